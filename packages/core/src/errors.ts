@@ -1,0 +1,76 @@
+import { describe } from "./describe.js";
+
+/** Stable error codes. Their meaning and exit code are part of the public contract. */
+export type KayaErrorCode =
+  | "KAYA_NOT_FOUND"
+  | "KAYA_CORRUPTION"
+  | "KAYA_INVALID_ARGUMENT"
+  | "KAYA_UNSUPPORTED_VERSION"
+  | "KAYA_INVARIANT_VIOLATION"
+  | "KAYA_LOCK_CONFLICT"
+  | "KAYA_IO"
+  | "KAYA_INTERNAL"
+  | "KAYA_DISK_FULL"
+  | "KAYA_FSYNC_FAILED"
+  | "KAYA_WRITER_FAILED"
+  | "KAYA_CLOSED"
+  | "KAYA_CONFLICT"
+  | "KAYA_MEMORY_LIMIT"
+  | "KAYA_LOG_TRUNCATED";
+
+const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
+  KAYA_NOT_FOUND: 2,
+  KAYA_CORRUPTION: 3,
+  KAYA_INVALID_ARGUMENT: 4,
+  KAYA_UNSUPPORTED_VERSION: 4,
+  KAYA_INVARIANT_VIOLATION: 5,
+  KAYA_LOCK_CONFLICT: 6,
+};
+
+// A registered symbol, so that two copies of this package recognise each other's errors.
+const MARKER = Symbol.for("@kaya/core/KayaError");
+
+/**
+ * The one error class of every Kaya package. `code` is stable; `message` names the file, the offset, what was
+ * found and what to do; `cause` is the error underneath, where there is one.
+ */
+export class KayaError extends Error {
+  override readonly name = "KayaError";
+  readonly code: KayaErrorCode;
+
+  constructor(code: KayaErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    Object.defineProperty(this, MARKER, { value: true });
+  }
+
+  /** The exit code a command line ends with on this error. */
+  get exitCode(): number {
+    return EXIT_CODES[this.code] ?? 1;
+  }
+
+  /** True for a KayaError of any copy of this package; with `code`, only for that code. */
+  static is(value: unknown, code?: KayaErrorCode): value is KayaError {
+    if (typeof value !== "object" || value === null || !(MARKER in value)) return false;
+    return code === undefined || (value as { code?: unknown }).code === code;
+  }
+}
+
+/** `value` if it is a KayaError already, else a KAYA_INTERNAL error around it. */
+export function asKayaError(value: unknown, doing: string): KayaError {
+  if (KayaError.is(value)) return value;
+  return new KayaError("KAYA_INTERNAL", `${doing}: ${reasonOf(value)}`, { cause: value });
+}
+
+// By shape and not by instanceof: an error of another realm is no Error here, and anything at all can be thrown.
+function reasonOf(value: unknown): string {
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    "message" in value &&
+    typeof value.message === "string"
+  ) {
+    return value.message;
+  }
+  return describe(value);
+}

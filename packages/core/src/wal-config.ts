@@ -1,0 +1,83 @@
+import { Problems } from "./validation.js";
+
+const MiB = 1024 * 1024;
+
+/** Bytes of a record's header: the floor of `maxRecordBytes`. */
+export const RECORD_HEADER_BYTES = 40;
+
+/** Default of `maxRecordBytes`, header included. */
+export const DEFAULT_MAX_RECORD_BYTES = 32 * MiB;
+
+// payload_len is a u32 and offsets are doubles: this keeps every length and sum far inside both.
+const MAX_BYTES = 2 ** 31;
+
+/**
+ * How recovery treats the first bad record (`packages/wal/FORMAT.md` has the table).
+ *
+ * - `tail`: cuts a damaged tail of the last segment, refuses damage anywhere else.
+ * - `prefix`: stops at the first damage, wherever it is; what is behind goes to quarantine.
+ * - `absolute`: refuses any damage but a zero-filled tail.
+ */
+export type RecoveryMode = "tail" | "prefix" | "absolute";
+
+export interface WalConfig {
+  /** A segment is closed before it would grow past this many bytes. Default 64 MiB. */
+  readonly segmentMaxBytes: number;
+  /** Largest record, header included; at least 40 and at most `segmentMaxBytes`. Default 32 MiB. */
+  readonly maxRecordBytes: number;
+  /** Most bytes of one group-commit write; a larger record goes alone. Default 4 MiB. */
+  readonly maxBatchBytes: number;
+  /** Default `"tail"`. */
+  readonly recovery: RecoveryMode;
+}
+
+/**
+ * Defaults and validation.
+ * @throws KayaError KAYA_INVALID_ARGUMENT naming every unknown or impossible value at once.
+ */
+export function resolveWalConfig(partial?: Partial<WalConfig>): WalConfig {
+  const problems = new Problems();
+  const config = readWalConfig(partial, "config", problems);
+  problems.throwIfAny("wal configuration");
+  return config;
+}
+
+/** The same for a configuration inside another one; problems go to the caller's collection. */
+export function readWalConfig(partial: unknown, path: string, problems: Problems): WalConfig {
+  const given = problems.object(partial, path, [
+    "segmentMaxBytes",
+    "maxRecordBytes",
+    "maxBatchBytes",
+    "recovery",
+  ]);
+  const name = (key: string) => (path === "config" ? key : `${path}.${key}`);
+  const before = problems.count;
+  const segmentMaxBytes = problems.integer(
+    given.segmentMaxBytes,
+    name("segmentMaxBytes"),
+    64 * MiB,
+    RECORD_HEADER_BYTES,
+    MAX_BYTES,
+  );
+  // A caller who only shrinks the segments gets records that fit into them.
+  const defaultRecord = Math.min(DEFAULT_MAX_RECORD_BYTES, segmentMaxBytes);
+  const maxRecordBytes = problems.integer(
+    given.maxRecordBytes,
+    name("maxRecordBytes"),
+    defaultRecord,
+    RECORD_HEADER_BYTES,
+    MAX_BYTES,
+  );
+  // Only where both are possible by themselves: a fallback that nobody gave is nothing to compare with.
+  if (problems.count === before && maxRecordBytes > segmentMaxBytes) {
+    problems.add(
+      `${name("maxRecordBytes")} (${maxRecordBytes}) must not be over ${name("segmentMaxBytes")} (${segmentMaxBytes})`,
+    );
+  }
+  return {
+    segmentMaxBytes,
+    maxRecordBytes,
+    maxBatchBytes: problems.integer(given.maxBatchBytes, name("maxBatchBytes"), 4 * MiB, 1, MAX_BYTES),
+    recovery: problems.oneOf(given.recovery, name("recovery"), "tail", ["tail", "prefix", "absolute"]),
+  };
+}
