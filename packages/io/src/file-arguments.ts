@@ -1,0 +1,24 @@
+import { describe, KayaError } from "@kaya/core";
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT unless it is a whole number from 0 to 2^53 - 1. */
+export function checkOffset(value: number, what: string, path: string): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `${path}: ${what} must be a whole number >= 0, not ${describe(value)}`,
+  );
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT unless it is a Uint8Array. */
+export function checkBytes(bytes: Uint8Array, path: string): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new KayaError("KAYA_INVALID_ARGUMENT", `${path}: bytes must be a Uint8Array, not ${describe(bytes)}`);
+}
+
+/** What `append` takes, as a list. @throws KayaError KAYA_INVALID_ARGUMENT */
+export function checkParts(bytes: Uint8Array | readonly Uint8Array[], path: string): readonly Uint8Array[] {
+  const parts: readonly Uint8Array[] =
+    bytes instanceof Uint8Array || !Array.isArray(bytes) ? [bytes as Uint8Array] : bytes;
+  for (const part of parts) checkBytes(part, path);
+  return parts;
+}

@@ -1,0 +1,16 @@
+export type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
+export { NodeDisk } from "./node-disk.js";
+export { parentOf, relativeFilePath, relativePath } from "./relative-path.js";
+export type {
+  CrashDecision,
+  CrashItem,
+  CrashOptions,
+  CrashOutcome,
+  CrashReport,
+  CrashReportItem,
+  TornWrite,
+} from "./sim/crash.js";
+export type { FailedSyncOutcome, FaultRule, MutatingKind } from "./sim/faults.js";
+export type { SimDiskEvent } from "./sim/operations.js";
+export { Random } from "./sim/random.js";
+export { SimDisk, type SimDiskOptions } from "./sim/sim-disk.js";

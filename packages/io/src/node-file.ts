@@ -1,0 +1,168 @@
+import { fstatSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { KayaError } from "@kaya/core";
+import type { DiskFile } from "./disk.js";
+import { checkBytes, checkOffset, checkParts } from "./file-arguments.js";
+import { fromSyncError, fromSystemError } from "./node-errors.js";
+
+// A system call moves less than 2^31 bytes at a time.
+const MAX_TRANSFER_BYTES = 2 ** 30;
+
+/** A file of the real disk. The handle stays open, so nothing that happens to the name changes what is written to. */
+export class NodeFile implements DiskFile {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  readonly #name: string;
+  readonly #readOnly: boolean;
+  readonly #reads = new Set<Promise<unknown>>();
+  #lastMutation: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(path: string, name: string, handle: FileHandle, readOnly: boolean) {
+    this.path = path;
+    this.#name = name;
+    this.#handle = handle;
+    this.#readOnly = readOnly;
+  }
+
+  async length(): Promise<number> {
+    this.#assertOpen();
+    return this.#observe(this.#size());
+  }
+
+  async readAt(position: number, into: Uint8Array): Promise<number> {
+    this.#assertOpen();
+    checkOffset(position, "position", this.#name);
+    checkBytes(into, this.#name);
+    return this.#observe(this.#readAll(position, into));
+  }
+
+  async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
+    this.#assertWritable();
+    const parts = checkParts(bytes, this.#name);
+    return this.#mutate(async () => {
+      const end = this.#end();
+      let position = end;
+      for (const part of parts) {
+        await this.#writeAll(position, part);
+        position += part.length;
+      }
+      return end;
+    });
+  }
+
+  async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+    this.#assertWritable();
+    checkOffset(position, "position", this.#name);
+    checkBytes(bytes, this.#name);
+    return this.#mutate(() => this.#writeAll(position, bytes));
+  }
+
+  async truncate(length: number): Promise<void> {
+    this.#assertWritable();
+    checkOffset(length, "length", this.#name);
+    return this.#mutate(async () => {
+      try {
+        await this.#handle.truncate(length);
+      } catch (cause) {
+        throw fromSystemError(cause, `truncate to ${length} bytes of`, this.#name);
+      }
+    });
+  }
+
+  async sync(): Promise<void> {
+    this.#assertWritable();
+    return this.#mutate(async () => {
+      try {
+        await this.#handle.datasync();
+      } catch (cause) {
+        throw fromSyncError(cause, this.#name);
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([this.#lastMutation, ...this.#reads]);
+    try {
+      await this.#handle.close();
+    } catch (cause) {
+      throw fromSystemError(cause, "close", this.#name);
+    }
+  }
+
+  /** Asked each time: the end is where the file ends, whoever moved it. Synchronously, as a thread hop costs fifty times more. */
+  #end(): number {
+    try {
+      return fstatSync(this.#handle.fd).size;
+    } catch (cause) {
+      throw fromSystemError(cause, "stat", this.#name);
+    }
+  }
+
+  async #size(): Promise<number> {
+    try {
+      return (await this.#handle.stat()).size;
+    } catch (cause) {
+      throw fromSystemError(cause, "stat", this.#name);
+    }
+  }
+
+  async #readAll(position: number, into: Uint8Array): Promise<number> {
+    let done = 0;
+    try {
+      while (done < into.length) {
+        const length = Math.min(into.length - done, MAX_TRANSFER_BYTES);
+        const { bytesRead } = await this.#handle.read(into, done, length, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+    } catch (cause) {
+      throw fromSystemError(cause, `read at offset ${position + done} of`, this.#name);
+    }
+    return done;
+  }
+
+  async #writeAll(position: number, bytes: Uint8Array): Promise<void> {
+    let done = 0;
+    try {
+      while (done < bytes.length) {
+        const length = Math.min(bytes.length - done, MAX_TRANSFER_BYTES);
+        const { bytesWritten } = await this.#handle.write(bytes, done, length, position + done);
+        if (bytesWritten === 0) throw new Error("the system wrote nothing");
+        done += bytesWritten;
+      }
+    } catch (cause) {
+      throw fromSystemError(cause, `write at offset ${position + done} of`, this.#name);
+    }
+  }
+
+  #mutate<T>(operation: () => Promise<T>): Promise<T> {
+    const result = this.#lastMutation.then(operation);
+    this.#lastMutation = result.catch(() => undefined); // the caller has the rejection; the next one starts clean
+    return result;
+  }
+
+  /** A read that `close` is to wait for. */
+  async #observe<T>(read: Promise<T>): Promise<T> {
+    this.#reads.add(read);
+    try {
+      return await read;
+    } finally {
+      this.#reads.delete(read);
+    }
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen();
+    if (this.#readOnly) throw new KayaError("KAYA_INVALID_ARGUMENT", `${this.#name} was opened read-only`);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", `${this.#name} is closed`);
+  }
+}

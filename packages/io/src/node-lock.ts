@@ -1,0 +1,142 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { KayaError } from "@kaya/core";
+import type { DiskLock } from "./disk.js";
+import { errnoOf, fromSystemError } from "./node-errors.js";
+
+// Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
+const LOCKED_OFFSET = 2 ** 30;
+
+// Fixed, so that a note never needs space that the disk may not have.
+const NOTE_BYTES = 128;
+
+interface Note {
+  readonly pid: number;
+  readonly boot: string;
+  readonly state: "open" | "clean";
+}
+
+/** Takes the kernel lock on `name` (an absolute path). */
+export async function lockFile(name: string): Promise<DiskLock> {
+  const { tryLock } = loadLocks(name);
+  const handle = await openLockFile(name);
+  try {
+    if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
+    const boot = await bootId();
+    const previous = await readNote(handle);
+    const cleanStart =
+      previous !== undefined && (previous.state === "clean" || isOtherBoot(previous.boot, boot));
+    await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
+    return new NodeLock(handle, name, boot, cleanStart);
+  } catch (error) {
+    await handle.close();
+    throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
+  }
+}
+
+class NodeLock implements DiskLock {
+  readonly cleanStart: boolean;
+  readonly #handle: FileHandle;
+  readonly #name: string;
+  readonly #boot: string;
+  #released: Promise<void> | undefined;
+
+  constructor(handle: FileHandle, name: string, boot: string, cleanStart: boolean) {
+    this.#handle = handle;
+    this.#name = name;
+    this.#boot = boot;
+    this.cleanStart = cleanStart;
+  }
+
+  release(options?: { readonly clean?: boolean }): Promise<void> {
+    this.#released ??= this.#release(options?.clean === true);
+    return this.#released;
+  }
+
+  async #release(clean: boolean): Promise<void> {
+    try {
+      if (clean)
+        await writeNote(this.#handle, this.#name, { pid: process.pid, boot: this.#boot, state: "clean" });
+    } finally {
+      await this.#handle.close(); // drops the kernel lock
+    }
+  }
+}
+
+async function openLockFile(name: string): Promise<FileHandle> {
+  try {
+    return await open(name, constants.O_RDWR | constants.O_CREAT, 0o666);
+  } catch (cause) {
+    throw fromSystemError(cause, "open the lock file", name);
+  }
+}
+
+async function conflict(handle: FileHandle, name: string): Promise<KayaError> {
+  const holder = await readNote(handle);
+  const who =
+    holder === undefined
+      ? "another process"
+      : holder.pid === process.pid
+        ? `this process (pid ${holder.pid})`
+        : `process ${holder.pid}`;
+  return new KayaError(
+    "KAYA_LOCK_CONFLICT",
+    `${name} is held by ${who}: only one may have the directory open. Close it there first. ` +
+      "The lock goes by itself when its process ends; deleting the file does not help.",
+  );
+}
+
+async function readNote(handle: FileHandle): Promise<Note | undefined> {
+  const buffer = new Uint8Array(NOTE_BYTES);
+  const { bytesRead } = await handle.read(buffer, 0, NOTE_BYTES, 0);
+  const text = new TextDecoder().decode(buffer.subarray(0, bytesRead));
+  const match = /^pid=(\d+) boot=(\S+) state=(open|clean) *\n$/.exec(text);
+  if (match === null) return undefined;
+  return { pid: Number(match[1]), boot: match[2] as string, state: match[3] as Note["state"] };
+}
+
+async function writeNote(handle: FileHandle, name: string, note: Note): Promise<void> {
+  const text = `pid=${note.pid} boot=${note.boot} state=${note.state}`;
+  const bytes = new TextEncoder().encode(`${text.padEnd(NOTE_BYTES - 1)}\n`);
+  try {
+    await handle.write(bytes, 0, bytes.length, 0);
+  } catch (cause) {
+    // On a full disk an empty note will do: it says "nothing is known", which is the careful reading of "open".
+    if (note.state === "clean" || !["ENOSPC", "EDQUOT"].includes(errnoOf(cause))) {
+      throw fromSystemError(cause, "write the lock file", name);
+    }
+    await handle.truncate(0);
+  }
+}
+
+function isOtherBoot(a: string, b: string): boolean {
+  return a !== b && a !== UNKNOWN_BOOT && b !== UNKNOWN_BOOT;
+}
+
+const UNKNOWN_BOOT = "unknown";
+
+// Only Linux names its boots; elsewhere every start counts as the same boot, which costs a copy of the tail and no data.
+async function bootId(): Promise<string> {
+  try {
+    const id = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+    return /^[0-9a-f-]{8,64}$/.test(id) ? id : UNKNOWN_BOOT;
+  } catch {
+    return UNKNOWN_BOOT;
+  }
+}
+
+type Locks = { tryLock(fd: number, offset: number, length: number): boolean };
+
+function loadLocks(name: string): Locks {
+  try {
+    return createRequire(import.meta.url)("fs-native-extensions") as Locks;
+  } catch (cause) {
+    throw new KayaError(
+      "KAYA_IO",
+      `cannot lock ${name}: fs-native-extensions has no prebuilt binary for ${process.platform}-${process.arch}. ` +
+        "Make sure that only one process opens the directory, then set `disableLocking: true`.",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,92 @@
+import { describe, KayaError } from "@kaya/core";
+import type { Random } from "./random.js";
+
+/** An unsynced operation whose fate a crash decides. Data comes with the path of the name that still leads to it. */
+export type CrashItem =
+  | {
+      readonly kind: "write";
+      readonly path: string;
+      readonly position: number;
+      readonly length: number;
+      /** Length of the file as it survives up to here. */
+      readonly fileLength: number;
+    }
+  | {
+      readonly kind: "truncate";
+      readonly path: string;
+      readonly length: number;
+      readonly fileLength: number;
+    }
+  | { readonly kind: "link" | "unlink"; readonly path: string }
+  | { readonly kind: "rename"; readonly path: string; readonly target: string };
+
+/** A write of which some sectors reached the disk. Sectors are those of the file: they begin at multiples of their size. */
+export interface TornWrite {
+  readonly sectorBytes: 512 | 4096;
+  /** The sectors that reached the disk, counted from the first one that the write touches. */
+  readonly keptSectors: readonly number[];
+  /** What the write's range holds in the other sectors; `old` is zeros behind the file's old end. */
+  readonly rest: "old" | "zeros" | "garbage";
+  /** Where the file ends, between its old end and the write's; without it, behind the last kept sector. */
+  readonly fileLength?: number;
+}
+
+export type CrashOutcome = "kept" | "lost" | TornWrite;
+
+/** Decides one item; only a write can be torn. Items come in the order in which they were done, names before data. */
+export type CrashDecision = (item: CrashItem) => CrashOutcome;
+
+export interface CrashOptions {
+  /** What is left of the unsynced operations. Default `"nothing"`. */
+  readonly survive?: "nothing" | "everything" | "random";
+  /** Of `"random"` and of garbage. Default: made from the disk's seed and the number of operations so far. */
+  readonly seed?: number;
+  /** Decides instead of `survive`. */
+  readonly decide?: CrashDecision;
+}
+
+export interface CrashReport {
+  /** `CrashOptions.seed` for the same crash again. */
+  readonly seed: number;
+  /** Every unsynced operation that could be reached, and what became of it; `write` has the details of a torn one. */
+  readonly items: readonly CrashReportItem[];
+}
+
+export interface CrashReportItem {
+  readonly path: string;
+  readonly kind: CrashItem["kind"];
+  readonly outcome: "kept" | "lost" | "torn";
+  readonly item: CrashItem;
+  readonly torn?: TornWrite;
+}
+
+/** The decision that the options ask for. */
+export function decisionOf(options: CrashOptions, random: Random): CrashDecision {
+  if (options.decide !== undefined) return options.decide;
+  const survive = options.survive ?? "nothing";
+  if (survive === "nothing") return () => "lost";
+  if (survive === "everything") return () => "kept";
+  if (survive === "random") return (item) => decideAtRandom(item, random);
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `survive must be "nothing", "everything" or "random", not ${describe(survive)}`,
+  );
+}
+
+function decideAtRandom(item: CrashItem, random: Random): CrashOutcome {
+  if (item.kind !== "write") return random.chance(0.5) ? "kept" : "lost";
+  const outcome = random.pick(["kept", "lost", "torn"]);
+  return outcome === "torn" ? tearAtRandom(item.position, item.length, item.fileLength, random) : outcome;
+}
+
+function tearAtRandom(position: number, length: number, fileLength: number, random: Random): TornWrite {
+  const sectorBytes = random.pick([512, 4096]);
+  const last = Math.floor((position + length - 1) / sectorBytes) - Math.floor(position / sectorBytes);
+  const keptSectors: number[] = [];
+  for (let sector = 0; sector <= last; sector++) if (random.chance(0.5)) keptSectors.push(sector);
+  const torn: TornWrite = { sectorBytes, keptSectors, rest: random.pick(["old", "zeros", "garbage"]) };
+  const end = Math.max(fileLength, position + length);
+  const somewhere = fileLength + random.below(end - fileLength + 1);
+  const ends = random.pick([undefined, fileLength, end, somewhere]);
+  return ends === undefined ? torn : { ...torn, fileLength: ends };
+}

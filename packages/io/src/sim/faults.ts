@@ -1,0 +1,103 @@
+import { describe, KayaError } from "@kaya/core";
+
+/**
+ * What becomes of the unsynced operations when their sync fails.
+ *
+ * - `readable-until-crash`: bytes read back, later syncs succeed, a crash takes them away. What Linux does, and so the
+ *   default. Names stay unsynced, and a later syncDir that succeeds makes them durable.
+ * - `kept`: they reached the disk all the same.
+ * - `lost`: they are gone at once; reads see the last synced state.
+ */
+export type FailedSyncOutcome = "readable-until-crash" | "kept" | "lost";
+
+/**
+ * A failure of the mutating operation number `at` (from 0: `SimDisk.nextOperation`). A rule does nothing where its
+ * kind does not fit the operation that comes there.
+ *
+ * - `fsync-failed` (sync, syncDir): KAYA_FSYNC_FAILED; `outcome` says what is left.
+ * - `io-error` (all): KAYA_IO with nothing changed; on sync and syncDir the same as `fsync-failed`.
+ * - `disk-full` (append, writeAt, creating open): KAYA_DISK_FULL with nothing changed.
+ * - `partial-write` (append, writeAt): the first `bytes` bytes are written, then KAYA_DISK_FULL. On a creating open
+ *   the same as `disk-full`.
+ */
+export type FaultRule =
+  | {
+      readonly at: number;
+      readonly kind: "fsync-failed" | "io-error" | "disk-full";
+      readonly outcome?: FailedSyncOutcome;
+    }
+  | { readonly at: number; readonly kind: "partial-write"; readonly bytes: number };
+
+/** The operations that change something, by method name; `open` only where it may create. */
+export type MutatingKind =
+  | "open"
+  | "append"
+  | "writeAt"
+  | "truncate"
+  | "sync"
+  | "rename"
+  | "remove"
+  | "syncDir";
+
+const SYNCING: readonly MutatingKind[] = ["sync", "syncDir"];
+const FILLING: readonly MutatingKind[] = ["append", "writeAt", "open"];
+const FITTING: Record<FaultRule["kind"], readonly MutatingKind[] | "all"> = {
+  "fsync-failed": SYNCING,
+  "io-error": "all",
+  "disk-full": FILLING,
+  "partial-write": FILLING,
+};
+
+/** The rules of a disk, by the operation that they wait for. */
+export class FaultPlan {
+  readonly #rules = new Map<number, FaultRule[]>();
+
+  add(rule: FaultRule): void {
+    checkRule(rule);
+    const others = this.#rules.get(rule.at);
+    if (others === undefined) this.#rules.set(rule.at, [{ ...rule }]);
+    else others.push({ ...rule });
+  }
+
+  /** The first rule that fits. */
+  find(index: number, kind: MutatingKind): FaultRule | undefined {
+    return this.#rules.get(index)?.find((rule) => {
+      const fitting = FITTING[rule.kind];
+      return fitting === "all" || fitting.includes(kind);
+    });
+  }
+}
+
+/** The rejection that a rule causes. */
+export function failureOf(rule: FaultRule, kind: MutatingKind, path: string): KayaError {
+  const what = `${kind} ${path === "" ? "(root)" : path} failed by a simulated fault at operation ${rule.at}`;
+  if (SYNCING.includes(kind)) {
+    return new KayaError("KAYA_FSYNC_FAILED", `${what}. What was not synced before may be lost.`);
+  }
+  if (rule.kind === "io-error") return new KayaError("KAYA_IO", `${what}: I/O error.`);
+  return new KayaError("KAYA_DISK_FULL", `${what}: no space left.`);
+}
+
+/** What a rule that made a sync fail leaves of the unsynced operations. */
+export function syncOutcomeOf(rule: FaultRule): FailedSyncOutcome {
+  return ("outcome" in rule ? rule.outcome : undefined) ?? "readable-until-crash";
+}
+
+function checkRule(rule: FaultRule): void {
+  if (!(rule.kind in FITTING)) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `fault: kind ${describe(rule.kind)} is not one of ${Object.keys(FITTING)}`,
+    );
+  }
+  checkCount(rule.at, "at");
+  if (rule.kind === "partial-write") checkCount(rule.bytes, "bytes");
+}
+
+function checkCount(value: number, what: string): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `fault: ${what} must be a whole number >= 0, not ${describe(value)}`,
+  );
+}

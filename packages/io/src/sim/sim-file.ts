@@ -1,0 +1,134 @@
+import { KayaError } from "@kaya/core";
+import type { DiskFile } from "../disk.js";
+import { checkBytes, checkOffset, checkParts } from "../file-arguments.js";
+import { type FaultRule, failureOf, syncOutcomeOf } from "./faults.js";
+import type { Operations } from "./operations.js";
+import type { Session } from "./session.js";
+import type { SimInode } from "./sim-inode.js";
+
+// Keeps one wrong offset from taking all the memory there is.
+const MAX_FILE_BYTES = 2 ** 31;
+
+interface OpenedFile {
+  readonly path: string;
+  readonly inode: SimInode;
+  readonly readOnly: boolean;
+  readonly operations: Operations;
+  readonly session: Session;
+}
+
+/** A handle on a simulated file. Every method does its work at the call; only the answer is asynchronous. */
+export class SimFile implements DiskFile {
+  readonly path: string;
+  readonly #inode: SimInode;
+  readonly #readOnly: boolean;
+  readonly #operations: Operations;
+  readonly #session: Session;
+  #closed = false;
+
+  constructor(opened: OpenedFile) {
+    this.path = opened.path;
+    this.#inode = opened.inode;
+    this.#readOnly = opened.readOnly;
+    this.#operations = opened.operations;
+    this.#session = opened.session;
+  }
+
+  async length(): Promise<number> {
+    this.#checkOpen();
+    return this.#operations.observe({ kind: "length", path: this.path }, () => this.#inode.length);
+  }
+
+  async readAt(position: number, into: Uint8Array): Promise<number> {
+    this.#checkOpen();
+    checkOffset(position, "position", this.path);
+    checkBytes(into, this.path);
+    const event = { kind: "readAt", path: this.path, position, length: into.length } as const;
+    return this.#operations.observe(event, () => this.#inode.read(position, into));
+  }
+
+  async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
+    this.#checkWritable();
+    const copy = concatenate(checkParts(bytes, this.path));
+    const end = this.#inode.length;
+    this.#write("append", end, copy);
+    return end;
+  }
+
+  async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+    this.#checkWritable();
+    checkOffset(position, "position", this.path);
+    checkBytes(bytes, this.path);
+    this.#write("writeAt", position, bytes.slice());
+  }
+
+  async truncate(length: number): Promise<void> {
+    this.#checkWritable();
+    checkOffset(length, "length", this.path);
+    this.#operations.mutate({ kind: "truncate", path: this.path, length }, (fault) => {
+      if (fault !== undefined) throw failureOf(fault, "truncate", this.path);
+      this.#checkEnd(length);
+      this.#inode.truncate(length);
+    });
+  }
+
+  async sync(): Promise<void> {
+    this.#checkWritable();
+    this.#operations.mutate({ kind: "sync", path: this.path }, (fault) => {
+      if (fault !== undefined) {
+        this.#inode.failSync(syncOutcomeOf(fault));
+        throw failureOf(fault, "sync", this.path);
+      }
+      this.#inode.sync();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed || this.#session.isOver) return;
+    this.#operations.observe({ kind: "close", path: this.path }, () => {
+      this.#closed = true;
+    });
+  }
+
+  #write(kind: "append" | "writeAt", position: number, bytes: Uint8Array): void {
+    const event = { kind, path: this.path, position, length: bytes.length } as const;
+    this.#operations.mutate(event, (fault) => {
+      const room = fault === undefined ? bytes.length : roomLeft(fault);
+      if (bytes.length > 0) this.#checkEnd(position + bytes.length);
+      this.#inode.write(position, bytes.subarray(0, room));
+      if (fault !== undefined) throw failureOf(fault, kind, this.path);
+    });
+  }
+
+  #checkEnd(end: number): void {
+    if (end <= MAX_FILE_BYTES) return;
+    throw new KayaError(
+      "KAYA_IO",
+      `${this.path}: a simulated file ends at ${MAX_FILE_BYTES} bytes, not ${end}`,
+    );
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#readOnly) throw new KayaError("KAYA_INVALID_ARGUMENT", `${this.path} was opened read-only`);
+  }
+
+  #checkOpen(): void {
+    this.#session.check(this.path);
+    if (this.#closed) throw new KayaError("KAYA_CLOSED", `${this.path} is closed`);
+  }
+}
+
+function roomLeft(fault: FaultRule): number {
+  return fault.kind === "partial-write" ? fault.bytes : 0;
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let position = 0;
+  for (const part of parts) {
+    whole.set(part, position);
+    position += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,97 @@
+import type { FailedSyncOutcome } from "./faults.js";
+import { GrowableBytes } from "./growable-bytes.js";
+
+/** A change of a file that is in the page cache and not on the disk. */
+export type DataOperation =
+  | { readonly kind: "write"; readonly position: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly length: number };
+
+/**
+ * The bytes of a file, whatever names it has: `live` is what reads see, `stable` what the disk holds, and the
+ * pending operations are what a sync still has to bring from one to the other.
+ *
+ * After a failed sync `live` may hold more than `stable` and the pending operations explain: such a phantom reads
+ * back, no later sync writes it (the kernel has marked its pages clean), and a crash takes it away. Only writing the
+ * same range again makes it pending again; a synced write behind it leaves a hole in `stable` where it was.
+ */
+export class SimInode {
+  #live = new GrowableBytes();
+  readonly #stable = new GrowableBytes();
+  #pending: DataOperation[] = [];
+  #hasPhantoms = false;
+
+  get length(): number {
+    return this.#live.length;
+  }
+
+  get stableLength(): number {
+    return this.#stable.length;
+  }
+
+  read(position: number, into: Uint8Array): number {
+    return this.#live.read(position, into);
+  }
+
+  liveBytes(): Uint8Array {
+    return this.#live.slice();
+  }
+
+  stableBytes(): Uint8Array {
+    return this.#stable.slice();
+  }
+
+  /** Keeps `bytes`: they must be the inode's own. */
+  write(position: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#live.write(position, bytes);
+    this.#pending.push({ kind: "write", position, bytes });
+  }
+
+  truncate(length: number): void {
+    this.#live.truncate(length);
+    this.#pending.push({ kind: "truncate", length });
+  }
+
+  sync(): void {
+    for (const operation of this.#pending) apply(operation, this.#stable);
+    this.#pending = [];
+  }
+
+  failSync(outcome: FailedSyncOutcome): void {
+    if (outcome === "kept") this.sync(); // leaves nothing pending for the rest of this method
+    this.#hasPhantoms ||= this.#pending.length > 0;
+    this.#pending = [];
+    if (outcome === "lost") this.#dropCache();
+  }
+
+  /** `settle` brings as much of each pending operation to the stable bytes as survives; nothing else does. */
+  crash(settle: (operation: DataOperation, stable: GrowableBytes) => void): void {
+    if (this.#pending.length === 0 && !this.#hasPhantoms) return;
+    for (const operation of this.#pending) settle(operation, this.#stable);
+    this.#pending = [];
+    this.#dropCache();
+  }
+
+  /** Changes a byte behind everyone's back, as a failing medium does. */
+  damage(position: number, mask: number): void {
+    for (const image of [this.#live, this.#stable]) {
+      const byte = new Uint8Array(1);
+      if (image.read(position, byte) === 1)
+        image.write(
+          position,
+          byte.map((value) => value ^ mask),
+        );
+    }
+  }
+
+  #dropCache(): void {
+    this.#live = this.#stable.copy();
+    this.#hasPhantoms = false;
+  }
+}
+
+/** Brings the whole of an operation to `image`. */
+export function apply(operation: DataOperation, image: GrowableBytes): void {
+  if (operation.kind === "write") image.write(operation.position, operation.bytes);
+  else image.truncate(operation.length);
+}

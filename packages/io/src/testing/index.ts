@@ -1,0 +1,1 @@
+export { type ContractCheck, diskContract } from "./disk-contract.js";

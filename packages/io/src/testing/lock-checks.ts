@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { type Check, rejectsWith } from "./check.js";
+
+export const lockChecks: readonly Check[] = [
+  {
+    name: "lock makes the lock file, with its parent directories, and release leaves it",
+    run: async ({ disk }) => {
+      const lock = await disk.lock("dir/LOCK");
+      await lock.release();
+      assert.deepEqual(
+        (await disk.list("dir")).map((entry) => entry.path),
+        ["dir/LOCK"],
+      );
+    },
+  },
+  {
+    name: "a lock that is held is KAYA_LOCK_CONFLICT until it is released",
+    run: async ({ disk }) => {
+      const lock = await disk.lock("LOCK");
+      await rejectsWith("KAYA_LOCK_CONFLICT", disk.lock("LOCK"));
+      await rejectsWith("KAYA_LOCK_CONFLICT", disk.lock("./LOCK"));
+      await lock.release();
+      await (await disk.lock("LOCK")).release();
+    },
+  },
+  {
+    name: "locks at different paths are independent",
+    run: async ({ disk }) => {
+      const first = await disk.lock("A");
+      const second = await disk.lock("B");
+      await first.release();
+      await rejectsWith("KAYA_LOCK_CONFLICT", disk.lock("B"));
+      await second.release();
+    },
+  },
+  {
+    name: "release twice is fine and does not let go of the next holder's lock",
+    run: async ({ disk }) => {
+      const first = await disk.lock("LOCK");
+      await first.release();
+      const second = await disk.lock("LOCK");
+      await first.release({ clean: true });
+      await rejectsWith("KAYA_LOCK_CONFLICT", disk.lock("LOCK"));
+      await second.release();
+      const third = await disk.lock("LOCK");
+      assert.equal(third.cleanStart, false);
+      await third.release();
+    },
+  },
+  {
+    name: "cleanStart is true only where the last holder released the lock as clean",
+    run: async ({ disk }) => {
+      const starts: boolean[] = [];
+      for (const clean of [true, true, false, true]) {
+        const lock = await disk.lock("LOCK");
+        starts.push(lock.cleanStart);
+        await lock.release({ clean });
+      }
+      assert.deepEqual(starts, [false, true, true, false]);
+    },
+  },
+  {
+    name: "a conflict does not change what the next holder learns",
+    run: async ({ disk }) => {
+      const first = await disk.lock("LOCK");
+      await rejectsWith("KAYA_LOCK_CONFLICT", disk.lock("LOCK"));
+      await first.release({ clean: true });
+      const second = await disk.lock("LOCK");
+      assert.equal(second.cleanStart, true);
+      await second.release();
+    },
+  },
+  {
+    name: "lock of a directory, or through a file, is KAYA_INVALID_ARGUMENT",
+    run: async ({ disk, open }) => {
+      await open("dir/file");
+      await rejectsWith("KAYA_INVALID_ARGUMENT", disk.lock("dir"));
+      await rejectsWith("KAYA_INVALID_ARGUMENT", disk.lock("dir/file/LOCK"));
+    },
+  },
+];

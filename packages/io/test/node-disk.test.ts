@@ -1,0 +1,106 @@
+import { access, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { NodeDisk } from "../src/index.js";
+import { rejectsWith, text } from "../src/testing/check.js";
+import { temporaryDirectories } from "./temporary-directory.js";
+
+const directories = temporaryDirectories();
+afterAll(() => directories.remove());
+
+describe("NodeDisk's root", () => {
+  it("is an absolute path", () => {
+    expect(new NodeDisk("some/where").root).toBe(resolve("some/where"));
+  });
+
+  it("is made with its parents by the first creation, not by reading", async () => {
+    const root = join(await directories.make(), "a/b/c");
+    const disk = new NodeDisk(root);
+    expect(await disk.list("")).toEqual([]);
+    await disk.remove("file");
+    await rejectsWith("KAYA_NOT_FOUND", disk.open("file"));
+    await rejectsWith("KAYA_NOT_FOUND", disk.rename("file", "other"));
+    await expect(access(root)).rejects.toThrow();
+    await (await disk.open("file", { create: true })).close();
+    await access(join(root, "file"));
+  });
+
+  it("that is a file is KAYA_INVALID_ARGUMENT", async () => {
+    const root = join(await directories.make(), "file");
+    await writeFile(root, "in the way");
+    for (const disk of [new NodeDisk(root), new NodeDisk(join(root, "below"))]) {
+      await rejectsWith("KAYA_INVALID_ARGUMENT", disk.open("file", { create: true }));
+      await rejectsWith("KAYA_INVALID_ARGUMENT", disk.list(""));
+      await rejectsWith("KAYA_INVALID_ARGUMENT", disk.lock("LOCK"));
+    }
+  });
+
+  it("that could not be made is tried again at the next creation", async () => {
+    const parent = await directories.make();
+    const blocked = join(parent, "blocked");
+    await writeFile(blocked, "in the way");
+    const disk = new NodeDisk(join(blocked, "root"));
+    await rejectsWith("KAYA_INVALID_ARGUMENT", disk.open("file", { create: true }));
+    await rm(blocked);
+    await (await disk.open("file", { create: true })).close();
+    await access(join(blocked, "root/file"));
+  });
+});
+
+describe("NodeDisk's list", () => {
+  it("shows a link that leads nowhere, and follows the others", async () => {
+    const root = await directories.make();
+    await mkdir(join(root, "dir"));
+    await symlink("dir", join(root, "to-dir"));
+    await symlink("absent", join(root, "to-nothing"));
+    const entries = await new NodeDisk(root).list("");
+    expect(entries.map((entry) => [entry.path, entry.isDirectory])).toEqual([
+      ["dir", true],
+      ["to-dir", true],
+      ["to-nothing", false],
+    ]);
+  });
+});
+
+describe("NodeDisk and names that the system refuses", () => {
+  it("is KAYA_INVALID_ARGUMENT for one that is too long", async () => {
+    const disk = new NodeDisk(await directories.make());
+    await rejectsWith("KAYA_INVALID_ARGUMENT", disk.open("x".repeat(300), { create: true }));
+  });
+});
+
+// Devices and kernel files that fail by nature: real errors of the real system calls, without a broken disk.
+describe.skipIf(process.platform !== "linux")("NodeDisk on what fails (Linux)", () => {
+  async function diskWith(name: string, target: string): Promise<NodeDisk> {
+    const root = await directories.make();
+    await symlink(target, join(root, name));
+    return new NodeDisk(root);
+  }
+
+  it("a write without space is KAYA_DISK_FULL", async () => {
+    const file = await (await diskWith("full", "/dev/full")).open("full");
+    await rejectsWith("KAYA_DISK_FULL", file.append(text("x")));
+    await rejectsWith("KAYA_DISK_FULL", file.writeAt(0, text("x")));
+    await file.close();
+  });
+
+  it("a failed fdatasync is KAYA_FSYNC_FAILED, and names the file", async () => {
+    const disk = await diskWith("full", "/dev/full");
+    const file = await disk.open("full");
+    await rejectsWith("KAYA_FSYNC_FAILED", file.sync());
+    await expect(file.sync()).rejects.toThrow(join(disk.root, "full"));
+    await file.close();
+  });
+
+  it("a failed fsync of a directory is KAYA_FSYNC_FAILED", async () => {
+    const disk = await diskWith("proc", "/proc");
+    await rejectsWith("KAYA_FSYNC_FAILED", disk.syncDir("proc"));
+  });
+
+  it("a failed read is KAYA_IO, and names the offset", async () => {
+    const file = await (await diskWith("memory", "/proc/self/mem")).open("memory", { readOnly: true });
+    await rejectsWith("KAYA_IO", file.readAt(0, new Uint8Array(16)));
+    await expect(file.readAt(16, new Uint8Array(16))).rejects.toThrow("read at offset 16");
+    await file.close();
+  });
+});

@@ -1,0 +1,102 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { NodeDisk } from "../src/index.js";
+import { rejectsWith } from "../src/testing/check.js";
+import { temporaryDirectories } from "./temporary-directory.js";
+
+const HOLDER = fileURLToPath(new URL("./lock-holder.mjs", import.meta.url));
+
+const directories = temporaryDirectories();
+const holders: ChildProcessWithoutNullStreams[] = [];
+
+async function holdElsewhere(root: string): Promise<{ child: ChildProcessWithoutNullStreams; said: string }> {
+  const child = spawn(process.execPath, [HOLDER, root, "LOCK"]);
+  holders.push(child);
+  let errors = "";
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const said = await Promise.race([
+    once(child.stdout, "data").then(([chunk]) => String(chunk).trim()),
+    once(child, "close").then(() => Promise.reject(new Error(`the lock holder ended: ${errors}`))),
+  ]);
+  return { child, said };
+}
+
+async function end(child: ChildProcessWithoutNullStreams, how: "SIGKILL" | "release clean"): Promise<void> {
+  const exited = once(child, "exit");
+  if (how === "SIGKILL") child.kill("SIGKILL");
+  else child.stdin.write(`${how}\n`);
+  await exited;
+}
+
+afterEach(() => {
+  for (const child of holders.splice(0)) child.kill("SIGKILL");
+});
+afterAll(() => directories.remove());
+
+describe("NodeDisk's lock", () => {
+  it("names the pid of the other process that holds it", async () => {
+    const root = await directories.make();
+    const { child } = await holdElsewhere(root);
+    const conflict = new NodeDisk(root).lock("LOCK");
+    await rejectsWith("KAYA_LOCK_CONFLICT", conflict);
+    await expect(conflict).rejects.toThrow(`process ${child.pid}`);
+  });
+
+  it("goes when its process is killed, and the next start is not clean", async () => {
+    const root = await directories.make();
+    await (await new NodeDisk(root).lock("LOCK")).release({ clean: true });
+    const { child, said } = await holdElsewhere(root);
+    expect(said).toBe("cleanStart=true");
+    await end(child, "SIGKILL");
+    const lock = await new NodeDisk(root).lock("LOCK");
+    expect(lock.cleanStart).toBe(false);
+    await lock.release();
+  });
+
+  it("tells the next process that it was released as clean", async () => {
+    const root = await directories.make();
+    const { child, said } = await holdElsewhere(root);
+    expect(said).toBe("cleanStart=false");
+    await end(child, "release clean");
+    const lock = await new NodeDisk(root).lock("LOCK");
+    expect(lock.cleanStart).toBe(true);
+    await lock.release();
+  });
+
+  it("says that this process holds it where it does", async () => {
+    const root = await directories.make();
+    const lock = await new NodeDisk(root).lock("LOCK");
+    await expect(new NodeDisk(root).lock("LOCK")).rejects.toThrow(`this process (pid ${process.pid})`);
+    await lock.release();
+  });
+
+  it.each([
+    ["an empty file", ""],
+    ["anything else", "pid=banana\n".repeat(100)],
+    ["a note of this boot that is cut short", "pid=1 boot=x state=cl"],
+  ])("trusts nothing where the lock file holds %s", async (_what, content) => {
+    const root = await directories.make();
+    await writeFile(join(root, "LOCK"), content);
+    const lock = await new NodeDisk(root).lock("LOCK");
+    expect(lock.cleanStart).toBe(false);
+    await lock.release({ clean: true });
+    const next = await new NodeDisk(root).lock("LOCK");
+    expect(next.cleanStart).toBe(true);
+    await next.release();
+  });
+
+  it.skipIf(process.platform !== "linux")("starts clean after another boot, whatever was left", async () => {
+    const root = await directories.make();
+    const note = "pid=1 boot=00000000-0000-4000-8000-000000000000 state=open";
+    await writeFile(join(root, "LOCK"), `${note.padEnd(127)}\n`);
+    const lock = await new NodeDisk(root).lock("LOCK");
+    expect(lock.cleanStart).toBe(true);
+    await lock.release();
+  });
+});
