@@ -102,8 +102,8 @@ async function writeNote(handle: FileHandle, name: string, note: Note): Promise<
   try {
     await handle.write(bytes, 0, bytes.length, 0);
   } catch (cause) {
-    // On a full disk an empty note will do: it says "nothing is known", which is the careful reading of "open".
-    if (note.state === "clean" || !["ENOSPC", "EDQUOT"].includes(errnoOf(cause))) {
+    // On a full disk an empty note will do: it says that nothing is known, and the next start is careful.
+    if (!["ENOSPC", "EDQUOT"].includes(errnoOf(cause))) {
       throw fromSystemError(cause, "write the lock file", name);
     }
     await handle.truncate(0);

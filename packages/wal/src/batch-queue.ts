@@ -1,0 +1,122 @@
+import type { LogPosition, Lsn, SequenceNumber, WalConfig } from "@kaya/core";
+import { Batch, type PlacedRecord } from "./batch.js";
+import type { WalPayload, WalRecord } from "./format.js";
+import type { SegmentStore } from "./segment-store.js";
+
+// A buffer that one huge record made grow is not kept for the small ones that follow.
+const KEPT_BUFFER_BYTES = 1024 * 1024;
+
+/**
+ * The records between `append` and the disk, in batches, each planned for its place in the log: LSN, segment and offset are
+ * given when a record is encoded, as if everything queued before it were written.
+ */
+export class BatchQueue {
+  readonly #config: WalConfig;
+  readonly #segments: SegmentStore;
+  readonly #batches: Batch[] = [];
+  /** The last of the batches, while records may still join it. */
+  #open: Batch | undefined;
+  #spareBuffer: Uint8Array | undefined;
+  #nextLsn: Lsn;
+  #nextSequence: SequenceNumber;
+
+  constructor(config: WalConfig, segments: SegmentStore, last: LogPosition) {
+    this.#config = config;
+    this.#segments = segments;
+    this.#nextLsn = last.lsn + 1;
+    this.#nextSequence = last.sequence + 1;
+  }
+
+  get nextLsn(): Lsn {
+    return this.#nextLsn;
+  }
+
+  get nextSequence(): SequenceNumber {
+    return this.#nextSequence;
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  /** Encodes a checked record of `length` bytes behind all others. */
+  add(payload: WalPayload, length: number, operations: number): { batch: Batch; record: PlacedRecord } {
+    const batch = this.#batchFor(length);
+    const [lsn, sequence] = [this.#nextLsn, this.#nextSequence];
+    const offset = batch.add(length, lsn, sequence, payload);
+    this.#nextLsn = lsn + 1;
+    this.#nextSequence = sequence + operations;
+    return { batch, record: { lsn, sequence, offset, encodedLength: length } };
+  }
+
+  /** The batch that comes last: behind it is everything that was added so far. */
+  last(): Batch {
+    return this.#open ?? this.#startBatch(false);
+  }
+
+  /** The batch that is to be written next; nothing joins it any more. It stays in the queue until it is finished. */
+  first(): Batch | undefined {
+    const batch = this.#batches[0];
+    if (batch === this.#open) this.#open = undefined;
+    return batch;
+  }
+
+  /** The first batch is settled, and nobody looks at its bytes any more. */
+  finishFirst(): void {
+    const batch = this.#batches.shift();
+    if (batch !== undefined && batch.buffer.length <= KEPT_BUFFER_BYTES) this.#spareBuffer = batch.buffer;
+  }
+
+  /**
+   * Empties the queue and gives back what was in it, with its LSNs: the next record gets the first of them. Not where some of
+   * the first batch was acknowledged already: then nothing is written any more (W4).
+   */
+  takeBack(): Batch[] {
+    const batches = this.#batches.splice(0);
+    this.#open = undefined;
+    const first = batches[0];
+    if (first !== undefined && first.settled === 0) {
+      this.#nextLsn = first.place.lsn;
+      this.#nextSequence = first.place.sequence;
+    }
+    return batches;
+  }
+
+  *unsettledRecords(): Generator<WalRecord> {
+    for (const batch of this.#batches) yield* batch.unsettledRecords();
+  }
+
+  // W5: a batch ends where the next record would make its write too large, or does not fit the segment.
+  #batchFor(length: number): Batch {
+    const open = this.#open;
+    const end = this.#plannedEnd();
+    const fitsSegment = this.#plannedId() > 0 && (end === 0 || end + length <= this.#config.segmentMaxBytes);
+    if (open === undefined) return this.#startBatch(!fitsSegment);
+    const fitsBatch = open.length === 0 || open.length + length <= this.#config.maxBatchBytes;
+    return fitsSegment && fitsBatch ? open : this.#startBatch(!fitsSegment);
+  }
+
+  #startBatch(opensSegment: boolean): Batch {
+    const place = {
+      segmentId: opensSegment ? this.#plannedId() + 1 : this.#plannedId(),
+      offset: opensSegment ? 0 : this.#plannedEnd(),
+      opensSegment,
+      lsn: this.#nextLsn,
+      sequence: this.#nextSequence,
+    };
+    const batch = new Batch(place, this.#spareBuffer);
+    this.#spareBuffer = undefined;
+    this.#batches.push(batch);
+    this.#open = batch;
+    return batch;
+  }
+
+  /** The segment in which the log will end once the queue is written. */
+  #plannedId(): number {
+    return this.#batches.at(-1)?.place.segmentId ?? this.#segments.openId;
+  }
+
+  #plannedEnd(): number {
+    return this.#batches.at(-1)?.end ?? this.#segments.openLength;
+  }
+}

@@ -1,0 +1,55 @@
+import { crc32c } from "@kaya/core";
+import type { Disk, DiskFile } from "@kaya/io";
+import { readExactly, WINDOW_BYTES } from "./file-window.js";
+
+/** Copies a range into a new file and syncs it; the directory entry is not durable yet. */
+export async function copyRange(
+  disk: Disk,
+  source: DiskFile,
+  from: number,
+  to: number,
+  path: string,
+): Promise<void> {
+  const target = await disk.open(path, { create: true });
+  try {
+    await target.truncate(0);
+    for await (const { bytes } of pieces(source, from, to)) await target.append(bytes);
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+}
+
+/** Takes a half-made file away. Where that fails too, its suffix lets the next recovery do it. */
+export async function removeHalfMade(disk: Disk, path: string): Promise<void> {
+  await disk.remove(path).catch(() => undefined);
+}
+
+/** CRC-32C of a range. */
+export async function checksumRange(file: DiskFile, from: number, to: number): Promise<number> {
+  let crc = 0;
+  for await (const { bytes } of pieces(file, from, to)) crc = crc32c(bytes, crc);
+  return crc;
+}
+
+/** Whether `copy` holds exactly the bytes of a range of `source`. */
+export async function isCopyOf(copy: DiskFile, source: DiskFile, from: number, to: number): Promise<boolean> {
+  if ((await copy.length()) !== to - from) return false;
+  for await (const { offset, bytes } of pieces(source, from, to)) {
+    const other = new Uint8Array(bytes.length);
+    await copy.readAt(offset - from, other);
+    if (Buffer.compare(bytes, other) !== 0) return false;
+  }
+  return true;
+}
+
+/** A range, a mebibyte at a time. */
+export async function* pieces(
+  file: DiskFile,
+  from: number,
+  to: number,
+): AsyncGenerator<{ offset: number; bytes: Uint8Array }> {
+  for (let offset = from; offset < to; offset += WINDOW_BYTES) {
+    yield { offset, bytes: await readExactly(file, offset, Math.min(WINDOW_BYTES, to - offset)) };
+  }
+}

@@ -1,0 +1,51 @@
+import { DEFAULT_MAX_RECORD_BYTES, type Lsn, RECORD_HEADER_BYTES, type SequenceNumber } from "@kaya/core";
+
+/** The first four bytes of every record, little-endian. */
+export const WAL_MAGIC = 0x4b415941;
+export const WAL_VERSION = 1;
+/** Bytes before the payload. */
+export const WAL_HEADER_LENGTH = RECORD_HEADER_BYTES;
+
+/** Where each header field stands (FORMAT.md has the table). */
+export const FIELD = {
+  magic: 0,
+  version: 4,
+  headerLength: 6,
+  flags: 8,
+  recordType: 10,
+  lsn: 12,
+  sequence: 20,
+  payloadLength: 28,
+  headerCrc: 32,
+  payloadCrc: 36,
+} as const;
+
+export const WalRecordType = { Put: 1, Delete: 2, Noop: 3, Batch: 16 } as const;
+export type WalRecordType = (typeof WalRecordType)[keyof typeof WalRecordType];
+
+/** Operation codes inside a BATCH payload. */
+export const BATCH_OP = { put: 1, delete: 2 } as const;
+
+export type WalOperation =
+  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: "delete"; readonly key: Uint8Array };
+
+export type WalPayload =
+  | WalOperation
+  | { readonly type: "noop" }
+  | { readonly type: "batch"; readonly operations: readonly WalOperation[] };
+
+export interface WalRecord {
+  readonly lsn: Lsn;
+  /** Of the record's first operation. */
+  readonly sequence: SequenceNumber;
+  readonly payload: WalPayload;
+}
+
+/** The largest payload that a default configuration writes. */
+export const DEFAULT_MAX_PAYLOAD_BYTES = DEFAULT_MAX_RECORD_BYTES - WAL_HEADER_LENGTH;
+
+/** How many sequence numbers a record takes: one, or one an operation. */
+export function operationCount(payload: WalPayload): number {
+  return payload.type === "batch" ? payload.operations.length : 1;
+}

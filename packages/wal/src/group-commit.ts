@@ -1,0 +1,234 @@
+import {
+  asKayaError,
+  KayaError,
+  type LogPosition,
+  type Lsn,
+  type SequenceNumber,
+  type WalConfig,
+} from "@kaya/core";
+import type { AppendResult, Batch, PlacedRecord } from "./batch.js";
+import { BatchQueue } from "./batch-queue.js";
+import type { WalPayload, WalRecord } from "./format.js";
+import type { SegmentStore } from "./segment-store.js";
+
+/**
+ * The one loop that drains the queue. It takes a batch of what has gathered: write -> fsync if anything in it is strict ->
+ * apply in LSN order -> settle. What arrives meanwhile is the next one.
+ */
+export class GroupCommit {
+  readonly #segments: SegmentStore;
+  readonly #queue: BatchQueue;
+  readonly #onCommit: ((record: WalRecord) => void) | undefined;
+  readonly #maxPendingBytes: number;
+  #draining: Promise<void> | undefined;
+  #writtenLsn: Lsn;
+  #durableLsn: Lsn;
+  /** The last record whose writer was told that it is in. */
+  #acknowledgedLsn: Lsn;
+  #pendingBytes = 0;
+  #failure: KayaError | undefined;
+  #waitingForRoom: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+
+  constructor(
+    config: WalConfig,
+    segments: SegmentStore,
+    last: LogPosition,
+    onCommit: ((record: WalRecord) => void) | undefined,
+  ) {
+    this.#segments = segments;
+    this.#queue = new BatchQueue(config, segments, last);
+    this.#onCommit = onCommit;
+    // One batch on its way to the disk, and one that gathers.
+    this.#maxPendingBytes = 2 * config.maxBatchBytes;
+    // R2: recovery made all of it durable, or left the tail to be finished before the first batch.
+    this.#writtenLsn = last.lsn;
+    this.#durableLsn = segments.isTailFinished ? last.lsn : segments.closedLsn;
+    this.#acknowledgedLsn = last.lsn;
+  }
+
+  get nextLsn(): Lsn {
+    return this.#queue.nextLsn;
+  }
+
+  get nextSequence(): SequenceNumber {
+    return this.#queue.nextSequence;
+  }
+
+  get durableLsn(): Lsn {
+    return this.#durableLsn;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Everything written is on stable storage, and nothing failed on the way there. */
+  get isClean(): boolean {
+    return (
+      this.#failure === undefined && this.#durableLsn === this.#writtenLsn && this.#segments.isTailFinished
+    );
+  }
+
+  get failure(): KayaError | undefined {
+    return this.#failure;
+  }
+
+  pendingRecords(): Iterable<WalRecord> {
+    return this.#queue.unsettledRecords();
+  }
+
+  /** @throws KayaError KAYA_WRITER_FAILED with the first failure as its cause */
+  assertWorking(): void {
+    if (this.#failure === undefined) return;
+    throw new KayaError(
+      "KAYA_WRITER_FAILED",
+      `the log takes no more writes since a failure that cannot be undone; open it again to go on. First: ${this.#failure.message}`,
+      { cause: this.#failure },
+    );
+  }
+
+  /** Queues a checked record of `length` bytes, which is encoded before this returns. */
+  append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<AppendResult> {
+    const { batch, record } = this.#queue.add(payload, length, operations);
+    this.#pendingBytes += length;
+    this.#drainSoon();
+    return new Promise((resolve, reject) => {
+      batch.waiters.push({ record, strict, resolve, reject });
+    });
+  }
+
+  sync(): Promise<void> {
+    if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn) return Promise.resolve();
+    const batch = this.#queue.last();
+    this.#drainSoon();
+    return new Promise((resolve, reject) => {
+      batch.waiters.push({ strict: true, resolve: () => resolve(), reject });
+    });
+  }
+
+  ready(): Promise<void> {
+    if (this.#hasRoom()) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waitingForRoom.push({ resolve, reject }));
+  }
+
+  /** Drains and syncs. @throws KayaError where an acknowledged record could not be made durable */
+  async close(): Promise<void> {
+    if (this.#failure === undefined) await this.sync().catch(() => undefined); // told below, if it matters
+    await this.#draining;
+    this.#rejectWaitingForRoom(new KayaError("KAYA_CLOSED", "the log's writer was closed"));
+    if (this.#durableLsn < this.#acknowledgedLsn) this.assertWorking();
+  }
+
+  #drainSoon(): void {
+    this.#draining ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    await undefined; // whoever appends in this same turn comes along
+    for (let batch = this.#queue.first(); batch !== undefined; batch = this.#queue.first()) {
+      try {
+        await this.#commit(batch);
+        this.#queue.finishFirst();
+        if (this.#hasRoom()) this.#letWaitersIn();
+      } catch (error) {
+        await this.#recoverFrom(asKayaError(error, "commit a batch to the log"));
+      }
+    }
+    this.#draining = undefined;
+  }
+
+  async #commit(batch: Batch): Promise<void> {
+    if (!this.#segments.isTailFinished) {
+      await this.#segments.finishTail();
+      this.#durableLsn = this.#writtenLsn;
+    }
+    if (batch.place.opensSegment) {
+      await this.#segments.rotate(this.#writtenLsn);
+      this.#durableLsn = this.#writtenLsn; // W1
+    }
+    if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
+    this.#writtenLsn = batch.lastLsn;
+    const firstStrict = batch.firstStrict;
+    // Relaxed records ahead of the first strict one have what they asked for.
+    this.#settle(batch, firstStrict, false);
+    if (firstStrict === batch.waiters.length) return;
+    await this.#segments.sync();
+    this.#durableLsn = this.#writtenLsn;
+    this.#settle(batch, batch.waiters.length, true);
+  }
+
+  /** Shows the records up to waiter `until`, then tells those who wait. No write settles before it is applied. */
+  #settle(batch: Batch, until: number, durable: boolean): void {
+    const settling = batch.waiters.slice(batch.settled, until);
+    if (this.#onCommit !== undefined) {
+      for (const waiter of settling) {
+        const record = batch.recordOf(waiter);
+        if (record !== undefined) this.#onCommit(record);
+      }
+    }
+    batch.settled = until;
+    for (const waiter of settling) {
+      if (waiter.record !== undefined) {
+        this.#acknowledgedLsn = waiter.record.lsn;
+        this.#pendingBytes -= waiter.record.encodedLength;
+      }
+      waiter.resolve(resultOf(waiter.record, batch.place.segmentId, durable));
+    }
+  }
+
+  /** W3 where the failure can be undone, W4 where it cannot. */
+  async #recoverFrom(error: KayaError): Promise<void> {
+    if (!isFinal(error)) {
+      try {
+        await this.#segments.undoWrite();
+        if (this.#segments.isTailFinished) this.#durableLsn = this.#writtenLsn;
+        this.#rejectQueue(error);
+        return;
+      } catch (undoError) {
+        this.#poison(asKayaError(undoError, "undo a failed write"), error);
+        return;
+      }
+    }
+    this.#poison(error, error);
+  }
+
+  #poison(failure: KayaError, toldToWaiters: KayaError): void {
+    this.#failure = failure;
+    this.#rejectWaitingForRoom(failure);
+    this.#rejectQueue(toldToWaiters);
+  }
+
+  #rejectQueue(error: KayaError): void {
+    this.#pendingBytes = 0;
+    for (const batch of this.#queue.takeBack()) {
+      for (const waiter of batch.waiters.slice(batch.settled)) waiter.reject(error);
+    }
+    this.#letWaitersIn();
+  }
+
+  #letWaitersIn(): void {
+    for (const waiting of this.#waitingForRoom.splice(0)) waiting.resolve();
+  }
+
+  #rejectWaitingForRoom(error: KayaError): void {
+    for (const waiting of this.#waitingForRoom.splice(0)) waiting.reject(error);
+  }
+
+  #hasRoom(): boolean {
+    return this.#pendingBytes < this.#maxPendingBytes;
+  }
+}
+
+// A failed fsync cannot be taken back, and after a broken invariant nothing is known.
+function isFinal(error: KayaError): boolean {
+  return (
+    error.code === "KAYA_FSYNC_FAILED" ||
+    error.code === "KAYA_INVARIANT_VIOLATION" ||
+    error.code === "KAYA_INTERNAL"
+  );
+}
+
+function resultOf(record: PlacedRecord | undefined, segmentId: number, durable: boolean): AppendResult {
+  // A barrier has no record, and its resolve takes no result.
+  return { ...(record as PlacedRecord), segmentId, durable };
+}

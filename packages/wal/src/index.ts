@@ -1,0 +1,39 @@
+export type { AppendResult } from "./batch.js";
+export {
+  operationCount,
+  WAL_HEADER_LENGTH,
+  WAL_MAGIC,
+  WAL_VERSION,
+  type WalOperation,
+  type WalPayload,
+  type WalRecord,
+  WalRecordType,
+} from "./format.js";
+export {
+  type InspectOptions,
+  inspectWal,
+  inspectWalPath,
+  isWarning,
+  type SegmentInspection,
+  type WalInspection,
+  type WalInspectionRow,
+} from "./inspect.js";
+export {
+  formatInspection,
+  formatInspectionRow,
+  formatInspectionWarning,
+  isDamage,
+} from "./inspection-format.js";
+export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
+export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
+export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
+export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
+export { locateSegments, type SegmentLocation } from "./segment-location.js";
+export {
+  formatWarning,
+  formatWarningFields,
+  type LogWarning,
+  type RecordWarning,
+  type WalWarning,
+} from "./warnings.js";
+export { WalWriter, type WalWriterOptions } from "./writer.js";

@@ -1,0 +1,188 @@
+import type { LogPosition, Lsn, SequenceNumber } from "@kaya/core";
+import type { Disk, DiskFile } from "@kaya/io";
+import { operationCount, type WalRecord } from "./format.js";
+import { type ScanEnd, scanSegment } from "./scanner.js";
+import type { SegmentFile } from "./segments.js";
+import type { WalWarning } from "./warnings.js";
+
+export interface RecoveredRecord {
+  readonly segmentId: number;
+  /** Of the record's first byte, in its segment. */
+  readonly offset: number;
+  readonly record: WalRecord;
+}
+
+export interface ScanProgress {
+  /** Of the log, read and verified so far. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly records: number;
+}
+
+export interface LogScanOptions {
+  readonly maxRecordBytes: number;
+  readonly after: LogPosition;
+  readonly onRecord: (record: RecoveredRecord) => void;
+  readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
+}
+
+export interface ScannedSegment extends SegmentFile {
+  /** Bytes from its beginning that are whole records of the log. */
+  validLength: number;
+  /** Of the last record in it or before it; 0 where there is none. */
+  lastLsn: Lsn;
+}
+
+/** The first thing that is not as a log must be. */
+export type LogStop =
+  | {
+      readonly kind: "bad-record";
+      readonly index: number;
+      readonly end: Extract<ScanEnd, { kind: "torn" | "damaged" }>;
+    }
+  /** A record that is whole, but not the one that must stand here. */
+  | {
+      readonly kind: "discontinuity";
+      readonly index: number;
+      readonly offset: number;
+      readonly warning: WalWarning;
+    }
+  | { readonly kind: "missing-segment"; readonly index: number; readonly expectedId: number };
+
+export interface LogScan {
+  /** Up to the stop, its segment included. */
+  readonly segments: readonly ScannedSegment[];
+  readonly stop?: LogStop | undefined;
+  /** Records behind `after`, and where the log ends. */
+  readonly recordCount: number;
+  readonly firstLsn?: Lsn | undefined;
+  readonly last: LogPosition;
+}
+
+/** Reads a whole log in order, up to the first thing that is wrong with it. Changes nothing. */
+export async function scanLog(
+  disk: Disk,
+  segments: readonly SegmentFile[],
+  options: LogScanOptions,
+): Promise<LogScan> {
+  return new LogScanner(segments, options).run(disk);
+}
+
+/** Follows LSNs and sequences over the segments: what must come next, and what came. */
+class LogScanner {
+  readonly #files: readonly SegmentFile[];
+  readonly #options: LogScanOptions;
+  readonly #scanned: ScannedSegment[] = [];
+  readonly #totalBytes: number;
+  #bytesBefore = 0;
+  #lastLsn: Lsn = 0;
+  #nextSequence: SequenceNumber = 1;
+  #recordCount = 0;
+  #firstLsn: Lsn | undefined;
+  #stop: LogStop | undefined;
+  // Segments that are not there, with no record read since that says what was in them.
+  #hole: { index: number; expectedId: number } | undefined;
+
+  constructor(files: readonly SegmentFile[], options: LogScanOptions) {
+    this.#files = files;
+    this.#options = options;
+    this.#totalBytes = files.reduce((sum, file) => sum + file.length, 0);
+  }
+
+  async run(disk: Disk): Promise<LogScan> {
+    let expectedId = 1;
+    for (const [index, file] of this.#files.entries()) {
+      if (file.id !== expectedId) this.#hole ??= { index, expectedId };
+      await this.#scanFile(disk, file, index);
+      if (this.#stop !== undefined) break;
+      expectedId = file.id + 1;
+    }
+    if (this.#stop === undefined) this.#closeHole();
+    return {
+      segments: this.#scanned,
+      stop: this.#stop,
+      recordCount: this.#recordCount,
+      firstLsn: this.#firstLsn,
+      last: { lsn: this.#lastLsn, sequence: this.#nextSequence - 1 },
+    };
+  }
+
+  async #scanFile(disk: Disk, file: SegmentFile, index: number): Promise<void> {
+    const handle = await disk.open(file.path, { readOnly: true });
+    try {
+      await this.#scanHandle(handle, file, index);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #scanHandle(handle: DiskFile, file: SegmentFile, index: number): Promise<void> {
+    const length = await handle.length();
+    const scanned: ScannedSegment = { ...file, length, validLength: 0, lastLsn: this.#lastLsn };
+    this.#scanned.push(scanned);
+    const end = await scanSegment(handle, length, {
+      maxRecordBytes: this.#options.maxRecordBytes,
+      onRecord: (record, offset) => this.#accept(record, offset, index, file.id),
+      onProgress: (offset) => this.#progress(offset),
+    });
+    scanned.validLength = end.offset;
+    scanned.lastLsn = this.#lastLsn;
+    this.#bytesBefore += length;
+    if (end.kind === "torn" || end.kind === "damaged") this.#stop = { kind: "bad-record", index, end };
+  }
+
+  /** Whether this record may stand here; then it is given on. */
+  #accept(record: WalRecord, offset: number, index: number, segmentId: number): boolean {
+    const { after } = this.#options;
+    const expected = this.#lastLsn + 1;
+    // R6: what is missing wholly below the checkpoint is no damage.
+    const coveredGap = record.lsn > expected && record.lsn <= after.lsn + 1;
+    if (record.lsn !== expected && !coveredGap) {
+      const warning = { kind: "NonMonotonicLsn", offset, expected, found: record.lsn } as const;
+      return this.#stopAt({ kind: "discontinuity", index, offset, warning });
+    }
+    if (this.#hole !== undefined) {
+      if (!coveredGap && this.#lastLsn > 0) return this.#stopAt({ kind: "missing-segment", ...this.#hole });
+      this.#hole = undefined;
+    }
+    if (record.lsn === after.lsn + 1) this.#nextSequence = Math.max(this.#nextSequence, after.sequence + 1);
+    if (record.sequence < this.#nextSequence) {
+      const message = `sequence ${record.sequence} stands where ${this.#nextSequence} is the least that can follow`;
+      return this.#stopAt({
+        kind: "discontinuity",
+        index,
+        offset,
+        warning: { kind: "MalformedPayload", offset, message },
+      });
+    }
+    this.#lastLsn = record.lsn;
+    this.#nextSequence = record.sequence + operationCount(record.payload);
+    if (record.lsn > after.lsn) {
+      this.#recordCount++;
+      this.#firstLsn ??= record.lsn;
+      this.#options.onRecord({ segmentId, offset, record });
+    }
+    return true;
+  }
+
+  #stopAt(stop: LogStop): false {
+    this.#stop = stop;
+    return false;
+  }
+
+  // No record behind the hole: it is harmless only where everything in it must have been below the checkpoint.
+  #closeHole(): void {
+    if (this.#hole === undefined) return;
+    const { after } = this.#options;
+    if (this.#lastLsn < after.lsn) return;
+    this.#stop = { kind: "missing-segment", ...this.#hole };
+  }
+
+  #progress(offset: number): void {
+    this.#options.onProgress?.({
+      bytes: this.#bytesBefore + offset,
+      totalBytes: this.#totalBytes,
+      records: this.#recordCount,
+    });
+  }
+}

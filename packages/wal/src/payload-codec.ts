@@ -1,0 +1,201 @@
+import { describe, KayaError } from "@kaya/core";
+import { BATCH_OP, type WalOperation, type WalPayload, WalRecordType } from "./format.js";
+
+const U32_MAX = 0xffffffff;
+
+/** What a decoder takes out of the bytes it is given: copies for a caller to keep, or views. */
+export type TakeBytes = (input: Uint8Array, start: number, end: number) => Uint8Array;
+
+export const takeView: TakeBytes = (input, start, end) => input.subarray(start, end);
+
+export const takeCopy: TakeBytes = (input, start, end) => {
+  const copy = new Uint8Array(end - start);
+  copy.set(input.subarray(start, end));
+  return copy;
+};
+
+export function recordTypeOf(payload: WalPayload): WalRecordType {
+  switch (payload.type) {
+    case "put":
+      return WalRecordType.Put;
+    case "delete":
+      return WalRecordType.Delete;
+    case "noop":
+      return WalRecordType.Noop;
+    case "batch":
+      return WalRecordType.Batch;
+  }
+}
+
+/**
+ * Bytes that a payload takes. Checks what a caller without types could get wrong, so that nothing half-encoded is
+ * ever left behind.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function payloadLength(payload: WalPayload): number {
+  switch (payload?.type) {
+    case "put":
+      return 8 + bytesLength(payload.key, "key") + bytesLength(payload.value, "value");
+    case "delete":
+      return 4 + bytesLength(payload.key, "key");
+    case "noop":
+      return 0;
+    case "batch":
+      return batchLength(payload.operations);
+    default:
+      throw invalid(`a payload is a put, a delete, a noop or a batch, not ${describe(payload)}`);
+  }
+}
+
+function batchLength(operations: readonly WalOperation[]): number {
+  if (!Array.isArray(operations) || operations.length === 0) {
+    throw invalid("a batch needs an array of at least one operation");
+  }
+  let length = 4;
+  for (const operation of operations) {
+    if (operation?.type !== "put" && operation?.type !== "delete") {
+      throw invalid(
+        `an operation of a batch is a put or a delete, not ${describe(operation?.type ?? operation)}`,
+      );
+    }
+    length += 5 + bytesLength(operation.key, "key");
+    if (operation.type === "put") length += 4 + bytesLength(operation.value, "value");
+  }
+  return length;
+}
+
+function bytesLength(bytes: Uint8Array, what: string): number {
+  if (!(bytes instanceof Uint8Array)) throw invalid(`a ${what} must be a Uint8Array, not ${describe(bytes)}`);
+  if (bytes.length > U32_MAX) throw invalid(`a ${what} of ${bytes.length} bytes does not fit the format`);
+  return bytes.length;
+}
+
+function invalid(message: string): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", message);
+}
+
+/** Writes the payload at `at`; there must be room for `payloadLength` bytes. */
+export function writePayload(target: Uint8Array, view: DataView, at: number, payload: WalPayload): void {
+  switch (payload.type) {
+    case "put":
+      view.setUint32(at, payload.key.length, true);
+      view.setUint32(at + 4, payload.value.length, true);
+      target.set(payload.key, at + 8);
+      target.set(payload.value, at + 8 + payload.key.length);
+      return;
+    case "delete":
+      view.setUint32(at, payload.key.length, true);
+      target.set(payload.key, at + 4);
+      return;
+    case "noop":
+      return;
+    case "batch":
+      writeBatch(target, view, at, payload.operations);
+  }
+}
+
+function writeBatch(
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+  operations: readonly WalOperation[],
+): void {
+  view.setUint32(at, operations.length, true);
+  let position = at + 4;
+  for (const operation of operations) {
+    target[position] = BATCH_OP[operation.type];
+    view.setUint32(position + 1, operation.key.length, true);
+    position += 5;
+    if (operation.type === "put") {
+      view.setUint32(position, operation.value.length, true);
+      position += 4;
+    }
+    target.set(operation.key, position);
+    position += operation.key.length;
+    if (operation.type === "put") {
+      target.set(operation.value, position);
+      position += operation.value.length;
+    }
+  }
+}
+
+/** The payload in `input[start, end)`, or what is wrong with its shape. Trusts no length before it is checked. */
+export function readPayload(
+  type: WalRecordType,
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  take: TakeBytes,
+): WalPayload | string {
+  switch (type) {
+    case WalRecordType.Put:
+      return readPut(input, view, start, end, take);
+    case WalRecordType.Delete:
+      return readDelete(input, view, start, end, take);
+    case WalRecordType.Noop:
+      return end === start ? { type: "noop" } : `a NOOP has no payload, this one has ${end - start} bytes`;
+    case WalRecordType.Batch:
+      return readBatch(input, view, start, end, take);
+  }
+}
+
+function readPut(
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  take: TakeBytes,
+): WalPayload | string {
+  if (end - start < 8) return `a PUT payload of ${end - start} bytes has no room for its lengths`;
+  const keyStart = start + 8;
+  const valueStart = keyStart + view.getUint32(start, true);
+  const stop = valueStart + view.getUint32(start + 4, true);
+  if (stop !== end) return `a PUT payload of ${end - start} bytes says that it has ${stop - start}`;
+  return { type: "put", key: take(input, keyStart, valueStart), value: take(input, valueStart, end) };
+}
+
+function readDelete(
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  take: TakeBytes,
+): WalPayload | string {
+  if (end - start < 4) return `a DELETE payload of ${end - start} bytes has no room for its length`;
+  const stop = start + 4 + view.getUint32(start, true);
+  if (stop !== end) return `a DELETE payload of ${end - start} bytes says that it has ${stop - start}`;
+  return { type: "delete", key: take(input, start + 4, end) };
+}
+
+function readBatch(
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  take: TakeBytes,
+): WalPayload | string {
+  if (end - start < 4) return `a BATCH payload of ${end - start} bytes has no room for its count`;
+  const count = view.getUint32(start, true);
+  if (count === 0) return "a BATCH has at least one operation, this one has none";
+  const operations: WalOperation[] = [];
+  let position = start + 4;
+  for (let i = 0; i < count; i++) {
+    const isPut = input[position] === BATCH_OP.put;
+    const lengths = isPut ? 9 : 5;
+    if (position + lengths > end)
+      return `BATCH operation ${i} of ${count} begins too near to the payload's end`;
+    if (!isPut && input[position] !== BATCH_OP.delete) {
+      return `BATCH operation ${i} of ${count} has the unknown code ${input[position]}`;
+    }
+    const keyStart = position + lengths;
+    const keyEnd = keyStart + view.getUint32(position + 1, true);
+    const stop = isPut ? keyEnd + view.getUint32(position + 5, true) : keyEnd;
+    if (stop > end) return `BATCH operation ${i} of ${count} is longer than what is left of the payload`;
+    const key = take(input, keyStart, keyEnd);
+    operations.push(isPut ? { type: "put", key, value: take(input, keyEnd, stop) } : { type: "delete", key });
+    position = stop;
+  }
+  if (position !== end) return `${end - position} bytes follow the last operation of a BATCH`;
+  return { type: "batch", operations };
+}

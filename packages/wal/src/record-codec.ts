@@ -1,0 +1,215 @@
+import { crc32cRange, describe, KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
+import {
+  DEFAULT_MAX_PAYLOAD_BYTES,
+  FIELD,
+  WAL_HEADER_LENGTH,
+  WAL_MAGIC,
+  WAL_VERSION,
+  type WalPayload,
+  type WalRecord,
+  WalRecordType,
+} from "./format.js";
+import {
+  payloadLength,
+  readPayload,
+  recordTypeOf,
+  type TakeBytes,
+  takeCopy,
+  takeView,
+  writePayload,
+} from "./payload-codec.js";
+import type { RecordWarning } from "./warnings.js";
+
+const U32 = 2 ** 32;
+const ZEROS = new Uint8Array(4);
+
+export type DecodeResult =
+  | { readonly status: "complete"; readonly record: WalRecord; readonly bytesRead: number }
+  | { readonly status: "incomplete" | "invalid"; readonly warning: RecordWarning };
+
+/**
+ * One record as bytes.
+ * @throws KayaError KAYA_INVALID_ARGUMENT for a record that the format cannot hold.
+ */
+export function encodeRecord(record: WalRecord): Uint8Array {
+  for (const field of ["lsn", "sequence"] as const) {
+    if (!Number.isSafeInteger(record?.[field]) || record[field] < 0) {
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        `${field} must be a whole number >= 0, not ${describe(record?.[field])}`,
+      );
+    }
+  }
+  const length = WAL_HEADER_LENGTH + payloadLength(record.payload);
+  if (length - WAL_HEADER_LENGTH >= U32) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `a payload of ${length - WAL_HEADER_LENGTH} bytes does not fit the format`,
+    );
+  }
+  const bytes = new Uint8Array(length);
+  writeRecord(bytes, viewOf(bytes), 0, length, record.lsn, record.sequence, record.payload);
+  return bytes;
+}
+
+/** Writes a record of `length` bytes (header and payload) at `at`. Payload and room were checked by the caller. */
+export function writeRecord(
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+  length: number,
+  lsn: Lsn,
+  sequence: SequenceNumber,
+  payload: WalPayload,
+): void {
+  const payloadStart = at + WAL_HEADER_LENGTH;
+  writePayload(target, view, payloadStart, payload);
+  view.setUint32(at + FIELD.magic, WAL_MAGIC, true);
+  view.setUint16(at + FIELD.version, WAL_VERSION, true);
+  view.setUint16(at + FIELD.headerLength, WAL_HEADER_LENGTH, true);
+  view.setUint16(at + FIELD.flags, 0, true);
+  view.setUint16(at + FIELD.recordType, recordTypeOf(payload), true);
+  writeU64(view, at + FIELD.lsn, lsn);
+  writeU64(view, at + FIELD.sequence, sequence);
+  view.setUint32(at + FIELD.payloadLength, length - WAL_HEADER_LENGTH, true);
+  view.setInt32(at + FIELD.headerCrc, 0, true);
+  view.setInt32(at + FIELD.payloadCrc, crc32cRange(target, payloadStart, at + length), true);
+  view.setInt32(at + FIELD.headerCrc, crc32cRange(target, at, payloadStart), true);
+}
+
+/**
+ * Reads the record at the beginning of `input`. `offset` is what warnings name; `maxPayloadBytes` bounds what is
+ * believed of a length. The record's bytes are copies.
+ */
+export function decodeRecord(
+  input: Uint8Array,
+  offset = 0,
+  maxPayloadBytes: number = DEFAULT_MAX_PAYLOAD_BYTES,
+): DecodeResult {
+  return decodeAt(input, viewOf(input), 0, input.length, offset, maxPayloadBytes, takeCopy);
+}
+
+/** `decodeRecord` for the record at `at` of a larger buffer that ends at `end`. */
+export function decodeAt(
+  input: Uint8Array,
+  view: DataView,
+  at: number,
+  end: number,
+  offset: number,
+  maxPayloadBytes: number,
+  take: TakeBytes,
+): DecodeResult {
+  const headerWarning = checkHeader(input, view, at, end, offset, maxPayloadBytes);
+  if (headerWarning !== undefined) {
+    return {
+      status: headerWarning.kind === "PartialHeader" ? "incomplete" : "invalid",
+      warning: headerWarning,
+    };
+  }
+  const bytesRead = WAL_HEADER_LENGTH + view.getUint32(at + FIELD.payloadLength, true);
+  if (end - at < bytesRead) {
+    return {
+      status: "incomplete",
+      warning: { kind: "PartialPayload", offset, expected: bytesRead, actual: end - at },
+    };
+  }
+  const payloadStart = at + WAL_HEADER_LENGTH;
+  const crc = crc32cRange(input, payloadStart, at + bytesRead);
+  const stored = view.getInt32(at + FIELD.payloadCrc, true);
+  if (crc !== stored) {
+    return invalid({ kind: "BadPayloadChecksum", offset, expected: crc >>> 0, actual: stored >>> 0 });
+  }
+  const type = view.getUint16(at + FIELD.recordType, true) as WalRecordType;
+  const payload = readPayload(type, input, view, payloadStart, at + bytesRead, take);
+  if (typeof payload === "string") return invalid({ kind: "MalformedPayload", offset, message: payload });
+  const lsn = readU64(view, at + FIELD.lsn);
+  const sequence = readU64(view, at + FIELD.sequence);
+  if (lsn > Number.MAX_SAFE_INTEGER || sequence > Number.MAX_SAFE_INTEGER) {
+    const message = `${lsn > Number.MAX_SAFE_INTEGER ? "lsn" : "sequence"} is above ${Number.MAX_SAFE_INTEGER}`;
+    return invalid({ kind: "MalformedPayload", offset, message });
+  }
+  return { status: "complete", record: { lsn, sequence, payload }, bytesRead };
+}
+
+function invalid(warning: RecordWarning): DecodeResult {
+  return { status: "invalid", warning };
+}
+
+// The order of the checks is part of the format: the first that fails names the warning.
+function checkHeader(
+  input: Uint8Array,
+  view: DataView,
+  at: number,
+  end: number,
+  offset: number,
+  maxPayloadBytes: number,
+): RecordWarning | undefined {
+  if (end - at < WAL_HEADER_LENGTH) return { kind: "PartialHeader", offset };
+  const magic = view.getUint32(at + FIELD.magic, true);
+  if (magic !== WAL_MAGIC) return { kind: "BadMagic", offset, found: magic };
+  const version = view.getUint16(at + FIELD.version, true);
+  if (version !== WAL_VERSION) return { kind: "UnsupportedVersion", offset, found: version };
+  const headerLength = view.getUint16(at + FIELD.headerLength, true);
+  if (headerLength !== WAL_HEADER_LENGTH) return { kind: "BadHeaderLength", offset, found: headerLength };
+  const flags = view.getUint16(at + FIELD.flags, true);
+  if (flags !== 0) return { kind: "UnknownFlags", offset, found: flags };
+  const type = view.getUint16(at + FIELD.recordType, true);
+  if (!isRecordType(type)) return { kind: "UnknownRecordType", offset, found: type };
+  const payloadBytes = view.getUint32(at + FIELD.payloadLength, true);
+  if (payloadBytes > maxPayloadBytes) {
+    return { kind: "OversizedPayload", offset, found: payloadBytes, max: maxPayloadBytes };
+  }
+  const crc = headerCrc(input, at);
+  const stored = view.getInt32(at + FIELD.headerCrc, true);
+  if (crc !== stored) return { kind: "BadHeaderChecksum", offset, expected: crc >>> 0, actual: stored >>> 0 };
+  return undefined;
+}
+
+/** Whether the 40 header bytes at `at` are what was written, whatever they say. */
+export function headerChecksumHolds(input: Uint8Array, view: DataView, at: number): boolean {
+  return headerCrc(input, at) === view.getInt32(at + FIELD.headerCrc, true);
+}
+
+// Over the header with the checksum's own field as zero, without touching the input.
+function headerCrc(input: Uint8Array, at: number): number {
+  const before = crc32cRange(input, at, at + FIELD.headerCrc);
+  const zeros = crc32cRange(ZEROS, 0, 4, before);
+  return crc32cRange(input, at + FIELD.payloadCrc, at + WAL_HEADER_LENGTH, zeros);
+}
+
+/** Bytes of the record at `at`, whose header was written or checked before. */
+export function recordLengthAt(view: DataView, at: number): number {
+  return WAL_HEADER_LENGTH + view.getUint32(at + FIELD.payloadLength, true);
+}
+
+/** The record at `at` of bytes that this process encoded itself, without checks; its payload is a view of them. */
+export function readOwnRecord(input: Uint8Array, view: DataView, at: number): WalRecord {
+  const type = view.getUint16(at + FIELD.recordType, true) as WalRecordType;
+  const end = at + recordLengthAt(view, at);
+  const payload = readPayload(type, input, view, at + WAL_HEADER_LENGTH, end, takeView);
+  if (typeof payload === "string")
+    throw new KayaError("KAYA_INVARIANT_VIOLATION", `encoded a bad record: ${payload}`);
+  return { lsn: readU64(view, at + FIELD.lsn), sequence: readU64(view, at + FIELD.sequence), payload };
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isRecordType(type: number): type is WalRecordType {
+  return (
+    type === WalRecordType.Put ||
+    type === WalRecordType.Delete ||
+    type === WalRecordType.Noop ||
+    type === WalRecordType.Batch
+  );
+}
+
+function writeU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / U32), true);
+}
+
+function readU64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * U32 + view.getUint32(at, true);
+}

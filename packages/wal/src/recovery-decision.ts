@@ -1,0 +1,60 @@
+import type { KayaErrorCode, RecoveryMode } from "@kaya/core";
+import type { LogStop } from "./log-scan.js";
+
+/** Where the first bad thing of a log is, and what it looks like: the rows of the table. */
+export type Situation =
+  | "zero-tail"
+  | "torn-tail"
+  | "damaged-tail"
+  | "damaged-tail-with-records-behind"
+  | "not-the-tail"
+  | "unknown-format"
+  | "oversized-record";
+
+/** What recovery does: cut the tail here, stop here and quarantine all that follows, or refuse and change nothing. */
+export type Decision = "cut" | "stop" | "refuse";
+
+/**
+ * The recovery table of FORMAT.md. A tail is the end of the last segment: only there can a crash leave damage, because a
+ * segment is durable whole before the next one is created (W1). A failed read never comes here: it is no decision.
+ */
+export const RECOVERY_TABLE: Readonly<Record<Situation, Readonly<Record<RecoveryMode, Decision>>>> = {
+  "zero-tail": { tail: "cut", prefix: "cut", absolute: "cut" },
+  "torn-tail": { tail: "cut", prefix: "cut", absolute: "refuse" },
+  "damaged-tail": { tail: "cut", prefix: "cut", absolute: "refuse" },
+  "damaged-tail-with-records-behind": { tail: "cut", prefix: "cut", absolute: "refuse" },
+  "not-the-tail": { tail: "refuse", prefix: "stop", absolute: "refuse" },
+  "unknown-format": { tail: "refuse", prefix: "refuse", absolute: "refuse" },
+  "oversized-record": { tail: "refuse", prefix: "refuse", absolute: "refuse" },
+};
+
+/** The code of a refusal. Only `not-the-tail` and a mode that refuses tails speak of corruption. */
+export function refusalCode(situation: Situation): KayaErrorCode {
+  if (situation === "unknown-format") return "KAYA_UNSUPPORTED_VERSION";
+  if (situation === "oversized-record") return "KAYA_INVALID_ARGUMENT";
+  return "KAYA_CORRUPTION";
+}
+
+const UNKNOWN_FORMAT_KINDS = ["UnsupportedVersion", "BadHeaderLength", "UnknownFlags", "UnknownRecordType"];
+
+/**
+ * The row that a stop falls into.
+ * @param tail what the survey of the file's rest found; looked at only for a bad record in the last segment
+ */
+export function situationOf(
+  stop: LogStop,
+  isLastSegment: boolean,
+  tail: { readonly onlyZeros: boolean; readonly recordsBeyond: boolean },
+): Situation {
+  if (stop.kind !== "bad-record") return "not-the-tail";
+  const { end } = stop;
+  // A tear can fall inside a header: what it says counts only where its checksum holds.
+  if (end.kind === "damaged" && end.headerHolds) {
+    if (UNKNOWN_FORMAT_KINDS.includes(end.warning.kind)) return "unknown-format";
+    if (end.warning.kind === "OversizedPayload") return "oversized-record";
+  }
+  if (!isLastSegment) return "not-the-tail";
+  if (tail.onlyZeros) return "zero-tail";
+  if (end.kind === "torn") return "torn-tail";
+  return tail.recordsBeyond ? "damaged-tail-with-records-behind" : "damaged-tail";
+}

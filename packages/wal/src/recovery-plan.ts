@@ -1,0 +1,120 @@
+import type { RecoveryMode } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { type DamageSurvey, surveyDamage } from "./damage.js";
+import type { LogScan, LogStop } from "./log-scan.js";
+import { RECOVERY_TABLE, type Situation, situationOf } from "./recovery-decision.js";
+import { refusal } from "./refusal.js";
+import type { SegmentFile } from "./segments.js";
+import type { WalWarning } from "./warnings.js";
+
+/** What recovery is going to change, decided before anything is. */
+export interface RecoveryPlan {
+  /** Where the log will end: the writer goes on there. Undefined for a log without segments. */
+  readonly tail?: { readonly file: SegmentFile; readonly validLength: number } | undefined;
+  /** Bytes of the tail's file behind `validLength`. */
+  readonly cutBytes: number;
+  /** Keep a copy of what is cut: it may be more than the crash's own unfinished write. */
+  readonly quarantineCut: boolean;
+  /** Whole segments that go to quarantine, in order of their ids. */
+  readonly moved: readonly SegmentFile[];
+  readonly warnings: readonly WalWarning[];
+}
+
+/**
+ * Decides what to do about where a scan stopped.
+ * @throws KayaError where the table says refuse; nothing was changed.
+ */
+export async function planRecovery(
+  disk: Disk,
+  files: readonly SegmentFile[],
+  scan: LogScan,
+  mode: RecoveryMode,
+  maxRecordBytes: number,
+): Promise<RecoveryPlan> {
+  const { stop } = scan;
+  if (stop === undefined) return wholeLog(scan);
+  const survey = await surveyTail(disk, files, stop, maxRecordBytes);
+  const isLast = stop.index === files.length - 1;
+  const situation = situationOf(stop, isLast, {
+    onlyZeros: survey.onlyZeros,
+    recordsBeyond: survey.beyond !== undefined,
+  });
+  const decision = RECOVERY_TABLE[situation][mode];
+  if (decision === "refuse") throw refusal({ situation, stop, files, scan, mode, survey });
+  return cutAt(files, scan, stop, situation, survey);
+}
+
+function wholeLog(scan: LogScan): RecoveryPlan {
+  const last = scan.segments.at(-1);
+  const tail = last === undefined ? undefined : { file: last, validLength: last.validLength };
+  return { tail, cutBytes: 0, quarantineCut: false, moved: [], warnings: [] };
+}
+
+async function surveyTail(
+  disk: Disk,
+  files: readonly SegmentFile[],
+  stop: LogStop,
+  maxRecordBytes: number,
+): Promise<DamageSurvey> {
+  const file = files[stop.index];
+  if (stop.kind !== "bad-record" || file === undefined) return { onlyZeros: false };
+  const handle = await disk.open(file.path, { readOnly: true });
+  try {
+    const length = await handle.length();
+    const resumeAt = stop.end.kind === "damaged" ? stop.end.resumeAt : length;
+    return await surveyDamage(handle, length, stop.end.offset, resumeAt, maxRecordBytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+function cutAt(
+  files: readonly SegmentFile[],
+  scan: LogScan,
+  stop: LogStop,
+  situation: Situation,
+  survey: DamageSurvey,
+): RecoveryPlan {
+  // Where a segment is missing, or the first record of one is not the next, the log ends with the segment before.
+  const offset =
+    stop.kind === "missing-segment" ? 0 : stop.kind === "discontinuity" ? stop.offset : stop.end.offset;
+  const endsBefore = stop.kind !== "bad-record" && offset === 0;
+  const tailIndex = endsBefore ? stop.index - 1 : stop.index;
+  const tailSegment = scan.segments[tailIndex];
+  const tail = tailSegment && { file: tailSegment, validLength: tailSegment.validLength };
+  const cutBytes = tailSegment === undefined ? 0 : tailSegment.length - tailSegment.validLength;
+  const moved = files.slice(tailIndex + 1);
+  return {
+    tail,
+    cutBytes,
+    quarantineCut: cutBytes > 0 && situation !== "zero-tail" && situation !== "torn-tail",
+    moved,
+    warnings: warningsOf(
+      stop,
+      survey,
+      tail && { path: tail.file.path, validLength: tail.validLength, cutBytes },
+      moved,
+    ),
+  };
+}
+
+function warningsOf(
+  stop: LogStop,
+  survey: DamageSurvey,
+  tail: { path: string; validLength: number; cutBytes: number } | undefined,
+  moved: readonly SegmentFile[],
+): WalWarning[] {
+  const warnings: WalWarning[] = [];
+  if (stop.kind === "discontinuity") warnings.push(stop.warning);
+  else if (stop.kind === "bad-record" && !survey.onlyZeros) warnings.push(stop.end.warning);
+  if (survey.onlyZeros && tail !== undefined) {
+    warnings.push({ kind: "ZeroFilledTail", offset: tail.validLength, bytes: tail.cutBytes });
+  }
+  if (survey.beyond !== undefined) warnings.push({ kind: "ValidRecordsBeyondDamage", ...survey.beyond });
+  if (tail !== undefined && tail.cutBytes > 0) {
+    const { path, validLength, cutBytes } = tail;
+    warnings.push({ kind: "TailTruncated", path, validLength, truncatedBytes: cutBytes });
+  }
+  if (moved.length > 0) warnings.push({ kind: "TrailingSegmentsIgnored", count: moved.length });
+  return warnings;
+}

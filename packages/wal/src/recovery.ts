@@ -1,0 +1,220 @@
+import {
+  describe,
+  KayaError,
+  type LogPosition,
+  type Lsn,
+  resolveWalConfig,
+  type SequenceNumber,
+  type WalConfig,
+} from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { makeTailDurable } from "./durable-tail.js";
+import { type LogScan, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
+import { Quarantine } from "./quarantine.js";
+import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
+import { listSegments, type SegmentFile, WAL_DIR } from "./segments.js";
+import type { WalWarning } from "./warnings.js";
+
+export const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
+
+export interface RecoverOptions {
+  /** Report only: nothing is changed, nothing is created. Default false. */
+  readonly dryRun?: boolean;
+  /** The log is known up to here (R6): records up to it are skipped, and it goes on from there. Default: its start. */
+  readonly after?: LogPosition;
+  /**
+   * Called for each record in order; then `records` of the report stays empty and memory stays flat. The record's bytes never
+   * change. Where recovery refuses in the end, what was given before stands for nothing.
+   */
+  readonly onRecord?: (record: RecoveredRecord) => void;
+  /** Called about once a mebibyte. */
+  readonly onProgress?: (progress: ScanProgress) => void;
+  /**
+   * The last writer of this log closed cleanly, or the machine was started again since. Without it the last segment is
+   * written again, because after a failed fsync what reads back may not be on the disk (R5). Default false.
+   */
+  readonly trustPageCache?: boolean;
+}
+
+export interface WalRecoveryReport {
+  /** Empty where `onRecord` was given. */
+  readonly records: readonly RecoveredRecord[];
+  /** Records behind `after`. */
+  readonly recordCount: number;
+  readonly firstLsn?: Lsn;
+  readonly lastLsn?: Lsn;
+  /** Of the last operation of the last record. */
+  readonly lastSequence?: SequenceNumber;
+  /** Segments that are part of the log. */
+  readonly segments: number;
+  /** Bytes of whole records in them. */
+  readonly validBytes: number;
+  /** Bytes that are not part of the log any more: cut from the tail, and in segments moved to quarantine. */
+  readonly truncatedBytes: number;
+  /** Where what was taken out is kept. Paths are relative to the disk's root. */
+  readonly quarantined: readonly string[];
+  readonly warnings: readonly WalWarning[];
+}
+
+/** A segment that a writer has to know of. */
+export interface LogSegment extends SegmentFile {
+  /** Of the last record in it or before it. */
+  readonly lastLsn: Lsn;
+}
+
+/** A recovered log, ready for a writer. */
+export interface RecoveredLog {
+  readonly report: WalRecoveryReport;
+  /** In order; `length` is what is valid. The last one is where the writer goes on. */
+  readonly segments: readonly LogSegment[];
+  /** The last record, or `after` where the log ends before it. */
+  readonly last: LogPosition;
+  /** Makes the tail durable, where the disk had no room for that: nothing may be appended before. */
+  readonly finishTail?: (() => Promise<void>) | undefined;
+}
+
+/**
+ * Brings the log under `disk` into a state that a writer may append to, and says what it found. What comes back is a prefix
+ * of what was appended, with every acknowledged strict record (R3). Running it again, or crashing anywhere inside it,
+ * changes nothing of the result (R1). It takes no lock: one owner at a time.
+ *
+ * @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT where the recovery table
+ *   (FORMAT.md) says refuse, and nothing was changed; KAYA_IO for a failed read, which is never taken for the end of
+ *   the log; KAYA_DISK_FULL where what is cut could not be kept, and nothing was cut.
+ */
+export async function recoverWal(
+  config: Partial<WalConfig>,
+  disk: Disk,
+  options: RecoverOptions = {},
+): Promise<WalRecoveryReport> {
+  const log = await recoverLog(resolveWalConfig(config), disk, options);
+  await log.finishTail?.();
+  return log.report;
+}
+
+/** `recoverWal`, for the writer that goes on from there. On a full disk it may leave the tail to be finished. */
+export async function recoverLog(
+  config: WalConfig,
+  disk: Disk,
+  options: RecoverOptions,
+): Promise<RecoveredLog> {
+  const after = checkPosition(options.after ?? LOG_START);
+  const records: RecoveredRecord[] = [];
+  const directory = await listSegments(disk);
+  const scan = await scanLog(disk, directory.segments, {
+    maxRecordBytes: config.maxRecordBytes,
+    after,
+    onRecord: options.onRecord ?? ((record) => records.push(record)),
+    onProgress: options.onProgress,
+  });
+  const plan = await planRecovery(disk, directory.segments, scan, config.recovery, config.maxRecordBytes);
+  const quarantined: WalWarning[] = [];
+  let finishTail: RecoveredLog["finishTail"];
+  if (options.dryRun !== true) {
+    for (const path of directory.leftovers) await disk.remove(path);
+    quarantined.push(...(await takeOut(disk, plan)));
+    finishTail = await endTail(disk, plan, options.trustPageCache === true);
+  }
+  const unknown = directory.unknown.map((path) => ({ kind: "UnknownFile", path }) as const);
+  const warnings = [...plan.warnings, ...quarantined, ...unknown];
+  return {
+    report: report(scan, plan, records, warnings),
+    segments: remaining(scan, plan),
+    last: lastOf(scan, after),
+    finishTail,
+  };
+}
+
+// A position that compares with nothing would skip every record, and say that all is well.
+function checkPosition(after: LogPosition): LogPosition {
+  for (const field of ["lsn", "sequence"] as const) {
+    if (Number.isSafeInteger(after?.[field]) && after[field] >= 0) continue;
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `after.${field} must be a whole number >= 0, not ${describe(after?.[field])}`,
+    );
+  }
+  return after;
+}
+
+/**
+ * R2, first half: keep what is taken out, then remove what is behind, highest first. Segments are copied, not renamed: a
+ * crash may tear a rename between two directories apart and leave neither name.
+ */
+async function takeOut(disk: Disk, plan: RecoveryPlan): Promise<WalWarning[]> {
+  const quarantine = await Quarantine.open(disk);
+  await quarantine.removeLeftovers();
+  const kept: WalWarning[] = [];
+  if (plan.quarantineCut && plan.tail !== undefined) {
+    const { file, validLength } = plan.tail;
+    const path = await quarantine.keepCopy(file, validLength, file.length);
+    kept.push({ kind: "Quarantined", path, from: validLength, bytes: plan.cutBytes });
+  }
+  const highestFirst = plan.moved.toReversed();
+  for (const segment of highestFirst) {
+    const path = await quarantine.keepCopy(segment, 0, segment.length);
+    kept.push({ kind: "Quarantined", path, from: 0, bytes: segment.length });
+  }
+  if (kept.length > 0) await quarantine.makeDurable();
+  for (const segment of highestFirst) await disk.remove(segment.path);
+  if (highestFirst.length > 0) await disk.syncDir(WAL_DIR);
+  return kept;
+}
+
+/**
+ * R2, second half: cut, and make the tail durable. A disk that has no room for that does not keep the log from being read:
+ * then what is left to do is given back, for before the first append.
+ */
+async function endTail(
+  disk: Disk,
+  { tail }: RecoveryPlan,
+  trustPageCache: boolean,
+): Promise<(() => Promise<void>) | undefined> {
+  if (tail === undefined) return undefined;
+  const finish = () => makeTailDurable(disk, tail.file, tail.validLength, trustPageCache);
+  try {
+    await finish();
+    return undefined;
+  } catch (error) {
+    if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+    return finish;
+  }
+}
+
+function remaining(scan: LogScan, plan: RecoveryPlan): LogSegment[] {
+  const lastId = plan.tail?.file.id ?? 0;
+  return scan.segments
+    .filter((segment) => segment.id <= lastId)
+    .map(({ id, path, validLength, lastLsn }) => ({ id, path, length: validLength, lastLsn }));
+}
+
+function lastOf(scan: LogScan, after: LogPosition): LogPosition {
+  return {
+    lsn: Math.max(scan.last.lsn, after.lsn),
+    sequence: Math.max(scan.last.sequence, after.sequence),
+  };
+}
+
+function report(
+  scan: LogScan,
+  plan: RecoveryPlan,
+  records: readonly RecoveredRecord[],
+  warnings: readonly WalWarning[],
+): WalRecoveryReport {
+  const segments = remaining(scan, plan);
+  const movedBytes = plan.moved.reduce((sum, segment) => sum + segment.length, 0);
+  return {
+    records,
+    recordCount: scan.recordCount,
+    ...(scan.firstLsn !== undefined && {
+      firstLsn: scan.firstLsn,
+      lastLsn: scan.last.lsn,
+      lastSequence: scan.last.sequence,
+    }),
+    segments: segments.length,
+    validBytes: segments.reduce((sum, segment) => sum + segment.length, 0),
+    truncatedBytes: plan.cutBytes + movedBytes,
+    quarantined: warnings.flatMap((warning) => (warning.kind === "Quarantined" ? [warning.path] : [])),
+    warnings,
+  };
+}

@@ -1,0 +1,56 @@
+import { KayaError, type RecoveryMode } from "@kaya/core";
+import type { DamageSurvey } from "./damage.js";
+import type { LogScan, LogStop } from "./log-scan.js";
+import { refusalCode, type Situation } from "./recovery-decision.js";
+import { QUARANTINE_DIR, type SegmentFile, segmentPath } from "./segments.js";
+import { formatWarning } from "./warnings.js";
+
+interface RefusedLog {
+  readonly situation: Situation;
+  readonly stop: LogStop;
+  readonly files: readonly SegmentFile[];
+  readonly scan: LogScan;
+  readonly mode: RecoveryMode;
+  readonly survey: DamageSurvey;
+}
+
+/** The error of a recovery that refuses: where, what, that nothing was changed, and what the choices are. */
+export function refusal(log: RefusedLog): KayaError {
+  const { situation, stop, files, scan } = log;
+  const path = files[stop.index]?.path ?? "";
+  const parts = [`${path}: ${whatIsWrong(stop)}.`];
+  const behind = files.length - 1 - stop.index;
+  if (behind > 0) parts.push(`${behind} more ${behind === 1 ? "segment follows" : "segments follow"} it.`);
+  if (log.survey.beyond !== undefined) {
+    const { count, firstOffset, firstLsn, lastLsn } = log.survey.beyond;
+    parts.push(
+      `${count} valid records stand behind it, from offset ${firstOffset} on (LSN ${firstLsn} to ${lastLsn}).`,
+    );
+  }
+  parts.push(`The log is whole up to LSN ${scan.last.lsn}. Nothing was changed.`);
+  parts.push(advice(situation, log.mode));
+  return new KayaError(refusalCode(situation), parts.join(" "));
+}
+
+function whatIsWrong(stop: LogStop): string {
+  if (stop.kind === "missing-segment") {
+    return `${segmentPath(stop.expectedId)} must come before it and is not there`;
+  }
+  return formatWarning(stop.kind === "discontinuity" ? stop.warning : stop.end.warning);
+}
+
+function advice(situation: Situation, mode: RecoveryMode): string {
+  if (situation === "unknown-format") {
+    return "The bytes are intact: a newer version wrote them. Open the log with that version.";
+  }
+  if (situation === "oversized-record") {
+    return "The record's header is intact: raise maxRecordBytes to what the log was written with.";
+  }
+  if (mode === "absolute") {
+    return 'recovery: "absolute" accepts no damage. Restore from a backup, or open with recovery: "tail".';
+  }
+  return (
+    "A crash cannot have done this: restore the file from a backup, " +
+    `or open once with recovery: "prefix" to go on with what stands before it (the rest is kept in ${QUARANTINE_DIR}/).`
+  );
+}

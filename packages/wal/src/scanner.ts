@@ -1,0 +1,128 @@
+import type { DiskFile } from "@kaya/io";
+import { FileWindow } from "./file-window.js";
+import { WAL_HEADER_LENGTH, type WalRecord } from "./format.js";
+import { takeView } from "./payload-codec.js";
+import { decodeAt, headerChecksumHolds, recordLengthAt } from "./record-codec.js";
+import type { RecordWarning } from "./warnings.js";
+
+export interface ScanOptions {
+  /** Bounds what is allocated for one record. */
+  readonly maxRecordBytes: number;
+  /**
+   * Called for each record in order; its bytes are views of a buffer that is never written again. `false` stops the
+   * scan before this record.
+   */
+  readonly onRecord: (record: WalRecord, offset: number, length: number) => boolean;
+  /** Called after each large read, with the offset up to which all records were given. */
+  readonly onProgress?: ((offset: number) => void) | undefined;
+}
+
+/** How a scan of a segment ended. `offset` is where the valid records end. */
+export type ScanEnd =
+  | { readonly kind: "end"; readonly offset: number }
+  | { readonly kind: "stopped"; readonly offset: number }
+  /** Too few bytes for the header or the payload of the last record. */
+  | { readonly kind: "torn"; readonly offset: number; readonly warning: RecordWarning }
+  /** `headerHolds`: the header is what was written, so what it says is meant. */
+  | {
+      readonly kind: "damaged";
+      readonly offset: number;
+      readonly warning: RecordWarning;
+      readonly headerHolds: boolean;
+      /** Where a record behind this one can begin at the earliest. */
+      readonly resumeAt: number;
+    };
+
+/**
+ * Reads a segment from its first byte and never changes anything. Memory stays flat: one window of a mebibyte, or one
+ * record, whichever is larger.
+ * @throws KayaError only for a failed read.
+ */
+export async function scanSegment(
+  file: DiskFile,
+  fileLength: number,
+  options: ScanOptions,
+): Promise<ScanEnd> {
+  const windows = scanWindows(file, fileLength, options);
+  for (;;) {
+    const step = await windows.next();
+    if (step.done === true) return step.value;
+    options.onProgress?.(step.value);
+  }
+}
+
+/** `scanSegment`, pausing after each large read with the offset up to which all records were given. */
+export async function* scanWindows(
+  file: DiskFile,
+  fileLength: number,
+  options: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
+): AsyncGenerator<number, ScanEnd> {
+  const window = new FileWindow(file, fileLength);
+  let offset = 0;
+  let atLeast = WAL_HEADER_LENGTH;
+  while (offset < fileLength) {
+    await window.moveTo(offset, atLeast);
+    const step = decodeWindow(window, options);
+    if (typeof step !== "number") return step;
+    // No progress means that the window ends inside a record, whose length is checked and says what to read.
+    atLeast = step === offset ? neededBytes(window, offset) : WAL_HEADER_LENGTH;
+    offset = step;
+    yield offset;
+  }
+  return { kind: "end", offset };
+}
+
+/** Gives all records that are whole in the window; returns the offset behind them, or how the scan ended there. */
+function decodeWindow(
+  window: FileWindow,
+  { maxRecordBytes, onRecord }: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
+): number | ScanEnd {
+  const { bytes, view, start } = window;
+  const maxPayloadBytes = maxRecordBytes - WAL_HEADER_LENGTH;
+  let at = 0;
+  while (at < bytes.length) {
+    const offset = start + at;
+    const result = decodeAt(bytes, view, at, bytes.length, offset, maxPayloadBytes, takeView);
+    if (result.status === "complete") {
+      if (!onRecord(result.record, offset, result.bytesRead)) return { kind: "stopped", offset };
+      at += result.bytesRead;
+    } else if (result.status === "incomplete") {
+      if (isTorn(window, result.warning, offset)) return torn(window, result.warning, offset);
+      return offset;
+    } else {
+      return damaged(window, at, result.warning);
+    }
+  }
+  return start + at;
+}
+
+function isTorn(window: FileWindow, warning: RecordWarning, offset: number): boolean {
+  if (window.reachesEnd) return true;
+  return warning.kind === "PartialPayload" && offset + warning.expected > window.fileLength;
+}
+
+// The window may end before the file does: what is there is counted in the file.
+function torn(window: FileWindow, warning: RecordWarning, offset: number): ScanEnd {
+  const actual = window.fileLength - offset;
+  return {
+    kind: "torn",
+    offset,
+    warning: warning.kind === "PartialPayload" ? { ...warning, actual } : warning,
+  };
+}
+
+function damaged(window: FileWindow, at: number, warning: RecordWarning): ScanEnd {
+  const { bytes, view } = window;
+  const offset = window.start + at;
+  const headerHolds = headerChecksumHolds(bytes, view, at);
+  const isWholeRecord = warning.kind === "BadPayloadChecksum" || warning.kind === "MalformedPayload";
+  const resumeAt = isWholeRecord ? offset + neededBytes(window, offset) : offset + 1;
+  return { kind: "damaged", offset, warning, headerHolds, resumeAt };
+}
+
+/** Bytes of the record at `offset`, as its header says; a header where even that is not in the window. */
+function neededBytes(window: FileWindow, offset: number): number {
+  const at = offset - window.start;
+  if (window.bytes.length - at < WAL_HEADER_LENGTH) return WAL_HEADER_LENGTH;
+  return recordLengthAt(window.view, at);
+}

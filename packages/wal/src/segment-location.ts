@@ -1,0 +1,48 @@
+import { stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { KayaError } from "@kaya/core";
+import { type Disk, NodeDisk } from "@kaya/io";
+import { listSegments, WAL_DIR } from "./segments.js";
+
+export interface SegmentLocation {
+  readonly disk: Disk;
+  readonly path: string;
+  /** The file's name. */
+  readonly name: string;
+  /** In bytes. */
+  readonly length: number;
+}
+
+/**
+ * The segments that a path of the real file system stands for: one file, whatever its name, or those in a directory (a
+ * data directory or its `wal/`), in order.
+ * @throws KayaError KAYA_NOT_FOUND, KAYA_IO
+ */
+export async function locateSegments(path: string): Promise<readonly SegmentLocation[]> {
+  const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT" || cause.code === "ENOTDIR") {
+      throw new KayaError(
+        "KAYA_NOT_FOUND",
+        `${path} is not there: give a segment, a data directory or its wal/`,
+        { cause },
+      );
+    }
+    throw new KayaError("KAYA_IO", `${path} cannot be looked at: ${cause.message}`, { cause });
+  });
+  if (!info.isDirectory()) {
+    const name = basename(path);
+    return [{ disk: new NodeDisk(dirname(path)), path: name, name, length: info.size }];
+  }
+  const hasWalDir = await stat(join(path, WAL_DIR)).then(
+    (inner) => inner.isDirectory(),
+    () => false,
+  );
+  const disk = new NodeDisk(hasWalDir ? join(path, WAL_DIR) : path);
+  const { segments } = await listSegments(disk, "");
+  return segments.map((segment) => ({
+    disk,
+    path: segment.path,
+    name: segment.path,
+    length: segment.length,
+  }));
+}

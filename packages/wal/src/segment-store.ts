@@ -1,0 +1,200 @@
+import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
+import type { Disk, DiskFile } from "@kaya/io";
+import type { LogSegment, RecoveredLog } from "./recovery.js";
+import { segmentPath, WAL_DIR } from "./segments.js";
+
+interface OpenSegment {
+  readonly id: number;
+  readonly path: string;
+  /** Undefined until the recovered tail is finished. */
+  file: DiskFile | undefined;
+  /** Everything before it is written and stays; what a failed write left behind it is cut. */
+  end: number;
+}
+
+/**
+ * The files of a log that is written to: the open segment, and the closed ones behind it. It knows bytes and files,
+ * nothing of records; the order of its steps is what W1 to W3 ask for.
+ */
+export class SegmentStore {
+  readonly #disk: Disk;
+  readonly #closed: LogSegment[];
+  #open: OpenSegment | undefined;
+  #rootSynced = false;
+  #finishTail: (() => Promise<void>) | undefined;
+
+  private constructor(disk: Disk, log: Pick<RecoveredLog, "segments" | "finishTail">) {
+    this.#disk = disk;
+    this.#closed = log.segments.slice(0, -1);
+    this.#finishTail = log.finishTail;
+    const last = log.segments.at(-1);
+    if (last !== undefined) this.#open = { id: last.id, path: last.path, file: undefined, end: last.length };
+  }
+
+  /** Goes on with the last of the recovered segments, where there is one. */
+  static async open(disk: Disk, log: Pick<RecoveredLog, "segments" | "finishTail">): Promise<SegmentStore> {
+    const store = new SegmentStore(disk, log);
+    if (store.isTailFinished) await store.#openTail();
+    return store;
+  }
+
+  /** False where the disk had no room to make the recovered tail durable (R5). */
+  get isTailFinished(): boolean {
+    return this.#finishTail === undefined;
+  }
+
+  /** LSN of the last record in the closed segments: durable whatever became of the open one. */
+  get closedLsn(): Lsn {
+    return this.#closed.at(-1)?.lastLsn ?? 0;
+  }
+
+  /** R2: what recovery left to do, before anything is written. @throws KayaError KAYA_DISK_FULL while there is no room */
+  async finishTail(): Promise<void> {
+    if (this.#finishTail === undefined) return;
+    await this.#finishTail();
+    await this.#openTail();
+    this.#finishTail = undefined;
+  }
+
+  async #openTail(): Promise<void> {
+    if (this.#open !== undefined) this.#open.file = await this.#disk.open(this.#open.path);
+  }
+
+  /** Id of the open segment; 0 before the first one. */
+  get openId(): number {
+    return this.#open?.id ?? 0;
+  }
+
+  /** Length of the open segment, in bytes. */
+  get openLength(): number {
+    return this.#open?.end ?? 0;
+  }
+
+  get count(): number {
+    return this.#closed.length + (this.#open === undefined ? 0 : 1);
+  }
+
+  /** Bytes of all segments. */
+  get totalBytes(): number {
+    return this.#closed.reduce((sum, segment) => sum + segment.length, this.openLength);
+  }
+
+  /**
+   * Closes the open segment and creates the next one. `lastLsn` is of the last record in the segment that is closed.
+   * @throws KayaError KAYA_FSYNC_FAILED: final (W4). Anything else: the next segment is not there, and may be tried again.
+   */
+  async rotate(lastLsn: Lsn): Promise<void> {
+    const old = this.#open;
+    if (old !== undefined) {
+      // W1: a closed segment is durable whole, name and bytes, before there is a next one.
+      await finalSync(this.#fileOf(old).sync());
+      await finalSync(this.#disk.syncDir(WAL_DIR));
+    }
+    const id = this.openId + 1;
+    this.#open = { id, path: segmentPath(id), file: await this.#create(segmentPath(id)), end: 0 };
+    if (old !== undefined) {
+      this.#closed.push({ id: old.id, path: old.path, length: old.end, lastLsn });
+      await this.#fileOf(old).close();
+    }
+  }
+
+  async #create(path: string): Promise<DiskFile> {
+    let file: DiskFile;
+    try {
+      file = await this.#disk.open(path, { create: true });
+    } catch (error) {
+      // Best effort: the next attempt opens the same name, and recovery takes an empty last segment for what it is.
+      await this.#disk.remove(path).catch(() => undefined);
+      throw error;
+    }
+    try {
+      await this.#makeNameDurable(file);
+    } catch (error) {
+      await file.close().catch(() => undefined); // the first failure is the one to tell
+      throw error;
+    }
+    return file;
+  }
+
+  // W2: its name, and that of the directory made for it, before anything in it is acknowledged.
+  async #makeNameDurable(file: DiskFile): Promise<void> {
+    const length = await file.length();
+    const found = `${file.path} was just created and has ${length} bytes`;
+    invariant(length === 0, "W1", `${found}: another process writes to this log`);
+    await finalSync(this.#disk.syncDir(WAL_DIR));
+    if (!this.#rootSynced) await finalSync(this.#disk.syncDir(""));
+    this.#rootSynced = true;
+  }
+
+  /** Appends to the open segment, at `offset`. */
+  async write(bytes: Uint8Array, offset: number): Promise<void> {
+    const open = this.#openSegment();
+    const start = await this.#fileOf(open).append(bytes);
+    if (start !== offset) {
+      throw new KayaError(
+        "KAYA_INVARIANT_VIOLATION",
+        `W7: ${open.path} ends at ${start}, not at ${offset}: another process writes to this log. Stop it, then open again.`,
+      );
+    }
+    open.end = offset + bytes.length;
+  }
+
+  async sync(): Promise<void> {
+    const file = this.#open?.file;
+    if (file !== undefined) await finalSync(file.sync());
+  }
+
+  /**
+   * W3: takes back what a failed write left, durably, so that no crash can bring a rejected record back behind a new one.
+   */
+  async undoWrite(): Promise<void> {
+    const file = this.#open?.file;
+    if (this.#open === undefined || file === undefined) return;
+    await file.truncate(this.#open.end);
+    await file.sync();
+  }
+
+  /** Removes closed segments that end before `lsn`, lowest first; gives how many. */
+  async dropBefore(lsn: Lsn): Promise<number> {
+    let dropped = 0;
+    for (
+      let oldest = this.#closed[0];
+      oldest !== undefined && oldest.lastLsn < lsn;
+      oldest = this.#closed[0]
+    ) {
+      await this.#disk.remove(oldest.path);
+      this.#closed.shift();
+      dropped++;
+    }
+    if (dropped > 0) await this.#disk.syncDir(WAL_DIR);
+    return dropped;
+  }
+
+  async close(): Promise<void> {
+    await this.#open?.file?.close();
+  }
+
+  #openSegment(): OpenSegment {
+    invariant(this.#open !== undefined, "W1", "a batch is written before its segment was created");
+    return this.#open;
+  }
+
+  #fileOf(segment: OpenSegment): DiskFile {
+    invariant(
+      segment.file !== undefined,
+      "R2",
+      `${segment.path} is written before its tail was made durable`,
+    );
+    return segment.file;
+  }
+}
+
+/** W4 hangs on the code: a sync that failed is final, whatever a disk calls it. */
+async function finalSync(sync: Promise<void>): Promise<void> {
+  try {
+    await sync;
+  } catch (cause) {
+    if (KayaError.is(cause, "KAYA_FSYNC_FAILED")) throw cause;
+    throw new KayaError("KAYA_FSYNC_FAILED", asKayaError(cause, "sync the log").message, { cause });
+  }
+}

@@ -1,0 +1,70 @@
+import { KayaError } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+
+export const WAL_DIR = "wal";
+export const QUARANTINE_DIR = "wal/quarantine";
+
+/** Ends the names of files that are being made; whatever bears it after a crash is of no use. */
+export const TEMPORARY_SUFFIX = ".tmp";
+
+const SEGMENT_NAME = /^([0-9a-f]{16})\.wal$/;
+const TEMPORARY_SEGMENT_NAME = /^[0-9a-f]{16}\.wal\.tmp$/;
+
+export interface SegmentFile {
+  readonly id: number;
+  /** Relative to the disk's root. */
+  readonly path: string;
+  /** In bytes. */
+  readonly length: number;
+}
+
+export interface WalDirectory {
+  /** In order of their ids. */
+  readonly segments: readonly SegmentFile[];
+  /** Paths of what is no segment and not ours. */
+  readonly unknown: readonly string[];
+  /** Paths of copies that a crash left unfinished. */
+  readonly leftovers: readonly string[];
+}
+
+export function segmentName(id: number): string {
+  return `${id.toString(16).padStart(16, "0")}.wal`;
+}
+
+export function segmentPath(id: number): string {
+  return `${WAL_DIR}/${segmentName(id)}`;
+}
+
+/** The id that a file name stands for; undefined where it is not a segment's name. */
+export function parseSegmentName(name: string): number | undefined {
+  const digits = SEGMENT_NAME.exec(name)?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 16);
+}
+
+/**
+ * What is in `dir`, told apart.
+ * @throws KayaError KAYA_CORRUPTION where a segment's id is out of range: it may hold records, so it is not ignored.
+ */
+export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<WalDirectory> {
+  const segments: SegmentFile[] = [];
+  const unknown: string[] = [];
+  const leftovers: string[] = [];
+  for (const entry of await disk.list(dir)) {
+    const name = entry.path.slice(entry.path.lastIndexOf("/") + 1);
+    const id = entry.isDirectory ? undefined : parseSegmentName(name);
+    if (id !== undefined)
+      segments.push({ id: checkId(id, entry.path), path: entry.path, length: entry.length });
+    else if (!entry.isDirectory && TEMPORARY_SEGMENT_NAME.test(name)) leftovers.push(entry.path);
+    else if (entry.path !== QUARANTINE_DIR) unknown.push(entry.path);
+  }
+  // The disk lists by name, and sixteen hex digits sort as the numbers that they are.
+  return { segments, unknown, leftovers };
+}
+
+function checkId(id: number, path: string): number {
+  if (id >= 1 && id <= Number.MAX_SAFE_INTEGER) return id;
+  throw new KayaError(
+    "KAYA_CORRUPTION",
+    `${path} is named like a segment, but ids go from 1 to 2^53 - 1. Nothing was changed. Move the file away if it does not belong here.`,
+  );
+}

@@ -1,0 +1,22 @@
+import fc from "fast-check";
+import type { WalOperation, WalPayload, WalRecord } from "../src/index.js";
+
+const bytes = fc.uint8Array({ maxLength: 40 }).map((value) => Uint8Array.from(value));
+const operation: fc.Arbitrary<WalOperation> = fc.oneof(
+  fc.record({ type: fc.constant("put" as const), key: bytes, value: bytes }),
+  fc.record({ type: fc.constant("delete" as const), key: bytes }),
+);
+
+export const anyPayload: fc.Arbitrary<WalPayload> = fc.oneof(
+  operation,
+  fc.constant({ type: "noop" } as const),
+  fc
+    .array(operation, { minLength: 1, maxLength: 5 })
+    .map((operations) => ({ type: "batch" as const, operations })),
+);
+
+export const anyRecord: fc.Arbitrary<WalRecord> = fc.record({
+  lsn: fc.maxSafeNat(),
+  sequence: fc.maxSafeNat(),
+  payload: anyPayload,
+});
