@@ -1,0 +1,21 @@
+import type { WalRecord } from "@kaya/wal";
+import type { Memtable } from "./memtable/memtable.js";
+
+/** What a record does to the memtable: the same for a record that was just committed and for one that is replayed. */
+export function applyRecord(memtable: Memtable, { sequence, payload }: WalRecord): void {
+  switch (payload.type) {
+    case "put":
+      memtable.put(payload.key, payload.value, sequence);
+      return;
+    case "delete":
+      memtable.delete(payload.key);
+      return;
+    case "noop":
+      return;
+    case "batch":
+      for (const [i, operation] of payload.operations.entries()) {
+        if (operation.type === "put") memtable.put(operation.key, operation.value, sequence + i);
+        else memtable.delete(operation.key);
+      }
+  }
+}

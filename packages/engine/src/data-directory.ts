@@ -1,0 +1,38 @@
+import { describe, type EngineConfig } from "@kaya/core";
+import { type Disk, NodeDisk } from "@kaya/io";
+import { checkKeys, invalid } from "./input.js";
+
+/** The lock of a data directory. */
+export const LOCK_PATH = "LOCK";
+
+const DISK_METHODS = ["open", "list", "rename", "remove", "syncDir", "lock"];
+
+/**
+ * The disk that was given, or else the directory that the configuration names.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function diskOf(config: EngineConfig, disk: Disk | undefined): Disk {
+  if (disk === undefined) return new NodeDisk(config.dataDir);
+  const given = disk as unknown as Readonly<Record<string, unknown>> | null;
+  const missing = DISK_METHODS.filter((method) => typeof given?.[method] !== "function");
+  if (missing.length === 0) return disk;
+  throw invalid(
+    `a disk must have ${missing.map((method) => `${method}()`).join(", ")}: ${describe(disk)} does not`,
+  );
+}
+
+/**
+ * Refuses options that would be ignored or fail in the middle.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function checkRecoveryOptions(
+  options: { readonly dryRun?: boolean; readonly onProgress?: unknown },
+  known: readonly string[],
+): void {
+  checkKeys(options, known, "the options");
+  const { dryRun = false, onProgress } = options;
+  if (typeof dryRun !== "boolean") throw invalid(`dryRun must be true or false, not ${describe(dryRun)}`);
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw invalid(`onProgress must be a function, not ${describe(onProgress)}`);
+  }
+}

@@ -1,0 +1,238 @@
+import { type EngineConfig, KayaError, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
+import type { Disk, DiskLock } from "@kaya/io";
+import { type ScanProgress, type WalPayload, WalWriter } from "@kaya/wal";
+import { applyRecord } from "./apply.js";
+import { keysToClear, toDeletePayloads } from "./clear.js";
+import { checkRecoveryOptions, diskOf, LOCK_PATH } from "./data-directory.js";
+import { type Bytes, invalid, toBytes } from "./input.js";
+import { createMemtable, type Memtable } from "./memtable/memtable.js";
+import { type RangeOptions, toKeyRange } from "./range.js";
+import type { RecoveryReport } from "./recover.js";
+import { Scan } from "./scan.js";
+import { Snapshot } from "./snapshot.js";
+import type { EngineState, EngineStats } from "./stats.js";
+import { type BatchOperation, WriteInput, type WriteOptions, type WriteResult } from "./write.js";
+
+export interface OpenEngineOptions {
+  /** Called about once a mebibyte of log that is replayed. */
+  readonly onProgress?: (progress: ScanProgress) => void;
+}
+
+interface EngineParts {
+  readonly config: EngineConfig;
+  readonly memtable: Memtable;
+  readonly wal: WalWriter;
+  readonly lock: DiskLock | undefined;
+  readonly lastRecovery: RecoveryReport;
+}
+
+/**
+ * An ordered key-value store in memory, made durable by a write-ahead log. All data must fit in memory. Keys order
+ * bytewise; an empty key is a key, an empty value is a value.
+ *
+ * A write resolves when it is as durable as asked and readable; one that rejects changed nothing (after
+ * KAYA_FSYNC_FAILED that is certain only once the engine was opened again).
+ */
+export class Engine {
+  /** What recovery found when this engine was opened. */
+  readonly lastRecovery: RecoveryReport;
+  readonly #config: EngineConfig;
+  readonly #input: WriteInput;
+  readonly #memtable: Memtable;
+  readonly #wal: WalWriter;
+  readonly #lock: DiskLock | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: EngineParts) {
+    this.#config = parts.config;
+    this.#input = new WriteInput(parts.config);
+    this.#memtable = parts.memtable;
+    this.#wal = parts.wal;
+    this.#lock = parts.lock;
+    this.lastRecovery = parts.lastRecovery;
+  }
+
+  /**
+   * Locks the data directory, recovers its log and replays it. Makes the directory where it is absent.
+   * @param disk instead of the real directory `config.dataDir`
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOCK_CONFLICT, KAYA_DISK_FULL, KAYA_IO, and as `recoverWal`:
+   *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION
+   */
+  static async open(
+    config?: PartialEngineConfig,
+    disk?: Disk,
+    options: OpenEngineOptions = {},
+  ): Promise<Engine> {
+    const resolved = resolveEngineConfig(config);
+    checkRecoveryOptions(options, ["onProgress"]);
+    const target = diskOf(resolved, disk);
+    const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
+    try {
+      return new Engine({ ...(await replay(resolved, target, lock, options)), config: resolved, lock });
+    } catch (error) {
+      await lock?.release();
+      throw error;
+    }
+  }
+
+  /** Stores a value under a key, replacing what was there. Rejects as `WalWriter.append`. */
+  put(key: Bytes, value: Bytes, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, () => this.#input.put(key, value));
+  }
+
+  /** Removes a key; fine where it is absent. */
+  delete(key: Bytes, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, () => this.#input.delete(key));
+  }
+
+  /** Does all of it or nothing, in order: readers and a crash see no part of it. */
+  batch(operations: readonly BatchOperation[], options?: WriteOptions): Promise<WriteResult> {
+    return this.#write(options, () => ({ type: "batch", operations: this.#input.operations(operations) }));
+  }
+
+  /**
+   * Deletes a range, as it is once all writes before this one are in. All or nothing, unless the keys do not fit one
+   * record (`wal.maxRecordBytes`): then in several, in key order. `sequence` is the first deletion's, the rest the last's.
+   */
+  async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
+    this.#assertOpen();
+    const keys = keysToClear(this.#memtable, this.#wal.pending(), toKeyRange(range));
+    const payloads = toDeletePayloads(keys, this.#config.wal.maxRecordBytes);
+    const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
+    const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult];
+    return { ...last, sequence: first.sequence };
+  }
+
+  /** The value of a key, as a copy; undefined where it has none. */
+  async get(key: Bytes): Promise<Uint8Array | undefined> {
+    return this.getSync(key);
+  }
+
+  /**
+   * `get` without a promise: all data is in memory.
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   */
+  getSync(key: Bytes): Uint8Array | undefined {
+    this.#assertOpen();
+    return this.#memtable.get(toBytes(key, "key"))?.value.slice();
+  }
+
+  async has(key: Bytes): Promise<boolean> {
+    this.#assertOpen();
+    return this.#memtable.get(toBytes(key, "key")) !== undefined;
+  }
+
+  /** The values of several keys at one point in time, in the keys' order. */
+  async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
+    this.#assertOpen();
+    if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
+    return Array.from(keys, (key: Bytes) => this.getSync(key)); // not `map`, which would skip the holes of an array
+  }
+
+  /**
+   * The entries of a range in key order, as they are now, whatever is written while they are read.
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   */
+  scan(range?: RangeOptions): Scan {
+    this.#assertOpen();
+    return new Scan(this.#memtable.snapshot(), toKeyRange(range), () => this.#assertOpen());
+  }
+
+  /** The data as it is now, to be read for as long as wanted. @throws KayaError KAYA_CLOSED */
+  snapshot(): Snapshot {
+    this.#assertOpen();
+    return new Snapshot(this.#memtable.snapshot(), () => this.#assertOpen());
+  }
+
+  /** Resolves when every write so far, relaxed ones too, is on stable storage. Rejects as a write does. */
+  async sync(): Promise<void> {
+    this.#assertOpen();
+    return this.#wal.sync();
+  }
+
+  /** Resolves when there is room for more writes: for callers who write without awaiting each. */
+  async ready(): Promise<void> {
+    this.#assertOpen();
+    return this.#wal.ready();
+  }
+
+  /** `failed`: a write could not be made durable and nothing can be written until the engine is opened again; reads go on. */
+  get state(): EngineState {
+    if (this.#closing !== undefined) return "closed";
+    return this.#wal.failure === undefined ? "open" : "failed";
+  }
+
+  /** Why the engine failed; undefined while it works. */
+  get failure(): KayaError | undefined {
+    return this.#wal.failure;
+  }
+
+  stats(): EngineStats {
+    return {
+      state: this.state,
+      entries: this.#memtable.size,
+      keyBytes: this.#memtable.keyBytes,
+      valueBytes: this.#memtable.valueBytes,
+      lastLsn: this.#wal.nextLsn - 1,
+      lastSequence: this.#wal.nextSequence - 1,
+      durableLsn: this.#wal.durableLsn,
+      pendingBytes: this.#wal.pendingBytes,
+      wal: this.#wal.size,
+    };
+  }
+
+  /**
+   * Waits for the writes under way, syncs, and lets go of the directory. Calling it again gives the same promise. Rejects
+   * where an acknowledged relaxed write could not be made durable; the directory is let go of all the same.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#wal.close();
+    } finally {
+      await this.#lock?.release({ clean: this.#wal.isClean });
+    }
+  }
+
+  #write(options: WriteOptions | undefined, payload: () => WalPayload): Promise<WriteResult> {
+    try {
+      this.#assertOpen();
+      const append = this.#wal.append(payload(), this.#input.durability(options));
+      return append.then(({ lsn, sequence, durable }) => ({ lsn, sequence, durable }));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined)
+      throw new KayaError("KAYA_CLOSED", "the engine is closed: open it again");
+  }
+}
+
+/** Fills a new memtable from the log, and leaves a writer that keeps both in step. */
+async function replay(
+  config: EngineConfig,
+  disk: Disk,
+  lock: DiskLock | undefined,
+  { onProgress }: OpenEngineOptions,
+): Promise<Pick<EngineParts, "memtable" | "wal" | "lastRecovery">> {
+  const started = performance.now();
+  const memtable = createMemtable();
+  const wal = await WalWriter.open(config.wal, disk, {
+    onRecord: ({ record }) => applyRecord(memtable, record),
+    onCommit: (record) => applyRecord(memtable, record),
+    trustPageCache: lock?.cleanStart === true,
+    ...(onProgress !== undefined && { onProgress }),
+  });
+  const lastRecovery = { ...wal.recovery, dryRun: false, durationMs: performance.now() - started };
+  return { memtable, wal, lastRecovery };
+}

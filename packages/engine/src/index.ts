@@ -1,0 +1,15 @@
+export {
+  DurabilityMode,
+  type EngineConfig,
+  KayaError,
+  type KayaErrorCode,
+  type PartialEngineConfig,
+} from "@kaya/core";
+export { Engine, type OpenEngineOptions } from "./engine.js";
+export type { Bytes } from "./input.js";
+export type { RangeOptions } from "./range.js";
+export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
+export type { KeyValue, Scan } from "./scan.js";
+export type { Snapshot } from "./snapshot.js";
+export type { EngineState, EngineStats } from "./stats.js";
+export type { BatchOperation, WriteOptions, WriteResult } from "./write.js";

@@ -1,0 +1,50 @@
+import { type DurabilityMode, describe, isDurabilityMode, KayaError } from "@kaya/core";
+
+/** A key or value as a caller may give it: bytes, or text that is stored as UTF-8. */
+export type Bytes = Uint8Array | string;
+
+const encoder = new TextEncoder();
+
+/**
+ * The bytes of a key or value.
+ * @throws KayaError KAYA_INVALID_ARGUMENT for anything but bytes and well-formed text. Half a surrogate pair has no UTF-8:
+ *   replacing it, as encoders do, would make different keys equal.
+ */
+export function toBytes(input: Bytes, what: string): Uint8Array {
+  if (typeof input === "string") {
+    if (isWellFormed(input)) return encoder.encode(input);
+    throw invalid(
+      `the ${what} ${describe(input)} holds half a surrogate pair, which UTF-8 cannot store: give it as bytes`,
+    );
+  }
+  // The second test, because an object may have the prototype and no bytes.
+  if (input instanceof Uint8Array && ArrayBuffer.isView(input)) return input;
+  throw invalid(`a ${what} must be a string or a Uint8Array, not ${describe(input)}`);
+}
+
+// In every Node that this package supports; not in the ES2023 library that it compiles against.
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function checkDurability(mode: unknown): asserts mode is DurabilityMode {
+  if (!isDurabilityMode(mode))
+    throw invalid(`durability must be "strict" or "relaxed", not ${describe(mode)}`);
+}
+
+/**
+ * Refuses an options object with a key that does not exist: a misspelt option would be ignored in silence.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function checkKeys(given: object, known: readonly string[], what: string): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw invalid(`${what} must be an object, not ${describe(given)}`);
+  }
+  const unknown = Object.keys(given).filter((key) => !known.includes(key));
+  if (unknown.length > 0) throw invalid(`${what} has no ${unknown.join(", ")} (known: ${known.join(", ")})`);
+}
+
+export function invalid(message: string): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", message);
+}

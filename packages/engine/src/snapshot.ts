@@ -1,0 +1,47 @@
+import { KayaError } from "@kaya/core";
+import { type Bytes, toBytes } from "./input.js";
+import type { MemtableView } from "./memtable/memtable.js";
+import { type RangeOptions, toKeyRange } from "./range.js";
+import { Scan } from "./scan.js";
+
+/** The data as it was when the snapshot was made. Cheap to make; close it to let go of the memory it pins. */
+export class Snapshot {
+  readonly #assertEngineOpen: () => void;
+  /** Undefined once closed: whoever still holds the snapshot must not hold the memory with it. */
+  #view: MemtableView | undefined;
+
+  /** @internal Made by `Engine.snapshot`. */
+  constructor(view: MemtableView, assertEngineOpen: () => void) {
+    this.#view = view;
+    this.#assertEngineOpen = assertEngineOpen;
+  }
+
+  async get(key: Bytes): Promise<Uint8Array | undefined> {
+    return this.getSync(key);
+  }
+
+  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  getSync(key: Bytes): Uint8Array | undefined {
+    return this.#openView().get(toBytes(key, "key"))?.value.slice();
+  }
+
+  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  scan(range?: RangeOptions): Scan {
+    return new Scan(this.#openView(), toKeyRange(range), () => void this.#openView());
+  }
+
+  /** Doing it again is fine; anything else afterwards is KAYA_CLOSED. */
+  close(): void {
+    this.#view = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #openView(): MemtableView {
+    this.#assertEngineOpen();
+    if (this.#view === undefined) throw new KayaError("KAYA_CLOSED", "the snapshot is closed");
+    return this.#view;
+  }
+}

@@ -1,0 +1,20 @@
+import type { Lsn, SequenceNumber } from "@kaya/core";
+
+export type EngineState = "open" | "failed" | "closed";
+
+export interface EngineStats {
+  readonly state: EngineState;
+  /** Keys that have a value. */
+  readonly entries: number;
+  /** Of the entries. */
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+  /** Of the last record that was appended, settled or not; 0 for an empty log. */
+  readonly lastLsn: Lsn;
+  readonly lastSequence: SequenceNumber;
+  /** Everything up to here is on stable storage. */
+  readonly durableLsn: Lsn;
+  /** Bytes appended and not settled yet. */
+  readonly pendingBytes: number;
+  readonly wal: { readonly segments: number; readonly bytes: number };
+}

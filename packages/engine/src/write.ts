@@ -1,0 +1,73 @@
+import type { DurabilityMode, EngineConfig, Lsn, SequenceNumber } from "@kaya/core";
+import type { WalOperation } from "@kaya/wal";
+import { type Bytes, checkDurability, checkKeys, invalid, toBytes } from "./input.js";
+
+export interface WriteOptions {
+  /** Default: the engine's `durability`. */
+  readonly durability?: DurabilityMode;
+}
+
+export interface WriteResult {
+  readonly lsn: Lsn;
+  /** Of the write; of a batch's first operation. */
+  readonly sequence: SequenceNumber;
+  /** True where it was on stable storage before this was given. */
+  readonly durable: boolean;
+}
+
+export type BatchOperation =
+  | { readonly type: "put"; readonly key: Bytes; readonly value: Bytes }
+  | { readonly type: "delete"; readonly key: Bytes };
+
+/** Turns what a caller wants written into what the log takes. It throws before anything is written. */
+export class WriteInput {
+  readonly #config: EngineConfig;
+
+  constructor(config: EngineConfig) {
+    this.#config = config;
+  }
+
+  put(key: Bytes, value: Bytes): WalOperation {
+    return { type: "put", key: this.#key(key), value: this.#value(value) };
+  }
+
+  delete(key: Bytes): WalOperation {
+    return { type: "delete", key: this.#key(key) };
+  }
+
+  operations(operations: readonly BatchOperation[]): WalOperation[] {
+    if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
+    return operations.map((operation: BatchOperation) => {
+      const key = this.#key(operation?.key);
+      return operation.type === "put"
+        ? { type: "put", key, value: this.#value(operation.value) }
+        : { type: operation.type, key };
+    });
+  }
+
+  durability(options: WriteOptions | undefined): DurabilityMode {
+    if (options === undefined) return this.#config.durability;
+    checkKeys(options, ["durability"], "the options of a write");
+    if (options.durability === undefined) return this.#config.durability;
+    checkDurability(options.durability);
+    return options.durability;
+  }
+
+  #key(key: Bytes): Uint8Array {
+    const bytes = toBytes(key, "key");
+    const { maxKeyBytes } = this.#config.limits;
+    if (bytes.length > maxKeyBytes) {
+      throw invalid(`a key of ${bytes.length} bytes is over limits.maxKeyBytes (${maxKeyBytes})`);
+    }
+    return bytes;
+  }
+
+  #value(value: Bytes): Uint8Array {
+    const bytes = toBytes(value, "value");
+    const { maxValueBytes } = this.#config.limits;
+    if (bytes.length > maxValueBytes) {
+      throw invalid(`a value of ${bytes.length} bytes is over limits.maxValueBytes (${maxValueBytes})`);
+    }
+    return bytes;
+  }
+}
