@@ -1,0 +1,20 @@
+import { parseBytes } from "../bytes.js";
+import { ExitCode, type Register } from "../context.js";
+import { withEngine } from "../with-engine.js";
+import { printWrite } from "./write-result.js";
+
+export const registerDelete: Register = (program, execute) => {
+  program
+    .command("delete")
+    .summary("remove a key")
+    .description("Remove KEY and its value. That it was not there is no error.")
+    .argument("<KEY>")
+    .option("--key-hex", "KEY is given in hex")
+    .action((key: string, options: { keyHex?: boolean }, command) =>
+      execute(command.optsWithGlobals(), async (context) => {
+        const keyBytes = parseBytes(key, "KEY", options.keyHex === true);
+        await printWrite(context, await withEngine(context, (engine) => engine.delete(keyBytes)));
+        return ExitCode.Ok;
+      }),
+    );
+};

@@ -1,0 +1,50 @@
+import { asText, jsonField, parseBytes, toHex, toJson } from "../bytes.js";
+import { type Context, ExitCode, type Register } from "../context.js";
+import { escapeLines } from "../text.js";
+import { withEngine } from "../with-engine.js";
+
+interface GetOptions {
+  readonly keyHex?: boolean;
+  readonly raw?: boolean;
+}
+
+export const registerGet: Register = (program, execute) => {
+  program
+    .command("get")
+    .summary("print the value of a key")
+    .description("Print the value of KEY and a line break; NOT_FOUND and exit code 2 where it has none.")
+    .argument("<KEY>")
+    .option("--key-hex", "KEY is given in hex")
+    .option("--raw", "the value's bytes exactly, with nothing added or escaped")
+    .addHelpText(
+      "after",
+      `
+A value that is not UTF-8 is shown as hex:00ff, and control characters in text as \\u001b. For the bytes as
+they are use --raw, or --json.
+
+Examples:
+  kayactl get user:1
+  kayactl get photo --raw > photo.jpg`,
+    )
+    .action((key: string, options: GetOptions, command) =>
+      execute(command.optsWithGlobals(), async (context) => {
+        const keyBytes = parseBytes(key, "KEY", options.keyHex === true);
+        const value = await withEngine(context, (engine) => engine.get(keyBytes));
+        if (value === undefined) return notFound(context);
+        if (options.raw) await context.out.bytes(value);
+        else await printValue(context, keyBytes, value);
+        return ExitCode.Ok;
+      }),
+    );
+};
+
+async function printValue({ out, options }: Context, key: Uint8Array, value: Uint8Array): Promise<void> {
+  if (options.json) return out.line(toJson({ ...jsonField("key", key), ...jsonField("value", value) }));
+  const text = asText(value);
+  return out.line(text === undefined ? `hex:${toHex(value)}` : escapeLines(text));
+}
+
+async function notFound({ out, options }: Context): Promise<number> {
+  await out.line(options.json ? toJson({ ok: false, code: "KAYA_NOT_FOUND" }) : "NOT_FOUND");
+  return ExitCode.NotFound;
+}

@@ -1,0 +1,110 @@
+import { KayaError } from "@kaya/core";
+import { type RecoveryReport, recover } from "@kaya/engine";
+import { formatWarning, isDamage } from "@kaya/wal";
+import { toJson } from "../bytes.js";
+import { type Context, ExitCode, type Register } from "../context.js";
+import { type DamageSurvey, surveyLog } from "../damage.js";
+import { requireDataDir } from "../data-dir.js";
+import { engineConfig } from "../options.js";
+import { table } from "../output.js";
+import { reportRows, speaksOfDamage, withoutRecords } from "../report.js";
+import { escapeText } from "../text.js";
+import { formatBytes, formatCount, formatDuration } from "../units.js";
+import { withProgress } from "../with-engine.js";
+
+/** What a recovery would do. */
+type Verdict =
+  | { readonly action: "none" | "cut" | "quarantine"; readonly report: RecoveryReport }
+  | { readonly action: "refuse"; readonly error: KayaError };
+
+export const registerVerify: Register = (program, execute) => {
+  program
+    .command("verify")
+    .summary("check every byte of the log, changing nothing")
+    .description(
+      "Read the whole log, check every checksum and every rule, list all damage with its file and offset, and say what " +
+        "a recovery would do. Takes no lock, writes nothing. Exit code 3 where anything is damaged; never-written " +
+        "space at the end and files that are not ours are no damage.",
+    )
+    .addHelpText(
+      "after",
+      `
+A process that writes at the same time may be in the middle of a record: then the end looks torn.
+
+Examples:
+  kayactl verify && echo the log is whole
+  kayactl verify --recovery absolute --json`,
+    )
+    .action((_options: object, command) =>
+      execute(command.optsWithGlobals(), async (context) => {
+        await requireDataDir(context.options.data);
+        const verdict = await judge(context);
+        const isClean = verdict.action !== "refuse" && !speaksOfDamage(verdict.report);
+        const survey = isClean ? { found: [], count: 0 } : await surveyLog(context);
+        if (context.options.json) await context.out.line(toJson(asJson(isClean, verdict, survey)));
+        else await print(context, isClean, verdict, survey);
+        return isClean ? ExitCode.Ok : ExitCode.Damaged;
+      }),
+    );
+};
+
+async function judge(context: Context): Promise<Verdict> {
+  try {
+    const report = await withProgress(context, (onProgress) =>
+      recover(engineConfig(context.options), undefined, { dryRun: true, onProgress }),
+    );
+    const movesSegments = report.warnings.some(({ kind }) => kind === "TrailingSegmentsIgnored");
+    const action = movesSegments ? "quarantine" : report.truncatedBytes > 0 ? "cut" : "none";
+    return { action, report };
+  } catch (error) {
+    if (!KayaError.is(error, "KAYA_CORRUPTION")) throw error;
+    return { action: "refuse", error };
+  }
+}
+
+function asJson(ok: boolean, verdict: Verdict, survey: DamageSurvey): object {
+  const damage = survey.found.map(({ segment, warning }) => ({ segment, ...warning }));
+  const head = { ok, action: verdict.action, damageCount: survey.count, damage };
+  if (verdict.action === "refuse")
+    return { ...head, code: verdict.error.code, message: verdict.error.message };
+  return { ...head, ...withoutRecords(verdict.report) };
+}
+
+async function print(
+  { out, options }: Context,
+  isClean: boolean,
+  verdict: Verdict,
+  { found, count }: DamageSurvey,
+): Promise<void> {
+  const { bold, green, red, yellow } = out.colors;
+  await out.line(`${bold(isClean ? green("CLEAN") : red("DAMAGED"))} ${escapeText(options.data)}`);
+  for (const { segment, warning } of found) {
+    await out.line(red(escapeText(`  ${segment}: ${formatWarning(warning)}`)));
+  }
+  if (count > found.length) await out.line(`  and ${formatCount(count - found.length)} more like these`);
+  if (verdict.action === "refuse") {
+    await out.line(`A recovery (--recovery ${options.recovery}) would refuse:`);
+    await out.line(`  ${escapeText(verdict.error.message)}`);
+    return;
+  }
+  const { report } = verdict;
+  await out.line(table([...reportRows(report), ["took", formatDuration(report.durationMs)]]));
+  for (const warning of report.warnings.filter((each) => !isDamage(each))) {
+    await out.line(`${yellow("note:")} ${escapeText(formatWarning(warning))}`);
+  }
+  if (!isClean)
+    await out.line(
+      `A recovery (--recovery ${options.recovery}) would ${whatItDoes(verdict.action, report)}.`,
+    );
+}
+
+function whatItDoes(action: "none" | "cut" | "quarantine", report: RecoveryReport): string {
+  const bytes = formatBytes(report.truncatedBytes);
+  if (action === "none") return "change nothing";
+  if (action === "quarantine")
+    return `stop at the first damage and move the ${bytes} from there on to wal/quarantine/`;
+  const isTorn = report.warnings.some(({ kind }) => kind === "PartialHeader" || kind === "PartialPayload");
+  return isTorn
+    ? `cut ${bytes} from the end: a write that a crash, or a look at a log in use, caught unfinished`
+    : `cut ${bytes} from the end and keep a copy of them in wal/quarantine/`;
+}

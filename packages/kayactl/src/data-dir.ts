@@ -1,0 +1,33 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { KayaError } from "@kaya/core";
+import { invalid } from "./bytes.js";
+
+const OURS = ["wal", "checkpoint", "LOCK"];
+
+/**
+ * Makes sure that a command which only looks does not make a data directory out of a misspelt path. An empty directory
+ * is an empty store.
+ * @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO
+ */
+export async function requireDataDir(dir: string): Promise<void> {
+  const names = await readdir(dir).catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(dir, cause);
+  });
+  if (names.length === 0 || names.some((name) => OURS.includes(name))) return;
+  throw new KayaError(
+    "KAYA_NOT_FOUND",
+    `${dir} is no data directory: ${join(dir, "wal")} is not there. Say where the data is with --data DIR.`,
+  );
+}
+
+function unreadable(dir: string, cause: NodeJS.ErrnoException): KayaError {
+  if (cause.code === "ENOENT") {
+    const advice = "Say where the data is with --data DIR, or begin there with `put`.";
+    return new KayaError("KAYA_NOT_FOUND", `there is no data directory ${dir}. ${advice}`, { cause });
+  }
+  if (cause.code === "ENOTDIR") return invalid(`${dir} is a file, and a data directory is needed`);
+  return new KayaError("KAYA_IO", `cannot read the directory ${dir}: ${cause.code ?? cause.message}`, {
+    cause,
+  });
+}

@@ -1,0 +1,51 @@
+import { describe, KayaError } from "@kaya/core";
+import type { Command, CommanderError } from "commander";
+import { invalid, toJson } from "./bytes.js";
+import { ExitCode } from "./context.js";
+import type { Output } from "./output.js";
+import { escapeText } from "./text.js";
+
+export function exitCodeOf(error: unknown): number {
+  return KayaError.is(error) ? error.exitCode : ExitCode.Failed;
+}
+
+/** `error KAYA_X: message`; with --json one document behind it. Only an unknown error shows its stack, and only with DEBUG. */
+export async function printError(err: Output, error: unknown, isJson: boolean): Promise<void> {
+  const code = KayaError.is(error) ? error.code : "KAYA_INTERNAL";
+  const message = error instanceof Error ? error.message : String(error);
+  await err.line(`${err.colors.bold(err.colors.red("error"))} ${code}: ${escapeText(message)}`);
+  const hint = hintFor(code, message);
+  if (hint !== undefined) await err.line(`hint: ${hint}`);
+  if (isDebug() && error instanceof Error) await err.line(error.stack ?? "");
+  if (isJson) await err.line(toJson({ ok: false, code, message }));
+  await err.flush();
+}
+
+/** What the message advises, in words of the command line. */
+function hintFor(code: string, message: string): string | undefined {
+  if (message.includes("maxRecordBytes")) return "--max-record-bytes N raises it";
+  if (code !== "KAYA_CORRUPTION") return undefined;
+  return '"kayactl verify" lists all damage; "kayactl recover --recovery prefix" goes on with what stands before it';
+}
+
+function isDebug(): boolean {
+  return (process.env.DEBUG ?? "") !== "";
+}
+
+/** A wrong call, told as any other mistake of the caller. */
+export function usageError(error: CommanderError, program: Command, argv: readonly string[]): KayaError {
+  const topic = argv.includes("help") ? argv[argv.indexOf("help") + 1] : undefined;
+  if (error.code === "commander.help" && topic !== undefined)
+    return invalid(`there is no command ${describe(topic)} (see "kayactl --help")`);
+  const command = program.commands.find((each) => argv.includes(each.name()));
+  const help = `see "kayactl ${command === undefined ? "--help" : `help ${command.name()}`}"`;
+  if (error.code === "commander.help") {
+    return invalid(
+      `${command === undefined ? "no command was given" : `"${command.name()}" needs to know what`}: ${help}`,
+    );
+  }
+  const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  const dashes =
+    error.code === "commander.unknownOption" ? " Put -- before a key or value that begins with a dash." : "";
+  return invalid(`${message.replace(/(?<![.)])$/, ".")}${dashes} (${help})`);
+}

@@ -1,0 +1,50 @@
+import type { Lsn } from "@kaya/core";
+import {
+  inspectWal,
+  isWarning,
+  type SegmentLocation,
+  type WalInspectionRow,
+  type WalWarning,
+} from "@kaya/wal";
+import type { Context } from "./context.js";
+import { Interrupted } from "./output.js";
+
+/** May give a promise to be waited for. Most records need none, and there are many. */
+export type Visit<T> = (item: T) => Promise<void> | undefined;
+
+/** Goes over the segments of a log in order: LSNs go on from one to the next. */
+export class LogInspector {
+  readonly #context: Context;
+  #expectedLsn: Lsn | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Gives each record to `visit`, and what is wrong with the segment to the caller. */
+  async segment({ disk, path }: SegmentLocation, visit: Visit<WalInspectionRow>): Promise<WalWarning[]> {
+    const { maxRecordBytes } = this.#context.options;
+    const { signal } = this.#context.io;
+    const warnings: WalWarning[] = [];
+    const items = inspectWal(disk, path, {
+      ...(maxRecordBytes !== undefined && { maxRecordBytes }),
+      ...(this.#expectedLsn !== undefined && { expectedLsn: this.#expectedLsn }),
+    });
+    for await (const item of items) {
+      if (signal?.aborted) throw new Interrupted();
+      if (isWarning(item)) {
+        warnings.push(item);
+        continue;
+      }
+      this.#expectedLsn = item.lsn + 1;
+      const visited = visit(item);
+      if (visited !== undefined) await visited;
+    }
+    return warnings;
+  }
+
+  /** The next segment may begin with any LSN. */
+  expectAny(): void {
+    this.#expectedLsn = undefined;
+  }
+}

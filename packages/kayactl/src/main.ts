@@ -1,0 +1,75 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { CommanderError } from "commander";
+import { type Context, type Execute, ExitCode, type Io } from "./context.js";
+import { exitCodeOf, printError, usageError } from "./errors.js";
+import { Interrupted, Output, OutputClosed } from "./output.js";
+import { createProgram } from "./program.js";
+
+/**
+ * Does what a command line says, and gives its exit code. It never throws and never ends the process.
+ * @param argv the arguments, without the program's name
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const out = new Output(io.stdout, io.signal);
+  const err = new Output(io.stderr);
+  // What a write fails with comes to its callback; without a listener the event would end the process.
+  const ignore = () => undefined;
+  io.stdout.on("error", ignore);
+  io.stderr.on("error", ignore);
+  try {
+    return await runProgram(argv, { io, out, err });
+  } finally {
+    await err.flush().catch(ignore);
+    await nextTurn(); // a failed write's event comes after its callback
+    io.stdout.off("error", ignore);
+    io.stderr.off("error", ignore);
+  }
+}
+
+async function runProgram(argv: readonly string[], streams: Omit<Context, "options">): Promise<number> {
+  const { out } = streams;
+  const isJson = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
+  try {
+    const exitCode = await parse(argv, streams);
+    await out.flush();
+    return exitCode;
+  } catch (error) {
+    if (streams.io.signal?.aborted || error instanceof Interrupted) return ExitCode.Interrupted;
+    if (error instanceof OutputClosed) return ExitCode.Ok;
+    await out.flush().catch(() => undefined); // what was found before the error
+    await printError(streams.err, error, isJson).catch(() => undefined);
+    return exitCodeOf(error);
+  }
+}
+
+async function parse(argv: readonly string[], streams: Omit<Context, "options">): Promise<number> {
+  let exitCode: number = ExitCode.Ok;
+  const help: string[] = [];
+  const execute: Execute = async (options, action) => {
+    exitCode = await action({ ...streams, options });
+  };
+  const program = createProgram(execute, streams.out, (text) => help.push(text));
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw usageError(error, program, argv);
+    await streams.out.write(help.join(""));
+  }
+  return exitCode;
+}
+
+/** `run` for a process of its own. */
+export async function main(): Promise<void> {
+  const interruption = new AbortController();
+  // Once to end in order, twice to end at once: no acknowledged write is lost either way.
+  process.on("SIGINT", () => {
+    if (interruption.signal.aborted) process.exit(ExitCode.Interrupted);
+    interruption.abort();
+  });
+  const { stdin, stdout, stderr } = process;
+  const exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, signal: interruption.signal });
+  // An interrupted run may leave a reader waiting, or a writer that nobody reads.
+  if (exitCode === ExitCode.Interrupted) process.exit(exitCode);
+  process.exitCode = exitCode;
+}

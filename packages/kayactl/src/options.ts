@@ -1,0 +1,59 @@
+import type { DurabilityMode, PartialEngineConfig, RecoveryMode } from "@kaya/core";
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+/** Options that every command knows, before or after its name. */
+export interface GlobalOptions {
+  readonly data: string;
+  readonly durability: DurabilityMode;
+  readonly recovery: RecoveryMode;
+  readonly json?: boolean;
+  readonly maxRecordBytes?: number;
+}
+
+const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
+
+export function addGlobalOptions(program: Command): void {
+  program
+    .addOption(new Option("--data <dir>", "the data directory (default: ./data)").default("./data"))
+    .addOption(
+      new Option("--durability <mode>", "writes wait for the disk (strict, default) or do not (relaxed)")
+        .choices(["strict", "relaxed"])
+        .default("strict"),
+    )
+    .addOption(
+      new Option(
+        "--recovery <mode>",
+        "damage is cut from the end of the log only (tail, default), cut at the first anywhere (prefix), or refused (absolute)",
+      )
+        .choices(["tail", "prefix", "absolute"])
+        .default("tail"),
+    )
+    .addOption(
+      new Option("--max-record-bytes <n>", "for a log with records over 32 MiB").argParser(parseWholeNumber),
+    )
+    .addOption(new Option("--json", "one compact JSON document instead of text"));
+}
+
+export function engineConfig(options: GlobalOptions): PartialEngineConfig {
+  const { data, durability, recovery, maxRecordBytes } = options;
+  return {
+    dataDir: data,
+    durability,
+    wal: {
+      recovery,
+      ...(maxRecordBytes !== undefined && {
+        maxRecordBytes,
+        segmentMaxBytes: Math.max(maxRecordBytes, DEFAULT_SEGMENT_BYTES),
+      }),
+    },
+  };
+}
+
+/** For commander: a whole number >= 0. */
+export function parseWholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("It must be a whole number >= 0.");
+  }
+  return value;
+}

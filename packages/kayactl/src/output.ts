@@ -1,0 +1,103 @@
+import { KayaError } from "@kaya/core";
+import pc from "picocolors";
+import { padEnd, textWidth } from "./text.js";
+
+/** A stream of Node, as much of it as is used. */
+export interface OutputStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** The reader of standard output went away (`| head`): no error, and nothing more to do. */
+export class OutputClosed extends Error {}
+
+/** SIGINT. */
+export class Interrupted extends Error {}
+
+export type Colors = ReturnType<typeof pc.createColors>;
+
+const CHUNK_CHARACTERS = 64 * 1024;
+const CLOSED = ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE_AFTER_END"];
+
+/**
+ * Writes in large chunks, and each only when the one before has left the process: a slow reader slows the program down
+ * instead of filling its memory.
+ */
+export class Output {
+  readonly isTty: boolean;
+  readonly colors: Colors;
+  readonly #stream: OutputStream;
+  readonly #signal: AbortSignal | undefined;
+  #pending: string[] = [];
+  #pendingCharacters = 0;
+
+  constructor(stream: OutputStream, signal?: AbortSignal) {
+    this.#stream = stream;
+    this.#signal = signal;
+    this.isTty = stream.isTTY === true;
+    this.colors = pc.createColors(
+      this.isTty && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb",
+    );
+  }
+
+  /** Of the terminal, as wide as it is now. */
+  get columns(): number {
+    return this.#stream.columns ?? 80;
+  }
+
+  /**
+   * Gives a promise only where something is on its way: a caller with very many lines awaits that alone.
+   * @throws OutputClosed, Interrupted
+   * @throws KayaError KAYA_DISK_FULL or KAYA_IO where the stream takes no more
+   */
+  write(text: string): Promise<void> | undefined {
+    this.#pending.push(text);
+    this.#pendingCharacters += text.length;
+    return this.#pendingCharacters >= CHUNK_CHARACTERS ? this.flush() : undefined;
+  }
+
+  line(text: string): Promise<void> | undefined {
+    return this.write(`${text}\n`);
+  }
+
+  async bytes(bytes: Uint8Array): Promise<void> {
+    await this.flush();
+    await this.#send(bytes);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#pendingCharacters === 0) return;
+    const text = this.#pending.join("");
+    this.#pending = [];
+    this.#pendingCharacters = 0;
+    await this.#send(text);
+  }
+
+  #send(chunk: string | Uint8Array): Promise<void> {
+    if (this.#signal?.aborted) return Promise.reject(new Interrupted());
+    return new Promise((resolve, reject) => {
+      const onAbort = () => reject(new Interrupted());
+      this.#signal?.addEventListener("abort", onAbort, { once: true });
+      this.#stream.write(chunk, (error) => {
+        this.#signal?.removeEventListener("abort", onAbort);
+        if (error) reject(asOutputError(error));
+        else resolve();
+      });
+    });
+  }
+}
+
+function asOutputError(error: NodeJS.ErrnoException): Error {
+  const code = error.code ?? error.message;
+  if (CLOSED.includes(code)) return new OutputClosed();
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new KayaError(isFull ? "KAYA_DISK_FULL" : "KAYA_IO", `cannot write the output: ${code}`, {
+    cause: error,
+  });
+}
+
+/** Names and values under each other, two spaces between. */
+export function table(rows: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...rows.map(([name]) => textWidth(name)));
+  return rows.map(([name, value]) => `${padEnd(name, width)}  ${value}`).join("\n");
+}

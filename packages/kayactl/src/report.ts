@@ -1,0 +1,38 @@
+import type { RecoveryReport } from "@kaya/engine";
+import { isDamage, type WalWarning } from "@kaya/wal";
+import { escapeText } from "./text.js";
+import { formatBytes, formatCount } from "./units.js";
+
+/** The report as JSON shows it. */
+export function withoutRecords(report: RecoveryReport): Omit<RecoveryReport, "records"> {
+  const { records: _records, ...rest } = report;
+  return { ...rest, durationMs: Math.round(rest.durationMs * 1000) / 1000 };
+}
+
+/** What the report says, in names and values for people. */
+export function reportRows(report: RecoveryReport): [name: string, value: string][] {
+  const { recordCount, firstLsn, lastLsn, lastSequence, truncatedBytes } = report;
+  const rows: [string, string][] = [["records", formatCount(recordCount)]];
+  if (firstLsn !== undefined && lastLsn !== undefined) {
+    rows.push(["LSN", `${formatCount(firstLsn)} to ${formatCount(lastLsn)}`]);
+  }
+  if (lastSequence !== undefined) rows.push(["last sequence", formatCount(lastSequence)]);
+  rows.push(["segments", formatCount(report.segments)], ["log bytes", formatBytes(report.validBytes)]);
+  const cut = truncatedBytes === 0 ? "nothing" : formatBytes(truncatedBytes);
+  rows.push([report.dryRun ? "would be cut" : "cut", cut]);
+  for (const [index, path] of report.quarantined.entries()) {
+    rows.push([index === 0 ? "kept in" : "", escapeText(path)]);
+  }
+  return rows;
+}
+
+/** The warnings without those that only say again what another, or the report, has said. */
+export function tellingWarnings({ warnings }: RecoveryReport): WalWarning[] {
+  const endsInZeros = warnings.some(({ kind }) => kind === "ZeroFilledTail");
+  return warnings.filter(({ kind }) => kind !== "Quarantined" && !(kind === "TailTruncated" && endsInZeros));
+}
+
+/** Space that was never written is cut as well, and is no damage. */
+export function speaksOfDamage(report: RecoveryReport): boolean {
+  return tellingWarnings(report).some(isDamage);
+}

@@ -1,0 +1,65 @@
+import { asText, toHex } from "./bytes.js";
+
+// What a terminal obeys or hides instead of showing: controls, line separators, and format characters (but the joiner of
+// emoji). A backslash counts only in a text that has one of these, so that an escape is never taken for what it is not.
+const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/u;
+const ESCAPED = /[\p{Cc}\p{Zl}\p{Zp}\\]|(?!\u200d)\p{Cf}/gu;
+const ESCAPED_BUT_LINES = /[^\P{Cc}\n\t]|[\p{Zl}\p{Zp}\\]|(?!\u200d)\p{Cf}/gu;
+
+const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
+
+/** Text as a terminal may show it, on one line. */
+export function escapeText(text: string): string {
+  return UNSAFE.test(text) ? text.replace(ESCAPED, escapeCharacter) : text;
+}
+
+/** The same, with line breaks and tabs as they are. */
+export function escapeLines(text: string): string {
+  return UNSAFE.test(text.replace(/[\n\t]/g, "")) ? text.replace(ESCAPED_BUT_LINES, escapeCharacter) : text;
+}
+
+function escapeCharacter(character: string): string {
+  const code = (character.codePointAt(0) ?? 0).toString(16);
+  return SHORT[character] ?? (code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\u{${code}}`);
+}
+
+/** Bytes for people, on one line: text, escaped where it must be, or `hex:00ff`. */
+export function displayBytes(bytes: Uint8Array): string {
+  const text = asText(bytes);
+  return text === undefined ? `hex:${toHex(bytes)}` : escapeText(text);
+}
+
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+const ZERO = /[\p{Mn}\p{Me}\u200d]/u;
+const PLAIN = /^[\x20-\x7e]*$/;
+
+/** Columns that a line takes on a terminal. */
+export function textWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length;
+  let width = 0;
+  for (const character of text) width += characterWidth(character);
+  return width;
+}
+
+function characterWidth(character: string): number {
+  if (ZERO.test(character)) return 0;
+  return WIDE.test(character) ? 2 : 1;
+}
+
+/** The text in at most `columns` columns; what was cut off shows as an ellipsis. */
+export function clip(text: string, columns: number): string {
+  if (textWidth(text) <= columns) return text;
+  let width = 1; // of the ellipsis
+  let end = 0;
+  for (const character of text) {
+    width += characterWidth(character);
+    if (width > columns) break;
+    end += character.length;
+  }
+  return `${text.slice(0, end)}…`;
+}
+
+export function padEnd(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - textWidth(text)));
+}

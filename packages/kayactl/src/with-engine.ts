@@ -1,0 +1,70 @@
+import { Engine } from "@kaya/engine";
+import { formatWarning, type ScanProgress, type WalWarning } from "@kaya/wal";
+import type { Context } from "./context.js";
+import { requireDataDir } from "./data-dir.js";
+import { engineConfig } from "./options.js";
+import { Interrupted } from "./output.js";
+import { Progress } from "./progress.js";
+import { tellingWarnings } from "./report.js";
+import { escapeText } from "./text.js";
+
+export interface WithEngineOptions {
+  /** Make the data directory where it is absent. Default false. */
+  readonly create?: boolean;
+}
+
+/** Opens the engine, says what its recovery found, does the work, and closes: what it gives was closed without an error. */
+export async function withEngine<T>(
+  context: Context,
+  work: (engine: Engine) => Promise<T>,
+  { create = false }: WithEngineOptions = {},
+): Promise<T> {
+  if (!create) await requireDataDir(context.options.data);
+  const engine = await withProgress(context, (onProgress) => {
+    return Engine.open(engineConfig(context.options), undefined, { onProgress });
+  });
+  return closeAfter(engine, async () => {
+    context.io.signal?.throwIfAborted();
+    for (const warning of warningsOf(engine)) await warn(context, formatWarning(warning));
+    return work(engine);
+  });
+}
+
+/** Shows how far the reading of a log is, once it takes long, and stops it where the user wants that. */
+export async function withProgress<T>(
+  { io, err, options }: Context,
+  work: (onProgress: (progress: ScanProgress) => void) => Promise<T>,
+): Promise<T> {
+  // A script that asked for JSON gets no lines on standard error but those of an error.
+  const progress = options.json === true && !err.isTty ? undefined : new Progress(io.stderr);
+  try {
+    return await work((state) => {
+      if (io.signal?.aborted) throw new Interrupted();
+      progress?.update(state);
+    });
+  } finally {
+    progress?.done();
+  }
+}
+
+async function closeAfter<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await engine.close().catch(() => undefined); // the first error is the one to tell
+    throw error;
+  }
+  await engine.close();
+  return result;
+}
+
+function warningsOf({ lastRecovery }: Engine): WalWarning[] {
+  const quarantined = lastRecovery.warnings.filter(({ kind }) => kind === "Quarantined");
+  return [...tellingWarnings(lastRecovery), ...quarantined];
+}
+
+async function warn({ err }: Context, text: string): Promise<void> {
+  await err.line(`${err.colors.yellow("warning:")} ${escapeText(text)}`);
+  await err.flush();
+}

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { Progress } from "../src/progress.js";
+import { clip, escapeLines, escapeText, padEnd, textWidth } from "../src/text.js";
+import { formatBytes, formatDuration } from "../src/units.js";
+import { Sink } from "./helpers.js";
+
+test.each([
+  [0, "0 B"],
+  [1023, "1023 B"],
+  [1024, "1.0 KiB"],
+  [1024 * 1024 - 1, "1.0 MiB"],
+  [1.25 * 1024 * 1024, "1.3 MiB"],
+  [5 * 1024 ** 4, "5.0 TiB"],
+  [5000 * 1024 ** 4, "5000.0 TiB"],
+])("%d bytes read %s", (bytes, text) => {
+  expect(formatBytes(bytes)).toBe(text);
+});
+
+test.each([
+  [0.04, "0.0 ms"],
+  [9.94, "9.9 ms"],
+  [9.96, "10 ms"],
+  [999.6, "1.0 s"],
+  [59_960, "1 min 0 s"],
+  [125_400, "2 min 5 s"],
+])("%d ms read %s", (ms, text) => {
+  expect(formatDuration(ms)).toBe(text);
+});
+
+describe("text", () => {
+  test("is escaped only where it must be", () => {
+    expect(escapeText("C:\\dir ü 👨‍👩‍👧")).toBe("C:\\dir ü 👨‍👩‍👧");
+    expect(escapeText("a\\b\n\r\t\u0000\u2028\ufeff\u{e0041}")).toBe(
+      "a\\\\b\\n\\r\\t\\u0000\\u2028\\ufeff\\u{e0041}",
+    );
+    expect(escapeLines("a\\b\n\tc")).toBe("a\\b\n\tc");
+    expect(escapeLines("a\\b\n\r\u007f")).toBe("a\\\\b\n\\r\\u007f");
+  });
+
+  test("has a width", () => {
+    expect(["abc", "ü", "u\u0308", "日本", "👍", "ﾊ", ""].map(textWidth)).toEqual([3, 1, 1, 4, 2, 1, 0]);
+    expect(clip("abcdef", 6)).toBe("abcdef");
+    expect(clip("abcdefg", 6)).toBe("abcde…");
+    expect(clip("日本語", 5)).toBe("日本…");
+    expect(clip("日本語", 4)).toBe("日…");
+    expect(padEnd("日", 4)).toBe("日  ");
+  });
+});
+
+describe("progress", () => {
+  const MiB = 1024 * 1024;
+  const state = (bytes: number) => ({ bytes, totalBytes: 200 * MiB, records: 1 });
+
+  test("a terminal gets a line after a second, redrawn and taken away", () => {
+    let now = 0;
+    const stream = new Sink(80);
+    const progress = new Progress(stream, () => now);
+    progress.update(state(10 * MiB));
+    expect(stream.bytes.length).toBe(0);
+    now = 1000;
+    progress.update(state(50 * MiB));
+    now = 1050;
+    progress.update(state(51 * MiB));
+    now = 2000;
+    progress.update(state(100 * MiB));
+    progress.done();
+    progress.done();
+    expect(stream.bytes.toString()).toBe(
+      "\r\u001b[Kreading the log:  25%, 50.0 MiB of 200.0 MiB, 50.0 MiB/s, 3 s left" +
+        "\r\u001b[Kreading the log:  50%, 100.0 MiB of 200.0 MiB, 50.0 MiB/s, 2 s left" +
+        "\r\u001b[K",
+    );
+  });
+
+  test("anything else gets a plain line every five seconds", () => {
+    let now = 0;
+    const stream = new Sink();
+    const progress = new Progress(stream, () => now);
+    for (now = 0; now <= 12_000; now += 500) progress.update(state((now / 500) * MiB));
+    progress.done();
+    expect(stream.bytes.toString()).toBe(
+      "reading the log:   5%, 10.0 MiB of 200.0 MiB, 2.0 MiB/s, 1 min 35 s left\n" +
+        "reading the log:  10%, 20.0 MiB of 200.0 MiB, 2.0 MiB/s, 1 min 30 s left\n",
+    );
+  });
+
+  test("an empty log is no division by zero", () => {
+    let now = 0;
+    const stream = new Sink(80);
+    const progress = new Progress(stream, () => now);
+    now = 2000;
+    progress.update({ bytes: 0, totalBytes: 0, records: 0 });
+    expect(stream.bytes.toString()).toContain("100%");
+  });
+});
