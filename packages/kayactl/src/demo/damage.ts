@@ -9,7 +9,7 @@ import {
   type SegmentInspection,
   type WalInspectionRow,
 } from "@kaya/wal";
-import pc from "picocolors";
+import { colors } from "./colors.js";
 
 const SHOWN_LINES = 5;
 
@@ -52,11 +52,11 @@ export async function tearLastRecord(
 export async function printLastSegment(dataDir: string): Promise<void> {
   const { inspection } = await lastSegment(dataDir);
   const { segment, rows, warnings } = inspection;
-  console.log(pc.dim(`  segment=${segment} bytes=${inspection.bytes} records=${rows.length}`));
-  if (rows.length > SHOWN_LINES) console.log(pc.dim(`  (${rows.length - SHOWN_LINES} records before)`));
+  console.log(colors.dim(`  segment=${segment} bytes=${inspection.bytes} records=${rows.length}`));
+  if (rows.length > SHOWN_LINES) console.log(colors.dim(`  (${rows.length - SHOWN_LINES} records before)`));
   for (const row of rows.slice(-SHOWN_LINES)) console.log(`  ${formatInspectionRow(row)}`);
   for (const warning of warnings) {
     const line = formatInspectionWarning(warning);
-    console.log(`  ${isDamage(warning) ? pc.red(line) : line}`);
+    console.log(`  ${isDamage(warning) ? colors.red(line) : line}`);
   }
 }

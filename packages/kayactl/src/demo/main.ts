@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine, type RecoveryReport } from "@kaya/engine";
 import { formatWarning } from "@kaya/wal";
-import pc from "picocolors";
+import { colors } from "./colors.js";
 import { printLastSegment, tearLastRecord } from "./damage.js";
 import { writeUntilKilled } from "./victim.js";
 
@@ -14,7 +14,7 @@ import { writeUntilKilled } from "./victim.js";
 const ACKNOWLEDGED_BEFORE_THE_KILL = 10_000;
 
 function heading(text: string): void {
-  console.log(`\n${pc.bold(pc.cyan(text))}`);
+  console.log(`\n${colors.bold(colors.cyan(text))}`);
 }
 
 function printReport(report: RecoveryReport): void {
@@ -23,7 +23,7 @@ function printReport(report: RecoveryReport): void {
   console.log(`  cut          ${report.truncatedBytes} bytes`);
   console.log(`  took         ${report.durationMs.toFixed(1)} ms`);
   for (const warning of report.warnings)
-    console.log(`  ${pc.yellow("warning")}      ${formatWarning(warning)}`);
+    console.log(`  ${colors.yellow("warning")}      ${formatWarning(warning)}`);
 }
 
 /** The acknowledged writes that are not there, or are not what was written. */
@@ -36,7 +36,7 @@ async function demo(dataDir: string): Promise<boolean> {
   heading("1. A process writes, 64 strict puts in flight, and says which were acknowledged.");
   const acknowledged = await writeUntilKilled(dataDir, ACKNOWLEDGED_BEFORE_THE_KILL);
   console.log(
-    `  ${acknowledged.length} writes were acknowledged, then ${pc.red("SIGKILL")}: no close, no goodbye.`,
+    `  ${acknowledged.length} writes were acknowledged, then ${colors.red("SIGKILL")}: no close, no goodbye.`,
   );
 
   heading("2. The crash leaves half a record behind: torn by hand, as a power cut would.");
@@ -55,7 +55,7 @@ async function demo(dataDir: string): Promise<boolean> {
   heading("5. Is every acknowledged write there, with its value?");
   const lost = findLost(engine, acknowledged);
   const verdict =
-    lost.length === 0 ? pc.green("none is lost") : pc.red(`LOST: ${lost.slice(0, 10).join(", ")}`);
+    lost.length === 0 ? colors.green("none is lost") : colors.red(`LOST: ${lost.slice(0, 10).join(", ")}`);
   console.log(`  acknowledged ${acknowledged.length}, in the store ${engine.stats().entries}: ${verdict}`);
   await engine.put("order:after", "the crash");
   await engine.close();
