@@ -67,6 +67,11 @@ async function demo(dataDir: string): Promise<boolean> {
   return lost.length === 0;
 }
 
+// `demo | head` stops reading; the demo still ends, and cleans up behind itself.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 const directory = await mkdtemp(join(tmpdir(), "kaya-demo-"));
 try {
   const dataDir = join(directory, "data");
