@@ -245,6 +245,14 @@ function tails(): DamagedLog[] {
       ],
     },
     {
+      name: "damage before a record of a wrong shape that holds a log itself",
+      situation: "damaged-tail",
+      disk: replaced(3, concat([encoded(7), badEighth, withPayload(encoded(9), innerLog)])),
+      end: [2, lengthOf(7)],
+      records: 7,
+      warnings: [payloadDamage(badEighth, lengthOf(7))],
+    },
+    {
       name: "a lost page with valid records behind it",
       situation: "damaged-tail-with-records-behind",
       disk: replaced(3, concat([encoded(7), fill(lengthOf(8), 0), encoded(9), last])),

@@ -451,10 +451,11 @@ describe("isClean: whether the next writer may trust the page cache", () => {
   });
 
   it("never after a failed fsync, although everything acknowledged may be durable", async () => {
-    const { disk, writer } = await opened();
-    disk.addFault({ at: disk.nextOperation + 1, kind: "fsync-failed" });
-    await outcome(writer.append(noop));
+    const { disk, writer } = await opened({ segmentMaxBytes: 100 });
+    disk.addFault({ at: disk.nextOperation, kind: "fsync-failed" }); // in the rotation, where all is durable already
+    await outcome(writer.append(put("k", fill(50))));
     await writer.close();
+    expect(writer.durableLsn).toBe(1);
     expect(writer.isClean).toBe(false);
   });
 });

@@ -11,7 +11,7 @@ export class HaltingDisk implements Disk {
   #isHalted = false;
   #halt: () => void = () => undefined;
 
-  constructor(inner: SimDisk, haltAt: number) {
+  constructor(inner: SimDisk, haltAt = Number.POSITIVE_INFINITY) {
     this.#inner = inner;
     this.#haltAt = haltAt;
     this.halted = new Promise((resolve) => {
@@ -23,11 +23,14 @@ export class HaltingDisk implements Disk {
     return this.#isHalted;
   }
 
+  /** Stops it now. Without this a process that was killed would go on, through names, in the time after it. */
+  halt(): void {
+    this.#isHalted = true;
+    this.#halt();
+  }
+
   mutate<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#inner.nextOperation >= this.#haltAt) {
-      this.#isHalted = true;
-      this.#halt();
-    }
+    if (this.#inner.nextOperation >= this.#haltAt) this.halt();
     return this.observe(run);
   }
 

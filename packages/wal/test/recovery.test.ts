@@ -89,6 +89,14 @@ describe("a whole log", () => {
     expect(report.segments).toBe(3);
   });
 
+  it("may begin with any id: where LSN 1 is there, nothing is missing", async () => {
+    const disk = new SimDisk();
+    const records = writeLog(disk, TWO_SEGMENTS, 4);
+    expect(plain((await recoverWal({ recovery: "absolute" }, disk)).records)).toEqual(plain(records));
+    const writer = await WalWriter.open({}, disk);
+    expect(await writer.append(noop)).toMatchObject({ lsn: 5, segmentId: 5 });
+  });
+
   it("streams to onRecord instead of collecting, with the bytes as they were", async () => {
     const disk = new SimDisk();
     const payloads = Array.from({ length: 40 }, (_, index) => put(`k${index}`, fill(64 * 1024, index)));
@@ -185,6 +193,33 @@ describe("names in the log's directory", () => {
 });
 
 describe("the quarantine", () => {
+  it("keeps a file that is too short for a header and never was a log", async () => {
+    const disk = new SimDisk();
+    const diary = new TextEncoder().encode("Dear diary");
+    disk.writeFile(segmentPath(1), diary);
+    const report = await recoverWal({}, disk);
+    expect(report.truncatedBytes).toBe(diary.length);
+    expect(disk.readFile(present(report.quarantined[0]))).toEqual(diary);
+  });
+
+  it("does not keep the beginning of a header: that is the crash's own", async () => {
+    for (let length = 1; length < 40; length++) {
+      const disk = new SimDisk();
+      disk.writeFile(segmentPath(1), encodeAll(numbered([noop])).subarray(0, length));
+      expect((await recoverWal({}, disk)).quarantined).toEqual([]);
+    }
+  });
+
+  it("loses no file of a stranger, whatever its name ends with", async () => {
+    const disk = new SimDisk();
+    writeLog(disk, TWO_SEGMENTS);
+    for (const name of ["notes.tmp", "0000000000000001.wal.tmp"]) {
+      disk.writeFile(`${QUARANTINE_DIR}/${name}`, fill(10));
+    }
+    await recoverWal({}, disk);
+    expect((await disk.list(QUARANTINE_DIR)).length).toBe(2);
+  });
+
   it("never uses a name again for other bytes, and finds its own copy again", async () => {
     const disk = new SimDisk();
     for (const letter of [0x61, 0x62, 0x61]) {

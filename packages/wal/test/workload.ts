@@ -6,6 +6,7 @@ import {
   type WalPayload,
   type WalRecord,
   WalWriter,
+  type WalWriterOptions,
 } from "../src/index.js";
 import { batch, del, fill, noop, outcome, plain, put, SMALL } from "./support.js";
 
@@ -111,8 +112,8 @@ export class Run {
     this.closed = "error" in result ? "rejected" : "resolved";
   }
 
-  async open(disk: Disk, config: Partial<WalConfig> = SMALL): Promise<WalWriter> {
-    this.writer = await WalWriter.open(config, disk);
+  async open(disk: Disk, config: Partial<WalConfig> = SMALL, options?: WalWriterOptions): Promise<WalWriter> {
+    this.writer = await WalWriter.open(config, disk, options);
     return this.writer;
   }
 
