@@ -4,6 +4,7 @@ export { describe } from "./describe.js";
 export { DurabilityMode, isDurabilityMode } from "./durability.js";
 export { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "./engine-config.js";
 export { asKayaError, KayaError, type KayaErrorCode } from "./errors.js";
+export { checkKeys } from "./options.js";
 export type { LogPosition, Lsn, SequenceNumber } from "./position.js";
 export {
   DEFAULT_MAX_RECORD_BYTES,

@@ -2,7 +2,7 @@ import { Problems } from "./validation.js";
 
 const MiB = 1024 * 1024;
 
-/** Bytes of a record's header: the floor of `maxRecordBytes`. */
+/** Bytes of a record's header. */
 export const RECORD_HEADER_BYTES = 40;
 
 /** Default of `maxRecordBytes`, header included. */
@@ -23,7 +23,7 @@ export type RecoveryMode = "tail" | "prefix" | "absolute";
 export interface WalConfig {
   /** A segment is closed before it would grow past this many bytes. Default 64 MiB. */
   readonly segmentMaxBytes: number;
-  /** Largest record, header included; at least 40 and at most `segmentMaxBytes`. Default 32 MiB. */
+  /** Largest record, header included; at most `segmentMaxBytes`. Default 32 MiB. */
   readonly maxRecordBytes: number;
   /** Most bytes of one group-commit write; a larger record goes alone. Default 4 MiB. */
   readonly maxBatchBytes: number;
@@ -56,7 +56,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     given.segmentMaxBytes,
     name("segmentMaxBytes"),
     64 * MiB,
-    RECORD_HEADER_BYTES,
+    1,
     MAX_BYTES,
   );
   // A caller who only shrinks the segments gets records that fit into them.
@@ -65,7 +65,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     given.maxRecordBytes,
     name("maxRecordBytes"),
     defaultRecord,
-    RECORD_HEADER_BYTES,
+    1,
     MAX_BYTES,
   );
   // Only where both are possible by themselves: a fallback that nobody gave is nothing to compare with.

@@ -119,7 +119,7 @@ test("everything that is wrong is said at once", () => {
         dataDir: 5,
         durability: "eventual",
         colour: "red",
-        wal: { segmentMaxBytes: 1, maxBatchBytes: -1, recovery: "none", sync: true },
+        wal: { segmentMaxBytes: 0, maxBatchBytes: -1, recovery: "none", sync: true },
         limits: { maxKeyBytes: "1", maxValueBytes: {} },
         checkpoint: [],
         disableLocking: "no",
