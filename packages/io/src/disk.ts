@@ -108,6 +108,12 @@ export interface DiskLock {
    */
   readonly cleanStart: boolean;
 
-  /** Lets go. `clean` tells the next holder that everything written under this one was synced without a failure. */
-  release(options?: { readonly clean?: boolean }): Promise<void>;
+  /** What the previous holder left with `clean`; undefined where it left nothing, and after a start of the machine. */
+  readonly mark: string | undefined;
+
+  /**
+   * Lets go. `clean` tells the next holder that everything written under this one was synced without a failure; `mark` (up
+   * to 40 printable characters, no white space) is given to it, so that it can tell whether anyone wrote without the lock.
+   */
+  release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void>;
 }

@@ -10,7 +10,7 @@ export type {
   CrashReportItem,
   TornWrite,
 } from "./sim/crash.js";
-export type { FailedSyncOutcome, FaultRule, MutatingKind } from "./sim/faults.js";
-export type { SimDiskEvent } from "./sim/operations.js";
+export type { FailedSyncOutcome, FaultRule, MutatingKind, WriteFaultRule } from "./sim/faults.js";
+export type { OperationHook, SimDiskEvent } from "./sim/operations.js";
 export { Random } from "./sim/random.js";
 export { SimDisk, type SimDiskOptions } from "./sim/sim-disk.js";

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
@@ -27,7 +27,7 @@ export class NodeDisk implements Disk {
     try {
       const handle = await open(name, options.create === true ? access | constants.O_CREAT : access, 0o666);
       // A directory opens read-only without complaint on POSIX, and fails only when it is read.
-      if (options.readOnly === true && (await handle.stat()).isDirectory()) {
+      if (options.readOnly === true && (await isDirectory(handle))) {
         await handle.close();
         throw Object.assign(new Error(`${name} is a directory`), { code: "EISDIR" });
       }
@@ -116,6 +116,15 @@ export class NodeDisk implements Disk {
     } catch (cause) {
       throw fromSystemError(cause, "make the directory", name);
     }
+  }
+}
+
+async function isDirectory(handle: FileHandle): Promise<boolean> {
+  try {
+    return (await handle.stat()).isDirectory();
+  } catch (cause) {
+    await handle.close();
+    throw cause;
   }
 }
 

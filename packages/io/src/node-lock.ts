@@ -3,6 +3,7 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { KayaError } from "@kaya/core";
 import type { DiskLock } from "./disk.js";
+import { checkMark } from "./lock-mark.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
 
 // Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
@@ -15,6 +16,7 @@ interface Note {
   readonly pid: number;
   readonly boot: string;
   readonly state: "open" | "clean";
+  readonly mark?: string | undefined;
 }
 
 /** Takes the kernel lock on `name` (an absolute path). */
@@ -25,10 +27,11 @@ export async function lockFile(name: string): Promise<DiskLock> {
     if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
     const boot = await bootId();
     const previous = await readNote(handle);
-    const cleanStart =
-      previous !== undefined && (previous.state === "clean" || isOtherBoot(previous.boot, boot));
+    const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
+    const cleanStart = rebooted || previous?.state === "clean";
+    const mark = rebooted ? undefined : previous?.mark;
     await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
-    return new NodeLock(handle, name, boot, cleanStart);
+    return new NodeLock(handle, name, boot, { cleanStart, mark });
   } catch (error) {
     await handle.close();
     throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
@@ -37,27 +40,30 @@ export async function lockFile(name: string): Promise<DiskLock> {
 
 class NodeLock implements DiskLock {
   readonly cleanStart: boolean;
+  readonly mark: string | undefined;
   readonly #handle: FileHandle;
   readonly #name: string;
   readonly #boot: string;
   #released: Promise<void> | undefined;
 
-  constructor(handle: FileHandle, name: string, boot: string, cleanStart: boolean) {
+  constructor(handle: FileHandle, name: string, boot: string, left: Pick<DiskLock, "cleanStart" | "mark">) {
     this.#handle = handle;
     this.#name = name;
     this.#boot = boot;
-    this.cleanStart = cleanStart;
+    this.cleanStart = left.cleanStart;
+    this.mark = left.mark;
   }
 
-  release(options?: { readonly clean?: boolean }): Promise<void> {
-    this.#released ??= this.#release(options?.clean === true);
+  async release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void> {
+    checkMark(options?.mark);
+    this.#released ??= this.#release(options?.clean === true, options?.mark);
     return this.#released;
   }
 
-  async #release(clean: boolean): Promise<void> {
+  async #release(clean: boolean, mark: string | undefined): Promise<void> {
     try {
-      if (clean)
-        await writeNote(this.#handle, this.#name, { pid: process.pid, boot: this.#boot, state: "clean" });
+      const note = { pid: process.pid, boot: this.#boot, state: "clean", mark } as const;
+      if (clean) await writeNote(this.#handle, this.#name, note);
     } finally {
       await this.#handle.close(); // drops the kernel lock
     }
@@ -91,13 +97,19 @@ async function readNote(handle: FileHandle): Promise<Note | undefined> {
   const buffer = new Uint8Array(NOTE_BYTES);
   const { bytesRead } = await handle.read(buffer, 0, NOTE_BYTES, 0);
   const text = new TextDecoder().decode(buffer.subarray(0, bytesRead));
-  const match = /^pid=(\d+) boot=(\S+) state=(open|clean) *\n$/.exec(text);
+  const match = /^pid=(\d+) boot=(\S+) state=(open|clean)(?: mark=(\S+))? *\n$/.exec(text);
   if (match === null) return undefined;
-  return { pid: Number(match[1]), boot: match[2] as string, state: match[3] as Note["state"] };
+  return {
+    pid: Number(match[1]),
+    boot: match[2] as string,
+    state: match[3] as Note["state"],
+    mark: match[4],
+  };
 }
 
 async function writeNote(handle: FileHandle, name: string, note: Note): Promise<void> {
-  const text = `pid=${note.pid} boot=${note.boot} state=${note.state}`;
+  const mark = note.mark === undefined ? "" : ` mark=${note.mark}`;
+  const text = `pid=${note.pid} boot=${note.boot} state=${note.state}${mark}`;
   const bytes = new TextEncoder().encode(`${text.padEnd(NOTE_BYTES - 1)}\n`);
   try {
     await handle.write(bytes, 0, bytes.length, 0);

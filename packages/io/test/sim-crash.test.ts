@@ -186,7 +186,7 @@ describe("a crash and names", () => {
       disk.writeFile("to", text("old"));
       await disk.rename("from", "to");
       const report = disk.crash({ decide: () => outcome });
-      const item: CrashItem = { kind: "rename", path: "from", target: "to" };
+      const item: CrashItem = { kind: "rename", id: 7, path: "from", target: "to" };
       expect(report.items).toEqual([{ kind: "rename", path: "from", outcome, item }]);
       const left = Object.fromEntries((await paths(disk)).map((path) => [path, asText(disk.readFile(path))]));
       expect(left).toEqual(outcome === "kept" ? { to: "new" } : { from: "new", to: "old" });

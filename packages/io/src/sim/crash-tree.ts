@@ -1,8 +1,9 @@
 import { KayaError } from "@kaya/core";
 import type { CrashDecision, CrashItem, CrashOutcome, CrashReportItem } from "./crash.js";
+import { dataItem, entryItem } from "./crash-items.js";
 import type { GrowableBytes } from "./growable-bytes.js";
 import type { Random } from "./random.js";
-import { type EntryOperation, SimDirectory } from "./sim-directory.js";
+import { SimDirectory } from "./sim-directory.js";
 import { apply, type DataOperation, type SimInode } from "./sim-inode.js";
 import { applyTorn } from "./torn-write.js";
 
@@ -62,17 +63,4 @@ class TreeCrash {
     this.items.push({ path: item.path, kind: item.kind, outcome: "torn", item, torn: outcome });
     return outcome;
   }
-}
-
-function dataItem(operation: DataOperation, path: string, fileLength: number): CrashItem {
-  if (operation.kind === "truncate") {
-    return { kind: "truncate", path, length: operation.length, fileLength };
-  }
-  return { kind: "write", path, position: operation.position, length: operation.bytes.length, fileLength };
-}
-
-function entryItem(operation: EntryOperation, pathOf: (name: string) => string): CrashItem {
-  const path = pathOf(operation.name);
-  if (operation.kind === "rename") return { kind: "rename", path, target: pathOf(operation.target) };
-  return { kind: operation.kind, path };
 }

@@ -1,8 +1,12 @@
 import { describe, KayaError } from "@kaya/core";
 import type { Random } from "./random.js";
 
-/** An unsynced operation whose fate a crash decides. Data comes with the path of the name that still leads to it. */
-export type CrashItem =
+/**
+ * An unsynced operation whose fate a crash decides. Data comes with the path of the name that still leads to it. `id`
+ * numbers these operations in the order of their making, over the whole disk: on a fork, and in another run with the
+ * same calls, the same operation has the same number.
+ */
+export type CrashItem = { readonly id: number } & (
   | {
       readonly kind: "write";
       readonly path: string;
@@ -18,7 +22,8 @@ export type CrashItem =
       readonly fileLength: number;
     }
   | { readonly kind: "link" | "unlink"; readonly path: string }
-  | { readonly kind: "rename"; readonly path: string; readonly target: string };
+  | { readonly kind: "rename"; readonly path: string; readonly target: string }
+);
 
 /** A write of which some sectors reached the disk. Sectors are those of the file: they begin at multiples of their size. */
 export interface TornWrite {
@@ -27,7 +32,7 @@ export interface TornWrite {
   readonly keptSectors: readonly number[];
   /** What the write's range holds in the other sectors; `old` is zeros behind the file's old end. */
   readonly rest: "old" | "zeros" | "garbage";
-  /** Where the file ends, between its old end and the write's; without it, behind the last kept sector. */
+  /** Where the file ends, brought between its old end and the write's; without it, behind the last kept sector. */
   readonly fileLength?: number;
 }
 

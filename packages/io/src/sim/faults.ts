@@ -11,16 +11,21 @@ import { describe, KayaError } from "@kaya/core";
 export type FailedSyncOutcome = "readable-until-crash" | "kept" | "lost";
 
 /**
- * A failure of the mutating operation number `at` (from 0: `SimDisk.nextOperation`). A rule does nothing where its
- * kind does not fit the operation that comes there.
+ * A failure of the mutating operation number `at` (from 0: `SimDisk.nextOperation`), or of the reading operation
+ * number `atRead` (from 0: `SimDisk.nextRead`). A rule does nothing where its kind does not fit the operation that
+ * comes there.
  *
  * - `fsync-failed` (sync, syncDir): KAYA_FSYNC_FAILED; `outcome` says what is left.
  * - `io-error` (all): KAYA_IO with nothing changed; on sync and syncDir the same as `fsync-failed`.
  * - `disk-full` (append, writeAt, creating open): KAYA_DISK_FULL with nothing changed.
  * - `partial-write` (append, writeAt): the first `bytes` bytes are written, then KAYA_DISK_FULL. On a creating open
  *   the same as `disk-full`.
+ * - `read-error` (readAt, list, length, open without `create`): KAYA_IO.
  */
-export type FaultRule =
+export type FaultRule = WriteFaultRule | { readonly atRead: number; readonly kind: "read-error" };
+
+/** A failure of a mutating operation. */
+export type WriteFaultRule =
   | {
       readonly at: number;
       readonly kind: "fsync-failed" | "io-error" | "disk-full";
@@ -41,7 +46,7 @@ export type MutatingKind =
 
 const SYNCING: readonly MutatingKind[] = ["sync", "syncDir"];
 const FILLING: readonly MutatingKind[] = ["append", "writeAt", "open"];
-const FITTING: Record<FaultRule["kind"], readonly MutatingKind[] | "all"> = {
+const FITTING: Record<WriteFaultRule["kind"], readonly MutatingKind[] | "all"> = {
   "fsync-failed": SYNCING,
   "io-error": "all",
   "disk-full": FILLING,
@@ -50,27 +55,36 @@ const FITTING: Record<FaultRule["kind"], readonly MutatingKind[] | "all"> = {
 
 /** The rules of a disk, by the operation that they wait for. */
 export class FaultPlan {
-  readonly #rules = new Map<number, FaultRule[]>();
+  readonly #rules = new Map<number, WriteFaultRule[]>();
+  readonly #failingReads = new Set<number>();
 
   add(rule: FaultRule): void {
     checkRule(rule);
+    if (rule.kind === "read-error") {
+      this.#failingReads.add(rule.atRead);
+      return;
+    }
     const others = this.#rules.get(rule.at);
     if (others === undefined) this.#rules.set(rule.at, [{ ...rule }]);
     else others.push({ ...rule });
   }
 
   /** The first rule that fits. */
-  find(index: number, kind: MutatingKind): FaultRule | undefined {
+  find(index: number, kind: MutatingKind): WriteFaultRule | undefined {
     return this.#rules.get(index)?.find((rule) => {
       const fitting = FITTING[rule.kind];
       return fitting === "all" || fitting.includes(kind);
     });
   }
+
+  failsRead(index: number): boolean {
+    return this.#failingReads.has(index);
+  }
 }
 
 /** The rejection that a rule causes. */
-export function failureOf(rule: FaultRule, kind: MutatingKind, path: string): KayaError {
-  const what = `${kind} ${path === "" ? "(root)" : path} failed by a simulated fault at operation ${rule.at}`;
+export function failureOf(rule: WriteFaultRule, kind: MutatingKind, path: string): KayaError {
+  const what = `${kind} ${nameable(path)} failed by a simulated fault at operation ${rule.at}`;
   if (SYNCING.includes(kind)) {
     return new KayaError("KAYA_FSYNC_FAILED", `${what}. What was not synced before may be lost.`);
   }
@@ -78,16 +92,29 @@ export function failureOf(rule: FaultRule, kind: MutatingKind, path: string): Ka
   return new KayaError("KAYA_DISK_FULL", `${what}: no space left.`);
 }
 
+/** The rejection of a reading operation that meets a fault. */
+export function readFailureOf(kind: string, path: string, why: string): KayaError {
+  return new KayaError("KAYA_IO", `${kind} ${nameable(path)} failed by a simulated fault: ${why}`);
+}
+
 /** What a rule that made a sync fail leaves of the unsynced operations. */
-export function syncOutcomeOf(rule: FaultRule): FailedSyncOutcome {
+export function syncOutcomeOf(rule: WriteFaultRule): FailedSyncOutcome {
   return ("outcome" in rule ? rule.outcome : undefined) ?? "readable-until-crash";
 }
 
+function nameable(path: string): string {
+  return path === "" ? "(root)" : path;
+}
+
 function checkRule(rule: FaultRule): void {
+  if (rule.kind === "read-error") {
+    checkCount(rule.atRead, "atRead");
+    return;
+  }
   if (!(rule.kind in FITTING)) {
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
-      `fault: kind ${describe(rule.kind)} is not one of ${Object.keys(FITTING)}`,
+      `fault: kind ${describe(rule.kind)} is not one of ${[...Object.keys(FITTING), "read-error"]}`,
     );
   }
   checkCount(rule.at, "at");

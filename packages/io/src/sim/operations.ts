@@ -1,5 +1,5 @@
 import { KayaError, type KayaErrorCode } from "@kaya/core";
-import type { FaultPlan, FaultRule, MutatingKind } from "./faults.js";
+import { type FaultPlan, type MutatingKind, readFailureOf, type WriteFaultRule } from "./faults.js";
 
 /** One operation that reached the disk. What is refused before (a bad path, a closed handle) is none. */
 export interface SimDiskEvent {
@@ -8,6 +8,8 @@ export interface SimDiskEvent {
   readonly path: string;
   /** `FaultRule.at` of a mutating operation; the others have none. */
   readonly index?: number;
+  /** `FaultRule.atRead` of a reading operation; the others have none. */
+  readonly readIndex?: number;
   /** Where a read or write begins. */
   readonly position?: number;
   /** Bytes to write or asked for; the new length of a truncate. */
@@ -18,16 +20,32 @@ export interface SimDiskEvent {
   readonly error?: KayaErrorCode;
 }
 
+/**
+ * Called right before each mutating operation takes effect, or fails: the disk is as a crash at this moment would find
+ * it. It must not change the disk.
+ */
+export type OperationHook = (index: number, kind: MutatingKind, path: string) => void;
+
 type Mutation = SimDiskEvent & { readonly kind: MutatingKind };
+type Reading = SimDiskEvent & { readonly kind: "open" | "list" | "length" | "readAt" };
 
 /** Every operation passes here: it is numbered, met by the fault that waits for it, and written down. */
 export class Operations {
   readonly events: SimDiskEvent[] = [];
   readonly #faults: FaultPlan;
+  readonly #hook: OperationHook | undefined;
   #next = 0;
+  #nextRead = 0;
 
-  constructor(faults: FaultPlan) {
+  constructor(faults: FaultPlan, hook: OperationHook | undefined) {
     this.#faults = faults;
+    this.#hook = hook;
+  }
+
+  /** Counts on where another one stands. */
+  goOnFrom(other: Operations): void {
+    this.#next = other.#next;
+    this.#nextRead = other.#nextRead;
   }
 
   /** The index of the next mutating operation. */
@@ -35,13 +53,28 @@ export class Operations {
     return this.#next;
   }
 
-  /** An operation that changes nothing. */
+  /** The index of the next reading operation. */
+  get nextRead(): number {
+    return this.#nextRead;
+  }
+
+  /** An operation that changes nothing and that no fault meets. */
   observe<T>(event: SimDiskEvent, run: () => T): T {
     return this.#record(event, run);
   }
 
+  /** An operation that gives something back from the disk. */
+  read<T>(event: Reading, run: () => T): T {
+    const readIndex = this.#nextRead++;
+    if (!this.#faults.failsRead(readIndex)) return this.#record({ ...event, readIndex }, run);
+    return this.#record({ ...event, readIndex }, () => {
+      throw readFailureOf(event.kind, event.path, `I/O error at read ${readIndex}.`);
+    });
+  }
+
   /** An operation that changes something: `run` is to fail with the fault, where there is one. */
-  mutate<T>(event: Mutation, run: (fault: FaultRule | undefined) => T): T {
+  mutate<T>(event: Mutation, run: (fault: WriteFaultRule | undefined) => T): T {
+    this.#hook?.(this.#next, event.kind, event.path);
     const index = this.#next++;
     return this.#record({ ...event, index }, () => run(this.#faults.find(index, event.kind)));
   }

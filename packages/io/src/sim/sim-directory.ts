@@ -1,10 +1,13 @@
 import type { FailedSyncOutcome } from "./faults.js";
-import type { SimInode } from "./sim-inode.js";
+import type { Serial } from "./serial.js";
+import { SimInode } from "./sim-inode.js";
 
 export type SimNode = SimInode | SimDirectory;
 
 /** A change of a directory that is in memory and not on the disk. */
-export type EntryOperation =
+export type EntryOperation = { readonly id: number } & EntryChange;
+
+type EntryChange =
   | { readonly kind: "link"; readonly name: string; readonly node: SimNode }
   | { readonly kind: "unlink"; readonly name: string }
   | { readonly kind: "rename"; readonly name: string; readonly target: string; readonly node: SimNode };
@@ -16,9 +19,28 @@ export type EntryOperation =
  * subset of them can be applied.
  */
 export class SimDirectory {
+  readonly #serial: Serial;
   #live = new Map<string, SimNode>();
   readonly #stable = new Map<string, SimNode>();
   #pending: EntryOperation[] = [];
+
+  constructor(serial: Serial) {
+    this.#serial = serial;
+  }
+
+  /** The same directory, with everything below it, on a fork of the disk, whose serial this is. */
+  fork(serial: Serial): SimDirectory {
+    return new TreeFork(serial).directory(this);
+  }
+
+  /** A file of this directory's disk, still without a name. */
+  makeFile(): SimInode {
+    return new SimInode(this.#serial);
+  }
+
+  makeDirectory(): SimDirectory {
+    return new SimDirectory(this.#serial);
+  }
 
   /** What everyone sees. */
   get live(): ReadonlyMap<string, SimNode> {
@@ -28,6 +50,11 @@ export class SimDirectory {
   /** What a crash that takes everything unsynced leaves. */
   get stable(): ReadonlyMap<string, SimNode> {
     return this.#stable;
+  }
+
+  /** What a sync still has to bring to the disk. */
+  get pending(): readonly EntryOperation[] {
+    return this.#pending;
   }
 
   link(name: string, node: SimNode): void {
@@ -63,13 +90,48 @@ export class SimDirectory {
     this.#live = new Map(this.#stable);
   }
 
-  #change(operation: EntryOperation): void {
-    apply(operation, this.#live);
-    this.#pending.push(operation);
+  /** Fills this empty directory with what another one has; `fork` gives the copy of each node. */
+  fill(from: SimDirectory, fork: (node: SimNode) => SimNode): void {
+    for (const [name, node] of from.#live) this.#live.set(name, fork(node));
+    for (const [name, node] of from.#stable) this.#stable.set(name, fork(node));
+    this.#pending = from.#pending.map((operation) =>
+      operation.kind === "unlink" ? operation : { ...operation, node: fork(operation.node) },
+    );
+  }
+
+  #change(change: EntryChange): void {
+    apply(change, this.#live);
+    this.#pending.push({ ...change, id: this.#serial.next() });
   }
 }
 
-function apply(operation: EntryOperation, entries: Map<string, SimNode>): void {
+/** Copies each node once, however many names lead to it. */
+class TreeFork {
+  readonly #serial: Serial;
+  readonly #copies = new Map<SimNode, SimNode>();
+
+  constructor(serial: Serial) {
+    this.#serial = serial;
+  }
+
+  directory(original: SimDirectory): SimDirectory {
+    const copy = new SimDirectory(this.#serial);
+    this.#copies.set(original, copy);
+    copy.fill(original, (node) => this.#node(node));
+    return copy;
+  }
+
+  #node(original: SimNode): SimNode {
+    const known = this.#copies.get(original);
+    if (known !== undefined) return known;
+    if (original instanceof SimDirectory) return this.directory(original);
+    const copy = original.fork(this.#serial);
+    this.#copies.set(original, copy);
+    return copy;
+  }
+}
+
+function apply(operation: EntryChange, entries: Map<string, SimNode>): void {
   if (operation.kind === "link") {
     entries.set(operation.name, operation.node);
     return;

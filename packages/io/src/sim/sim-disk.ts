@@ -2,22 +2,26 @@ import { describe, KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
 import { checkOffset } from "../file-arguments.js";
 import { relativeFilePath, relativePath } from "../relative-path.js";
-import { type CrashOptions, type CrashReport, decisionOf } from "./crash.js";
+import { type CrashItem, type CrashOptions, type CrashReport, decisionOf } from "./crash.js";
+import { unsyncedItems } from "./crash-items.js";
 import { crashTree } from "./crash-tree.js";
 import { FaultPlan, type FaultRule, failureOf, syncOutcomeOf } from "./faults.js";
-import { Operations, type SimDiskEvent } from "./operations.js";
+import { type OperationHook, Operations, type SimDiskEvent } from "./operations.js";
 import { Random } from "./random.js";
+import { Serial } from "./serial.js";
 import { Session } from "./session.js";
 import { SimDirectory } from "./sim-directory.js";
 import { SimFile } from "./sim-file.js";
-import { SimInode } from "./sim-inode.js";
+import type { SimInode } from "./sim-inode.js";
 import { SimLock, SimLocks } from "./sim-locks.js";
-import { directoriesAbove, findDirectory, findFile, makeParent, nameOf } from "./tree.js";
+import { digestState } from "./state-digest.js";
+import { directoriesAbove, entriesOf, findDirectory, findFile, link, move, unlink } from "./tree.js";
 
 export interface SimDiskOptions {
   /** Any whole number; the same seed and the same calls give the same disk. Default 0. */
   readonly seed?: number;
   readonly faults?: readonly FaultRule[];
+  readonly onOperation?: OperationHook;
 }
 
 /**
@@ -26,15 +30,31 @@ export interface SimDiskOptions {
  */
 export class SimDisk implements Disk {
   readonly #seed: number;
-  readonly #root = new SimDirectory();
-  readonly #locks = new SimLocks();
   readonly #faults = new FaultPlan();
-  readonly #operations = new Operations(this.#faults);
+  readonly #operations: Operations;
+  #serial = new Serial();
+  #root = new SimDirectory(this.#serial);
+  #locks = new SimLocks();
   #session = new Session();
 
   constructor(options: SimDiskOptions = {}) {
     this.#seed = checkSeed(options.seed ?? 0);
+    this.#operations = new Operations(this.#faults, options.onOperation);
     for (const rule of options.faults ?? []) this.addFault(rule);
+  }
+
+  /**
+   * A disk of its own in exactly this state, live, stable and unsynced, that goes on counting from here. It has no open
+   * files or lock holders, as after `killProcess`, no events, and of the faults only those that are asked for. Bytes are
+   * shared until one side writes.
+   */
+  fork(options: Omit<SimDiskOptions, "seed"> = {}): SimDisk {
+    const fork = new SimDisk({ ...options, seed: this.#seed });
+    fork.#serial = this.#serial.fork();
+    fork.#root = this.#root.fork(fork.#serial);
+    fork.#locks = this.#locks.fork();
+    fork.#operations.goOnFrom(this.#operations);
+    return fork;
   }
 
   /** Everything that reached the disk so far, in order. */
@@ -45,6 +65,16 @@ export class SimDisk implements Disk {
   /** The index that the next mutating operation will have: what `FaultRule.at` means. */
   get nextOperation(): number {
     return this.#operations.next;
+  }
+
+  /** The index that the next reading operation will have: what `FaultRule.atRead` means. */
+  get nextRead(): number {
+    return this.#operations.nextRead;
+  }
+
+  /** The operations whose fate a crash now would decide, in the order of their making. */
+  get unsynced(): readonly CrashItem[] {
+    return unsyncedItems(this.#root);
   }
 
   addFault(rule: FaultRule): void {
@@ -65,14 +95,7 @@ export class SimDisk implements Disk {
 
   async list(dir: string): Promise<DirEntry[]> {
     const path = relativePath(dir);
-    return this.#operations.observe({ kind: "list", path }, () => {
-      const entries = [...(findDirectory(this.#root, path)?.live ?? [])].map(([name, node]) => ({
-        path: path === "" ? name : `${path}/${name}`,
-        isDirectory: node instanceof SimDirectory,
-        length: node instanceof SimInode ? node.length : 0,
-      }));
-      return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
-    });
+    return this.#operations.read({ kind: "list", path }, () => entriesOf(this.#root, path));
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -82,7 +105,7 @@ export class SimDisk implements Disk {
       if (fault !== undefined) throw failureOf(fault, "rename", path);
       const inode = this.#find(path);
       findFile(this.#root, target);
-      if (path !== target) this.#move(inode, path, target);
+      if (path !== target) move(this.#root, inode, path, target);
     });
   }
 
@@ -90,7 +113,7 @@ export class SimDisk implements Disk {
     const name = relativeFilePath(path);
     this.#operations.mutate({ kind: "remove", path: name }, (fault) => {
       if (fault !== undefined) throw failureOf(fault, "remove", name);
-      this.#unlink(name);
+      unlink(this.#root, name);
     });
   }
 
@@ -110,13 +133,13 @@ export class SimDisk implements Disk {
   async lock(path: string): Promise<DiskLock> {
     const name = relativeFilePath(path);
     const session = this.#session;
-    const cleanStart = this.#operations.observe({ kind: "lock", path: name }, () => {
-      this.#link(name);
+    const left = this.#operations.observe({ kind: "lock", path: name }, () => {
+      link(this.#root, name);
       return this.#locks.take(name);
     });
-    return new SimLock(cleanStart, (clean) => {
+    return new SimLock(left, (leaving) => {
       if (session.isOver) return; // the lock went with its holder, and may be someone else's by now
-      this.#operations.observe({ kind: "release", path: name }, () => this.#locks.leave(name, clean));
+      this.#operations.observe({ kind: "release", path: name }, () => this.#locks.leave(name, leaving));
     });
   }
 
@@ -153,7 +176,7 @@ export class SimDisk implements Disk {
    */
   writeFile(path: string, bytes: Uint8Array): void {
     const name = relativeFilePath(path);
-    const inode = this.#link(name);
+    const inode = link(this.#root, name);
     inode.truncate(0);
     inode.write(0, bytes.slice());
     inode.sync();
@@ -163,8 +186,37 @@ export class SimDisk implements Disk {
   /** Removes a file and syncs its directory, without an event or a fault; nothing happens where it is absent. */
   removeDurably(path: string): void {
     const name = relativeFilePath(path);
-    this.#unlink(name);
+    unlink(this.#root, name);
     directoriesAbove(this.#root, name).at(-1)?.sync();
+  }
+
+  /** Cuts a file, or extends it with zeros, as `writeFile` would: durably, without an event or a fault. */
+  truncateDurably(path: string, length: number): void {
+    const name = relativeFilePath(path);
+    checkOffset(length, "length", name);
+    const inode = this.#find(name);
+    inode.truncate(length);
+    inode.sync();
+  }
+
+  /**
+   * Makes the bytes from `from` up to `to` unreadable: KAYA_IO for every read that touches them, from now on and after
+   * a crash, under whatever name, whatever is written there.
+   */
+  breakRange(path: string, from: number, to: number): void {
+    const name = relativeFilePath(path);
+    checkOffset(from, "from", name);
+    checkOffset(to, "to", name);
+    this.#find(name).breakRange(from, to);
+  }
+
+  /**
+   * A whole number up to 2^53 that stands for what a crash would leave that takes everything unsynced: names, bytes
+   * and how locks were left. After a crash that is all there is; before it, `"everything"` stands for what is unsynced
+   * as well. Meant for telling states apart within one process.
+   */
+  stateDigest(of: "stable" | "everything" = "stable"): number {
+    return digestState(this.#root, this.#locks, of === "everything");
   }
 
   /**
@@ -185,13 +237,13 @@ export class SimDisk implements Disk {
   }
 
   #existing(path: string): SimInode {
-    return this.#operations.observe({ kind: "open", path }, () => this.#find(path));
+    return this.#operations.read({ kind: "open", path }, () => this.#find(path));
   }
 
   #create(path: string): SimInode {
     return this.#operations.mutate({ kind: "open", path }, (fault) => {
       if (fault !== undefined) throw failureOf(fault, "open", path);
-      return this.#link(path);
+      return link(this.#root, path);
     });
   }
 
@@ -199,30 +251,6 @@ export class SimDisk implements Disk {
     const inode = findFile(this.#root, path);
     if (inode === undefined) throw notFound(path);
     return inode;
-  }
-
-  /** The file at `path`, made where it is absent. */
-  #link(path: string): SimInode {
-    const found = findFile(this.#root, path);
-    if (found !== undefined) return found;
-    const inode = new SimInode();
-    makeParent(this.#root, path).link(nameOf(path), inode);
-    return inode;
-  }
-
-  #unlink(path: string): void {
-    if (findFile(this.#root, path) !== undefined) makeParent(this.#root, path).unlink(nameOf(path));
-  }
-
-  #move(inode: SimInode, path: string, target: string): void {
-    const source = makeParent(this.#root, path);
-    const destination = makeParent(this.#root, target);
-    if (source === destination) {
-      source.rename(nameOf(path), nameOf(target), inode);
-    } else {
-      destination.link(nameOf(target), inode);
-      source.unlink(nameOf(path));
-    }
   }
 
   #endSession(message: string, how: "killed" | "crashed"): void {

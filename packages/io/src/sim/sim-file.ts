@@ -1,7 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "../disk.js";
 import { checkBytes, checkOffset, checkParts } from "../file-arguments.js";
-import { type FaultRule, failureOf, syncOutcomeOf } from "./faults.js";
+import { failureOf, readFailureOf, syncOutcomeOf, type WriteFaultRule } from "./faults.js";
 import type { Operations } from "./operations.js";
 import type { Session } from "./session.js";
 import type { SimInode } from "./sim-inode.js";
@@ -36,7 +36,7 @@ export class SimFile implements DiskFile {
 
   async length(): Promise<number> {
     this.#checkOpen();
-    return this.#operations.observe({ kind: "length", path: this.path }, () => this.#inode.length);
+    return this.#operations.read({ kind: "length", path: this.path }, () => this.#inode.length);
   }
 
   async readAt(position: number, into: Uint8Array): Promise<number> {
@@ -44,7 +44,10 @@ export class SimFile implements DiskFile {
     checkOffset(position, "position", this.path);
     checkBytes(into, this.path);
     const event = { kind: "readAt", path: this.path, position, length: into.length } as const;
-    return this.#operations.observe(event, () => this.#inode.read(position, into));
+    return this.#operations.read(event, () => {
+      if (this.#inode.canRead(position, into.length)) return this.#inode.read(position, into);
+      throw readFailureOf("readAt", this.path, `unreadable bytes from ${position} on.`);
+    });
   }
 
   async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
@@ -119,7 +122,7 @@ export class SimFile implements DiskFile {
   }
 }
 
-function roomLeft(fault: FaultRule): number {
+function roomLeft(fault: WriteFaultRule): number {
   return fault.kind === "partial-write" ? fault.bytes : 0;
 }
 

@@ -1,10 +1,16 @@
 import type { FailedSyncOutcome } from "./faults.js";
 import { GrowableBytes } from "./growable-bytes.js";
+import type { Serial } from "./serial.js";
 
-/** A change of a file that is in the page cache and not on the disk. */
+/** A change of a file that is in the page cache and not on the disk. Never changed itself: forks share it. */
 export type DataOperation =
-  | { readonly kind: "write"; readonly position: number; readonly bytes: Uint8Array }
-  | { readonly kind: "truncate"; readonly length: number };
+  | { readonly kind: "write"; readonly id: number; readonly position: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly id: number; readonly length: number };
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * The bytes of a file, whatever names it has: `live` is what reads see, `stable` what the disk holds, and the
@@ -15,17 +21,43 @@ export type DataOperation =
  * same range again makes it pending again; a synced write behind it leaves a hole in `stable` where it was.
  */
 export class SimInode {
+  readonly #serial: Serial;
   #live = new GrowableBytes();
-  readonly #stable = new GrowableBytes();
+  #stable = new GrowableBytes();
   #pending: DataOperation[] = [];
   #hasPhantoms = false;
+  #unreadable: readonly Range[] = [];
+
+  constructor(serial: Serial) {
+    this.#serial = serial;
+  }
+
+  /** The same file on a fork of the disk, whose serial this is. */
+  fork(serial: Serial): SimInode {
+    const fork = new SimInode(serial);
+    fork.#live = this.#live.copy();
+    fork.#stable = this.#stable.copy();
+    fork.#pending = this.#pending.slice();
+    fork.#hasPhantoms = this.#hasPhantoms;
+    fork.#unreadable = this.#unreadable;
+    return fork;
+  }
 
   get length(): number {
     return this.#live.length;
   }
 
-  get stableLength(): number {
-    return this.#stable.length;
+  get live(): Pick<GrowableBytes, "digest"> {
+    return this.#live;
+  }
+
+  get stable(): Pick<GrowableBytes, "length" | "digest"> {
+    return this.#stable;
+  }
+
+  /** What a sync still has to bring to the disk. */
+  get pending(): readonly DataOperation[] {
+    return this.#pending;
   }
 
   read(position: number, into: Uint8Array): number {
@@ -44,12 +76,12 @@ export class SimInode {
   write(position: number, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#live.write(position, bytes);
-    this.#pending.push({ kind: "write", position, bytes });
+    this.#pending.push({ kind: "write", id: this.#serial.next(), position, bytes });
   }
 
   truncate(length: number): void {
     this.#live.truncate(length);
-    this.#pending.push({ kind: "truncate", length });
+    this.#pending.push({ kind: "truncate", id: this.#serial.next(), length });
   }
 
   sync(): void {
@@ -82,6 +114,19 @@ export class SimInode {
           byte.map((value) => value ^ mask),
         );
     }
+  }
+
+  /** From now on no read of these bytes succeeds, whatever is written there. */
+  breakRange(from: number, to: number): void {
+    this.#unreadable = [...this.#unreadable, { from, to }];
+  }
+
+  canRead(position: number, length: number): boolean {
+    return !this.#unreadable.some(({ from, to }) => position < to && from < position + length);
+  }
+
+  get unreadable(): readonly Range[] {
+    return this.#unreadable;
   }
 
   #dropCache(): void {

@@ -1,48 +1,69 @@
 import { KayaError } from "@kaya/core";
 import type { DiskLock } from "../disk.js";
+import { checkMark } from "../lock-mark.js";
 
-type LockState = "held" | "dirty" | "clean";
+/** How the next holder finds a lock: what `DiskLock` tells it. */
+export type LockLeft = Pick<DiskLock, "cleanStart" | "mark">;
+
+const UNCLEAN: LockLeft = { cleanStart: false, mark: undefined };
+const RESTARTED: LockLeft = { cleanStart: true, mark: undefined };
 
 /** Who holds which lock, and how the last holder left it. */
 export class SimLocks {
-  readonly #states = new Map<string, LockState>();
+  readonly #left = new Map<string, LockLeft>();
+  readonly #held = new Set<string>();
 
-  /** Takes the lock and gives `cleanStart`. */
-  take(path: string): boolean {
-    const previous = this.#states.get(path);
-    if (previous === "held") {
+  /** Takes the lock, and gives how it was left. */
+  take(path: string): LockLeft {
+    if (this.#held.has(path)) {
       throw new KayaError("KAYA_LOCK_CONFLICT", `${path} is held: only one may have the directory open`);
     }
-    this.#states.set(path, "held");
-    return previous === "clean";
+    const left = this.#left.get(path) ?? UNCLEAN;
+    this.#held.add(path);
+    this.#left.set(path, UNCLEAN);
+    return left;
   }
 
-  leave(path: string, clean: boolean): void {
-    this.#states.set(path, clean ? "clean" : "dirty");
+  /** How things stand for a fork, which has no holders: they are as good as killed. */
+  fork(): SimLocks {
+    const fork = new SimLocks();
+    for (const [path, left] of this.#left) fork.#left.set(path, left);
+    return fork;
+  }
+
+  /** Every lock that was ever taken, with what its next holder will be told. */
+  *states(): Generator<readonly [path: string, left: LockLeft]> {
+    yield* this.#left;
+  }
+
+  leave(path: string, left: LockLeft): void {
+    this.#held.delete(path);
+    this.#left.set(path, left);
   }
 
   /** The holders died: by a kill, which leaves the page cache as it was, or by a crash, which leaves none. */
   dropAll(how: "killed" | "crashed"): void {
-    for (const [path, state] of this.#states) {
-      if (how === "crashed") this.#states.set(path, "clean");
-      else if (state === "held") this.#states.set(path, "dirty");
-    }
+    this.#held.clear();
+    if (how === "crashed") for (const path of this.#left.keys()) this.#left.set(path, RESTARTED);
   }
 }
 
 export class SimLock implements DiskLock {
   readonly cleanStart: boolean;
-  readonly #leave: (clean: boolean) => void;
+  readonly mark: string | undefined;
+  readonly #leave: (left: LockLeft) => void;
   #released = false;
 
-  constructor(cleanStart: boolean, leave: (clean: boolean) => void) {
-    this.cleanStart = cleanStart;
+  constructor(left: LockLeft, leave: (left: LockLeft) => void) {
+    this.cleanStart = left.cleanStart;
+    this.mark = left.mark;
     this.#leave = leave;
   }
 
-  async release(options?: { readonly clean?: boolean }): Promise<void> {
+  async release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void> {
+    checkMark(options?.mark);
     if (this.#released) return;
     this.#released = true;
-    this.#leave(options?.clean === true);
+    this.#leave(options?.clean === true ? { cleanStart: true, mark: options.mark } : UNCLEAN);
   }
 }

@@ -1,4 +1,5 @@
 import { KayaError } from "@kaya/core";
+import type { DirEntry } from "../disk.js";
 import { parentOf } from "../relative-path.js";
 import { SimDirectory, type SimNode } from "./sim-directory.js";
 import { SimInode } from "./sim-inode.js";
@@ -41,18 +42,54 @@ export function findDirectory(root: SimDirectory, path: string): SimDirectory | 
 }
 
 /** The directory that holds `path`, made where it is absent, as every directory above it. */
-export function makeParent(root: SimDirectory, path: string): SimDirectory {
+function makeParent(root: SimDirectory, path: string): SimDirectory {
   let directory = root;
   for (const name of segments(parentOf(path))) {
     let next = directory.live.get(name);
     if (next instanceof SimInode) throw leadsThroughFile(path);
     if (next === undefined) {
-      next = new SimDirectory();
+      next = directory.makeDirectory();
       directory.link(name, next);
     }
     directory = next;
   }
   return directory;
+}
+
+/** What `Disk.list` gives. */
+export function entriesOf(root: SimDirectory, path: string): DirEntry[] {
+  const entries = [...(findDirectory(root, path)?.live ?? [])].map(([name, node]) => ({
+    path: path === "" ? name : `${path}/${name}`,
+    isDirectory: node instanceof SimDirectory,
+    length: node instanceof SimInode ? node.length : 0,
+  }));
+  return entries.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** The file at `path`, made where it is absent. */
+export function link(root: SimDirectory, path: string): SimInode {
+  const found = findFile(root, path);
+  if (found !== undefined) return found;
+  const parent = makeParent(root, path);
+  const inode = parent.makeFile();
+  parent.link(nameOf(path), inode);
+  return inode;
+}
+
+export function unlink(root: SimDirectory, path: string): void {
+  if (findFile(root, path) !== undefined) makeParent(root, path).unlink(nameOf(path));
+}
+
+/** Gives the file at `path` the name `target`. Between directories that is two operations, the new name first. */
+export function move(root: SimDirectory, inode: SimInode, path: string, target: string): void {
+  const source = makeParent(root, path);
+  const destination = makeParent(root, target);
+  if (source === destination) {
+    source.rename(nameOf(path), nameOf(target), inode);
+  } else {
+    destination.link(nameOf(target), inode);
+    source.unlink(nameOf(path));
+  }
 }
 
 /** Root, then every directory on the way to `path`, as far as they exist; `path` itself is not among them. */
@@ -69,7 +106,7 @@ export function directoriesAbove(root: SimDirectory, path: string): readonly Sim
 }
 
 /** The last segment of a path: the name in its directory. */
-export function nameOf(path: string): string {
+function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
