@@ -1,4 +1,4 @@
-import type { LogPosition, Lsn, SequenceNumber, WalConfig } from "@kaya/core";
+import { KayaError, type LogPosition, type Lsn, type SequenceNumber, type WalConfig } from "@kaya/core";
 import { Batch, type PlacedRecord } from "./batch.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
@@ -41,6 +41,13 @@ export class BatchQueue {
 
   /** Encodes a checked record of `length` bytes behind all others. */
   add(payload: WalPayload, length: number, operations: number): { batch: Batch; record: PlacedRecord } {
+    const last = Number.MAX_SAFE_INTEGER;
+    if (this.#nextLsn > last || this.#nextSequence > last - (operations - 1)) {
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        "the log has no LSNs or sequence numbers left: 2^53 - 1 is the last",
+      );
+    }
     const batch = this.#batchFor(length);
     const [lsn, sequence] = [this.#nextLsn, this.#nextSequence];
     const offset = batch.add(length, lsn, sequence, payload);
@@ -104,7 +111,7 @@ export class BatchQueue {
       lsn: this.#nextLsn,
       sequence: this.#nextSequence,
     };
-    const batch = new Batch(place, this.#spareBuffer);
+    const batch = new Batch(place, this.#config.maxBatchBytes, this.#spareBuffer);
     this.#spareBuffer = undefined;
     this.#batches.push(batch);
     this.#open = batch;

@@ -2,6 +2,7 @@ import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { WalPayload, WalRecord } from "./format.js";
 import { readOwnRecord, viewOf, writeRecord } from "./record-codec.js";
 
+// What a batch begins with at most: it doubles as it grows.
 const INITIAL_BYTES = 64 * 1024;
 
 export interface AppendResult {
@@ -48,9 +49,9 @@ export class Batch {
   #view: DataView;
   #length = 0;
 
-  constructor(place: BatchPlace, buffer?: Uint8Array) {
+  constructor(place: BatchPlace, maxBytes: number, buffer?: Uint8Array) {
     this.place = place;
-    this.#buffer = buffer ?? new Uint8Array(INITIAL_BYTES);
+    this.#buffer = buffer ?? new Uint8Array(Math.min(INITIAL_BYTES, maxBytes));
     this.#view = viewOf(this.#buffer);
   }
 

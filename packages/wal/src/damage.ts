@@ -1,7 +1,7 @@
 import { KayaError, type Lsn } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
-import { FileWindow } from "./file-window.js";
-import { WAL_HEADER_LENGTH, WAL_MAGIC } from "./format.js";
+import { FileWindow, WINDOW_BYTES } from "./file-window.js";
+import { MAGIC_BYTES, WAL_HEADER_LENGTH } from "./format.js";
 import { takeView } from "./payload-codec.js";
 import { decodeAt, recordLengthAt } from "./record-codec.js";
 
@@ -25,12 +25,7 @@ interface Found {
   lastLsn: Lsn;
 }
 
-const MAGIC_BYTES = new Uint8Array([
-  WAL_MAGIC & 0xff,
-  (WAL_MAGIC >>> 8) & 0xff,
-  (WAL_MAGIC >>> 16) & 0xff,
-  WAL_MAGIC >>> 24,
-]);
+const ZEROS = new Uint8Array(WINDOW_BYTES);
 
 /**
  * Looks at what follows the damage at `offset`. `resumeAt` is where a record can begin at the earliest: inside the
@@ -53,7 +48,7 @@ async function hasOnlyZeros(file: DiskFile, fileLength: number, from: number): P
   const window = new FileWindow(file, fileLength);
   for (let offset = from; offset < fileLength; offset = window.end) {
     await window.moveTo(offset, 1);
-    if (window.bytes.some((byte) => byte !== 0)) return false;
+    if (Buffer.compare(window.bytes, ZEROS.subarray(0, window.bytes.length)) !== 0) return false;
   }
   return true;
 }

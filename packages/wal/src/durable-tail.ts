@@ -1,4 +1,4 @@
-import type { Disk } from "@kaya/io";
+import type { Disk, DiskFile } from "@kaya/io";
 import { copyRange, removeHalfMade } from "./file-copy.js";
 import { type SegmentFile, TEMPORARY_SUFFIX, WAL_DIR } from "./segments.js";
 
@@ -16,11 +16,17 @@ export async function makeTailDurable(
   validLength: number,
   trustPageCache: boolean,
 ): Promise<void> {
-  if (trustPageCache) await cutAndSync(disk, tail, validLength);
-  else await rewrite(disk, tail, validLength);
-  // W2: the names may be as volatile as the bytes.
-  await disk.syncDir(WAL_DIR);
-  await disk.syncDir("");
+  const replaced = trustPageCache ? undefined : await rewrite(disk, tail, validLength);
+  try {
+    if (replaced === undefined) await cutAndSync(disk, tail, validLength);
+    // W2: the names may be as volatile as the bytes.
+    await disk.syncDir(WAL_DIR);
+    await disk.syncDir("");
+    // W7: a writer that still has the old file open finds it shorter than it left it. Nobody else can, by now.
+    await replaced?.truncate(0);
+  } finally {
+    await replaced?.close();
+  }
 }
 
 async function cutAndSync(disk: Disk, tail: SegmentFile, validLength: number): Promise<void> {
@@ -36,18 +42,30 @@ async function cutAndSync(disk: Disk, tail: SegmentFile, validLength: number): P
 /**
  * R5: after a failed fsync the page cache may hold bytes, marked clean, that the disk does not have, and another fsync
  * proves nothing. So the bytes are written again, to a new file that takes the old one's name. Never over themselves: a
- * power cut in the middle could take what was durable before.
+ * power cut in the middle could take what was durable before. Gives the old file, which has no name any more.
  */
-async function rewrite(disk: Disk, tail: SegmentFile, validLength: number): Promise<void> {
+async function rewrite(disk: Disk, tail: SegmentFile, validLength: number): Promise<DiskFile> {
   const temporary = `${tail.path}${TEMPORARY_SUFFIX}`;
-  const source = await disk.open(tail.path, { readOnly: true });
+  const source = await disk.open(tail.path);
   try {
     await copyRange(disk, source, 0, validLength, temporary);
     await disk.rename(temporary, tail.path);
+    return source;
   } catch (error) {
+    await source.close();
     await removeHalfMade(disk, temporary);
     throw error;
-  } finally {
-    await source.close();
+  }
+}
+
+/** Segments before the tail are durable by W1, if a writer that keeps it wrote them. */
+export async function syncClosed(disk: Disk, segments: readonly SegmentFile[]): Promise<void> {
+  for (const segment of segments) {
+    const file = await disk.open(segment.path);
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 }

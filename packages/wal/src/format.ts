@@ -2,6 +2,8 @@ import { DEFAULT_MAX_RECORD_BYTES, type Lsn, RECORD_HEADER_BYTES, type SequenceN
 
 /** The first four bytes of every record, little-endian. */
 export const WAL_MAGIC = 0x4b415941;
+/** The same as it stands on disk. */
+export const MAGIC_BYTES = new Uint8Array([0x41, 0x59, 0x41, 0x4b]);
 export const WAL_VERSION = 1;
 /** Bytes before the payload. */
 export const WAL_HEADER_LENGTH = RECORD_HEADER_BYTES;

@@ -23,8 +23,8 @@ export class GroupCommit {
   #draining: Promise<void> | undefined;
   #writtenLsn: Lsn;
   #durableLsn: Lsn;
-  /** The last record whose writer was told that it is in. */
-  #acknowledgedLsn: Lsn;
+  /** The last record that was acknowledged here; what a writer before this one acknowledged was its own to sync. */
+  #acknowledgedLsn: Lsn = 0;
   #pendingBytes = 0;
   #failure: KayaError | undefined;
   #waitingForRoom: { resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -43,7 +43,6 @@ export class GroupCommit {
     // R2: recovery made all of it durable, or left the tail to be finished before the first batch.
     this.#writtenLsn = last.lsn;
     this.#durableLsn = segments.isTailFinished ? last.lsn : segments.closedLsn;
-    this.#acknowledgedLsn = last.lsn;
   }
 
   get nextLsn(): Lsn {
@@ -113,10 +112,13 @@ export class GroupCommit {
 
   /** Drains and syncs. @throws KayaError where an acknowledged record could not be made durable */
   async close(): Promise<void> {
-    if (this.#failure === undefined) await this.sync().catch(() => undefined); // told below, if it matters
+    // Told only where it matters: a writer that failed has told everyone, and may have nothing left to make durable.
+    const syncFailure = this.#failure === undefined ? await this.sync().catch(asSyncFailure) : undefined;
     await this.#draining;
     this.#rejectWaitingForRoom(new KayaError("KAYA_CLOSED", "the log's writer was closed"));
-    if (this.#durableLsn < this.#acknowledgedLsn) this.assertWorking();
+    if (this.#durableLsn >= this.#acknowledgedLsn) return;
+    this.assertWorking();
+    if (syncFailure !== undefined) throw syncFailure;
   }
 
   #drainSoon(): void {
@@ -178,24 +180,35 @@ export class GroupCommit {
 
   /** W3 where the failure can be undone, W4 where it cannot. */
   async #recoverFrom(error: KayaError): Promise<void> {
-    if (!isFinal(error)) {
-      try {
-        await this.#segments.undoWrite();
-        if (this.#segments.isTailFinished) this.#durableLsn = this.#writtenLsn;
-        this.#rejectQueue(error);
-        return;
-      } catch (undoError) {
-        this.#poison(asKayaError(undoError, "undo a failed write"), error);
-        return;
-      }
+    if (isFinal(error)) {
+      this.#poison(error);
+      return;
     }
-    this.#poison(error, error);
+    try {
+      await this.#segments.undoWrite();
+    } catch (undoError) {
+      this.#poison(notUndone(error, undoError));
+      return;
+    }
+    if (this.#segments.isTailFinished) this.#durableLsn = this.#writtenLsn;
+    this.#rejectQueue(error);
   }
 
-  #poison(failure: KayaError, toldToWaiters: KayaError): void {
+  #poison(failure: KayaError): void {
     this.#failure = failure;
     this.#rejectWaitingForRoom(failure);
-    this.#rejectQueue(toldToWaiters);
+    this.#rejectQueue(failure);
+  }
+
+  /** Removes closed segments below `lsn`. A failed sync is final here too (W4). */
+  async dropBefore(lsn: Lsn): Promise<number> {
+    try {
+      return await this.#segments.dropBefore(lsn);
+    } catch (cause) {
+      const error = asKayaError(cause, "drop segments");
+      if (isFinal(error) && this.#failure === undefined) this.#poison(error);
+      throw error;
+    }
   }
 
   #rejectQueue(error: KayaError): void {
@@ -217,6 +230,20 @@ export class GroupCommit {
   #hasRoom(): boolean {
     return this.#pendingBytes < this.#maxPendingBytes;
   }
+}
+
+function asSyncFailure(error: unknown): KayaError {
+  return asKayaError(error, "sync the log");
+}
+
+// Not the code of the failed write, which says that nothing was appended: this is as final as a failed fsync, and is told so.
+function notUndone(failure: KayaError, undo: unknown): KayaError {
+  const why = asKayaError(undo, "take back a failed write").message;
+  return new KayaError(
+    "KAYA_FSYNC_FAILED",
+    `a failed write could not be taken back: whether it is there shows when the log is opened again. First: ${failure.message} Then: ${why}`,
+    { cause: failure },
+  );
 }
 
 // A failed fsync cannot be taken back, and after a broken invariant nothing is known.

@@ -1,6 +1,7 @@
 import type { LogPosition, Lsn, SequenceNumber } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { operationCount, type WalRecord } from "./format.js";
+import { refusesInEveryMode } from "./recovery-decision.js";
 import { type ScanEnd, scanSegment } from "./scanner.js";
 import type { SegmentFile } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
@@ -97,7 +98,7 @@ class LogScanner {
       if (this.#stop !== undefined) break;
       expectedId = file.id + 1;
     }
-    if (this.#stop === undefined) this.#closeHole();
+    this.#closeHole();
     return {
       segments: this.#scanned,
       stop: this.#stop,
@@ -170,11 +171,12 @@ class LogScanner {
     return false;
   }
 
-  // No record behind the hole: it is harmless only where everything in it must have been below the checkpoint.
+  // No record stands behind the hole that would say what was in it. Where the log ends below the checkpoint it is taken for
+  // segments that the checkpoint covers; otherwise it comes before whatever is wrong behind it.
   #closeHole(): void {
-    if (this.#hole === undefined) return;
-    const { after } = this.#options;
-    if (this.#lastLsn < after.lsn) return;
+    if (this.#hole === undefined || this.#lastLsn < this.#options.after.lsn) return;
+    if (this.#stop !== undefined && (this.#stop.kind !== "bad-record" || refusesInEveryMode(this.#stop)))
+      return;
     this.#stop = { kind: "missing-segment", ...this.#hole };
   }
 

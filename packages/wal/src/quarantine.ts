@@ -2,6 +2,8 @@ import type { Disk, DiskFile } from "@kaya/io";
 import { checksumRange, copyRange, isCopyOf, removeHalfMade } from "./file-copy.js";
 import { QUARANTINE_DIR, type SegmentFile, segmentName, TEMPORARY_SUFFIX, WAL_DIR } from "./segments.js";
 
+const UNFINISHED_COPY = /\/[0-9a-f]{16}\.wal\.\d+-\d+\.[0-9a-f]{8}(-\d+)?\.tmp$/;
+
 /**
  * Where recovery keeps what it takes out of the log. A name says where the bytes stood and what they are
  * (`<segment>.<from>-<to>.<crc>`), so that a recovery that is repeated after a crash finds its own copy again, and no
@@ -18,13 +20,14 @@ export class Quarantine {
 
   static async open(disk: Disk): Promise<Quarantine> {
     const entries = await disk.list(QUARANTINE_DIR);
-    return new Quarantine(disk, new Set(entries.map((entry) => entry.path)));
+    const files = entries.filter((entry) => !entry.isDirectory);
+    return new Quarantine(disk, new Set(files.map((entry) => entry.path)));
   }
 
   /** Removes copies that a crash left unfinished. */
   async removeLeftovers(): Promise<void> {
     for (const path of this.#taken) {
-      if (!path.endsWith(TEMPORARY_SUFFIX)) continue;
+      if (!UNFINISHED_COPY.test(path)) continue;
       await this.#disk.remove(path);
       this.#taken.delete(path);
     }

@@ -2,6 +2,7 @@ import { crc32cRange, describe, KayaError, type Lsn, type SequenceNumber } from 
 import {
   DEFAULT_MAX_PAYLOAD_BYTES,
   FIELD,
+  operationCount,
   WAL_HEADER_LENGTH,
   WAL_MAGIC,
   WAL_VERSION,
@@ -47,6 +48,12 @@ export function encodeRecord(record: WalRecord): Uint8Array {
       `a payload of ${length - WAL_HEADER_LENGTH} bytes does not fit the format`,
     );
   }
+  if (record.sequence > lastFirstSequence(record.payload)) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `the last operation's sequence is above ${Number.MAX_SAFE_INTEGER}`,
+    );
+  }
   const bytes = new Uint8Array(length);
   writeRecord(bytes, viewOf(bytes), 0, length, record.lsn, record.sequence, record.payload);
   return bytes;
@@ -86,6 +93,9 @@ export function decodeRecord(
   offset = 0,
   maxPayloadBytes: number = DEFAULT_MAX_PAYLOAD_BYTES,
 ): DecodeResult {
+  if (!(input instanceof Uint8Array)) {
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `the input must be a Uint8Array, not ${describe(input)}`);
+  }
   return decodeAt(input, viewOf(input), 0, input.length, offset, maxPayloadBytes, takeCopy);
 }
 
@@ -124,11 +134,16 @@ export function decodeAt(
   if (typeof payload === "string") return invalid({ kind: "MalformedPayload", offset, message: payload });
   const lsn = readU64(view, at + FIELD.lsn);
   const sequence = readU64(view, at + FIELD.sequence);
-  if (lsn > Number.MAX_SAFE_INTEGER || sequence > Number.MAX_SAFE_INTEGER) {
+  if (lsn > Number.MAX_SAFE_INTEGER || sequence > lastFirstSequence(payload)) {
     const message = `${lsn > Number.MAX_SAFE_INTEGER ? "lsn" : "sequence"} is above ${Number.MAX_SAFE_INTEGER}`;
     return invalid({ kind: "MalformedPayload", offset, message });
   }
   return { status: "complete", record: { lsn, sequence, payload }, bytesRead };
+}
+
+/** The largest sequence that a payload can begin with, so that its last operation still has one. */
+function lastFirstSequence(payload: WalPayload): SequenceNumber {
+  return Number.MAX_SAFE_INTEGER - (operationCount(payload) - 1);
 }
 
 function invalid(warning: RecordWarning): DecodeResult {

@@ -37,6 +37,20 @@ export function refusalCode(situation: Situation): KayaErrorCode {
 
 const UNKNOWN_FORMAT_KINDS = ["UnsupportedVersion", "BadHeaderLength", "UnknownFlags", "UnknownRecordType"];
 
+/** A record that was written as it stands and that this code, or this configuration, must not touch. */
+function intactSituation(stop: LogStop): "unknown-format" | "oversized-record" | undefined {
+  // A tear can fall inside a header: what it says counts only where its checksum holds.
+  if (stop.kind !== "bad-record" || stop.end.kind !== "damaged" || !stop.end.headerHolds) return undefined;
+  const { kind } = stop.end.warning;
+  if (UNKNOWN_FORMAT_KINDS.includes(kind)) return "unknown-format";
+  return kind === "OversizedPayload" ? "oversized-record" : undefined;
+}
+
+/** Whether no mode cuts this, wherever it stands. */
+export function refusesInEveryMode(stop: LogStop): boolean {
+  return intactSituation(stop) !== undefined;
+}
+
 /**
  * The row that a stop falls into.
  * @param tail what the survey of the file's rest found; looked at only for a bad record in the last segment
@@ -46,15 +60,10 @@ export function situationOf(
   isLastSegment: boolean,
   tail: { readonly onlyZeros: boolean; readonly recordsBeyond: boolean },
 ): Situation {
-  if (stop.kind !== "bad-record") return "not-the-tail";
-  const { end } = stop;
-  // A tear can fall inside a header: what it says counts only where its checksum holds.
-  if (end.kind === "damaged" && end.headerHolds) {
-    if (UNKNOWN_FORMAT_KINDS.includes(end.warning.kind)) return "unknown-format";
-    if (end.warning.kind === "OversizedPayload") return "oversized-record";
-  }
-  if (!isLastSegment) return "not-the-tail";
+  const intact = intactSituation(stop);
+  if (intact !== undefined) return intact;
+  if (stop.kind !== "bad-record" || !isLastSegment) return "not-the-tail";
   if (tail.onlyZeros) return "zero-tail";
-  if (end.kind === "torn") return "torn-tail";
+  if (stop.end.kind === "torn") return "torn-tail";
   return tail.recordsBeyond ? "damaged-tail-with-records-behind" : "damaged-tail";
 }

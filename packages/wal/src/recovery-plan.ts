@@ -87,7 +87,8 @@ function cutAt(
   return {
     tail,
     cutBytes,
-    quarantineCut: cutBytes > 0 && situation !== "zero-tail" && situation !== "torn-tail",
+    quarantineCut:
+      cutBytes > 0 && situation !== "zero-tail" && !(situation === "torn-tail" && isPlainTear(stop)),
     moved,
     warnings: warningsOf(
       stop,
@@ -96,6 +97,11 @@ function cutAt(
       moved,
     ),
   };
+}
+
+// The crash's own unfinished record. What does not begin as a record does may never have been a log.
+function isPlainTear(stop: LogStop): boolean {
+  return stop.kind === "bad-record" && stop.end.kind === "torn" && stop.end.plain;
 }
 
 function warningsOf(

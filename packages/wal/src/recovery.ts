@@ -1,4 +1,5 @@
 import {
+  checkKeys,
   describe,
   KayaError,
   type LogPosition,
@@ -8,11 +9,11 @@ import {
   type WalConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { makeTailDurable } from "./durable-tail.js";
+import { makeTailDurable, syncClosed } from "./durable-tail.js";
 import { type LogScan, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
 import { Quarantine } from "./quarantine.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
-import { listSegments, type SegmentFile, WAL_DIR } from "./segments.js";
+import { listSegments, type SegmentFile, tailMark, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
 export const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
@@ -30,11 +31,14 @@ export interface RecoverOptions {
   /** Called about once a mebibyte. */
   readonly onProgress?: (progress: ScanProgress) => void;
   /**
-   * The last writer of this log closed cleanly, or the machine was started again since. Without it the last segment is
-   * written again, because after a failed fsync what reads back may not be on the disk (R5). Default false.
+   * The last writer of this log closed cleanly, or the machine was started again since; or the `tailMark` that a writer left
+   * when it closed: trusted where the tail is still what it was then. Without trust a writer writes the last segment again,
+   * because after a failed fsync what reads back may not be on the disk (R5). Default false.
    */
-  readonly trustPageCache?: boolean;
+  readonly trustPageCache?: boolean | string;
 }
+
+const RECOVER_OPTIONS = ["dryRun", "after", "onRecord", "onProgress", "trustPageCache"];
 
 export interface WalRecoveryReport {
   /** Empty where `onRecord` was given. */
@@ -49,7 +53,7 @@ export interface WalRecoveryReport {
   readonly segments: number;
   /** Bytes of whole records in them. */
   readonly validBytes: number;
-  /** Bytes that are not part of the log any more: cut from the tail, and in segments moved to quarantine. */
+  /** Bytes that are not part of the log any more: cut from the tail, and of segments taken out. */
   readonly truncatedBytes: number;
   /** Where what was taken out is kept. Paths are relative to the disk's root. */
   readonly quarantined: readonly string[];
@@ -76,7 +80,7 @@ export interface RecoveredLog {
 /**
  * Brings the log under `disk` into a state that a writer may append to, and says what it found. What comes back is a prefix
  * of what was appended, with every acknowledged strict record (R3). Running it again, or crashing anywhere inside it,
- * changes nothing of the result (R1). It takes no lock: one owner at a time.
+ * changes nothing of the result (R1). It takes no lock: one owner at a time. Beside a writer use `dryRun`.
  *
  * @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT where the recovery table
  *   (FORMAT.md) says refuse, and nothing was changed; KAYA_IO for a failed read, which is never taken for the end of
@@ -87,16 +91,22 @@ export async function recoverWal(
   disk: Disk,
   options: RecoverOptions = {},
 ): Promise<WalRecoveryReport> {
-  const log = await recoverLog(resolveWalConfig(config), disk, options);
+  checkKeys(options, RECOVER_OPTIONS, "the options of recoverWal");
+  const log = await recoverLog(resolveWalConfig(config), disk, options, false);
   await log.finishTail?.();
   return log.report;
 }
 
-/** `recoverWal`, for the writer that goes on from there. On a full disk it may leave the tail to be finished. */
+/**
+ * `recoverWal`, for the writer that goes on from there. On a full disk it may leave the tail to be finished.
+ * @param forWriter something will be appended. Without that a log that is whole is only synced: a copy of its tail (R5) can
+ *   wait for the next writer, and would take the file from under one that has it open.
+ */
 export async function recoverLog(
   config: WalConfig,
   disk: Disk,
   options: RecoverOptions,
+  forWriter: boolean,
 ): Promise<RecoveredLog> {
   const after = checkPosition(options.after ?? LOG_START);
   const records: RecoveredRecord[] = [];
@@ -113,7 +123,10 @@ export async function recoverLog(
   if (options.dryRun !== true) {
     for (const path of directory.leftovers) await disk.remove(path);
     quarantined.push(...(await takeOut(disk, plan)));
-    finishTail = await endTail(disk, plan, options.trustPageCache === true);
+    const changes = plan.cutBytes > 0 || plan.moved.length > 0;
+    const trusted = isTrusted(options.trustPageCache, directory.segments) || !(forWriter || changes);
+    if (!trusted) await syncClosed(disk, remaining(scan, plan).slice(0, -1));
+    finishTail = await endTail(disk, plan, trusted);
   }
   const unknown = directory.unknown.map((path) => ({ kind: "UnknownFile", path }) as const);
   const warnings = [...plan.warnings, ...quarantined, ...unknown];
@@ -179,6 +192,10 @@ async function endTail(
     if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
     return finish;
   }
+}
+
+function isTrusted(trust: boolean | string | undefined, segments: readonly SegmentFile[]): boolean {
+  return trust === true || (typeof trust === "string" && trust === tailMark(segments));
 }
 
 function remaining(scan: LogScan, plan: RecoveryPlan): LogSegment[] {

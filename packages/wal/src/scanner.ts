@@ -1,6 +1,6 @@
 import type { DiskFile } from "@kaya/io";
 import { FileWindow } from "./file-window.js";
-import { WAL_HEADER_LENGTH, type WalRecord } from "./format.js";
+import { MAGIC_BYTES, WAL_HEADER_LENGTH, type WalRecord } from "./format.js";
 import { takeView } from "./payload-codec.js";
 import { decodeAt, headerChecksumHolds, recordLengthAt } from "./record-codec.js";
 import type { RecordWarning } from "./warnings.js";
@@ -21,8 +21,13 @@ export interface ScanOptions {
 export type ScanEnd =
   | { readonly kind: "end"; readonly offset: number }
   | { readonly kind: "stopped"; readonly offset: number }
-  /** Too few bytes for the header or the payload of the last record. */
-  | { readonly kind: "torn"; readonly offset: number; readonly warning: RecordWarning }
+  /** Too few bytes for the header or the payload of the last record. `plain`: they begin as a record does. */
+  | {
+      readonly kind: "torn";
+      readonly offset: number;
+      readonly warning: RecordWarning;
+      readonly plain: boolean;
+    }
   /** `headerHolds`: the header is what was written, so what it says is meant. */
   | {
       readonly kind: "damaged";
@@ -103,12 +108,15 @@ function isTorn(window: FileWindow, warning: RecordWarning, offset: number): boo
 
 // The window may end before the file does: what is there is counted in the file.
 function torn(window: FileWindow, warning: RecordWarning, offset: number): ScanEnd {
+  if (warning.kind === "PartialHeader") {
+    const at = offset - window.start;
+    const plain = window.bytes
+      .subarray(at, at + MAGIC_BYTES.length)
+      .every((byte, i) => byte === MAGIC_BYTES[i]);
+    return { kind: "torn", offset, warning, plain };
+  }
   const actual = window.fileLength - offset;
-  return {
-    kind: "torn",
-    offset,
-    warning: warning.kind === "PartialPayload" ? { ...warning, actual } : warning,
-  };
+  return { kind: "torn", offset, warning: { ...warning, actual } as RecordWarning, plain: true };
 }
 
 function damaged(window: FileWindow, at: number, warning: RecordWarning): ScanEnd {

@@ -1,7 +1,7 @@
 import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
-import { segmentPath, WAL_DIR } from "./segments.js";
+import { segmentPath, tailMark, WAL_DIR } from "./segments.js";
 
 interface OpenSegment {
   readonly id: number;
@@ -70,6 +70,10 @@ export class SegmentStore {
     return this.#open?.end ?? 0;
   }
 
+  get tailMark(): string {
+    return tailMark(this.#open === undefined ? [] : [{ id: this.#open.id, length: this.#open.end }]);
+  }
+
   get count(): number {
     return this.#closed.length + (this.#open === undefined ? 0 : 1);
   }
@@ -99,28 +103,40 @@ export class SegmentStore {
   }
 
   async #create(path: string): Promise<DiskFile> {
-    let file: DiskFile;
+    await this.#assertFree(path);
+    let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(path, { create: true });
+      await this.#makeNamesDurable();
+      return file;
     } catch (error) {
-      // Best effort: the next attempt opens the same name, and recovery takes an empty last segment for what it is.
-      await this.#disk.remove(path).catch(() => undefined);
+      await file?.close().catch(() => undefined); // the first failure is the one to tell
+      if (!KayaError.is(error, "KAYA_FSYNC_FAILED")) await this.#takeBack(path, error);
       throw error;
     }
+  }
+
+  async #assertFree(path: string): Promise<void> {
+    const taken = (await this.#disk.list(WAL_DIR)).some((entry) => entry.path === path);
+    invariant(!taken, "W7", `${path} is there before it was created: another process writes to this log`);
+  }
+
+  // W1: were it left behind, the writer would go on in a segment that is not the last.
+  async #takeBack(path: string, failure: unknown): Promise<void> {
     try {
-      await this.#makeNameDurable(file);
-    } catch (error) {
-      await file.close().catch(() => undefined); // the first failure is the one to tell
-      throw error;
+      await this.#disk.remove(path);
+      if ((await this.#disk.list("")).some((entry) => entry.path === WAL_DIR))
+        await this.#disk.syncDir(WAL_DIR);
+    } catch (cause) {
+      const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
+      throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, {
+        cause,
+      });
     }
-    return file;
   }
 
   // W2: its name, and that of the directory made for it, before anything in it is acknowledged.
-  async #makeNameDurable(file: DiskFile): Promise<void> {
-    const length = await file.length();
-    const found = `${file.path} was just created and has ${length} bytes`;
-    invariant(length === 0, "W1", `${found}: another process writes to this log`);
+  async #makeNamesDurable(): Promise<void> {
     await finalSync(this.#disk.syncDir(WAL_DIR));
     if (!this.#rootSynced) await finalSync(this.#disk.syncDir(""));
     this.#rootSynced = true;
@@ -166,7 +182,7 @@ export class SegmentStore {
       this.#closed.shift();
       dropped++;
     }
-    if (dropped > 0) await this.#disk.syncDir(WAL_DIR);
+    if (dropped > 0) await finalSync(this.#disk.syncDir(WAL_DIR));
     return dropped;
   }
 

@@ -35,6 +35,12 @@ export function segmentPath(id: number): string {
   return `${WAL_DIR}/${segmentName(id)}`;
 }
 
+/** Which file the log ends with, and where: what a writer leaves behind for the next one to compare. No white space. */
+export function tailMark(segments: readonly Pick<SegmentFile, "id" | "length">[]): string {
+  const tail = segments.at(-1);
+  return tail === undefined ? "empty" : `${segmentName(tail.id)}:${tail.length}`;
+}
+
 /** The id that a file name stands for; undefined where it is not a segment's name. */
 export function parseSegmentName(name: string): number | undefined {
   const digits = SEGMENT_NAME.exec(name)?.[1];
@@ -51,7 +57,8 @@ export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<W
   const leftovers: string[] = [];
   for (const entry of await disk.list(dir)) {
     const name = entry.path.slice(entry.path.lastIndexOf("/") + 1);
-    const id = entry.isDirectory ? undefined : parseSegmentName(name);
+    const id = parseSegmentName(name);
+    if (id !== undefined && entry.isDirectory) throw notASegment(entry.path);
     if (id !== undefined)
       segments.push({ id: checkId(id, entry.path), path: entry.path, length: entry.length });
     else if (!entry.isDirectory && TEMPORARY_SEGMENT_NAME.test(name)) leftovers.push(entry.path);
@@ -59,6 +66,13 @@ export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<W
   }
   // The disk lists by name, and sixteen hex digits sort as the numbers that they are.
   return { segments, unknown, leftovers };
+}
+
+function notASegment(path: string): KayaError {
+  return new KayaError(
+    "KAYA_CORRUPTION",
+    `${path} is a directory where a segment must be. Nothing was changed. Move it away.`,
+  );
 }
 
 function checkId(id: number, path: string): number {

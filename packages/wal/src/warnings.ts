@@ -112,9 +112,14 @@ function formatLogWarning(warning: LogWarning): string {
 /** A warning as `key=value` pairs, one line, for a log or a script. */
 export function formatWarningFields(warning: WalWarning): string {
   const { kind, ...fields } = warning;
-  const pairs = Object.entries(fields).map(([key, value]) => `${key}=${fieldText(kind, key, value)}`);
-  const offsetFirst =
-    "offset" in fields ? [pairs[0], `kind=${kind}`, ...pairs.slice(1)] : [`kind=${kind}`, ...pairs];
+  const name = (key: string) => (key === "firstOffset" ? "offset" : key);
+  const ordered = Object.entries(fields).sort(
+    ([a], [b]) => Number(name(b) === "offset") - Number(name(a) === "offset"),
+  );
+  const pairs = ordered.map(([key, value]) => `${name(key)}=${fieldText(kind, key, value)}`);
+  const offsetFirst = pairs[0]?.startsWith("offset=")
+    ? [pairs[0], `kind=${kind}`, ...pairs.slice(1)]
+    : [`kind=${kind}`, ...pairs];
   return offsetFirst.join(" ");
 }
 

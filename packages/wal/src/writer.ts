@@ -1,4 +1,5 @@
 import {
+  checkKeys,
   type DurabilityMode,
   describe,
   isDurabilityMode,
@@ -23,6 +24,8 @@ export interface WalWriterOptions extends Omit<RecoverOptions, "dryRun"> {
    */
   readonly onCommit?: (record: WalRecord) => void;
 }
+
+const WRITER_OPTIONS = ["after", "onRecord", "onProgress", "trustPageCache", "onCommit"];
 
 /**
  * Appends records to the log. Appends that are under way together share one write and one fsync (group commit), without a
@@ -62,8 +65,9 @@ export class WalWriter {
     options: WalWriterOptions = {},
   ): Promise<WalWriter> {
     const resolved = resolveWalConfig(config);
+    checkKeys(options, WRITER_OPTIONS, "the options of WalWriter.open");
     const { onCommit, ...recoverOptions } = options;
-    const log = await recoverLog(resolved, disk, recoverOptions);
+    const log = await recoverLog(resolved, disk, recoverOptions, true);
     const segments = await SegmentStore.open(disk, log);
     const commit = new GroupCommit(resolved, segments, log.last, onCommit);
     return new WalWriter(resolved, log.report, segments, commit);
@@ -124,7 +128,7 @@ export class WalWriter {
         `lsn must be from 1 to ${this.nextLsn}, not ${describe(lsn)}`,
       );
     }
-    const drop = this.#dropping.then(() => this.#segments.dropBefore(lsn));
+    const drop = this.#dropping.then(() => this.#commit.dropBefore(lsn));
     this.#dropping = drop.catch(() => undefined); // the caller has the rejection; the next one starts clean
     return drop;
   }
@@ -171,12 +175,14 @@ export class WalWriter {
     return this.#commit.failure;
   }
 
-  /**
-   * Everything in the log is on stable storage and nothing failed on the way there: asked after `close`, whether the next
-   * writer may say `trustPageCache`.
-   */
+  /** Everything in the log is on stable storage and nothing failed on the way there. */
   get isClean(): boolean {
     return this.#commit.isClean;
+  }
+
+  /** Asked after `close`: what the next writer may give as `trustPageCache`; undefined where the log was not left clean. */
+  get tailMark(): string | undefined {
+    return this.isClean ? this.#segments.tailMark : undefined;
   }
 
   /** Segments of the log and the bytes in them, what is pending not counted. */

@@ -17,6 +17,7 @@ export const anyPayload: fc.Arbitrary<WalPayload> = fc.oneof(
 
 export const anyRecord: fc.Arbitrary<WalRecord> = fc.record({
   lsn: fc.maxSafeNat(),
-  sequence: fc.maxSafeNat(),
+  // Room for the sequences of a batch's operations.
+  sequence: fc.maxSafeNat().map((sequence) => Math.min(sequence, Number.MAX_SAFE_INTEGER - 4)),
   payload: anyPayload,
 });

@@ -95,7 +95,7 @@ describe("what is wrong comes after the rows before it", () => {
       expect.stringMatching(
         /^CORRUPTION offset=57 kind=BadPayloadChecksum expected=0x[0-9a-f]{8} actual=0x[0-9a-f]{8}$/,
       ),
-      "CORRUPTION kind=ValidRecordsBeyondDamage count=2 firstOffset=107 firstLsn=3 lastLsn=4",
+      "CORRUPTION offset=107 kind=ValidRecordsBeyondDamage count=2 firstLsn=3 lastLsn=4",
     ]);
   });
 

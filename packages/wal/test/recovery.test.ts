@@ -32,6 +32,66 @@ const TWO_SEGMENTS = [
   [put("d"), noop],
 ];
 
+describe("a segment that is missing before a damaged one", () => {
+  const tails: Readonly<Record<string, Uint8Array>> = {
+    "an empty one": new Uint8Array(0),
+    "only zeros": new Uint8Array(100),
+    "a torn record": encodeAll(numbered([put("e")], 5, 6)).subarray(0, 45),
+    garbage: fill(100),
+  };
+  for (const [name, tail] of Object.entries(tails)) {
+    const threeSegments = () => {
+      const disk = new SimDisk();
+      writeLog(disk, TWO_SEGMENTS);
+      disk.writeFile(segmentPath(3), tail);
+      disk.removeDurably(segmentPath(2));
+      return disk;
+    };
+
+    for (const recovery of ["tail", "absolute"] as const) {
+      it(`is missed before ${name} (${recovery})`, async () => {
+        const disk = threeSegments();
+        const before = await imageOf(disk);
+        await expect(recoverWal({ recovery }, disk)).rejects.toMatchObject({
+          code: "KAYA_CORRUPTION",
+          message: expect.stringContaining(segmentPath(2)),
+        });
+        expect(await imageOf(disk)).toEqual(before);
+      });
+    }
+
+    it(`ends the log before ${name} (prefix), and what is written then stays`, async () => {
+      const disk = threeSegments();
+      const writer = await WalWriter.open({ recovery: "prefix" }, disk);
+      await writer.append(put("after"));
+      await writer.close();
+      disk.crash();
+      expect((await recoverWal({}, disk)).records.map(({ record }) => record.lsn)).toEqual([1, 2, 3]);
+    });
+  }
+
+  it("does not hide a record that no mode may cut", async () => {
+    const disk = new SimDisk();
+    writeLog(disk, TWO_SEGMENTS);
+    disk.writeFile(segmentPath(3), encodeAll(numbered([put("large", fill(500))], 5, 6)));
+    disk.removeDurably(segmentPath(2));
+    const config = { recovery: "prefix", maxRecordBytes: 200 } as const;
+    await expect(recoverWal(config, disk)).rejects.toMatchObject({ code: "KAYA_INVALID_ARGUMENT" });
+  });
+});
+
+describe("recovery beside a writer that has the log open", () => {
+  it("takes nothing from under it where the log is whole", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({}, disk);
+    await writer.append(put("a"));
+    expect((await recoverWal({}, disk)).recordCount).toBe(1);
+    await writer.append(put("b"));
+    disk.crash();
+    expect((await recoverWal({}, disk)).recordCount).toBe(2);
+  });
+});
+
 describe("an empty log", () => {
   it("is found where there is no directory, and nothing is created", async () => {
     const disk = new SimDisk();
@@ -137,16 +197,19 @@ describe("names in the log's directory", () => {
       const disk = new SimDisk();
       const records = writeLog(disk, TWO_SEGMENTS);
       for (const name of unknown) disk.writeFile(`${WAL_DIR}/${name}`, fill(10));
-      disk.writeFile(`${WAL_DIR}/0000000000000003.wal/inside`, fill(10));
       const report = await recoverWal({ recovery }, disk);
       expect(plain(report.records)).toEqual(plain(records));
-      const expected = [...unknown, "0000000000000003.wal"].map((name) => ({
-        kind: "UnknownFile",
-        path: `${WAL_DIR}/${name}`,
-      }));
+      const expected = unknown.map((name) => ({ kind: "UnknownFile", path: `${WAL_DIR}/${name}` }));
       expect(new Set(report.warnings)).toEqual(new Set(expected));
       for (const name of unknown) expect(disk.readFile(`${WAL_DIR}/${name}`)).toEqual(fill(10));
     }
+  });
+
+  it("a directory where the next segment must be is refused at once, not at some later append", async () => {
+    const disk = new SimDisk();
+    writeLog(disk, TWO_SEGMENTS);
+    disk.writeFile(`${WAL_DIR}/0000000000000003.wal/inside`, fill(10));
+    await expect(WalWriter.open({}, disk)).rejects.toMatchObject({ code: "KAYA_CORRUPTION" });
   });
 
   it("the quarantine is neither read nor reported nor touched", async () => {

@@ -153,7 +153,10 @@ describe("W3: a failed or short write is undone, durably, and the writer goes on
       const writer = await opened(disk);
       disk.addFault({ at: disk.nextOperation, kind: "partial-write", bytes: 45 });
       disk.addFault({ at: disk.nextOperation + steps, kind: "io-error" });
-      await expect(writer.append(put("torn"))).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+      await expect(writer.append(put("torn"))).rejects.toMatchObject({
+        code: "KAYA_FSYNC_FAILED",
+        ...(steps === 1 && { cause: expect.objectContaining({ code: "KAYA_DISK_FULL" }) }),
+      });
       const failure = present(writer.failure);
       await expect(writer.append(put("later"))).rejects.toMatchObject({
         code: "KAYA_WRITER_FAILED",
@@ -250,7 +253,51 @@ describe("W7: another writer of the same log", () => {
     disk.crash();
     expect((await recoverWal({}, disk)).recordCount).toBe(2);
   });
+
+  it("is noticed by the one whose file was replaced, at its next append", async () => {
+    const disk = new SimDisk();
+    const one = await opened(disk);
+    await WalWriter.open({}, disk);
+    await expect(one.append(put("one"))).rejects.toMatchObject({ code: "KAYA_INVARIANT_VIOLATION" });
+  });
 });
+
+describe("W1: a segment that could not be created", () => {
+  it("is taken back before anything is written to the one before it", async () => {
+    const disk = new SimDisk();
+    const inner = new LateRejectingDisk(disk);
+    const writer = await WalWriter.open({ segmentMaxBytes: 200 }, inner);
+    await writer.append(put("first"));
+    inner.rejectCreation = true;
+    await expect(writer.append(put("large", "x".repeat(120)))).rejects.toMatchObject({ code: "KAYA_IO" });
+    expect((await disk.list("wal")).map(({ path }) => path)).toEqual(["wal/0000000000000001.wal"]);
+    await writer.append(put("small"));
+    disk.crash();
+    expect((await recoverWal({}, disk)).recordCount).toBe(2);
+  });
+});
+
+describe("the numbers of a log", () => {
+  it("end at 2^53 - 1: an append that would go beyond is refused before anything is written", async () => {
+    const last = Number.MAX_SAFE_INTEGER;
+    const writer = await WalWriter.open({}, new SimDisk(), { after: { lsn: 10, sequence: last - 1 } });
+    const two = { type: "batch", operations: [put("a"), put("b")] } as const;
+    await expect(writer.append(two)).rejects.toMatchObject({ code: "KAYA_INVALID_ARGUMENT" });
+    expect(await writer.append(put("last"))).toMatchObject({ lsn: 11, sequence: last });
+    await expect(writer.append(put("beyond"))).rejects.toMatchObject({ code: "KAYA_INVALID_ARGUMENT" });
+  });
+});
+
+/** Creates the file, and rejects all the same. */
+class LateRejectingDisk extends PassingDisk {
+  rejectCreation = false;
+
+  override async open(path: string, options?: OpenOptions): Promise<DiskFile> {
+    const file = await this.inner.open(path, options);
+    if (options?.create !== true || !this.rejectCreation) return file;
+    throw new KayaError("KAYA_IO", "created, and then something failed");
+  }
+}
 
 /** Breaks the contract of Disk in one point: its failed sync has the wrong code. */
 class SyncRejectingDisk extends PassingDisk {
