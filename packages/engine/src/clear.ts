@@ -11,20 +11,31 @@ type Delete = Extract<WalOperation, { type: "delete" }>;
  */
 export function keysToClear(view: MemtableView, pending: Iterable<WalRecord>, range: KeyRange): Uint8Array[] {
   const { reverse = false, limit = Number.POSITIVE_INFINITY, ...bounds } = range;
-  const keys = new KeySet();
-  for (const entry of view.entries(bounds)) keys.add(entry.key);
+  const changes = pendingChanges(pending, bounds);
+  const keys: Uint8Array[] = [];
+  for (const { key } of view.entries(bounds)) {
+    if (changes.size === 0 || !changes.has(nameOf(key))) keys.push(key);
+  }
+  for (const { key, isThere } of changes.values()) if (isThere) keys.push(key);
+  if (changes.size > 0) keys.sort(compareBytes);
+  if (reverse) keys.reverse();
+  return keys.slice(0, limit);
+}
+
+/** What writes under way leave of each key in the range that they touch. */
+function pendingChanges(
+  pending: Iterable<WalRecord>,
+  bounds: KeyRange,
+): Map<string, { key: Uint8Array; isThere: boolean }> {
+  const changes = new Map<string, { key: Uint8Array; isThere: boolean }>();
   for (const { payload } of pending) {
     const operations =
       payload.type === "batch" ? payload.operations : payload.type === "noop" ? [] : [payload];
-    for (const operation of operations) {
-      if (!isInRange(operation.key, bounds)) continue;
-      if (operation.type === "put") keys.add(operation.key);
-      else keys.delete(operation.key);
+    for (const { type, key } of operations) {
+      if (isInRange(key, bounds)) changes.set(nameOf(key), { key, isThere: type === "put" });
     }
   }
-  const sorted = keys.sorted();
-  if (reverse) sorted.reverse();
-  return sorted.slice(0, limit);
+  return changes;
 }
 
 /** Deletes in as few records as fit: a range that fits one is cleared all or nothing. Of no keys it is one empty record. */
@@ -49,22 +60,6 @@ function toPayload(deletes: readonly Delete[]): WalPayload {
   const [first, second] = deletes;
   if (first === undefined) return { type: "noop" };
   return second === undefined ? first : { type: "batch", operations: deletes };
-}
-
-class KeySet {
-  readonly #keys = new Map<string, Uint8Array>();
-
-  add(key: Uint8Array): void {
-    this.#keys.set(nameOf(key), key);
-  }
-
-  delete(key: Uint8Array): void {
-    this.#keys.delete(nameOf(key));
-  }
-
-  sorted(): Uint8Array[] {
-    return [...this.#keys.values()].sort(compareBytes);
-  }
 }
 
 function nameOf(key: Uint8Array): string {

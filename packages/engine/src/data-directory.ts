@@ -1,6 +1,7 @@
-import { describe, type EngineConfig } from "@kaya/core";
-import { type Disk, NodeDisk } from "@kaya/io";
-import { checkKeys, invalid } from "./input.js";
+import { checkKeys, describe, type EngineConfig } from "@kaya/core";
+import { type Disk, type DiskLock, NodeDisk } from "@kaya/io";
+import type { WalWriter } from "@kaya/wal";
+import { invalid } from "./input.js";
 
 /** The lock of a data directory. */
 export const LOCK_PATH = "LOCK";
@@ -35,4 +36,19 @@ export function checkRecoveryOptions(
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw invalid(`onProgress must be a function, not ${describe(onProgress)}`);
   }
+}
+
+/**
+ * What the lock says of the page cache: nothing to fear after a start of the machine; else that the last engine left the log's
+ * tail as it marked it, unless somebody wrote to it since without the lock.
+ */
+export function trustOf(lock: DiskLock | undefined): boolean | string {
+  if (lock?.cleanStart !== true) return false;
+  return lock.mark ?? true;
+}
+
+/** Lets go of the directory, and tells the next holder how the log was left, if it was opened at all. */
+export async function letGo(lock: DiskLock | undefined, wal?: WalWriter): Promise<void> {
+  const mark = wal?.tailMark;
+  await lock?.release(mark === undefined ? {} : { clean: true, mark });
 }

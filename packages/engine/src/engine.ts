@@ -3,7 +3,7 @@ import type { Disk, DiskLock } from "@kaya/io";
 import { type ScanProgress, type WalPayload, WalWriter } from "@kaya/wal";
 import { applyRecord } from "./apply.js";
 import { keysToClear, toDeletePayloads } from "./clear.js";
-import { checkRecoveryOptions, diskOf, LOCK_PATH } from "./data-directory.js";
+import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo, trustOf } from "./data-directory.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { createMemtable, type Memtable } from "./memtable/memtable.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
@@ -70,7 +70,7 @@ export class Engine {
     try {
       return new Engine({ ...(await replay(resolved, target, lock, options)), config: resolved, lock });
     } catch (error) {
-      await lock?.release();
+      await letGo(lock);
       throw error;
     }
   }
@@ -198,7 +198,7 @@ export class Engine {
     try {
       await this.#wal.close();
     } finally {
-      await this.#lock?.release({ clean: this.#wal.isClean });
+      await letGo(this.#lock, this.#wal);
     }
   }
 
@@ -230,7 +230,7 @@ async function replay(
   const wal = await WalWriter.open(config.wal, disk, {
     onRecord: ({ record }) => applyRecord(memtable, record),
     onCommit: (record) => applyRecord(memtable, record),
-    trustPageCache: lock?.cleanStart === true,
+    trustPageCache: trustOf(lock),
     ...(onProgress !== undefined && { onProgress }),
   });
   const lastRecovery = { ...wal.recovery, dryRun: false, durationMs: performance.now() - started };

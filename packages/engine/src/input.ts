@@ -33,18 +33,6 @@ export function checkDurability(mode: unknown): asserts mode is DurabilityMode {
     throw invalid(`durability must be "strict" or "relaxed", not ${describe(mode)}`);
 }
 
-/**
- * Refuses an options object with a key that does not exist: a misspelt option would be ignored in silence.
- * @throws KayaError KAYA_INVALID_ARGUMENT
- */
-export function checkKeys(given: object, known: readonly string[], what: string): void {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw invalid(`${what} must be an object, not ${describe(given)}`);
-  }
-  const unknown = Object.keys(given).filter((key) => !known.includes(key));
-  if (unknown.length > 0) throw invalid(`${what} has no ${unknown.join(", ")} (known: ${known.join(", ")})`);
-}
-
 export function invalid(message: string): KayaError {
   return new KayaError("KAYA_INVALID_ARGUMENT", message);
 }

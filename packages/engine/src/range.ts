@@ -1,5 +1,5 @@
-import { describe } from "@kaya/core";
-import { type Bytes, checkKeys, invalid, toBytes } from "./input.js";
+import { checkKeys, describe } from "@kaya/core";
+import { type Bytes, invalid, toBytes } from "./input.js";
 import { compareBytes, successorOfPrefix } from "./memtable/bytes.js";
 import type { KeyRange } from "./memtable/memtable.js";
 

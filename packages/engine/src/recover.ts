@@ -1,7 +1,13 @@
-import { type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
+import { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { recoverWal, type ScanProgress, type WalRecoveryReport } from "@kaya/wal";
-import { checkRecoveryOptions, diskOf, LOCK_PATH } from "./data-directory.js";
+import {
+  recoverWal,
+  type ScanProgress,
+  type WalRecoveryReport,
+  WalWriter,
+  type WalWriterOptions,
+} from "@kaya/wal";
+import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo, trustOf } from "./data-directory.js";
 
 export interface RecoveryReport extends WalRecoveryReport {
   /** Nothing was changed: the report says what a recovery would do. */
@@ -29,19 +35,27 @@ export async function recover(
   checkRecoveryOptions(options, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
   const { dryRun = false, onProgress } = options;
-  const lock = dryRun || resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
   const started = performance.now();
-  let clean = false;
+  const scan = { onRecord: () => undefined, ...(onProgress !== undefined && { onProgress }) };
+  const report = dryRun
+    ? await recoverWal(resolved.wal, target, { ...scan, dryRun })
+    : await recoverLocked(resolved, target, scan);
+  return { ...report, dryRun, durationMs: performance.now() - started };
+}
+
+/** As a writer would that appends nothing: so that the log is left as clean as the next one wants it. */
+async function recoverLocked(
+  config: EngineConfig,
+  disk: Disk,
+  scan: Pick<WalWriterOptions, "onRecord" | "onProgress">,
+): Promise<WalRecoveryReport> {
+  const lock = config.disableLocking ? undefined : await disk.lock(LOCK_PATH);
+  let wal: WalWriter | undefined;
   try {
-    const report = await recoverWal(resolved.wal, target, {
-      dryRun,
-      onRecord: () => undefined,
-      trustPageCache: lock?.cleanStart === true,
-      ...(onProgress !== undefined && { onProgress }),
-    });
-    clean = true;
-    return { ...report, dryRun, durationMs: performance.now() - started };
+    wal = await WalWriter.open(config.wal, disk, { ...scan, trustPageCache: trustOf(lock) });
+    await wal.close();
+    return wal.recovery;
   } finally {
-    await lock?.release({ clean });
+    await letGo(lock, wal);
   }
 }

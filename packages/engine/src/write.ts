@@ -1,6 +1,6 @@
-import type { DurabilityMode, EngineConfig, Lsn, SequenceNumber } from "@kaya/core";
+import { checkKeys, type DurabilityMode, type EngineConfig, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { WalOperation } from "@kaya/wal";
-import { type Bytes, checkDurability, checkKeys, invalid, toBytes } from "./input.js";
+import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
 
 export interface WriteOptions {
   /** Default: the engine's `durability`. */

@@ -1,4 +1,5 @@
 import { type Disk, NodeDisk, SimDisk } from "@kaya/io";
+import { WalWriter } from "@kaya/wal";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { type DurabilityMode, Engine, KayaError, recover } from "../src/index.js";
@@ -368,6 +369,41 @@ describe("after a failed fsync the engine", () => {
     expect(await keysOf(again.scan())).toEqual(["after", ...found]);
     await again.close();
   });
+});
+
+describe("a clean end that somebody wrote behind without the lock", () => {
+  // The one in between leaves a record in the page cache that the disk does not have, and a lock that says "clean".
+  const between: Readonly<Record<string, (disk: SimDisk) => Promise<{ close(): Promise<void> }>>> = {
+    "an engine without locking": async (disk) => {
+      const engine = await Engine.open({ disableLocking: true }, disk);
+      disk.addFault({ at: disk.nextOperation + 1, kind: "fsync-failed" });
+      await expect(engine.put("b", "2")).rejects.toMatchObject({ code: "KAYA_FSYNC_FAILED" });
+      return engine;
+    },
+    "a bare writer of the log": async (disk) => {
+      const writer = await WalWriter.open({}, disk);
+      disk.addFault({ at: disk.nextOperation + 1, kind: "fsync-failed" });
+      const operation = { type: "put", key: bytes("b"), value: bytes("2") } as const;
+      await expect(writer.append(operation)).rejects.toMatchObject({ code: "KAYA_FSYNC_FAILED" });
+      return writer;
+    },
+  };
+  it.each(Object.entries(between))(
+    "is not trusted after %s: nothing acknowledged later is lost",
+    async (_, use) => {
+      const disk = new SimDisk();
+      const first = await Engine.open({}, disk);
+      await first.put("a", "1");
+      await first.close();
+      await (await use(disk)).close();
+      const last = await Engine.open({}, disk);
+      await last.put("c", "3");
+      disk.crash();
+      const engine = await Engine.open({}, disk);
+      expect(await keysOf(engine.scan())).toEqual(expect.arrayContaining(["a", "c"]));
+      await engine.close();
+    },
+  );
 });
 
 describe("on a full disk the engine", () => {

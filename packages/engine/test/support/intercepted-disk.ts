@@ -57,6 +57,7 @@ export class InterceptedDisk implements Disk {
     const lock = await this.#run("lock", path, false, () => this.#disk.lock(path));
     return {
       cleanStart: lock.cleanStart,
+      mark: lock.mark,
       release: (options) => this.#run("release", path, false, () => lock.release(options)),
     };
   }
