@@ -1,0 +1,54 @@
+/** Bugs of what readers see and of the engine. @type {import("./mutants.mjs").Mutant[]} */
+export const ENGINE_MUTANTS = [
+  {
+    name: "a write settles before it is applied",
+    rule: "order",
+    file: "wal/dist/group-commit.js",
+    find: "this.#onCommit(record);",
+    replace: "setImmediate(this.#onCommit, record);",
+  },
+  {
+    name: "readers see strict writes that are not durable",
+    rule: "order",
+    file: "wal/dist/group-commit.js",
+    find: "for (const waiter of settling) {\n                const record",
+    replace:
+      "for (const waiter of durable ? [] : batch.waiters.slice(batch.settled)) {\n                const record",
+  },
+  {
+    name: "the writes of a batch are applied newest first",
+    rule: "order",
+    file: "wal/dist/group-commit.js",
+    find: "const settling = batch.waiters.slice(batch.settled, until);",
+    replace: "const settling = batch.waiters.slice(batch.settled, until).toReversed();",
+  },
+  {
+    name: "a batch is written as separate records",
+    rule: "atomic",
+    file: "engine/dist/engine.js",
+    find: `return this.#write(options, () => ({ type: "batch", operations: this.#input.operations(operations) }));`,
+    replace: `const writes = this.#input.operations(operations).map((one) => this.#write(options, () => one));
+        return Promise.all(writes).then((results) => ({ ...results.at(-1), sequence: results[0].sequence }));`,
+  },
+  {
+    name: "a batch is applied without its last operation",
+    rule: "atomic",
+    file: "engine/dist/apply.js",
+    find: "payload.operations.entries()",
+    replace: "payload.operations.slice(0, payload.operations.length - 1 || 1).entries()",
+  },
+  {
+    name: "the lock's note says clean after a failure, too",
+    rule: "R5",
+    file: "wal/dist/writer.js",
+    find: "return this.isClean ? this.#segments.tailMark : undefined;",
+    replace: "return this.#segments.tailMark;",
+  },
+  {
+    name: "the engine does not look at the lock's note",
+    rule: "R5",
+    file: "engine/dist/data-directory.js",
+    find: "if (lock?.cleanStart !== true)",
+    replace: "if (lock === undefined)",
+  },
+];

@@ -1,0 +1,133 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MUTANTS } from "./mutants.mjs";
+import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs";
+
+/**
+ * What became of a mutant.
+ *
+ * - `found`: the instruments see it.
+ * - `survived`: they do not.
+ * - `stale`: the code that it changes is not there any more.
+ * - `broken`: the patch makes nonsense of the code, or its run came to no end; it proves nothing.
+ *
+ * @typedef {object} MutantResult
+ * @property {string} name
+ * @property {string} rule
+ * @property {"found" | "survived" | "stale" | "broken"} outcome
+ * @property {string} foundBy the scenario or "simulation"; empty where it was not found
+ * @property {string} cost "123 states" or "4 seeds": what was run until it was found, or all that was run
+ * @property {number} states
+ * @property {number} seeds
+ * @property {string} message of the violation, or what is wrong with the mutant
+ * @property {number} ms
+ *
+ * @typedef {object} MutationReport
+ * @property {MutantResult} baseline the code as it is, with the same budget: it must survive
+ * @property {MutantResult[]} mutants in the order of the list
+ * @property {MutantResult[]} failures what was not found, and the baseline where it was
+ */
+
+/** Every scenario once, at all its boundaries; then simulations. @type {import("./runner.mjs").Budget} */
+const BUDGET = { statesPerBoundary: 6, statesPerRecoveryBoundary: 2, seeds: 300, operations: 200 };
+
+const RUNNER = fileURLToPath(new URL("runner.mjs", import.meta.url));
+const TIMEOUT_MS = 180_000;
+const BASELINE = { name: "none (the code as it is)", rule: "" };
+
+// A patch that throws such an error is a slip of the pen, and no bug that somebody would ship.
+const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read propert|KAYA_INTERNAL/;
+
+/**
+ * Puts each deliberate bug into a copy of the built packages, and lets the explorer and the simulation look for it there.
+ *
+ * @param {object} [options]
+ * @param {string} [options.only] a part of the names of those that are wanted
+ * @param {readonly import("./mutants.mjs").Mutant[]} [options.mutants] default: all that there are
+ * @param {number} [options.concurrency] children at once; default 2
+ * @param {(result: MutantResult) => void} [options.onResult]
+ * @returns {Promise<MutationReport>}
+ */
+export async function runMutants(options = {}) {
+  const { only = "", mutants = MUTANTS, concurrency = 2, onResult = () => {} } = options;
+  const wanted = mutants.filter(({ name }) => name.includes(only));
+  const results = [];
+  const root = mkdtempSync(join(tmpdir(), "kaya-mutants-"));
+  const original = join(root, "original"); // one for all: a build that runs meanwhile changes nothing
+  const waiting = [undefined, ...wanted].entries(); // the baseline takes longest: first
+  const work = async () => {
+    for (const [index, mutant] of waiting) {
+      results[index] = await runMutant(original, join(root, String(index)), mutant);
+      onResult(results[index]);
+    }
+  };
+  try {
+    makeCopy(original);
+    await Promise.all(Array.from({ length: concurrency }, work));
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+  const [baseline, ...found] = results;
+  const failures = found.filter(({ outcome }) => outcome !== "found");
+  return {
+    baseline,
+    mutants: found,
+    failures: baseline.outcome === "survived" ? failures : [baseline, ...failures],
+  };
+}
+
+async function runMutant(original, root, mutant) {
+  const { name, rule } = mutant ?? BASELINE;
+  const started = performance.now();
+  const verdict = await look(original, root, mutant);
+  rmSync(root, { recursive: true, force: true });
+  return { name, rule, ...verdict, ms: Math.round(performance.now() - started) };
+}
+
+async function look(original, root, mutant) {
+  try {
+    makePatchedCopy(original, root, mutant);
+    return judge(await runChild(root));
+  } catch (error) {
+    const outcome = error instanceof StaleMutantError ? "stale" : "broken";
+    return { outcome, foundBy: "", cost: "", states: 0, seeds: 0, message: error.message };
+  }
+}
+
+/** @returns {Promise<import("./runner.mjs").RunnerResult>} */
+function runChild(root) {
+  return new Promise((resolve, reject) => {
+    const args = [RUNNER, root, JSON.stringify(BUDGET)];
+    execFile(process.execPath, args, { timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
+      if (error === null) resolve(JSON.parse(stdout));
+      else reject(new Error(error.killed ? `no end after ${TIMEOUT_MS} ms` : stderr));
+    });
+  });
+}
+
+/** @param {import("./runner.mjs").RunnerResult} result */
+function judge({ found, states, seeds, unfinished }) {
+  if (found === undefined) {
+    return {
+      outcome: "survived",
+      foundBy: "",
+      cost: `${states} states, ${seeds} seeds`,
+      states,
+      seeds,
+      message: unfinished.join("\n"),
+    };
+  }
+  const { instrument, where, message } = found;
+  const isExplorer = instrument === "explorer";
+  return {
+    outcome: NONSENSE.test(message) ? "broken" : "found",
+    foundBy: isExplorer ? where : instrument,
+    cost: isExplorer ? `${states} states` : `${seeds} ${seeds === 1 ? "seed" : "seeds"}`,
+    states,
+    seeds,
+    message,
+  };
+}

@@ -1,0 +1,36 @@
+// The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT]`. Build first. Ends with 1 where a bug was not found.
+import { parseArgs } from "node:util";
+import { runMutants } from "./harness.mjs";
+import { TABLE_HEAD, tableRow } from "./table.mjs";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
+});
+
+if (!values.json) console.log(TABLE_HEAD);
+const { baseline, mutants, failures } = await runMutants({ only: values.only, onResult: print });
+if (values.json) console.log(JSON.stringify(document(), undefined, 2));
+else console.log(summary());
+process.exitCode = failures.length === 0 ? 0 : 1;
+
+function print(result) {
+  if (values.json) return;
+  console.log(tableRow(result));
+  const needsWords = result.outcome === "stale" || result.outcome === "broken";
+  if (values.verbose || needsWords) console.log(result.message.replace(/^/gm, "    "));
+}
+
+function document() {
+  return { baseline, mutants, survivors: failures };
+}
+
+function summary() {
+  const found = mutants.filter(({ outcome }) => outcome === "found").length;
+  const verdict = `${found} of ${mutants.length} deliberate bugs found`;
+  if (baseline.outcome === "survived") return `${verdict}; without one: 0 violations in ${baseline.cost}`;
+  return `${verdict}; but without one, too: ${baseline.foundBy}: ${baseline.message}. The check proves nothing.`;
+}

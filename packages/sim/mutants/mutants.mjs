@@ -1,0 +1,18 @@
+import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
+import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { WRITE_MUTANTS } from "./write-mutants.mjs";
+
+/**
+ * A deliberate bug: one piece of the built code, which must be there exactly once, and what stands in its place.
+ *
+ * @typedef {object} Mutant
+ * @property {string} name
+ * @property {string} rule what it breaks: a rule of wal/FORMAT.md, or what the engine promises
+ * @property {string} file below packages/
+ * @property {string} find
+ * @property {string} replace
+ * @property {string} [append] what the replacement needs besides, at the end of the file
+ */
+
+/** @type {readonly Mutant[]} */
+export const MUTANTS = [...WRITE_MUTANTS, ...RECOVERY_MUTANTS, ...ENGINE_MUTANTS];

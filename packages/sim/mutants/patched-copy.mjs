@@ -1,0 +1,69 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
+const COPIED = ["core", "io", "wal", "engine", "sim"];
+const SCOPE = "@kaya";
+
+/** The piece of code that a mutant replaces is not there, or is there more than once: the mutant must be looked at again. */
+export class StaleMutantError extends Error {
+  name = "StaleMutantError";
+}
+
+/**
+ * Copies the built packages below `root` in such a way that they find each other there and nothing else.
+ *
+ * @param {string} root
+ */
+export function makeCopy(root) {
+  for (const name of COPIED) copyPackage(name, join(root, "node_modules", SCOPE, name));
+}
+
+/**
+ * Copies a copy, and puts a bug into it.
+ *
+ * @param {string} source
+ * @param {string} root
+ * @param {import("./mutants.mjs").Mutant | undefined} mutant undefined for a copy as it is
+ */
+export function makePatchedCopy(source, root, mutant) {
+  cpSync(source, root, { recursive: true, verbatimSymlinks: true });
+  if (mutant === undefined) return;
+  const file = join(root, "node_modules", SCOPE, mutant.file);
+  writeFileSync(file, patch(readFileSync(file, "utf8"), mutant));
+}
+
+/**
+ * @param {string} code
+ * @param {import("./mutants.mjs").Mutant} mutant
+ */
+export function patch(code, { file, find, replace, append = "" }) {
+  const [before, ...behind] = code.split(find);
+  if (behind.length === 1) return `${before}${replace}${behind[0]}${append}`;
+  throw new StaleMutantError(`${file} has ${behind.length} of: ${find}`);
+}
+
+function copyPackage(name, target) {
+  const source = join(PACKAGES, name);
+  mkdirSync(target, { recursive: true });
+  cpSync(join(source, "package.json"), join(target, "package.json"));
+  // What it is built with is of no use here, and it is most of the files.
+  const filter = (path) => !/\.(map|d\.ts|tsbuildinfo)$/.test(path);
+  cpSync(join(source, "dist"), join(target, "dist"), { recursive: true, filter });
+  const dependencies = join(source, "node_modules");
+  if (!existsSync(dependencies)) return;
+  mkdirSync(join(target, "node_modules"));
+  for (const dependency of readdirSync(dependencies)) {
+    if (dependency === SCOPE || dependency.startsWith(".")) continue;
+    symlinkSync(join(dependencies, dependency), join(target, "node_modules", dependency));
+  }
+}

@@ -1,0 +1,92 @@
+// One copy of the packages, looked at by the instruments that are in that copy: `node runner.mjs <root> <budget as JSON>`.
+// It ends with one line of JSON.
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+/**
+ * @typedef {object} Budget
+ * @property {number} statesPerBoundary
+ * @property {number} statesPerRecoveryBoundary
+ * @property {number} seeds
+ * @property {number} operations of each simulation
+ *
+ * @typedef {object} Finding
+ * @property {"explorer" | "simulation"} instrument
+ * @property {string} where the scenario, or the seed
+ * @property {string} message
+ *
+ * @typedef {object} RunnerResult
+ * @property {Finding} [found] the first violation; nothing is run after it
+ * @property {number} states distinct crash states that were checked
+ * @property {number} seeds simulations that were run
+ * @property {string[]} unfinished scenarios that the bug keeps from being run to their end
+ */
+
+const [root, budgetText] = process.argv.slice(2);
+const sim = join(root, "node_modules/@kaya/sim/dist");
+const load = (file) => import(pathToFileURL(join(sim, file)).href);
+const { engineScenarios, walScenarios } = await load("explorer/index.js");
+const { runSimulation } = await load("simulation/index.js");
+
+// The same fault in one place after the other: many, and much alike.
+const PLACE = / at operation (\d+)$/;
+const FIRST_SEEDS = 20;
+// A workload on a disk that was not damaged must not come to these.
+const REFUSALS = ["KAYA_CORRUPTION", "KAYA_INVARIANT_VIOLATION"];
+
+/** @type {Budget} */
+const budget = JSON.parse(budgetText);
+/** @type {RunnerResult} */
+const result = { states: 0, seeds: 0, unfinished: [] };
+await run();
+process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0)); // promises of a store that hangs stay open
+
+/** What is unlike the rest first, so that most bugs are seen early. */
+async function run() {
+  const scenarios = [...walScenarios(), ...engineScenarios()];
+  const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
+  const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
+  const serial = scenarios.filter((scenario) => !single.includes(scenario));
+  result.found =
+    (await exploreAll(single)) ??
+    (await simulateTo(Math.min(FIRST_SEEDS, budget.seeds))) ??
+    (await exploreAll(serial.toSorted((a, b) => placeOf(a) - placeOf(b)))) ??
+    (await simulateTo(budget.seeds));
+}
+
+/** @returns {Promise<Finding | undefined>} */
+async function exploreAll(scenarios) {
+  for (const scenario of scenarios) {
+    const message = await explore(scenario);
+    if (message !== undefined) return { instrument: "explorer", where: scenario.name, message };
+  }
+  return undefined;
+}
+
+async function explore(scenario) {
+  try {
+    const report = await scenario.explore({
+      maxStatesPerBoundary: budget.statesPerBoundary,
+      maxStatesPerRecoveryBoundary: budget.statesPerRecoveryBoundary,
+      maxViolations: 1,
+    });
+    result.states += report.states.distinct;
+    return report.violations[0]?.message;
+  } catch (error) {
+    if (REFUSALS.includes(error.code)) return `the workload is refused to go on: ${error.message}`;
+    // No broken promise: a bug that leaves out operations moves the faults of a scenario to where they do not fit.
+    result.unfinished.push(`${scenario.name}: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** @returns {Promise<Finding | undefined>} */
+async function simulateTo(last) {
+  while (result.seeds < last) {
+    result.seeds += 1;
+    const { violation } = await runSimulation({ seed: result.seeds, operations: budget.operations });
+    if (violation === undefined) continue;
+    return { instrument: "simulation", where: `seed ${result.seeds}`, message: violation.message };
+  }
+  return undefined;
+}

@@ -1,0 +1,133 @@
+/** Bugs of the write path: W1 to W6. @type {import("./mutants.mjs").Mutant[]} */
+export const WRITE_MUTANTS = [
+  {
+    name: "rotation does not sync the old segment",
+    rule: "W1",
+    file: "wal/dist/segment-store.js",
+    find: "await finalSync(this.#fileOf(old).sync());",
+    replace: "",
+  },
+  {
+    name: "the next segment is created before the old one is synced",
+    rule: "W1",
+    file: "wal/dist/segment-store.js",
+    find: "await finalSync(this.#fileOf(old).sync());",
+    replace: `const next = { id: old.id + 1, path: segmentPath(old.id + 1), end: 0 };
+            next.file = await this.#create(next.path);
+            await finalSync(this.#fileOf(old).sync());
+            await this.#fileOf(old).close();
+            this.#closed.push({ id: old.id, path: old.path, length: old.end, lastLsn });
+            this.#open = next;
+            return;`,
+  },
+  {
+    name: "no directory sync after a segment was created",
+    rule: "W2",
+    file: "wal/dist/segment-store.js",
+    find: `await finalSync(this.#disk.syncDir(WAL_DIR));
+        if (!this.#rootSynced)`,
+    replace: "if (!this.#rootSynced)",
+  },
+  {
+    name: "no sync of the root directory after wal/ was made",
+    rule: "W2",
+    file: "wal/dist/segment-store.js",
+    find: `await finalSync(this.#disk.syncDir(""));`,
+    replace: "await undefined;",
+  },
+  {
+    name: "strict writes are acknowledged before the fsync",
+    rule: "R3",
+    file: "wal/dist/group-commit.js",
+    find: "await this.#segments.sync();",
+    replace: `this.#settle(batch, batch.waiters.length, true);
+        await this.#segments.sync();`,
+  },
+  {
+    name: "only the last strict write of a batch waits for the fsync",
+    rule: "R3",
+    file: "wal/dist/batch.js",
+    find: "this.waiters.findIndex((waiter) => waiter.strict)",
+    replace: "this.waiters.findLastIndex((waiter) => waiter.strict)",
+  },
+  {
+    name: "relaxed writes are acknowledged before they are written",
+    rule: "R3",
+    file: "wal/dist/group-commit.js",
+    find: "if (batch.length > 0)",
+    replace: `this.#settle(batch, batch.firstStrict, false);
+        if (batch.length > 0)`,
+  },
+  {
+    name: "sync() syncs only what waits in the queue",
+    rule: "R3",
+    file: "wal/dist/group-commit.js",
+    find: "if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn)",
+    replace: "if (this.#queue.isEmpty)",
+  },
+  {
+    name: "close() does not sync",
+    rule: "W6",
+    file: "wal/dist/group-commit.js",
+    find: "await this.sync().catch(asSyncFailure)",
+    replace: "await this.#draining",
+  },
+  {
+    name: "goes on after a failed fsync",
+    rule: "W4",
+    file: "wal/dist/group-commit.js",
+    find: `(error.code === "KAYA_FSYNC_FAILED" ||`,
+    replace: "(",
+  },
+  {
+    name: "goes on after a failed write that could not be undone",
+    rule: "W4",
+    file: "wal/dist/group-commit.js",
+    find: "this.#poison(notUndone(error, undoError));",
+    replace: "this.#rejectQueue(error);",
+  },
+  {
+    name: "a failed write is not truncated away",
+    rule: "W3",
+    file: "wal/dist/segment-store.js",
+    find: "await file.truncate(this.#open.end);",
+    replace: "",
+  },
+  {
+    name: "a failed write is truncated away, but not durably",
+    rule: "W3",
+    file: "wal/dist/segment-store.js",
+    find: `await file.truncate(this.#open.end);
+        await file.sync();`,
+    replace: "await file.truncate(this.#open.end);",
+  },
+  {
+    name: "a failed write is undone up to its end, not its beginning",
+    rule: "W3",
+    file: "wal/dist/segment-store.js",
+    find: "const start = await this.#fileOf(open).append(bytes);",
+    replace: `open.end = offset + bytes.length;
+        const start = await this.#fileOf(open).append(bytes);`,
+  },
+  {
+    name: "the LSNs of rejected writes are not given again",
+    rule: "W3",
+    file: "wal/dist/batch-queue.js",
+    find: "this.#nextLsn = first.place.lsn;",
+    replace: "",
+  },
+  {
+    name: "the sequence numbers of rejected writes are not given again",
+    rule: "W3",
+    file: "wal/dist/batch-queue.js",
+    find: "this.#nextSequence = first.place.sequence;",
+    replace: "",
+  },
+  {
+    name: "one segment more is dropped than the checkpoint covers",
+    rule: "R6",
+    file: "wal/dist/segment-store.js",
+    find: "oldest.lastLsn < lsn;",
+    replace: "oldest.lastLsn <= lsn;",
+  },
+];

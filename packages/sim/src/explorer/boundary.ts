@@ -1,0 +1,99 @@
+import { type MutatingKind, type OperationHook, SimDisk } from "@kaya/io";
+import { History } from "./history.js";
+
+/** A moment between two mutating operations at which the machine may stop. */
+export interface Boundary {
+  /** From 0: how many mutating operations were done before it. */
+  readonly index: number;
+  /** The operation that was about to be done; undefined at the end. */
+  readonly next: { readonly kind: MutatingKind; readonly path: string } | undefined;
+  /** The disk as it stood then. Not to be changed: make forks of it. */
+  readonly disk: SimDisk;
+  /** Of the history. */
+  readonly version: number;
+}
+
+/** Everything that an exploration needs to know of a workload that ran. */
+export interface Recording<T> {
+  readonly boundaries: readonly Boundary[];
+  readonly history: History<T>;
+  /** The mutating operations in order, as text; `index` of a boundary says how many of them came before it. */
+  readonly operations: readonly string[];
+}
+
+export type Workload<T> = (disk: SimDisk, history: History<T>) => Promise<void>;
+
+/** Runs a workload once, and keeps the disk as it is before each mutating operation and at the end. */
+export async function record<T>(
+  workload: Workload<T>,
+  seed: number,
+  timeoutMs: number,
+): Promise<Recording<T>> {
+  const boundaries: Boundary[] = [];
+  const history = new History<T>();
+  const keep = (next: Boundary["next"]) => {
+    boundaries.push({ index: boundaries.length, next, disk: disk.fork(), version: history.version });
+  };
+  const disk: SimDisk = new SimDisk({ seed, onOperation: (_, kind, path) => keep({ kind, path }) });
+  await inTime(workload(disk, history), timeoutMs, "the workload");
+  keep(undefined);
+  return { boundaries, history, operations: operationsOf(disk) };
+}
+
+/** Collects the boundaries of what happens on one fork, until it is told to stop. */
+export class BoundaryCollector {
+  readonly boundaries: Boundary[] = [];
+  readonly #version: number;
+  #isCollecting: boolean;
+  #disk: SimDisk | undefined;
+
+  constructor(version: number, isCollecting: boolean) {
+    this.#version = version;
+    this.#isCollecting = isCollecting;
+  }
+
+  /** The fork to watch. */
+  fork(disk: SimDisk): SimDisk {
+    const onOperation: OperationHook = (_, kind, path) => this.#keep({ kind, path });
+    this.#disk = disk.fork(this.#isCollecting ? { onOperation } : {});
+    return this.#disk;
+  }
+
+  /** The last boundary is here, unless nothing was done at all. */
+  stop(): void {
+    if (this.boundaries.length > 0) this.#keep(undefined);
+    this.#isCollecting = false;
+  }
+
+  #keep(next: Boundary["next"]): void {
+    if (!this.#isCollecting || this.#disk === undefined) return;
+    const index = this.boundaries.length;
+    this.boundaries.push({ index, next, disk: this.#disk.fork(), version: this.#version });
+  }
+}
+
+/** The mutating operations that reached the disk, as text. */
+export function operationsOf(disk: SimDisk): string[] {
+  return disk.events.flatMap(({ index, kind, path, position, length, target, error }) => {
+    if (index === undefined) return [];
+    const range = length === undefined ? "" : ` ${position === undefined ? "to" : `${position}+`}${length}`;
+    const where = path === "" ? "(root)" : path;
+    return [
+      `${kind} ${where}${target === undefined ? "" : ` -> ${target}`}${range}${error === undefined ? "" : ` ${error}`}`,
+    ];
+  });
+}
+
+/** @throws Error where it takes longer: nothing on a SimDisk waits for anything, so what lasts never ends. */
+export async function inTime<R>(promise: Promise<R>, milliseconds: number, what: string): Promise<R> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `${what} was not done after ${milliseconds} ms: a promise never settles`;
+    timer = setTimeout(() => reject(new Error(message)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

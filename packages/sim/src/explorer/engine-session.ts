@@ -1,0 +1,124 @@
+import { type DurabilityMode, KayaError, type PartialEngineConfig } from "@kaya/core";
+import { type BatchOperation, Engine } from "@kaya/engine";
+import type { CrashOptions, SimDisk } from "@kaya/io";
+import { type EngineWrite, perform } from "./engine-write.js";
+import type { History } from "./history.js";
+
+export interface EngineSessionOptions {
+  readonly config: PartialEngineConfig;
+  /** A fault of the workload takes bytes away from a process that lives: nothing relaxed is promised. */
+  readonly losesRelaxed?: boolean;
+}
+
+/** Uses an engine as a program would, over crashes and reopenings, and notes in a history what it is told. */
+export class EngineSession {
+  readonly #disk: SimDisk;
+  readonly #history: History<EngineWrite>;
+  readonly #options: EngineSessionOptions;
+  /** What may be in the store, by LSN. */
+  #log: EngineWrite[] = [];
+  readonly #accepted = new Set<EngineWrite>();
+  #engine: Engine | undefined;
+
+  constructor(disk: SimDisk, history: History<EngineWrite>, options: EngineSessionOptions) {
+    this.#disk = disk;
+    this.#history = history;
+    this.#options = options;
+  }
+
+  get engine(): Engine {
+    if (this.#engine === undefined) throw new Error("the session is not open");
+    return this.#engine;
+  }
+
+  /** Opens the engine. What it says is durable is, and what it has not is gone for good. */
+  async open(): Promise<void> {
+    this.#engine = await Engine.open(this.#options.config, this.#disk);
+    const { durableLsn, lastLsn } = this.#engine.stats();
+    this.#accepted.clear();
+    for (const [index, write] of this.#log.entries()) {
+      if (index < durableLsn) this.#history.acknowledge(write);
+      else if (index < lastLsn) this.#accept(write);
+      else this.#history.reject(write);
+    }
+    this.#log.length = Math.min(lastLsn, this.#log.length);
+  }
+
+  put(key: string, value = `value of ${key}`, durability: DurabilityMode = "strict"): Promise<void> {
+    return this.write([{ type: "put", key, value }], durability);
+  }
+
+  delete(key: string, durability: DurabilityMode = "strict"): Promise<void> {
+    return this.write([{ type: "delete", key }], durability);
+  }
+
+  clear(prefix: string, durability: DurabilityMode = "strict"): Promise<void> {
+    return this.#perform({ durability, write: { clear: prefix } });
+  }
+
+  write(operations: readonly BatchOperation[], durability: DurabilityMode = "strict"): Promise<void> {
+    return this.#perform({ durability, write: operations });
+  }
+
+  async sync(): Promise<void> {
+    await this.#settleAll(this.engine.sync());
+  }
+
+  async close(): Promise<void> {
+    await this.#settleAll(this.engine.close());
+  }
+
+  /** Cuts the power in the middle of the workload. Open again to go on. */
+  crash(options?: CrashOptions): void {
+    this.#disk.crash(options);
+    this.#history.powerCut();
+  }
+
+  /** Kills the process in the middle of the workload. Open again to go on. */
+  kill(): void {
+    this.#disk.killProcess();
+  }
+
+  async #perform(write: EngineWrite): Promise<void> {
+    const { engine } = this;
+    this.#history.attempt(write);
+    this.#log.push(write);
+    try {
+      const { durable } = await perform(engine, write);
+      if (write.durability === "strict" || durable) this.#history.acknowledge(write);
+      else this.#accept(write);
+    } catch (error) {
+      if (isCertain(error, engine)) this.#reject(write);
+    }
+  }
+
+  #accept(write: EngineWrite): void {
+    if (this.#options.losesRelaxed !== true) this.#history.accept(write);
+    this.#accepted.add(write);
+  }
+
+  #reject(write: EngineWrite): void {
+    this.#history.reject(write);
+    this.#log.splice(this.#log.indexOf(write), 1);
+  }
+
+  /** Where it fails, the engine has failed, and only opening again tells what became of them. */
+  async #settleAll(done: Promise<void>): Promise<void> {
+    const accepted = [...this.#accepted];
+    try {
+      await done;
+    } catch (error) {
+      if (KayaError.is(error)) return;
+      throw error;
+    }
+    // An engine that found no room for the tail of the one before it closes all the same, and promises nothing.
+    const { durableLsn, lastLsn } = this.engine.stats();
+    if (durableLsn === lastLsn) for (const write of accepted) this.#history.acknowledge(write);
+  }
+}
+
+/** Whether a rejection says that the write did not happen: the engine goes on, or never took it. */
+function isCertain(error: unknown, engine: Engine): boolean {
+  if (!KayaError.is(error)) throw error;
+  return engine.failure === undefined || error.code === "KAYA_WRITER_FAILED" || error.code === "KAYA_CLOSED";
+}

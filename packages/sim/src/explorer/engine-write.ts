@@ -1,0 +1,59 @@
+import type { DurabilityMode } from "@kaya/core";
+import type { BatchOperation, Engine, WriteResult } from "@kaya/engine";
+
+/** One write of a workload: a put, a delete, a batch, or a cleared prefix, which is one record of the log each. */
+export interface EngineWrite {
+  readonly durability: DurabilityMode;
+  readonly write: readonly BatchOperation[] | { readonly clear: string };
+}
+
+/** Keys and values as text. */
+export type Contents = ReadonlyMap<string, string>;
+
+/** What the store holds after these writes. */
+export function contentsAfter(writes: readonly EngineWrite[]): Contents {
+  const contents = new Map<string, string>();
+  for (const { write } of writes) {
+    if ("clear" in write) {
+      for (const key of [...contents.keys()]) if (key.startsWith(write.clear)) contents.delete(key);
+      continue;
+    }
+    for (const operation of write) {
+      if (operation.type === "put") contents.set(String(operation.key), String(operation.value));
+      else contents.delete(String(operation.key));
+    }
+  }
+  return contents;
+}
+
+/** What the store holds. */
+export async function contentsOf(engine: Engine): Promise<Contents> {
+  const contents = new Map<string, string>();
+  for await (const { key, value } of engine.scan()) {
+    contents.set(Buffer.from(key).toString(), Buffer.from(value).toString());
+  }
+  return contents;
+}
+
+/** Does the write by the method that is meant for it. */
+export function perform(engine: Engine, { write, durability }: EngineWrite): Promise<WriteResult> {
+  if ("clear" in write) return engine.clear({ prefix: write.clear }, { durability });
+  const [first, ...others] = write;
+  if (first === undefined || others.length > 0) return engine.batch(write, { durability });
+  if (first.type === "put") return engine.put(first.key, first.value, { durability });
+  return engine.delete(first.key, { durability });
+}
+
+/** @throws Error that says where they differ */
+export function checkContents(found: Contents, expected: Contents, when: string): void {
+  for (const key of new Set([...found.keys(), ...expected.keys()])) {
+    const [is, wanted] = [found.get(key), expected.get(key)];
+    if (is === wanted) continue;
+    throw new Error(`${when} «${key}» is ${shortened(is)}, not ${shortened(wanted)}`);
+  }
+}
+
+function shortened(value: string | undefined): string {
+  if (value === undefined) return "absent";
+  return value.length <= 24 ? `«${value}»` : `«${value.slice(0, 16)}…» of ${value.length}`;
+}

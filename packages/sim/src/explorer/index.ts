@@ -1,0 +1,14 @@
+export type { Boundary, Workload } from "./boundary.js";
+export type { Check } from "./check-run.js";
+export type { CrashKind, CrashState, SystematicKind } from "./crash-state.js";
+export { engineScenarios } from "./engine-scenarios.js";
+export { type Explorable, type ExploreOptions, explore } from "./explore.js";
+export type { CrashCause, History, HistoryView } from "./history.js";
+export { checkPrefix, type PrefixOptions } from "./prefix.js";
+export type { ExplorationProgress, ExplorationReport, StateCounts } from "./report.js";
+export { type Reproduction, reproduce } from "./reproduce.js";
+export { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
+export type { SectorSize } from "./tears.js";
+export { type CrashPoint, type CrashViolation, describeCrashViolation } from "./violation.js";
+export { generatedWalScenario } from "./wal-generated.js";
+export { walScenarios } from "./wal-scenarios.js";

@@ -1,0 +1,69 @@
+import { createHash } from "node:crypto";
+import type { CrashKind } from "./crash-state.js";
+import type { CrashViolation } from "./violation.js";
+
+export interface StateCounts {
+  /** States that were made. */
+  readonly raw: number;
+  /** Those that differ in what is on the disk or in what was promised. Each of them was checked. */
+  readonly distinct: number;
+  /** Of the distinct ones: crashes inside recovery. */
+  readonly insideRecovery: number;
+  /** The distinct ones by the kind that first led to them. */
+  readonly byKind: Readonly<Partial<Record<CrashKind, number>>>;
+}
+
+export interface ExplorationReport {
+  readonly seed: number;
+  /** Moments of the workload at which it was crashed. */
+  readonly boundaries: number;
+  readonly states: StateCounts;
+  readonly violations: readonly CrashViolation[];
+  /** False where it stopped early, at `maxViolations`. */
+  readonly complete: boolean;
+  /** Stands for all states that were checked: the same seed gives the same digest. */
+  readonly digest: string;
+  readonly durationMs: number;
+}
+
+export interface ExplorationProgress {
+  /** Boundaries of the workload that are done, and how many there are. */
+  readonly boundary: number;
+  readonly boundaries: number;
+  readonly states: StateCounts;
+  readonly violations: number;
+}
+
+/** Counts while the exploration runs. */
+export class Tally {
+  readonly violations: CrashViolation[] = [];
+  readonly #byKind: Partial<Record<CrashKind, number>> = {};
+  readonly #hash = createHash("sha256");
+  #raw = 0;
+  #distinct = 0;
+  #insideRecovery = 0;
+
+  made(): void {
+    this.#raw += 1;
+  }
+
+  checked(kind: CrashKind, depth: number, key: string): void {
+    this.#distinct += 1;
+    if (depth > 0) this.#insideRecovery += 1;
+    this.#byKind[kind] = (this.#byKind[kind] ?? 0) + 1;
+    this.#hash.update(key);
+  }
+
+  get states(): StateCounts {
+    return {
+      raw: this.#raw,
+      distinct: this.#distinct,
+      insideRecovery: this.#insideRecovery,
+      byKind: { ...this.#byKind },
+    };
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest("hex").slice(0, 16);
+  }
+}

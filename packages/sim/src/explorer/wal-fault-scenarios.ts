@@ -1,0 +1,99 @@
+import type { WalConfig } from "@kaya/core";
+import type { FailedSyncOutcome, SimDisk, WriteFaultRule } from "@kaya/io";
+import { type Scenario, scenario } from "./scenario.js";
+import { walCheck } from "./wal-check.js";
+import { WalSession } from "./wal-session.js";
+import { put, value, type WalWrite } from "./wal-write.js";
+
+/** A fault without its place. */
+type Fault = WriteFaultRule extends infer R ? (R extends { at: number } ? Omit<R, "at"> : never) : never;
+
+/** Taken back, and the writer goes on (W3). */
+const UNDONE: readonly Fault[] = [
+  { kind: "disk-full" },
+  { kind: "io-error" },
+  ...[1, 39, 40, 80, 200].map((bytes) => ({ kind: "partial-write", bytes }) as const),
+];
+const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", "lost"];
+
+/** The operations of `live` that write, and those that sync, counted from its beginning: two rotations are among them. */
+const WRITES: readonly number[] = [0, 2, 5, 7, 8];
+const SYNCS: readonly number[] = [1, 3, 4, 6, 9, 10, 11];
+
+/**
+ * A fault at each of the operations of a short life, which then goes on: with the same writer where it took the failed
+ * write back, and with a new one in the same boot where the writer has failed.
+ */
+export function walFaultScenarios(config: Partial<WalConfig>): Scenario[] {
+  const failedSyncs = OUTCOMES.map((outcome) => ({ kind: "fsync-failed", outcome }) as const);
+  return [
+    ...UNDONE.flatMap((fault) => WRITES.map((place) => faultScenario(config, fault, place))),
+    ...failedSyncs.flatMap((fault) => SYNCS.map((place) => faultScenario(config, fault, place))),
+    fullDiskScenario(config, "a whole tail", async (session) => session.kill()),
+    fullDiskScenario(config, "a torn tail", async (session, disk) => {
+      disk.addFault({ at: disk.nextOperation, kind: "partial-write", bytes: 60 });
+      disk.addFault({ at: disk.nextOperation + 1, kind: "io-error" }); // nor can it be taken back
+      await session.append([put("torn", value(50))]);
+      session.kill();
+    }),
+  ];
+}
+
+/** The process dies, and the log is opened again in the same boot on a disk without room, which then gets some. */
+function fullDiskScenario(
+  config: Partial<WalConfig>,
+  name: string,
+  die: (session: WalSession, disk: SimDisk) => Promise<void>,
+): Scenario {
+  return scenario<WalWrite>(`wal: recovery of ${name} on a full disk`, {
+    workload: async (disk: SimDisk, history) => {
+      const session = new WalSession(disk, history, { config });
+      await session.open();
+      await live(session);
+      await die(session, disk);
+      for (let later = 0; later < 6; later++)
+        disk.addFault({ at: disk.nextOperation + later, kind: "disk-full" });
+      await session.open();
+      await session.append([put("no room")]);
+      await session.append([put("no room either"), "relaxed"]);
+      await session.append([put("room, perhaps")]);
+      await session.append([put("after", value(80)), "relaxed"], [put("after that", value(300))]);
+    },
+    check: walCheck({ config }),
+  });
+}
+
+function faultScenario(config: Partial<WalConfig>, fault: Fault, place: number): Scenario {
+  const losesRelaxed = "outcome" in fault && fault.outcome === "lost";
+  return scenario<WalWrite>(`wal: ${describeFault(fault)} at operation ${place}`, {
+    workload: async (disk: SimDisk, history) => {
+      const session = new WalSession(disk, history, { config, losesRelaxed });
+      await session.open();
+      await session.append([put("before", value(120))]);
+      const at = disk.nextOperation + place;
+      disk.addFault({ ...fault, at });
+      await live(session);
+      if (!disk.events.some(({ index, error }) => index === at && error !== undefined)) {
+        throw new Error(`no operation ${place} that this fault fits`);
+      }
+      if (session.writer.failure !== undefined) {
+        await session.close();
+        await session.open();
+      }
+      await session.append([put("after", value(80)), "relaxed"], [put("after that")]);
+    },
+    check: walCheck({ config }),
+  });
+}
+
+async function live(session: WalSession): Promise<void> {
+  await session.append([put("a", value(100)), "relaxed"], [put("b", value(100))], [put("c"), "relaxed"]);
+  await session.append([put("d", value(160)), "relaxed"]);
+  await session.append([put("e", value(300)), "relaxed"], [put("f", value(120)), "strict"]);
+  await session.append([put("g", value(250)), "relaxed"]);
+}
+
+function describeFault(fault: Fault): string {
+  if (fault.kind === "partial-write") return `a write that stops after ${fault.bytes} bytes`;
+  return fault.kind === "fsync-failed" ? `${fault.kind} (${fault.outcome})` : fault.kind;
+}

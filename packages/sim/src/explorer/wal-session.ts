@@ -1,0 +1,142 @@
+import { type DurabilityMode, KayaError, type WalConfig } from "@kaya/core";
+import type { CrashOptions, SimDisk } from "@kaya/io";
+import { type WalPayload, WalWriter } from "@kaya/wal";
+import type { History } from "./history.js";
+import { readCheckpoint, writeCheckpoint } from "./wal-checkpoint.js";
+import type { WalWrite } from "./wal-write.js";
+
+export interface WalSessionOptions {
+  readonly config: Partial<WalConfig>;
+  /** A fault of the workload takes bytes away from a process that lives: nothing relaxed is promised. */
+  readonly losesRelaxed?: boolean;
+}
+
+type Append = readonly [payload: WalPayload, mode?: DurabilityMode];
+
+/** Uses a log as a program would, over crashes and reopenings, and notes in a history what it is told. */
+export class WalSession {
+  readonly #disk: SimDisk;
+  readonly #history: History<WalWrite>;
+  readonly #options: WalSessionOptions;
+  /** What may be in the log, by LSN. */
+  #log: WalWrite[] = [];
+  /** Relaxed writes that are not known to be durable. */
+  readonly #accepted = new Set<WalWrite>();
+  #writer: WalWriter | undefined;
+
+  constructor(disk: SimDisk, history: History<WalWrite>, options: WalSessionOptions) {
+    this.#disk = disk;
+    this.#history = history;
+    this.#options = options;
+  }
+
+  get writer(): WalWriter {
+    if (this.#writer === undefined) throw new Error("the session is not open");
+    return this.#writer;
+  }
+
+  /** These records are in the log already, durably. */
+  begin(payloads: readonly WalPayload[]): void {
+    this.#log = payloads.map((payload) => ({ payload, mode: "strict" }));
+    for (const write of this.#log) {
+      this.#history.attempt(write);
+      this.#history.acknowledge(write);
+    }
+  }
+
+  /** Opens the log. What it says is durable is, and what it has not is gone for good. */
+  async open(): Promise<void> {
+    const after = readCheckpoint(this.#disk);
+    this.#writer = await WalWriter.open(this.#options.config, this.#disk, { after });
+    const { durableLsn, nextLsn } = this.#writer;
+    this.#accepted.clear();
+    for (const [index, write] of this.#log.entries()) {
+      if (index < durableLsn) this.#history.acknowledge(write);
+      else if (index < nextLsn - 1) this.#accept(write);
+      else this.#history.reject(write);
+    }
+    this.#log.length = Math.min(nextLsn - 1, this.#log.length);
+  }
+
+  /** Appends all of them in one turn and waits until each is settled, either way. */
+  async append(...appends: readonly Append[]): Promise<void> {
+    await Promise.all(appends.map(([payload, mode = "strict"]) => this.#append({ payload, mode })));
+  }
+
+  /** `append` in the next turn: what is in flight already goes first. */
+  async appendLater(...appends: readonly Append[]): Promise<void> {
+    await Promise.resolve();
+    await this.append(...appends);
+  }
+
+  async sync(): Promise<void> {
+    const accepted = [...this.#accepted];
+    await this.#settleAll(this.writer.sync(), accepted);
+  }
+
+  async close(): Promise<void> {
+    await this.#settleAll(this.writer.close(), [...this.#accepted]);
+  }
+
+  /** Puts the state up to here into a checkpoint, and drops the segments that it covers; `meanwhile` the log goes on. */
+  async checkpoint(meanwhile: () => Promise<void>): Promise<void> {
+    await this.sync();
+    if (this.writer.durableLsn < this.writer.nextLsn - 1) return; // the sync failed
+    const position = { lsn: this.writer.durableLsn, sequence: this.writer.nextSequence - 1 };
+    await writeCheckpoint(this.#disk, position);
+    await meanwhile();
+    await this.writer.dropSegmentsBefore(position.lsn + 1);
+  }
+
+  /** Cuts the power in the middle of the workload. Open again to go on. */
+  crash(options?: CrashOptions): void {
+    this.#disk.crash(options);
+    this.#history.powerCut();
+  }
+
+  /** Kills the process in the middle of the workload. Open again to go on. */
+  kill(): void {
+    this.#disk.killProcess();
+  }
+
+  async #append(write: WalWrite): Promise<void> {
+    const { writer } = this;
+    this.#history.attempt(write);
+    this.#log.push(write);
+    try {
+      const { durable } = await writer.append(write.payload, write.mode);
+      if (write.mode === "strict" || durable) this.#history.acknowledge(write);
+      else this.#accept(write);
+    } catch (error) {
+      if (isCertain(error, writer)) this.#reject(write);
+    }
+  }
+
+  #accept(write: WalWrite): void {
+    if (this.#options.losesRelaxed !== true) this.#history.accept(write);
+    this.#accepted.add(write);
+  }
+
+  #reject(write: WalWrite): void {
+    this.#history.reject(write);
+    this.#log.splice(this.#log.indexOf(write), 1);
+  }
+
+  /** Where it fails, the writer has failed, and only opening again tells what became of them. */
+  async #settleAll(done: Promise<void>, accepted: readonly WalWrite[]): Promise<void> {
+    try {
+      await done;
+    } catch (error) {
+      if (KayaError.is(error)) return;
+      throw error;
+    }
+    // A writer that found no room for the tail of the one before it closes all the same, and promises nothing.
+    if (this.writer.isClean) for (const write of accepted) this.#history.acknowledge(write);
+  }
+}
+
+/** Whether a rejection says that the write did not happen: the writer goes on, or never took it. */
+function isCertain(error: unknown, writer: WalWriter): boolean {
+  if (!KayaError.is(error)) throw error;
+  return writer.failure === undefined || error.code === "KAYA_WRITER_FAILED" || error.code === "KAYA_CLOSED";
+}

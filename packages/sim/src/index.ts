@@ -1,0 +1,2 @@
+export * from "./explorer/index.js";
+export * from "./simulation/index.js";

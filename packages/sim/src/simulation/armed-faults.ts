@@ -1,0 +1,94 @@
+import type { FaultRule, MutatingKind } from "@kaya/io";
+import type { FaultKind, PlannedFault } from "./steps.js";
+
+/** The operations that a failing read can meet; `open` where it creates nothing. */
+export type ReadingKind = "open" | "list" | "length" | "readAt";
+
+/** A fault that met an operation. */
+export interface Strike {
+  readonly fault: PlannedFault;
+  readonly operation: MutatingKind | ReadingKind;
+  readonly path: string;
+}
+
+interface Armed {
+  readonly fault: PlannedFault;
+  /** Operations it could meet that are still to be let through. */
+  wait: number;
+  /** Operations it will meet then. */
+  left: number;
+}
+
+/** The faults that wait for their operation, and those that met it. They outlive the process: recovery meets them too. */
+export class ArmedFaults {
+  readonly strikes: Strike[] = [];
+  #armed: Armed[] = [];
+
+  arm(fault: PlannedFault, after: number): void {
+    this.#armed.push({ fault, wait: after, left: fault.kind === "disk-full" ? fault.times : 1 });
+  }
+
+  /** The rule that the disk needs for the operation with this index, which is about to begin. */
+  nextRule(at: number, operation: MutatingKind, path: string): FaultRule | undefined {
+    const fault = this.#next((kind) => fits(kind, operation));
+    if (fault === undefined || fault.kind === "read-error") return undefined;
+    this.strikes.push({ fault, operation, path });
+    return ruleOf(fault, at);
+  }
+
+  /** The same for an operation that reads. */
+  nextReadRule(atRead: number, operation: ReadingKind, path: string): FaultRule | undefined {
+    const fault = this.#next((kind) => kind === "read-error");
+    if (fault === undefined) return undefined;
+    this.strikes.push({ fault, operation, path });
+    return { atRead, kind: "read-error" };
+  }
+
+  countByKind(): Record<FaultKind, number> {
+    const counts = { "fsync-failed": 0, "io-error": 0, "disk-full": 0, "partial-write": 0, "read-error": 0 };
+    for (const { fault } of this.strikes) counts[fault.kind]++;
+    return counts;
+  }
+
+  #next(isMet: (kind: FaultKind) => boolean): PlannedFault | undefined {
+    let due: Armed | undefined;
+    for (const armed of this.#armed) {
+      if (!isMet(armed.fault.kind)) continue;
+      if (armed.wait > 0) armed.wait--;
+      else due ??= armed;
+    }
+    if (due === undefined) return undefined;
+    due.left--;
+    if (due.left === 0) this.#armed = this.#armed.filter((armed) => armed !== due);
+    return due.fault;
+  }
+}
+
+export function describeStrikes(strikes: readonly Strike[]): string {
+  if (strikes.length === 0) return "no fault";
+  return strikes.map(({ fault, operation, path }) => `${fault.kind} at ${operation} ${path}`).join(", ");
+}
+
+/** Whether the page cache itself lost something: the only fault that takes acknowledged relaxed writes without a crash. */
+export function lostCache({ fault, operation }: Strike): boolean {
+  return isSync(operation) && "outcome" in fault && fault.outcome === "lost";
+}
+
+/** Whether a writer that met it must not go on (W4), or may not be able to (an undo that fails). */
+export function isSync(operation: Strike["operation"]): boolean {
+  return operation === "sync" || operation === "syncDir";
+}
+
+function fits(kind: FaultKind, operation: MutatingKind): boolean {
+  if (kind === "read-error") return false;
+  if (kind === "io-error") return true;
+  if (kind === "fsync-failed") return isSync(operation);
+  return operation === "append" || operation === "writeAt" || operation === "open";
+}
+
+function ruleOf(fault: Exclude<PlannedFault, { readonly kind: "read-error" }>, at: number): FaultRule {
+  if (fault.kind === "partial-write") return { at, kind: fault.kind, bytes: fault.bytes };
+  return fault.kind === "disk-full"
+    ? { at, kind: fault.kind }
+    : { at, kind: fault.kind, outcome: fault.outcome };
+}

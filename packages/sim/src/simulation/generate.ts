@@ -1,0 +1,155 @@
+import { KayaError, type WalConfig } from "@kaya/core";
+import { Random } from "@kaya/io";
+import { KeySpace } from "./key-space.js";
+import type { FaultStep, Step, StepName, StepOperation } from "./steps.js";
+import type { Trace } from "./trace.js";
+import {
+  FAULT_WEIGHTS,
+  type FaultWeights,
+  pickByWeight,
+  STEP_WEIGHTS,
+  type StepWeights,
+  vary,
+} from "./weights.js";
+
+export interface GenerateOptions {
+  readonly seed: number;
+  /** Steps of the run. */
+  readonly operations: number;
+  /** In place of the default ones, step by step; 0 leaves a step out. */
+  readonly weights?: Partial<StepWeights>;
+  /** The same for kinds of faults; `false` for none. */
+  readonly faults?: Partial<FaultWeights> | false;
+}
+
+/** Makes the steps of a run from its seed alone: nothing that happens while it runs has a say in them. */
+export function generateTrace(options: GenerateOptions): Trace {
+  const { seed, operations, weights, faults } = options;
+  for (const [name, value] of Object.entries({ seed, operations })) {
+    const least = name === "seed" ? Number.MIN_SAFE_INTEGER : 0;
+    if (Number.isSafeInteger(value) && value >= least) continue;
+    const must = name === "seed" ? "a whole number" : "a whole number >= 0";
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `${name} must be ${must}, not ${value}`);
+  }
+  const random = new Random(seed, operations);
+  const generator = new Generator(
+    random,
+    { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
+    { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
+  );
+  const config = generator.config();
+  return { seed, config, steps: Array.from({ length: operations }, () => generator.next()) };
+}
+
+class Generator {
+  readonly #random: Random;
+  readonly #weights: StepWeights;
+  readonly #faults: FaultWeights;
+  readonly #keys: KeySpace;
+  readonly #strictness: number;
+  /** One for the whole run: a log is not readable with less than its largest record. */
+  readonly #maxRecordBytes: number;
+  #lastId = 0;
+
+  constructor(random: Random, weights: StepWeights, faults: FaultWeights) {
+    this.#random = random;
+    this.#weights = weights;
+    this.#faults = faults;
+    this.#keys = new KeySpace(random);
+    this.#strictness = random.pick([0.1, 0.5, 0.5, 0.9]);
+    this.#maxRecordBytes = random.pick([150, 400, 1500, 6000]);
+  }
+
+  /** Segments of a few records, batches of one or of many. */
+  config(): WalConfig {
+    const random = this.#random;
+    const maxRecordBytes = this.#maxRecordBytes;
+    return {
+      segmentMaxBytes: maxRecordBytes * random.pick([1, 2, 4, 30]),
+      maxRecordBytes,
+      maxBatchBytes: random.pick([1, 200, 1000, 100_000]),
+      recovery: random.pick(["tail", "tail", "tail", "prefix", "absolute"]),
+    };
+  }
+
+  next(): Step {
+    return this.#make(pickByWeight(this.#weights, this.#random));
+  }
+
+  #make(step: StepName): Step {
+    const random = this.#random;
+    const keys = this.#keys;
+    switch (step) {
+      case "put":
+        return {
+          step,
+          id: ++this.#lastId,
+          key: keys.key(),
+          length: this.#length(),
+          durability: this.#durability(),
+        };
+      case "delete":
+        return { step, key: keys.key(), durability: this.#durability() };
+      case "batch":
+        return { step, id: ++this.#lastId, operations: this.#operations(), durability: this.#durability() };
+      case "clear":
+        return { step, range: keys.range(), durability: this.#durability() };
+      case "get":
+      case "has":
+        return { step, key: keys.key() };
+      case "get-many":
+        return { step, keys: keys.keys(6) };
+      case "scan":
+      case "open-scan":
+        return { step, range: keys.range(), pageSize: random.pick([1, 3, 100]) };
+      case "read-snapshot":
+        return { step, keys: keys.keys(3), range: keys.range(), close: random.chance(0.5) };
+      case "advance":
+        return { step, operations: 1 + random.below(random.pick([2, 6, 20])) };
+      case "settle":
+        return random.chance(0.5) ? { step } : { step, writes: 1 + random.below(6) };
+      case "fault":
+        return this.#fault();
+      case "crash":
+        return this.#crash();
+      case "reopen":
+        return { step, config: this.config() };
+      default:
+        return { step };
+    }
+  }
+
+  #crash(): Step {
+    const survive = this.#random.pick(["nothing", "everything", "random", "random", "random"]);
+    return survive === "random"
+      ? { step: "crash", survive, seed: this.#random.uint32() }
+      : { step: "crash", survive };
+  }
+
+  #fault(): FaultStep {
+    const random = this.#random;
+    const kind = pickByWeight(this.#faults, random);
+    const step = { step: "fault", after: random.below(random.pick([1, 4, 15])) } as const;
+    if (kind === "disk-full") return { ...step, kind, times: 1 + random.below(random.pick([1, 8])) };
+    if (kind === "read-error") return { ...step, kind };
+    if (kind === "partial-write") return { ...step, kind, bytes: random.below(random.pick([50, 500])) };
+    return { ...step, kind, outcome: random.pick(["readable-until-crash", "kept", "lost"]) };
+  }
+
+  #operations(): StepOperation[] {
+    return this.#keys
+      .keys(this.#random.pick([3, 12]))
+      .map((key) => (this.#random.chance(0.3) ? { key } : { key, length: this.#length() }));
+  }
+
+  #durability(): "strict" | "relaxed" {
+    return this.#random.chance(this.#strictness) ? "strict" : "relaxed";
+  }
+
+  /** Mostly short; sometimes nothing, sometimes over a sector, now and then too long for a record. */
+  #length(): number {
+    const maxRecordBytes = this.#maxRecordBytes;
+    const most = this.#random.pick([1, 12, 12, 12, 60, maxRecordBytes / 4, maxRecordBytes]);
+    return this.#random.below(Math.floor(most) + 1);
+  }
+}

@@ -1,0 +1,242 @@
+import { KayaError, type Lsn } from "@kaya/core";
+import type { Engine, WriteResult } from "@kaya/engine";
+import { toBytes } from "./bytes.js";
+import type { Change } from "./state.js";
+import type { WriteStep } from "./steps.js";
+import type { Attempt } from "./timeline.js";
+import { mustHold } from "./violation.js";
+import { turn, Watched } from "./watched.js";
+import type { World } from "./world.js";
+import { changesOf, recordLength, startWrite } from "./write-input.js";
+
+interface FlyingWrite {
+  readonly attempt: Attempt;
+  readonly strict: boolean;
+  readonly answer: Watched<WriteResult>;
+}
+
+interface FlyingSync {
+  /** All up to here is durable once it resolves. */
+  readonly lsn: Lsn;
+  readonly answer: Watched<void>;
+}
+
+/** What was rejected so is taken back (W3); the engine goes on. */
+const TAKEN_BACK = ["KAYA_DISK_FULL", "KAYA_IO"];
+
+/** What was rejected so may be in the log or not (W4); the engine has failed. */
+const UNCERTAIN = ["KAYA_FSYNC_FAILED", "KAYA_WRITER_FAILED"];
+
+/** The writes and syncs of one process that are not answered yet. */
+export class InFlight {
+  readonly #world: World;
+  readonly #engine: Engine;
+  #writes: FlyingWrite[] = [];
+  #syncs: FlyingSync[] = [];
+  #answered = 0;
+  /** How many faults had struck when nothing was in flight: a rejection takes a later one. */
+  #strikesAtRest = 0;
+
+  constructor(world: World, engine: Engine) {
+    this.#world = world;
+    this.#engine = engine;
+  }
+
+  get writes(): number {
+    return this.#writes.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#writes.length === 0 && this.#syncs.length === 0;
+  }
+
+  /** Answers that came since the last `harvest`. */
+  get answered(): number {
+    return this.#answered;
+  }
+
+  /** A clear of several records is in the middle of them, or may be: what readers see of it is not known. */
+  get isBlurred(): boolean {
+    const oldest = this.#writes[0]?.attempt;
+    return oldest !== undefined && oldest.lastLsn > oldest.firstLsn;
+  }
+
+  async start(step: WriteStep): Promise<void> {
+    this.#noteRest();
+    const { timeline } = this.#world;
+    const changes = changesOf(step, () => timeline.projected());
+    const before = this.#engine.stats();
+    const answer = new Watched(startWrite(this.#engine, step, changes), () => this.#answered++);
+    const after = this.#engine.stats();
+    if (after.lastLsn === before.lastLsn) {
+      await this.#mustBeRefused(step, changes, answer);
+      return;
+    }
+    const attempt: Attempt = {
+      firstLsn: before.lastLsn + 1,
+      lastLsn: after.lastLsn,
+      firstSequence: before.lastSequence + 1,
+      lastSequence: before.lastSequence + Math.max(1, changes.length),
+      changes,
+    };
+    this.#checkPlace(step, attempt, after.lastSequence);
+    timeline.add(attempt);
+    const strict = step.durability === "strict";
+    this.#writes.push({ attempt, strict, answer });
+  }
+
+  async sync(): Promise<void> {
+    this.#noteRest();
+    const { timeline } = this.#world;
+    const failed = this.#engine.failure !== undefined;
+    const answer = new Watched(this.#engine.sync());
+    if (failed) {
+      await turn();
+      this.#mustNameFailure(answer, "a sync");
+    } else {
+      this.#syncs.push({ lsn: timeline.lastLsn, answer });
+    }
+  }
+
+  /** Takes in the answers. They must come in the order of the writes, with what was foreseen or with a reason. */
+  harvest(): void {
+    this.#answered = 0;
+    const answered = this.#writes.findIndex(({ answer }) => answer.state !== "resolved");
+    const resolved = this.#writes.splice(0, answered < 0 ? this.#writes.length : answered);
+    for (const write of resolved) this.#acknowledge(write);
+    if (this.#writes.some(({ answer }) => answer.state !== "pending")) this.#takeRejections();
+    this.#harvestSyncs();
+  }
+
+  #noteRest(): void {
+    if (this.isEmpty) this.#strikesAtRest = this.#world.faults.strikes.length;
+  }
+
+  #checkPlace(step: WriteStep, attempt: Attempt, lastSequence: number): void {
+    const { timeline } = this.#world;
+    mustHold(attempt.firstLsn === timeline.lastLsn + 1, "wrong-answer", () => {
+      return `the ${step.step} got LSN ${attempt.firstLsn} behind LSN ${timeline.lastLsn}`;
+    });
+    mustHold(attempt.firstLsn === attempt.lastLsn || step.step === "clear", "wrong-answer", () => {
+      return `the ${step.step} took LSN ${attempt.firstLsn} to ${attempt.lastLsn}`;
+    });
+    mustHold(lastSequence === attempt.lastSequence, "wrong-answer", () => {
+      return `the ${step.step} at LSN ${attempt.firstLsn} took the sequences to ${lastSequence}, not ${attempt.lastSequence}`;
+    });
+  }
+
+  async #mustBeRefused(
+    step: WriteStep,
+    changes: readonly Change[],
+    answer: Watched<WriteResult>,
+  ): Promise<void> {
+    await turn();
+    this.#answered = 0;
+    if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {
+      const { timeline, config } = this.#world;
+      const length =
+        step.step === "clear"
+          ? 0
+          : recordLength(step, changes, timeline.lastLsn + 1, timeline.lastSequence + 1);
+      mustHold(length > config.maxRecordBytes, "wrong-refusal", () => {
+        return `a ${step.step} of ${length} bytes was refused with maxRecordBytes ${config.maxRecordBytes}: ${answer.error}`;
+      });
+      return;
+    }
+    this.#mustNameFailure(answer, `a ${step.step}`);
+  }
+
+  /** W4: after the engine failed, what needs it is rejected with the first failure as the cause. */
+  #mustNameFailure(answer: Watched<unknown>, what: string): void {
+    const { failure } = this.#engine;
+    mustHold(answer.state !== "pending", "hang", () => `${what} got no LSN and no answer`);
+    mustHold(failure !== undefined && answer.state === "rejected", "wrong-refusal", () => {
+      return `${what} was ${answer.state} without an LSN, the engine is ${this.#engine.state}: ${answer.error}`;
+    });
+    const { error } = answer;
+    mustHold(KayaError.is(error, "KAYA_WRITER_FAILED") && error.cause === failure, "wrong-refusal", () => {
+      return `${what} after a failure must be rejected with KAYA_WRITER_FAILED because of ${failure}, not with ${error}`;
+    });
+  }
+
+  #acknowledge({ attempt, strict, answer }: FlyingWrite): void {
+    const { lsn, sequence, durable } = answer.value;
+    mustHold(lsn === attempt.lastLsn && sequence === attempt.firstSequence, "wrong-answer", () => {
+      return `LSN ${attempt.lastLsn}, sequence ${attempt.firstSequence} was told LSN ${lsn}, sequence ${sequence}`;
+    });
+    mustHold(
+      durable || !strict,
+      "wrong-answer",
+      () => `the strict write at LSN ${lsn} was told that it is not durable`,
+    );
+    mustHold(!durable || this.#engine.stats().durableLsn >= lsn, "wrong-account", () => {
+      return `LSN ${lsn} was told that it is durable; stats() says that LSN ${this.#engine.stats().durableLsn} is`;
+    });
+    this.#world.timeline.acknowledgeNext(durable);
+    this.#world.acknowledged++;
+    this.#world.digest.add(`acknowledged ${lsn} ${sequence} ${durable}`);
+  }
+
+  /** One failure takes all that is in flight, whether it can be undone (W3) or not (W4). */
+  #takeRejections(): void {
+    const { timeline, digest } = this.#world;
+    const rejected = this.#writes.splice(0);
+    for (const { attempt, answer } of rejected) {
+      const what = `the write at LSN ${attempt.firstLsn}`;
+      mustHold(answer.state === "rejected", "wrong-answer", () => {
+        return `${what} is ${answer.state}, but one before or behind it is not: answers are out of order`;
+      });
+      this.#mustHaveReason(answer.error, what);
+      digest.add(`rejected ${attempt.firstLsn} ${String(answer.error)}`);
+    }
+    const oldest = rejected[0];
+    if (this.#engine.failure === undefined) {
+      const { lastLsn, lastSequence } = this.#engine.stats();
+      timeline.takeBack(lastLsn, lastSequence);
+    } else if (oldest !== undefined && oldest.attempt.lastLsn > oldest.attempt.firstLsn) {
+      timeline.show(this.#visiblePart(oldest.attempt));
+    }
+  }
+
+  #mustHaveReason(error: unknown, what: string): void {
+    const { strikes } = this.#world.faults;
+    const { failure } = this.#engine;
+    const codes = failure === undefined ? TAKEN_BACK : UNCERTAIN;
+    mustHold(KayaError.is(error) && codes.includes(error.code), "wrong-refusal", () => {
+      return `${what} was rejected with ${error}, and the engine's failure is ${failure}`;
+    });
+    mustHold(strikes.length > this.#strikesAtRest, "wrong-refusal", () => {
+      return `${what} was rejected, and no fault had struck while it was in flight: ${error}`;
+    });
+  }
+
+  /** The deletes of a failed clear that readers see: those before the first key that is still there. */
+  #visiblePart({ changes }: Attempt): readonly Change[] {
+    if (this.#engine.state === "closed") return [];
+    const firstLeft = changes.findIndex(({ key }) => this.#engine.getSync(toBytes(key)) !== undefined);
+    return firstLeft < 0 ? changes : changes.slice(0, firstLeft);
+  }
+
+  #harvestSyncs(): void {
+    const { timeline, digest } = this.#world;
+    const settled = this.#syncs.filter(({ answer }) => answer.state !== "pending");
+    this.#syncs = this.#syncs.filter(({ answer }) => answer.state === "pending");
+    for (const { lsn, answer } of settled) {
+      digest.add(`sync ${lsn} ${answer.state}`);
+      if (answer.state === "rejected") {
+        this.#mustHaveReason(answer.error, `the sync through LSN ${lsn}`);
+        continue;
+      }
+      mustHold(timeline.acknowledgedLsn >= lsn, "wrong-answer", () => {
+        return `a sync through LSN ${lsn} resolved, but only LSN ${timeline.acknowledgedLsn} is answered`;
+      });
+      const { durableLsn } = this.#engine.stats();
+      mustHold(
+        durableLsn >= lsn,
+        "wrong-answer",
+        () => `a sync through LSN ${lsn} resolved, durable is ${durableLsn}`,
+      );
+      timeline.makeDurable(lsn);
+    }
+  }
+}

@@ -1,0 +1,11 @@
+export { type GenerateOptions, generateTrace } from "./generate.js";
+export type { SimulationResult } from "./result.js";
+export { runTrace } from "./run-trace.js";
+export { type ShrinkOptions, type ShrunkTrace, shrinkTrace } from "./shrink.js";
+export { describeViolation, runSimulation, type SimulationOptions } from "./simulation.js";
+export { addResult, runSimulations, type SimulationSummary, type SimulationsOptions } from "./simulations.js";
+export type { FaultKind, Step, StepName, StepOperation, StepRange } from "./steps.js";
+export type { EngineOpener, SimulationTarget } from "./target.js";
+export { loadTrace, saveTrace, TRACE_VERSION, type Trace } from "./trace.js";
+export type { BrokenRule, Violation } from "./violation.js";
+export { FAULT_WEIGHTS, type FaultWeights, STEP_WEIGHTS, type StepWeights } from "./weights.js";

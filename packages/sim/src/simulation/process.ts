@@ -1,0 +1,180 @@
+import { KayaError, type Lsn } from "@kaya/core";
+import type { Engine } from "@kaya/engine";
+import { describeStrikes, isSync, lostCache, type Strike } from "./armed-faults.js";
+import { GatedDisk } from "./gated-disk.js";
+import { checkLog, checkRecovery } from "./recovery-check.js";
+import { Session } from "./session.js";
+import { mustHold } from "./violation.js";
+import { turn, Watched } from "./watched.js";
+import type { World } from "./world.js";
+
+type Phase =
+  | { readonly name: "down" }
+  | { readonly name: "opening"; readonly opening: Watched<Engine>; readonly strikesBefore: number }
+  | { readonly name: "open"; readonly session: Session }
+  | { readonly name: "closing"; readonly session: Session; readonly closing: Watched<void> };
+
+/** The process that has the engine: it opens, closes and dies, and is looked at after everything that happens. */
+export class Process {
+  readonly #world: World;
+  #gate: GatedDisk;
+  #phase: Phase = { name: "down" };
+  /** Nothing took the page cache away since the last recovery: relaxed writes must be there too. */
+  #hasPageCache = true;
+  /** How many faults had struck when the last recovery was done. */
+  #strikesAtRecovery = 0;
+  /** The log may end in a torn record, which recovery in mode `absolute` refuses. */
+  #mayHaveTail = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#gate = new GatedDisk(world.disk, world.faults);
+  }
+
+  /** Where an engine is open: it, and what goes on in it. */
+  get session(): Session | undefined {
+    return this.#phase.name === "open" ? this.#phase.session : undefined;
+  }
+
+  /** Lets the disk work as long as `allows` says so, until nothing moves any more; then looks at everything. */
+  async run(allows: () => boolean): Promise<void> {
+    this.#gate.openWhile(allows);
+    await turn();
+    this.#gate.close();
+    await this.#look();
+  }
+
+  /** Lets everything go on that needs nothing of the disk but reads. */
+  rest(): Promise<void> {
+    return this.run(() => false);
+  }
+
+  /** Opens an engine if none is open, and finishes what is half done. */
+  async ensureOpen(): Promise<Session> {
+    for (;;) {
+      const { session } = this;
+      if (session !== undefined) return session;
+      if (this.#phase.name === "down") this.startOpening();
+      const before = this.#phase;
+      await this.run(always);
+      mustHold(this.#phase !== before, "hang", () => `${before.name} the engine never ends`);
+    }
+  }
+
+  startOpening(): void {
+    if (this.#phase.name !== "down") return;
+    const { openEngine, config, faults } = this.#world;
+    this.#world.reopenings++;
+    const opening = new Watched(openEngine({ wal: config }, this.#gate));
+    this.#phase = { name: "opening", opening, strikesBefore: faults.strikes.length };
+  }
+
+  startClosing(): void {
+    const { session } = this;
+    if (session === undefined) return;
+    this.#phase = { name: "closing", session, closing: new Watched(session.engine.close()) };
+  }
+
+  /** W6: a write after close is rejected, whether the close is done or not. */
+  async mustRefuseWrites(): Promise<void> {
+    if (this.#phase.name !== "closing") return;
+    const write = new Watched(this.#phase.session.engine.put("late", ""));
+    await turn();
+    mustHold(write.state === "rejected" && KayaError.is(write.error, "KAYA_CLOSED"), "wrong-refusal", () => {
+      return `a write after close was ${write.state}: ${write.error}`;
+    });
+  }
+
+  async ensureDown(): Promise<void> {
+    if (this.#phase.name === "opening") await this.ensureOpen();
+    this.startClosing();
+    if (this.#phase.name !== "down") await this.run(always);
+    mustHold(this.#phase.name === "down", "hang", () => "closing the engine never ends");
+  }
+
+  /**
+   * The process is gone at once, whatever it was doing; with `takesPageCache` so is the machine. Then all that is left is on
+   * the disk, and whatever becomes of the recovery, it must find just that (R1).
+   */
+  async die(takesPageCache: boolean): Promise<void> {
+    const { timeline, disk, faults } = this.#world;
+    this.#gate.die();
+    this.#gate = new GatedDisk(disk, faults);
+    this.#phase = { name: "down" };
+    this.#mayHaveTail = true;
+    if (takesPageCache) this.#hasPageCache = false;
+    const found = await checkLog(this.#world, this.#mustHave());
+    if (!takesPageCache) return;
+    timeline.settleOn(found.attempts);
+    timeline.recoverTo(found.lsn, found.sequence, true);
+    timeline.makeDurable(found.lsn);
+  }
+
+  /** Takes in what happened since it was last looked at. */
+  async #look(): Promise<void> {
+    const phase = this.#phase;
+    if (phase.name === "opening") await this.#lookAtOpening(phase);
+    else if (phase.name === "open") phase.session.look(this.#gate.isIdle);
+    else if (phase.name === "closing") this.#lookAtClosing(phase);
+  }
+
+  async #lookAtOpening({
+    opening,
+    strikesBefore,
+  }: Extract<Phase, { readonly name: "opening" }>): Promise<void> {
+    const world = this.#world;
+    if (opening.state === "pending") return;
+    const strikes = world.faults.strikes.slice(strikesBefore);
+    if (opening.state === "rejected") {
+      this.#checkRefusedOpening(opening.error, strikes);
+      this.#phase = { name: "down" };
+      return;
+    }
+    mustHold(!strikes.some(({ operation }) => isSync(operation)), "wrong-refusal", () => {
+      return `opening went on after a failed sync: ${describeStrikes(strikes)}`;
+    });
+    const engine = opening.value;
+    const mayLackRoom = strikes.some(({ operation }) => operation === "append" || operation === "open");
+    await checkRecovery(engine, world, this.#mustHave(), mayLackRoom);
+    world.digest.add(`recovered ${engine.lastRecovery.lastLsn}`);
+    this.#hasPageCache = true;
+    this.#mayHaveTail = true;
+    this.#strikesAtRecovery = world.faults.strikes.length;
+    const session = new Session(world, engine);
+    this.#phase = { name: "open", session };
+    session.look(this.#gate.isIdle);
+    await session.reads.run({ step: "scan", range: {}, pageSize: 1000 });
+  }
+
+  #checkRefusedOpening(error: unknown, strikes: readonly Strike[]): void {
+    const world = this.#world;
+    world.digest.add(`not opened ${error}`);
+    if (world.config.recovery === "absolute" && this.#mayHaveTail && KayaError.is(error, "KAYA_CORRUPTION")) {
+      world.config = { ...world.config, recovery: "tail" };
+      return;
+    }
+    const codes = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
+    const isExplained = KayaError.is(error) && codes.includes(error.code) && strikes.length > 0;
+    mustHold(isExplained, "wrong-refusal", () => {
+      return `opening was rejected with ${error}, after ${describeStrikes(strikes)}`;
+    });
+  }
+
+  /** What a recovery must find now. A failed sync that loses its bytes is as bad as a crash for what was not durable. */
+  #mustHave(): Lsn {
+    const { timeline, faults } = this.#world;
+    const isWhole = this.#hasPageCache && !faults.strikes.slice(this.#strikesAtRecovery).some(lostCache);
+    return isWhole ? timeline.acknowledgedLsn : timeline.durableLsn;
+  }
+
+  #lookAtClosing({ session, closing }: Extract<Phase, { readonly name: "closing" }>): void {
+    const isClean = session.lookAtClosing(closing);
+    if (closing.state === "pending") return;
+    this.#mayHaveTail = !isClean;
+    this.#phase = { name: "down" };
+  }
+}
+
+function always(): boolean {
+  return true;
+}

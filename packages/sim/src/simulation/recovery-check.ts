@@ -1,0 +1,140 @@
+import { KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
+import type { Engine } from "@kaya/engine";
+import { recoverWal, type WalRecord } from "@kaya/wal";
+import { quote, toText } from "./bytes.js";
+import type { Change } from "./state.js";
+import type { Attempt } from "./timeline.js";
+import { mustHold, RuleBroken } from "./violation.js";
+import type { World } from "./world.js";
+
+/** The log as a recovery would find it. */
+export interface FoundLog {
+  readonly lsn: Lsn;
+  readonly sequence: SequenceNumber;
+  /** Bytes behind the last record. */
+  readonly cutBytes: number;
+  /** What is in it, and may be behind it. */
+  readonly attempts: readonly Attempt[];
+}
+
+/**
+ * Looks at the log as a recovery would find it: acknowledged ⊆ found ⊆ attempted, as a prefix, record by record. A dry run
+ * of recovery reads it, past the gate and without a change.
+ * @param mustHave everything up to here was acknowledged and may not be gone
+ */
+export async function checkLog(world: World, mustHave: Lsn): Promise<FoundLog> {
+  const { disk, timeline } = world;
+  const { maxRecordBytes, segmentMaxBytes } = world.config;
+  const report = await recoverWal({ maxRecordBytes, segmentMaxBytes }, disk, { dryRun: true }).catch(refused);
+  const records = report.records.map(({ record }) => record);
+  const { lastLsn: lsn = 0, lastSequence: sequence = 0, truncatedBytes: cutBytes } = report;
+  mustHold(lsn >= mustHave, "acknowledged-lost", () => {
+    return `the log ends at LSN ${lsn}; up to LSN ${mustHave} was acknowledged: ${lossOf(world, lsn)}`;
+  });
+  const differences: string[] = [];
+  for (const attempts of timeline.possibleLogs()) {
+    const difference = differenceOf(records, attempts);
+    if (difference === undefined) return { lsn, sequence, cutBytes, attempts };
+    differences.push(difference);
+  }
+  throw new RuleBroken("never-attempted", differences[0] ?? "");
+}
+
+// A crash leaves nothing that recovery in mode `tail` may refuse.
+function refused(error: unknown): never {
+  if (KayaError.is(error))
+    throw new RuleBroken("wrong-refusal", `recovery refuses what a crash left: ${error}`);
+  throw error;
+}
+
+function lossOf({ timeline, disk }: World, lastLsn: Lsn): string {
+  const lost = timeline.attempts().find((attempt) => attempt.lastLsn > lastLsn);
+  const changes = lost?.changes.map(describe).join(", ");
+  return `LSN ${lost?.firstLsn} (${changes}) is lost before operation ${disk.nextOperation} of the disk`;
+}
+
+/**
+ * Looks at an engine that was just opened: its log is as it must be, and what it says of it is so. The model goes on from
+ * there.
+ * @param mayLackRoom the disk was full while it was opened: then the tail may still have to be made durable
+ */
+export async function checkRecovery(
+  engine: Engine,
+  world: World,
+  mustHave: Lsn,
+  mayLackRoom: boolean,
+): Promise<void> {
+  const found = await checkLog(world, mustHave);
+  const { lastLsn: lsn = 0, lastSequence: sequence = 0, recordCount, ...report } = engine.lastRecovery;
+  const { state, pendingBytes, wal, ...stats } = engine.stats();
+  const { durableLsn } = stats;
+  mustBeAlike({ lsn, sequence }, { lsn: found.lsn, sequence: found.sequence }, "lastRecovery beside the log");
+  mustBeAlike(
+    { lsn: stats.lastLsn, sequence: stats.lastSequence, state, pendingBytes },
+    { lsn, sequence, state: "open", pendingBytes: 0 },
+    "stats() right after opening",
+  );
+  mustBeAlike(
+    { segments: report.segments, bytes: report.validBytes, recordCount, dryRun: report.dryRun },
+    { ...wal, recordCount: lsn, dryRun: false },
+    "lastRecovery beside stats()",
+  );
+  const isFinished = durableLsn === lsn && found.cutBytes === 0;
+  mustHold(isFinished || mayLackRoom, "wrong-account", () => {
+    return `opened at LSN ${lsn}, durable is ${durableLsn}, and ${found.cutBytes} bytes are still to be cut`;
+  });
+  // A log that is durable as far as it goes may still be one whose end is not made durable yet.
+  if (found.attempts !== world.timeline.attempts()) world.timeline.settleOn(found.attempts);
+  world.timeline.recoverTo(lsn, sequence, isFinished && !mayLackRoom);
+  world.timeline.makeDurable(durableLsn);
+}
+
+/** Where the records are not a prefix of what was attempted; undefined where they are. */
+function differenceOf(records: readonly WalRecord[], attempts: readonly Attempt[]): string | undefined {
+  let next = 0;
+  for (const record of records) {
+    const attempt = attempts[next];
+    if (attempt === undefined) {
+      return `the log holds LSN ${record.lsn}; what was written and not taken back ends before it`;
+    }
+    if (!isRecordOf(record, attempt)) {
+      const [is, should] = [changesOf(record), attempt.changes].map((changes) =>
+        changes.map(describe).join(", "),
+      );
+      return `LSN ${record.lsn} holds ${is}; attempted at LSN ${attempt.firstLsn} was ${should}`;
+    }
+    if (record.lsn === attempt.lastLsn) next++;
+  }
+  return undefined;
+}
+
+function isRecordOf(record: WalRecord, attempt: Attempt): boolean {
+  const found = changesOf(record);
+  const first = record.sequence - attempt.firstSequence;
+  const isWhole = attempt.firstLsn === attempt.lastLsn;
+  const expected = isWhole ? attempt.changes : attempt.changes.slice(first, first + found.length);
+  return (
+    record.lsn >= attempt.firstLsn &&
+    (isWhole ? first === 0 : first >= 0) &&
+    found.length === expected.length &&
+    found.every(({ key, value }, i) => key === expected[i]?.key && value === expected[i]?.value)
+  );
+}
+
+function changesOf({ payload }: WalRecord): Change[] {
+  if (payload.type === "noop") return [];
+  const operations = payload.type === "batch" ? payload.operations : [payload];
+  return operations.map((operation) => ({
+    key: toText(operation.key),
+    value: operation.type === "put" ? toText(operation.value) : undefined,
+  }));
+}
+
+function mustBeAlike(found: object, expected: object, what: string): void {
+  const [is, should] = [JSON.stringify(found), JSON.stringify(expected)];
+  mustHold(is === should, "wrong-account", () => `${what}: ${is} and not ${should}`);
+}
+
+function describe({ key, value }: Change): string {
+  return value === undefined ? `delete ${quote(key)}` : `${quote(key)} = ${quote(value)}`;
+}

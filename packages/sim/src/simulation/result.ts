@@ -1,0 +1,51 @@
+import type { FaultKind } from "./steps.js";
+import type { Trace } from "./trace.js";
+import { RuleBroken, type Violation } from "./violation.js";
+import type { World } from "./world.js";
+
+/** What one run did, and the first thing that went wrong in it. */
+export interface SimulationResult {
+  readonly seed: number;
+  readonly steps: number;
+  /** Operations that changed the disk: each one a moment that a crash could have met. */
+  readonly diskOperations: number;
+  readonly crashes: number;
+  readonly kills: number;
+  /** Faults that met an operation. */
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly reopenings: number;
+  /** Writes that were answered with success. */
+  readonly acknowledged: number;
+  /** Read steps; besides, every key is read after every step. */
+  readonly reads: number;
+  /** Two runs in which the same happened, down to each operation of the disk, have the same. */
+  readonly digest: string;
+  readonly violation?: Violation;
+}
+
+export function passedResult(trace: Trace, world: World): SimulationResult {
+  for (const event of world.disk.events) {
+    const { kind, path, position = -1, length = -1, target = "", error = "" } = event;
+    world.digest.add(`${kind} ${path} ${position} ${length} ${target} ${error}`);
+  }
+  return {
+    seed: trace.seed,
+    steps: trace.steps.length,
+    diskOperations: world.disk.nextOperation,
+    crashes: world.crashes,
+    kills: world.kills,
+    faults: world.faults.countByKind(),
+    reopenings: world.reopenings,
+    acknowledged: world.acknowledged,
+    reads: world.reads,
+    digest: world.digest.toString(),
+  };
+}
+
+export function failedResult(trace: Trace, world: World, step: number, error: unknown): SimulationResult {
+  const rule = error instanceof RuleBroken ? error.rule : "unexpected-error";
+  const message =
+    error instanceof RuleBroken ? error.message : error instanceof Error ? `${error.stack}` : `${error}`;
+  world.digest.add(message);
+  return { ...passedResult(trace, world), violation: { rule, step, message } };
+}

@@ -1,0 +1,134 @@
+import { KayaError } from "@kaya/core";
+import { GatedDisk } from "./gated-disk.js";
+import { Process } from "./process.js";
+import { failedResult, passedResult, type SimulationResult } from "./result.js";
+import type { LifeStep, ProgressStep, ReadStep, Step } from "./steps.js";
+import { openerOf, type SimulationTarget } from "./target.js";
+import type { Trace } from "./trace.js";
+import { mustHold } from "./violation.js";
+import { Watched } from "./watched.js";
+import { World } from "./world.js";
+
+/**
+ * Replays a trace: carries out its steps and compares everything with the model. The same trace gives the same result.
+ * Every step makes sense after every other one, so any part of a trace is a trace.
+ */
+export async function runTrace(trace: Trace, target: SimulationTarget = {}): Promise<SimulationResult> {
+  const world = new World(trace.seed, trace.config, openerOf(target));
+  const process = new Process(world);
+  let index = 0;
+  try {
+    for (const step of trace.steps) {
+      await carryOut(step, process, world);
+      index++;
+    }
+    await lookBack(process, world);
+    return passedResult(trace, world);
+  } catch (error) {
+    return failedResult(trace, world, index, error);
+  }
+}
+
+/** At the end: all is answered, and a power cut that takes everything unsynced takes nothing that was promised. */
+async function lookBack(process: Process, world: World): Promise<void> {
+  await process.ensureOpen();
+  await carryOut({ step: "settle" }, process, world);
+  await carryOut({ step: "crash", survive: "nothing" }, process, world);
+  await process.ensureOpen();
+}
+
+async function carryOut(step: Step, process: Process, world: World): Promise<void> {
+  switch (step.step) {
+    case "put":
+    case "delete":
+    case "batch":
+    case "clear": {
+      const { inFlight } = await process.ensureOpen();
+      await inFlight.start(step);
+      return process.rest();
+    }
+    case "sync":
+    case "advance":
+    case "settle":
+      return makeProgress(step, process);
+    case "fault":
+      return world.faults.arm(step, step.after);
+    case "crash":
+    case "kill":
+    case "close":
+    case "reopen":
+    case "intrude":
+      return changeLife(step, process, world);
+    default:
+      return read(step, process);
+  }
+}
+
+async function makeProgress(step: ProgressStep, process: Process): Promise<void> {
+  if (step.step === "advance") {
+    let left = step.operations;
+    return process.run(() => left-- > 0);
+  }
+  const { inFlight } = await process.ensureOpen();
+  if (step.step === "sync") {
+    await inFlight.sync();
+    return process.rest();
+  }
+  const before = inFlight.writes;
+  const wanted = Math.min(step.writes ?? before, before);
+  await process.run(step.writes === undefined ? () => true : () => inFlight.answered < wanted);
+  const answered = before - inFlight.writes;
+  mustHold(answered >= wanted, "hang", () => `${wanted} writes were to be answered, and ${answered} are`);
+  mustHold(step.writes !== undefined || inFlight.isEmpty, "hang", () => "a sync has no answer");
+}
+
+async function read(step: ReadStep, process: Process): Promise<void> {
+  const { reads, inFlight } = await process.ensureOpen();
+  if (inFlight.isBlurred) await process.run(() => inFlight.answered === 0);
+  await reads.run(step);
+}
+
+async function changeLife(step: LifeStep, process: Process, world: World): Promise<void> {
+  world.digest.add(step.step);
+  switch (step.step) {
+    case "crash": {
+      const { items } = world.disk.crash(
+        step.survive === "random" ? { survive: "random", seed: step.seed } : { survive: step.survive },
+      );
+      world.digest.add(JSON.stringify(items));
+      world.crashes++;
+      return process.die(true);
+    }
+    case "kill":
+      world.disk.killProcess();
+      world.kills++;
+      return process.die(false);
+    case "close":
+      process.startClosing();
+      await process.mustRefuseWrites();
+      return process.rest();
+    case "reopen":
+      await process.ensureDown();
+      world.config = step.config;
+      process.startOpening();
+      return process.rest();
+    case "intrude":
+      return intrude(process, world);
+  }
+}
+
+/** The lock is the kernel's: it must keep a second engine out, and the first one must not notice. */
+async function intrude(process: Process, world: World): Promise<void> {
+  await process.ensureOpen();
+  const second = new Watched(
+    world.openEngine({ wal: world.config }, new GatedDisk(world.disk, world.faults)),
+  );
+  await process.rest();
+  mustHold(
+    second.state === "rejected" && KayaError.is(second.error, "KAYA_LOCK_CONFLICT"),
+    "wrong-refusal",
+    () => {
+      return `a second engine on the same directory was ${second.state}, and not refused: ${second.error}`;
+    },
+  );
+}

@@ -1,0 +1,95 @@
+import { KayaError } from "@kaya/core";
+import type { Engine } from "@kaya/engine";
+import { describeStrikes, isSync, type Strike } from "./armed-faults.js";
+import { InFlight } from "./in-flight.js";
+import { Reads } from "./reads.js";
+import { mustHold } from "./violation.js";
+import type { Watched } from "./watched.js";
+import type { World } from "./world.js";
+
+/** What takes away what a failed write left. Where one of them fails too, the engine is done for. */
+const UNDOING: readonly Strike["operation"][] = ["truncate", "remove", "list"];
+
+/** An engine that is open, or on its way to being closed, with what goes on in it. */
+export class Session {
+  readonly engine: Engine;
+  readonly inFlight: InFlight;
+  readonly reads: Reads;
+  readonly #world: World;
+  readonly #strikesBefore: number;
+  readonly #acknowledgedBefore: number;
+
+  constructor(world: World, engine: Engine) {
+    this.#world = world;
+    this.engine = engine;
+    this.inFlight = new InFlight(world, engine);
+    this.reads = new Reads(world, engine);
+    this.#strikesBefore = world.faults.strikes.length;
+    this.#acknowledgedBefore = world.timeline.acknowledgedLsn;
+  }
+
+  /** Takes in the answers, and compares what the engine holds and says of itself with the model. */
+  look(isDiskIdle: boolean): void {
+    const { engine, inFlight, reads } = this;
+    inFlight.harvest();
+    this.#checkState(isDiskIdle);
+    const { timeline } = this.#world;
+    const { lastLsn, lastSequence } = engine.stats();
+    const isAlike = lastLsn === timeline.lastLsn && lastSequence === timeline.lastSequence;
+    mustHold(isAlike || engine.state === "failed", "wrong-account", () => {
+      const expected = `LSN ${timeline.lastLsn}, sequence ${timeline.lastSequence}`;
+      return `stats() ends at LSN ${lastLsn}, sequence ${lastSequence}; written was up to ${expected}`;
+    });
+    if (!inFlight.isBlurred) reads.checkAll();
+  }
+
+  /** Takes in what came since the close began; once that is done, says whether it was clean. */
+  lookAtClosing(closing: Watched<void>): boolean {
+    const { engine, inFlight } = this;
+    const { timeline, digest } = this.#world;
+    inFlight.harvest();
+    if (closing.state === "pending") return false;
+    digest.add(`closed ${closing.state}`);
+    const unanswered = () => `the engine is closed, and ${inFlight.writes} writes have no answer (W6)`;
+    mustHold(inFlight.isEmpty, "hang", unanswered);
+    const strikes = this.#strikes();
+    if (closing.state === "rejected") {
+      mustHold(KayaError.is(closing.error) && strikes.length > 0, "wrong-refusal", () => {
+        return `close was rejected with ${closing.error}, after ${describeStrikes(strikes)}`;
+      });
+      return false;
+    }
+    const { durableLsn } = engine.stats();
+    // What an engine before this one acknowledged may still wait for room on a full disk.
+    const isOwn = timeline.acknowledgedLsn > this.#acknowledgedBefore;
+    mustHold(durableLsn >= timeline.acknowledgedLsn || !isOwn, "wrong-answer", () => {
+      return `close resolved, but LSN ${timeline.acknowledgedLsn} is in and only LSN ${durableLsn} is durable`;
+    });
+    timeline.makeDurable(Math.min(durableLsn, timeline.acknowledgedLsn));
+    return strikes.length === 0;
+  }
+
+  /** W4: it fails where a sync failed, and only there or where what a failed write left could not be taken away. */
+  #checkState(isDiskIdle: boolean): void {
+    const { state, failure } = this.engine;
+    mustHold(state === (failure === undefined ? "open" : "failed"), "wrong-account", () => {
+      return `the engine's state is ${state}, its failure ${failure}`;
+    });
+    const fatal = this.#strikes().filter(({ operation }) => isSync(operation));
+    if (state === "open") {
+      const goesOn = () => `the engine goes on after ${describeStrikes(fatal)} (W4)`;
+      mustHold(fatal.length === 0 || !isDiskIdle, "wrong-account", goesOn);
+    } else {
+      const failedUndo = this.#strikes().some(({ operation }) => UNDOING.includes(operation));
+      mustHold(
+        fatal.length > 0 || failedUndo,
+        "wrong-account",
+        () => `the engine failed for no reason: ${failure}`,
+      );
+    }
+  }
+
+  #strikes(): readonly Strike[] {
+    return this.#world.faults.strikes.slice(this.#strikesBefore);
+  }
+}

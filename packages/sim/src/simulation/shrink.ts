@@ -1,0 +1,119 @@
+import { KayaError } from "@kaya/core";
+import type { SimulationResult } from "./result.js";
+import { runTrace } from "./run-trace.js";
+import { simplerSteps } from "./simpler-steps.js";
+import type { Step } from "./steps.js";
+import type { SimulationTarget } from "./target.js";
+import type { Trace } from "./trace.js";
+
+export interface ShrinkOptions {
+  readonly target?: SimulationTarget;
+  /** Runs it may take. Default 2,000. */
+  readonly maxAttempts?: number;
+  /** Ends the search; the smallest trace so far is given. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ShrunkTrace {
+  readonly trace: Trace;
+  /** Of the shrunk trace: it breaks the same rule as the one that was given. */
+  readonly result: SimulationResult;
+  readonly attempts: number;
+}
+
+/**
+ * Finds a trace of few and simple steps that breaks the same rule: leaves out ever smaller parts (delta debugging), then
+ * makes single steps simpler, until neither helps.
+ * @throws KayaError KAYA_INVALID_ARGUMENT where the trace breaks nothing
+ */
+export async function shrinkTrace(trace: Trace, options: ShrinkOptions = {}): Promise<ShrunkTrace> {
+  const first = await runTrace(trace, options.target);
+  if (first.violation === undefined) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `the trace of seed ${trace.seed} breaks no rule: nothing to shrink`,
+    );
+  }
+  const shrinker = new Shrinker(trace, first, options);
+  await shrinker.keepStepsThrough(first.violation.step);
+  for (let before = Number.POSITIVE_INFINITY; shrinker.size < before; ) {
+    before = shrinker.size;
+    await shrinker.leaveOut();
+    await shrinker.simplify();
+  }
+  return shrinker.smallest;
+}
+
+class Shrinker {
+  readonly #options: ShrinkOptions;
+  readonly #rule: string | undefined;
+  #trace: Trace;
+  #result: SimulationResult;
+  #attempts = 1;
+
+  constructor(trace: Trace, result: SimulationResult, options: ShrinkOptions) {
+    this.#options = options;
+    this.#rule = result.violation?.rule;
+    this.#trace = trace;
+    this.#result = result;
+  }
+
+  get smallest(): ShrunkTrace {
+    return { trace: this.#trace, result: this.#result, attempts: this.#attempts };
+  }
+
+  /** What every success makes smaller. */
+  get size(): number {
+    return this.#trace.steps.length * 1_000_000 + JSON.stringify(this.#trace.steps).length;
+  }
+
+  /** What comes behind the violation has no part in it. */
+  async keepStepsThrough(step: number): Promise<void> {
+    await this.#try(this.#trace.steps.slice(0, step + 1));
+  }
+
+  async leaveOut(): Promise<void> {
+    for (
+      let part = Math.ceil(this.#trace.steps.length / 2);
+      part >= 1 && !this.#isOver;
+      part = Math.floor(part / 2)
+    ) {
+      // From the end: what is behind depends on what is before, seldom the other way.
+      for (let end = this.#trace.steps.length; end > 0; end -= part) {
+        const { steps } = this.#trace;
+        await this.#try([...steps.slice(0, Math.max(0, end - part)), ...steps.slice(end)]);
+      }
+    }
+  }
+
+  async simplify(): Promise<void> {
+    for (let i = 0; i < this.#trace.steps.length; i++) {
+      for (let simpler = true; simpler && !this.#isOver; ) simpler = await this.#simplifyStep(i);
+    }
+  }
+
+  async #simplifyStep(index: number): Promise<boolean> {
+    const { steps } = this.#trace;
+    const step = steps[index];
+    if (step === undefined) return false;
+    for (const simpler of simplerSteps(step)) {
+      if (await this.#try(steps.with(index, simpler))) return true;
+    }
+    return false;
+  }
+
+  get #isOver(): boolean {
+    return this.#attempts >= (this.#options.maxAttempts ?? 2000) || this.#options.signal?.aborted === true;
+  }
+
+  async #try(steps: readonly Step[]): Promise<boolean> {
+    if (this.#isOver) return false;
+    this.#attempts++;
+    const trace = { ...this.#trace, steps };
+    const result = await runTrace(trace, this.#options.target);
+    if (result.violation?.rule !== this.#rule) return false;
+    this.#trace = trace;
+    this.#result = result;
+    return true;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Step, StepOperation } from "./steps.js";
+
+/** Steps that do a little less than this one; each is shorter as JSON, so that simplifying comes to an end. */
+export function simplerSteps(step: Step): readonly Step[] {
+  switch (step.step) {
+    case "put":
+      return [...lengths(step.length).map((length) => ({ ...step, length })), ...plainKey(step)];
+    case "delete":
+      return plainKey(step);
+    case "batch":
+      return operationLists(step.operations).map((operations) => ({ ...step, operations }));
+    case "clear":
+    case "scan":
+    case "open-scan":
+      return Object.keys(step.range).length === 0 ? [] : [{ ...step, range: {} }];
+    case "read-snapshot":
+      return step.keys.length === 0 ? [] : [{ ...step, keys: [], range: {} }];
+    case "settle":
+      return step.writes === undefined ? [] : [{ step: "settle" }];
+    case "fault":
+      return step.after < 10 ? [] : [{ ...step, after: Math.floor(step.after / 10) }];
+    case "crash":
+      return step.survive === "random" ? [{ step: "crash", survive: "nothing" }] : [];
+    default:
+      return [];
+  }
+}
+
+function lengths(length: number): readonly number[] {
+  return length < 10 ? [] : [1, Math.floor(length / 10)];
+}
+
+function plainKey<T extends { readonly key: string }>(step: T): readonly T[] {
+  return step.key.length <= 1 ? [] : [{ ...step, key: "k" }];
+}
+
+/** Without one of the operations, as long as one is left; and with a short value in one. */
+function operationLists(operations: readonly StepOperation[]): StepOperation[][] {
+  const without = operations.length < 2 ? [] : operations.map((_, i) => operations.toSpliced(i, 1));
+  const shorter = operations.flatMap(({ key, length = 0 }, i) =>
+    length < 10 ? [] : [operations.with(i, { key, length: 1 })],
+  );
+  return [...without, ...shorter];
+}

@@ -1,0 +1,69 @@
+import type { SimulationResult } from "./result.js";
+import { runSimulation, type SimulationOptions } from "./simulation.js";
+import type { FaultKind } from "./steps.js";
+
+export interface SimulationsOptions extends Omit<SimulationOptions, "seed"> {
+  /** Both ends are run. */
+  readonly seeds: { readonly from: number; readonly to: number };
+  /** Called after each run. */
+  readonly onProgress?: (summary: SimulationSummary) => void;
+  /** Ends the series after the run that is under way; the summary is of what was run. */
+  readonly signal?: AbortSignal;
+}
+
+/** The sums over many runs. */
+export interface SimulationSummary {
+  readonly runs: number;
+  readonly steps: number;
+  readonly diskOperations: number;
+  readonly crashes: number;
+  readonly kills: number;
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly reopenings: number;
+  readonly acknowledged: number;
+  readonly reads: number;
+  /** The runs that found something, in the order of their seeds. */
+  readonly failures: readonly SimulationResult[];
+}
+
+const NOTHING: SimulationSummary = {
+  runs: 0,
+  steps: 0,
+  diskOperations: 0,
+  crashes: 0,
+  kills: 0,
+  faults: { "fsync-failed": 0, "io-error": 0, "disk-full": 0, "partial-write": 0, "read-error": 0 },
+  reopenings: 0,
+  acknowledged: 0,
+  reads: 0,
+  failures: [],
+};
+
+/** Runs one simulation a seed, one after the other, and sums them up. A run that finds something doesn't end the series. */
+export async function runSimulations(options: SimulationsOptions): Promise<SimulationSummary> {
+  const { seeds, onProgress, signal, ...rest } = options;
+  let summary = NOTHING;
+  for (let seed = seeds.from; seed <= seeds.to && signal?.aborted !== true; seed++) {
+    summary = addResult(summary, await runSimulation({ ...rest, seed }));
+    onProgress?.(summary);
+  }
+  return summary;
+}
+
+/** The sums with one more run. */
+export function addResult(sum: SimulationSummary, result: SimulationResult): SimulationSummary {
+  const faults = { ...sum.faults };
+  for (const kind of Object.keys(faults) as FaultKind[]) faults[kind] += result.faults[kind];
+  return {
+    runs: sum.runs + 1,
+    steps: sum.steps + result.steps,
+    diskOperations: sum.diskOperations + result.diskOperations,
+    crashes: sum.crashes + result.crashes,
+    kills: sum.kills + result.kills,
+    faults,
+    reopenings: sum.reopenings + result.reopenings,
+    acknowledged: sum.acknowledged + result.acknowledged,
+    reads: sum.reads + result.reads,
+    failures: result.violation === undefined ? sum.failures : [...sum.failures, result],
+  };
+}

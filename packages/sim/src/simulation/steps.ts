@@ -1,0 +1,88 @@
+import type { DurabilityMode, WalConfig } from "@kaya/core";
+import type { FailedSyncOutcome } from "@kaya/io";
+
+/** The bounds of a scan or a clear, as the engine's `RangeOptions`; text is one character a byte. */
+export interface StepRange {
+  readonly prefix?: string;
+  readonly gt?: string;
+  readonly gte?: string;
+  readonly lt?: string;
+  readonly lte?: string;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+/** A put of a value with that many bytes; without a length a delete. */
+export interface StepOperation {
+  readonly key: string;
+  readonly length?: number;
+}
+
+/** Starts a write and does not wait for it. `id` makes its values unlike all others. */
+export type WriteStep =
+  | {
+      readonly step: "put";
+      readonly id: number;
+      readonly key: string;
+      readonly length: number;
+      readonly durability: DurabilityMode;
+    }
+  | { readonly step: "delete"; readonly key: string; readonly durability: DurabilityMode }
+  | {
+      readonly step: "batch";
+      readonly id: number;
+      readonly operations: readonly StepOperation[];
+      readonly durability: DurabilityMode;
+    }
+  | { readonly step: "clear"; readonly range: StepRange; readonly durability: DurabilityMode };
+
+/** `open-…` take a point in time that the matching `read-…` looks at again, whatever was written since. */
+export type ReadStep =
+  | { readonly step: "get" | "has"; readonly key: string }
+  | { readonly step: "get-many"; readonly keys: readonly string[] }
+  | { readonly step: "scan"; readonly range: StepRange; readonly pageSize: number }
+  | { readonly step: "open-scan"; readonly range: StepRange; readonly pageSize: number }
+  | { readonly step: "read-scan" }
+  | { readonly step: "open-snapshot" }
+  | {
+      readonly step: "read-snapshot";
+      readonly keys: readonly string[];
+      readonly range: StepRange;
+      readonly close: boolean;
+    };
+
+/** The disk does nothing by itself: these say how far it goes. */
+export type ProgressStep =
+  /** Starts a `sync` and does not wait for it. */
+  | { readonly step: "sync" }
+  /** The disk does that many operations. */
+  | { readonly step: "advance"; readonly operations: number }
+  /** Waits for that many of the writes in flight, oldest first; without a number for all, and the syncs. */
+  | { readonly step: "settle"; readonly writes?: number };
+
+/** A fault that is to come. `after` counts operations that it could meet, so that it always meets one. */
+export type FaultStep = { readonly step: "fault"; readonly after: number } & PlannedFault;
+
+export type PlannedFault =
+  | { readonly kind: "fsync-failed" | "io-error"; readonly outcome: FailedSyncOutcome }
+  | { readonly kind: "disk-full"; readonly times: number }
+  | { readonly kind: "partial-write"; readonly bytes: number }
+  | { readonly kind: "read-error" };
+
+export type FaultKind = PlannedFault["kind"];
+
+/** The life of the process. The step after one that needs an engine opens it, and finishes what is half done. */
+export type LifeStep =
+  /** Cuts the power, wherever the disk is. */
+  | { readonly step: "crash"; readonly survive: "nothing" | "everything" }
+  | { readonly step: "crash"; readonly survive: "random"; readonly seed: number }
+  | { readonly step: "kill" }
+  /** Starts a close and does not wait for it. */
+  | { readonly step: "close" }
+  /** Closes, and starts to open with another configuration. */
+  | { readonly step: "reopen"; readonly config: WalConfig }
+  /** A second engine on the same directory, which must be refused. */
+  | { readonly step: "intrude" };
+
+export type Step = WriteStep | ReadStep | ProgressStep | FaultStep | LifeStep;
+export type StepName = Step["step"];

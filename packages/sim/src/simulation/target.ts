@@ -1,0 +1,18 @@
+import type { PartialEngineConfig } from "@kaya/core";
+import { Engine } from "@kaya/engine";
+import type { Disk } from "@kaya/io";
+
+/** Opens the engine that is tested. */
+export type EngineOpener = (config: PartialEngineConfig, disk: Disk) => Promise<Engine>;
+
+/** What a simulation tests. The defaults are the engine as it is, on a disk as it is. */
+export interface SimulationTarget {
+  /** Opens another build of the engine: a patched copy with a deliberate bug. */
+  readonly open?: EngineOpener;
+  /** Stands between the engine and the disk: a deliberate bug, such as a sync that does nothing. */
+  readonly wrapDisk?: (disk: Disk) => Disk;
+}
+
+export function openerOf({ open = Engine.open, wrapDisk = (disk) => disk }: SimulationTarget): EngineOpener {
+  return (config, disk) => open(config, wrapDisk(disk));
+}

@@ -1,0 +1,93 @@
+import { KayaError, resolveWalConfig, type WalConfig } from "@kaya/core";
+import type { Step } from "./steps.js";
+
+/** The version of the trace format; a trace of another one cannot be replayed. */
+export const TRACE_VERSION = 1;
+
+/** A run, step by step: all that is needed to have it again, on any machine. */
+export interface Trace {
+  /** Of the disk, and of the generator where the steps come from it. */
+  readonly seed: number;
+  /** What the engine is opened with first. */
+  readonly config: WalConfig;
+  readonly steps: readonly Step[];
+}
+
+/** A trace as JSON lines: a header, then one step a line. */
+export function saveTrace({ seed, config, steps }: Trace): string {
+  const header = { trace: "kaya-simulation", version: TRACE_VERSION, seed, config };
+  return [header, ...steps].map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+/**
+ * Reads what `saveTrace` wrote. Empty lines don't count, so a trace can be edited by hand.
+ * @throws KayaError KAYA_INVALID_ARGUMENT naming the line
+ */
+export function loadTrace(text: string): Trace {
+  const lines = text.split("\n").map((line, i) => ({ line: line.trim(), number: i + 1 }));
+  const [first, ...rest] = lines.filter(({ line }) => line !== "");
+  if (first === undefined) throw invalid(1, "a trace begins with its header");
+  const header = parse(first.line, first.number);
+  if (header.trace !== "kaya-simulation") throw invalid(first.number, "this is no trace of a simulation");
+  if (header.version !== TRACE_VERSION) {
+    throw invalid(
+      first.number,
+      `version ${header.version} is not ${TRACE_VERSION}, the one that can be replayed`,
+    );
+  }
+  if (!Number.isSafeInteger(header.seed)) throw invalid(first.number, "seed must be a whole number");
+  return {
+    seed: header.seed as number,
+    config: resolveWalConfig(header.config as Partial<WalConfig>),
+    steps: rest.map(({ line, number }) => toStep(parse(line, number), number)),
+  };
+}
+
+// Of every step, the fields that it cannot be without.
+const FIELDS: Record<Step["step"], readonly string[]> = {
+  put: ["id", "key", "length", "durability"],
+  delete: ["key", "durability"],
+  batch: ["id", "operations", "durability"],
+  clear: ["range", "durability"],
+  get: ["key"],
+  has: ["key"],
+  "get-many": ["keys"],
+  scan: ["range", "pageSize"],
+  "open-scan": ["range", "pageSize"],
+  "read-scan": [],
+  "open-snapshot": [],
+  "read-snapshot": ["keys", "range", "close"],
+  sync: [],
+  advance: ["operations"],
+  settle: [],
+  fault: ["after", "kind"],
+  crash: ["survive"],
+  kill: [],
+  close: [],
+  reopen: ["config"],
+  intrude: [],
+};
+
+function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {
+  const { step } = value;
+  if (typeof step !== "string" || !(step in FIELDS))
+    throw invalid(line, `${JSON.stringify(step)} is no step`);
+  const missing = FIELDS[step as Step["step"]].filter((field) => value[field] === undefined);
+  if (missing.length > 0) throw invalid(line, `${step} must have ${missing.join(", ")}`);
+  return value as unknown as Step;
+}
+
+function parse(line: string, number: number): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw invalid(number, "this is not JSON");
+  }
+  if (typeof value === "object" && value !== null) return value as Readonly<Record<string, unknown>>;
+  throw invalid(number, "this is no JSON object");
+}
+
+function invalid(line: number, message: string): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", `trace, line ${line}: ${message}`);
+}

@@ -1,0 +1,65 @@
+import type { Random } from "@kaya/io";
+import type { FaultKind, StepName } from "./steps.js";
+
+/** How often each step comes, in proportion to the others. */
+export type StepWeights = Readonly<Record<StepName, number>>;
+
+/** How often each kind of fault comes, in proportion to the others. */
+export type FaultWeights = Readonly<Record<FaultKind, number>>;
+
+export const STEP_WEIGHTS: StepWeights = {
+  put: 30,
+  delete: 6,
+  batch: 7,
+  clear: 1,
+  get: 3,
+  has: 1,
+  "get-many": 2,
+  scan: 4,
+  "open-scan": 2,
+  "read-scan": 2,
+  "open-snapshot": 2,
+  "read-snapshot": 3,
+  sync: 3,
+  advance: 12,
+  settle: 10,
+  fault: 2,
+  crash: 3,
+  kill: 1.5,
+  close: 1,
+  reopen: 1,
+  intrude: 0.3,
+};
+
+export const FAULT_WEIGHTS: FaultWeights = {
+  "fsync-failed": 3,
+  "io-error": 3,
+  "disk-full": 2,
+  "partial-write": 3,
+  "read-error": 1,
+};
+
+/**
+ * Gives each run a character of its own: some steps come more often, others hardly or never. A bug that needs two rare
+ * things together is found by the runs in which both are frequent ("Swarm Testing", ISSTA 2012).
+ */
+export function vary<K extends string>(
+  weights: Readonly<Record<K, number>>,
+  random: Random,
+): Record<K, number> {
+  const varied: Record<K, number> = { ...weights };
+  for (const name of Object.keys(weights) as K[])
+    varied[name] = weights[name] * random.pick([0, 0.3, 1, 1, 1, 3]);
+  return varied;
+}
+
+/** One of the names, by weight; the first where all weigh nothing. */
+export function pickByWeight<K extends string>(weights: Readonly<Record<K, number>>, random: Random): K {
+  const entries = Object.entries(weights) as [K, number][];
+  let left = (random.uint32() / 2 ** 32) * entries.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const [name, weight] of entries) {
+    left -= weight;
+    if (left < 0) return name;
+  }
+  return (entries[0] as [K, number])[0];
+}

@@ -1,0 +1,46 @@
+import { afterAll, describe, expect, it, vi } from "vitest";
+import {
+  describeCrashViolation,
+  engineScenarios,
+  generatedWalScenario,
+  walScenarios,
+} from "../src/explorer/index.js";
+
+const BUDGET = { maxStatesPerBoundary: 60, maxStatesPerRecoveryBoundary: 4, maxViolations: 1 };
+const LEAST_STATES = 25_000;
+
+vi.setConfig({ testTimeout: 60_000 }); // a second each on a machine that does nothing else
+
+let states = 0;
+
+const GENERATED = Array.from({ length: 12 }, (_, seed) => generatedWalScenario(seed));
+
+describe.each([
+  ["@kaya/wal", walScenarios()],
+  ["@kaya/wal, in workloads made up from seeds,", GENERATED],
+  ["@kaya/engine", engineScenarios()],
+] as const)("%s keeps its promises in every crash state", (_, scenarios) => {
+  it.each(scenarios.map((scenario) => [scenario.name, scenario] as const))("%s", async (_, scenario) => {
+    const report = await scenario.explore(BUDGET);
+    states += report.states.distinct;
+    expect(report.violations.map(describeCrashViolation)).toEqual([]);
+    expect(report.states.insideRecovery).toBeGreaterThan(0);
+  });
+});
+
+it("a scenario explores the same states again for the same seed", async () => {
+  const digests = (seed: number) =>
+    Promise.all(
+      [...GENERATED.slice(0, 4), ...engineScenarios().slice(0, 2)].map(
+        async (scenario) => (await scenario.explore({ ...BUDGET, seed, maxStatesPerBoundary: 30 })).digest,
+      ),
+    );
+  const first = await digests(1);
+  expect(await digests(1)).toEqual(first);
+  expect(await digests(2)).not.toEqual(first);
+});
+
+afterAll(() => {
+  console.log(`${states} distinct crash states`);
+  expect(states).toBeGreaterThan(LEAST_STATES);
+});

@@ -1,0 +1,178 @@
+import { KayaError } from "@kaya/core";
+import { describe, expect, it } from "vitest";
+import {
+  describeViolation,
+  generateTrace,
+  loadTrace,
+  runSimulation,
+  runSimulations,
+  runTrace,
+  type SimulationSummary,
+  type Step,
+  saveTrace,
+} from "../src/index.js";
+
+describe("the simulation of the engine", () => {
+  it("finds nothing in 300 seeds of 200 steps, and meets every kind of trouble in them", async () => {
+    const operations = 200;
+    const summary = await runSimulations({ seeds: { from: 1, to: 300 }, operations });
+    expect(summary.failures.map((failure) => describeViolation(failure, { operations }))).toEqual([]);
+    expect(summary.runs).toBe(300);
+    expect(summary.steps).toBe(60_000);
+    for (const count of Object.values(summary.faults)) expect(count).toBeGreaterThan(50);
+    expect(summary.crashes).toBeGreaterThan(1000);
+    expect(summary.kills).toBeGreaterThan(500);
+    expect(summary.reopenings).toBeGreaterThan(2000);
+    expect(summary.acknowledged).toBeGreaterThan(5000);
+    expect(summary.reads).toBeGreaterThan(5000);
+  }, 120_000);
+
+  it("does the same for the same seed, down to every operation of the disk", async () => {
+    const digests = new Set<string>();
+    for (let seed = 1; seed <= 20; seed++) {
+      const first = await runSimulation({ seed, operations: 150 });
+      expect(await runSimulation({ seed, operations: 150 })).toEqual(first);
+      digests.add(first.digest);
+    }
+    expect(digests.size).toBe(20);
+  });
+
+  it("does the same on every machine", async () => {
+    const trace = generateTrace({ seed: 1, operations: 40 });
+    expect(trace.steps.slice(0, 3)).toMatchInlineSnapshot(`
+      [
+        {
+          "step": "read-scan",
+        },
+        {
+          "durability": "strict",
+          "id": 1,
+          "key": "user:0",
+          "length": 86,
+          "step": "put",
+        },
+        {
+          "keys": [
+            "aÿ",
+            "user:1",
+            "a",
+          ],
+          "step": "get-many",
+        },
+      ]
+    `);
+  });
+});
+
+describe("a generated trace", () => {
+  const stepsOf = (
+    options: Omit<Parameters<typeof generateTrace>[0], "seed" | "operations">,
+  ): readonly Step[] =>
+    Array.from(
+      { length: 20 },
+      (_, seed) => generateTrace({ seed, operations: 100, ...options }).steps,
+    ).flat();
+
+  it("depends on its seed and length alone", () => {
+    expect(generateTrace({ seed: 7, operations: 50 })).toEqual(generateTrace({ seed: 7, operations: 50 }));
+    expect(generateTrace({ seed: 8, operations: 50 })).not.toEqual(
+      generateTrace({ seed: 7, operations: 50 }),
+    );
+  });
+
+  it("has the faults that were asked for, or none", () => {
+    expect(stepsOf({ faults: false }).some(({ step }) => step === "fault")).toBe(false);
+    const zero = { "fsync-failed": 0, "io-error": 0, "partial-write": 0, "read-error": 0 };
+    const kinds = stepsOf({ faults: { ...zero, "disk-full": 1 } }).flatMap((step) =>
+      step.step === "fault" ? [step.kind] : [],
+    );
+    expect(new Set(kinds)).toEqual(new Set(["disk-full"]));
+  });
+
+  it("leaves out the steps whose weight is 0", () => {
+    expect(
+      stepsOf({ weights: { crash: 0, kill: 0 } }).some(({ step }) => step === "crash" || step === "kill"),
+    ).toBe(false);
+  });
+
+  it("refuses a seed or a length that is no whole number", () => {
+    expect(() => generateTrace({ seed: 0.5, operations: 1 })).toThrow("seed must be a whole number");
+    expect(() => generateTrace({ seed: 1, operations: Number.NaN })).toThrow(
+      "operations must be a whole number",
+    );
+    expect(() => generateTrace({ seed: 1, operations: -1 })).toThrow(
+      "operations must be a whole number >= 0",
+    );
+  });
+});
+
+describe("a saved trace", () => {
+  it("is the trace again, and gives the same result", async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const trace = generateTrace({ seed, operations: 120 });
+      const loaded = loadTrace(saveTrace(trace));
+      expect(loaded).toEqual(trace);
+      expect(await runTrace(loaded)).toEqual(await runTrace(trace));
+    }
+  });
+
+  it("is one line of JSON a step, behind a header", () => {
+    const lines = saveTrace(generateTrace({ seed: 3, operations: 5 }))
+      .trimEnd()
+      .split("\n");
+    expect(lines).toHaveLength(6);
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ trace: "kaya-simulation", version: 1, seed: 3 });
+    for (const line of lines.slice(1)) expect(JSON.parse(line)).toHaveProperty("step");
+  });
+
+  it("may be edited by hand: empty lines don't count", () => {
+    const trace = generateTrace({ seed: 3, operations: 5 });
+    expect(loadTrace(`\n${saveTrace(trace).replaceAll("\n", "\r\n\n")}`)).toEqual(trace);
+  });
+
+  const header = JSON.stringify({ trace: "kaya-simulation", version: 1, seed: 1, config: {} });
+  const refused: readonly (readonly [name: string, text: string, message: string])[] = [
+    ["nothing", "", "line 1: a trace begins with its header"],
+    ["what is no JSON", `${header}\n{"step":`, "line 2: this is not JSON"],
+    ["what is no object", `${header}\nnull`, "line 2: this is no JSON object"],
+    ["something else", '{"a":1}', "line 1: this is no trace of a simulation"],
+    ["another version", header.replace("1", "2"), "line 1: version 2 is not 1"],
+    [
+      "a header without a seed",
+      header.replace('"seed":1', '"seed":null'),
+      "line 1: seed must be a whole number",
+    ],
+    ["a step that does not exist", `${header}\n{"step":"explode"}`, 'line 2: "explode" is no step'],
+    [
+      "a step without its fields",
+      `${header}\n{"step":"put","id":1}`,
+      "line 2: put must have key, length, durability",
+    ],
+    ["a wrong configuration", header.replace("{}", '{"segmentMaxBytes":0}'), "segmentMaxBytes"],
+  ];
+  for (const [name, text, message] of refused) {
+    it(`is not ${name}`, () => {
+      expect(() => loadTrace(text)).toThrow(message);
+      expect(() => loadTrace(text)).toThrow(KayaError);
+    });
+  }
+});
+
+describe("many simulations", () => {
+  it("tell their progress, and end where they are told to", async () => {
+    const controller = new AbortController();
+    const seen: SimulationSummary[] = [];
+    const summary = await runSimulations({
+      seeds: { from: 10, to: 1000 },
+      operations: 20,
+      signal: controller.signal,
+      onProgress: (progress) => {
+        seen.push(progress);
+        if (progress.runs === 5) controller.abort();
+      },
+    });
+    expect(summary.runs).toBe(5);
+    expect(seen.map(({ runs }) => runs)).toEqual([1, 2, 3, 4, 5]);
+    expect(seen.at(-1)).toEqual(summary);
+  });
+});

@@ -1,0 +1,144 @@
+// `npx pnpm@10 torture`: everything that looks for a broken promise, side by side, and its figures.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { jobsOf } from "./jobs.mjs";
+import { describeMachine } from "./machine.mjs";
+import { checkMutants } from "./mutants.mjs";
+import { parseOptions, USAGE } from "./options.mjs";
+import { Pool } from "./pool.mjs";
+import { ProgressLine } from "./progress.mjs";
+import { failures, figures, formatDuration, scenarioTable } from "./report.mjs";
+import { Tally } from "./tally.mjs";
+
+const MOST_SHOWN = 10;
+// Of a generated workload, until some are done.
+const STATES_A_GENERATED = 500;
+
+/** @param {import("./options.mjs").TortureOptions} options */
+async function torture(options) {
+  const started = performance.now();
+  const machine = describeMachine();
+  const dir =
+    options.dir === undefined ? await mkdtemp(join(tmpdir(), "kaya-torture-")) : resolve(options.dir);
+  const tally = new Tally();
+  const progress = new ProgressLine();
+  const interruption = new AbortController();
+  let phase = "";
+  let killsSoFar = 0;
+  const show = () =>
+    progress.update(() => {
+      const seen = `${tally.sum("distinct")} crash states, ${tally.simulation.runs} seeds, ${killsSoFar} kills`;
+      return `${formatDuration(performance.now() - started)}: ${seen}, ${tally.violations} violations${phase}`;
+    });
+  const pool = new Pool(() => {
+    killsSoFar++;
+    show();
+  });
+  process.on("SIGINT", () => {
+    if (interruption.signal.aborted) process.exit(130);
+    interruption.abort();
+    pool.stop();
+  });
+
+  await runJobs(options, pool, tally, dir, show);
+  phase = ", looking for the mutants";
+  const mutants =
+    options.mutants && !interruption.signal.aborted
+      ? await mutantsOrNone(interruption.signal, tally, show)
+      : undefined;
+  progress.done();
+
+  const isInterrupted = interruption.signal.aborted;
+  const ms = performance.now() - started;
+  await saveTraces(tally);
+  console.log(scenarioTable(tally));
+  console.log(`\n${figures(tally, mutants, { machine, ms, processes: options.processes, isInterrupted })}`);
+  const broken = failures(tally, mutants);
+  for (const line of broken.slice(0, MOST_SHOWN)) console.log(`\n${line}`);
+  if (broken.length > MOST_SHOWN) console.log(`\nand ${broken.length - MOST_SHOWN} more`);
+  if (options.json !== undefined) {
+    const document = {
+      machine,
+      options,
+      isInterrupted,
+      ms,
+      ...tally,
+      rows: [...tally.rows.values()],
+      mutants,
+    };
+    await writeFile(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
+  }
+  if (tally.kills.violations.length === 0 && options.dir === undefined)
+    await rm(dir, { recursive: true, force: true });
+  if (broken.length > 0) return 1;
+  return isInterrupted ? 130 : 0;
+}
+
+/**
+ * @param {import("./options.mjs").TortureOptions} options
+ * @param {Pool} pool
+ * @param {Tally} tally
+ * @param {string} dir
+ * @param {() => void} show
+ */
+async function runJobs(options, pool, tally, dir, show) {
+  let generatedUnderWay = 0;
+  const jobs = jobsOf(options, dir, () => tally.sum("distinct") + generatedUnderWay * STATES_A_GENERATED);
+  const startedAt = new Map();
+  const next = () => {
+    const { value: job } = jobs.next();
+    if (job === undefined) return undefined;
+    if ("generate" in job) generatedUnderWay++;
+    startedAt.set(job, performance.now());
+    return job;
+  };
+  await pool.run(options.processes, next, (job, { result, error }) => {
+    if ("generate" in job) generatedUnderWay--;
+    if (error !== undefined) {
+      tally.broken.push({ seed: options.seed, message: error, again: `the job was ${JSON.stringify(job)}` });
+    } else if (job.kind === "explore") tally.addExploration(result);
+    else if (job.kind === "kill") tally.addKills(result);
+    else tally.addSimulation(result, job.operations, performance.now() - startedAt.get(job));
+    show();
+  });
+}
+
+/**
+ * @param {AbortSignal} signal
+ * @param {Tally} tally
+ * @param {() => void} show
+ */
+async function mutantsOrNone(signal, tally, show) {
+  const timer = setInterval(show, 500);
+  try {
+    return await checkMutants(signal);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (!signal.aborted) tally.broken.push({ seed: 0, message, again: "node packages/sim/mutants/main.mjs" });
+    return undefined;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Each violation of the explorer into a file, for reproduce.mjs.
+ * @param {Tally} tally
+ */
+async function saveTraces({ crashViolations }) {
+  for (const [index, violation] of crashViolations.entries()) {
+    const path = resolve(`kaya-crash-${index + 1}.json`);
+    if (index < MOST_SHOWN) await writeFile(path, JSON.stringify(violation.trace));
+    violation.again = `node packages/sim/torture/reproduce.mjs ${path}`;
+  }
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === undefined) console.log(USAGE);
+  else process.exitCode = await torture(options);
+} catch (error) {
+  console.error(error instanceof Error && error.name === "TypeError" ? error.message : error);
+  process.exitCode = 4;
+}

@@ -1,0 +1,83 @@
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+
+export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node packages/sim/torture/main.mjs
+
+  --states N       distinct crash states at least; each named scenario is explored whatever N is (100000)
+  --seeds A..B     seeds of the simulation, both included (1..1000)
+  --ops N          steps of each simulation (300)
+  --kills N        SIGKILLs of a real writer on a real disk (30)
+  --seed N         of the kills and of the generated workloads (1)
+  --no-mutants     without the mutation check
+  --processes N    child processes (the number of cores)
+  --dir DIR        where the real writers write; kept where something is wrong (a temporary directory)
+  --json FILE      the figures as JSON, too
+  --help
+
+The defaults are CI's figures. Exit code 1 where a promise was broken or a mutant was not found, 130 after Ctrl-C.`;
+
+/**
+ * @typedef {object} TortureOptions
+ * @property {number} states
+ * @property {{ from: number, to: number }} seeds none where `to` is less
+ * @property {number} operations
+ * @property {number} kills
+ * @property {number} seed
+ * @property {boolean} mutants
+ * @property {number} processes
+ * @property {string | undefined} dir
+ * @property {string | undefined} json
+ */
+
+/**
+ * @param {string[]} argv
+ * @returns {TortureOptions | undefined} undefined where help is wanted
+ * @throws Error that says what is wrong with them
+ */
+export function parseOptions(argv) {
+  const { values } = parseArgs({
+    // pnpm gives the `--` of `pnpm torture -- --kills 500` to the script
+    args: argv[0] === "--" ? argv.slice(1) : argv,
+    options: {
+      states: { type: "string", default: "100000" },
+      seeds: { type: "string", default: "1..1000" },
+      ops: { type: "string", default: "300" },
+      kills: { type: "string", default: "30" },
+      seed: { type: "string", default: "1" },
+      "no-mutants": { type: "boolean", default: false },
+      processes: { type: "string", default: `${availableParallelism()}` },
+      dir: { type: "string" },
+      json: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    states: wholeNumber("--states", values.states),
+    seeds: parseSeeds(values.seeds),
+    operations: wholeNumber("--ops", values.ops),
+    kills: wholeNumber("--kills", values.kills),
+    seed: wholeNumber("--seed", values.seed),
+    mutants: !values["no-mutants"],
+    processes: Math.max(1, wholeNumber("--processes", values.processes)),
+    dir: values.dir,
+    json: values.json,
+  };
+}
+
+/** @param {string} text */
+function parseSeeds(text) {
+  const [, from, to = from] = /^(\d+)(?:\.\.(\d+))?$/.exec(text) ?? [];
+  if (from === undefined) throw new Error(`--seeds is N or A..B, not ${text}`);
+  return { from: wholeNumber("--seeds", from), to: wholeNumber("--seeds", to ?? from) };
+}
+
+/**
+ * @param {string} option
+ * @param {string} text
+ */
+function wholeNumber(option, text) {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new Error(`${option} is a whole number, not ${text}`);
+}

@@ -1,0 +1,47 @@
+import { Random } from "@kaya/io";
+
+/**
+ * @typedef {import("../../dist/explorer/engine-write.js").EngineWrite & { write: readonly import("@kaya/engine").BatchOperation[] }} PlannedWrite
+ * @typedef {{ seed: number, keys: number, maxValueBytes: number }} Plan
+ */
+
+/**
+ * The write with that number: the same in the process that makes it and in the one that checks, so that only numbers
+ * have to travel between them.
+ * @param {Plan} plan
+ * @param {number} generation
+ * @param {number} number
+ * @returns {PlannedWrite}
+ */
+export function plannedWrite({ seed, keys, maxValueBytes }, generation, number) {
+  const random = new Random(seed, generation, number);
+  const durability = random.pick(["strict", "relaxed", "relaxed"]);
+  const key = () => `key ${random.below(keys)}`;
+  const value = () => {
+    const letter = String.fromCharCode(97 + random.below(26));
+    const most = random.pick([0, maxValueBytes / 20, maxValueBytes / 5, maxValueBytes]);
+    return `${generation}.${number} ${letter.repeat(random.below(Math.floor(most) + 1))}`;
+  };
+  /** @returns {import("@kaya/engine").BatchOperation} */
+  const put = () => ({ type: "put", key: key(), value: value() });
+  /** @returns {import("@kaya/engine").BatchOperation} */
+  const remove = () => ({ type: "delete", key: key() });
+  const kind = random.pick(["put", "put", "put", "delete", "batch"]);
+  if (kind === "put") return { durability, write: [put()] };
+  if (kind === "delete") return { durability, write: [remove()] };
+  const operations = Array.from({ length: 2 + random.below(3) }, () =>
+    random.chance(0.3) ? remove() : put(),
+  );
+  return { durability, write: operations };
+}
+
+/**
+ * At least so many bytes of the log.
+ * @param {PlannedWrite} planned
+ */
+export function bytesOf({ write }) {
+  return write.reduce((sum, operation) => {
+    const value = operation.type === "put" ? operation.value.length : 0;
+    return sum + operation.key.length + value;
+  }, 0);
+}

@@ -1,0 +1,61 @@
+import { Engine, KayaError, recover } from "@kaya/engine";
+import { formatWarning } from "@kaya/wal";
+import { checkContents, contentsOf } from "../../dist/explorer/engine-write.js";
+import { mustEqual } from "./ledger.mjs";
+
+// A kill may cut a write short; nothing else that it does can be seen.
+const OF_A_KILL = ["PartialHeader", "PartialPayload", "TailTruncated"];
+
+/**
+ * Opens what a killed writer left, and compares it with the ledger. Gives the bytes of the torn record that was cut.
+ * @param {string} dataDir
+ * @param {Partial<import("@kaya/core").WalConfig>} wal
+ * @param {import("./ledger.mjs").Ledger} ledger
+ * @throws Error where a promise is broken
+ */
+export async function verify(dataDir, wal, ledger) {
+  const foreseen = await recover({ dataDir, wal }, undefined, { dryRun: true });
+  const engine = await Engine.open({ dataDir, wal });
+  try {
+    const { lastRecovery } = engine;
+    ledger.settle(engine.stats().lastLsn);
+    checkContents(await contentsOf(engine), ledger.contents, `after LSN ${ledger.lastLsn}`);
+    checkReport(lastRecovery, ledger, wal);
+    mustEqual(foreseen.lastLsn ?? 0, lastRecovery.lastLsn ?? 0, "the last LSN of the dry run before");
+    mustEqual(foreseen.truncatedBytes, lastRecovery.truncatedBytes, "what the dry run would have cut");
+    return lastRecovery.truncatedBytes;
+  } finally {
+    await closeWhereItFits(engine);
+  }
+}
+
+/**
+ * On a full disk there may be no room to make the recovered tail durable: then, and only then, closing says so.
+ * @param {Engine} engine
+ */
+export async function closeWhereItFits(engine) {
+  const { durableLsn, lastLsn } = engine.stats();
+  try {
+    await engine.close();
+  } catch (error) {
+    if (durableLsn === lastLsn || !KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+  }
+}
+
+/**
+ * @param {import("@kaya/engine").RecoveryReport} report
+ * @param {import("./ledger.mjs").Ledger} ledger
+ * @param {Partial<import("@kaya/core").WalConfig>} wal
+ */
+function checkReport(report, ledger, { maxBatchBytes = 0, maxRecordBytes = 0 }) {
+  const { warnings, quarantined, truncatedBytes, firstLsn = 1, lastLsn = 0, lastSequence = 0 } = report;
+  const strange = warnings.find(({ kind }) => !OF_A_KILL.includes(kind));
+  if (strange !== undefined) throw new Error(`no kill does this: ${formatWarning(strange)}`);
+  if (quarantined.length > 0) throw new Error(`moved to quarantine: ${quarantined.join(", ")}`);
+  if (truncatedBytes > maxBatchBytes + maxRecordBytes) {
+    throw new Error(`${truncatedBytes} bytes were cut, more than one write has`);
+  }
+  mustEqual(lastLsn, ledger.lastLsn, "the report's last LSN");
+  mustEqual(lastSequence, ledger.lastSequence, "the report's last sequence");
+  mustEqual(report.recordCount, lastLsn - firstLsn + 1, "the report's number of records");
+}

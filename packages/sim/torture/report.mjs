@@ -1,0 +1,109 @@
+/** @param {number} count */
+const n = (count) => count.toLocaleString("en-US");
+
+/** @param {number} ms */
+export function formatDuration(ms) {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** @param {number} count */
+const violations = (count) =>
+  count === 1 ? "1 VIOLATION" : count > 1 ? `${n(count)} VIOLATIONS` : "0 violations";
+
+/**
+ * The table of the scenarios.
+ * @param {import("./tally.mjs").Tally} tally
+ */
+export function scenarioTable({ rows }) {
+  const lines = [["scenario", "boundaries", "made", "distinct, checked", "in recovery", "violations", "ms"]];
+  for (const row of [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const counts = [
+      row.boundaries,
+      row.raw,
+      row.distinct,
+      row.insideRecovery,
+      row.violations,
+      Math.round(row.ms),
+    ];
+    lines.push([row.name, ...counts.map(n)]);
+  }
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
+  const cell = (/** @type {string} */ text, /** @type {number} */ column) =>
+    column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0);
+  return lines.map((line) => line.map(cell).join("  ")).join("\n");
+}
+
+/**
+ * The figures.
+ * @param {import("./tally.mjs").Tally} tally
+ * @param {import("./mutants.mjs").MutantFigures | undefined} mutants
+ * @param {{ machine: ReturnType<typeof import("./machine.mjs").describeMachine>, ms: number, processes: number, isInterrupted: boolean }} run
+ */
+export function figures(tally, mutants, { machine, ms, processes, isInterrupted }) {
+  const { simulation, faults, kills } = tally;
+  const rows = [
+    [
+      "crash states",
+      `${n(tally.sum("raw"))} made, ${n(tally.sum("distinct"))} distinct, each of them checked: ${violations(tally.crashViolations.length)}`,
+    ],
+    [
+      "",
+      `${n(tally.sum("insideRecovery"))} of them inside recovery; ${tally.rows.size} workloads, ${n(tally.sum("boundaries"))} moments; ${formatDuration(tally.sum("ms"))} of one core`,
+    ],
+    ["", counts(tally.statesByKind)],
+    [
+      "simulation",
+      `${n(simulation.runs ?? 0)} seeds, ${n(simulation.steps ?? 0)} steps: ${violations(tally.simulationViolations.length)}`,
+    ],
+    [
+      "",
+      `${n(simulation.diskOperations ?? 0)} disk operations, ${n(simulation.crashes ?? 0)} power cuts, ${n(simulation.kills ?? 0)} kills, ${n(simulation.reopenings ?? 0)} reopenings; ${formatDuration(tally.simulationMs)} of one core`,
+    ],
+    ["", `faults: ${counts(faults)}`],
+    ["SIGKILLs", `${n(kills.kills)} of a real writer: ${violations(kills.violations.length)}`],
+    [
+      "",
+      `${n(kills.acknowledged)} acknowledged writes, ${n(kills.durable)} of them durable by then; ${n(kills.survivors)} more were there that nobody was told of`,
+    ],
+  ];
+  if (mutants !== undefined) {
+    const missed = mutants.survivors.map(({ name }) => name);
+    const found = mutants.mutants.filter(({ name }) => !missed.includes(name)).length;
+    rows.push(["mutants", `${found} of ${mutants.mutants.length} found`]);
+  }
+  rows.push(
+    ["took", `${formatDuration(ms)} with ${processes} processes${isInterrupted ? ", then interrupted" : ""}`],
+    ["on", `${machine.date}, commit ${machine.commit}, Node ${machine.node}`],
+    ["", `${machine.system}, ${machine.cpu}, ${machine.memoryGiB} GiB`],
+  );
+  return rows.map(([name = "", text]) => `${name.padEnd(12)}  ${text}`).join("\n");
+}
+
+/** @param {Record<string, number>} record */
+function counts(record) {
+  const parts = Object.entries(record).map(([name, count]) => `${name} ${n(count)}`);
+  return parts.length === 0 ? "none" : parts.join(", ");
+}
+
+/**
+ * What broke, and how to have it again.
+ * @param {import("./tally.mjs").Tally} tally
+ * @param {import("./mutants.mjs").MutantFigures | undefined} mutants
+ */
+export function failures({ crashViolations, simulationViolations, kills, broken }, mutants) {
+  const lines = [...crashViolations, ...simulationViolations, ...broken].map(
+    ({ message, again }) => `VIOLATION ${message}\n  again: ${again}`,
+  );
+  for (const { seed, generation, dir, message } of kills.violations) {
+    lines.push(`VIOLATION kill ${generation} of seed ${seed}: ${message}\n  the directory is kept: ${dir}`);
+  }
+  for (const { name, outcome = "survived", message = "" } of mutants?.survivors ?? []) {
+    lines.push(
+      `MUTANT ${outcome}: ${name} ${message}\n  again: node packages/sim/mutants/main.mjs --only '${name}'`,
+    );
+  }
+  return lines;
+}

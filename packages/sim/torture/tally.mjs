@@ -1,0 +1,102 @@
+import { noKills } from "./real/kill-loop.mjs";
+
+/** @typedef {{ seed: number, message: string, again: string, trace?: unknown }} Found what broke, and how to have it again */
+/** @typedef {{ name: string, boundaries: number, raw: number, distinct: number, insideRecovery: number, violations: number, ms: number }} Row */
+
+const SIMULATION_COUNTS = /** @type {const} */ ([
+  "runs",
+  "steps",
+  "diskOperations",
+  "crashes",
+  "kills",
+  "reopenings",
+  "acknowledged",
+  "reads",
+]);
+
+/** The sums over all jobs that are done. */
+export class Tally {
+  /** By scenario; the generated ones together. @type {Map<string, Row>} */
+  rows = new Map();
+  /** @type {Record<string, number>} */
+  statesByKind = {};
+  /** @type {Record<string, number>} */
+  simulation = Object.fromEntries(SIMULATION_COUNTS.map((name) => [name, 0]));
+  /** @type {Record<string, number>} */
+  faults = {};
+  simulationMs = 0;
+  kills = noKills();
+  /** @type {Found[]} */
+  crashViolations = [];
+  /** @type {Found[]} */
+  simulationViolations = [];
+  /** Jobs that came to no end. @type {Found[]} */
+  broken = [];
+
+  /** @param {any} report */
+  addExploration({ name, boundaries, states, violations, durationMs, seed }) {
+    const key = name.replace(/^seeded life \d+ \((.*)\)$/, "$1: generated workloads");
+    const row = this.rows.get(key) ?? {
+      name: key,
+      boundaries: 0,
+      raw: 0,
+      distinct: 0,
+      insideRecovery: 0,
+      violations: 0,
+      ms: 0,
+    };
+    row.boundaries += boundaries;
+    row.raw += states.raw;
+    row.distinct += states.distinct;
+    row.insideRecovery += states.insideRecovery;
+    row.violations += violations.length;
+    row.ms += durationMs;
+    this.rows.set(key, row);
+    add(this.statesByKind, states.byKind);
+    for (const { text, crashes } of violations) {
+      const trace = { scenario: name, seed, crashes };
+      this.crashViolations.push({ seed, message: `${name}: ${text}`, again: "", trace });
+    }
+  }
+
+  /**
+   * @param {any} summary
+   * @param {number} operations
+   * @param {number} ms
+   */
+  addSimulation(summary, operations, ms) {
+    for (const name of SIMULATION_COUNTS)
+      this.simulation[name] = (this.simulation[name] ?? 0) + summary[name];
+    add(this.faults, summary.faults);
+    this.simulationMs += ms;
+    for (const { seed, violation } of summary.failures) {
+      const message = `seed ${seed}, step ${violation.step}: ${violation.rule}: ${violation.message}`;
+      const again = `node packages/kayactl/dist/bin.js sim run --seed ${seed} --ops ${operations} --runs 1`;
+      this.simulationViolations.push({ seed, message, again });
+    }
+  }
+
+  /** @param {import("./real/kill-loop.mjs").KillFigures} figures */
+  addKills({ violations, ...counts }) {
+    for (const [name, count] of Object.entries(counts)) this.kills[/** @type {"kills"} */ (name)] += count;
+    this.kills.violations.push(...violations);
+  }
+
+  /** @param {"raw" | "distinct" | "insideRecovery" | "boundaries" | "ms"} field */
+  sum(field) {
+    return [...this.rows.values()].reduce((total, row) => total + row[field], 0);
+  }
+
+  get violations() {
+    const { crashViolations, simulationViolations, kills, broken } = this;
+    return crashViolations.length + simulationViolations.length + kills.violations.length + broken.length;
+  }
+}
+
+/**
+ * @param {Record<string, number>} sum
+ * @param {Record<string, number>} more
+ */
+function add(sum, more) {
+  for (const [name, count] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + count;
+}

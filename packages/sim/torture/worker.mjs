@@ -1,0 +1,42 @@
+// A child process of main.mjs: does one job at a time, and says what came of it.
+import { describeCrashViolation } from "../dist/explorer/index.js";
+import { runSimulations } from "../dist/simulation/index.js";
+import { generatedScenario } from "./generated-scenarios.mjs";
+import { killLoop } from "./real/kill-loop.mjs";
+import { scenarioNamed } from "./scenario-named.mjs";
+
+/**
+ * @typedef {{ kind: "explore", scenario: string } | { kind: "explore", generate: number }} ExploreJob
+ * @typedef {{ kind: "simulate", from: number, to: number, operations: number }} SimulateJob
+ * @typedef {{ kind: "kill", kills: number, seed: number, dir: string }} KillJob
+ * @typedef {ExploreJob | SimulateJob | KillJob} Job
+ */
+
+process.on("SIGINT", () => undefined); // the parent decides when it ends
+process.on("disconnect", () => process.exit());
+process.on("message", async (/** @type {Job} */ job) => {
+  try {
+    process.send?.({ result: await carryOut(job) });
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+});
+
+/** @param {Job} job */
+function carryOut(job) {
+  if (job.kind === "explore") return exploreOne(job);
+  if (job.kind === "kill") return killLoop({ ...job, onProgress: ({ kills }) => process.send?.({ kills }) });
+  const { from, to, operations } = job;
+  return runSimulations({ seeds: { from, to }, operations });
+}
+
+/** @param {ExploreJob} job */
+async function exploreOne(job) {
+  const { name, explore } = "generate" in job ? generatedScenario(job.generate) : scenarioNamed(job.scenario);
+  const { violations, ...report } = await explore();
+  const described = violations.map((violation) => ({
+    ...violation,
+    text: describeCrashViolation(violation),
+  }));
+  return { name, ...report, violations: described };
+}
