@@ -6,6 +6,7 @@ import { registerInspect } from "./commands/inspect.js";
 import { registerPut } from "./commands/put.js";
 import { registerRecover } from "./commands/recover.js";
 import { registerScan } from "./commands/scan.js";
+import { registerSim } from "./commands/sim.js";
 import { registerStats } from "./commands/stats.js";
 import { registerVerify } from "./commands/verify.js";
 import type { Execute } from "./context.js";
@@ -24,7 +25,8 @@ Examples:
 Exit codes:
   0  done                    3  the data is damaged
   1  the system said no      4  a mistake in the call, or data of a newer version
-  2  not found               6  another process has the directory open
+  2  not found               5  a bug of Kaya: a broken promise that "sim" found, for one
+                             6  another process has the directory open
 
 Results go to standard output, all else to standard error. "kayactl help COMMAND" tells more.`;
 
@@ -64,6 +66,8 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
   }
   program.commandsGroup("Log:");
   for (const register of [registerVerify, registerRecover, registerInspect]) register(program, execute);
+  program.commandsGroup("Proof:");
+  registerSim(program, execute);
   return program;
 }
 

@@ -1,48 +1,23 @@
 import type { ScanProgress } from "@kaya/wal";
 import type { OutputStream } from "./output.js";
+import { ProgressLine } from "./progress-line.js";
 import { formatBytes, formatDuration } from "./units.js";
 
-const QUIET_MS = 1000;
-const REDRAW_MS = 100;
-const PLAIN_LINE_MS = 5000;
-const CLEAR_LINE = "\r\u001b[K";
-
-/**
- * How far the reading of a log is, on standard error. It says nothing in the first second. A terminal gets one line that is
- * redrawn and disappears at the end, anything else a plain line every few seconds.
- */
+/** How far the reading of a log is. */
 export class Progress {
-  readonly #stream: OutputStream;
-  readonly #now: () => number;
-  readonly #started: number;
-  #nextAt: number;
-  #isDrawn = false;
+  readonly #line: ProgressLine;
 
-  constructor(stream: OutputStream, now: () => number = () => performance.now()) {
-    this.#stream = stream;
-    this.#now = now;
-    this.#started = now();
-    this.#nextAt = this.#started + (stream.isTTY === true ? QUIET_MS : PLAIN_LINE_MS);
+  constructor(stream: OutputStream, now?: () => number) {
+    this.#line = new ProgressLine(stream, now);
   }
 
   update(progress: ScanProgress): void {
-    const now = this.#now();
-    if (now < this.#nextAt) return;
-    const text = describeProgress(progress, now - this.#started);
-    if (this.#stream.isTTY === true) {
-      this.#nextAt = now + REDRAW_MS;
-      this.#isDrawn = true;
-      this.#stream.write(`${CLEAR_LINE}${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
-    } else {
-      this.#nextAt = now + PLAIN_LINE_MS;
-      this.#stream.write(`${text}\n`);
-    }
+    this.#line.update((elapsedMs) => describeProgress(progress, elapsedMs));
   }
 
   /** Takes the line away. */
   done(): void {
-    if (this.#isDrawn) this.#stream.write(CLEAR_LINE);
-    this.#isDrawn = false;
+    this.#line.done();
   }
 }
 
