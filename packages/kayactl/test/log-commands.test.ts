@@ -43,7 +43,7 @@ describe("inspect wal", () => {
       stdout: [
         VECTOR_ROWS[0],
         `CORRUPTION offset=57 kind=BadPayloadChecksum expected=${hex(FOUND)} actual=0x46ee7741`,
-        "CORRUPTION kind=ValidRecordsBeyondDamage count=1 firstOffset=107 firstLsn=3 lastLsn=3",
+        "CORRUPTION offset=107 kind=ValidRecordsBeyondDamage count=1 firstLsn=3 lastLsn=3",
         "",
       ].join("\n"),
       stderr: "",

@@ -25,7 +25,7 @@ describe("mistakes in the call end with 4", () => {
     [["put", "a", "b", "--durability", "some"], /Allowed choices are strict, relaxed/],
     [["scan", "--limit", "-1"], /whole number/],
     [["scan", "--limit", "1e3"], /whole number/],
-    [["stats", "--max-record-bytes", "3"], /maxRecordBytes/],
+    [["stats", "--max-record-bytes", "0"], /maxRecordBytes/],
     [["get", "a", "--data"], /argument missing/],
   ])("%j", async (argv, message) => {
     const directory = await temporaryDirectory();
