@@ -25,14 +25,16 @@ async function torture(options) {
   const progress = new ProgressLine();
   const interruption = new AbortController();
   let phase = "";
-  let killsSoFar = 0;
+  /** The kill jobs under way. @type {Map<import("./worker.mjs").Job, import("./real/kill-loop.mjs").KillFigures>} */
+  const killing = new Map();
   const show = () =>
     progress.update(() => {
-      const seen = `${tally.sum("distinct")} crash states, ${tally.simulation.runs} seeds, ${killsSoFar} kills`;
+      const kills = [...killing.values()].reduce((sum, soFar) => sum + soFar.kills, tally.kills.kills);
+      const seen = `${tally.sum("distinct")} crash states, ${tally.simulation.runs} seeds, ${kills} kills`;
       return `${formatDuration(performance.now() - started)}: ${seen}, ${tally.violations} violations${phase}`;
     });
-  const pool = new Pool(() => {
-    killsSoFar++;
+  const pool = new Pool((job, soFar) => {
+    killing.set(job, soFar);
     show();
   });
   process.on("SIGINT", () => {
@@ -41,7 +43,11 @@ async function torture(options) {
     pool.stop();
   });
 
-  await runJobs(options, pool, tally, dir, show);
+  await runJobs(options, pool, tally, dir, (job) => {
+    killing.delete(job);
+    show();
+  });
+  for (const soFar of killing.values()) tally.addKills(soFar); // of what was interrupted
   phase = ", looking for the mutants";
   const mutants =
     options.mutants && !interruption.signal.aborted
@@ -70,7 +76,7 @@ async function torture(options) {
     await writeFile(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
   }
   if (tally.kills.violations.length === 0 && options.dir === undefined)
-    await rm(dir, { recursive: true, force: true });
+    await rm(dir, { recursive: true, force: true, maxRetries: 20 }); // a writer may be in its last moments
   if (broken.length > 0) return 1;
   return isInterrupted ? 130 : 0;
 }
@@ -80,9 +86,9 @@ async function torture(options) {
  * @param {Pool} pool
  * @param {Tally} tally
  * @param {string} dir
- * @param {() => void} show
+ * @param {(job: import("./worker.mjs").Job) => void} onDone
  */
-async function runJobs(options, pool, tally, dir, show) {
+async function runJobs(options, pool, tally, dir, onDone) {
   let generatedUnderWay = 0;
   const jobs = jobsOf(options, dir, () => tally.sum("distinct") + generatedUnderWay * STATES_A_GENERATED);
   const startedAt = new Map();
@@ -100,7 +106,7 @@ async function runJobs(options, pool, tally, dir, show) {
     } else if (job.kind === "explore") tally.addExploration(result);
     else if (job.kind === "kill") tally.addKills(result);
     else tally.addSimulation(result, job.operations, performance.now() - startedAt.get(job));
-    show();
+    onDone(job);
   });
 }
 

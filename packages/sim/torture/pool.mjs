@@ -7,14 +7,14 @@ const WORKER = fileURLToPath(new URL("./worker.mjs", import.meta.url));
  * Child processes that do jobs, each one after the other.
  */
 export class Pool {
-  #onKills;
+  #onProgress;
   /** @type {import("node:child_process").ChildProcess[]} */
   #workers = [];
   #isStopped = false;
 
-  /** @param {(kills: number) => void} onKills how far a kill job is */
-  constructor(onKills) {
-    this.#onKills = onKills;
+  /** @param {(job: import("./worker.mjs").Job, soFar: any) => void} onProgress how far a kill job is */
+  constructor(onProgress) {
+    this.#onProgress = onProgress;
   }
 
   /**
@@ -61,7 +61,7 @@ export class Pool {
         resolve(answer);
       };
       const onMessage = (/** @type {any} */ message) => {
-        if ("kills" in message) this.#onKills(message.kills);
+        if ("soFar" in message) this.#onProgress(job, message.soFar);
         else settle(message);
       };
       const onExit = (/** @type {number | null} */ code, /** @type {string | null} */ signal) => {

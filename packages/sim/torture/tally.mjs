@@ -35,7 +35,7 @@ export class Tally {
 
   /** @param {any} report */
   addExploration({ name, boundaries, states, violations, durationMs, seed }) {
-    const key = name.replace(/^seeded life \d+ \((.*)\)$/, "$1: generated workloads");
+    const key = name.replace(/generated from seed \d+/, "generated from seeds");
     const row = this.rows.get(key) ?? {
       name: key,
       boundaries: 0,

@@ -25,7 +25,7 @@ process.on("message", async (/** @type {Job} */ job) => {
 /** @param {Job} job */
 function carryOut(job) {
   if (job.kind === "explore") return exploreOne(job);
-  if (job.kind === "kill") return killLoop({ ...job, onProgress: ({ kills }) => process.send?.({ kills }) });
+  if (job.kind === "kill") return killLoop({ ...job, onProgress: (soFar) => process.send?.({ soFar }) });
   const { from, to, operations } = job;
   return runSimulations({ seeds: { from, to }, operations });
 }
