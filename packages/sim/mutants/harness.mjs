@@ -54,18 +54,21 @@ const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read p
  * @param {readonly import("./mutants.mjs").Mutant[]} [options.mutants] default: all that there are
  * @param {number} [options.concurrency] children at once; default 2
  * @param {(result: MutantResult) => void} [options.onResult]
+ * @param {AbortSignal} [options.signal] ends the children, and rejects
  * @returns {Promise<MutationReport>}
  */
 export async function runMutants(options = {}) {
-  const { only = "", mutants = MUTANTS, concurrency = 2, onResult = () => {} } = options;
+  const { only = "", mutants = MUTANTS, concurrency = 2, onResult = () => {}, signal } = options;
   const wanted = mutants.filter(({ name }) => name.includes(only));
+  if (wanted.length === 0) throw new Error(`no mutant has «${only}» in its name`);
   const results = [];
   const root = mkdtempSync(join(tmpdir(), "kaya-mutants-"));
   const original = join(root, "original"); // one for all: a build that runs meanwhile changes nothing
   const waiting = [undefined, ...wanted].entries(); // the baseline takes longest: first
   const work = async () => {
     for (const [index, mutant] of waiting) {
-      results[index] = await runMutant(original, join(root, String(index)), mutant);
+      results[index] = await runMutant(original, join(root, String(index)), mutant, signal);
+      signal?.throwIfAborted();
       onResult(results[index]);
     }
   };
@@ -84,18 +87,18 @@ export async function runMutants(options = {}) {
   };
 }
 
-async function runMutant(original, root, mutant) {
+async function runMutant(original, root, mutant, signal) {
   const { name, rule } = mutant ?? BASELINE;
   const started = performance.now();
-  const verdict = await look(original, root, mutant);
+  const verdict = await look(original, root, mutant, signal);
   rmSync(root, { recursive: true, force: true });
   return { name, rule, ...verdict, ms: Math.round(performance.now() - started) };
 }
 
-async function look(original, root, mutant) {
+async function look(original, root, mutant, signal) {
   try {
     makePatchedCopy(original, root, mutant);
-    return judge(await runChild(root));
+    return judge(await runChild(root, signal));
   } catch (error) {
     const outcome = error instanceof StaleMutantError ? "stale" : "broken";
     return { outcome, foundBy: "", cost: "", states: 0, seeds: 0, message: error.message };
@@ -103,10 +106,10 @@ async function look(original, root, mutant) {
 }
 
 /** @returns {Promise<import("./runner.mjs").RunnerResult>} */
-function runChild(root) {
+function runChild(root, signal) {
   return new Promise((resolve, reject) => {
     const args = [RUNNER, root, JSON.stringify(BUDGET)];
-    execFile(process.execPath, args, { timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { timeout: TIMEOUT_MS, signal }, (error, stdout, stderr) => {
       if (error === null) resolve(JSON.parse(stdout));
       else reject(new Error(error.killed ? `no end after ${TIMEOUT_MS} ms` : stderr));
     });

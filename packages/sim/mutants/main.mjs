@@ -11,8 +11,19 @@ const { values } = parseArgs({
   },
 });
 
+const interruption = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.abort());
+
 if (!values.json) console.log(TABLE_HEAD);
-const { baseline, mutants, failures } = await runMutants({ only: values.only, onResult: print });
+const { signal } = interruption;
+const { baseline, mutants, failures } = await runMutants({
+  only: values.only,
+  onResult: print,
+  signal,
+}).catch((error) => {
+  console.error(error.message);
+  process.exit(signal.aborted ? 130 : 2);
+});
 if (values.json) console.log(JSON.stringify(document(), undefined, 2));
 else console.log(summary());
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -95,25 +95,35 @@ export class SegmentStore {
       await finalSync(this.#disk.syncDir(WAL_DIR));
     }
     const id = this.openId + 1;
-    this.#open = { id, path: segmentPath(id), file: await this.#create(segmentPath(id)), end: 0 };
+    this.#open = { id, path: segmentPath(id), file: await this.#create(segmentPath(id), old?.path), end: 0 };
     if (old !== undefined) {
       this.#closed.push({ id: old.id, path: old.path, length: old.end, lastLsn });
       await this.#fileOf(old).close();
     }
   }
 
-  async #create(path: string): Promise<DiskFile> {
+  async #create(path: string, before?: string): Promise<DiskFile> {
     await this.#assertFree(path);
     let file: DiskFile | undefined;
     try {
       file = await this.#disk.open(path, { create: true });
       await this.#makeNamesDurable();
+      if (before !== undefined) await this.#assertStillThere(before);
       return file;
     } catch (error) {
       await file?.close().catch(() => undefined); // the first failure is the one to tell
       if (!KayaError.is(error, "KAYA_FSYNC_FAILED")) await this.#takeBack(path, error);
       throw error;
     }
+  }
+
+  // Creating makes directories anew: where they were removed meanwhile, the log before this segment went with them.
+  async #assertStillThere(path: string): Promise<void> {
+    if ((await this.#disk.list(WAL_DIR)).some((entry) => entry.path === path)) return;
+    throw new KayaError(
+      "KAYA_FSYNC_FAILED",
+      `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
+    );
   }
 
   async #assertFree(path: string): Promise<void> {
