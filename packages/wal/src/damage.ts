@@ -4,6 +4,7 @@ import { FileWindow, WINDOW_BYTES } from "./file-window.js";
 import { MAGIC_BYTES, WAL_HEADER_LENGTH } from "./format.js";
 import { takeView } from "./payload-codec.js";
 import { decodeAt, recordLengthAt } from "./record-codec.js";
+import { isInsideRecord } from "./warnings.js";
 
 /** What stands behind the end of the valid records of a segment. */
 export interface DamageSurvey {
@@ -117,9 +118,7 @@ function searchWindow(
       return { offset, needs: result.warning.expected };
     } else {
       // A header that holds speaks for its whole extent. Searching inside it would also make the search quadratic.
-      const { kind } = result.warning;
-      from =
-        at + (kind === "BadPayloadChecksum" || kind === "MalformedPayload" ? recordLengthAt(view, at) : 1);
+      from = at + (isInsideRecord(result.warning) ? recordLengthAt(view, at) : 1);
     }
   }
 }

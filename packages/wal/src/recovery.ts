@@ -118,6 +118,7 @@ export async function recoverLog(
     onProgress: options.onProgress,
   });
   const plan = await planRecovery(disk, directory.segments, scan, config.recovery, config.maxRecordBytes);
+  const segments = remaining(scan, plan);
   const quarantined: WalWarning[] = [];
   let finishTail: RecoveredLog["finishTail"];
   if (options.dryRun !== true) {
@@ -125,14 +126,14 @@ export async function recoverLog(
     quarantined.push(...(await takeOut(disk, plan)));
     const changes = plan.cutBytes > 0 || plan.moved.length > 0;
     const trusted = isTrusted(options.trustPageCache, directory.segments) || !(forWriter || changes);
-    if (!trusted) await syncClosed(disk, remaining(scan, plan).slice(0, -1));
+    if (!trusted) await syncClosed(disk, segments.slice(0, -1));
     finishTail = await endTail(disk, plan, trusted);
   }
   const unknown = directory.unknown.map((path) => ({ kind: "UnknownFile", path }) as const);
   const warnings = [...plan.warnings, ...quarantined, ...unknown];
   return {
-    report: report(scan, plan, records, warnings),
-    segments: remaining(scan, plan),
+    report: report(scan, plan, segments, records, warnings),
+    segments,
     last: lastOf(scan, after),
     finishTail,
   };
@@ -215,10 +216,10 @@ function lastOf(scan: LogScan, after: LogPosition): LogPosition {
 function report(
   scan: LogScan,
   plan: RecoveryPlan,
+  segments: readonly LogSegment[],
   records: readonly RecoveredRecord[],
   warnings: readonly WalWarning[],
 ): WalRecoveryReport {
-  const segments = remaining(scan, plan);
   const movedBytes = plan.moved.reduce((sum, segment) => sum + segment.length, 0);
   return {
     records,

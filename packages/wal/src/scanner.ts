@@ -3,7 +3,7 @@ import { FileWindow } from "./file-window.js";
 import { MAGIC_BYTES, WAL_HEADER_LENGTH, type WalRecord } from "./format.js";
 import { takeView } from "./payload-codec.js";
 import { decodeAt, headerChecksumHolds, recordLengthAt } from "./record-codec.js";
-import type { RecordWarning } from "./warnings.js";
+import { isInsideRecord, type RecordWarning } from "./warnings.js";
 
 export interface ScanOptions {
   /** Bounds what is allocated for one record. */
@@ -123,8 +123,7 @@ function damaged(window: FileWindow, at: number, warning: RecordWarning): ScanEn
   const { bytes, view } = window;
   const offset = window.start + at;
   const headerHolds = headerChecksumHolds(bytes, view, at);
-  const isWholeRecord = warning.kind === "BadPayloadChecksum" || warning.kind === "MalformedPayload";
-  const resumeAt = isWholeRecord ? offset + neededBytes(window, offset) : offset + 1;
+  const resumeAt = isInsideRecord(warning) ? offset + neededBytes(window, offset) : offset + 1;
   return { kind: "damaged", offset, warning, headerHolds, resumeAt };
 }
 

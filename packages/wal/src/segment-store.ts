@@ -119,7 +119,7 @@ export class SegmentStore {
 
   // Creating makes directories anew: where they were removed meanwhile, the log before this segment went with them.
   async #assertStillThere(path: string): Promise<void> {
-    if ((await this.#disk.list(WAL_DIR)).some((entry) => entry.path === path)) return;
+    if (await this.#isIn(WAL_DIR, path)) return;
     throw new KayaError(
       "KAYA_FSYNC_FAILED",
       `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
@@ -127,16 +127,19 @@ export class SegmentStore {
   }
 
   async #assertFree(path: string): Promise<void> {
-    const taken = (await this.#disk.list(WAL_DIR)).some((entry) => entry.path === path);
+    const taken = await this.#isIn(WAL_DIR, path);
     invariant(!taken, "W7", `${path} is there before it was created: another process writes to this log`);
+  }
+
+  async #isIn(dir: string, path: string): Promise<boolean> {
+    return (await this.#disk.list(dir)).some((entry) => entry.path === path);
   }
 
   // W1: were it left behind, the writer would go on in a segment that is not the last.
   async #takeBack(path: string, failure: unknown): Promise<void> {
     try {
       await this.#disk.remove(path);
-      if ((await this.#disk.list("")).some((entry) => entry.path === WAL_DIR))
-        await this.#disk.syncDir(WAL_DIR);
+      if (await this.#isIn("", WAL_DIR)) await this.#disk.syncDir(WAL_DIR);
     } catch (cause) {
       const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
       throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, {

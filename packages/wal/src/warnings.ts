@@ -34,6 +34,11 @@ export type RecordWarning =
     }
   | { readonly kind: "MalformedPayload"; readonly offset: number; readonly message: string };
 
+/** Whether the record's header holds, so that its extent is known: what is wrong is inside it. */
+export function isInsideRecord({ kind }: RecordWarning): boolean {
+  return kind === "BadPayloadChecksum" || kind === "MalformedPayload";
+}
+
 /** What recovery and inspection add. Paths are relative to the disk's root. */
 export type LogWarning =
   | { readonly kind: "NonMonotonicLsn"; readonly offset: number; readonly expected: Lsn; readonly found: Lsn }
