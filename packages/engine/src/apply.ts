@@ -8,14 +8,14 @@ export function applyRecord(memtable: Memtable, { sequence, payload }: WalRecord
       memtable.put(payload.key, payload.value, sequence);
       return;
     case "delete":
-      memtable.delete(payload.key);
+      memtable.delete(payload.key, sequence);
       return;
     case "noop":
       return;
     case "batch":
       for (const [i, operation] of payload.operations.entries()) {
         if (operation.type === "put") memtable.put(operation.key, operation.value, sequence + i);
-        else memtable.delete(operation.key);
+        else memtable.delete(operation.key, sequence + i);
       }
   }
 }

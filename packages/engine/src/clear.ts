@@ -1,6 +1,6 @@
 import { WAL_HEADER_LENGTH, type WalOperation, type WalPayload, type WalRecord } from "@kaya/wal";
 import { compareBytes } from "./memtable/bytes.js";
-import type { KeyRange, MemtableView } from "./memtable/memtable.js";
+import type { KeyRange, Memtable } from "./memtable/memtable.js";
 import { isInRange } from "./range.js";
 
 type Delete = Extract<WalOperation, { type: "delete" }>;
@@ -9,17 +9,26 @@ type Delete = Extract<WalOperation, { type: "delete" }>;
  * The keys of a range as they will be once all that is queued is applied: what the memtable has, and what writes under
  * way add to it or take from it. A clear that looked at the memtable alone would leave out the puts ahead of it.
  */
-export function keysToClear(view: MemtableView, pending: Iterable<WalRecord>, range: KeyRange): Uint8Array[] {
+export function keysToClear(memtable: Memtable, pending: Iterable<WalRecord>, range: KeyRange): Uint8Array[] {
   const { reverse = false, limit = Number.POSITIVE_INFINITY, ...bounds } = range;
   const changes = pendingChanges(pending, bounds);
   const keys: Uint8Array[] = [];
-  for (const { key } of view.entries(bounds)) {
+  for (const key of keysOf(memtable, bounds)) {
     if (changes.size === 0 || !changes.has(nameOf(key))) keys.push(key);
   }
   for (const { key, isThere } of changes.values()) if (isThere) keys.push(key);
   if (changes.size > 0) keys.sort(compareBytes);
   if (reverse) keys.reverse();
   return keys.slice(0, limit);
+}
+
+function keysOf(memtable: Memtable, bounds: KeyRange): Uint8Array[] {
+  const now = memtable.snapshot();
+  try {
+    return now.entries(bounds).readKeys(Number.POSITIVE_INFINITY);
+  } finally {
+    now.release();
+  }
 }
 
 /** What writes under way leave of each key in the range that they touch. */

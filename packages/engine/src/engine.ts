@@ -5,7 +5,7 @@ import { applyRecord } from "./apply.js";
 import { keysToClear, toDeletePayloads } from "./clear.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo, trustOf } from "./data-directory.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
-import { createMemtable, type Memtable } from "./memtable/memtable.js";
+import { Memtable } from "./memtable/memtable.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
 import type { RecoveryReport } from "./recover.js";
 import { Scan } from "./scan.js";
@@ -114,12 +114,12 @@ export class Engine {
    */
   getSync(key: Bytes): Uint8Array | undefined {
     this.#assertOpen();
-    return this.#memtable.get(toBytes(key, "key"))?.value.slice();
+    return this.#memtable.get(toBytes(key, "key"));
   }
 
   async has(key: Bytes): Promise<boolean> {
     this.#assertOpen();
-    return this.#memtable.get(toBytes(key, "key")) !== undefined;
+    return this.#memtable.has(toBytes(key, "key"));
   }
 
   /** The values of several keys at one point in time, in the keys' order. */
@@ -135,7 +135,9 @@ export class Engine {
    */
   scan(range?: RangeOptions): Scan {
     this.#assertOpen();
-    return new Scan(this.#memtable.snapshot(), toKeyRange(range), () => this.#assertOpen());
+    const keyRange = toKeyRange(range);
+    const snapshot = this.#memtable.snapshot();
+    return new Scan({ view: () => this.#ifOpen(snapshot), release: () => snapshot.release() }, keyRange);
   }
 
   /** The data as it is now, to be read for as long as wanted. @throws KayaError KAYA_CLOSED */
@@ -168,11 +170,14 @@ export class Engine {
   }
 
   stats(): EngineStats {
+    const memory = this.#memtable.memory;
     return {
       state: this.state,
       entries: this.#memtable.size,
       keyBytes: this.#memtable.keyBytes,
       valueBytes: this.#memtable.valueBytes,
+      memoryBytes: memory.allocated,
+      snapshots: { open: memory.snapshots, bytes: memory.pinned },
       lastLsn: this.#wal.nextLsn - 1,
       lastSequence: this.#wal.nextSequence - 1,
       durableLsn: this.#wal.durableLsn,
@@ -212,6 +217,11 @@ export class Engine {
     }
   }
 
+  #ifOpen<T>(value: T): T {
+    this.#assertOpen();
+    return value;
+  }
+
   #assertOpen(): void {
     if (this.#closing !== undefined)
       throw new KayaError("KAYA_CLOSED", "the engine is closed: open it again");
@@ -226,7 +236,7 @@ async function replay(
   { onProgress }: OpenEngineOptions,
 ): Promise<Pick<EngineParts, "memtable" | "wal" | "lastRecovery">> {
   const started = performance.now();
-  const memtable = createMemtable();
+  const memtable = new Memtable();
   const wal = await WalWriter.open(config.wal, disk, {
     onRecord: ({ record }) => applyRecord(memtable, record),
     onCommit: (record) => applyRecord(memtable, record),

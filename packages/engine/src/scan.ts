@@ -1,34 +1,38 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { describe } from "@kaya/core";
+import { describe, KayaError } from "@kaya/core";
 import { invalid } from "./input.js";
-import type { Entry, KeyRange, MemtableView } from "./memtable/memtable.js";
+import type { KeyRange, KeyValue } from "./memtable/memtable.js";
+import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
+import { EntryIterator, PageIterator, type Reading } from "./scan-iterators.js";
 
-/** A key with its value. The bytes are the caller's. */
-export interface KeyValue {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
+export type { KeyValue } from "./memtable/memtable.js";
+
+/** What a scan reads from. */
+export interface ScanSource {
+  /** @throws KayaError KAYA_CLOSED */
+  view(): MemtableSnapshot;
+  /** The scan is over. */
+  release(): void;
 }
 
-const PAGE_SIZE = 256;
-
 /**
- * The entries of a range as they were when the scan was made, whatever is written since. It may be iterated more than
- * once, and left early: it holds nothing but memory.
+ * The entries of a range as they were when the scan was made, whatever is written since. It is read once: what it pins of
+ * the past is released when the reading ends, by reaching the end or by leaving the loop. One that is never read pins until
+ * it is collected, or closed.
  */
 export class Scan implements AsyncIterable<KeyValue> {
-  readonly #view: MemtableView;
+  readonly #source: ScanSource;
   readonly #range: KeyRange;
-  readonly #assertOpen: () => void;
+  #readers = 0;
+  #isOver = false;
 
   /** @internal Made by `Engine.scan` and `Snapshot.scan`. */
-  constructor(view: MemtableView, range: KeyRange, assertOpen: () => void) {
-    this.#view = view;
+  constructor(source: ScanSource, range: KeyRange) {
+    this.#source = source;
     this.#range = range;
-    this.#assertOpen = assertOpen;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<KeyValue, void> {
-    for await (const page of this.pages(PAGE_SIZE)) yield* page;
+  [Symbol.asyncIterator](): AsyncIterableIterator<KeyValue, undefined> {
+    return new EntryIterator(this.#reading());
   }
 
   /**
@@ -40,24 +44,36 @@ export class Scan implements AsyncIterable<KeyValue> {
     if (!Number.isSafeInteger(size) || size < 1) {
       throw invalid(`the size of a page must be a whole number >= 1, not ${describe(size)}`);
     }
-    return { [Symbol.asyncIterator]: () => this.#readPages(size) };
+    return { [Symbol.asyncIterator]: () => new PageIterator(this.#reading(), size) };
   }
 
-  async *#readPages(size: number): AsyncGenerator<KeyValue[], void> {
-    this.#assertOpen();
-    let page: KeyValue[] = [];
-    for (const entry of this.#view.entries(this.#range)) {
-      page.push(copyOf(entry));
-      if (page.length < size) continue;
-      yield page;
-      page = [];
-      await nextTurn();
-      this.#assertOpen();
-    }
-    if (page.length > 0) yield page;
+  /** Lets go of what the scan pins; for one that is not read to its end. Doing it again is fine. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#source.release();
   }
-}
 
-function copyOf({ key, value }: Entry): KeyValue {
-  return { key: key.slice(), value: value.slice() };
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Readers that begin before the first of them has ended read the same. */
+  #reading(): Reading {
+    let isReading = true;
+    this.#readers++;
+    return {
+      begin: () => this.#view().entries(this.#range),
+      assertOpen: () => void this.#view(),
+      end: () => {
+        if (isReading && --this.#readers === 0) this.close();
+        isReading = false;
+      },
+    };
+  }
+
+  #view(): MemtableSnapshot {
+    if (this.#isOver) throw new KayaError("KAYA_CLOSED", "the scan is over: it is read once; make another");
+    return this.#source.view();
+  }
 }

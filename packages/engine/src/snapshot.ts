@@ -1,17 +1,17 @@
 import { KayaError } from "@kaya/core";
 import { type Bytes, toBytes } from "./input.js";
-import type { MemtableView } from "./memtable/memtable.js";
+import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
 import { Scan } from "./scan.js";
 
 /** The data as it was when the snapshot was made. Cheap to make; close it to let go of the memory it pins. */
 export class Snapshot {
   readonly #assertEngineOpen: () => void;
-  /** Undefined once closed: whoever still holds the snapshot must not hold the memory with it. */
-  #view: MemtableView | undefined;
+  /** Undefined once closed. */
+  #view: MemtableSnapshot | undefined;
 
   /** @internal Made by `Engine.snapshot`. */
-  constructor(view: MemtableView, assertEngineOpen: () => void) {
+  constructor(view: MemtableSnapshot, assertEngineOpen: () => void) {
     this.#view = view;
     this.#assertEngineOpen = assertEngineOpen;
   }
@@ -22,16 +22,18 @@ export class Snapshot {
 
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   getSync(key: Bytes): Uint8Array | undefined {
-    return this.#openView().get(toBytes(key, "key"))?.value.slice();
+    return this.#openView().get(toBytes(key, "key"));
   }
 
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   scan(range?: RangeOptions): Scan {
-    return new Scan(this.#openView(), toKeyRange(range), () => void this.#openView());
+    this.#openView();
+    return new Scan({ view: () => this.#openView(), release: () => undefined }, toKeyRange(range));
   }
 
   /** Doing it again is fine; anything else afterwards is KAYA_CLOSED. */
   close(): void {
+    this.#view?.release();
     this.#view = undefined;
   }
 
@@ -39,7 +41,7 @@ export class Snapshot {
     this.close();
   }
 
-  #openView(): MemtableView {
+  #openView(): MemtableSnapshot {
     this.#assertEngineOpen();
     if (this.#view === undefined) throw new KayaError("KAYA_CLOSED", "the snapshot is closed");
     return this.#view;

@@ -9,6 +9,10 @@ export interface EngineStats {
   /** Of the entries. */
   readonly keyBytes: number;
   readonly valueBytes: number;
+  /** What the data takes in memory, its indexes and room that is not used yet included. */
+  readonly memoryBytes: number;
+  /** Points in time that snapshots and scans hold open, and what is in memory for them alone. */
+  readonly snapshots: { readonly open: number; readonly bytes: number };
   /** Of the last record that was appended, settled or not; 0 for an empty log. */
   readonly lastLsn: Lsn;
   readonly lastSequence: SequenceNumber;

@@ -282,7 +282,7 @@ describe("scan", () => {
     await engine.close();
   });
 
-  it("is of the time of its call, whatever is written while it is read, and may be read again", async () => {
+  it("is of the time of its call, whatever is written while it is read; then it is over and pins nothing", async () => {
     const engine = await open();
     const keys = Array.from({ length: 1000 }, (_, i) => `key ${String(i).padStart(4, "0")}`);
     await engine.batch(keys.map((key) => ({ type: "put", key, value: "old" })));
@@ -299,24 +299,63 @@ describe("scan", () => {
       }
     }
     expect(seen).toBe(1000);
-    expect(await keysOf(scan)).toEqual(keys);
+    expect(engine.stats().snapshots).toEqual({ open: 0, bytes: 0 });
+    await rejection("KAYA_CLOSED", keysOf(scan));
     expect(await keysOf(engine.scan())).not.toEqual(keys);
     await engine.close();
   });
 
   it("may be left early, and two readers of one scan do not disturb each other", async () => {
     const engine = await filled();
-    const scan = engine.scan();
-    for await (const { key } of scan) {
+    for await (const { key } of engine.scan()) {
       expect(latin1(key)).toBe("");
       break;
     }
+    expect(engine.stats().snapshots.open).toBe(0);
+    const scan = engine.scan();
     const [one, two] = [scan[Symbol.asyncIterator](), scan[Symbol.asyncIterator]()];
     expect(latin1(((await one.next()).value as { key: Uint8Array }).key)).toBe("");
     expect(latin1(((await one.next()).value as { key: Uint8Array }).key)).toBe("a");
     expect(latin1(((await two.next()).value as { key: Uint8Array }).key)).toBe("");
+    await one.return?.();
     await engine.put("later", "x");
+    expect(latin1(((await two.next()).value as { key: Uint8Array }).key)).toBe("a");
+    await two.return?.();
+    expect(engine.stats().snapshots).toEqual({ open: 0, bytes: 0 });
+    expect(await two.next()).toEqual({ done: true, value: undefined });
     expect(await keysOf(engine.scan({ prefix: "later" }))).toEqual(["later"]);
+    await engine.close();
+  });
+
+  it("pins nothing once it is closed without being read", async () => {
+    const engine = await filled();
+    {
+      using scan = engine.scan();
+      expect(engine.stats().snapshots.open).toBe(1);
+      scan.pages(5);
+    }
+    expect(engine.stats().snapshots.open).toBe(0);
+    await engine.close();
+  });
+
+  it("gives each entry once, in order, to a reader who does not wait for one before asking for the next", async () => {
+    const engine = await open();
+    const keys = Array.from({ length: 1000 }, (_, i) => `key ${String(i).padStart(4, "0")}`);
+    await engine.batch(keys.map((key) => ({ type: "put", key, value: "" })));
+    const entries = engine.scan()[Symbol.asyncIterator]();
+    const found = await Promise.all(Array.from({ length: 1100 }, () => entries.next()));
+    expect(found.slice(0, 1000).map(({ value }) => latin1((value as { key: Uint8Array }).key))).toEqual(keys);
+    expect(found.slice(1000).every(({ done }) => done)).toBe(true);
+    const pages = engine.scan().pages(300)[Symbol.asyncIterator]();
+    const sizes = await Promise.all(Array.from({ length: 6 }, () => pages.next()));
+    expect(sizes.map(({ value }) => (value as unknown[] | undefined)?.length)).toEqual([
+      300,
+      300,
+      300,
+      100,
+      undefined,
+      undefined,
+    ]);
     await engine.close();
   });
 
@@ -520,6 +559,8 @@ describe("sync, ready, stats, close", () => {
       entries: 0,
       keyBytes: 0,
       valueBytes: 0,
+      memoryBytes: expect.any(Number),
+      snapshots: { open: 0, bytes: 0 },
       lastLsn: 0,
       lastSequence: 0,
       durableLsn: 0,
@@ -538,6 +579,8 @@ describe("sync, ready, stats, close", () => {
       entries: 3,
       keyBytes: 13,
       valueBytes: 93,
+      memoryBytes: expect.any(Number),
+      snapshots: { open: 0, bytes: 0 },
       lastLsn: 4,
       lastSequence: 5,
       durableLsn: 4,

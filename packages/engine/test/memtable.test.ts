@@ -1,13 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareBytes, successorOfPrefix } from "../src/memtable/bytes.js";
-import {
-  createMemtable,
-  type Entry,
-  type KeyRange,
-  type Memtable,
-  type MemtableView,
-} from "../src/memtable/memtable.js";
+import { type KeyRange, Memtable } from "../src/memtable/memtable.js";
+import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
 
 /** Latin-1 strings sort as the bytes they stand for do, by code that is not ours. */
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
@@ -60,19 +55,34 @@ function toKeyRange(range: TextRange): KeyRange {
   );
 }
 
-const toModel = (entry: Entry): ModelEntry => ({
-  key: text(entry.key),
-  value: text(entry.value),
-  sequence: entry.sequence,
-});
+type KeyAndValue = Omit<ModelEntry, "sequence">;
 
-const read = (view: MemtableView, range?: KeyRange): ModelEntry[] => Array.from(view.entries(range), toModel);
+/** In pages, to cross from one to the next at many places. */
+function readSnapshot(view: MemtableSnapshot, range?: KeyRange): KeyAndValue[] {
+  const reader = view.entries(range);
+  const found: KeyAndValue[] = [];
+  for (let page = reader.read(7); page.length > 0; page = reader.read(7)) {
+    found.push(...page.map(({ key, value }) => ({ key: text(key), value: text(value) })));
+  }
+  return found;
+}
 
-const keysOf = (view: MemtableView, range?: TextRange): string[] =>
-  read(view, range && toKeyRange(range)).map(({ key }) => key);
+function read(table: Memtable, range?: KeyRange): KeyAndValue[] {
+  const now = table.snapshot();
+  try {
+    return readSnapshot(now, range);
+  } finally {
+    now.release();
+  }
+}
+
+const withoutSequence = ({ key, value }: ModelEntry): KeyAndValue => ({ key, value });
+
+const keysOf = (table: Memtable, range?: TextRange): string[] =>
+  read(table, range && toKeyRange(range)).map(({ key }) => key);
 
 function filled(...keys: string[]): Memtable {
-  const table = createMemtable();
+  const table = new Memtable();
   keys.forEach((key, i) => {
     table.put(bytes(key), bytes(`v${key}`), i + 1);
   });
@@ -94,9 +104,11 @@ const rangeOf = (key: fc.Arbitrary<string>): fc.Arbitrary<TextRange> =>
   );
 
 type Operation =
-  | { type: "put" | "delete"; keys: readonly string[] }
+  | { type: "put"; keys: readonly string[] }
+  | { type: "delete"; keys: readonly string[] }
   | { type: "range"; range: TextRange }
-  | { type: "snapshot" };
+  | { type: "snapshot" }
+  | { type: "release"; which: number };
 
 /** Runs of neighbouring keys, long enough for a tree of three levels to grow and shrink within one property run. */
 const keyRun = fc
@@ -115,42 +127,59 @@ const anyKey = fc.oneof(nastyKey, fc.nat({ max: 10_000 }).map(numberedKey));
 const anyKeys = fc.oneof(fc.array(nastyKey, { maxLength: 40 }), keyRun);
 
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ type: fc.constantFrom("put", "delete"), keys: anyKeys }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constantFrom("put" as const, "delete" as const), keys: anyKeys }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("range"), range: rangeOf(anyKey) }) },
   { weight: 2, arbitrary: fc.constant({ type: "snapshot" } as const) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("release" as const), which: fc.nat() }) },
 );
 
+interface Held {
+  readonly view: MemtableSnapshot;
+  readonly expected: readonly ModelEntry[];
+}
+
 function apply(table: Memtable, model: Model, operations: readonly Operation[]): void {
-  const snapshots: { view: MemtableView; expected: readonly ModelEntry[] }[] = [];
+  const held: Held[] = [];
   let sequence = 0;
   for (const step of operations) {
     if (step.type === "put") {
       for (const key of step.keys) {
-        const entry = { key, value: `${++sequence}`, sequence };
+        // Of lengths that sometimes fit in the place of the value before, and sometimes do not.
+        const entry = { key, value: `${++sequence}`.repeat(1 + (sequence % 5)), sequence };
         table.put(bytes(key), bytes(entry.value), sequence);
         model.put(entry);
       }
     } else if (step.type === "delete") {
-      for (const key of step.keys) expect(table.delete(bytes(key))).toBe(model.delete(key));
+      for (const key of step.keys) expect(table.delete(bytes(key), ++sequence)).toBe(model.delete(key));
     } else if (step.type === "range") {
-      expect(read(table, toKeyRange(step.range))).toEqual(modelRange(model.sorted(), step.range));
+      const expected = modelRange(model.sorted(), step.range).map(withoutSequence);
+      expect(read(table, toKeyRange(step.range))).toEqual(expected);
+    } else if (step.type === "snapshot") {
+      held.push({ view: table.snapshot(), expected: model.sorted() });
     } else {
-      snapshots.push({ view: table.snapshot(), expected: model.sorted() });
+      for (const { view } of held.splice(step.which % (held.length + 1), 1)) view.release();
     }
+    table.audit();
   }
-  for (const { view, expected } of [...snapshots, { view: table, expected: model.sorted() }]) {
-    expectHolds(view, expected);
-  }
+  for (const { view, expected } of held) expectHolds(view, expected);
+  for (const { view } of held) view.release();
+  const now = table.snapshot();
+  expectHolds(now, model.sorted());
+  now.release();
+  table.audit();
+  for (const entry of model.sorted()) expect(table.sequenceOf(bytes(entry.key))).toBe(entry.sequence);
 }
 
-function expectHolds(view: MemtableView, expected: readonly ModelEntry[]): void {
+function expectHolds(view: MemtableSnapshot, expected: readonly ModelEntry[]): void {
   expect(view.size).toBe(expected.length);
-  expect(read(view)).toEqual(expected);
-  expect(read(view, { reverse: true })).toEqual(expected.toReversed());
-  for (const entry of expected) {
-    const found = view.get(bytes(entry.key));
-    if (found === undefined || found.sequence !== entry.sequence)
-      expect(found && toModel(found)).toEqual(entry);
+  expect(readSnapshot(view)).toEqual(expected.map(withoutSequence));
+  expect(readSnapshot(view, { reverse: true })).toEqual(expected.toReversed().map(withoutSequence));
+  for (const { key, value } of expected) {
+    const found = view.get(bytes(key));
+    if (found === undefined || text(found) !== value) expect(found && text(found)).toBe(value);
   }
 }
 
@@ -159,10 +188,11 @@ function sumOfLengths(entries: readonly ModelEntry[], part: "key" | "value"): nu
 }
 
 describe("the memtable against a model", () => {
+  // One seed of the hash, so that a run can be repeated; and one where every key collides and only the tree knows.
   test("answers as a sorted array does, in the present and in every snapshot", () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 24 }), (operations) => {
-        const table = createMemtable();
+        const table = new Memtable({ hashSeed: 1 });
         const model = new Model();
         apply(table, model, operations);
         expect(table.keyBytes).toBe(sumOfLengths(model.sorted(), "key"));
@@ -179,10 +209,11 @@ describe("the memtable against a model", () => {
         fc.array(rangeOf(nastyKey), { maxLength: 10 }),
         (keys, ranges) => {
           const table = filled(...keys);
-          const sorted = read(table);
-          expect(sorted.map(({ key }) => key)).toEqual([...new Set(keys)].sort());
-          for (const range of ranges)
-            expect(read(table, toKeyRange(range))).toEqual(modelRange(sorted, range));
+          const sorted = [...new Set(keys)].sort().map((key) => ({ key, value: `v${key}`, sequence: 0 }));
+          expect(read(table)).toEqual(sorted.map(withoutSequence));
+          for (const range of ranges) {
+            expect(read(table, toKeyRange(range))).toEqual(modelRange(sorted, range).map(withoutSequence));
+          }
         },
       ),
       { numRuns: 150 },
@@ -190,8 +221,9 @@ describe("the memtable against a model", () => {
   });
 
   test("answers each combination of bounds, direction and limit, on, between and beyond the keys", () => {
-    const table = filled(...Array.from({ length: 300 }, (_, i) => numberedKey(2 * i + 1)));
-    const sorted = read(table);
+    const keys = Array.from({ length: 300 }, (_, i) => numberedKey(2 * i + 1));
+    const table = filled(...keys);
+    const sorted = keys.map((key) => ({ key, value: "", sequence: 0 }));
     const bounds = [
       undefined,
       "",
@@ -216,13 +248,13 @@ describe("the memtable against a model", () => {
 
 describe("entries", () => {
   test("an empty key and an empty value are a key and a value", () => {
-    const table = createMemtable();
+    const table = new Memtable();
     table.put(bytes(""), bytes(""), 7);
-    expect(read(table)).toEqual([{ key: "", value: "", sequence: 7 }]);
-    expect(table.get(bytes(""))?.sequence).toBe(7);
+    expect(read(table)).toEqual([{ key: "", value: "" }]);
+    expect(table.get(bytes(""))).toEqual(new Uint8Array(0));
     expect([table.size, table.keyBytes, table.valueBytes]).toEqual([1, 0, 0]);
-    expect(table.delete(bytes(""))).toBe(true);
-    expect(table.delete(bytes(""))).toBe(false);
+    expect(table.delete(bytes(""), 8)).toBe(true);
+    expect(table.delete(bytes(""), 9)).toBe(false);
     expect(table.size).toBe(0);
   });
 
@@ -230,23 +262,41 @@ describe("entries", () => {
     const table = filled("a", "b");
     table.put(bytes("a"), bytes("longer"), 9);
     expect(read(table)).toEqual([
-      { key: "a", value: "longer", sequence: 9 },
-      { key: "b", value: "vb", sequence: 2 },
+      { key: "a", value: "longer" },
+      { key: "b", value: "vb" },
     ]);
+    expect([table.sequenceOf(bytes("a")), table.sequenceOf(bytes("b"))]).toEqual([9, 2]);
     expect([table.size, table.keyBytes, table.valueBytes]).toEqual([2, 2, 8]);
   });
 
-  test("are plain copies: the caller's buffers are free after put", () => {
-    const table = createMemtable();
+  test("are plain copies: the caller's buffers are free after put, and what comes out never changes", () => {
+    const table = new Memtable();
     const key = Buffer.from("key");
     const value = Buffer.from("value");
     table.put(key, value, 1);
     key.fill(0);
     value.fill(0);
-    const entry = table.get(bytes("key"));
-    expect(read(table)).toEqual([{ key: "key", value: "value", sequence: 1 }]);
-    expect(entry?.key.constructor).toBe(Uint8Array);
-    expect(entry?.value.constructor).toBe(Uint8Array);
+    const now = table.snapshot();
+    const [entry] = now.entries().read(1);
+    const got = table.get(bytes("key")) as Uint8Array;
+    table.put(bytes("key"), bytes("other"), 2); // in the place of the first
+    got.fill(0x21);
+    expect(entry).toEqual({ key: bytes("key"), value: bytes("value") });
+    expect(table.get(bytes("key"))).toEqual(bytes("other"));
+    expect(now.get(bytes("key"))).toEqual(bytes("value"));
+    for (const given of [entry?.key, entry?.value, got]) expect(given?.constructor).toBe(Uint8Array);
+  });
+
+  test("what comes out of many reads does not overlap", () => {
+    const table = filled(...Array.from({ length: 500 }, (_, i) => numberedKey(i)));
+    const now = table.snapshot();
+    const entries = now.entries().read(1000);
+    const values = entries.map(({ key }) => table.get(key));
+    expect(entries.map(({ value }) => value)).toEqual(values);
+    for (const { key, value } of entries) for (const given of [key, value]) given.fill(0);
+    expect(values.map((value) => text(value as Uint8Array))).toEqual(
+      Array.from({ length: 500 }, (_, i) => `v${numberedKey(i)}`),
+    );
   });
 
   test("an entry found by a longer or shorter key is none", () => {
@@ -255,31 +305,60 @@ describe("entries", () => {
   });
 
   test("sequence numbers past 32 bits stay exact", () => {
-    const table = createMemtable();
-    table.put(bytes("k"), bytes("v"), Number.MAX_SAFE_INTEGER);
-    expect(table.get(bytes("k"))?.sequence).toBe(Number.MAX_SAFE_INTEGER);
+    const table = new Memtable();
+    for (const sequence of [2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 52 + 1, Number.MAX_SAFE_INTEGER]) {
+      table.put(bytes("k"), bytes("v"), sequence);
+      expect(table.sequenceOf(bytes("k"))).toBe(sequence);
+    }
+  });
+
+  test("a change that is older than the one before is a bug, and told (M1)", () => {
+    const table = filled("a", "b");
+    expect(() => table.put(bytes("c"), bytes(""), 2)).toThrow("M1");
+    expect(() => table.delete(bytes("a"), 1)).toThrow("M1");
+    expect(keysOf(table)).toEqual(["a", "b"]);
+  });
+
+  test("values of every size from none to over a chunk come back", () => {
+    const table = new Memtable();
+    const sizes = [
+      0, 1, 7, 8, 9, 2047, 2048, 2049, 8191, 8193, 65_500, 65_516, 65_517, 70_000, 262_144, 300_000,
+    ];
+    sizes.forEach((size, i) => {
+      table.put(bytes(numberedKey(i)), new Uint8Array(size).fill(i + 1), i + 1);
+    });
+    table.audit();
+    sizes.forEach((size, i) => {
+      const found = table.get(bytes(numberedKey(i))) as Uint8Array;
+      expect(Buffer.alloc(size, i + 1).equals(found), `${size} bytes`).toBe(true);
+    });
+    const now = table.snapshot();
+    expect(
+      now
+        .entries()
+        .read(100)
+        .map(({ value }) => value.length),
+    ).toEqual(sizes);
+    now.release();
+    sizes.forEach((_, i) => {
+      table.delete(bytes(numberedKey(i)), 100 + i);
+    });
+    table.audit();
+    expect(table.memory.records).toBe(0);
   });
 });
 
 describe("iteration", () => {
-  test("of the live table shows it as of the call", () => {
+  test("shows the table as of the snapshot", () => {
     const keys = Array.from({ length: 500 }, (_, i) => numberedKey(i));
     const table = filled(...keys);
-    const iterator = table.entries();
-    for (const key of keys) table.delete(bytes(key));
-    table.put(bytes("new"), bytes(""), 1000);
-    expect(Array.from(iterator, ({ key }) => text(key))).toEqual(keys);
+    const reader = table.snapshot().entries();
+    keys.forEach((key, i) => {
+      table.delete(bytes(key), 501 + i);
+    });
+    table.put(bytes("new"), bytes(""), 1001);
+    expect(reader.readKeys(Number.POSITIVE_INFINITY).map(text)).toEqual(keys);
     expect(keysOf(table)).toEqual(["new"]);
-  });
-
-  test("survives deleting each entry as it comes", () => {
-    const table = filled(...Array.from({ length: 1000 }, (_, i) => numberedKey(i)));
-    let count = 0;
-    for (const { key } of table.entries()) {
-      expect(table.delete(key)).toBe(true);
-      count++;
-    }
-    expect([count, table.size]).toEqual([1000, 0]);
   });
 
   test.each([
@@ -291,59 +370,60 @@ describe("iteration", () => {
     const table = filled(...Array.from({ length: 500 }, (_, i) => numberedKey(i)));
     const lower = bytes(numberedKey(10));
     const upper = bytes(numberedKey(400));
-    const iterator = table.entries({ [given.lower]: lower, [given.upper]: upper, reverse: given.reverse });
+    const range = { [given.lower]: lower, [given.upper]: upper, reverse: given.reverse };
+    const reader = table.snapshot().entries(range);
     // Each bound moves so that the scan would miss entries, or take more of them, when it comes to it.
     lower.fill(given.reverse ? 0 : 0xff);
     upper.fill(given.reverse ? 0xff : 0);
-    expect(Array.from(iterator)).toHaveLength(given.count);
-  });
-
-  test("that was broken off is over", () => {
-    const iterator = filled("a", "b", "c").entries();
-    for (const { key } of iterator) {
-      expect(text(key)).toBe("a");
-      break;
-    }
-    expect(iterator.next().done).toBe(true);
+    expect(reader.read(1000)).toHaveLength(given.count);
   });
 
   test("stays over after its end", () => {
-    const iterator = filled("a").entries();
-    expect([iterator.next().done, iterator.next().done, iterator.next().done]).toEqual([false, true, true]);
+    const reader = filled("a").snapshot().entries();
+    expect([reader.read(1).length, reader.read(1).length, reader.read(1).length]).toEqual([1, 0, 0]);
   });
 
   test("over an empty table is over at once", () => {
+    const now = new Memtable().snapshot();
     for (const range of [{}, { reverse: true }, { gt: bytes("a") }, { lt: bytes("a"), reverse: true }]) {
-      expect(createMemtable().entries(range).next().done).toBe(true);
+      expect(now.entries(range).read(1)).toEqual([]);
     }
   });
 });
 
 describe("snapshots", () => {
   test("a thousand of them, one a write, each show their own time", () => {
-    const table = createMemtable();
-    const views: MemtableView[] = [];
+    const table = new Memtable();
+    const views: MemtableSnapshot[] = [];
     for (let i = 0; i < 1000; i++) {
       views.push(table.snapshot());
       table.put(bytes(numberedKey((i * 7919) % 1000)), bytes(`${i}`), i + 1);
     }
     for (let i = 0; i < 1000; i++) {
-      table.delete(bytes(numberedKey(i)));
+      table.delete(bytes(numberedKey(i)), 1001 + i);
       views.push(table.snapshot());
     }
     const sizes = Array.from({ length: 2000 }, (_, i) => (i < 1000 ? i : 1999 - i));
     expect(views.map((view) => view.size)).toEqual(sizes);
-    expect(views.map((view) => Array.from(view.entries()).length)).toEqual(sizes);
+    expect(views.map((view) => readSnapshot(view).length)).toEqual(sizes);
+    table.audit();
+    views.forEach((view, i) => {
+      if (i % 3 === 0) view.release();
+    });
+    table.audit();
+    views.forEach((view, i) => {
+      if (i % 3 !== 0) expect(readSnapshot(view)).toHaveLength(sizes[i] as number);
+    });
   });
 
-  test("keep value and sequence of an overwritten key", () => {
+  test("keep the value of an overwritten key", () => {
     const table = filled("a");
     const before = table.snapshot();
-    table.put(bytes("a"), bytes("new"), 2);
+    table.put(bytes("a"), bytes("nw"), 2);
     const after = table.snapshot();
-    table.delete(bytes("a"));
-    expect(read(before)).toEqual([{ key: "a", value: "va", sequence: 1 }]);
-    expect(read(after)).toEqual([{ key: "a", value: "new", sequence: 2 }]);
+    table.delete(bytes("a"), 3);
+    expect(readSnapshot(before)).toEqual([{ key: "a", value: "va" }]);
+    expect(readSnapshot(after)).toEqual([{ key: "a", value: "nw" }]);
     expect(table.get(bytes("a"))).toBeUndefined();
   });
 });
@@ -366,13 +446,20 @@ describe("a hundred thousand entries", () => {
     { name: "backwards in, scattered out", into: sequential.toReversed(), out: scattered },
     { name: "scattered in, in order out", into: scattered, out: sequential },
   ])("$name, leave nothing", ({ into, out }) => {
-    const table = createMemtable();
-    for (const n of into) table.put(numbered(n), value, n + 1);
+    const table = new Memtable();
+    let sequence = 0;
+    for (const n of into) table.put(numbered(n), value, ++sequence);
+    table.audit();
     expect([table.size, table.keyBytes, table.valueBytes]).toEqual([count, 4 * count, 10 * count]);
-    expect(Array.from(table.entries(), (entry) => entry.sequence)).toEqual(sequential.map((n) => n + 1));
-    expect(out.filter((n) => !table.delete(numbered(n)))).toEqual([]);
+    const now = table.snapshot();
+    const keys = now.entries().readKeys(Number.POSITIVE_INFINITY);
+    now.release();
+    expect(keys.map((found) => Buffer.from(found).readUInt32BE())).toEqual(sequential);
+    expect(out.filter((n) => !table.delete(numbered(n), ++sequence))).toEqual([]);
+    table.audit();
     expect([table.size, table.keyBytes, table.valueBytes]).toEqual([0, 0, 0]);
     expect(read(table)).toEqual([]);
+    expect(table.memory.allocated).toBeLessThan(3 * 2 ** 20);
   });
 });
 

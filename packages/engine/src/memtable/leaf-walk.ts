@@ -1,47 +1,74 @@
-import { type Branch, childAt, countUpTo, type Leaf, type Node } from "./node.js";
+import { childAt, countOf, INNER_CAPACITY, levelOf } from "./node-layout.js";
+import { nodeStart } from "./node-pool.js";
+import { search } from "./node-search.js";
+import { childFor, type Tree } from "./tree.js";
 
-/** Goes from leaf to leaf of a frozen tree, forwards or backwards. Leaves have no links: a copied one would break them. */
+/** The leaves under a root that stays as it is, one after the other, in either direction. */
 export class LeafWalk {
-  readonly #root: Node;
-  readonly #reverse: boolean;
-  /** The branches above the current leaf, root first, and in each the index of the child that leads to it. */
-  readonly #branches: Branch[] = [];
-  readonly #indexes: number[] = [];
+  readonly #tree: Tree;
+  readonly #step: 1 | -1;
+  /** The inner nodes above the leaf, from the root, and which of their children the walk is in. */
+  readonly #nodes: number[] = [];
+  readonly #children: number[] = [];
+  /** The leaf the walk is at, once `next` gave true. */
+  leaf = -1;
+  #first: number | undefined;
 
-  constructor(root: Node, reverse: boolean) {
-    this.#root = root;
-    this.#reverse = reverse;
+  /** @param from where to begin: the leaf with this key or its place; without it at the end that the walk leaves */
+  constructor(tree: Tree, root: number, reverse: boolean, from: Uint8Array | undefined) {
+    this.#tree = tree;
+    this.#step = reverse ? -1 : 1;
+    this.#first = this.#descend(root, from);
   }
 
-  /** The leaf that `key` belongs in; without a key, the first leaf of the walk. */
-  start(key: Uint8Array | undefined): Leaf {
-    return this.#descend(this.#root, key);
-  }
-
-  next(): Leaf | undefined {
-    const step = this.#reverse ? -1 : 1;
-    for (let branch = this.#branches.pop(); branch !== undefined; branch = this.#branches.pop()) {
-      // The two stacks have the same height.
-      const index = (this.#indexes.pop() as number) + step;
-      if (index >= 0 && index < branch.children.length) {
-        return this.#descend(this.#enter(branch, index), undefined);
-      }
+  /** Goes to the next leaf. @returns false behind the last one */
+  next(): boolean {
+    if (this.#first !== undefined) {
+      this.leaf = this.#first;
+      this.#first = undefined;
+      return true;
     }
-    return undefined;
+    for (let depth = this.#nodes.length - 1; depth >= 0; depth--) {
+      const node = this.#nodes[depth] as number;
+      const child = (this.#children[depth] as number) + this.#step;
+      if (child < 0 || child > this.#countOf(node)) continue;
+      this.#nodes.length = depth;
+      this.#children.length = depth;
+      this.leaf = this.#descendFrom(node, child);
+      return true;
+    }
+    return false;
   }
 
-  #descend(from: Node, key: Uint8Array | undefined): Leaf {
-    let node = from;
-    while (!node.isLeaf) {
-      const edge = this.#reverse ? node.children.length - 1 : 0;
-      node = this.#enter(node, key === undefined ? edge : countUpTo(node.keys, key));
-    }
+  #descend(root: number, from: Uint8Array | undefined): number {
+    let node = root;
+    while (this.#levelOf(node) > 0) node = this.#take(node, this.#childToward(node, from));
     return node;
   }
 
-  #enter(branch: Branch, index: number): Node {
-    this.#branches.push(branch);
-    this.#indexes.push(index);
-    return childAt(branch, index);
+  #descendFrom(node: number, child: number): number {
+    let below = this.#take(node, child);
+    while (this.#levelOf(below) > 0) below = this.#take(below, this.#childToward(below, undefined));
+    return below;
+  }
+
+  #take(node: number, child: number): number {
+    this.#nodes.push(node);
+    this.#children.push(child);
+    return childAt(this.#tree.nodes.wordsOf(node), nodeStart(node), child);
+  }
+
+  #childToward(node: number, key: Uint8Array | undefined): number {
+    if (key === undefined) return this.#step > 0 ? 0 : this.#countOf(node);
+    const words = this.#tree.nodes.wordsOf(node);
+    return childFor(search(words, nodeStart(node), INNER_CAPACITY, key, this.#tree.separators));
+  }
+
+  #countOf(node: number): number {
+    return countOf(this.#tree.nodes.wordsOf(node), nodeStart(node));
+  }
+
+  #levelOf(node: number): number {
+    return levelOf(this.#tree.nodes.wordsOf(node), nodeStart(node));
   }
 }

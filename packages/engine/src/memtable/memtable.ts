@@ -1,110 +1,216 @@
-import type { SequenceNumber } from "@kaya/core";
-import { CowTree } from "./cow-tree.js";
-import { copyEntry, type Entry } from "./entry.js";
-import type { KeyRange } from "./key-range.js";
-import { findEntry, type Node } from "./node.js";
-import { RangeIterator } from "./range-iterator.js";
+import { randomInt } from "node:crypto";
+import { invariant, type SequenceNumber } from "@kaya/core";
+import { type Address, Arena, NO_ADDRESS } from "./arena.js";
+import { auditTree } from "./audit.js";
+import { CopyOut } from "./copy-out.js";
+import { hashKey } from "./hash.js";
+import { HashIndex } from "./hash-index.js";
+import { MemtableSnapshot } from "./memtable-snapshot.js";
+import { NodePool } from "./node-pool.js";
+import { Pins } from "./pins.js";
+import {
+  addRecord,
+  copyRecord,
+  fitsInPlace,
+  keyOf,
+  overwriteValue,
+  sequenceOf,
+  valueLengthOf,
+} from "./record.js";
+import { RECORD, retiredKinds } from "./retired.js";
+import { Tree } from "./tree.js";
+import { Upkeep } from "./upkeep.js";
 
-export type { Entry } from "./entry.js";
+export type { KeyValue } from "./copy-out.js";
 export type { KeyRange } from "./key-range.js";
 
-/** The live entries at one point in time. */
-export interface MemtableView {
-  /** How many there are. */
-  readonly size: number;
-  get(key: Uint8Array): Entry | undefined;
-  /**
-   * The entries of the range in key order, or in its reverse, as of this call: later writes don't show. Their bytes
-   * belong to the memtable: copy them before a caller gets them.
-   */
-  entries(range?: KeyRange): IterableIterator<Entry>;
+export interface MemtableMemory {
+  readonly allocated: number;
+  /** In records: the live ones, and those that are kept for snapshots. */
+  readonly records: number;
+  /** In what is out of the present and kept for snapshots. */
+  readonly pinned: number;
+  readonly snapshots: number;
 }
 
-/** The state of the store: all live entries, in memory, ordered by key. Memory follows them; a deleted key leaves nothing. */
-export interface Memtable extends MemtableView {
-  /** Sum of the lengths of all keys. */
-  readonly keyBytes: number;
-  /** Sum of the lengths of all values. */
-  readonly valueBytes: number;
-  /** Adds the entry, or replaces value and sequence of its key. Copies key and value. */
-  put(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void;
-  /** Whether the key was there. */
-  delete(key: Uint8Array): boolean;
-  /** The state as of now: made in constant time, unchanged by later writes, released by dropping it. */
-  snapshot(): MemtableView;
+export interface MemtableOptions {
+  /** Of the hash. Default: random, so that nobody can know which keys collide. */
+  readonly hashSeed?: number;
 }
 
-export function createMemtable(): Memtable {
-  return new TreeMemtable();
-}
-
-class TreeMemtable implements Memtable {
-  readonly #tree = new CowTree();
+/**
+ * The state of the store: all live entries, in memory, ordered by key. Keys and values are in an arena, a hash index finds
+ * them, a B+tree orders them; `docs/memtable.md` tells how. All of it is typed arrays: nothing is an object per entry.
+ */
+export class Memtable {
+  readonly #seed: number;
+  readonly #records = new Arena();
+  readonly #index = new HashIndex(this.#records);
+  readonly #copyOut = new CopyOut(this.#records);
+  readonly #pins: Pins;
+  readonly #tree: Tree;
+  readonly #upkeep: Upkeep;
   #size = 0;
   #keyBytes = 0;
   #valueBytes = 0;
 
+  constructor(options: MemtableOptions = {}) {
+    this.#seed = options.hashSeed ?? randomInt(2 ** 31);
+    const separators = new Arena();
+    const nodes = new NodePool();
+    this.#pins = new Pins(retiredKinds(this.#records, separators, nodes));
+    this.#tree = new Tree(this.#records, separators, nodes, this.#pins);
+    this.#upkeep = new Upkeep(this.#tree, (address) => this.#move(address));
+  }
+
+  /** How many entries there are. */
   get size(): number {
     return this.#size;
   }
 
+  /** Sum of the lengths of all keys. */
   get keyBytes(): number {
     return this.#keyBytes;
   }
 
+  /** Sum of the lengths of all values. */
   get valueBytes(): number {
     return this.#valueBytes;
   }
 
-  get(key: Uint8Array): Entry | undefined {
-    return findEntry(this.#tree.root, key);
+  /** A copy of the key's value. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const address = this.#find(hashKey(key, this.#seed), key);
+    return address === NO_ADDRESS ? undefined : this.#copyOut.value(address);
   }
 
-  entries(range: KeyRange = {}): IterableIterator<Entry> {
-    return new RangeIterator(this.#tree.freeze(), range);
+  has(key: Uint8Array): boolean {
+    return this.#find(hashKey(key, this.#seed), key) !== NO_ADDRESS;
   }
 
+  /** Of the operation that wrote the key's value. */
+  sequenceOf(key: Uint8Array): SequenceNumber | undefined {
+    const address = this.#find(hashKey(key, this.#seed), key);
+    return address === NO_ADDRESS ? undefined : sequenceOf(this.#records, address);
+  }
+
+  /**
+   * Adds the entry, or replaces value and sequence of its key. Copies key and value.
+   * @param sequence above that of every change before
+   */
   put(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    const entry = copyEntry(key, value, sequence);
-    const replaced = this.#tree.set(entry);
-    if (replaced !== undefined) this.#discount(replaced);
-    this.#size++;
-    this.#keyBytes += entry.key.length;
-    this.#valueBytes += entry.value.length;
+    this.#advanceTo(sequence);
+    const hash = hashKey(key, this.#seed);
+    const address = this.#find(hash, key);
+    if (address === NO_ADDRESS) this.#insert(hash, key, value, sequence);
+    else this.#overwrite(hash, address, key, value, sequence);
+    this.#valueBytes += value.length;
+    this.#upkeep.afterChange(key.length + value.length);
   }
 
-  delete(key: Uint8Array): boolean {
-    const removed = this.#tree.remove(key);
-    if (removed === undefined) return false;
-    this.#discount(removed);
+  /**
+   * Takes the key out, and leaves nothing of it.
+   * @param sequence above that of every change before
+   * @returns whether it was there
+   */
+  delete(key: Uint8Array, sequence: SequenceNumber): boolean {
+    this.#advanceTo(sequence);
+    const hash = hashKey(key, this.#seed);
+    const address = this.#find(hash, key);
+    if (address === NO_ADDRESS) return false;
+    const valueLength = valueLengthOf(this.#records, address);
+    this.#tree.remove(key);
+    this.#index.remove(hash, address);
+    this.#pins.retire(RECORD, address);
+    this.#size--;
+    this.#keyBytes -= key.length;
+    this.#valueBytes -= valueLength;
+    this.#upkeep.afterChange(key.length + valueLength);
     return true;
   }
 
-  snapshot(): MemtableView {
-    return new TreeSnapshot(this.#tree.freeze(), this.#size);
+  /** The state as of now, in constant time. */
+  snapshot(): MemtableSnapshot {
+    const pin = this.#pins.open(this.#tree.time, this.#tree.root, this.#size);
+    return new MemtableSnapshot(this.#tree, this.#copyOut, pin, () => {
+      this.#pins.close(pin);
+      this.#upkeep.afterRelease();
+    });
   }
 
-  #discount(gone: Entry): void {
-    this.#size--;
-    this.#keyBytes -= gone.key.length;
-    this.#valueBytes -= gone.value.length;
-  }
-}
-
-class TreeSnapshot implements MemtableView {
-  readonly #root: Node;
-  readonly size: number;
-
-  constructor(root: Node, size: number) {
-    this.#root = root;
-    this.size = size;
+  /** What it takes and why; all in bytes but for `snapshots`, which counts the points in time that are held open. */
+  get memory(): MemtableMemory {
+    const { records, separators, nodes } = this.#tree;
+    return {
+      allocated:
+        records.allocatedBytes + separators.allocatedBytes + nodes.byteLength + this.#index.byteLength,
+      records: records.liveBytes,
+      pinned: this.#pins.keptBytes,
+      snapshots: this.#pins.openPins.length,
+    };
   }
 
-  get(key: Uint8Array): Entry | undefined {
-    return findEntry(this.#root, key);
+  /** Checks every invariant. For tests. @throws KayaError KAYA_INVARIANT_VIOLATION */
+  audit(): void {
+    const records = auditTree(this.#tree);
+    invariant(records.size === this.#size, "M2", `the tree has ${records.size} of ${this.#size} entries`);
+    for (const address of records) {
+      const key = keyOf(this.#records, address);
+      const hash = hashKey(key, this.#seed);
+      const found = this.#index.find(hash, key);
+      const isFound = found === address || (found === NO_ADDRESS && this.#index.maySpill(hash));
+      invariant(isFound, "M2", "the index does not know a record");
+    }
+    invariant(this.#index.size <= this.#size, "M2", "the index knows records that are gone");
   }
 
-  entries(range: KeyRange = {}): IterableIterator<Entry> {
-    return new RangeIterator(this.#root, range);
+  #insert(hash: number, key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
+    const address = addRecord(this.#records, key, value, sequence);
+    this.#tree.insert(key, address);
+    this.#index.add(hash, address);
+    this.#size++;
+    this.#keyBytes += key.length;
+  }
+
+  #overwrite(
+    hash: number,
+    address: Address,
+    key: Uint8Array,
+    value: Uint8Array,
+    sequence: SequenceNumber,
+  ): void {
+    this.#valueBytes -= valueLengthOf(this.#records, address);
+    const isSeenBySnapshot = sequenceOf(this.#records, address) <= this.#pins.newestTime;
+    if (!isSeenBySnapshot && fitsInPlace(this.#records, address, value.length)) {
+      overwriteValue(this.#records, address, value, sequence);
+      return;
+    }
+    this.#replace(hash, key, address, addRecord(this.#records, key, value, sequence));
+  }
+
+  #replace(hash: number, key: Uint8Array, address: Address, by: Address): void {
+    this.#tree.replace(key, by);
+    this.#index.replace(hash, address, by);
+    this.#pins.retire(RECORD, address);
+  }
+
+  #find(hash: number, key: Uint8Array): Address {
+    const address = this.#index.find(hash, key);
+    if (address !== NO_ADDRESS || !this.#index.maySpill(hash)) return address;
+    return this.#tree.find(this.#tree.root, key);
+  }
+
+  /** For compaction: moves a record, unless it is there for a snapshot alone. */
+  #move(address: Address): void {
+    const key = keyOf(this.#records, address);
+    const hash = hashKey(key, this.#seed);
+    if (this.#find(hash, key) === address) {
+      this.#replace(hash, key, address, copyRecord(this.#records, address));
+    }
+  }
+
+  #advanceTo(sequence: SequenceNumber): void {
+    invariant(sequence > this.#tree.time, "M1", "changes reach the memtable in the order of their sequences");
+    this.#tree.time = sequence;
   }
 }

@@ -1,0 +1,141 @@
+import type { SequenceNumber } from "@kaya/core";
+import { type Address, type Arena, byteOffset, chunkOf, sizeOf, wordOffset } from "./arena.js";
+import { byteAt, itemAt, wordAt } from "./words.js";
+
+// A record in an arena: five words, the bytes of the key, those of the value. A separator is one without a value.
+const SEQUENCE_LOW = 0;
+const SEQUENCE_HIGH = 1;
+const KEY_LENGTH = 2;
+const VALUE_LENGTH = 3;
+const STATE = 4;
+export const RECORD_HEADER_BYTES = 20;
+
+const LIVE = 0;
+const FREED = 1;
+
+/** What a record takes, before rounding. */
+export function recordLength(keyLength: number, valueLength: number): number {
+  return RECORD_HEADER_BYTES + keyLength + valueLength;
+}
+
+/** What the record at an address takes, before rounding. */
+export function lengthOf(arena: Arena, address: Address): number {
+  const words = itemAt(arena.words, chunkOf(address));
+  const at = wordOffset(address);
+  return RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH) + wordAt(words, at + VALUE_LENGTH);
+}
+
+export function addRecord(
+  arena: Arena,
+  key: Uint8Array,
+  value: Uint8Array,
+  sequence: SequenceNumber,
+): Address {
+  const address = arena.allocate(recordLength(key.length, value.length));
+  const words = itemAt(arena.words, chunkOf(address));
+  const at = wordOffset(address);
+  setSequence(words, at, sequence);
+  words[at + KEY_LENGTH] = key.length;
+  words[at + VALUE_LENGTH] = value.length;
+  words[at + STATE] = LIVE;
+  const bytes = itemAt(arena.bytes, chunkOf(address));
+  const start = byteOffset(address) + RECORD_HEADER_BYTES;
+  bytes.set(key, start);
+  bytes.set(value, start + key.length);
+  return address;
+}
+
+/** Another record of the same bytes, for whoever then lets go of the first. */
+export function copyRecord(arena: Arena, address: Address): Address {
+  const length = lengthOf(arena, address);
+  const copy = arena.allocate(length);
+  const from = byteOffset(address);
+  const bytes = itemAt(arena.bytes, chunkOf(address)).subarray(from, from + length);
+  itemAt(arena.bytes, chunkOf(copy)).set(bytes, byteOffset(copy));
+  return copy;
+}
+
+/** Frees a record, and leaves a mark for whoever walks its chunk. */
+export function freeRecord(arena: Arena, address: Address): void {
+  const length = lengthOf(arena, address);
+  const words = itemAt(arena.words, chunkOf(address));
+  words[wordOffset(address) + STATE] = FREED;
+  arena.free(address, length);
+}
+
+export function isFreed(arena: Arena, address: Address): boolean {
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + STATE) === FREED;
+}
+
+/** Whether a value of this length fits the place of the one that is there, and fills it. */
+export function fitsInPlace(arena: Arena, address: Address, valueLength: number): boolean {
+  const words = itemAt(arena.words, chunkOf(address));
+  const at = wordOffset(address);
+  const beforeValue = RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH);
+  return sizeOf(beforeValue + valueLength) === sizeOf(beforeValue + wordAt(words, at + VALUE_LENGTH));
+}
+
+/** Puts a value that `fitsInPlace` over a record's. */
+export function overwriteValue(
+  arena: Arena,
+  address: Address,
+  value: Uint8Array,
+  sequence: SequenceNumber,
+): void {
+  const words = itemAt(arena.words, chunkOf(address));
+  const at = wordOffset(address);
+  setSequence(words, at, sequence);
+  words[at + VALUE_LENGTH] = value.length;
+  const start = byteOffset(address) + RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH);
+  itemAt(arena.bytes, chunkOf(address)).set(value, start);
+}
+
+export function keyLengthOf(arena: Arena, address: Address): number {
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KEY_LENGTH);
+}
+
+export function valueLengthOf(arena: Arena, address: Address): number {
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + VALUE_LENGTH);
+}
+
+export function sequenceOf(arena: Arena, address: Address): SequenceNumber {
+  const words = itemAt(arena.words, chunkOf(address));
+  const at = wordOffset(address);
+  return wordAt(words, at + SEQUENCE_HIGH) * 2 ** 32 + (wordAt(words, at + SEQUENCE_LOW) >>> 0);
+}
+
+/** A view of the key: it is the arena's, and good until something is freed. */
+export function keyOf(arena: Arena, address: Address): Uint8Array {
+  const start = byteOffset(address) + RECORD_HEADER_BYTES;
+  return itemAt(arena.bytes, chunkOf(address)).subarray(start, start + keyLengthOf(arena, address));
+}
+
+export function hasKey(arena: Arena, address: Address, key: Uint8Array): boolean {
+  const chunk = chunkOf(address);
+  if (wordAt(itemAt(arena.words, chunk), wordOffset(address) + KEY_LENGTH) !== key.length) return false;
+  const bytes = itemAt(arena.bytes, chunk);
+  const start = byteOffset(address) + RECORD_HEADER_BYTES;
+  for (let i = 0; i < key.length; i++) {
+    if (byteAt(bytes, start + i) !== byteAt(key, i)) return false;
+  }
+  return true;
+}
+
+/** Orders the record's key against `key`, of which the first `from` bytes are known to be equal. */
+export function compareKey(arena: Arena, address: Address, key: Uint8Array, from: number): number {
+  const chunk = chunkOf(address);
+  const length = wordAt(itemAt(arena.words, chunk), wordOffset(address) + KEY_LENGTH);
+  const bytes = itemAt(arena.bytes, chunk);
+  const start = byteOffset(address) + RECORD_HEADER_BYTES;
+  const shared = Math.min(length, key.length);
+  for (let i = from; i < shared; i++) {
+    const difference = byteAt(bytes, start + i) - byteAt(key, i);
+    if (difference !== 0) return difference;
+  }
+  return length - key.length;
+}
+
+function setSequence(words: Int32Array, at: number, sequence: SequenceNumber): void {
+  words[at + SEQUENCE_LOW] = sequence | 0;
+  words[at + SEQUENCE_HIGH] = Math.floor(sequence / 2 ** 32);
+}

@@ -1,0 +1,177 @@
+import type { SequenceNumber } from "@kaya/core";
+import { type Address, type Arena, NO_ADDRESS } from "./arena.js";
+import { mergeUpwards } from "./merge.js";
+import { insertKey, removeKey } from "./node-edit.js";
+import {
+  addressAt,
+  birthOf,
+  childAt,
+  countOf,
+  INNER_CAPACITY,
+  initNode,
+  LEAF_CAPACITY,
+  levelOf,
+  NODE_WORDS,
+  setAddress,
+  setBirth,
+  setChild,
+} from "./node-layout.js";
+import { type NodePool, nodeStart } from "./node-pool.js";
+import { search } from "./node-search.js";
+import { Path } from "./path.js";
+import type { Pins } from "./pins.js";
+import { NODE } from "./retired.js";
+import { splitLeaf } from "./split.js";
+
+/**
+ * The order of the keys: a B+tree in typed arrays. A node that a snapshot may see is never changed: a copy takes its place,
+ * and that of the nodes above it. Each change begins with a descent, which leaves its way in `path`.
+ */
+export class Tree {
+  readonly records: Arena;
+  readonly separators: Arena;
+  readonly nodes: NodePool;
+  readonly pins: Pins;
+  readonly path = new Path();
+  /** The sequence of the change that is being made: what it makes is born then. */
+  time: SequenceNumber = 0;
+  root: number;
+
+  constructor(records: Arena, separators: Arena, nodes: NodePool, pins: Pins) {
+    this.records = records;
+    this.separators = separators;
+    this.nodes = nodes;
+    this.pins = pins;
+    this.root = this.newNode(0);
+  }
+
+  /** The record with this key under a root, of now or of a snapshot; `NO_ADDRESS` where there is none. */
+  find(root: number, key: Uint8Array): Address {
+    let node = root;
+    for (;;) {
+      const words = this.nodes.wordsOf(node);
+      const at = nodeStart(node);
+      if (levelOf(words, at) === 0) {
+        const slot = search(words, at, LEAF_CAPACITY, key, this.records);
+        return slot < 0 ? NO_ADDRESS : addressAt(words, at, LEAF_CAPACITY, slot);
+      }
+      node = childAt(words, at, childFor(search(words, at, INNER_CAPACITY, key, this.separators)));
+    }
+  }
+
+  /** Goes from the root to the leaf where the key is or belongs, and gives what `search` says there. */
+  descend(key: Uint8Array): number {
+    let node = this.root;
+    let low = NO_ADDRESS;
+    let high = NO_ADDRESS;
+    for (let depth = 0; ; depth++) {
+      this.path.enter(depth, node, low, high);
+      const words = this.nodes.wordsOf(node);
+      const at = nodeStart(node);
+      if (levelOf(words, at) === 0) return search(words, at, LEAF_CAPACITY, key, this.records);
+      const child = childFor(search(words, at, INNER_CAPACITY, key, this.separators));
+      this.path.take(depth, child);
+      if (child > 0) low = addressAt(words, at, INNER_CAPACITY, child - 1);
+      if (child < countOf(words, at)) high = addressAt(words, at, INNER_CAPACITY, child);
+      node = childAt(words, at, child);
+    }
+  }
+
+  /** Adds a record whose key, which is `key`, is not there. */
+  insert(key: Uint8Array, address: Address): void {
+    let slot = ~this.descend(key);
+    const depth = this.path.length - 1;
+    let leaf = this.writable(depth);
+    if (countOf(this.nodes.wordsOf(leaf), nodeStart(leaf)) === LEAF_CAPACITY) {
+      const place = splitLeaf(this, depth, slot, key);
+      leaf = place.node;
+      slot = place.slot;
+    }
+    insertKey(this.nodes.wordsOf(leaf), nodeStart(leaf), LEAF_CAPACITY, slot, key, address);
+  }
+
+  /** Puts another record in the place of the one that has this key. */
+  replace(key: Uint8Array, address: Address): void {
+    const slot = this.descend(key);
+    const leaf = this.writable(this.path.length - 1);
+    setAddress(this.nodes.wordsOf(leaf), nodeStart(leaf), LEAF_CAPACITY, slot, address);
+  }
+
+  /** Takes out the record with this key, which is there. */
+  remove(key: Uint8Array): void {
+    const slot = this.descend(key);
+    const depth = this.path.length - 1;
+    const leaf = this.writable(depth);
+    removeKey(this.nodes.wordsOf(leaf), nodeStart(leaf), LEAF_CAPACITY, slot);
+    mergeUpwards(this, depth);
+  }
+
+  newNode(level: number): number {
+    const node = this.nodes.allocate();
+    initNode(this.nodes.wordsOf(node), nodeStart(node), level, this.time);
+    return node;
+  }
+
+  /** The node of the path at this depth, as one that may be changed. */
+  writable(depth: number): number {
+    const node = this.path.node(depth);
+    if (birthOf(this.nodes.wordsOf(node), nodeStart(node)) > this.pins.newestTime) return node;
+    return this.relocate(depth);
+  }
+
+  /** Puts a copy in the place of the node of the path at this depth. */
+  relocate(depth: number): number {
+    const node = this.path.node(depth);
+    const copy = this.#copyOf(node);
+    if (depth === 0) this.root = copy;
+    else {
+      const parent = this.writable(depth - 1);
+      setChild(this.nodes.wordsOf(parent), nodeStart(parent), this.path.child(depth - 1), copy);
+    }
+    this.path.nodes[depth] = copy;
+    this.pins.retire(NODE, node);
+    return copy;
+  }
+
+  /** A child of the node of the path at this depth, which is writable already, as one that may be changed. */
+  writableChild(depth: number, index: number): number {
+    const parent = this.path.node(depth);
+    const child = childAt(this.nodes.wordsOf(parent), nodeStart(parent), index);
+    if (birthOf(this.nodes.wordsOf(child), nodeStart(child)) > this.pins.newestTime) return child;
+    const copy = this.#copyOf(child);
+    setChild(this.nodes.wordsOf(parent), nodeStart(parent), index, copy);
+    this.pins.retire(NODE, child);
+    return copy;
+  }
+
+  /** At which depth the path goes to the child above this separator; -1 where it does not: a snapshot alone has it. */
+  depthOfSeparator(separator: Address): number {
+    for (let depth = 0; depth < this.path.length - 1; depth++) {
+      const slot = this.path.child(depth) - 1;
+      const [words, at] = [this.nodes.wordsOf(this.path.node(depth)), nodeStart(this.path.node(depth))];
+      if (slot >= 0 && addressAt(words, at, INNER_CAPACITY, slot) === separator) return depth;
+    }
+    return -1;
+  }
+
+  /** Puts another separator of the same key in the place of the one that the path passes by at this depth. */
+  replaceSeparator(depth: number, separator: Address): void {
+    const node = this.writable(depth);
+    const slot = this.path.child(depth) - 1;
+    setAddress(this.nodes.wordsOf(node), nodeStart(node), INNER_CAPACITY, slot, separator);
+  }
+
+  #copyOf(node: number): number {
+    const copy = this.nodes.allocate();
+    const from = nodeStart(node);
+    const words = this.nodes.wordsOf(node).subarray(from, from + NODE_WORDS);
+    this.nodes.wordsOf(copy).set(words, nodeStart(copy));
+    setBirth(this.nodes.wordsOf(copy), nodeStart(copy), this.time);
+    return copy;
+  }
+}
+
+/** The child behind which a search in an inner node ended: a key equal to a separator is above it. */
+export function childFor(found: number): number {
+  return found < 0 ? ~found : found + 1;
+}

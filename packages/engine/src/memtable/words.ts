@@ -1,0 +1,15 @@
+// Reads of typed arrays where the index is known to be inside: the compiler cannot know it, and two functions keep each
+// of them to one kind of array, which the engine then reads without a check of the kind.
+
+export function wordAt(words: Int32Array, index: number): number {
+  return words[index] as number;
+}
+
+export function byteAt(bytes: Uint8Array, index: number): number {
+  return bytes[index] as number;
+}
+
+/** An element that is there. */
+export function itemAt<T>(items: readonly T[], index: number): T {
+  return items[index] as T;
+}
