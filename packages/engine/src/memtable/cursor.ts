@@ -1,4 +1,4 @@
-import { type Address, NO_ADDRESS } from "./arena.js";
+import type { Address } from "./arena.js";
 import { type Bound, type KeyRange, lowerBoundOf, upperBoundOf } from "./key-range.js";
 import { LeafWalk } from "./leaf-walk.js";
 import { addressAt, countOf, LEAF_CAPACITY } from "./node-layout.js";
@@ -36,16 +36,19 @@ export class Cursor {
     this.#walk = new LeafWalk(tree, root, reverse, (reverse ? this.#upper : this.#lower)?.key);
   }
 
-  /** The next record; `NO_ADDRESS` behind the last. */
-  next(): Address {
+  /** Puts the next records into `addresses`, as many as fit or are left in a leaf. @returns how many; 0 behind the last */
+  read(addresses: Int32Array, limit: number): number {
     while (this.#left === 0) {
-      if (!this.#hasMore || !this.#walk.next()) return NO_ADDRESS;
+      if (!this.#hasMore || !this.#walk.next()) return 0;
       this.#enter(this.#walk.leaf);
     }
-    const address = addressAt(this.#words, this.#at, LEAF_CAPACITY, this.#slot);
-    this.#slot += this.#step;
-    this.#left--;
-    return address;
+    const count = Math.min(this.#left, limit, addresses.length);
+    for (let i = 0; i < count; i++) {
+      addresses[i] = addressAt(this.#words, this.#at, LEAF_CAPACITY, this.#slot);
+      this.#slot += this.#step;
+    }
+    this.#left -= count;
+    return count;
   }
 
   #enter(leaf: number): void {

@@ -1,13 +1,14 @@
-import { NO_ADDRESS } from "./arena.js";
 import type { CopyOut, KeyValue } from "./copy-out.js";
 import { Cursor } from "./cursor.js";
 import type { KeyRange } from "./key-range.js";
+import { LEAF_CAPACITY } from "./node-layout.js";
 import type { Tree } from "./tree.js";
 
 /** Reads the entries of a range, in its order. All bytes are copies. */
 export class EntryReader {
   readonly #cursor: Cursor;
   readonly #copyOut: CopyOut;
+  readonly #addresses = new Int32Array(LEAF_CAPACITY);
   /** As long as somebody reads, the snapshot is not dropped. */
   readonly source: object;
 
@@ -20,10 +21,11 @@ export class EntryReader {
   /** The next entries: at most `limit`, fewer only where there are no more. */
   read(limit: number): KeyValue[] {
     const entries: KeyValue[] = [];
-    while (entries.length < limit) {
-      const address = this.#cursor.next();
-      if (address === NO_ADDRESS) break;
-      entries.push(this.#copyOut.keyAndValue(address));
+    for (let left = limit; left > 0; ) {
+      const count = this.#cursor.read(this.#addresses, left);
+      if (count === 0) break;
+      this.#copyOut.keysAndValues(this.#addresses, count, entries);
+      left -= count;
     }
     return entries;
   }
@@ -31,10 +33,11 @@ export class EntryReader {
   /** The keys of the next entries: at most `limit`, fewer only where there are no more. */
   readKeys(limit: number): Uint8Array[] {
     const keys: Uint8Array[] = [];
-    while (keys.length < limit) {
-      const address = this.#cursor.next();
-      if (address === NO_ADDRESS) break;
-      keys.push(this.#copyOut.key(address));
+    for (let left = limit; left > 0; ) {
+      const count = this.#cursor.read(this.#addresses, left);
+      if (count === 0) break;
+      for (let i = 0; i < count; i++) keys.push(this.#copyOut.key(this.#addresses[i] as number));
+      left -= count;
     }
     return keys;
   }

@@ -5,8 +5,8 @@ import { byteAt, itemAt, wordAt } from "./words.js";
 // A record in an arena: five words, the bytes of the key, those of the value. A separator is one without a value.
 const SEQUENCE_LOW = 0;
 const SEQUENCE_HIGH = 1;
-const KEY_LENGTH = 2;
-const VALUE_LENGTH = 3;
+export const KEY_LENGTH_WORD = 2;
+export const VALUE_LENGTH_WORD = 3;
 const STATE = 4;
 export const RECORD_HEADER_BYTES = 20;
 
@@ -22,7 +22,7 @@ export function recordLength(keyLength: number, valueLength: number): number {
 export function lengthOf(arena: Arena, address: Address): number {
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
-  return RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH) + wordAt(words, at + VALUE_LENGTH);
+  return RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD) + wordAt(words, at + VALUE_LENGTH_WORD);
 }
 
 export function addRecord(
@@ -35,8 +35,8 @@ export function addRecord(
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
   setSequence(words, at, sequence);
-  words[at + KEY_LENGTH] = key.length;
-  words[at + VALUE_LENGTH] = value.length;
+  words[at + KEY_LENGTH_WORD] = key.length;
+  words[at + VALUE_LENGTH_WORD] = value.length;
   words[at + STATE] = LIVE;
   const bytes = itemAt(arena.bytes, chunkOf(address));
   const start = byteOffset(address) + RECORD_HEADER_BYTES;
@@ -71,8 +71,8 @@ export function isFreed(arena: Arena, address: Address): boolean {
 export function fitsInPlace(arena: Arena, address: Address, valueLength: number): boolean {
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
-  const beforeValue = RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH);
-  return sizeOf(beforeValue + valueLength) === sizeOf(beforeValue + wordAt(words, at + VALUE_LENGTH));
+  const beforeValue = RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD);
+  return sizeOf(beforeValue + valueLength) === sizeOf(beforeValue + wordAt(words, at + VALUE_LENGTH_WORD));
 }
 
 /** Puts a value that `fitsInPlace` over a record's. */
@@ -85,17 +85,17 @@ export function overwriteValue(
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
   setSequence(words, at, sequence);
-  words[at + VALUE_LENGTH] = value.length;
-  const start = byteOffset(address) + RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH);
+  words[at + VALUE_LENGTH_WORD] = value.length;
+  const start = byteOffset(address) + RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD);
   itemAt(arena.bytes, chunkOf(address)).set(value, start);
 }
 
 export function keyLengthOf(arena: Arena, address: Address): number {
-  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KEY_LENGTH);
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KEY_LENGTH_WORD);
 }
 
 export function valueLengthOf(arena: Arena, address: Address): number {
-  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + VALUE_LENGTH);
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + VALUE_LENGTH_WORD);
 }
 
 export function sequenceOf(arena: Arena, address: Address): SequenceNumber {
@@ -112,7 +112,7 @@ export function keyOf(arena: Arena, address: Address): Uint8Array {
 
 export function hasKey(arena: Arena, address: Address, key: Uint8Array): boolean {
   const chunk = chunkOf(address);
-  if (wordAt(itemAt(arena.words, chunk), wordOffset(address) + KEY_LENGTH) !== key.length) return false;
+  if (wordAt(itemAt(arena.words, chunk), wordOffset(address) + KEY_LENGTH_WORD) !== key.length) return false;
   const bytes = itemAt(arena.bytes, chunk);
   const start = byteOffset(address) + RECORD_HEADER_BYTES;
   for (let i = 0; i < key.length; i++) {
@@ -124,7 +124,7 @@ export function hasKey(arena: Arena, address: Address, key: Uint8Array): boolean
 /** Orders the record's key against `key`, of which the first `from` bytes are known to be equal. */
 export function compareKey(arena: Arena, address: Address, key: Uint8Array, from: number): number {
   const chunk = chunkOf(address);
-  const length = wordAt(itemAt(arena.words, chunk), wordOffset(address) + KEY_LENGTH);
+  const length = wordAt(itemAt(arena.words, chunk), wordOffset(address) + KEY_LENGTH_WORD);
   const bytes = itemAt(arena.bytes, chunk);
   const start = byteOffset(address) + RECORD_HEADER_BYTES;
   const shared = Math.min(length, key.length);
