@@ -41,8 +41,10 @@ async function obey(order: Order): Promise<void> {
   await (order.task === "fill" ? workload.fixture?.fill(job) : workload.run(job));
 }
 
+const sent: Promise<unknown>[] = [];
+
 function send(message: Message): void {
-  process.send?.(message);
+  sent.push(new Promise((resolve) => process.send?.(message, undefined, undefined, resolve)));
 }
 
 try {
@@ -52,5 +54,6 @@ try {
   send({ error: text, isMissing: error instanceof PeerMissing });
   process.exitCode = 1;
 }
-// Some peers keep threads or handles that would keep the process.
-process.disconnect?.();
+await Promise.all(sent);
+// A store that failed in mid-work is still open, and would keep the process.
+process.exit();

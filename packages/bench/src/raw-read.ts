@@ -4,6 +4,7 @@ import { crc32c, crc32cRange } from "@kaya/core";
 import { locateSegments, WAL_HEADER_LENGTH } from "@kaya/wal";
 
 const CHUNK_BYTES = 1 << 20;
+const BLOCK_BYTES = 4 << 20;
 /** Where a header has its payload's length (FORMAT.md). */
 const PAYLOAD_LENGTH_AT = 28;
 
@@ -24,18 +25,32 @@ export async function checksumOfChunks(dataDir: string): Promise<number> {
 /** The checksums that the format asks for: of each record's header and of its payload, and nothing else. @returns records */
 export async function checksumOfRecords(dataDir: string): Promise<number> {
   let records = 0;
+  const block = new Uint8Array(BLOCK_BYTES);
+  const view = new DataView(block.buffer);
   await eachSegment(dataDir, async (file) => {
-    const bytes = await file.readFile();
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let at = 0; at < bytes.length; records++) {
-      const payload = at + WAL_HEADER_LENGTH;
-      const end = payload + view.getUint32(at + PAYLOAD_LENGTH_AT, true);
-      crc32cRange(bytes, at, payload);
-      crc32cRange(bytes, payload, end);
-      at = end;
+    let kept = 0; // bytes of a record that goes on in the next block
+    for (;;) {
+      const { bytesRead } = await file.read(block, kept, BLOCK_BYTES - kept);
+      if (bytesRead === 0) return;
+      const end = kept + bytesRead;
+      let at = 0;
+      for (let next = recordEnd(view, at, end); next <= end; next = recordEnd(view, at, end)) {
+        crc32cRange(block, at, at + WAL_HEADER_LENGTH);
+        crc32cRange(block, at + WAL_HEADER_LENGTH, next);
+        at = next;
+        records++;
+      }
+      block.copyWithin(0, at, end);
+      kept = end - at;
     }
   });
   return records;
+}
+
+/** Where the record at `at` ends; beyond `end` where its header does. */
+function recordEnd(view: DataView, at: number, end: number): number {
+  if (end - at < WAL_HEADER_LENGTH) return Number.POSITIVE_INFINITY;
+  return at + WAL_HEADER_LENGTH + view.getUint32(at + PAYLOAD_LENGTH_AT, true);
 }
 
 async function eachSegment(dataDir: string, read: (file: FileHandle) => Promise<void>): Promise<void> {

@@ -18,19 +18,30 @@ export interface Watcher {
   failed(failure: Failure): void;
 }
 
+export type Execute = (order: Order, signal: AbortSignal) => Promise<Outcome>;
+
 /** Round after round, and in each one system after the other: what disturbs the machine for a while disturbs all of them. */
 export class Runner {
   readonly #options: Options;
   readonly #dir: string;
   readonly #signal: AbortSignal;
   readonly #watcher: Watcher;
+  readonly #execute: Execute;
   readonly #samples: Sample[] = [];
   readonly #failures: Failure[] = [];
   readonly #filled = new Set<string>();
   /** `workload/system` and `system` that will not work in later rounds either. */
   readonly #givenUp = new Set<string>();
 
-  constructor(options: Options, dir: string, signal: AbortSignal, watcher: Watcher) {
+  /** @param execute carries out an order in a process of its own */
+  constructor(
+    options: Options,
+    dir: string,
+    signal: AbortSignal,
+    watcher: Watcher,
+    execute: Execute = runChild,
+  ) {
+    this.#execute = execute;
     this.#options = options;
     this.#dir = dir;
     this.#signal = signal;
@@ -88,7 +99,7 @@ export class Runner {
     const { scale } = this.#options;
     const names = { workload: planned.workload.name, system: system.name };
     try {
-      return await runChild(
+      return await this.#execute(
         { task, ...names, scale, rows, dir: join(dir, "data"), fixtureDir },
         this.#signal,
       );

@@ -23,7 +23,7 @@ test("a run measures each system in each round, writes its reports and leaves no
     join(dir, name),
   ) as [string, string, string, string];
   const data = join(dir, "data");
-  const only = ["--only", "^durable-(puts/1|batches/16)$", "--systems", "kaya,raw-loop", "--rounds", "2"];
+  const only = ["--only", "^durable-puts/1$", "--systems", "kaya,raw-loop", "--rounds", "2"];
   const { stdout } = await bench(
     ...only,
     "--dir",
@@ -37,7 +37,7 @@ test("a run measures each system in each round, writes its reports and leaves no
   );
   const run = JSON.parse(await readFile(json, "utf8")) as Run;
   expect(run.failures).toEqual([]);
-  expect(run.samples).toHaveLength(8);
+  expect(run.samples).toHaveLength(4);
   expect(run.samples.every(({ value }) => value > 0)).toBe(true);
   expect(stdout).toContain("durable puts, 1 in flight");
   expect(await readFile(svg, "utf8")).toContain("</svg>");
