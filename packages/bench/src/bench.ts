@@ -1,0 +1,108 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import pc from "picocolors";
+import { buildBetterSqlite3, needsBuilding } from "./build-native.js";
+import { checkDurable, durableSystems, isDurable, PUTS } from "./durability/check-durable.js";
+import { describeMachine } from "./machine.js";
+import type { Options } from "./options.js";
+import { planOf } from "./plan.js";
+import { toMarkdown } from "./report/markdown.js";
+import { toSvg } from "./report/svg.js";
+import { toText } from "./report/terminal.js";
+import type { MeasuredSystem, Run } from "./run.js";
+import { Runner } from "./runner.js";
+import { installedVersion } from "./system.js";
+import { SYSTEMS } from "./systems/all.js";
+import { withDataDirectory } from "./workspace.js";
+
+export interface Terminal {
+  /** The report. */
+  out(text: string): void;
+  /** What is under way, and what went wrong. */
+  note(text: string): void;
+  readonly isTty: boolean;
+}
+
+/** Does what the options say. @returns the exit code: 1 where something could not be measured, or is not durable */
+export async function bench(options: Options, terminal: Terminal, signal: AbortSignal): Promise<number> {
+  if (options.from === undefined && options.systems.includes("better-sqlite3")) await buildOnce(terminal);
+  if (options.checkDurable) return checkAll(options, terminal);
+  const run =
+    options.from === undefined ? await measure(options, terminal, signal) : await readRun(options.from);
+  if (signal.aborted) return 130;
+  await writeReports(run, options);
+  const colors = pc.createColors(terminal.isTty && (process.env.NO_COLOR ?? "") === "");
+  terminal.out(`${toText(run, colors)}\n`);
+  return run.failures.some(({ isMissing }) => !isMissing) ? 1 : 0;
+}
+
+async function measure(options: Options, terminal: Terminal, signal: AbortSignal): Promise<Run> {
+  const plan = planOf(options);
+  return withDataDirectory(options.dir, async (dir) => {
+    const runner = new Runner(options, dir, signal, {
+      progress: (text) => terminal.note(text),
+      failed: ({ workload, system, message }) =>
+        terminal.note(`not measured: ${workload}, ${system}: ${message}`),
+    });
+    const figures = await runner.run();
+    const measured = SYSTEMS.filter(({ name }) => figures.samples.some(({ system }) => system === name));
+    return {
+      machine: describeMachine(dir),
+      mode: options.scale.mode,
+      rounds: options.scale.rounds,
+      entries: options.scale.entries,
+      rows: plan.flatMap(({ rows }) => rows),
+      systems: measured.map(describeSystem),
+      ...figures,
+    };
+  });
+}
+
+function describeSystem({ name, packageName, setup }: (typeof SYSTEMS)[number]): MeasuredSystem {
+  const version = packageName === undefined ? "this commit" : (installedVersion(packageName) ?? "unknown");
+  return { name, version, ...setup };
+}
+
+async function readRun(file: string): Promise<Run> {
+  return JSON.parse(await readFile(file, "utf8")) as Run;
+}
+
+async function writeReports(run: Run, { json, markdown, svg }: Options): Promise<void> {
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(run)}\n`);
+  if (markdown !== undefined) await writeFile(markdown, toMarkdown(run));
+  if (svg !== undefined) await writeFile(svg, toSvg(run));
+}
+
+async function checkAll(options: Options, terminal: Terminal): Promise<number> {
+  let exitCode = 0;
+  await withDataDirectory(options.dir, async (dir) => {
+    for (const name of durableSystems(options.systems)) {
+      try {
+        const count = await checkDurable(name, join(dir, name.replaceAll(" ", "-")));
+        const calls = Object.entries(count.calls).map(([call, times]) => `${call} ${times}`);
+        const verdict = isDurable(count) ? "durable" : "NOT DURABLE";
+        terminal.out(
+          `${name}: ${count.covered} of ${PUTS} puts with a sync between put and acknowledgement ` +
+            `(in all: ${calls.join(", ") || "none"}): ${verdict}\n`,
+        );
+        if (!isDurable(count)) exitCode = 1;
+      } catch (error) {
+        terminal.out(`${name}: not checked: ${(error as Error).message}\n`);
+        exitCode = 1;
+      }
+    }
+  });
+  return exitCode;
+}
+
+async function buildOnce(terminal: Terminal): Promise<void> {
+  if (!needsBuilding()) return;
+  terminal.note("better-sqlite3 comes without a binary: building it, once, which takes a minute or two");
+  try {
+    await buildBetterSqlite3();
+  } catch (error) {
+    terminal.note(
+      `better-sqlite3 cannot be built and is left out: ${(error as Error).message.split("\n")[0]}`,
+    );
+  }
+}

@@ -1,0 +1,59 @@
+// The process that measures: one workload of one system, started by runner.ts.
+import type { Scale } from "./scale.js";
+import { PeerMissing } from "./system.js";
+import { SYSTEMS } from "./systems/all.js";
+import type { Job } from "./workload.js";
+import { WORKLOADS } from "./workloads/all.js";
+
+/** What the child is started with, as JSON. */
+export interface Order {
+  readonly task: "fill" | "run";
+  readonly workload: string;
+  readonly system: string;
+  readonly scale: Scale;
+  readonly dir: string;
+  readonly fixtureDir: string;
+  /** Ids of the rows that are asked for. */
+  readonly rows: readonly string[];
+}
+
+/** What it sends: figures, then nothing more or why there are none. */
+export type Message =
+  | { readonly row: string; readonly value: number }
+  | { readonly error: string; readonly isMissing: boolean };
+
+async function obey(order: Order): Promise<void> {
+  const workload = WORKLOADS.find(({ name }) => name === order.workload);
+  const system = SYSTEMS.find(({ name }) => name === order.system);
+  if (workload === undefined || system === undefined)
+    throw new Error(`no such work: ${JSON.stringify(order)}`);
+  const wanted = new Set(order.rows);
+  const job: Job = {
+    system,
+    scale: order.scale,
+    dir: order.dir,
+    fixtureDir: order.fixtureDir,
+    wants: (row) => wanted.has(row),
+    report: (row, value) => {
+      if (wanted.has(row)) send({ row, value });
+    },
+  };
+  await (order.task === "fill" ? workload.fixture?.fill(job) : workload.run(job));
+}
+
+const sent: Promise<unknown>[] = [];
+
+function send(message: Message): void {
+  sent.push(new Promise((resolve) => process.send?.(message, undefined, undefined, resolve)));
+}
+
+try {
+  await obey(JSON.parse(process.argv[2] ?? "{}") as Order);
+} catch (error) {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  send({ error: text, isMissing: error instanceof PeerMissing });
+  process.exitCode = 1;
+}
+await Promise.all(sent);
+// A store that failed in mid-work is still open, and would keep the process.
+process.exit();

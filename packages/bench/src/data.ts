@@ -1,0 +1,47 @@
+/** Every entry that is written has a key of this many bytes and a value of `VALUE_BYTES`. */
+export const KEY_BYTES = 16;
+export const VALUE_BYTES = 100;
+
+const POOL_BYTES = 1 << 20;
+const POOL = makePool();
+
+/** Pseudo-random bytes, the same in every process. */
+function makePool(): Uint8Array {
+  const pool = new Uint8Array(POOL_BYTES);
+  const words = new Uint32Array(pool.buffer);
+  for (let i = 0; i < words.length; i++) words[i] = mix(i + 1);
+  return pool;
+}
+
+/** One to one on 32-bit numbers, and far from order: neighbours going in are strangers coming out. */
+function mix(value: number): number {
+  let x = value | 0;
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
+/** The key of entry `index`: distinct up to 2^32 entries, in random order. Fresh bytes. */
+export function entryKey(index: number): Uint8Array {
+  const key = new Uint8Array(KEY_BYTES);
+  let word = mix(index);
+  for (let at = 0; at < KEY_BYTES; at += 4) {
+    key[at] = word >>> 24;
+    key[at + 1] = word >>> 16;
+    key[at + 2] = word >>> 8;
+    key[at + 3] = word;
+    word = mix(word + at);
+  }
+  return key;
+}
+
+/** The value of entry `index`: random bytes, another stretch of them for each entry. A view that nobody writes to. */
+export function entryValue(index: number): Uint8Array {
+  const start = mix(index ^ 0x5bd1e995) % (POOL_BYTES - VALUE_BYTES);
+  return POOL.subarray(start, start + VALUE_BYTES);
+}
+
+/** Keys of `count` of the entries `from` to `from + entries`, in an order that has nothing to do with how they were written. */
+export function sampleKeys(count: number, entries: number, from = 0): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => entryKey(from + (mix(i + 7) % entries)));
+}

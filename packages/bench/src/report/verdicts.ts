@@ -1,0 +1,81 @@
+import type { Run } from "../run.js";
+import { figureOf, ratioOf, type Spread } from "../statistics.js";
+import { type Reference, TARGETS, type Target } from "../targets.js";
+import { formatFigure, formatRatio } from "./format.js";
+
+const KAYA = "kaya";
+
+/** A target, and what became of it. */
+export interface Verdict {
+  readonly title: string;
+  /** `>= 0.9 x raw loop`. */
+  readonly target: string;
+  /** Of the ratio, or of the figure itself where the target is absolute. Absent where it was not measured. */
+  readonly found?: Spread;
+  readonly isRatio: boolean;
+  readonly isReached?: boolean;
+}
+
+/** Of each target whose row the run has. */
+export function verdictsOf(run: Run, targets: readonly Target[] = TARGETS): Verdict[] {
+  return targets
+    .filter(({ row }) => run.rows.some(({ id }) => id === row))
+    .map((target) => verdictOf(run, target));
+}
+
+function verdictOf(run: Run, target: Target): Verdict {
+  const row = run.rows.find(({ id }) => id === target.row);
+  const isRatio = target.reference.kind !== "absolute";
+  const figure = { row: target.row, system: KAYA };
+  const reference = referenceOf(run, target);
+  const found = isRatio
+    ? reference && ratioOf(run.samples, figure, reference)
+    : figureOf(run.samples, figure);
+  const name = nameOf(run, target.reference, reference?.system);
+  return {
+    title: row?.title ?? target.row,
+    target: `${limitOf(target, isRatio)} ${isRatio ? name : (row?.unit ?? "")}`,
+    isRatio,
+    ...(found !== undefined && { found, isReached: isReached(target, found.median) }),
+  };
+}
+
+function referenceOf(
+  run: Run,
+  { row, reference }: Target,
+): { readonly row: string; readonly system: string } | undefined {
+  switch (reference.kind) {
+    case "system":
+      return { row, system: reference.system };
+    case "row":
+      return { row: reference.row, system: KAYA };
+    case "best":
+      return bestOf(run, row, reference.systems);
+    case "absolute":
+      return undefined;
+  }
+}
+
+function bestOf(run: Run, row: string, systems: readonly string[]) {
+  const medianOf = (system: string) => figureOf(run.samples, { row, system })?.median ?? 0;
+  const measured = systems.filter((system) => medianOf(system) > 0);
+  if (measured.length === 0) return undefined;
+  const system = measured.reduce((best, next) => (medianOf(next) > medianOf(best) ? next : best));
+  return { row, system };
+}
+
+function nameOf(run: Run, reference: Reference, system: string | undefined): string {
+  if (reference.kind === "row") {
+    return run.rows.find(({ id }) => id === reference.row)?.title ?? reference.row;
+  }
+  return reference.kind === "best" ? `best peer (${system ?? "none measured"})` : (system ?? "");
+}
+
+function limitOf({ atLeast, atMost }: Target, isRatio: boolean): string {
+  const format = isRatio ? formatRatio : formatFigure;
+  return atLeast !== undefined ? `≥ ${format(atLeast)}` : `≤ ${format(atMost ?? 0)}`;
+}
+
+function isReached({ atLeast, atMost }: Target, median: number): boolean {
+  return (atLeast === undefined || median >= atLeast) && (atMost === undefined || median <= atMost);
+}

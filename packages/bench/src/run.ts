@@ -1,0 +1,40 @@
+import type { Machine } from "./machine.js";
+import type { Row } from "./workload.js";
+
+/** One figure of one system in one round. */
+export interface Sample {
+  readonly row: string;
+  readonly system: string;
+  readonly round: number;
+  readonly value: number;
+}
+
+/** What could not be measured, and why. */
+export interface Failure {
+  readonly workload: string;
+  readonly system: string;
+  /** Absent where it is about preparing the data. */
+  readonly round?: number;
+  readonly message: string;
+  /** The peer is not installed, or has no binary here: nothing went wrong. */
+  readonly isMissing: boolean;
+}
+
+export interface MeasuredSystem {
+  readonly name: string;
+  readonly version: string;
+  readonly durable?: string;
+  readonly relaxed: string;
+}
+
+/** All that a run of the bench found: what `--json` writes and `--from` reads. */
+export interface Run {
+  readonly machine: Machine;
+  readonly mode: string;
+  readonly rounds: number;
+  readonly entries: number;
+  readonly rows: readonly Row[];
+  readonly systems: readonly MeasuredSystem[];
+  readonly samples: readonly Sample[];
+  readonly failures: readonly Failure[];
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+
+/** What an acknowledged write has survived: a power cut (`durable`), or the end of the process (`relaxed`). */
+export type Durability = "durable" | "relaxed";
+
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface ScanRequest {
+  /** In large pages where the store has them, or entry by entry with its own iterator. */
+  readonly by: "pages" | "entries";
+  readonly reverse?: boolean;
+  readonly gte?: Uint8Array;
+  readonly limit?: number;
+  /** Called for each entry, in order. */
+  readonly visit: (key: Uint8Array, value: Uint8Array) => void;
+}
+
+/** Entries of one page of a scan by pages. */
+export const PAGE_ENTRIES = 1000;
+
+/** An open store. What it cannot do is absent, and its rows are left out. */
+export interface Store {
+  /** Settles when the entry is as durable as the store was opened for. */
+  put(key: Uint8Array, value: Uint8Array): unknown;
+  /** All or nothing. */
+  batch(entries: readonly Entry[]): unknown;
+  getSync?(key: Uint8Array): Uint8Array | undefined;
+  get?(key: Uint8Array): Promise<Uint8Array | undefined>;
+  scan?(request: ScanRequest): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface System {
+  readonly name: string;
+  /** `raw` is no store, but what a store can at best be. */
+  readonly kind: "kaya" | "raw" | "peer";
+  /** The npm package; absent where it is part of this repository. */
+  readonly packageName?: string;
+  /** False for what lives in memory alone: it has no durable rows and cannot be opened again. */
+  readonly onDisk: boolean;
+  /** How it is opened for `durable` and `relaxed`, for whoever reads the report. */
+  readonly setup: { readonly durable?: string; readonly relaxed: string };
+  /** @throws PeerMissing where its package is not installed */
+  open(dir: string, durability: Durability): Promise<Store>;
+}
+
+/** A peer's package is not there, or has no binary for this machine: its rows are left out. */
+export class PeerMissing extends Error {}
+
+/**
+ * A peer's module. Peers are optional, so nothing of theirs is imported by name, and the types are the adapter's own.
+ * @throws PeerMissing
+ */
+export async function loadPeer<Module>(name: string): Promise<Module> {
+  try {
+    return (await import(name)) as Module;
+  } catch (error) {
+    throw new PeerMissing(`${name} cannot be loaded: ${String(error)}`, { cause: error });
+  }
+}
+
+/** The version of a peer's package as it is installed; undefined where it is not. */
+export function installedVersion(name: string): string | undefined {
+  try {
+    const manifest = readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), "utf8");
+    return (JSON.parse(manifest) as { version: string }).version;
+  } catch {
+    return undefined; // not installed is an answer
+  }
+}

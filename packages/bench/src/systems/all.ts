@@ -1,0 +1,19 @@
+import type { System } from "../system.js";
+import { betterSqlite3 } from "./better-sqlite3.js";
+import { classicLevel } from "./classic-level.js";
+import { kaya } from "./kaya.js";
+import { lmdb } from "./lmdb.js";
+import { memoryLevel } from "./memory-level.js";
+import { rawLoop } from "./raw-loop.js";
+import { rocksdb } from "./rocksdb.js";
+
+/** In the order of the report's columns. */
+export const SYSTEMS: readonly System[] = [
+  kaya,
+  rawLoop,
+  classicLevel,
+  lmdb,
+  betterSqlite3,
+  rocksdb,
+  memoryLevel,
+];

@@ -1,0 +1,53 @@
+import { Engine } from "@kaya/engine";
+import { type Entry, PAGE_ENTRIES, type ScanRequest, type Store, type System } from "../system.js";
+
+export const kaya: System = {
+  name: "kaya",
+  kind: "kaya",
+  onDisk: true,
+  setup: { durable: 'durability: "strict"', relaxed: 'durability: "relaxed"' },
+  async open(dir, durability) {
+    return new KayaStore(
+      await Engine.open({ dataDir: dir, durability: durability === "durable" ? "strict" : "relaxed" }),
+    );
+  },
+};
+
+class KayaStore implements Store {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): Promise<unknown> {
+    return this.#engine.put(key, value);
+  }
+
+  batch(entries: readonly Entry[]): Promise<unknown> {
+    return this.#engine.batch(entries.map(({ key, value }) => ({ type: "put", key, value })));
+  }
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return this.#engine.getSync(key);
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#engine.get(key);
+  }
+
+  async scan({ by, visit, ...range }: ScanRequest): Promise<void> {
+    const scan = this.#engine.scan(range);
+    if (by === "entries") {
+      for await (const { key, value } of scan) visit(key, value);
+      return;
+    }
+    for await (const page of scan.pages(PAGE_ENTRIES)) {
+      for (const { key, value } of page) visit(key, value);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+}

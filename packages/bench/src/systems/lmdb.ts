@@ -1,0 +1,76 @@
+import { mkdir } from "node:fs/promises";
+import { type Entry, loadPeer, type ScanRequest, type Store, type System } from "../system.js";
+
+interface Database {
+  put(key: Uint8Array, value: Uint8Array): Promise<boolean>;
+  batch(write: () => void): Promise<boolean>;
+  get(key: Uint8Array): Uint8Array | undefined;
+  getRange(range: {
+    reverse?: boolean;
+    start?: Uint8Array;
+    limit?: number;
+  }): Iterable<{ key: Uint8Array; value: Uint8Array }>;
+  close(): Promise<void>;
+}
+
+interface Module {
+  readonly open: (options: object) => Database;
+}
+
+export const lmdb: System = {
+  name: "lmdb",
+  kind: "peer",
+  packageName: "lmdb",
+  onDisk: true,
+  setup: {
+    durable: "its defaults",
+    relaxed: "noSync: true",
+  },
+  async open(dir, durability) {
+    const { open } = await loadPeer<Module>("lmdb");
+    await mkdir(dir, { recursive: true });
+    const noSync = durability === "relaxed";
+    return new LmdbStore(
+      open({ path: dir, keyEncoding: "binary", encoding: "binary", ...(noSync && { noSync }) }),
+    );
+  },
+};
+
+class LmdbStore implements Store {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): Promise<unknown> {
+    return this.#db.put(key, value);
+  }
+
+  batch(entries: readonly Entry[]): Promise<unknown> {
+    return this.#db.batch(() => {
+      for (const { key, value } of entries) void this.#db.put(key, value);
+    });
+  }
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return this.#db.get(key);
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#db.get(key);
+  }
+
+  async scan({ visit, gte, limit, reverse = false }: ScanRequest): Promise<void> {
+    const range = {
+      reverse,
+      ...(gte !== undefined && { start: gte }),
+      ...(limit !== undefined && { limit }),
+    };
+    for (const { key, value } of this.#db.getRange(range)) visit(key, value);
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+}

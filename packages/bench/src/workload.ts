@@ -1,0 +1,46 @@
+import type { Scale } from "./scale.js";
+import type { Store, System } from "./system.js";
+
+/** A line of the report: one figure a system. */
+export interface Row {
+  /** `workload/figure`. */
+  readonly id: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly better: "higher" | "lower";
+}
+
+export interface Job {
+  readonly system: System;
+  readonly scale: Scale;
+  /** An empty directory of this job's own. */
+  readonly dir: string;
+  /** What the workload's fixture filled. */
+  readonly fixtureDir: string;
+  /** Whether a row is asked for. */
+  wants(rowId: string): boolean;
+  report(rowId: string, value: number): void;
+}
+
+/** Data on disk that is made once for a system, and used in all rounds by all workloads that name it. */
+export interface Fixture {
+  readonly name: string;
+  /** Fills `job.fixtureDir`, in a process of its own. */
+  fill(job: Job): Promise<void>;
+}
+
+/** What one child process does for one system in one round. */
+export interface Workload {
+  readonly name: string;
+  rows(scale: Scale): readonly Row[];
+  runsOn(system: System): boolean;
+  readonly fixture?: Fixture;
+  run(job: Job): Promise<void>;
+}
+
+/** A part of a workload that shares its process, and a store that was filled once. */
+export interface ReadWorkload {
+  readonly name: string;
+  readonly rows: readonly Row[];
+  run(store: Store, job: Job): Promise<void>;
+}

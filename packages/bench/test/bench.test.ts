@@ -1,0 +1,55 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Run } from "../src/run.js";
+
+const execute = promisify(execFile);
+const BIN = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "kaya-bench-run-"));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const bench = (...argv: string[]) => execute(process.execPath, [BIN, ...argv]);
+
+test("a run measures each system in each round, writes its reports and leaves no data", async () => {
+  const [json, markdown, svg, again] = ["r.json", "r.md", "r.svg", "again.md"].map((name) =>
+    join(dir, name),
+  ) as [string, string, string, string];
+  const data = join(dir, "data");
+  const only = ["--only", "^durable-puts/1$", "--systems", "kaya,raw-loop", "--rounds", "2"];
+  const { stdout } = await bench(
+    ...only,
+    "--dir",
+    data,
+    "--json",
+    json,
+    "--markdown",
+    markdown,
+    "--svg",
+    svg,
+  );
+  const run = JSON.parse(await readFile(json, "utf8")) as Run;
+  expect(run.failures).toEqual([]);
+  expect(run.samples).toHaveLength(4);
+  expect(run.samples.every(({ value }) => value > 0)).toBe(true);
+  expect(stdout).toContain("durable puts, 1 in flight");
+  expect(await readFile(svg, "utf8")).toContain("</svg>");
+  expect(await readdir(data)).toEqual([]);
+
+  await bench("--from", json, "--markdown", again);
+  expect(await readFile(again, "utf8")).toBe(await readFile(markdown, "utf8"));
+});
+
+test("a mistake is told, with exit code 1", async () => {
+  await expect(bench("--systems", "nosuch")).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("nosuch is none of"),
+  });
+});
