@@ -10,5 +10,6 @@ export { type Reproduction, reproduce } from "./reproduce.js";
 export { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
 export type { SectorSize } from "./tears.js";
 export { type CrashPoint, type CrashViolation, describeCrashViolation } from "./violation.js";
+export { UnmetFaultError } from "./wal-fault-scenarios.js";
 export { generatedWalScenario } from "./wal-generated.js";
 export { walScenarios } from "./wal-scenarios.js";

@@ -1,4 +1,4 @@
-import type { WalConfig } from "@kaya/core";
+import { KayaError, type WalConfig } from "@kaya/core";
 import type { FailedSyncOutcome, SimDisk, WriteFaultRule } from "@kaya/io";
 import { type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
@@ -15,6 +15,13 @@ const UNDONE: readonly Fault[] = [
   ...[1, 39, 40, 80, 200].map((bytes) => ({ kind: "partial-write", bytes }) as const),
 ];
 const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", "lost"];
+
+/** The workload has no such operation: it does other ones than when the place of the fault was chosen. */
+export class UnmetFaultError extends KayaError {
+  constructor(message: string) {
+    super("KAYA_INVALID_ARGUMENT", message);
+  }
+}
 
 /** The operations of `live` that write, and those that sync, counted from its beginning: two rotations are among them. */
 const WRITES: readonly number[] = [0, 2, 5, 7, 8];
@@ -74,7 +81,7 @@ function faultScenario(config: Partial<WalConfig>, fault: Fault, place: number):
       disk.addFault({ ...fault, at });
       await live(session);
       if (!disk.events.some(({ index, error }) => index === at && error !== undefined)) {
-        throw new Error(`no operation ${place} that this fault fits`);
+        throw new UnmetFaultError(`there is no operation ${place} that ${describeFault(fault)} fits`);
       }
       if (session.writer.failure !== undefined) {
         await session.close();

@@ -1,6 +1,7 @@
-import { type DurabilityMode, KayaError, type WalConfig } from "@kaya/core";
+import type { DurabilityMode, WalConfig } from "@kaya/core";
 import { Random, type SimDisk, type WriteFaultRule } from "@kaya/io";
 import type { WalPayload } from "@kaya/wal";
+import { isGranted } from "./answers.js";
 import { type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import { WalSession } from "./wal-session.js";
@@ -96,7 +97,7 @@ class GeneratedLife {
 
   /** A fault may keep it from being made; then what is there is as good as before. */
   async #checkpoint(): Promise<void> {
-    await unlessRefused(
+    await isGranted(
       this.#session.checkpoint(async () => (this.#random.chance(0.5) ? this.#append() : undefined)),
     );
   }
@@ -109,7 +110,7 @@ class GeneratedLife {
   /** A fault in recovery is told; nobody gives up after one. */
   async #open(): Promise<void> {
     for (let attempt = 1; attempt < OPEN_ATTEMPTS; attempt++) {
-      if (await unlessRefused(this.#session.open())) return;
+      if (await isGranted(this.#session.open())) return;
     }
     await this.#session.open();
   }
@@ -125,16 +126,5 @@ class GeneratedLife {
       { at, kind: "fsync-failed", outcome: "lost" },
     ]);
     this.#disk.addFault(rule);
-  }
-}
-
-/** False where it was refused with an error of ours. */
-async function unlessRefused(done: Promise<void>): Promise<boolean> {
-  try {
-    await done;
-    return true;
-  } catch (error) {
-    if (KayaError.is(error)) return false;
-    throw error;
   }
 }
