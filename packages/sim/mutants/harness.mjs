@@ -35,6 +35,7 @@ import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs"
 const BUDGET = {
   glance: { maxStatesPerBoundary: 3, maxStatesPerRecoveryBoundary: 1 },
   full: { maxStatesPerBoundary: 6, maxStatesPerRecoveryBoundary: 2 },
+  deep: { maxStatesPerBoundary: 60, maxStatesPerRecoveryBoundary: 2 },
   seeds: 300,
   operations: 200,
 };

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
  * @typedef {object} Budget
  * @property {import("../dist/index.js").ExplorationBudget} glance
  * @property {import("../dist/index.js").ExplorationBudget} full
+ * @property {import("../dist/index.js").ExplorationBudget} deep
  * @property {number} seeds
  * @property {number} operations of each simulation
  *
@@ -53,7 +54,8 @@ async function run() {
       serial.toSorted((a, b) => placeOf(a) - placeOf(b)),
       budget.full,
     )) ??
-    (await simulateTo(budget.seeds));
+    (await simulateTo(budget.seeds)) ??
+    (await exploreAll(single, budget.deep));
 }
 
 /** @returns {Promise<Finding | undefined>} */

@@ -135,4 +135,21 @@ export const WRITE_MUTANTS = [
     find: "oldest.lastLsn < lsn;",
     replace: "oldest.lastLsn <= lsn;",
   },
+  {
+    name: "a segment whose creation failed is left behind",
+    rule: "W3",
+    instrument: "explorer",
+    file: "wal/dist/segment-store.js",
+    find: "await this.#takeBack(path, error);",
+    replace: "await undefined;",
+  },
+  {
+    name: "a segment whose creation failed is removed, but not durably",
+    rule: "W3",
+    instrument: "explorer",
+    file: "wal/dist/segment-store.js",
+    find: `if (await this.#isIn("", WAL_DIR))
+                await this.#disk.syncDir(WAL_DIR);`,
+    replace: "",
+  },
 ];

@@ -10,6 +10,8 @@ export interface WalSessionOptions {
   readonly config: Partial<WalConfig>;
   /** A fault of the workload takes bytes away from a process that lives: nothing relaxed is promised. */
   readonly losesRelaxed?: boolean;
+  /** The log is opened as by an owner who knows that the machine was started again. */
+  readonly trustPageCache?: boolean;
 }
 
 type Append = readonly [payload: WalPayload, mode?: DurabilityMode];
@@ -38,19 +40,20 @@ export class WalSession {
     return this.#writer;
   }
 
-  /** These records are in the log already, durably. */
-  begin(payloads: readonly WalPayload[]): void {
+  /** These records are in the log already: durably, or for all that is known not. */
+  begin(payloads: readonly WalPayload[], durable = true): void {
     this.#log = payloads.map((payload) => ({ payload, mode: "strict" }));
     for (const write of this.#log) {
       this.#history.attempt(write);
-      this.#history.acknowledge(write);
+      if (durable) this.#history.acknowledge(write);
     }
   }
 
   /** Opens the log. What it says is durable is, and what it has not is gone for good. */
   async open(): Promise<void> {
     const after = readCheckpoint(this.#disk);
-    this.#writer = await WalWriter.open(this.#options.config, this.#disk.session(), { after });
+    const { config, trustPageCache = false } = this.#options;
+    this.#writer = await WalWriter.open(config, this.#disk.session(), { after, trustPageCache });
     const { durableLsn, nextLsn } = this.#writer;
     this.#isTailFinished = durableLsn === nextLsn - 1;
     this.#accepted.clear();
