@@ -1,6 +1,7 @@
-import { KayaError, type WalConfig } from "@kaya/core";
+import type { WalConfig } from "@kaya/core";
 import type { FailedSyncOutcome, SimDisk, WriteFaultRule } from "@kaya/io";
 import { type Scenario, scenario } from "./scenario.js";
+import { mustBeMet, UnmetFaultError } from "./unmet-fault.js";
 import { walCheck } from "./wal-check.js";
 import { WalSession } from "./wal-session.js";
 import { put, value, type WalWrite } from "./wal-write.js";
@@ -16,13 +17,6 @@ const UNDONE: readonly Fault[] = [
   ...[1, 39, 40, 80, 200].map((bytes) => ({ kind: "partial-write", bytes }) as const),
 ];
 const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", "lost"];
-
-/** The workload has no such operation: it does other ones than when the place of the fault was chosen. */
-export class UnmetFaultError extends KayaError {
-  constructor(message: string) {
-    super("KAYA_INVALID_ARGUMENT", message);
-  }
-}
 
 /** The operations of `live` that write, and those that sync, counted from its beginning: two rotations are among them. */
 const WRITES: readonly number[] = [0, 2, 5, 7, 8];
@@ -125,12 +119,6 @@ async function live(session: WalSession): Promise<void> {
   await session.append([put("d", value(160)), "relaxed"]);
   await session.append([put("e", value(300)), "relaxed"], [put("f", value(120)), "strict"]);
   await session.append([put("g", value(250)), "relaxed"]);
-}
-
-/** @throws UnmetFaultError where the fault with that index met nothing */
-function mustBeMet(disk: SimDisk, at: number, what: string): void {
-  if (disk.events.some(({ index, error }) => index === at && error !== undefined)) return;
-  throw new UnmetFaultError(`there is no ${what}`);
 }
 
 /** W3: whatever can be taken back is, and the same writer works again. */

@@ -1,5 +1,5 @@
 import type { DurabilityMode, WalConfig } from "@kaya/core";
-import { Random, type SimDisk, type WriteFaultRule } from "@kaya/io";
+import { type FaultRule, Random, type SimDisk } from "@kaya/io";
 import type { WalPayload } from "@kaya/wal";
 import { isGranted } from "./answers.js";
 import { type Scenario, scenario } from "./scenario.js";
@@ -117,13 +117,15 @@ class GeneratedLife {
 
   #addFault(): void {
     const at = this.#disk.nextOperation + this.#random.below(FAULT_REACH);
-    const rule = this.#random.pick<WriteFaultRule>([
+    const rule = this.#random.pick<FaultRule>([
       { at, kind: "disk-full" },
       { at, kind: "io-error" },
+      { at, kind: "io-error", outcome: "kept" },
       { at, kind: "partial-write", bytes: this.#random.below(400) },
       { at, kind: "fsync-failed", outcome: "readable-until-crash" },
       { at, kind: "fsync-failed", outcome: "kept" },
       { at, kind: "fsync-failed", outcome: "lost" },
+      { atRead: this.#disk.nextRead + this.#random.below(FAULT_REACH), kind: "read-error" },
     ]);
     this.#disk.addFault(rule);
   }

@@ -7,7 +7,7 @@ import { mustRefuse } from "./refusal.js";
 import { checkQuarantine } from "./wal-check.js";
 import { samePayload, type WalWrite } from "./wal-write.js";
 
-/** Of all the bits of all headers, in each crash state: over the states of a workload every one has its turn. */
+/** Chosen by the state itself, so that they are the same each time and others in the next state. */
 const FLIPS_A_STATE = 4;
 
 /**

@@ -81,7 +81,7 @@ const DAMAGES: readonly Damage[] = [
   },
 ];
 
-/** R2 says "nothing was changed" of all of these, whatever else the crash left to be cut or finished. */
+/** *Refuse* in the recovery table means that nothing is changed, whatever else the crash left to be cut or finished. */
 function damageCheck(config: Partial<WalConfig>): Check<WalWrite> {
   return async (disk) => {
     const segments = (await disk.list("wal")).filter(({ path }) => isSegmentPath(path));
