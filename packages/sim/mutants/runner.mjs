@@ -50,12 +50,12 @@ async function run() {
     (await exploreAll(single, budget.glance)) ??
     (await simulateTo(Math.min(FIRST_SEEDS, budget.seeds))) ??
     (await exploreAll(single, budget.full)) ??
+    (await exploreAll(single, budget.deep)) ??
     (await exploreAll(
       serial.toSorted((a, b) => placeOf(a) - placeOf(b)),
       budget.full,
     )) ??
-    (await simulateTo(budget.seeds)) ??
-    (await exploreAll(single, budget.deep));
+    (await simulateTo(budget.seeds));
 }
 
 /** @returns {Promise<Finding | undefined>} */
