@@ -19,3 +19,11 @@ describe("NodeDisk keeps the contract where its root is still to be made", () =>
 describe("SimDisk keeps the contract", () => {
   for (const check of diskContract(() => new SimDisk())) it(check.name, check.run);
 });
+
+describe("an unhurried SimDisk keeps the contract", () => {
+  for (const check of diskContract(() => new SimDisk({ unhurried: true }))) it(check.name, check.run);
+});
+
+describe("a session of a SimDisk keeps the contract", () => {
+  for (const check of diskContract(() => new SimDisk().session())) it(check.name, check.run);
+});

@@ -98,6 +98,25 @@ describe("io-error", () => {
     expect(disk.crash().items).toEqual([]);
   });
 
+  it("is KAYA_IO and a change all the same where its outcome is kept", async () => {
+    const { disk, file } = await prepared();
+    const calls = [
+      () => disk.open("dir/new", { create: true }),
+      () => file.append(text("x")),
+      () => file.writeAt(0, text("b")),
+      () => file.truncate(3),
+      () => disk.rename("file", "dir/other"),
+      () => disk.remove("dir/new"),
+    ];
+    for (const call of calls) {
+      disk.addFault({ at: disk.nextOperation, kind: "io-error", outcome: "kept" });
+      await rejectsWith("KAYA_IO", call());
+    }
+    expect(await disk.list("dir")).toEqual([{ path: "dir/other", isDirectory: false, length: 3 }]);
+    expect(asText(disk.readFile("dir/other"))).toBe("bld");
+    expect(disk.unsynced.map(({ kind }) => kind)).toContain("unlink");
+  });
+
   it("is a failed fsync on sync and syncDir", async () => {
     const { disk, file } = await prepared();
     disk.addFault({ at: 0, kind: "io-error" });

@@ -35,12 +35,13 @@ import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs"
 const BUDGET = {
   glance: { maxStatesPerBoundary: 3, maxStatesPerRecoveryBoundary: 1 },
   full: { maxStatesPerBoundary: 6, maxStatesPerRecoveryBoundary: 2 },
+  deep: { maxStatesPerBoundary: 60, maxStatesPerRecoveryBoundary: 2 },
   seeds: 300,
   operations: 200,
 };
 
 const RUNNER = fileURLToPath(new URL("runner.mjs", import.meta.url));
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 300_000;
 const BASELINE = { name: "none (the code as it is)", rule: "" };
 
 // A patch that throws such an error is a slip of the pen, and no bug that somebody would ship.
@@ -52,13 +53,15 @@ const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read p
  * @param {object} [options]
  * @param {string} [options.only] a part of the names of those that are wanted
  * @param {readonly import("./mutants.mjs").Mutant[]} [options.mutants] default: all that there are
+ * @param {import("./runner.mjs").Budget} [options.budget] what is run before a bug counts as not found
  * @param {number} [options.concurrency] children at once; default 2
  * @param {(result: MutantResult) => void} [options.onResult]
  * @param {AbortSignal} [options.signal] ends the children, and rejects
  * @returns {Promise<MutationReport>}
  */
 export async function runMutants(options = {}) {
-  const { only = "", mutants = MUTANTS, concurrency = 2, onResult = () => {}, signal } = options;
+  const { only = "", mutants = MUTANTS, budget = BUDGET, concurrency = 2 } = options;
+  const { onResult = () => {}, signal } = options;
   const wanted = mutants.filter(({ name }) => name.includes(only));
   if (wanted.length === 0) throw new Error(`no mutant has «${only}» in its name`);
   const results = [];
@@ -67,7 +70,8 @@ export async function runMutants(options = {}) {
   const waiting = [undefined, ...wanted].entries(); // the baseline takes longest: first
   const work = async () => {
     for (const [index, mutant] of waiting) {
-      results[index] = await runMutant(original, join(root, String(index)), mutant, signal);
+      const copy = join(root, String(index));
+      results[index] = await runMutant({ original, copy, mutant, budget, signal });
       signal?.throwIfAborted();
       onResult(results[index]);
     }
@@ -87,18 +91,19 @@ export async function runMutants(options = {}) {
   };
 }
 
-async function runMutant(original, root, mutant, signal) {
-  const { name, rule } = mutant ?? BASELINE;
+async function runMutant(run) {
+  const { name, rule } = run.mutant ?? BASELINE;
   const started = performance.now();
-  const verdict = await look(original, root, mutant, signal);
-  rmSync(root, { recursive: true, force: true });
+  const verdict = await look(run);
+  rmSync(run.copy, { recursive: true, force: true });
   return { name, rule, ...verdict, ms: Math.round(performance.now() - started) };
 }
 
-async function look(original, root, mutant, signal) {
+async function look({ original, copy, mutant, budget, signal }) {
   try {
-    makePatchedCopy(original, root, mutant);
-    return judge(await runChild(root, signal));
+    makePatchedCopy(original, copy, mutant);
+    const seeds = mutant?.instrument === "explorer" ? 0 : budget.seeds;
+    return judge(await runChild(copy, { ...budget, seeds }, signal));
   } catch (error) {
     const outcome = error instanceof StaleMutantError ? "stale" : "broken";
     return { outcome, foundBy: "", cost: "", states: 0, seeds: 0, message: error.message };
@@ -106,9 +111,9 @@ async function look(original, root, mutant, signal) {
 }
 
 /** @returns {Promise<import("./runner.mjs").RunnerResult>} */
-function runChild(root, signal) {
+function runChild(copy, budget, signal) {
   return new Promise((resolve, reject) => {
-    const args = [RUNNER, root, JSON.stringify(BUDGET)];
+    const args = [RUNNER, copy, JSON.stringify(budget)];
     execFile(process.execPath, args, { timeout: TIMEOUT_MS, signal }, (error, stdout, stderr) => {
       if (error === null) resolve(JSON.parse(stdout));
       else reject(new Error(error.killed ? `no end after ${TIMEOUT_MS} ms` : stderr));

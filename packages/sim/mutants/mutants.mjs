@@ -12,6 +12,7 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} find
  * @property {string} replace
  * @property {string} [append] what the replacement needs besides, at the end of the file
+ * @property {"explorer"} [instrument] the one that must find it; default: any
  */
 
 /** @type {readonly Mutant[]} */

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
  * @typedef {object} Budget
  * @property {import("../dist/index.js").ExplorationBudget} glance
  * @property {import("../dist/index.js").ExplorationBudget} full
+ * @property {import("../dist/index.js").ExplorationBudget} deep
  * @property {number} seeds
  * @property {number} operations of each simulation
  *
@@ -25,14 +26,12 @@ import { pathToFileURL } from "node:url";
 const [root, budgetText] = process.argv.slice(2);
 const sim = join(root, "node_modules/@kaya/sim/dist");
 const load = (file) => import(pathToFileURL(join(sim, file)).href);
-const { engineScenarios, walScenarios } = await load("explorer/index.js");
+const { engineScenarios, UnmetFaultError, walScenarios } = await load("explorer/index.js");
 const { runSimulation } = await load("simulation/index.js");
 
 // The same fault in one place after the other: many, and much alike.
 const PLACE = / at operation (\d+)$/;
 const FIRST_SEEDS = 60;
-// A workload on a disk that was not damaged must not come to these.
-const REFUSALS = ["KAYA_CORRUPTION", "KAYA_INVARIANT_VIOLATION"];
 
 /** @type {Budget} */
 const budget = JSON.parse(budgetText);
@@ -51,6 +50,7 @@ async function run() {
     (await exploreAll(single, budget.glance)) ??
     (await simulateTo(Math.min(FIRST_SEEDS, budget.seeds))) ??
     (await exploreAll(single, budget.full)) ??
+    (await exploreAll(single, budget.deep)) ??
     (await exploreAll(
       serial.toSorted((a, b) => placeOf(a) - placeOf(b)),
       budget.full,
@@ -73,7 +73,7 @@ async function explore(scenario, limits) {
     result.states += report.states.distinct;
     return report.violations[0]?.message;
   } catch (error) {
-    if (REFUSALS.includes(error.code)) return `the workload is refused to go on: ${error.message}`;
+    if (!(error instanceof UnmetFaultError)) return `the workload does not come to its end: ${error.message}`;
     // No broken promise: a bug that leaves out operations moves the faults of a scenario to where they do not fit.
     result.unfinished.push(`${scenario.name}: ${error.message}`);
     return undefined;

@@ -38,6 +38,7 @@ export const WRITE_MUTANTS = [
   {
     name: "strict writes are acknowledged before the fsync",
     rule: "R3",
+    instrument: "explorer",
     file: "wal/dist/group-commit.js",
     find: "await this.#segments.sync();",
     replace: `this.#settle(batch, batch.waiters.length, true);
@@ -46,6 +47,7 @@ export const WRITE_MUTANTS = [
   {
     name: "only the last strict write of a batch waits for the fsync",
     rule: "R3",
+    instrument: "explorer",
     file: "wal/dist/batch.js",
     find: "this.waiters.findIndex((waiter) => waiter.strict)",
     replace: "this.waiters.findLastIndex((waiter) => waiter.strict)",
@@ -53,6 +55,7 @@ export const WRITE_MUTANTS = [
   {
     name: "relaxed writes are acknowledged before they are written",
     rule: "R3",
+    instrument: "explorer",
     file: "wal/dist/group-commit.js",
     find: "if (batch.length > 0)",
     replace: `this.#settle(batch, batch.firstStrict, false);
@@ -61,6 +64,7 @@ export const WRITE_MUTANTS = [
   {
     name: "sync() syncs only what waits in the queue",
     rule: "R3",
+    instrument: "explorer",
     file: "wal/dist/group-commit.js",
     find: "if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn)",
     replace: "if (this.#queue.isEmpty)",
@@ -68,6 +72,7 @@ export const WRITE_MUTANTS = [
   {
     name: "close() does not sync",
     rule: "W6",
+    instrument: "explorer",
     file: "wal/dist/group-commit.js",
     find: "await this.sync().catch(asSyncFailure)",
     replace: "await this.#draining",
@@ -129,5 +134,22 @@ export const WRITE_MUTANTS = [
     file: "wal/dist/segment-store.js",
     find: "oldest.lastLsn < lsn;",
     replace: "oldest.lastLsn <= lsn;",
+  },
+  {
+    name: "a segment whose creation failed is left behind",
+    rule: "W3",
+    instrument: "explorer",
+    file: "wal/dist/segment-store.js",
+    find: "await this.#takeBack(path, error);",
+    replace: "await undefined;",
+  },
+  {
+    name: "a segment whose creation failed is removed, but not durably",
+    rule: "W3",
+    instrument: "explorer",
+    file: "wal/dist/segment-store.js",
+    find: `if (await this.#isIn("", WAL_DIR))
+                await this.#disk.syncDir(WAL_DIR);`,
+    replace: "",
   },
 ];

@@ -30,6 +30,7 @@ describe("the explorer", () => {
   for (const bug of [
     "no fsync",
     "no directory fsync",
+    "directory fsync not waited for",
     "rename before sync",
     "overwritten in place",
   ] as const) {

@@ -15,18 +15,46 @@ const MOST_SHOWN = 10;
 // Of a generated workload, until some are done.
 const STATES_A_GENERATED = 500;
 
-/** @param {import("./options.mjs").TortureOptions} options */
+/**
+ * Runs everything; gives the exit code.
+ * @param {import("./options.mjs").TortureOptions} options
+ */
 async function torture(options) {
   const started = performance.now();
   const machine = describeMachine();
   const dir =
     options.dir === undefined ? await mkdtemp(join(tmpdir(), "kaya-torture-")) : resolve(options.dir);
   const tally = new Tally();
-  const progress = new ProgressLine();
   const interruption = new AbortController();
-  let phase = "";
+  const mutants = await look(options, dir, tally, interruption, started);
+  const isInterrupted = interruption.signal.aborted;
+  const ms = performance.now() - started;
+  await saveTraces(tally);
+  print(tally, mutants, { machine, ms, processes: options.processes, isInterrupted });
+  if (options.json !== undefined) {
+    const rows = [...tally.rows.values()];
+    const document = { machine, options, isInterrupted, ms, ...tally, rows, mutants };
+    await writeFile(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
+  }
+  if (tally.kills.violations.length === 0 && options.dir === undefined)
+    await rm(dir, { recursive: true, force: true, maxRetries: 20 }); // a writer may be in its last moments
+  if (failures(tally, mutants).length > 0) return 1;
+  return isInterrupted ? 130 : 0;
+}
+
+/**
+ * The jobs, then the mutants, with a line that tells how far it is, until there are no more or Ctrl-C ends it.
+ * @param {import("./options.mjs").TortureOptions} options
+ * @param {string} dir
+ * @param {Tally} tally
+ * @param {AbortController} interruption
+ * @param {number} started
+ */
+async function look(options, dir, tally, interruption, started) {
+  const progress = new ProgressLine();
   /** The kill jobs under way. @type {Map<import("./worker.mjs").Job, import("./real/kill-loop.mjs").KillFigures>} */
   const killing = new Map();
+  let phase = "";
   const show = () =>
     progress.update(() => {
       const kills = [...killing.values()].reduce((sum, soFar) => sum + soFar.kills, tally.kills.kills);
@@ -42,43 +70,29 @@ async function torture(options) {
     interruption.abort();
     pool.stop();
   });
-
   await runJobs(options, pool, tally, dir, (job) => {
     killing.delete(job);
     show();
   });
   for (const soFar of killing.values()) tally.addKills(soFar); // of what was interrupted
   phase = ", looking for the mutants";
-  const mutants =
-    options.mutants && !interruption.signal.aborted
-      ? await mutantsOrNone(interruption.signal, tally, show)
-      : undefined;
+  const isWanted = options.mutants && !interruption.signal.aborted;
+  const mutants = isWanted ? await mutantsOrNone(interruption.signal, tally, show) : undefined;
   progress.done();
+  return mutants;
+}
 
-  const isInterrupted = interruption.signal.aborted;
-  const ms = performance.now() - started;
-  await saveTraces(tally);
+/**
+ * @param {Tally} tally
+ * @param {import("./mutants.mjs").MutantFigures | undefined} mutants
+ * @param {Parameters<typeof figures>[2]} run
+ */
+function print(tally, mutants, run) {
   console.log(scenarioTable(tally));
-  console.log(`\n${figures(tally, mutants, { machine, ms, processes: options.processes, isInterrupted })}`);
+  console.log(`\n${figures(tally, mutants, run)}`);
   const broken = failures(tally, mutants);
   for (const line of broken.slice(0, MOST_SHOWN)) console.log(`\n${line}`);
   if (broken.length > MOST_SHOWN) console.log(`\nand ${broken.length - MOST_SHOWN} more`);
-  if (options.json !== undefined) {
-    const document = {
-      machine,
-      options,
-      isInterrupted,
-      ms,
-      ...tally,
-      rows: [...tally.rows.values()],
-      mutants,
-    };
-    await writeFile(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
-  }
-  if (tally.kills.violations.length === 0 && options.dir === undefined)
-    await rm(dir, { recursive: true, force: true, maxRetries: 20 }); // a writer may be in its last moments
-  if (broken.length > 0) return 1;
-  return isInterrupted ? 130 : 0;
 }
 
 /**

@@ -14,7 +14,8 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --json FILE      the figures as JSON, too
   --help
 
-The defaults are CI's figures. Exit code 1 where a promise was broken or a mutant was not found, 130 after Ctrl-C.`;
+The defaults are CI's figures. A crash state that breaks a promise is saved as kaya-crash-N.json, and how to have it again is
+printed, as for everything that is found. Exit code 1 where a promise was broken or a mutant was not found, 130 after Ctrl-C.`;
 
 /**
  * @typedef {object} TortureOptions
@@ -68,8 +69,8 @@ export function parseOptions(argv) {
 /** @param {string} text */
 function parseSeeds(text) {
   const [, from, to = from] = /^(\d+)(?:\.\.(\d+))?$/.exec(text) ?? [];
-  if (from === undefined) throw new Error(`--seeds is N or A..B, not ${text}`);
-  return { from: wholeNumber("--seeds", from), to: wholeNumber("--seeds", to ?? from) };
+  if (from === undefined || to === undefined) throw new Error(`--seeds is N or A..B, not ${text}`);
+  return { from: wholeNumber("--seeds", from), to: wholeNumber("--seeds", to) };
 }
 
 /**

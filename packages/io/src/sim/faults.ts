@@ -16,7 +16,8 @@ export type FailedSyncOutcome = "readable-until-crash" | "kept" | "lost";
  * comes there.
  *
  * - `fsync-failed` (sync, syncDir): KAYA_FSYNC_FAILED; `outcome` says what is left.
- * - `io-error` (all): KAYA_IO with nothing changed; on sync and syncDir the same as `fsync-failed`.
+ * - `io-error` (all): KAYA_IO with nothing changed, or with `outcome` `"kept"` everything: it was done all the same, and
+ *   only the answer is wrong. On sync and syncDir the same as `fsync-failed`.
  * - `disk-full` (append, writeAt, creating open): KAYA_DISK_FULL with nothing changed.
  * - `partial-write` (append, writeAt): the first `bytes` bytes are written, then KAYA_DISK_FULL. On a creating open
  *   the same as `disk-full`.
@@ -95,6 +96,11 @@ export function failureOf(rule: WriteFaultRule, kind: MutatingKind, path: string
 /** The rejection of a reading operation that meets a fault. */
 export function readFailureOf(kind: string, path: string, why: string): KayaError {
   return new KayaError("KAYA_IO", `${kind} ${nameable(path)} failed by a simulated fault: ${why}`);
+}
+
+/** Whether an operation that meets this rule takes effect although it fails. Of syncs see `syncOutcomeOf`. */
+export function happensAllTheSame(rule: WriteFaultRule): boolean {
+  return rule.kind === "io-error" && rule.outcome === "kept";
 }
 
 /** What a rule that made a sync fail leaves of the unsynced operations. */

@@ -1,5 +1,12 @@
 import { KayaError, type KayaErrorCode } from "@kaya/core";
-import { type FaultPlan, type MutatingKind, readFailureOf, type WriteFaultRule } from "./faults.js";
+import {
+  type FaultPlan,
+  failureOf,
+  happensAllTheSame,
+  type MutatingKind,
+  readFailureOf,
+  type WriteFaultRule,
+} from "./faults.js";
 
 /** One operation that reached the disk. What is refused before (a bad path, a closed handle) is none. */
 export interface SimDiskEvent {
@@ -72,8 +79,17 @@ export class Operations {
     });
   }
 
-  /** An operation that changes something: `run` is to fail with the fault, where there is one. */
-  mutate<T>(event: Mutation, run: (fault: WriteFaultRule | undefined) => T): T {
+  /** An operation that changes something, whole or not at all. */
+  mutate<T>(event: Mutation, run: () => T): T {
+    return this.mutateInParts(event, (fault) => {
+      if (fault === undefined) return run();
+      if (happensAllTheSame(fault)) run();
+      throw failureOf(fault, event.kind, event.path);
+    });
+  }
+
+  /** An operation that a fault may leave half done: `run` is to fail with it, where there is one. */
+  mutateInParts<T>(event: Mutation, run: (fault: WriteFaultRule | undefined) => T): T {
     this.#hook?.(this.#next, event.kind, event.path);
     const index = this.#next++;
     return this.#record({ ...event, index }, () => run(this.#faults.find(index, event.kind)));

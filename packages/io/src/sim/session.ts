@@ -1,8 +1,15 @@
+import { setImmediate } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
 
 /** The life of everything that was opened between two crashes: all of it ends at once. */
 export class Session {
+  /** Whatever changes something waits for a `turn` first. */
+  readonly isUnhurried: boolean;
   #end: string | undefined;
+
+  constructor(isUnhurried: boolean) {
+    this.isUnhurried = isUnhurried;
+  }
 
   get isOver(): boolean {
     return this.#end !== undefined;
@@ -16,5 +23,11 @@ export class Session {
   check(path: string): void {
     if (this.#end === undefined) return;
     throw new KayaError("KAYA_CLOSED", `${path} is closed: ${this.#end} since it was opened`);
+  }
+
+  /** Lets the caller go on first; what began in order goes on in order. @throws KayaError KAYA_CLOSED as `check` */
+  async turn(path: string): Promise<void> {
+    await setImmediate();
+    this.check(path);
   }
 }

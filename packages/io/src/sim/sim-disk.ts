@@ -1,27 +1,31 @@
 import { describe, KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
 import { checkOffset } from "../file-arguments.js";
-import { relativeFilePath, relativePath } from "../relative-path.js";
+import { relativeFilePath } from "../relative-path.js";
 import { type CrashItem, type CrashOptions, type CrashReport, decisionOf } from "./crash.js";
 import { unsyncedItems } from "./crash-items.js";
 import { crashTree } from "./crash-tree.js";
-import { FaultPlan, type FaultRule, failureOf, syncOutcomeOf } from "./faults.js";
+import { FaultPlan, type FaultRule } from "./faults.js";
 import { type OperationHook, Operations, type SimDiskEvent } from "./operations.js";
 import { Random } from "./random.js";
 import { Serial } from "./serial.js";
 import { Session } from "./session.js";
+import { SessionDisk } from "./session-disk.js";
 import { SimDirectory } from "./sim-directory.js";
-import { SimFile } from "./sim-file.js";
-import type { SimInode } from "./sim-inode.js";
-import { SimLock, SimLocks } from "./sim-locks.js";
+import { SimLocks } from "./sim-locks.js";
 import { digestState } from "./state-digest.js";
-import { directoriesAbove, entriesOf, findDirectory, findFile, link, move, unlink } from "./tree.js";
+import { directoriesAbove, existingFile, findFile, link, unlink } from "./tree.js";
 
 export interface SimDiskOptions {
   /** Any whole number; the same seed and the same calls give the same disk. Default 0. */
   readonly seed?: number;
   readonly faults?: readonly FaultRule[];
   readonly onOperation?: OperationHook;
+  /**
+   * What changes something takes effect a turn of the event loop after its call, not at the call: whatever the caller does
+   * without waiting for it comes first, as on a disk that takes its time. Default false.
+   */
+  readonly unhurried?: boolean;
 }
 
 /**
@@ -30,22 +34,27 @@ export interface SimDiskOptions {
  */
 export class SimDisk implements Disk {
   readonly #seed: number;
+  readonly #isUnhurried: boolean;
   readonly #faults = new FaultPlan();
   readonly #operations: Operations;
   #serial = new Serial();
   #root = new SimDirectory(this.#serial);
   #locks = new SimLocks();
-  #session = new Session();
+  #session: Session;
+  #disk: SessionDisk;
 
   constructor(options: SimDiskOptions = {}) {
     this.#seed = checkSeed(options.seed ?? 0);
+    this.#isUnhurried = options.unhurried === true;
     this.#operations = new Operations(this.#faults, options.onOperation);
+    this.#session = new Session(this.#isUnhurried);
+    this.#disk = this.#serve();
     for (const rule of options.faults ?? []) this.addFault(rule);
   }
 
   /**
    * A disk of its own in exactly this state, live, stable and unsynced, that goes on counting from here. It has no open
-   * files or lock holders, as after `killProcess`, no events, and of the faults only those that are asked for. Bytes are
+   * files or lock holders, as after `killProcess`, no events, and of the options only those that are given. Bytes are
    * shared until one side writes.
    */
   fork(options: Omit<SimDiskOptions, "seed"> = {}): SimDisk {
@@ -54,6 +63,7 @@ export class SimDisk implements Disk {
     fork.#root = this.#root.fork(fork.#serial);
     fork.#locks = this.#locks.fork();
     fork.#operations.goOnFrom(this.#operations);
+    fork.#disk = fork.#serve();
     return fork;
   }
 
@@ -81,71 +91,42 @@ export class SimDisk implements Disk {
     this.#faults.add(rule);
   }
 
-  async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
-    const name = relativeFilePath(path);
-    const inode = options.create === true ? this.#create(name) : this.#existing(name);
-    return new SimFile({
-      path: name,
-      inode,
-      readOnly: options.readOnly === true,
-      operations: this.#operations,
-      session: this.#session,
-    });
+  /**
+   * This disk for one process: it dies with it. After the next `crash` or `killProcess` everything on it is KAYA_CLOSED, so
+   * that code of a dead process, which may well still run in a test, changes nothing; the SimDisk itself goes on.
+   */
+  session(): Disk {
+    return this.#disk;
   }
 
-  async list(dir: string): Promise<DirEntry[]> {
-    const path = relativePath(dir);
-    return this.#operations.read({ kind: "list", path }, () => entriesOf(this.#root, path));
+  open(path: string, options?: OpenOptions): Promise<DiskFile> {
+    return this.#disk.open(path, options);
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    const path = relativeFilePath(from);
-    const target = relativeFilePath(to);
-    this.#operations.mutate({ kind: "rename", path, target }, (fault) => {
-      if (fault !== undefined) throw failureOf(fault, "rename", path);
-      const inode = this.#find(path);
-      findFile(this.#root, target);
-      if (path !== target) move(this.#root, inode, path, target);
-    });
+  list(dir: string): Promise<DirEntry[]> {
+    return this.#disk.list(dir);
   }
 
-  async remove(path: string): Promise<void> {
-    const name = relativeFilePath(path);
-    this.#operations.mutate({ kind: "remove", path: name }, (fault) => {
-      if (fault !== undefined) throw failureOf(fault, "remove", name);
-      unlink(this.#root, name);
-    });
+  rename(from: string, to: string): Promise<void> {
+    return this.#disk.rename(from, to);
   }
 
-  async syncDir(dir: string): Promise<void> {
-    const path = relativePath(dir);
-    this.#operations.mutate({ kind: "syncDir", path }, (fault) => {
-      const directory = findDirectory(this.#root, path);
-      if (directory === undefined) throw notFound(path);
-      if (fault !== undefined) {
-        directory.failSync(syncOutcomeOf(fault));
-        throw failureOf(fault, "syncDir", path);
-      }
-      directory.sync();
-    });
+  remove(path: string): Promise<void> {
+    return this.#disk.remove(path);
   }
 
-  async lock(path: string): Promise<DiskLock> {
-    const name = relativeFilePath(path);
-    const session = this.#session;
-    const left = this.#operations.observe({ kind: "lock", path: name }, () => {
-      link(this.#root, name);
-      return this.#locks.take(name);
-    });
-    return new SimLock(left, (leaving) => {
-      if (session.isOver) return; // the lock went with its holder, and may be someone else's by now
-      this.#operations.observe({ kind: "release", path: name }, () => this.#locks.leave(name, leaving));
-    });
+  syncDir(dir: string): Promise<void> {
+    return this.#disk.syncDir(dir);
+  }
+
+  lock(path: string): Promise<DiskLock> {
+    return this.#disk.lock(path);
   }
 
   /**
-   * Cuts the power and starts the machine again: open files and locks are dead (KAYA_CLOSED), and of what was not
-   * synced there is left what the options say; without options, nothing.
+   * Cuts the power and starts the machine again: open files, locks and `session()` disks are dead (KAYA_CLOSED), and of what
+   * was not synced there is left what the options say; without options, nothing. Code of the time before that has the
+   * SimDisk itself is not stopped: give it a `session()` disk instead.
    */
   crash(options: CrashOptions = {}): CrashReport {
     const seed = checkSeed(options.seed ?? new Random(this.#seed, this.#operations.next).uint32());
@@ -155,7 +136,7 @@ export class SimDisk implements Disk {
     return { seed, items: crashTree(this.#root, decide, random) };
   }
 
-  /** Kills the process that uses the disk: open files and locks are dead as after a crash, but nothing is lost. */
+  /** Kills the processes that use the disk: what is open is dead as after a crash, but nothing is lost. */
   killProcess(): void {
     this.#endSession("its process was killed", "killed");
   }
@@ -194,7 +175,7 @@ export class SimDisk implements Disk {
   truncateDurably(path: string, length: number): void {
     const name = relativeFilePath(path);
     checkOffset(length, "length", name);
-    const inode = this.#find(name);
+    const inode = existingFile(this.#root, name);
     inode.truncate(length);
     inode.sync();
   }
@@ -207,7 +188,24 @@ export class SimDisk implements Disk {
     const name = relativeFilePath(path);
     checkOffset(from, "from", name);
     checkOffset(to, "to", name);
-    this.#find(name).breakRange(from, to);
+    existingFile(this.#root, name).breakRange(from, to);
+  }
+
+  /**
+   * Bit rot: flips bit 0 … 7 of the byte at `offset`, in what reads see and in what is stable. Meant for synced
+   * bytes: syncing a write over the place heals it.
+   */
+  flipBit(path: string, offset: number, bit: number): void {
+    const name = relativeFilePath(path);
+    const inode = existingFile(this.#root, name);
+    checkOffset(offset, "offset", name);
+    if (offset >= inode.length || !(Number.isInteger(bit) && bit >= 0 && bit <= 7)) {
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        `${name} has no bit ${bit} at offset ${offset} (it is ${inode.length} bytes)`,
+      );
+    }
+    inode.damage(offset, 1 << bit);
   }
 
   /**
@@ -219,49 +217,17 @@ export class SimDisk implements Disk {
     return digestState(this.#root, this.#locks, of === "everything");
   }
 
-  /**
-   * Bit rot: flips bit 0 … 7 of the byte at `offset`, in what reads see and in what is stable. Meant for synced
-   * bytes: syncing a write over the place heals it.
-   */
-  flipBit(path: string, offset: number, bit: number): void {
-    const name = relativeFilePath(path);
-    const inode = this.#find(name);
-    checkOffset(offset, "offset", name);
-    if (offset >= inode.length || !(Number.isInteger(bit) && bit >= 0 && bit <= 7)) {
-      throw new KayaError(
-        "KAYA_INVALID_ARGUMENT",
-        `${name} has no bit ${bit} at offset ${offset} (it is ${inode.length} bytes)`,
-      );
-    }
-    inode.damage(offset, 1 << bit);
-  }
-
-  #existing(path: string): SimInode {
-    return this.#operations.read({ kind: "open", path }, () => this.#find(path));
-  }
-
-  #create(path: string): SimInode {
-    return this.#operations.mutate({ kind: "open", path }, (fault) => {
-      if (fault !== undefined) throw failureOf(fault, "open", path);
-      return link(this.#root, path);
-    });
-  }
-
-  #find(path: string): SimInode {
-    const inode = findFile(this.#root, path);
-    if (inode === undefined) throw notFound(path);
-    return inode;
-  }
-
   #endSession(message: string, how: "killed" | "crashed"): void {
     this.#session.end(message);
-    this.#session = new Session();
+    this.#session = new Session(this.#isUnhurried);
+    this.#disk = this.#serve();
     this.#locks.dropAll(how);
   }
-}
 
-function notFound(path: string): KayaError {
-  return new KayaError("KAYA_NOT_FOUND", `${path} does not exist`);
+  #serve(): SessionDisk {
+    const [root, locks, operations, session] = [this.#root, this.#locks, this.#operations, this.#session];
+    return new SessionDisk({ root, locks, operations, session });
+  }
 }
 
 function checkSeed(seed: number): number {

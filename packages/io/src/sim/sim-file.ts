@@ -1,7 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "../disk.js";
 import { checkBytes, checkOffset, checkParts } from "../file-arguments.js";
-import { failureOf, readFailureOf, syncOutcomeOf, type WriteFaultRule } from "./faults.js";
+import { failureOf, happensAllTheSame, readFailureOf, syncOutcomeOf, type WriteFaultRule } from "./faults.js";
 import type { Operations } from "./operations.js";
 import type { Session } from "./session.js";
 import type { SimInode } from "./sim-inode.js";
@@ -17,7 +17,10 @@ interface OpenedFile {
   readonly session: Session;
 }
 
-/** A handle on a simulated file. Every method does its work at the call; only the answer is asynchronous. */
+/**
+ * A handle on a simulated file. Every method does its work at the call, and only the answer is asynchronous; on an unhurried
+ * disk those that change something do it a turn later.
+ */
 export class SimFile implements DiskFile {
   readonly path: string;
   readonly #inode: SimInode;
@@ -53,6 +56,7 @@ export class SimFile implements DiskFile {
   async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     this.#checkWritable();
     const copy = concatenate(checkParts(bytes, this.path));
+    if (this.#session.isUnhurried) await this.#turn();
     const end = this.#inode.length;
     this.#write("append", end, copy);
     return end;
@@ -62,14 +66,16 @@ export class SimFile implements DiskFile {
     this.#checkWritable();
     checkOffset(position, "position", this.path);
     checkBytes(bytes, this.path);
-    this.#write("writeAt", position, bytes.slice());
+    const copy = bytes.slice();
+    if (this.#session.isUnhurried) await this.#turn();
+    this.#write("writeAt", position, copy);
   }
 
   async truncate(length: number): Promise<void> {
     this.#checkWritable();
     checkOffset(length, "length", this.path);
-    this.#operations.mutate({ kind: "truncate", path: this.path, length }, (fault) => {
-      if (fault !== undefined) throw failureOf(fault, "truncate", this.path);
+    if (this.#session.isUnhurried) await this.#turn();
+    this.#operations.mutate({ kind: "truncate", path: this.path, length }, () => {
       this.#checkEnd(length);
       this.#inode.truncate(length);
     });
@@ -77,7 +83,8 @@ export class SimFile implements DiskFile {
 
   async sync(): Promise<void> {
     this.#checkWritable();
-    this.#operations.mutate({ kind: "sync", path: this.path }, (fault) => {
+    if (this.#session.isUnhurried) await this.#turn();
+    this.#operations.mutateInParts({ kind: "sync", path: this.path }, (fault) => {
       if (fault !== undefined) {
         this.#inode.failSync(syncOutcomeOf(fault));
         throw failureOf(fault, "sync", this.path);
@@ -88,6 +95,9 @@ export class SimFile implements DiskFile {
 
   async close(): Promise<void> {
     if (this.#closed || this.#session.isOver) return;
+    // What is under way goes first; where its session ends meanwhile, the handle does.
+    if (this.#session.isUnhurried) await this.#session.turn(this.path).catch(() => undefined);
+    if (this.#closed || this.#session.isOver) return;
     this.#operations.observe({ kind: "close", path: this.path }, () => {
       this.#closed = true;
     });
@@ -95,12 +105,17 @@ export class SimFile implements DiskFile {
 
   #write(kind: "append" | "writeAt", position: number, bytes: Uint8Array): void {
     const event = { kind, path: this.path, position, length: bytes.length } as const;
-    this.#operations.mutate(event, (fault) => {
-      const room = fault === undefined ? bytes.length : roomLeft(fault);
+    this.#operations.mutateInParts(event, (fault) => {
+      const room = fault === undefined || happensAllTheSame(fault) ? bytes.length : roomLeft(fault);
       if (bytes.length > 0) this.#checkEnd(position + bytes.length);
       this.#inode.write(position, bytes.subarray(0, room));
       if (fault !== undefined) throw failureOf(fault, kind, this.path);
     });
+  }
+
+  async #turn(): Promise<void> {
+    await this.#session.turn(this.path);
+    this.#checkOpen();
   }
 
   #checkEnd(end: number): void {

@@ -32,6 +32,13 @@ export function findFile(
   return node;
 }
 
+/** The file at `path`. @throws KayaError KAYA_NOT_FOUND; KAYA_INVALID_ARGUMENT where it is a directory. */
+export function existingFile(root: SimDirectory, path: string): SimInode {
+  const inode = findFile(root, path);
+  if (inode === undefined) throw notFound(path);
+  return inode;
+}
+
 /** The directory at `path`; undefined where it is absent. @throws KayaError KAYA_INVALID_ARGUMENT where it is a file. */
 export function findDirectory(root: SimDirectory, path: string): SimDirectory | undefined {
   const node = find(root, path);
@@ -112,6 +119,10 @@ function nameOf(path: string): string {
 
 function segments(path: string): readonly string[] {
   return path === "" ? [] : path.split("/");
+}
+
+export function notFound(path: string): KayaError {
+  return new KayaError("KAYA_NOT_FOUND", `${path} does not exist`);
 }
 
 function leadsThroughFile(path: string): KayaError {

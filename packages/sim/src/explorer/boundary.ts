@@ -23,7 +23,10 @@ export interface Recording<T> {
 
 export type Workload<T> = (disk: SimDisk, history: History<T>) => Promise<void>;
 
-/** Runs a workload once, and keeps the disk as it is before each mutating operation and at the end. */
+/**
+ * Runs a workload once, and keeps the disk as it is before each mutating operation and at the end. The disk takes its time, so
+ * that an acknowledgement which does not wait for an operation stands in the history before it.
+ */
 export async function record<T>(
   workload: Workload<T>,
   seed: number,
@@ -34,7 +37,8 @@ export async function record<T>(
   const keep = (next: Boundary["next"]) => {
     boundaries.push({ index: boundaries.length, next, disk: disk.fork(), version: history.version });
   };
-  const disk: SimDisk = new SimDisk({ seed, onOperation: (_, kind, path) => keep({ kind, path }) });
+  const onOperation: OperationHook = (_, kind, path) => keep({ kind, path });
+  const disk: SimDisk = new SimDisk({ seed, unhurried: true, onOperation });
   await inTime(workload(disk, history), timeoutMs, "the workload");
   keep(undefined);
   return { boundaries, history, operations: operationsOf(disk) };

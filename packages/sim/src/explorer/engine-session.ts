@@ -1,6 +1,7 @@
-import { type DurabilityMode, KayaError, type PartialEngineConfig } from "@kaya/core";
+import type { DurabilityMode, PartialEngineConfig } from "@kaya/core";
 import { type BatchOperation, Engine } from "@kaya/engine";
 import type { CrashOptions, SimDisk } from "@kaya/io";
+import { isGranted, isWithoutEffect } from "./answers.js";
 import { type EngineWrite, perform } from "./engine-write.js";
 import type { History } from "./history.js";
 
@@ -18,6 +19,8 @@ export class EngineSession {
   /** What may be in the store, by LSN. */
   #log: EngineWrite[] = [];
   readonly #accepted = new Set<EngineWrite>();
+  /** What the engine before this one accepted may still wait for room on a full disk (R5). */
+  #isTailFinished = true;
   #engine: Engine | undefined;
 
   constructor(disk: SimDisk, history: History<EngineWrite>, options: EngineSessionOptions) {
@@ -33,8 +36,9 @@ export class EngineSession {
 
   /** Opens the engine. What it says is durable is, and what it has not is gone for good. */
   async open(): Promise<void> {
-    this.#engine = await Engine.open(this.#options.config, this.#disk);
+    this.#engine = await Engine.open(this.#options.config, this.#disk.session());
     const { durableLsn, lastLsn } = this.#engine.stats();
+    this.#isTailFinished = durableLsn === lastLsn;
     this.#accepted.clear();
     for (const [index, write] of this.#log.entries()) {
       if (index < durableLsn) this.#history.acknowledge(write);
@@ -61,11 +65,15 @@ export class EngineSession {
   }
 
   async sync(): Promise<void> {
-    await this.#settleAll(this.engine.sync());
+    const accepted = [...this.#accepted];
+    if (await isGranted(this.engine.sync())) this.#acknowledge(...accepted);
   }
 
   async close(): Promise<void> {
-    await this.#settleAll(this.engine.close());
+    const accepted = [...this.#accepted];
+    const isClosed = await isGranted(this.engine.close());
+    // An engine that never found room for the tail of the one before it closes all the same, and promises nothing.
+    if (isClosed && this.#isTailFinished) this.#acknowledge(...accepted);
   }
 
   /** Cuts the power in the middle of the workload. Open again to go on. */
@@ -85,10 +93,11 @@ export class EngineSession {
     this.#log.push(write);
     try {
       const { durable } = await perform(engine, write);
+      this.#isTailFinished = true; // nothing is written before
       if (write.durability === "strict" || durable) this.#history.acknowledge(write);
       else this.#accept(write);
     } catch (error) {
-      if (isCertain(error, engine)) this.#reject(write);
+      if (isWithoutEffect(error, engine.failure)) this.#reject(write);
     }
   }
 
@@ -102,23 +111,8 @@ export class EngineSession {
     this.#log.splice(this.#log.indexOf(write), 1);
   }
 
-  /** Where it fails, the engine has failed, and only opening again tells what became of them. */
-  async #settleAll(done: Promise<void>): Promise<void> {
-    const accepted = [...this.#accepted];
-    try {
-      await done;
-    } catch (error) {
-      if (KayaError.is(error)) return;
-      throw error;
-    }
-    // An engine that found no room for the tail of the one before it closes all the same, and promises nothing.
-    const { durableLsn, lastLsn } = this.engine.stats();
-    if (durableLsn === lastLsn) for (const write of accepted) this.#history.acknowledge(write);
+  #acknowledge(...writes: readonly EngineWrite[]): void {
+    this.#isTailFinished = true;
+    for (const write of writes) this.#history.acknowledge(write);
   }
-}
-
-/** Whether a rejection says that the write did not happen: the engine goes on, or never took it. */
-function isCertain(error: unknown, engine: Engine): boolean {
-  if (!KayaError.is(error)) throw error;
-  return engine.failure === undefined || error.code === "KAYA_WRITER_FAILED" || error.code === "KAYA_CLOSED";
 }

@@ -9,6 +9,7 @@ export type { ExplorationProgress, ExplorationReport, StateCounts } from "./repo
 export { type Reproduction, reproduce } from "./reproduce.js";
 export { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
 export type { SectorSize } from "./tears.js";
+export { UnmetFaultError } from "./unmet-fault.js";
 export { type CrashPoint, type CrashViolation, describeCrashViolation } from "./violation.js";
 export { generatedWalScenario } from "./wal-generated.js";
 export { walScenarios } from "./wal-scenarios.js";

@@ -78,7 +78,8 @@ async function checkAgain(
   if (report.truncatedBytes > 0) throw new Error(`a second recovery cut ${report.truncatedBytes} bytes`);
 }
 
-async function checkQuarantine(disk: SimDisk, expected: readonly Uint8Array[]): Promise<void> {
+/** @throws Error where one of these is not among what recovery kept */
+export async function checkQuarantine(disk: SimDisk, expected: readonly Uint8Array[]): Promise<void> {
   if (expected.length === 0) return;
   const kept = (await disk.list("wal/quarantine")).map(({ path }) => disk.readFile(path));
   for (const bytes of expected) {

@@ -1,6 +1,7 @@
-import type { RecoveryMode, WalConfig } from "@kaya/core";
+import { crc32c, type RecoveryMode, type WalConfig } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
-import { encodeRecord, operationCount, type WalPayload } from "@kaya/wal";
+import type { WalPayload } from "@kaya/wal";
+import { encodeSegments, flipped, recordOffset, segmentPath } from "./encoded-log.js";
 import { type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import { WalSession } from "./wal-session.js";
@@ -12,9 +13,11 @@ interface Damage {
   /** Segments of which everything comes back, and records of the one behind them that do. */
   readonly wholeSegments: number;
   readonly recordsBehind: number;
-  readonly apply: (disk: SimDisk, segments: readonly Uint8Array[]) => void;
-  /** What recovery takes out and has to keep. */
-  readonly quarantined: (segments: readonly Uint8Array[]) => readonly (Uint8Array | undefined)[];
+  readonly apply: (disk: SimDisk) => void;
+  /** What recovery takes out and has to keep, and what was kept before it. */
+  readonly quarantined: readonly Uint8Array[];
+  /** Opened as after a restart: the tail is cut where it stands, not written anew. */
+  readonly trustPageCache?: boolean;
 }
 
 const SEGMENTS: readonly (readonly WalPayload[])[] = [
@@ -22,6 +25,21 @@ const SEGMENTS: readonly (readonly WalPayload[])[] = [
   [batch(put("c"), del("c")), put("d", value(400)), put("dd")],
   [put("e", value(300)), noop, put("f"), put("g")],
 ];
+const [FIRST = Buffer.of(), SECOND = Buffer.of(), THIRD = Buffer.of()] = encodeSegments(SEGMENTS);
+
+/** Of the record of "f": the next write of the workload is as long, and what stands behind it is whole. */
+const F_OFFSET = recordOffset(THIRD, 2);
+const WITHOUT_F = flipped(THIRD, F_OFFSET + 50, 3);
+
+const damagedAtF = {
+  recovery: "tail",
+  wholeSegments: 2,
+  recordsBehind: 2,
+  apply: (disk: SimDisk) => disk.flipBit(segmentPath(3), F_OFFSET + 50, 3),
+  quarantined: [WITHOUT_F.subarray(F_OFFSET)],
+} as const;
+const COPY_OF_F = `wal/quarantine/0000000000000003.wal.${F_OFFSET}-${THIRD.length}.${hex(crc32c(WITHOUT_F.subarray(F_OFFSET)))}`;
+const OTHER_BYTES = Buffer.from("taken out long ago");
 
 const DAMAGES: readonly Damage[] = [
   {
@@ -29,85 +47,93 @@ const DAMAGES: readonly Damage[] = [
     recovery: "tail",
     wholeSegments: 2,
     recordsBehind: 2,
-    apply: (disk, segments) => disk.truncateDurably(pathOf(3), (segments[2]?.length ?? 0) - 110),
-    quarantined: () => [],
+    apply: (disk) => disk.truncateDurably(segmentPath(3), THIRD.length - 110),
+    quarantined: [],
   },
   {
     name: "a tail of zeros",
     recovery: "tail",
     wholeSegments: 3,
     recordsBehind: 0,
-    apply: (disk, segments) => disk.truncateDurably(pathOf(3), (segments[2]?.length ?? 0) + 600),
-    quarantined: () => [],
+    apply: (disk) => disk.truncateDurably(segmentPath(3), THIRD.length + 600),
+    quarantined: [],
   },
   {
     name: "a damaged tail",
     recovery: "tail",
     wholeSegments: 2,
     recordsBehind: 0,
-    apply: (disk) => disk.flipBit(pathOf(3), 100, 3),
-    quarantined: (segments) => [segments[2] && flipped(segments[2], 100, 3)],
+    apply: (disk) => disk.flipBit(segmentPath(3), 100, 3),
+    quarantined: [flipped(THIRD, 100, 3)],
+  },
+  { name: "a damaged tail with a record behind it", ...damagedAtF },
+  {
+    name: "a damaged tail with a record behind it, opened after a restart",
+    ...damagedAtF,
+    trustPageCache: true,
+  },
+  {
+    name: "a damaged tail that is in quarantine already",
+    ...damagedAtF,
+    apply: (disk) => {
+      damagedAtF.apply(disk);
+      disk.writeFile(COPY_OF_F, WITHOUT_F.subarray(F_OFFSET));
+    },
+  },
+  {
+    name: "a damaged tail whose name in quarantine is taken",
+    ...damagedAtF,
+    apply: (disk) => {
+      damagedAtF.apply(disk);
+      disk.writeFile(COPY_OF_F, OTHER_BYTES);
+    },
+    quarantined: [...damagedAtF.quarantined, OTHER_BYTES],
   },
   {
     name: "a damaged closed segment",
     recovery: "prefix",
     wholeSegments: 0,
     recordsBehind: 0,
-    apply: (disk) => disk.flipBit(pathOf(1), 20, 0),
-    quarantined: (segments) => [segments[0] && flipped(segments[0], 20, 0), segments[1], segments[2]],
+    apply: (disk) => disk.flipBit(segmentPath(1), 20, 0),
+    quarantined: [flipped(FIRST, 20, 0), SECOND, THIRD],
   },
   {
     name: "a missing segment",
     recovery: "prefix",
     wholeSegments: 1,
     recordsBehind: 0,
-    apply: (disk) => disk.removeDurably(pathOf(2)),
-    quarantined: (segments) => [segments[2]],
+    apply: (disk) => disk.removeDurably(segmentPath(2)),
+    quarantined: [THIRD],
   },
 ];
 
 /** Recovery of a damaged log, interrupted everywhere, and the life after it. */
 export function damagedLogScenarios(tiny: Partial<WalConfig>): Scenario[] {
-  return DAMAGES.map((damage) => {
-    const config = { ...tiny, recovery: damage.recovery };
-    const segments = encodeSegments();
-    const quarantined = damage.quarantined(segments).filter((bytes) => bytes !== undefined);
-    const survivors = [
-      ...SEGMENTS.slice(0, damage.wholeSegments).flat(),
-      ...(SEGMENTS[damage.wholeSegments] ?? []).slice(0, damage.recordsBehind),
-    ];
-    return scenario<WalWrite>(`wal: recovery of ${damage.name}`, {
-      workload: async (disk: SimDisk, history) => {
-        for (const [index, bytes] of segments.entries()) disk.writeFile(pathOf(index + 1), bytes);
-        damage.apply(disk, segments);
-        const session = new WalSession(disk, history, { config });
-        session.begin(survivors);
-        await session.open();
-        await session.append([put("x"), "relaxed"]);
-        await session.append([put("y", value(300))], [put("z", value(400)), "relaxed"]);
-      },
-      check: walCheck({ config, quarantined }),
-    });
-  });
+  return DAMAGES.map(
+    ({ name, recovery, wholeSegments, recordsBehind, apply, quarantined, trustPageCache = false }) => {
+      const config = { ...tiny, recovery };
+      const survivors = [
+        ...SEGMENTS.slice(0, wholeSegments).flat(),
+        ...(SEGMENTS[wholeSegments] ?? []).slice(0, recordsBehind),
+      ];
+      return scenario<WalWrite>(`wal: recovery of ${name}`, {
+        workload: async (disk: SimDisk, history) => {
+          for (const [index, bytes] of [FIRST, SECOND, THIRD].entries()) {
+            disk.writeFile(segmentPath(index + 1), bytes);
+          }
+          apply(disk);
+          const session = new WalSession(disk, history, { config, trustPageCache });
+          session.begin(survivors);
+          await session.open();
+          await session.append([put("x"), "relaxed"]);
+          await session.append([put("y", value(300))], [put("z", value(400)), "relaxed"]);
+        },
+        check: walCheck({ config, quarantined, trustPageCache }),
+      });
+    },
+  );
 }
 
-function encodeSegments(): Uint8Array[] {
-  let lsn = 0;
-  let sequence = 1;
-  return SEGMENTS.map((payloads) => {
-    const records = payloads.map((payload) => {
-      const bytes = encodeRecord({ lsn: ++lsn, sequence, payload });
-      sequence += operationCount(payload);
-      return bytes;
-    });
-    return Buffer.concat(records);
-  });
-}
-
-function flipped(bytes: Uint8Array, offset: number, bit: number): Uint8Array {
-  return bytes.map((byte, index) => (index === offset ? byte ^ (1 << bit) : byte));
-}
-
-function pathOf(id: number): string {
-  return `wal/${id.toString(16).padStart(16, "0")}.wal`;
+function hex(crc: number): string {
+  return crc.toString(16).padStart(8, "0");
 }

@@ -1,6 +1,7 @@
 import type { WalConfig } from "@kaya/core";
 import type { FailedSyncOutcome, SimDisk, WriteFaultRule } from "@kaya/io";
 import { type Scenario, scenario } from "./scenario.js";
+import { mustBeMet, UnmetFaultError } from "./unmet-fault.js";
 import { walCheck } from "./wal-check.js";
 import { WalSession } from "./wal-session.js";
 import { put, value, type WalWrite } from "./wal-write.js";
@@ -12,6 +13,7 @@ type Fault = WriteFaultRule extends infer R ? (R extends { at: number } ? Omit<R
 const UNDONE: readonly Fault[] = [
   { kind: "disk-full" },
   { kind: "io-error" },
+  { kind: "io-error", outcome: "kept" },
   ...[1, 39, 40, 80, 200].map((bytes) => ({ kind: "partial-write", bytes }) as const),
 ];
 const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", "lost"];
@@ -19,6 +21,9 @@ const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", 
 /** The operations of `live` that write, and those that sync, counted from its beginning: two rotations are among them. */
 const WRITES: readonly number[] = [0, 2, 5, 7, 8];
 const SYNCS: readonly number[] = [1, 3, 4, 6, 9, 10, 11];
+
+/** Of a rotation: the old segment is synced, then its name. */
+const CREATION = 2;
 
 /**
  * A fault at each of the operations of a short life, which then goes on: with the same writer where it took the failed
@@ -29,6 +34,7 @@ export function walFaultScenarios(config: Partial<WalConfig>): Scenario[] {
   return [
     ...UNDONE.flatMap((fault) => WRITES.map((place) => faultScenario(config, fault, place))),
     ...failedSyncs.flatMap((fault) => SYNCS.map((place) => faultScenario(config, fault, place))),
+    failedCreationScenario(config),
     fullDiskScenario(config, "a whole tail", async (session) => session.kill()),
     fullDiskScenario(config, "a torn tail", async (session, disk) => {
       disk.addFault({ at: disk.nextOperation, kind: "partial-write", bytes: 60 });
@@ -63,6 +69,29 @@ function fullDiskScenario(
   });
 }
 
+/** The next segment is there although making it failed; before it is tried again, the one before it is written to. */
+function failedCreationScenario(config: Partial<WalConfig>): Scenario {
+  return scenario<WalWrite>("wal: a segment whose creation failed, and is taken back", {
+    workload: async (disk: SimDisk, history) => {
+      const session = new WalSession(disk, history, { config });
+      await session.open();
+      await session.append([put("a", value(550))]);
+      const at = disk.nextOperation + CREATION;
+      disk.addFault({ at, kind: "io-error", outcome: "kept" });
+      await session.append([put("in the next segment", value(300))]);
+      mustBeMet(disk, at, `operation ${CREATION} of a rotation`);
+      if (disk.events.some(({ index, kind }) => index === at && kind !== "open")) {
+        throw new UnmetFaultError(`operation ${CREATION} of a rotation creates no segment`);
+      }
+      await session.append([put("b"), "relaxed"]);
+      await session.append([put("c"), "relaxed"]);
+      mustGoOn(session);
+      await session.append([put("in the next segment, again", value(300))]);
+    },
+    check: walCheck({ config }),
+  });
+}
+
 function faultScenario(config: Partial<WalConfig>, fault: Fault, place: number): Scenario {
   const losesRelaxed = "outcome" in fault && fault.outcome === "lost";
   return scenario<WalWrite>(`wal: ${describeFault(fault)} at operation ${place}`, {
@@ -73,10 +102,9 @@ function faultScenario(config: Partial<WalConfig>, fault: Fault, place: number):
       const at = disk.nextOperation + place;
       disk.addFault({ ...fault, at });
       await live(session);
-      if (!disk.events.some(({ index, error }) => index === at && error !== undefined)) {
-        throw new Error(`no operation ${place} that this fault fits`);
-      }
-      if (session.writer.failure !== undefined) {
+      mustBeMet(disk, at, `operation ${place} that ${describeFault(fault)} fits`);
+      if (fault.kind !== "fsync-failed") mustGoOn(session);
+      else if (session.writer.failure !== undefined) {
         await session.close();
         await session.open();
       }
@@ -93,7 +121,12 @@ async function live(session: WalSession): Promise<void> {
   await session.append([put("g", value(250)), "relaxed"]);
 }
 
+/** W3: whatever can be taken back is, and the same writer works again. */
+function mustGoOn({ writer }: WalSession): void {
+  if (writer.failure !== undefined) throw new Error(`the writer gave up (W3): ${writer.failure.message}`);
+}
+
 function describeFault(fault: Fault): string {
   if (fault.kind === "partial-write") return `a write that stops after ${fault.bytes} bytes`;
-  return fault.kind === "fsync-failed" ? `${fault.kind} (${fault.outcome})` : fault.kind;
+  return fault.outcome === undefined ? fault.kind : `${fault.kind} (${fault.outcome})`;
 }

@@ -1,6 +1,7 @@
-import { type DurabilityMode, KayaError, type WalConfig } from "@kaya/core";
-import { Random, type SimDisk, type WriteFaultRule } from "@kaya/io";
+import type { DurabilityMode, WalConfig } from "@kaya/core";
+import { type FaultRule, Random, type SimDisk } from "@kaya/io";
 import type { WalPayload } from "@kaya/wal";
+import { isGranted } from "./answers.js";
 import { type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import { WalSession } from "./wal-session.js";
@@ -96,7 +97,7 @@ class GeneratedLife {
 
   /** A fault may keep it from being made; then what is there is as good as before. */
   async #checkpoint(): Promise<void> {
-    await unlessRefused(
+    await isGranted(
       this.#session.checkpoint(async () => (this.#random.chance(0.5) ? this.#append() : undefined)),
     );
   }
@@ -109,32 +110,23 @@ class GeneratedLife {
   /** A fault in recovery is told; nobody gives up after one. */
   async #open(): Promise<void> {
     for (let attempt = 1; attempt < OPEN_ATTEMPTS; attempt++) {
-      if (await unlessRefused(this.#session.open())) return;
+      if (await isGranted(this.#session.open())) return;
     }
     await this.#session.open();
   }
 
   #addFault(): void {
     const at = this.#disk.nextOperation + this.#random.below(FAULT_REACH);
-    const rule = this.#random.pick<WriteFaultRule>([
+    const rule = this.#random.pick<FaultRule>([
       { at, kind: "disk-full" },
       { at, kind: "io-error" },
+      { at, kind: "io-error", outcome: "kept" },
       { at, kind: "partial-write", bytes: this.#random.below(400) },
       { at, kind: "fsync-failed", outcome: "readable-until-crash" },
       { at, kind: "fsync-failed", outcome: "kept" },
       { at, kind: "fsync-failed", outcome: "lost" },
+      { atRead: this.#disk.nextRead + this.#random.below(FAULT_REACH), kind: "read-error" },
     ]);
     this.#disk.addFault(rule);
-  }
-}
-
-/** False where it was refused with an error of ours. */
-async function unlessRefused(done: Promise<void>): Promise<boolean> {
-  try {
-    await done;
-    return true;
-  } catch (error) {
-    if (KayaError.is(error)) return false;
-    throw error;
   }
 }

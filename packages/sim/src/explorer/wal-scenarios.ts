@@ -4,6 +4,8 @@ import { type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import { damagedLogScenarios } from "./wal-damage-scenarios.js";
 import { walFaultScenarios } from "./wal-fault-scenarios.js";
+import { foreignHandsScenarios } from "./wal-foreign-scenarios.js";
+import { refusalScenarios } from "./wal-refusal-scenarios.js";
 import { WalSession } from "./wal-session.js";
 import { batch, del, noop, put, value, type WalWrite } from "./wal-write.js";
 
@@ -39,7 +41,13 @@ export function walScenarios(): Scenario[] {
       check: walCheck({ config, trustPageCache }),
     }),
   );
-  return [...lives, ...walFaultScenarios(TINY), ...damagedLogScenarios(TINY)];
+  return [
+    ...lives,
+    ...walFaultScenarios(TINY),
+    ...damagedLogScenarios(TINY),
+    ...refusalScenarios(TINY),
+    ...foreignHandsScenarios(TINY),
+  ];
 }
 
 async function create(session: WalSession): Promise<void> {

@@ -1,6 +1,7 @@
-import { type DurabilityMode, KayaError, type WalConfig } from "@kaya/core";
+import type { DurabilityMode, WalConfig } from "@kaya/core";
 import type { CrashOptions, SimDisk } from "@kaya/io";
 import { type WalPayload, WalWriter } from "@kaya/wal";
+import { isGranted, isWithoutEffect } from "./answers.js";
 import type { History } from "./history.js";
 import { readCheckpoint, writeCheckpoint } from "./wal-checkpoint.js";
 import type { WalWrite } from "./wal-write.js";
@@ -9,6 +10,8 @@ export interface WalSessionOptions {
   readonly config: Partial<WalConfig>;
   /** A fault of the workload takes bytes away from a process that lives: nothing relaxed is promised. */
   readonly losesRelaxed?: boolean;
+  /** The log is opened as by an owner who knows that the machine was started again. */
+  readonly trustPageCache?: boolean;
 }
 
 type Append = readonly [payload: WalPayload, mode?: DurabilityMode];
@@ -22,6 +25,8 @@ export class WalSession {
   #log: WalWrite[] = [];
   /** Relaxed writes that are not known to be durable. */
   readonly #accepted = new Set<WalWrite>();
+  /** What the writer before this one accepted may still wait for room on a full disk (R5). */
+  #isTailFinished = true;
   #writer: WalWriter | undefined;
 
   constructor(disk: SimDisk, history: History<WalWrite>, options: WalSessionOptions) {
@@ -35,20 +40,22 @@ export class WalSession {
     return this.#writer;
   }
 
-  /** These records are in the log already, durably. */
-  begin(payloads: readonly WalPayload[]): void {
+  /** These records are in the log already: durably, or for all that is known not. */
+  begin(payloads: readonly WalPayload[], durable = true): void {
     this.#log = payloads.map((payload) => ({ payload, mode: "strict" }));
     for (const write of this.#log) {
       this.#history.attempt(write);
-      this.#history.acknowledge(write);
+      if (durable) this.#history.acknowledge(write);
     }
   }
 
   /** Opens the log. What it says is durable is, and what it has not is gone for good. */
   async open(): Promise<void> {
     const after = readCheckpoint(this.#disk);
-    this.#writer = await WalWriter.open(this.#options.config, this.#disk, { after });
+    const { config, trustPageCache = false } = this.#options;
+    this.#writer = await WalWriter.open(config, this.#disk.session(), { after, trustPageCache });
     const { durableLsn, nextLsn } = this.#writer;
+    this.#isTailFinished = durableLsn === nextLsn - 1;
     this.#accepted.clear();
     for (const [index, write] of this.#log.entries()) {
       if (index < durableLsn) this.#history.acknowledge(write);
@@ -71,11 +78,14 @@ export class WalSession {
 
   async sync(): Promise<void> {
     const accepted = [...this.#accepted];
-    await this.#settleAll(this.writer.sync(), accepted);
+    if (await isGranted(this.writer.sync())) this.#acknowledge(...accepted);
   }
 
   async close(): Promise<void> {
-    await this.#settleAll(this.writer.close(), [...this.#accepted]);
+    const accepted = [...this.#accepted];
+    const isClosed = await isGranted(this.writer.close());
+    // A writer that never found room for the tail of the one before it closes all the same, and promises nothing.
+    if (isClosed && this.#isTailFinished) this.#acknowledge(...accepted);
   }
 
   /** Puts the state up to here into a checkpoint, and drops the segments that it covers; `meanwhile` the log goes on. */
@@ -105,10 +115,11 @@ export class WalSession {
     this.#log.push(write);
     try {
       const { durable } = await writer.append(write.payload, write.mode);
+      this.#isTailFinished = true; // nothing is written before
       if (write.mode === "strict" || durable) this.#history.acknowledge(write);
       else this.#accept(write);
     } catch (error) {
-      if (isCertain(error, writer)) this.#reject(write);
+      if (isWithoutEffect(error, writer.failure)) this.#reject(write);
     }
   }
 
@@ -122,21 +133,8 @@ export class WalSession {
     this.#log.splice(this.#log.indexOf(write), 1);
   }
 
-  /** Where it fails, the writer has failed, and only opening again tells what became of them. */
-  async #settleAll(done: Promise<void>, accepted: readonly WalWrite[]): Promise<void> {
-    try {
-      await done;
-    } catch (error) {
-      if (KayaError.is(error)) return;
-      throw error;
-    }
-    // A writer that found no room for the tail of the one before it closes all the same, and promises nothing.
-    if (this.writer.isClean) for (const write of accepted) this.#history.acknowledge(write);
+  #acknowledge(...writes: readonly WalWrite[]): void {
+    this.#isTailFinished = true;
+    for (const write of writes) this.#history.acknowledge(write);
   }
-}
-
-/** Whether a rejection says that the write did not happen: the writer goes on, or never took it. */
-function isCertain(error: unknown, writer: WalWriter): boolean {
-  if (!KayaError.is(error)) throw error;
-  return writer.failure === undefined || error.code === "KAYA_WRITER_FAILED" || error.code === "KAYA_CLOSED";
 }

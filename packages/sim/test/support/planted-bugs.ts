@@ -24,7 +24,7 @@ function onFiles(change: (file: DiskFile) => Partial<DiskFile>): SimulationTarge
   };
 }
 
-function withDisk(disk: Disk, change: Partial<Disk>): Disk {
+export function withDisk(disk: Disk, change: Partial<Disk>): Disk {
   return {
     open: (path, options) => disk.open(path, options),
     list: (dir) => disk.list(dir),

@@ -30,6 +30,11 @@ export const SAVES = {
     await write(disk, "value.tmp", value, true);
     await disk.rename("value.tmp", "value");
   },
+  "directory fsync not waited for": async (disk, value) => {
+    await write(disk, "value.tmp", value, true);
+    await disk.rename("value.tmp", "value");
+    void disk.syncDir("");
+  },
   "rename before sync": async (disk, value) => {
     await write(disk, "value.tmp", value, false);
     await disk.rename("value.tmp", "value");
