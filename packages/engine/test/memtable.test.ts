@@ -348,6 +348,22 @@ describe("entries", () => {
   });
 });
 
+describe("a leaf that is full", () => {
+  // The last leaf is split in the middle by a key that then ends its left half: what comes behind all keys must not go there.
+  test.each([31, 32, 33, 63, 64])(
+    "is split by a key at %i, and those behind all others go to its right",
+    (place) => {
+      const keys = Array.from({ length: 64 }, (_, i) => numberedKey(2 * i + 1));
+      const table = filled(...keys, numberedKey(2 * place));
+      for (let i = 0; i < 200; i++) {
+        table.put(bytes(numberedKey(1000 + i)), bytes("behind"), 100 + i);
+        table.audit();
+      }
+      expect(keysOf(table)).toHaveLength(265);
+    },
+  );
+});
+
 describe("iteration", () => {
   test("shows the table as of the snapshot", () => {
     const keys = Array.from({ length: 500 }, (_, i) => numberedKey(i));

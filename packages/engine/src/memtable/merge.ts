@@ -12,7 +12,7 @@ import {
 import { nodeStart } from "./node-pool.js";
 import { sharedByAllBetween } from "./prefix.js";
 import { keyOf } from "./record.js";
-import { NODE, SEPARATOR } from "./retired.js";
+import { SEPARATOR } from "./retired.js";
 import type { Tree } from "./tree.js";
 
 /**
@@ -42,7 +42,7 @@ function dropEmptyRoots(tree: Tree): void {
     const [words, at] = [nodes.wordsOf(root), nodeStart(root)];
     if (levelOf(words, at) === 0 || countOf(words, at) > 0) return;
     tree.root = childAt(words, at, 0);
-    tree.pins.retire(NODE, root);
+    tree.retire(root);
   }
 }
 
@@ -73,7 +73,7 @@ function joinChildren(tree: Tree, depth: number, index: number): void {
   appendNode(tree, left, right, separator, sharedByAllBetween(separators, low, high));
   removeChild(parentWords, parentAt, index + 1);
   removeKey(parentWords, parentAt, INNER_CAPACITY, index);
-  tree.pins.retire(NODE, right);
+  tree.retire(right);
   if (levelOf(nodes.wordsOf(left), nodeStart(left)) === 0) tree.pins.retire(SEPARATOR, separator);
 }
 

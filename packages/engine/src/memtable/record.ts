@@ -10,6 +10,8 @@ export const VALUE_LENGTH_WORD = 3;
 const STATE = 4;
 export const RECORD_HEADER_BYTES = 20;
 
+const INLINE_BYTES = 32;
+
 const LIVE = 0;
 const FREED = 1;
 
@@ -40,8 +42,8 @@ export function addRecord(
   words[at + STATE] = LIVE;
   const bytes = itemAt(arena.bytes, chunkOf(address));
   const start = byteOffset(address) + RECORD_HEADER_BYTES;
-  bytes.set(key, start);
-  bytes.set(value, start + key.length);
+  copyInto(bytes, start, key);
+  copyInto(bytes, start + key.length, value);
   return address;
 }
 
@@ -133,6 +135,12 @@ export function compareKey(arena: Arena, address: Address, key: Uint8Array, from
     if (difference !== 0) return difference;
   }
   return length - key.length;
+}
+
+/** Up to some dozen bytes a loop is faster than a call. */
+function copyInto(target: Uint8Array, at: number, bytes: Uint8Array): void {
+  if (bytes.length > INLINE_BYTES) target.set(bytes, at);
+  else for (let i = 0; i < bytes.length; i++) target[at + i] = byteAt(bytes, i);
 }
 
 function setSequence(words: Int32Array, at: number, sequence: SequenceNumber): void {

@@ -20,8 +20,11 @@ import { type NodePool, nodeStart } from "./node-pool.js";
 import { search } from "./node-search.js";
 import { Path } from "./path.js";
 import type { Pins } from "./pins.js";
+import { compareKey } from "./record.js";
 import { NODE } from "./retired.js";
 import { splitLeaf } from "./split.js";
+
+const NO_NODE = -1;
 
 /**
  * The order of the keys: a B+tree in typed arrays. A node that a snapshot may see is never changed: a copy takes its place,
@@ -36,6 +39,8 @@ export class Tree {
   /** The sequence of the change that is being made: what it makes is born then. */
   time: SequenceNumber = 0;
   root: number;
+  /** The leaf behind which nothing is, where the last key went to its end; it stays valid until the node is retired or split. */
+  #lastLeaf = NO_NODE;
 
   constructor(records: Arena, separators: Arena, nodes: NodePool, pins: Pins) {
     this.records = records;
@@ -79,15 +84,32 @@ export class Tree {
 
   /** Adds a record whose key, which is `key`, is not there. */
   insert(key: Uint8Array, address: Address): void {
+    if (this.#append(key, address)) return;
     let slot = ~this.descend(key);
     const depth = this.path.length - 1;
     let leaf = this.writable(depth);
+    let isRightmost = this.path.high(depth) === NO_ADDRESS;
     if (countOf(this.nodes.wordsOf(leaf), nodeStart(leaf)) === LEAF_CAPACITY) {
       const place = splitLeaf(this, depth, slot, key);
+      isRightmost &&= place.node !== leaf;
       leaf = place.node;
       slot = place.slot;
     }
-    insertKey(this.nodes.wordsOf(leaf), nodeStart(leaf), LEAF_CAPACITY, slot, key, address);
+    const [words, at] = [this.nodes.wordsOf(leaf), nodeStart(leaf)];
+    this.#lastLeaf = isRightmost && slot === countOf(words, at) ? leaf : NO_NODE;
+    insertKey(words, at, LEAF_CAPACITY, slot, key, address);
+  }
+
+  /** Keys that come in order need no descent: the next one belongs behind the last, as long as the last leaf has room. */
+  #append(key: Uint8Array, address: Address): boolean {
+    if (this.#lastLeaf === NO_NODE) return false;
+    const [words, at] = [this.nodes.wordsOf(this.#lastLeaf), nodeStart(this.#lastLeaf)];
+    const count = countOf(words, at);
+    if (count === 0 || count === LEAF_CAPACITY || birthOf(words, at) <= this.pins.newestTime) return false;
+    const last = addressAt(words, at, LEAF_CAPACITY, count - 1);
+    if (compareKey(this.records, last, key, 0) > 0) return false;
+    insertKey(words, at, LEAF_CAPACITY, count, key, address);
+    return true;
   }
 
   /** Puts another record in the place of the one that has this key. */
@@ -129,7 +151,7 @@ export class Tree {
       setChild(this.nodes.wordsOf(parent), nodeStart(parent), this.path.child(depth - 1), copy);
     }
     this.path.nodes[depth] = copy;
-    this.pins.retire(NODE, node);
+    this.retire(node);
     return copy;
   }
 
@@ -140,7 +162,7 @@ export class Tree {
     if (birthOf(this.nodes.wordsOf(child), nodeStart(child)) > this.pins.newestTime) return child;
     const copy = this.#copyOf(child);
     setChild(this.nodes.wordsOf(parent), nodeStart(parent), index, copy);
-    this.pins.retire(NODE, child);
+    this.retire(child);
     return copy;
   }
 
@@ -159,6 +181,12 @@ export class Tree {
     const node = this.writable(depth);
     const slot = this.path.child(depth) - 1;
     setAddress(this.nodes.wordsOf(node), nodeStart(node), INNER_CAPACITY, slot, separator);
+  }
+
+  /** The node is in the tree no more. */
+  retire(node: number): void {
+    if (node === this.#lastLeaf) this.#lastLeaf = NO_NODE;
+    this.pins.retire(NODE, node);
   }
 
   #copyOf(node: number): number {
