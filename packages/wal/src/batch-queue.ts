@@ -1,5 +1,5 @@
 import { KayaError, type LogPosition, type Lsn, type SequenceNumber, type WalConfig } from "@kaya/core";
-import { Batch, type PlacedRecord } from "./batch.js";
+import { type AppendResult, Batch } from "./batch.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
 
@@ -40,20 +40,20 @@ export class BatchQueue {
   }
 
   /** Encodes a checked record of `length` bytes behind all others. */
-  add(payload: WalPayload, length: number, operations: number): { batch: Batch; record: PlacedRecord } {
+  add(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<AppendResult> {
     const last = Number.MAX_SAFE_INTEGER;
-    if (this.#nextLsn > last || this.#nextSequence > last - (operations - 1)) {
+    const lsn = this.#nextLsn;
+    const sequence = this.#nextSequence;
+    if (lsn > last || sequence > last - (operations - 1)) {
       throw new KayaError(
         "KAYA_INVALID_ARGUMENT",
         "the log has no LSNs or sequence numbers left: 2^53 - 1 is the last",
       );
     }
-    const batch = this.#batchFor(length);
-    const [lsn, sequence] = [this.#nextLsn, this.#nextSequence];
-    const offset = batch.add(length, lsn, sequence, payload);
+    const result = this.#batchFor(length).add(payload, length, lsn, sequence, strict);
     this.#nextLsn = lsn + 1;
     this.#nextSequence = sequence + operations;
-    return { batch, record: { lsn, sequence, offset, encodedLength: length } };
+    return result;
   }
 
   /** The batch that comes last: behind it is everything that was added so far. */
@@ -82,7 +82,7 @@ export class BatchQueue {
     const batches = this.#batches.splice(0);
     this.#open = undefined;
     const first = batches[0];
-    if (first !== undefined && first.settled === 0) {
+    if (first !== undefined && first.appliedLsn < first.place.lsn) {
       this.#nextLsn = first.place.lsn;
       this.#nextSequence = first.place.sequence;
     }
@@ -96,11 +96,16 @@ export class BatchQueue {
   // W5: a batch ends where the next record would make its write too large, or does not fit the segment.
   #batchFor(length: number): Batch {
     const open = this.#open;
+    if (open === undefined || open.place.segmentId === 0) return this.#startBatch(!this.#fitsSegment(length));
+    const used = open.length;
+    const end = open.place.offset + used + length;
+    if (end > this.#config.segmentMaxBytes && end > length) return this.#startBatch(true);
+    return used === 0 || used + length <= this.#config.maxBatchBytes ? open : this.#startBatch(false);
+  }
+
+  #fitsSegment(length: number): boolean {
     const end = this.#plannedEnd();
-    const fitsSegment = this.#plannedId() > 0 && (end === 0 || end + length <= this.#config.segmentMaxBytes);
-    if (open === undefined) return this.#startBatch(!fitsSegment);
-    const fitsBatch = open.length === 0 || open.length + length <= this.#config.maxBatchBytes;
-    return fitsSegment && fitsBatch ? open : this.#startBatch(!fitsSegment);
+    return this.#plannedId() > 0 && (end === 0 || end + length <= this.#config.segmentMaxBytes);
   }
 
   #startBatch(opensSegment: boolean): Batch {

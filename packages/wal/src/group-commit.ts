@@ -6,7 +6,7 @@ import {
   type SequenceNumber,
   type WalConfig,
 } from "@kaya/core";
-import type { AppendResult, Batch, PlacedRecord } from "./batch.js";
+import type { AppendResult, Batch } from "./batch.js";
 import { BatchQueue } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
@@ -88,21 +88,17 @@ export class GroupCommit {
 
   /** Queues a checked record of `length` bytes, which is encoded before this returns. */
   append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<AppendResult> {
-    const { batch, record } = this.#queue.add(payload, length, operations);
+    const result = this.#queue.add(payload, length, operations, strict);
     this.#pendingBytes += length;
     this.#drainSoon();
-    return new Promise((resolve, reject) => {
-      batch.waiters.push({ record, strict, resolve, reject });
-    });
+    return result;
   }
 
   sync(): Promise<void> {
     if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn) return Promise.resolve();
-    const batch = this.#queue.last();
+    const durable = this.#queue.last().addBarrier();
     this.#drainSoon();
-    return new Promise((resolve, reject) => {
-      batch.waiters.push({ strict: true, resolve: () => resolve(), reject });
-    });
+    return durable;
   }
 
   ready(): Promise<void> {
@@ -150,32 +146,22 @@ export class GroupCommit {
     }
     if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
     this.#writtenLsn = batch.lastLsn;
-    const firstStrict = batch.firstStrict;
     // Relaxed records ahead of the first strict one have what they asked for.
-    this.#settle(batch, firstStrict, false);
-    if (firstStrict === batch.waiters.length) return;
+    this.#settle(batch, false);
+    if (!batch.needsSync) return;
     await this.#segments.sync();
     this.#durableLsn = this.#writtenLsn;
-    this.#settle(batch, batch.waiters.length, true);
+    this.#settle(batch, true);
   }
 
-  /** Shows the records up to waiter `until`, then tells those who wait. No write settles before it is applied. */
-  #settle(batch: Batch, until: number, durable: boolean): void {
-    const settling = batch.waiters.slice(batch.settled, until);
-    if (this.#onCommit !== undefined) {
-      for (const waiter of settling) {
-        const record = batch.recordOf(waiter);
-        if (record !== undefined) this.#onCommit(record);
-      }
-    }
-    batch.settled = until;
-    for (const waiter of settling) {
-      if (waiter.record !== undefined) {
-        this.#acknowledgedLsn = waiter.record.lsn;
-        this.#pendingBytes -= waiter.record.encodedLength;
-      }
-      waiter.resolve(resultOf(waiter.record, batch.place.segmentId, durable));
-    }
+  /** Shows the records that have what they asked for, then tells those who wait. No write settles before it is applied. */
+  #settle(batch: Batch, durable: boolean): void {
+    const before = batch.appliedBytes;
+    batch.apply(durable, this.#onCommit);
+    const settled = batch.appliedBytes - before;
+    if (settled > 0) this.#acknowledgedLsn = batch.appliedLsn;
+    this.#pendingBytes -= settled;
+    batch.settle(durable);
   }
 
   /** W3 where the failure can be undone, W4 where it cannot. */
@@ -213,9 +199,7 @@ export class GroupCommit {
 
   #rejectQueue(error: KayaError): void {
     this.#pendingBytes = 0;
-    for (const batch of this.#queue.takeBack()) {
-      for (const waiter of batch.waiters.slice(batch.settled)) waiter.reject(error);
-    }
+    for (const batch of this.#queue.takeBack()) batch.reject(error);
     this.#letWaitersIn();
   }
 
@@ -253,9 +237,4 @@ function isFinal(error: KayaError): boolean {
     error.code === "KAYA_INVARIANT_VIOLATION" ||
     error.code === "KAYA_INTERNAL"
   );
-}
-
-function resultOf(record: PlacedRecord | undefined, segmentId: number, durable: boolean): AppendResult {
-  // A barrier has no record, and its resolve takes no result.
-  return { ...(record as PlacedRecord), segmentId, durable };
 }
