@@ -18,6 +18,9 @@ export interface AppendResult {
   readonly durable: boolean;
 }
 
+/** What an append is to resolve with, made of what is known about it. */
+export type ToResult<T> = (result: AppendResult) => T;
+
 /** Where in the log a batch is going to stand. */
 export interface BatchPlace {
   readonly segmentId: number;
@@ -33,8 +36,9 @@ export interface BatchPlace {
  * Records that are written with one write and, if any of them is strict, made durable with one fsync. It settles in two steps:
  * the relaxed records ahead of the first strict one, then all others.
  */
-export class Batch {
+export class Batch<T> {
   readonly place: BatchPlace;
+  readonly #toResult: ToResult<T>;
   #buffer: Uint8Array;
   #view: DataView;
   /** Behind each record, in the buffer. */
@@ -45,11 +49,12 @@ export class Batch {
   #relaxed = 0;
   #needsSync = false;
   #applied = 0;
-  #written: Settlement<AppendResult> | undefined;
-  #synced: Settlement<AppendResult> | undefined;
+  #written: Settlement<T> | undefined;
+  #synced: Settlement<T> | undefined;
 
-  constructor(place: BatchPlace, maxBytes: number, buffer?: Uint8Array) {
+  constructor(place: BatchPlace, maxBytes: number, toResult: ToResult<T>, buffer?: Uint8Array) {
     this.place = place;
+    this.#toResult = toResult;
     this.#buffer = buffer ?? new Uint8Array(Math.min(INITIAL_BYTES, maxBytes));
     this.#view = viewOf(this.#buffer);
   }
@@ -95,13 +100,7 @@ export class Batch {
   /**
    * Encodes a record of `length` bytes behind the others; the payload's bytes are not needed afterwards. Gives what becomes of it.
    */
-  add(
-    payload: WalPayload,
-    length: number,
-    lsn: Lsn,
-    sequence: SequenceNumber,
-    strict: boolean,
-  ): Promise<AppendResult> {
+  add(payload: WalPayload, length: number, lsn: Lsn, sequence: SequenceNumber, strict: boolean): Promise<T> {
     const at = this.length;
     this.#makeRoom(at, length);
     writeRecord(this.#buffer, this.#view, at, length, lsn, sequence, payload);
@@ -159,15 +158,15 @@ export class Batch {
     return this.place.lsn + index - 1;
   }
 
-  #syncedSettlement(): Settlement<AppendResult> {
+  #syncedSettlement(): Settlement<T> {
     this.#synced ??= this.#settlement(this.#relaxed, true);
     return this.#synced;
   }
 
   /** The results of the records from `first` on, made without a look at the buffer, which the next batch may have by then. */
-  #settlement(first: number, durable: boolean): Settlement<AppendResult> {
+  #settlement(first: number, durable: boolean): Settlement<T> {
     let index = first;
-    return new Settlement(() => this.#resultOf(index++, durable));
+    return new Settlement(() => this.#toResult(this.#resultOf(index++, durable)));
   }
 
   #resultOf(index: number, durable: boolean): AppendResult {

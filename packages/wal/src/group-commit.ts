@@ -6,7 +6,7 @@ import {
   type SequenceNumber,
   type WalConfig,
 } from "@kaya/core";
-import type { AppendResult, Batch } from "./batch.js";
+import type { Batch, ToResult } from "./batch.js";
 import { BatchQueue } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
@@ -15,9 +15,9 @@ import type { SegmentStore } from "./segment-store.js";
  * The one loop that drains the queue. It takes a batch of what has gathered: write -> fsync if anything in it is strict ->
  * apply in LSN order -> settle. What arrives meanwhile is the next one.
  */
-export class GroupCommit {
+export class GroupCommit<T> {
   readonly #segments: SegmentStore;
-  readonly #queue: BatchQueue;
+  readonly #queue: BatchQueue<T>;
   readonly #onCommit: ((record: WalRecord) => void) | undefined;
   readonly #maxPendingBytes: number;
   #draining: Promise<void> | undefined;
@@ -34,9 +34,10 @@ export class GroupCommit {
     segments: SegmentStore,
     last: LogPosition,
     onCommit: ((record: WalRecord) => void) | undefined,
+    toResult: ToResult<T>,
   ) {
     this.#segments = segments;
-    this.#queue = new BatchQueue(config, segments, last);
+    this.#queue = new BatchQueue(config, segments, last, toResult);
     this.#onCommit = onCommit;
     // One batch on its way to the disk, and one that gathers.
     this.#maxPendingBytes = 2 * config.maxBatchBytes;
@@ -87,7 +88,7 @@ export class GroupCommit {
   }
 
   /** Queues a checked record of `length` bytes, which is encoded before this returns. */
-  append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<AppendResult> {
+  append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<T> {
     const result = this.#queue.add(payload, length, operations, strict);
     this.#pendingBytes += length;
     this.#drainSoon();
@@ -135,7 +136,7 @@ export class GroupCommit {
     this.#draining = undefined;
   }
 
-  async #commit(batch: Batch): Promise<void> {
+  async #commit(batch: Batch<T>): Promise<void> {
     if (!this.#segments.isTailFinished) {
       await this.#segments.finishTail();
       this.#durableLsn = this.#writtenLsn;
@@ -155,7 +156,7 @@ export class GroupCommit {
   }
 
   /** Shows the records that have what they asked for, then tells those who wait. No write settles before it is applied. */
-  #settle(batch: Batch, durable: boolean): void {
+  #settle(batch: Batch<T>, durable: boolean): void {
     const before = batch.appliedBytes;
     batch.apply(durable, this.#onCommit);
     const settled = batch.appliedBytes - before;
