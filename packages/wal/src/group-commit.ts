@@ -11,6 +11,8 @@ import { BatchQueue } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
 
+const GATHER_MICROTASKS = 8;
+
 /**
  * The one loop that drains the queue. It takes a batch of what has gathered: write -> fsync if anything in it is strict ->
  * apply in LSN order -> settle. What arrives meanwhile is the next one.
@@ -129,6 +131,7 @@ export class GroupCommit<T> {
         await this.#commit(batch);
         this.#queue.finishFirst();
         if (this.#hasRoom()) this.#letWaitersIn();
+        if (!this.#queue.isEmpty) await letGather();
       } catch (error) {
         await this.#recoverFrom(asKayaError(error, "commit a batch to the log"));
       }
@@ -215,6 +218,13 @@ export class GroupCommit<T> {
   #hasRoom(): boolean {
     return this.#pendingBytes < this.#maxPendingBytes;
   }
+}
+
+// Whoever was just told, and writes again at once, comes along with those who wait already. Else callers that were once in two
+// batches, because a segment ended between them, would stay in two, with an fsync each. A caller's own async functions each
+// take a microtask or two on the way.
+async function letGather(): Promise<void> {
+  for (let i = 0; i < GATHER_MICROTASKS; i++) await undefined;
 }
 
 function asSyncFailure(error: unknown): KayaError {
