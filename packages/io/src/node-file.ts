@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from "node:fs";
+import { fdatasync, fstatSync, writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
@@ -86,7 +86,7 @@ export class NodeFile implements DiskFile {
     this.#assertWritable();
     return this.#mutate(async () => {
       try {
-        await this.#handle.datasync();
+        await datasync(this.#handle.fd);
       } catch (cause) {
         throw fromSyncError(cause, this.#name);
       }
@@ -209,6 +209,13 @@ export class NodeFile implements DiskFile {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", `${this.#name} is closed`);
   }
+}
+
+/** `FileHandle.datasync` without its own promises, which are a tenth of the way through the thread pool. */
+function datasync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(fd, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function totalLength(parts: readonly Uint8Array[]): number {
