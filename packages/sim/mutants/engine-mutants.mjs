@@ -33,8 +33,9 @@ export const ENGINE_MUTANTS = [
     name: "a batch is applied without its last operation",
     rule: "atomic",
     file: "engine/dist/apply.js",
-    find: "payload.operations.entries()",
-    replace: "payload.operations.slice(0, payload.operations.length - 1 || 1).entries()",
+    find: "applyOperations(memtable, payload.operations, sequence);",
+    replace:
+      "applyOperations(memtable, payload.operations.slice(0, payload.operations.length - 1 || 1), sequence);",
   },
   {
     name: "the lock's note says clean after a failure, too",
