@@ -168,6 +168,20 @@ describe("what an append gives", () => {
   });
 });
 
+describe("toResult", () => {
+  it("makes what an append resolves with, for each record its own", async () => {
+    const { writer } = await opened(
+      {},
+      { toResult: ({ lsn, durable }: AppendResult) => `${lsn} ${durable}` },
+    );
+    const results = [noop, put("a"), batch(put("b"), put("c"))].map((payload, i) =>
+      writer.append(payload, i === 0 ? "relaxed" : "strict"),
+    );
+    expect(await Promise.all(results)).toEqual(["2 false", "3 true", "4 true"]);
+    await writer.close();
+  });
+});
+
 describe("onCommit", () => {
   function watching() {
     const seen: string[] = [];
