@@ -65,6 +65,7 @@ export function crc32cInJs(bytes: Uint8Array, start: number, end: number, initia
   const t = TABLES;
   let crc = ~initial;
   let i = start;
+  // What is left of the blocks of 16 goes in steps of 8 and 4: most of a record's header is such a rest.
   // Every index is below bytes.length and every table index below 4096, so the `as number` hold.
   for (const last = end - 16; i <= last; i += 16) {
     crc =
@@ -84,6 +85,26 @@ export function crc32cInJs(bytes: Uint8Array, start: number, end: number, initia
       (t[512 + (bytes[i + 13] as number)] as number) ^
       (t[256 + (bytes[i + 14] as number)] as number) ^
       (t[bytes[i + 15] as number] as number);
+  }
+  if (end - i >= 8) {
+    crc =
+      (t[1792 + ((bytes[i] as number) ^ (crc & 0xff))] as number) ^
+      (t[1536 + ((bytes[i + 1] as number) ^ ((crc >>> 8) & 0xff))] as number) ^
+      (t[1280 + ((bytes[i + 2] as number) ^ ((crc >>> 16) & 0xff))] as number) ^
+      (t[1024 + ((bytes[i + 3] as number) ^ (crc >>> 24))] as number) ^
+      (t[768 + (bytes[i + 4] as number)] as number) ^
+      (t[512 + (bytes[i + 5] as number)] as number) ^
+      (t[256 + (bytes[i + 6] as number)] as number) ^
+      (t[bytes[i + 7] as number] as number);
+    i += 8;
+  }
+  if (end - i >= 4) {
+    crc =
+      (t[768 + ((bytes[i] as number) ^ (crc & 0xff))] as number) ^
+      (t[512 + ((bytes[i + 1] as number) ^ ((crc >>> 8) & 0xff))] as number) ^
+      (t[256 + ((bytes[i + 2] as number) ^ ((crc >>> 16) & 0xff))] as number) ^
+      (t[(bytes[i + 3] as number) ^ (crc >>> 24)] as number);
+    i += 4;
   }
   for (; i < end; i++) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[i] as number)) & 0xff] as number);
   return ~crc;

@@ -1,4 +1,5 @@
-import type { WalRecord } from "@kaya/wal";
+import type { SequenceNumber } from "@kaya/core";
+import type { WalOperation, WalRecord } from "@kaya/wal";
 import type { Memtable } from "./memtable/memtable.js";
 
 /** What a record does to the memtable: the same for a record that was just committed and for one that is replayed. */
@@ -13,9 +14,19 @@ export function applyRecord(memtable: Memtable, { sequence, payload }: WalRecord
     case "noop":
       return;
     case "batch":
-      for (const [i, operation] of payload.operations.entries()) {
-        if (operation.type === "put") memtable.put(operation.key, operation.value, sequence + i);
-        else memtable.delete(operation.key, sequence + i);
-      }
+      applyOperations(memtable, payload.operations, sequence);
+  }
+}
+
+function applyOperations(
+  memtable: Memtable,
+  operations: readonly WalOperation[],
+  sequence: SequenceNumber,
+): void {
+  let next = sequence;
+  for (const operation of operations) {
+    if (operation.type === "put") memtable.put(operation.key, operation.value, next);
+    else memtable.delete(operation.key, next);
+    next++;
   }
 }

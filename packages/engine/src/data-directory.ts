@@ -48,7 +48,7 @@ export function trustOf(lock: DiskLock | undefined): boolean | string {
 }
 
 /** Lets go of the directory, and tells the next holder how the log was left, if it was opened at all. */
-export async function letGo(lock: DiskLock | undefined, wal?: WalWriter): Promise<void> {
+export async function letGo(lock: DiskLock | undefined, wal?: Pick<WalWriter, "tailMark">): Promise<void> {
   const mark = wal?.tailMark;
   await lock?.release(mark === undefined ? {} : { clean: true, mark });
 }

@@ -21,7 +21,7 @@ export interface OpenEngineOptions {
 interface EngineParts {
   readonly config: EngineConfig;
   readonly memtable: Memtable;
-  readonly wal: WalWriter;
+  readonly wal: WalWriter<WriteResult>;
   readonly lock: DiskLock | undefined;
   readonly lastRecovery: RecoveryReport;
 }
@@ -39,7 +39,7 @@ export class Engine {
   readonly #config: EngineConfig;
   readonly #input: WriteInput;
   readonly #memtable: Memtable;
-  readonly #wal: WalWriter;
+  readonly #wal: WalWriter<WriteResult>;
   readonly #lock: DiskLock | undefined;
   #closing: Promise<void> | undefined;
 
@@ -210,8 +210,7 @@ export class Engine {
   #write(options: WriteOptions | undefined, payload: () => WalPayload): Promise<WriteResult> {
     try {
       this.#assertOpen();
-      const append = this.#wal.append(payload(), this.#input.durability(options));
-      return append.then(({ lsn, sequence, durable }) => ({ lsn, sequence, durable }));
+      return this.#wal.append(payload(), this.#input.durability(options));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -240,6 +239,7 @@ async function replay(
   const wal = await WalWriter.open(config.wal, disk, {
     onRecord: ({ record }) => applyRecord(memtable, record),
     onCommit: (record) => applyRecord(memtable, record),
+    toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
     trustPageCache: trustOf(lock),
     ...(onProgress !== undefined && { onProgress }),
   });

@@ -1,12 +1,16 @@
-import { fstatSync } from "node:fs";
+import { fdatasync, fstatSync, writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
 import { checkBytes, checkOffset, checkParts } from "./file-arguments.js";
 import { fromSyncError, fromSystemError } from "./node-errors.js";
+import { hasTimeLeft, markWritten, wroteLast } from "./write-turn.js";
 
 // A system call moves less than 2^31 bytes at a time.
 const MAX_TRANSFER_BYTES = 2 ** 30;
+
+// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance.md).
+const SYNCHRONOUS_BYTES = 64 * 1024;
 
 /** A file of the real disk. The handle stays open, so nothing that happens to the name changes what is written to. */
 export class NodeFile implements DiskFile {
@@ -16,6 +20,10 @@ export class NodeFile implements DiskFile {
   readonly #readOnly: boolean;
   readonly #reads = new Set<Promise<unknown>>();
   #lastMutation: Promise<unknown> = Promise.resolve();
+  /** Mutations that are queued or under way. */
+  #mutations = 0;
+  /** Where the last synchronous append ended. */
+  #lastEnd = 0;
   #closing: Promise<void> | undefined;
 
   constructor(path: string, name: string, handle: FileHandle, readOnly: boolean) {
@@ -40,6 +48,10 @@ export class NodeFile implements DiskFile {
   async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     this.#assertWritable();
     const parts = checkParts(bytes, this.#name);
+    // Not while an fsync is under way: the kernel may hold a write back until it is done.
+    if (this.#mutations === 0 && totalLength(parts) <= SYNCHRONOUS_BYTES && hasTimeLeft()) {
+      return this.#appendNow(parts);
+    }
     return this.#mutate(async () => {
       const end = this.#end();
       let position = end;
@@ -74,7 +86,7 @@ export class NodeFile implements DiskFile {
     this.#assertWritable();
     return this.#mutate(async () => {
       try {
-        await this.#handle.datasync();
+        await datasync(this.#handle.fd);
       } catch (cause) {
         throw fromSyncError(cause, this.#name);
       }
@@ -95,7 +107,34 @@ export class NodeFile implements DiskFile {
     }
   }
 
-  /** Asked each time: the end is where the file ends, whoever moved it. Synchronously, as a thread hop costs fifty times more. */
+  /** A small write goes into the page cache sooner than it gets to another thread. */
+  #appendNow(parts: readonly Uint8Array[]): number {
+    const start = wroteLast(this) ? this.#lastEnd : this.#end();
+    markWritten(undefined);
+    let position = start;
+    for (const part of parts) {
+      this.#writeNow(position, part);
+      position += part.length;
+    }
+    this.#lastEnd = position;
+    markWritten(this);
+    return start;
+  }
+
+  #writeNow(position: number, bytes: Uint8Array): void {
+    let done = 0;
+    try {
+      while (done < bytes.length) {
+        const written = writeSync(this.#handle.fd, bytes, done, bytes.length - done, position + done);
+        if (written === 0) throw new Error("the system wrote nothing");
+        done += written;
+      }
+    } catch (cause) {
+      throw fromSystemError(cause, `write at offset ${position + done} of`, this.#name);
+    }
+  }
+
+  /** Asked once a turn at least: the end is where the file ends, whoever moved it. Synchronously, as a thread hop costs ten times more. */
   #end(): number {
     try {
       return fstatSync(this.#handle.fd).size;
@@ -142,8 +181,13 @@ export class NodeFile implements DiskFile {
   }
 
   #mutate<T>(operation: () => Promise<T>): Promise<T> {
+    this.#mutations++;
+    markWritten(undefined);
     const result = this.#lastMutation.then(operation);
-    this.#lastMutation = result.catch(() => undefined); // the caller has the rejection; the next one starts clean
+    const settled = () => {
+      this.#mutations--;
+    };
+    this.#lastMutation = result.then(settled, settled); // the caller has the rejection; the next one starts clean
     return result;
   }
 
@@ -165,4 +209,17 @@ export class NodeFile implements DiskFile {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", `${this.#name} is closed`);
   }
+}
+
+/** `FileHandle.datasync` without its own promises, which are a tenth of the way through the thread pool. */
+function datasync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(fd, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function totalLength(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }

@@ -3,24 +3,23 @@ export const ENGINE_MUTANTS = [
   {
     name: "a write settles before it is applied",
     rule: "order",
-    file: "wal/dist/group-commit.js",
-    find: "this.#onCommit(record);",
-    replace: "setImmediate(this.#onCommit, record);",
+    file: "wal/dist/batch.js",
+    find: "onCommit(this.#recordAt(i));",
+    replace: "setImmediate(onCommit, this.#recordAt(i));",
   },
   {
     name: "readers see strict writes that are not durable",
     rule: "order",
-    file: "wal/dist/group-commit.js",
-    find: "for (const waiter of settling) {\n                const record",
-    replace:
-      "for (const waiter of durable ? [] : batch.waiters.slice(batch.settled)) {\n                const record",
+    file: "wal/dist/batch.js",
+    find: "for (let i = this.#applied; i < until; i++)",
+    replace: "for (let i = this.#applied; i < (durable ? 0 : this.#ends.length); i++)",
   },
   {
     name: "the writes of a batch are applied newest first",
     rule: "order",
-    file: "wal/dist/group-commit.js",
-    find: "const settling = batch.waiters.slice(batch.settled, until);",
-    replace: "const settling = batch.waiters.slice(batch.settled, until).toReversed();",
+    file: "wal/dist/batch.js",
+    find: "for (let i = this.#applied; i < until; i++)",
+    replace: "for (let i = until - 1; i >= this.#applied; i--)",
   },
   {
     name: "a batch is written as separate records",
@@ -34,8 +33,9 @@ export const ENGINE_MUTANTS = [
     name: "a batch is applied without its last operation",
     rule: "atomic",
     file: "engine/dist/apply.js",
-    find: "payload.operations.entries()",
-    replace: "payload.operations.slice(0, payload.operations.length - 1 || 1).entries()",
+    find: "applyOperations(memtable, payload.operations, sequence);",
+    replace:
+      "applyOperations(memtable, payload.operations.slice(0, payload.operations.length - 1 || 1), sequence);",
   },
   {
     name: "the lock's note says clean after a failure, too",

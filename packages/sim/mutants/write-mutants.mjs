@@ -41,7 +41,7 @@ export const WRITE_MUTANTS = [
     instrument: "explorer",
     file: "wal/dist/group-commit.js",
     find: "await this.#segments.sync();",
-    replace: `this.#settle(batch, batch.waiters.length, true);
+    replace: `this.#settle(batch, true);
         await this.#segments.sync();`,
   },
   {
@@ -49,8 +49,17 @@ export const WRITE_MUTANTS = [
     rule: "R3",
     instrument: "explorer",
     file: "wal/dist/batch.js",
-    find: "this.waiters.findIndex((waiter) => waiter.strict)",
-    replace: "this.waiters.findLastIndex((waiter) => waiter.strict)",
+    find: "this.#needsSync ||= strict;",
+    replace: `if (strict && this.#synced !== undefined) {
+            const early = [this.#written, this.#synced];
+            this.#written = {
+                resolve: () => early.forEach((one) => one?.resolve()),
+                reject: (error) => early.forEach((one) => one?.reject(error)),
+            };
+            this.#synced = undefined;
+            this.#relaxed = this.#ends.length - 1;
+        }
+        this.#needsSync ||= strict;`,
   },
   {
     name: "relaxed writes are acknowledged before they are written",
@@ -58,7 +67,7 @@ export const WRITE_MUTANTS = [
     instrument: "explorer",
     file: "wal/dist/group-commit.js",
     find: "if (batch.length > 0)",
-    replace: `this.#settle(batch, batch.firstStrict, false);
+    replace: `this.#settle(batch, false);
         if (batch.length > 0)`,
   },
   {

@@ -1,5 +1,5 @@
 import { KayaError, type LogPosition, type Lsn, type SequenceNumber, type WalConfig } from "@kaya/core";
-import { Batch, type PlacedRecord } from "./batch.js";
+import { Batch, type ToResult } from "./batch.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
 
@@ -10,19 +10,21 @@ const KEPT_BUFFER_BYTES = 1024 * 1024;
  * The records between `append` and the disk, in batches, each planned for its place in the log: LSN, segment and offset are
  * given when a record is encoded, as if everything queued before it were written.
  */
-export class BatchQueue {
+export class BatchQueue<T> {
   readonly #config: WalConfig;
   readonly #segments: SegmentStore;
-  readonly #batches: Batch[] = [];
+  readonly #toResult: ToResult<T>;
+  readonly #batches: Batch<T>[] = [];
   /** The last of the batches, while records may still join it. */
-  #open: Batch | undefined;
+  #open: Batch<T> | undefined;
   #spareBuffer: Uint8Array | undefined;
   #nextLsn: Lsn;
   #nextSequence: SequenceNumber;
 
-  constructor(config: WalConfig, segments: SegmentStore, last: LogPosition) {
+  constructor(config: WalConfig, segments: SegmentStore, last: LogPosition, toResult: ToResult<T>) {
     this.#config = config;
     this.#segments = segments;
+    this.#toResult = toResult;
     this.#nextLsn = last.lsn + 1;
     this.#nextSequence = last.sequence + 1;
   }
@@ -40,29 +42,29 @@ export class BatchQueue {
   }
 
   /** Encodes a checked record of `length` bytes behind all others. */
-  add(payload: WalPayload, length: number, operations: number): { batch: Batch; record: PlacedRecord } {
+  add(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<T> {
     const last = Number.MAX_SAFE_INTEGER;
-    if (this.#nextLsn > last || this.#nextSequence > last - (operations - 1)) {
+    const lsn = this.#nextLsn;
+    const sequence = this.#nextSequence;
+    if (lsn > last || sequence > last - (operations - 1)) {
       throw new KayaError(
         "KAYA_INVALID_ARGUMENT",
         "the log has no LSNs or sequence numbers left: 2^53 - 1 is the last",
       );
     }
-    const batch = this.#batchFor(length);
-    const [lsn, sequence] = [this.#nextLsn, this.#nextSequence];
-    const offset = batch.add(length, lsn, sequence, payload);
+    const result = this.#batchFor(length).add(payload, length, lsn, sequence, strict);
     this.#nextLsn = lsn + 1;
     this.#nextSequence = sequence + operations;
-    return { batch, record: { lsn, sequence, offset, encodedLength: length } };
+    return result;
   }
 
   /** The batch that comes last: behind it is everything that was added so far. */
-  last(): Batch {
+  last(): Batch<T> {
     return this.#open ?? this.#startBatch(false);
   }
 
   /** The batch that is to be written next; nothing joins it any more. It stays in the queue until it is finished. */
-  first(): Batch | undefined {
+  first(): Batch<T> | undefined {
     const batch = this.#batches[0];
     if (batch === this.#open) this.#open = undefined;
     return batch;
@@ -78,11 +80,11 @@ export class BatchQueue {
    * Empties the queue and gives back what was in it, with its LSNs: the next record gets the first of them. Not where some of
    * the first batch was acknowledged already: then nothing is written any more (W4).
    */
-  takeBack(): Batch[] {
+  takeBack(): Batch<T>[] {
     const batches = this.#batches.splice(0);
     this.#open = undefined;
     const first = batches[0];
-    if (first !== undefined && first.settled === 0) {
+    if (first !== undefined && first.appliedLsn < first.place.lsn) {
       this.#nextLsn = first.place.lsn;
       this.#nextSequence = first.place.sequence;
     }
@@ -94,16 +96,21 @@ export class BatchQueue {
   }
 
   // W5: a batch ends where the next record would make its write too large, or does not fit the segment.
-  #batchFor(length: number): Batch {
+  #batchFor(length: number): Batch<T> {
     const open = this.#open;
-    const end = this.#plannedEnd();
-    const fitsSegment = this.#plannedId() > 0 && (end === 0 || end + length <= this.#config.segmentMaxBytes);
-    if (open === undefined) return this.#startBatch(!fitsSegment);
-    const fitsBatch = open.length === 0 || open.length + length <= this.#config.maxBatchBytes;
-    return fitsSegment && fitsBatch ? open : this.#startBatch(!fitsSegment);
+    if (open === undefined || open.place.segmentId === 0) return this.#startBatch(!this.#fitsSegment(length));
+    const used = open.length;
+    const end = open.place.offset + used + length;
+    if (end > this.#config.segmentMaxBytes && end > length) return this.#startBatch(true);
+    return used === 0 || used + length <= this.#config.maxBatchBytes ? open : this.#startBatch(false);
   }
 
-  #startBatch(opensSegment: boolean): Batch {
+  #fitsSegment(length: number): boolean {
+    const end = this.#plannedEnd();
+    return this.#plannedId() > 0 && (end === 0 || end + length <= this.#config.segmentMaxBytes);
+  }
+
+  #startBatch(opensSegment: boolean): Batch<T> {
     const place = {
       segmentId: opensSegment ? this.#plannedId() + 1 : this.#plannedId(),
       offset: opensSegment ? 0 : this.#plannedEnd(),
@@ -111,7 +118,7 @@ export class BatchQueue {
       lsn: this.#nextLsn,
       sequence: this.#nextSequence,
     };
-    const batch = new Batch(place, this.#config.maxBatchBytes, this.#spareBuffer);
+    const batch = new Batch(place, this.#config.maxBatchBytes, this.#toResult, this.#spareBuffer);
     this.#spareBuffer = undefined;
     this.#batches.push(batch);
     this.#open = batch;

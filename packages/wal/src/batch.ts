@@ -1,6 +1,7 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { WalPayload, WalRecord } from "./format.js";
 import { readOwnRecord, viewOf, writeRecord } from "./record-codec.js";
+import { Settlement } from "./settlement.js";
 
 // What a batch begins with at most: it doubles as it grows.
 const INITIAL_BYTES = 64 * 1024;
@@ -17,16 +18,8 @@ export interface AppendResult {
   readonly durable: boolean;
 }
 
-/** A record in its place in the log, before anything is written. */
-export type PlacedRecord = Omit<AppendResult, "durable" | "segmentId">;
-
-/** Somebody who waits: for a record of the batch, or (`record` undefined) for all before it to be durable. */
-export interface Waiter {
-  readonly record?: PlacedRecord;
-  readonly strict: boolean;
-  readonly resolve: (result: AppendResult) => void;
-  readonly reject: (error: unknown) => void;
-}
+/** What an append is to resolve with, made of what is known about it. */
+export type ToResult<T> = (result: AppendResult) => T;
 
 /** Where in the log a batch is going to stand. */
 export interface BatchPlace {
@@ -39,34 +32,45 @@ export interface BatchPlace {
   readonly sequence: SequenceNumber;
 }
 
-/** Records that are written with one write and, if any of them is strict, made durable with one fsync. */
-export class Batch {
+/**
+ * Records that are written with one write and, if any of them is strict, made durable with one fsync. It settles in two steps:
+ * the relaxed records ahead of the first strict one, then all others.
+ */
+export class Batch<T> {
   readonly place: BatchPlace;
-  readonly waiters: Waiter[] = [];
-  /** How many waiters, from the first, were settled already. */
-  settled = 0;
+  readonly #toResult: ToResult<T>;
   #buffer: Uint8Array;
   #view: DataView;
-  #length = 0;
+  /** Behind each record, in the buffer. */
+  readonly #ends: number[] = [];
+  /** Of each record, counted from that of the first. */
+  readonly #sequences: number[] = [];
+  /** Records before the first that must wait for an fsync. */
+  #relaxed = 0;
+  #needsSync = false;
+  #applied = 0;
+  #written: Settlement<T> | undefined;
+  #synced: Settlement<T> | undefined;
 
-  constructor(place: BatchPlace, maxBytes: number, buffer?: Uint8Array) {
+  constructor(place: BatchPlace, maxBytes: number, toResult: ToResult<T>, buffer?: Uint8Array) {
     this.place = place;
+    this.#toResult = toResult;
     this.#buffer = buffer ?? new Uint8Array(Math.min(INITIAL_BYTES, maxBytes));
     this.#view = viewOf(this.#buffer);
   }
 
   /** Encoded bytes. */
   get length(): number {
-    return this.#length;
+    return this.#endOf(this.#ends.length);
   }
 
   get bytes(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
+    return this.#buffer.subarray(0, this.length);
   }
 
   /** Offset in the segment behind the batch. */
   get end(): number {
-    return this.place.offset + this.#length;
+    return this.place.offset + this.length;
   }
 
   /** For the next batch, once nothing looks at this one any more. */
@@ -74,45 +78,114 @@ export class Batch {
     return this.#buffer;
   }
 
-  /** Encodes a record of `length` bytes behind the others. The payload's bytes are not needed afterwards. */
-  add(length: number, lsn: Lsn, sequence: SequenceNumber, payload: WalPayload): number {
-    this.#makeRoom(length);
-    const at = this.#length;
-    writeRecord(this.#buffer, this.#view, at, length, lsn, sequence, payload);
-    this.#length += length;
-    return this.place.offset + at;
-  }
-
-  /** The index of the first waiter that must not be settled before an fsync; the number of waiters if there is none. */
-  get firstStrict(): number {
-    const index = this.waiters.findIndex((waiter) => waiter.strict);
-    return index < 0 ? this.waiters.length : index;
-  }
-
-  /** The record of a waiter; its bytes are views of the batch. */
-  recordOf(waiter: Waiter): WalRecord | undefined {
-    if (waiter.record === undefined) return undefined;
-    return readOwnRecord(this.#buffer, this.#view, waiter.record.offset - this.place.offset);
-  }
-
-  /** Its records that are not settled yet, oldest first. */
-  *unsettledRecords(): Generator<WalRecord> {
-    for (const waiter of this.waiters.slice(this.settled)) {
-      const record = this.recordOf(waiter);
-      if (record !== undefined) yield record;
-    }
-  }
-
   /** LSN of the last record; the one before the batch's place where it has none. */
   get lastLsn(): Lsn {
-    return this.waiters.findLast((waiter) => waiter.record !== undefined)?.record?.lsn ?? this.place.lsn - 1;
+    return this.#lsnBefore(this.#ends.length);
   }
 
-  #makeRoom(length: number): void {
-    const needed = this.#length + length;
+  /** Of the last record that was applied; the one before the batch's place where there is none. */
+  get appliedLsn(): Lsn {
+    return this.#lsnBefore(this.#applied);
+  }
+
+  get appliedBytes(): number {
+    return this.#endOf(this.#applied);
+  }
+
+  /** Something in it must not settle before an fsync. */
+  get needsSync(): boolean {
+    return this.#needsSync;
+  }
+
+  /**
+   * Encodes a record of `length` bytes behind the others; the payload's bytes are not needed afterwards. Gives what becomes of it.
+   */
+  add(payload: WalPayload, length: number, lsn: Lsn, sequence: SequenceNumber, strict: boolean): Promise<T> {
+    const at = this.length;
+    this.#makeRoom(at, length);
+    writeRecord(this.#buffer, this.#view, at, length, lsn, sequence, payload);
+    this.#ends.push(at + length);
+    this.#sequences.push(sequence - this.place.sequence);
+    this.#needsSync ||= strict;
+    if (this.#needsSync) return this.#syncedSettlement().add();
+    this.#relaxed++;
+    this.#written ??= this.#settlement(0, false);
+    return this.#written.add();
+  }
+
+  /** Resolves once everything in the batch is durable. */
+  addBarrier(): Promise<void> {
+    this.#needsSync = true;
+    return this.#syncedSettlement().addBarrier();
+  }
+
+  /** Gives the records that need no fsync, or all of them, oldest first, each of them once; their bytes are views of the batch. */
+  apply(durable: boolean, onCommit: ((record: WalRecord) => void) | undefined): void {
+    const until = durable ? this.#ends.length : this.#relaxed;
+    if (onCommit !== undefined) {
+      for (let i = this.#applied; i < until; i++) onCommit(this.#recordAt(i));
+    }
+    this.#applied = until;
+  }
+
+  /** Tells those whose records were applied. */
+  settle(durable: boolean): void {
+    if (durable) this.#synced?.resolve();
+    else this.#written?.resolve();
+  }
+
+  /** Tells everyone who was not told yet. */
+  reject(error: unknown): void {
+    this.#written?.reject(error);
+    this.#synced?.reject(error);
+  }
+
+  /** Its records that are not applied yet, oldest first. */
+  *unsettledRecords(): Generator<WalRecord> {
+    for (let i = this.#applied; i < this.#ends.length; i++) yield this.#recordAt(i);
+  }
+
+  #recordAt(index: number): WalRecord {
+    return readOwnRecord(this.#buffer, this.#view, this.#endOf(index));
+  }
+
+  /** Where the first `count` records end, in the buffer. */
+  #endOf(count: number): number {
+    return count === 0 ? 0 : (this.#ends[count - 1] as number);
+  }
+
+  #lsnBefore(index: number): Lsn {
+    return this.place.lsn + index - 1;
+  }
+
+  #syncedSettlement(): Settlement<T> {
+    this.#synced ??= this.#settlement(this.#relaxed, true);
+    return this.#synced;
+  }
+
+  /** The results of the records from `first` on, made without a look at the buffer, which the next batch may have by then. */
+  #settlement(first: number, durable: boolean): Settlement<T> {
+    let index = first;
+    return new Settlement(() => this.#toResult(this.#resultOf(index++, durable)));
+  }
+
+  #resultOf(index: number, durable: boolean): AppendResult {
+    const start = this.#endOf(index);
+    return {
+      lsn: this.place.lsn + index,
+      sequence: this.place.sequence + (this.#sequences[index] as number),
+      segmentId: this.place.segmentId,
+      offset: this.place.offset + start,
+      encodedLength: this.#endOf(index + 1) - start,
+      durable,
+    };
+  }
+
+  #makeRoom(used: number, length: number): void {
+    const needed = used + length;
     if (needed <= this.#buffer.length) return;
     const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    grown.set(this.bytes);
+    grown.set(this.#buffer.subarray(0, used));
     this.#buffer = grown;
     this.#view = viewOf(grown);
   }

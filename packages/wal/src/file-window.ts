@@ -5,22 +5,37 @@ import { viewOf } from "./record-codec.js";
 /** Bytes of one sequential read. */
 export const WINDOW_BYTES = 1024 * 1024;
 
+/** What is left unread of a window is carried over to the next one where it is at most this long: most records are shorter. */
+const CARRIED_BYTES = 64 * 1024;
+
+/** A read that was begun before its bytes were asked for. */
+interface ReadAhead {
+  readonly from: number;
+  readonly to: number;
+  /** The bytes stand behind `CARRIED_BYTES` of room for what comes before them. */
+  readonly buffer: Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /**
  * A moving view of a file that is read from front to back in large pieces. Each piece is a buffer of its own that is
- * never written again, so views of it may be handed out.
+ * never written again, so views of it may be handed out. With `readsAhead` the next piece is read while this one is looked at;
+ * then `finish` must be called before the file is closed.
  */
 export class FileWindow {
   readonly #file: DiskFile;
+  readonly #readsAhead: boolean;
+  #ahead: ReadAhead | undefined;
   /** The file's length when the reading began. */
   readonly fileLength: number;
-  bytes = new Uint8Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
   view = viewOf(this.bytes);
   /** File offset of `bytes[0]`. */
   start = 0;
 
-  constructor(file: DiskFile, fileLength: number) {
+  constructor(file: DiskFile, fileLength: number, { readsAhead = false } = {}) {
     this.#file = file;
     this.fileLength = fileLength;
+    this.#readsAhead = readsAhead;
   }
 
   /** File offset behind the last byte of the window. */
@@ -38,11 +53,42 @@ export class FileWindow {
    * @throws KayaError KAYA_IO, also where the file got shorter meanwhile.
    */
   async moveTo(offset: number, atLeast: number): Promise<void> {
-    const length = Math.min(Math.max(atLeast, WINDOW_BYTES), this.fileLength - offset);
-    const bytes = await readExactly(this.#file, offset, length);
+    const bytes = (await this.#carryOver(offset, atLeast)) ?? (await this.#read(offset, atLeast));
     this.bytes = bytes;
     this.view = viewOf(bytes);
     this.start = offset;
+    if (this.#readsAhead && !this.reachesEnd) this.#ahead = this.#readAhead(this.end);
+  }
+
+  /** Waits for a read that nobody needs any more, whatever becomes of it. */
+  async finish(): Promise<void> {
+    await this.#ahead?.buffer.catch(() => undefined);
+    this.#ahead = undefined;
+  }
+
+  async #read(offset: number, atLeast: number): Promise<Uint8Array> {
+    await this.finish();
+    const length = Math.min(Math.max(atLeast, WINDOW_BYTES), this.fileLength - offset);
+    return readExactly(this.#file, offset, length);
+  }
+
+  #readAhead(from: number): ReadAhead {
+    const to = Math.min(from + WINDOW_BYTES, this.fileLength);
+    const buffer = readBehind(this.#file, from, to - from, CARRIED_BYTES);
+    buffer.catch(() => undefined); // told to whoever asks for the bytes
+    return { from, to, buffer };
+  }
+
+  /** What was read ahead, with the rest of this window before it; undefined where that is not what is asked for. */
+  async #carryOver(offset: number, atLeast: number): Promise<Uint8Array | undefined> {
+    const ahead = this.#ahead;
+    if (ahead === undefined || offset < this.start || offset > ahead.from) return undefined;
+    const carried = ahead.from - offset;
+    if (carried > CARRIED_BYTES || Math.min(offset + atLeast, this.fileLength) > ahead.to) return undefined;
+    this.#ahead = undefined;
+    const buffer = await ahead.buffer;
+    buffer.set(this.bytes.subarray(offset - this.start), CARRIED_BYTES - carried);
+    return buffer.subarray(CARRIED_BYTES - carried);
   }
 }
 
@@ -55,9 +101,19 @@ export async function readExactly(
   offset: number,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  const bytesRead = await file.readAt(offset, bytes);
-  if (bytesRead === length) return bytes;
+  return readBehind(file, offset, length, 0);
+}
+
+/** The same with `room` bytes before it in the buffer. */
+async function readBehind(
+  file: DiskFile,
+  offset: number,
+  length: number,
+  room: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const buffer = new Uint8Array(room + length);
+  const bytesRead = await file.readAt(offset, buffer.subarray(room));
+  if (bytesRead === length) return buffer;
   throw new KayaError(
     "KAYA_IO",
     `${file.path} got shorter while it was read: it ends at ${offset + bytesRead} now. Is another process writing to it?`,

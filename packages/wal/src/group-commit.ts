@@ -6,18 +6,20 @@ import {
   type SequenceNumber,
   type WalConfig,
 } from "@kaya/core";
-import type { AppendResult, Batch, PlacedRecord } from "./batch.js";
+import type { Batch, ToResult } from "./batch.js";
 import { BatchQueue } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
+
+const GATHER_MICROTASKS = 8;
 
 /**
  * The one loop that drains the queue. It takes a batch of what has gathered: write -> fsync if anything in it is strict ->
  * apply in LSN order -> settle. What arrives meanwhile is the next one.
  */
-export class GroupCommit {
+export class GroupCommit<T> {
   readonly #segments: SegmentStore;
-  readonly #queue: BatchQueue;
+  readonly #queue: BatchQueue<T>;
   readonly #onCommit: ((record: WalRecord) => void) | undefined;
   readonly #maxPendingBytes: number;
   #draining: Promise<void> | undefined;
@@ -34,9 +36,10 @@ export class GroupCommit {
     segments: SegmentStore,
     last: LogPosition,
     onCommit: ((record: WalRecord) => void) | undefined,
+    toResult: ToResult<T>,
   ) {
     this.#segments = segments;
-    this.#queue = new BatchQueue(config, segments, last);
+    this.#queue = new BatchQueue(config, segments, last, toResult);
     this.#onCommit = onCommit;
     // One batch on its way to the disk, and one that gathers.
     this.#maxPendingBytes = 2 * config.maxBatchBytes;
@@ -87,22 +90,18 @@ export class GroupCommit {
   }
 
   /** Queues a checked record of `length` bytes, which is encoded before this returns. */
-  append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<AppendResult> {
-    const { batch, record } = this.#queue.add(payload, length, operations);
+  append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<T> {
+    const result = this.#queue.add(payload, length, operations, strict);
     this.#pendingBytes += length;
     this.#drainSoon();
-    return new Promise((resolve, reject) => {
-      batch.waiters.push({ record, strict, resolve, reject });
-    });
+    return result;
   }
 
   sync(): Promise<void> {
     if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn) return Promise.resolve();
-    const batch = this.#queue.last();
+    const durable = this.#queue.last().addBarrier();
     this.#drainSoon();
-    return new Promise((resolve, reject) => {
-      batch.waiters.push({ strict: true, resolve: () => resolve(), reject });
-    });
+    return durable;
   }
 
   ready(): Promise<void> {
@@ -132,6 +131,7 @@ export class GroupCommit {
         await this.#commit(batch);
         this.#queue.finishFirst();
         if (this.#hasRoom()) this.#letWaitersIn();
+        if (!this.#queue.isEmpty) await letGather();
       } catch (error) {
         await this.#recoverFrom(asKayaError(error, "commit a batch to the log"));
       }
@@ -139,7 +139,7 @@ export class GroupCommit {
     this.#draining = undefined;
   }
 
-  async #commit(batch: Batch): Promise<void> {
+  async #commit(batch: Batch<T>): Promise<void> {
     if (!this.#segments.isTailFinished) {
       await this.#segments.finishTail();
       this.#durableLsn = this.#writtenLsn;
@@ -150,32 +150,22 @@ export class GroupCommit {
     }
     if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
     this.#writtenLsn = batch.lastLsn;
-    const firstStrict = batch.firstStrict;
     // Relaxed records ahead of the first strict one have what they asked for.
-    this.#settle(batch, firstStrict, false);
-    if (firstStrict === batch.waiters.length) return;
+    this.#settle(batch, false);
+    if (!batch.needsSync) return;
     await this.#segments.sync();
     this.#durableLsn = this.#writtenLsn;
-    this.#settle(batch, batch.waiters.length, true);
+    this.#settle(batch, true);
   }
 
-  /** Shows the records up to waiter `until`, then tells those who wait. No write settles before it is applied. */
-  #settle(batch: Batch, until: number, durable: boolean): void {
-    const settling = batch.waiters.slice(batch.settled, until);
-    if (this.#onCommit !== undefined) {
-      for (const waiter of settling) {
-        const record = batch.recordOf(waiter);
-        if (record !== undefined) this.#onCommit(record);
-      }
-    }
-    batch.settled = until;
-    for (const waiter of settling) {
-      if (waiter.record !== undefined) {
-        this.#acknowledgedLsn = waiter.record.lsn;
-        this.#pendingBytes -= waiter.record.encodedLength;
-      }
-      waiter.resolve(resultOf(waiter.record, batch.place.segmentId, durable));
-    }
+  /** Shows the records that have what they asked for, then tells those who wait. No write settles before it is applied. */
+  #settle(batch: Batch<T>, durable: boolean): void {
+    const before = batch.appliedBytes;
+    batch.apply(durable, this.#onCommit);
+    const settled = batch.appliedBytes - before;
+    if (settled > 0) this.#acknowledgedLsn = batch.appliedLsn;
+    this.#pendingBytes -= settled;
+    batch.settle(durable);
   }
 
   /** W3 where the failure can be undone, W4 where it cannot. */
@@ -213,9 +203,7 @@ export class GroupCommit {
 
   #rejectQueue(error: KayaError): void {
     this.#pendingBytes = 0;
-    for (const batch of this.#queue.takeBack()) {
-      for (const waiter of batch.waiters.slice(batch.settled)) waiter.reject(error);
-    }
+    for (const batch of this.#queue.takeBack()) batch.reject(error);
     this.#letWaitersIn();
   }
 
@@ -230,6 +218,13 @@ export class GroupCommit {
   #hasRoom(): boolean {
     return this.#pendingBytes < this.#maxPendingBytes;
   }
+}
+
+// Whoever was just told, and writes again at once, comes along with those who wait already. Else callers that were once in two
+// batches, because a segment ended between them, would stay in two, with an fsync each. A caller's own async functions each
+// take a microtask or two on the way.
+async function letGather(): Promise<void> {
+  for (let i = 0; i < GATHER_MICROTASKS; i++) await undefined;
 }
 
 function asSyncFailure(error: unknown): KayaError {
@@ -253,9 +248,4 @@ function isFinal(error: KayaError): boolean {
     error.code === "KAYA_INVARIANT_VIOLATION" ||
     error.code === "KAYA_INTERNAL"
   );
-}
-
-function resultOf(record: PlacedRecord | undefined, segmentId: number, durable: boolean): AppendResult {
-  // A barrier has no record, and its resolve takes no result.
-  return { ...(record as PlacedRecord), segmentId, durable };
 }

@@ -39,7 +39,7 @@ export type ScanEnd =
     };
 
 /**
- * Reads a segment from its first byte and never changes anything. Memory stays flat: one window of a mebibyte, or one
+ * Reads a segment from its first byte and never changes anything. Memory stays flat: two windows of a mebibyte, or one
  * record, whichever is larger.
  * @throws KayaError only for a failed read.
  */
@@ -62,10 +62,21 @@ export async function* scanWindows(
   fileLength: number,
   options: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
 ): AsyncGenerator<number, ScanEnd> {
-  const window = new FileWindow(file, fileLength);
+  const window = new FileWindow(file, fileLength, { readsAhead: true });
+  try {
+    return yield* scanFrom(window, options);
+  } finally {
+    await window.finish();
+  }
+}
+
+async function* scanFrom(
+  window: FileWindow,
+  options: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
+): AsyncGenerator<number, ScanEnd> {
   let offset = 0;
   let atLeast = WAL_HEADER_LENGTH;
-  while (offset < fileLength) {
+  while (offset < window.fileLength) {
     await window.moveTo(offset, atLeast);
     const step = decodeWindow(window, options);
     if (typeof step !== "number") return step;

@@ -10,22 +10,24 @@ import {
   type WalConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import type { AppendResult } from "./batch.js";
+import type { AppendResult, ToResult } from "./batch.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { GroupCommit } from "./group-commit.js";
 import { payloadLength } from "./payload-codec.js";
 import { type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
 
-export interface WalWriterOptions extends Omit<RecoverOptions, "dryRun"> {
+export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
   /**
    * Called for each record once it may be seen: in LSN order, after the durability it asked for, before its promise
    * settles. The record's bytes are only lent for the call. It must not throw.
    */
   readonly onCommit?: (record: WalRecord) => void;
+  /** What `append` resolves with, made of its result: cheaper than a promise behind each append. It must not throw. */
+  readonly toResult?: (result: AppendResult) => T;
 }
 
-const WRITER_OPTIONS = ["after", "onRecord", "onProgress", "trustPageCache", "onCommit"];
+const WRITER_OPTIONS = ["after", "onRecord", "onProgress", "trustPageCache", "onCommit", "toResult"];
 
 /**
  * Appends records to the log. Appends that are under way together share one write and one fsync (group commit), without a
@@ -33,11 +35,11 @@ const WRITER_OPTIONS = ["after", "onRecord", "onProgress", "trustPageCache", "on
  *
  * One writer owns a log; this layer takes no lock (the engine does).
  */
-export class WalWriter {
+export class WalWriter<T = AppendResult> {
   /** What recovery found when the writer was opened. */
   readonly recovery: WalRecoveryReport;
   readonly #config: WalConfig;
-  readonly #commit: GroupCommit;
+  readonly #commit: GroupCommit<T>;
   readonly #segments: SegmentStore;
   #dropping: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -46,7 +48,7 @@ export class WalWriter {
     config: WalConfig,
     recovery: WalRecoveryReport,
     segments: SegmentStore,
-    commit: GroupCommit,
+    commit: GroupCommit<T>,
   ) {
     this.#config = config;
     this.recovery = recovery;
@@ -59,17 +61,17 @@ export class WalWriter {
    * opens, and appends are rejected with KAYA_DISK_FULL until there is room to make its tail durable.
    * @throws KayaError as `recoverWal` does
    */
-  static async open(
+  static async open<T = AppendResult>(
     config: Partial<WalConfig>,
     disk: Disk,
-    options: WalWriterOptions = {},
-  ): Promise<WalWriter> {
+    options: WalWriterOptions<T> = {},
+  ): Promise<WalWriter<T>> {
     const resolved = resolveWalConfig(config);
     checkKeys(options, WRITER_OPTIONS, "the options of WalWriter.open");
-    const { onCommit, ...recoverOptions } = options;
+    const { onCommit, toResult = asItIs as ToResult<T>, ...recoverOptions } = options;
     const log = await recoverLog(resolved, disk, recoverOptions, true);
     const segments = await SegmentStore.open(disk, log);
-    const commit = new GroupCommit(resolved, segments, log.last, onCommit);
+    const commit = new GroupCommit(resolved, segments, log.last, onCommit, toResult);
     return new WalWriter(resolved, log.report, segments, commit);
   }
 
@@ -80,7 +82,7 @@ export class WalWriter {
    * Rejects with KAYA_INVALID_ARGUMENT (nothing was appended), KAYA_DISK_FULL or KAYA_IO (taken back; the writer goes
    * on), KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED (after that), KAYA_CLOSED.
    */
-  append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<AppendResult> {
+  append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {
       this.#assertOpen();
       if (!isDurabilityMode(mode)) {
@@ -208,4 +210,8 @@ export class WalWriter {
       `a record of ${length} bytes is over maxRecordBytes (${this.#config.maxRecordBytes}): split it, or raise the limit`,
     );
   }
+}
+
+function asItIs(result: AppendResult): AppendResult {
+  return result;
 }

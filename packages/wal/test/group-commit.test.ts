@@ -58,6 +58,26 @@ describe("group commit: one write and one fsync for all that gathered", () => {
     expect(mutationsOf(disk, from)).toEqual([`append ${LOG}`, `sync ${LOG}`, `append ${LOG}`, `sync ${LOG}`]);
   });
 
+  it("callers that the end of a segment parted come together again", async () => {
+    const callers = 4;
+    // The first segment ends in the middle of a round: after its first record, five rounds of four, and two of a sixth.
+    const segmentMaxBytes = 40 * (1 + 5 * callers + 2);
+    const { disk, writer } = await opened({ segmentMaxBytes });
+    const throughALayer = async () => {
+      await writer.append(noop);
+    };
+    const rounds = 10;
+    const before = disk.nextOperation;
+    await Promise.all(
+      Array.from({ length: callers }, async () => {
+        for (let i = 0; i < rounds; i++) await throughALayer();
+      }),
+    );
+    const written = mutationsOf(disk, before).filter((mutation) => mutation.startsWith("append"));
+    expect(written.length).toBeLessThanOrEqual(rounds + 2);
+    await writer.close();
+  });
+
   it("relaxed records alone need no fsync", async () => {
     const { disk, writer, from } = await opened();
     const results = await Promise.all(["a", "b", "c"].map((key) => writer.append(put(key), "relaxed")));
@@ -145,6 +165,20 @@ describe("what an append gives", () => {
     await Promise.all(appended);
     const expected = numbered([put("key", "value"), batch(put("key", "value"))]);
     expect(plain((await recoverWal({}, disk)).records)).toEqual(plain(expected));
+  });
+});
+
+describe("toResult", () => {
+  it("makes what an append resolves with, for each record its own", async () => {
+    const { writer } = await opened(
+      {},
+      { toResult: ({ lsn, durable }: AppendResult) => `${lsn} ${durable}` },
+    );
+    const results = [noop, put("a"), batch(put("b"), put("c"))].map((payload, i) =>
+      writer.append(payload, i === 0 ? "relaxed" : "strict"),
+    );
+    expect(await Promise.all(results)).toEqual(["2 false", "3 true", "4 true"]);
+    await writer.close();
   });
 });
 

@@ -1,0 +1,59 @@
+import { SimDisk } from "@kaya/io";
+import { describe, expect, it } from "vitest";
+import { recoverWal } from "../src/index.js";
+import { bytes, encodeAll, fill, numbered, segmentPath } from "./support.js";
+
+const KiB = 1024;
+
+/** A log of some mebibytes whose values have these lengths, over and over. */
+function logOf(
+  lengths: readonly number[],
+  totalBytes: number,
+): { disk: SimDisk; count: number; length: number } {
+  const payloads = [];
+  for (let used = 0, i = 0; used < totalBytes; i++) {
+    const value = fill(lengths[i % lengths.length] ?? 0, i % 251);
+    payloads.push({ type: "put" as const, key: bytes(`key ${i}`), value });
+    used += value.length + 56;
+  }
+  const disk = new SimDisk();
+  const encoded = encodeAll(numbered(payloads));
+  disk.writeFile(segmentPath(1), encoded);
+  return { disk, count: payloads.length, length: encoded.length };
+}
+
+async function recoveredOf(disk: SimDisk): Promise<{ lengths: number[]; wrong: number }> {
+  const lengths: number[] = [];
+  let wrong = 0;
+  await recoverWal({}, disk, {
+    dryRun: true,
+    onRecord: ({ record: { lsn, payload } }) => {
+      if (payload.type !== "put") throw new Error("only puts were written");
+      lengths.push(payload.value.length);
+      if (!payload.value.every((byte) => byte === (lsn - 1) % 251)) wrong++;
+    },
+  });
+  return { lengths, wrong };
+}
+
+describe("a log that is read a piece ahead", () => {
+  it.each([
+    ["small records", [100, 7, 333]],
+    ["records longer than what is carried over", [100, 70 * KiB, 64 * KiB, 3]],
+    ["records longer than a piece", [50, 1500 * KiB, 1024 * KiB - 56, 9]],
+  ])("comes back whole across the pieces: %s", async (_, lengths) => {
+    const { disk, count } = logOf(lengths, 5000 * KiB);
+    const { lengths: found, wrong } = await recoveredOf(disk);
+    expect(found).toEqual(Array.from({ length: count }, (__, i) => lengths[i % lengths.length]));
+    expect(wrong).toBe(0);
+  });
+
+  it("is not read past a failed read, however early it was begun", async () => {
+    const { disk, length } = logOf([1000], 4000 * KiB);
+    disk.breakRange(segmentPath(1), length - 2000, length - 1000);
+    let seen = 0;
+    const recovery = recoverWal({}, disk, { dryRun: true, onRecord: () => seen++ });
+    await expect(recovery).rejects.toMatchObject({ code: "KAYA_IO" });
+    expect(seen).toBeGreaterThan(2000);
+  });
+});
