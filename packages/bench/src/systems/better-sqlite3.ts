@@ -1,6 +1,15 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Entry, loadPeer, PAGE_ENTRIES, type ScanRequest, type Store, type System } from "../system.js";
+import { needsBuilding } from "../build-native.js";
+import {
+  type Entry,
+  loadPeer,
+  PAGE_ENTRIES,
+  PeerMissing,
+  type ScanRequest,
+  type Store,
+  type System,
+} from "../system.js";
 
 type Row = [key: Uint8Array, value: Uint8Array];
 
@@ -36,6 +45,8 @@ export const betterSqlite3: System = {
   },
   async open(dir, durability) {
     const { default: Sqlite } = await loadPeer<Module>("better-sqlite3");
+    if (needsBuilding())
+      throw new PeerMissing("better-sqlite3 is not built yet: `npx pnpm@10 bench` builds it");
     await mkdir(dir, { recursive: true });
     const db = new Sqlite(join(dir, "bench.sqlite"));
     db.pragma("journal_mode = WAL");
