@@ -186,8 +186,8 @@ async function cutFirst(disk, { file: { path, length }, file, validLength }) {
     rule: "table",
     instrument: "explorer",
     file: "wal/dist/file-window.js",
-    find: "const bytesRead = await file.readAt(offset, bytes);",
-    replace: "const bytesRead = await file.readAt(offset, bytes).catch(() => length);",
+    find: "const bytesRead = await file.readAt(offset, buffer.subarray(room));",
+    replace: "const bytesRead = await file.readAt(offset, buffer.subarray(room)).catch(() => length);",
   },
   {
     name: "the header's checksum is not compared",
