@@ -1,7 +1,7 @@
 import { markAsUntransferable } from "node:worker_threads";
 import { type Address, type Arena, byteOffset, chunkOf, wordOffset } from "./arena.js";
 import { KEY_LENGTH_WORD, RECORD_HEADER_BYTES, VALUE_LENGTH_WORD } from "./record.js";
-import { itemAt, wordAt } from "./words.js";
+import { fetchLines, itemAt, wordAt } from "./words.js";
 
 /**
  * Small things share blocks: a buffer for each would cost more than finding it. A block is as large as the pool of Node's own
@@ -9,6 +9,7 @@ import { itemAt, wordAt } from "./words.js";
  */
 const BLOCK_BYTES = 8192;
 const LARGEST_POOLED = BLOCK_BYTES / 4;
+const FETCHED_BYTES = 512;
 
 /** A key with its value. The bytes are the caller's. */
 export interface KeyValue {
@@ -22,6 +23,8 @@ export class CopyOut {
   #block = new ArrayBuffer(0);
   #bytes = new Uint8Array(this.#block);
   #used = 0;
+  /** See `fetchLines`. */
+  fetched = 0;
 
   constructor(records: Arena) {
     this.#records = records;
@@ -43,8 +46,8 @@ export class CopyOut {
   }
 
   /**
-   * Adds the entries of several records to `entries`. Neighbours in a range are strewn over memory: to look at the lengths of all
-   * of them first lets the processor wait for many at a time.
+   * Adds the entries of several records to `entries`. Neighbours in a range are strewn over memory: a look at all of them before any
+   * is copied lets the processor wait for many at a time.
    */
   keysAndValues(addresses: Int32Array, count: number, entries: KeyValue[]): void {
     let together = 0;
@@ -59,7 +62,11 @@ export class CopyOut {
   #bytesOf(address: Address): number {
     const words = itemAt(this.#records.words, chunkOf(address));
     const at = wordOffset(address);
-    return wordAt(words, at + KEY_LENGTH_WORD) + wordAt(words, at + VALUE_LENGTH_WORD);
+    const length = wordAt(words, at + KEY_LENGTH_WORD) + wordAt(words, at + VALUE_LENGTH_WORD);
+    // What is longer is fetched well enough while it is copied.
+    const end = at + (RECORD_HEADER_BYTES + Math.min(length, FETCHED_BYTES)) / 4;
+    this.fetched = fetchLines(words, at, end);
+    return length;
   }
 
   /** One copy for both: they stand side by side. */

@@ -23,6 +23,7 @@ import type { Pins } from "./pins.js";
 import { compareKey } from "./record.js";
 import { NODE } from "./retired.js";
 import { splitLeaf } from "./split.js";
+import { fetchLines } from "./words.js";
 
 const NO_NODE = -1;
 
@@ -39,6 +40,8 @@ export class Tree {
   /** The sequence of the change that is being made: what it makes is born then. */
   time: SequenceNumber = 0;
   root: number;
+  /** See `fetchLines`. */
+  fetched = 0;
   /** The leaf behind which nothing is, where the last key went to its end; it stays valid until the node is retired or split. */
   #lastLeaf = NO_NODE;
 
@@ -73,7 +76,11 @@ export class Tree {
       this.path.enter(depth, node, low, high);
       const words = this.nodes.wordsOf(node);
       const at = nodeStart(node);
-      if (levelOf(words, at) === 0) return search(words, at, LEAF_CAPACITY, key, this.records);
+      if (levelOf(words, at) === 0) {
+        // Inner nodes are in the cache, and a leaf is not; a change needs most of it.
+        this.fetched = fetchLines(words, at, at + NODE_WORDS);
+        return search(words, at, LEAF_CAPACITY, key, this.records);
+      }
       const child = childFor(search(words, at, INNER_CAPACITY, key, this.separators));
       this.path.take(depth, child);
       if (child > 0) low = addressAt(words, at, INNER_CAPACITY, child - 1);
