@@ -17,8 +17,15 @@ export interface EngineConfig {
     /** Default 16 MiB. What does not fit `wal.maxRecordBytes` is refused too. */
     readonly maxValueBytes: number;
   };
-  /** Whether the log is shrunk by itself. */
-  readonly checkpoint: { readonly auto: boolean };
+  /** When the log is shrunk. */
+  readonly checkpoint: {
+    /** By itself, once the log has outgrown the data. Default true. */
+    readonly auto: boolean;
+    /** Not before the log has so many bytes. Default 64 MiB. */
+    readonly minLogBytes: number;
+    /** Not before the log has so many times the bytes that the live data would have in it. Default 1. */
+    readonly logRatio: number;
+  };
   /** Leaves out the kernel lock on the data directory; then nothing keeps a second process out. Default false. */
   readonly disableLocking: boolean;
 }
@@ -45,7 +52,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     "disableLocking",
   ]);
   const limits = problems.object(given.limits, "limits", ["maxKeyBytes", "maxValueBytes"]);
-  const checkpoint = problems.object(given.checkpoint, "checkpoint", ["auto"]);
+  const checkpoint = problems.object(given.checkpoint, "checkpoint", ["auto", "minLogBytes", "logRatio"]);
   const config: EngineConfig = {
     dataDir: problems.text(given.dataDir, "dataDir", "./data"),
     durability: problems.oneOf(
@@ -59,7 +66,11 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
       maxKeyBytes: problems.integer(limits.maxKeyBytes, "limits.maxKeyBytes", 4 * KiB, 0),
       maxValueBytes: problems.integer(limits.maxValueBytes, "limits.maxValueBytes", 16 * MiB, 0),
     },
-    checkpoint: { auto: problems.boolean(checkpoint.auto, "checkpoint.auto", true) },
+    checkpoint: {
+      auto: problems.boolean(checkpoint.auto, "checkpoint.auto", true),
+      minLogBytes: problems.integer(checkpoint.minLogBytes, "checkpoint.minLogBytes", 64 * MiB, 0),
+      logRatio: problems.ratio(checkpoint.logRatio, "checkpoint.logRatio", 1),
+    },
     disableLocking: problems.boolean(given.disableLocking, "disableLocking", false),
   };
   problems.throwIfAny("engine configuration");

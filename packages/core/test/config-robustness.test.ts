@@ -31,7 +31,7 @@ const engineLike = optionsLike({
   durability: fc.constantFrom("strict", "relaxed"),
   wal: walLike,
   limits: optionsLike({ maxKeyBytes: bytes, maxValueBytes: bytes }),
-  checkpoint: optionsLike({ auto: fc.boolean() }),
+  checkpoint: optionsLike({ auto: fc.boolean(), minLogBytes: fc.nat(), logRatio: fc.double() }),
   disableLocking: fc.boolean(),
 });
 

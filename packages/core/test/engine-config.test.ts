@@ -17,7 +17,7 @@ describe("defaults", () => {
       recovery: "tail",
     },
     limits: { maxKeyBytes: 4096, maxValueBytes: 16_777_216 },
-    checkpoint: { auto: true },
+    checkpoint: { auto: true, minLogBytes: 64 * 2 ** 20, logRatio: 1 },
     disableLocking: false,
   };
 
@@ -43,7 +43,7 @@ describe("what is possible is kept", () => {
       durability: "relaxed",
       wal: { segmentMaxBytes: 400, maxRecordBytes: 200, maxBatchBytes: 100, recovery: "prefix" },
       limits: { maxKeyBytes: 0, maxValueBytes: 0 },
-      checkpoint: { auto: false },
+      checkpoint: { auto: false, minLogBytes: 0, logRatio: 0.5 },
       disableLocking: true,
     } as const;
     expect(resolveEngineConfig(config)).toEqual(config);
@@ -91,7 +91,9 @@ describe("what is impossible is refused", () => {
     [{ datadir: "./x" }, "datadir is not an option (known: dataDir, "],
     [{ wal: { fsync: false } }, "wal.fsync is not an option (known: segmentMaxBytes, "],
     [{ limits: { maxKeys: 1 } }, "limits.maxKeys is not an option (known: maxKeyBytes, maxValueBytes)"],
-    [{ checkpoint: { ratio: 2 } }, "checkpoint.ratio is not an option (known: auto)"],
+    [{ checkpoint: { ratio: 2 } }, "checkpoint.ratio is not an option (known: auto, minLogBytes, logRatio)"],
+    [{ checkpoint: { logRatio: 0 } }, "checkpoint.logRatio must be a number above 0, not 0"],
+    [{ checkpoint: { minLogBytes: -1 } }, "checkpoint.minLogBytes must be a whole number >= 0, not -1"],
     [JSON.parse('{ "__proto__": {} }'), "__proto__ is not an option"],
   ])("%o", (given, complaint) => {
     expect(messageOf(() => resolveEngineConfig(untyped(given)))).toContain(complaint);

@@ -63,6 +63,14 @@ export class BatchQueue<T> {
     return this.#open ?? this.#startBatch(false);
   }
 
+  /**
+   * The batch that comes last, as one that opens a segment: what is added from now on does not go to the one before. Undefined where
+   * nothing stands in that one, or there is none.
+   */
+  lastInNewSegment(): Batch<T> | undefined {
+    return this.#plannedEnd() === 0 ? undefined : this.#startBatch(true);
+  }
+
   /** The batch that is to be written next; nothing joins it any more. It stays in the queue until it is finished. */
   first(): Batch<T> | undefined {
     const batch = this.#batches[0];

@@ -104,6 +104,14 @@ export class GroupCommit<T> {
     return durable;
   }
 
+  /** Closes the open segment behind what was appended so far; resolves when the next one is there. */
+  rotate(): Promise<void> {
+    const durable = this.#queue.lastInNewSegment()?.addBarrier();
+    if (durable === undefined) return this.sync();
+    this.#drainSoon();
+    return durable;
+  }
+
   ready(): Promise<void> {
     if (this.#hasRoom()) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waitingForRoom.push({ resolve, reject }));
@@ -148,14 +156,22 @@ export class GroupCommit<T> {
       await this.#segments.rotate(this.#writtenLsn);
       this.#durableLsn = this.#writtenLsn; // W1
     }
+    this.#assertNotFailed();
     if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
+    this.#assertNotFailed();
     this.#writtenLsn = batch.lastLsn;
     // Relaxed records ahead of the first strict one have what they asked for.
     this.#settle(batch, false);
     if (!batch.needsSync) return;
     await this.#segments.sync();
+    this.#assertNotFailed();
     this.#durableLsn = this.#writtenLsn;
     this.#settle(batch, true);
+  }
+
+  // W4: dropping segments may have failed for good meanwhile. Then this batch was rejected, and nobody may see it.
+  #assertNotFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Shows the records that have what they asked for, then tells those who wait. No write settles before it is applied. */

@@ -26,6 +26,7 @@ export {
 } from "./inspection-format.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
+export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
 export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
 export { locateSegments, type SegmentLocation } from "./segment-location.js";

@@ -1,5 +1,6 @@
 import type { KayaErrorCode, RecoveryMode } from "@kaya/core";
 import type { LogStop } from "./log-scan.js";
+import type { ScanEnd } from "./scanner.js";
 
 /** Where the first bad thing of a log is, and what it looks like: the rows of the table. */
 export type Situation =
@@ -38,17 +39,17 @@ export function refusalCode(situation: Situation): KayaErrorCode {
 const UNKNOWN_FORMAT_KINDS = ["UnsupportedVersion", "BadHeaderLength", "UnknownFlags", "UnknownRecordType"];
 
 /** A record that was written as it stands and that this code, or this configuration, must not touch. */
-function intactSituation(stop: LogStop): "unknown-format" | "oversized-record" | undefined {
+export function intactSituation(end: ScanEnd): "unknown-format" | "oversized-record" | undefined {
   // A tear can fall inside a header: what it says counts only where its checksum holds.
-  if (stop.kind !== "bad-record" || stop.end.kind !== "damaged" || !stop.end.headerHolds) return undefined;
-  const { kind } = stop.end.warning;
+  if (end.kind !== "damaged" || !end.headerHolds) return undefined;
+  const { kind } = end.warning;
   if (UNKNOWN_FORMAT_KINDS.includes(kind)) return "unknown-format";
   return kind === "OversizedPayload" ? "oversized-record" : undefined;
 }
 
 /** Whether no mode cuts this, wherever it stands. */
 export function refusesInEveryMode(stop: LogStop): boolean {
-  return intactSituation(stop) !== undefined;
+  return stop.kind === "bad-record" && intactSituation(stop.end) !== undefined;
 }
 
 /**
@@ -60,7 +61,7 @@ export function situationOf(
   isLastSegment: boolean,
   tail: { readonly onlyZeros: boolean; readonly recordsBeyond: boolean },
 ): Situation {
-  const intact = intactSituation(stop);
+  const intact = stop.kind === "bad-record" ? intactSituation(stop.end) : undefined;
   if (intact !== undefined) return intact;
   if (stop.kind !== "bad-record" || !isLastSegment) return "not-the-tail";
   if (tail.onlyZeros) return "zero-tail";

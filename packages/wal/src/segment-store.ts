@@ -19,6 +19,7 @@ interface OpenSegment {
 export class SegmentStore {
   readonly #disk: Disk;
   readonly #closed: LogSegment[];
+  #closedBytes: number;
   #open: OpenSegment | undefined;
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
@@ -26,6 +27,7 @@ export class SegmentStore {
   private constructor(disk: Disk, log: Pick<RecoveredLog, "segments" | "finishTail">) {
     this.#disk = disk;
     this.#closed = log.segments.slice(0, -1);
+    this.#closedBytes = this.#closed.reduce((sum, segment) => sum + segment.length, 0);
     this.#finishTail = log.finishTail;
     const last = log.segments.at(-1);
     if (last !== undefined) this.#open = { id: last.id, path: last.path, file: undefined, end: last.length };
@@ -80,7 +82,7 @@ export class SegmentStore {
 
   /** Bytes of all segments. */
   get totalBytes(): number {
-    return this.#closed.reduce((sum, segment) => sum + segment.length, this.openLength);
+    return this.#closedBytes + this.openLength;
   }
 
   /**
@@ -98,6 +100,7 @@ export class SegmentStore {
     this.#open = { id, path: segmentPath(id), file: await this.#create(segmentPath(id), old?.path), end: 0 };
     if (old !== undefined) {
       this.#closed.push({ id: old.id, path: old.path, length: old.end, lastLsn });
+      this.#closedBytes += old.end;
       await this.#fileOf(old).close();
     }
   }
@@ -193,6 +196,7 @@ export class SegmentStore {
     ) {
       await this.#disk.remove(oldest.path);
       this.#closed.shift();
+      this.#closedBytes -= oldest.length;
       dropped++;
     }
     if (dropped > 0) await finalSync(this.#disk.syncDir(WAL_DIR));

@@ -108,6 +108,19 @@ export class WalWriter<T = AppendResult> {
     }
   }
 
+  /**
+   * Closes the open segment, so that all that was appended so far can be dropped once it is elsewhere, and creates the next one. An
+   * empty segment stays as it is. Resolves when what was appended before is durable. Rejects as `append`.
+   */
+  rotate(): Promise<void> {
+    try {
+      this.#assertOpen();
+      return this.#commit.rotate();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   /** Resolves when there is room: for callers who append without awaiting. Rejects once the writer failed or is closed. */
   ready(): Promise<void> {
     try {
@@ -190,6 +203,11 @@ export class WalWriter<T = AppendResult> {
   /** Segments of the log and the bytes in them, what is pending not counted. */
   get size(): { readonly segments: number; readonly bytes: number } {
     return { segments: this.#segments.count, bytes: this.#segments.totalBytes };
+  }
+
+  /** Bytes of the log, as `size`; cheap enough to be asked at each commit. */
+  get byteLength(): number {
+    return this.#segments.totalBytes;
   }
 
   /** Records that were appended and are not settled yet, oldest first. Their bytes are lent until the next `await`. */
