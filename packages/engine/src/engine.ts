@@ -1,29 +1,28 @@
 import { type EngineConfig, KayaError, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
-import { type ScanProgress, type WalPayload, WalWriter } from "@kaya/wal";
-import { applyRecord } from "./apply.js";
+import type { WalPayload, WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "./apply.js";
+import { type BackupOptions, type BackupResult, writeBackup } from "./checkpoint/backup.js";
+import type { CheckpointResult } from "./checkpoint/checkpointer.js";
+import { Checkpoints } from "./checkpoint/checkpoints.js";
 import { keysToClear, toDeletePayloads } from "./clear.js";
-import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo, trustOf } from "./data-directory.js";
+import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
-import { Memtable } from "./memtable/memtable.js";
+import type { Memtable } from "./memtable/memtable.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
 import type { RecoveryReport } from "./recover.js";
+import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
 import { Scan } from "./scan.js";
 import { Snapshot } from "./snapshot.js";
 import type { EngineState, EngineStats } from "./stats.js";
 import { type BatchOperation, WriteInput, type WriteOptions, type WriteResult } from "./write.js";
 
-export interface OpenEngineOptions {
-  /** Called about once a mebibyte of log that is replayed. */
-  readonly onProgress?: (progress: ScanProgress) => void;
-}
+export type { OpenEngineOptions } from "./recover-state.js";
 
-interface EngineParts {
+interface EngineParts extends RecoveredState {
   readonly config: EngineConfig;
-  readonly memtable: Memtable;
-  readonly wal: WalWriter<WriteResult>;
+  readonly disk: Disk;
   readonly lock: DiskLock | undefined;
-  readonly lastRecovery: RecoveryReport;
 }
 
 /**
@@ -38,18 +37,22 @@ export class Engine {
   readonly lastRecovery: RecoveryReport;
   readonly #config: EngineConfig;
   readonly #input: WriteInput;
+  readonly #applied: AppliedLog;
   readonly #memtable: Memtable;
   readonly #wal: WalWriter<WriteResult>;
   readonly #lock: DiskLock | undefined;
+  readonly #checkpoints: Checkpoints;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
     this.#config = parts.config;
     this.#input = new WriteInput(parts.config);
-    this.#memtable = parts.memtable;
+    this.#applied = parts.applied;
+    this.#memtable = parts.applied.memtable;
     this.#wal = parts.wal;
     this.#lock = parts.lock;
-    this.lastRecovery = parts.lastRecovery;
+    this.#checkpoints = new Checkpoints(parts);
+    this.lastRecovery = parts.report;
   }
 
   /**
@@ -68,7 +71,8 @@ export class Engine {
     const target = diskOf(resolved, disk);
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
-      return new Engine({ ...(await replay(resolved, target, lock, options)), config: resolved, lock });
+      const state = await recoverState(resolved, target, lock, options);
+      return new Engine({ ...state, config: resolved, disk: target, lock });
     } catch (error) {
       await letGo(lock);
       throw error;
@@ -146,6 +150,29 @@ export class Engine {
     return new Snapshot(this.#memtable.snapshot(), () => this.#assertOpen());
   }
 
+  /**
+   * Writes the state, as of all writes before this call, into a checkpoint, and drops the log before it: what is opened next has less to
+   * replay. Reads and writes go on. Rejects with KAYA_DISK_FULL, KAYA_IO or KAYA_FSYNC_FAILED where it could not be
+   * written: then everything is as it was.
+   */
+  async checkpoint(): Promise<CheckpointResult> {
+    this.#assertOpen();
+    return this.#checkpoints.run();
+  }
+
+  /**
+   * Writes all that is readable now into an empty directory, while reads and writes go on, reads it back, and resolves once it is durable: a
+   * data directory by itself, to be opened as any other. Relaxed writes that are not on the disk here yet are in it too.
+   * @param targetDir absent or empty; or a disk
+   * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
+   *   reason: then nothing is there that could be taken for a backup.
+   */
+  async backup(targetDir: string | Disk, options: BackupOptions = {}): Promise<BackupResult> {
+    this.#assertOpen();
+    const { maxRecordBytes } = this.#config.wal;
+    return writeBackup(this.#applied, targetDir, options, maxRecordBytes, () => this.#assertOpen());
+  }
+
   /** Resolves when every write so far, relaxed ones too, is on stable storage. Rejects as a write does. */
   async sync(): Promise<void> {
     this.#assertOpen();
@@ -183,6 +210,7 @@ export class Engine {
       durableLsn: this.#wal.durableLsn,
       pendingBytes: this.#wal.pendingBytes,
       wal: this.#wal.size,
+      checkpoint: this.#checkpoints.stats,
     };
   }
 
@@ -201,6 +229,7 @@ export class Engine {
 
   async #close(): Promise<void> {
     try {
+      await this.#checkpoints.close();
       await this.#wal.close();
     } finally {
       await letGo(this.#lock, this.#wal);
@@ -210,7 +239,9 @@ export class Engine {
   #write(options: WriteOptions | undefined, payload: () => WalPayload): Promise<WriteResult> {
     try {
       this.#assertOpen();
-      return this.#wal.append(payload(), this.#input.durability(options));
+      const written = this.#wal.append(payload(), this.#input.durability(options));
+      this.#checkpoints.consider();
+      return written;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -225,24 +256,4 @@ export class Engine {
     if (this.#closing !== undefined)
       throw new KayaError("KAYA_CLOSED", "the engine is closed: open it again");
   }
-}
-
-/** Fills a new memtable from the log, and leaves a writer that keeps both in step. */
-async function replay(
-  config: EngineConfig,
-  disk: Disk,
-  lock: DiskLock | undefined,
-  { onProgress }: OpenEngineOptions,
-): Promise<Pick<EngineParts, "memtable" | "wal" | "lastRecovery">> {
-  const started = performance.now();
-  const memtable = new Memtable();
-  const wal = await WalWriter.open(config.wal, disk, {
-    onRecord: ({ record }) => applyRecord(memtable, record),
-    onCommit: (record) => applyRecord(memtable, record),
-    toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
-    trustPageCache: trustOf(lock),
-    ...(onProgress !== undefined && { onProgress }),
-  });
-  const lastRecovery = { ...wal.recovery, dryRun: false, durationMs: performance.now() - started };
-  return { memtable, wal, lastRecovery };
 }

@@ -5,6 +5,10 @@ export {
   type KayaErrorCode,
   type PartialEngineConfig,
 } from "@kaya/core";
+export type { BackupOptions, BackupResult } from "./checkpoint/backup.js";
+export type { CheckpointResult, WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+export type { CheckpointStats } from "./checkpoint/checkpoints.js";
+export type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Bytes } from "./input.js";
 export type { RangeOptions } from "./range.js";

@@ -1,15 +1,16 @@
-import { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
+import { type EngineConfig, KayaError, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import {
-  recoverWal,
-  type ScanProgress,
-  type WalRecoveryReport,
-  WalWriter,
-  type WalWriterOptions,
-} from "@kaya/wal";
-import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo, trustOf } from "./data-directory.js";
+import { recoverWal, type ScanProgress, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
+import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+import { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
+import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
+import { recoverState } from "./recover-state.js";
+import { RecoveryProgress } from "./recovery-progress.js";
 
 export interface RecoveryReport extends WalRecoveryReport {
+  /** Where the log goes on from. The report's records are those behind it. */
+  readonly checkpoint?: WrittenCheckpoint;
   /** Nothing was changed: the report says what a recovery would do. */
   readonly dryRun: boolean;
   readonly durationMs: number;
@@ -34,28 +35,68 @@ export async function recover(
   const resolved = resolveEngineConfig(config);
   checkRecoveryOptions(options, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
-  const { dryRun = false, onProgress } = options;
-  const started = performance.now();
-  const scan = { onRecord: () => undefined, ...(onProgress !== undefined && { onProgress }) };
-  const report = dryRun
-    ? await recoverWal(resolved.wal, target, { ...scan, dryRun })
-    : await recoverLocked(resolved, target, scan);
-  return { ...report, dryRun, durationMs: performance.now() - started };
-}
-
-/** As a writer would that appends nothing: so that the log is left as clean as the next one wants it. */
-async function recoverLocked(
-  config: EngineConfig,
-  disk: Disk,
-  scan: Pick<WalWriterOptions, "onRecord" | "onProgress">,
-): Promise<WalRecoveryReport> {
-  const lock = config.disableLocking ? undefined : await disk.lock(LOCK_PATH);
-  let wal: WalWriter | undefined;
+  if (options.dryRun === true)
+    return lookAgainWhileItChanges(target, () => dryRun(resolved, target, options));
+  const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
+  let wal: WalWriter<unknown> | undefined;
   try {
-    wal = await WalWriter.open(config.wal, disk, { ...scan, trustPageCache: trustOf(lock) });
+    const state = await recoverState(resolved, target, lock, options, "report");
+    wal = state.wal;
+    // As a writer would that appends nothing: so that the log is left as clean as the next one wants it.
     await wal.close();
-    return wal.recovery;
+    return state.report;
   } finally {
     await letGo(lock, wal);
   }
+}
+
+async function dryRun(
+  config: EngineConfig,
+  disk: Disk,
+  { onProgress }: RecoverEngineOptions,
+): Promise<RecoveryReport> {
+  const started = performance.now();
+  const { newest } = await listCheckpoints(disk);
+  const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
+  const loaded =
+    newest &&
+    (await loadCheckpoint(disk, newest, {
+      maxRecordBytes: config.wal.maxRecordBytes,
+      onEntry: () => undefined,
+      onProgress: progress && ((bytes) => progress.ofCheckpoint(bytes)),
+    }));
+  const report = await recoverWal(config.wal, disk, {
+    dryRun: true,
+    onRecord: () => undefined,
+    ...(loaded !== undefined && { after: loaded.covered }),
+    ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
+  });
+  return {
+    ...report,
+    ...(newest !== undefined &&
+      loaded !== undefined && { checkpoint: { ...newest, entries: loaded.entries } }),
+    dryRun: true,
+    durationMs: performance.now() - started,
+  };
+}
+
+const LOOKS = 10;
+
+/** A dry run takes no lock: beside an engine a checkpoint may take away what was listed and not read yet. That is no damage. */
+async function lookAgainWhileItChanges<T>(disk: Disk, look: () => Promise<T>): Promise<T> {
+  for (let left = LOOKS; ; left--) {
+    const before = await firstFiles(disk);
+    try {
+      return await look();
+    } catch (error) {
+      if (left === 1 || !KayaError.is(error) || (await firstFiles(disk)) === before) throw error;
+    }
+  }
+}
+
+/** What a checkpoint changes: which is the newest one, and with which segment the log begins. */
+async function firstFiles(disk: Disk): Promise<string> {
+  const { newest } = await listCheckpoints(disk);
+  const segments = await disk.list("wal");
+  return `${newest?.path} ${segments.find(({ path }) => path.endsWith(".wal"))?.path}`;
 }

@@ -1,4 +1,5 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
+import type { CheckpointStats } from "./checkpoint/checkpoints.js";
 
 export type EngineState = "open" | "failed" | "closed";
 
@@ -21,4 +22,5 @@ export interface EngineStats {
   /** Bytes appended and not settled yet. */
   readonly pendingBytes: number;
   readonly wal: { readonly segments: number; readonly bytes: number };
+  readonly checkpoint: CheckpointStats;
 }

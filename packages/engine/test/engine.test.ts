@@ -566,6 +566,7 @@ describe("sync, ready, stats, close", () => {
       durableLsn: 0,
       pendingBytes: 0,
       wal: { segments: 0, bytes: 0 },
+      checkpoint: { isRunning: false },
     });
     await engine.put("key", "value");
     await engine.put("key", "longer value");
@@ -586,6 +587,7 @@ describe("sync, ready, stats, close", () => {
       durableLsn: 4,
       pendingBytes: 0,
       wal: { segments: 2, bytes: 40 * 4 + (8 + 8) + (8 + 15) + (4 + 9 + 6 + 5 + 6) + (8 + 85) },
+      checkpoint: { isRunning: false },
     });
     await engine.close();
     expect(engine.stats().state).toBe("closed");

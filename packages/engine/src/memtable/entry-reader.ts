@@ -1,13 +1,17 @@
+import type { SequenceNumber } from "@kaya/core";
+import type { Arena } from "./arena.js";
 import type { CopyOut, KeyValue } from "./copy-out.js";
 import { Cursor } from "./cursor.js";
 import type { KeyRange } from "./key-range.js";
 import { LEAF_CAPACITY } from "./node-layout.js";
+import { keyOf, sequenceOf, valueIn } from "./record.js";
 import type { Tree } from "./tree.js";
 
 /** Reads the entries of a range, in its order. All bytes are copies. */
 export class EntryReader {
   readonly #cursor: Cursor;
   readonly #copyOut: CopyOut;
+  readonly #records: Arena;
   readonly #addresses = new Int32Array(LEAF_CAPACITY);
   /** As long as somebody reads, the snapshot is not dropped. */
   readonly source: object;
@@ -15,6 +19,7 @@ export class EntryReader {
   constructor(source: object, tree: Tree, root: number, copyOut: CopyOut, range: KeyRange) {
     this.source = source;
     this.#copyOut = copyOut;
+    this.#records = tree.records;
     this.#cursor = new Cursor(tree, root, range);
   }
 
@@ -28,6 +33,23 @@ export class EntryReader {
       left -= count;
     }
     return entries;
+  }
+
+  /**
+   * Calls `visit` for the next entries, at most `limit`, with views of their bytes, which are lent for the call.
+   * @returns how many; 0 where there are no more
+   */
+  lend(limit: number, visit: (key: Uint8Array, value: Uint8Array, sequence: SequenceNumber) => void): number {
+    const count = this.#cursor.read(this.#addresses, limit);
+    for (let i = 0; i < count; i++) {
+      const address = this.#addresses[i] as number;
+      visit(
+        keyOf(this.#records, address),
+        valueIn(this.#records, address),
+        sequenceOf(this.#records, address),
+      );
+    }
+    return count;
   }
 
   /** The keys of the next entries: at most `limit`, fewer only where there are no more. */

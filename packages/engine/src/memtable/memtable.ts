@@ -109,6 +109,20 @@ export class Memtable {
   }
 
   /**
+   * Adds the next of many entries, in key order, to a table that has been given nothing else and that nobody looks at yet;
+   * `finishLoading` ends it.
+   */
+  load(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
+    this.#insert(hashKey(key, this.#seed), key, value, sequence);
+    this.#valueBytes += value.length;
+  }
+
+  /** @param sequence of the last change that led to what was loaded */
+  finishLoading(sequence: SequenceNumber): void {
+    this.#tree.time = sequence;
+  }
+
+  /**
    * Takes the key out, and leaves nothing of it.
    * @param sequence above that of every change before
    * @returns whether it was there

@@ -112,6 +112,12 @@ export function keyOf(arena: Arena, address: Address): Uint8Array {
   return itemAt(arena.bytes, chunkOf(address)).subarray(start, start + keyLengthOf(arena, address));
 }
 
+/** A view of the value; as `keyOf`. */
+export function valueIn(arena: Arena, address: Address): Uint8Array {
+  const start = byteOffset(address) + RECORD_HEADER_BYTES + keyLengthOf(arena, address);
+  return itemAt(arena.bytes, chunkOf(address)).subarray(start, start + valueLengthOf(arena, address));
+}
+
 export function hasKey(arena: Arena, address: Address, key: Uint8Array): boolean {
   const chunk = chunkOf(address);
   if (wordAt(itemAt(arena.words, chunk), wordOffset(address) + KEY_LENGTH_WORD) !== key.length) return false;

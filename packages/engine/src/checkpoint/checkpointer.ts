@@ -1,0 +1,139 @@
+import { asKayaError, KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import type { WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "../apply.js";
+import { type CheckpointFile, removeSuperfluous } from "./checkpoint-files.js";
+import type { Pace } from "./pace.js";
+import { writeCheckpoint } from "./write-checkpoint.js";
+
+export interface WrittenCheckpoint extends CheckpointFile {
+  readonly entries: number;
+}
+
+export interface CheckpointResult extends WrittenCheckpoint {
+  /** Of the last operation that it covers. */
+  readonly sequence: SequenceNumber;
+  /** Segments of the log that it made superfluous. */
+  readonly segmentsDropped: number;
+  readonly durationMs: number;
+}
+
+/** What a checkpoint needs of the log's writer. */
+type CheckpointedLog = Pick<WalWriter, "rotate" | "sync" | "dropSegmentsBefore" | "failure">;
+
+/**
+ * Keeps the log short: writes the state into a checkpoint and drops the segments that it covers. One at a time, from a snapshot, while
+ * reads and writes go on.
+ */
+export class Checkpointer {
+  readonly #disk: Disk;
+  readonly #wal: CheckpointedLog;
+  readonly #applied: AppliedLog;
+  #last: WrittenCheckpoint | undefined;
+  #running: Promise<CheckpointResult> | undefined;
+  /** The one that was asked for while another was running: it begins after that, and serves all who ask until then. */
+  #next: Promise<CheckpointResult> | undefined;
+  #isClosed = false;
+  #failure: KayaError | undefined;
+
+  constructor(disk: Disk, wal: CheckpointedLog, applied: AppliedLog, last: WrittenCheckpoint | undefined) {
+    this.#disk = disk;
+    this.#wal = wal;
+    this.#applied = applied;
+    this.#last = last;
+  }
+
+  /** The last one that is whole and durable. */
+  get last(): WrittenCheckpoint | undefined {
+    return this.#last;
+  }
+
+  /** Why the last attempt failed; undefined after one that did not. */
+  get failure(): KayaError | undefined {
+    return this.#failure;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** A checkpoint of everything that was written before this call. */
+  run(pace: Pace): Promise<CheckpointResult> {
+    if (this.#running === undefined) return this.#start(pace);
+    this.#next ??= this.#running
+      .catch(() => undefined) // whoever asked for that one is told
+      .then(() => {
+        this.#next = undefined;
+        return this.#start(pace);
+      });
+    return this.#next;
+  }
+
+  /** Ends what is under way, which rejects with KAYA_CLOSED and leaves nothing. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#running?.catch(() => undefined); // whoever asked for it is told
+  }
+
+  #start(pace: Pace): Promise<CheckpointResult> {
+    this.#running = this.#run(pace).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #run(pace: Pace): Promise<CheckpointResult> {
+    try {
+      const result = await this.#write(pace);
+      this.#failure = undefined;
+      this.#last = result;
+      return result;
+    } catch (error) {
+      const failure = asKayaError(error, "write a checkpoint");
+      // Closing is no failure of the checkpoint's.
+      if (failure.code !== "KAYA_CLOSED") this.#failure = failure;
+      throw failure;
+    }
+  }
+
+  async #write(pace: Pace): Promise<CheckpointResult> {
+    const started = performance.now();
+    this.#assertGoesOn();
+    // So that the segments before are covered as a whole.
+    await this.#wal.rotate();
+    this.#assertGoesOn();
+    const { lsn, sequence } = this.#applied.position;
+    const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
+    const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1);
+    await removeSuperfluous(this.#disk);
+    return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
+  }
+
+  async #writeFile(covered: LogPosition, pace: Pace): Promise<WrittenCheckpoint> {
+    const snapshot = this.#applied.memtable.snapshot();
+    try {
+      const file = await writeCheckpoint(this.#disk, covered, snapshot, {
+        onStep: async () => {
+          await pace.step();
+          this.#assertGoesOn();
+        },
+        // A checkpoint must not be ahead of the log: what it shows of relaxed writes would outlive what came before a crash.
+        beforeNaming: () => this.#wal.sync(),
+      });
+      return { ...file, entries: snapshot.size };
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  #assertGoesOn(): void {
+    if (this.#isClosed)
+      throw new KayaError("KAYA_CLOSED", "the engine was closed while a checkpoint was written");
+    if (this.#wal.failure === undefined) return;
+    throw new KayaError(
+      "KAYA_WRITER_FAILED",
+      `a failed engine makes no checkpoint: open it again. First: ${this.#wal.failure.message}`,
+      { cause: this.#wal.failure },
+    );
+  }
+}

@@ -1,0 +1,100 @@
+import type { EngineConfig, KayaError, Lsn } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { WAL_HEADER_LENGTH, type WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "../apply.js";
+import { Checkpointer, type CheckpointResult, type WrittenCheckpoint } from "./checkpointer.js";
+import { Pace } from "./pace.js";
+
+/** What a PUT has beside its key and value in the log: header and two lengths. */
+const RECORD_OVERHEAD = WAL_HEADER_LENGTH + 8;
+
+/** Once the log has outgrown its bound so many times the writing of a checkpoint takes no more rests. */
+const URGENT = 2;
+
+export interface CheckpointStats {
+  /** Of the last record that the newest checkpoint covers; absent where there is none. */
+  readonly lsn?: Lsn;
+  readonly entries?: number;
+  readonly bytes?: number;
+  readonly isRunning: boolean;
+  /** Why the last attempt failed; absent after one that did not. */
+  readonly error?: KayaError;
+}
+
+interface CheckpointedEngine {
+  readonly config: EngineConfig;
+  readonly disk: Disk;
+  readonly wal: WalWriter<unknown>;
+  readonly applied: AppliedLog;
+  readonly checkpoint: WrittenCheckpoint | undefined;
+}
+
+/** When checkpoints are made: when asked for, and by themselves once the log has outgrown the data. */
+export class Checkpoints {
+  readonly #config: EngineConfig["checkpoint"];
+  readonly #wal: WalWriter<unknown>;
+  readonly #applied: AppliedLog;
+  readonly #checkpointer: Checkpointer;
+  /** After a failure: not before the log has grown to here. */
+  #notBefore = 0;
+
+  constructor({ config, disk, wal, applied, checkpoint }: CheckpointedEngine) {
+    this.#config = config.checkpoint;
+    this.#wal = wal;
+    this.#applied = applied;
+    this.#checkpointer = new Checkpointer(disk, wal, applied, checkpoint);
+  }
+
+  /** Begins one in the background if it is time. Cheap: it is called at every write. */
+  consider(): void {
+    const log = this.#wal.byteLength;
+    if (log < this.#config.minLogBytes || !this.#config.auto || log < this.#notBefore) return;
+    if (this.#checkpointer.isRunning || log <= this.#bound()) return;
+    this.run().then(
+      () => {
+        this.#notBefore = 0;
+      },
+      () => {
+        // `stats()` has the error. A disk that is full now is not tried again at the next write.
+        this.#notBefore = this.#wal.byteLength + Math.max(this.#bound() / 4, 1);
+      },
+    );
+  }
+
+  run(): Promise<CheckpointResult> {
+    return this.#checkpointer.run(this.#pace());
+  }
+
+  /** Ends what is under way. */
+  close(): Promise<void> {
+    return this.#checkpointer.close();
+  }
+
+  get stats(): CheckpointStats {
+    const { last, failure, isRunning } = this.#checkpointer;
+    return {
+      ...(last !== undefined && { lsn: last.lsn, entries: last.entries, bytes: last.bytes }),
+      isRunning,
+      ...(failure !== undefined && { error: failure }),
+    };
+  }
+
+  #pace(): Pace {
+    let seen = this.#wal.nextLsn;
+    return new Pace({
+      isBusy: () => {
+        const before = seen;
+        seen = this.#wal.nextLsn;
+        return seen !== before;
+      },
+      isUrgent: () => this.#wal.byteLength > URGENT * this.#bound(),
+    });
+  }
+
+  /** How large the log may become. */
+  #bound(): number {
+    const { size, keyBytes, valueBytes } = this.#applied.memtable;
+    const live = keyBytes + valueBytes + size * RECORD_OVERHEAD;
+    return Math.max(this.#config.minLogBytes, this.#config.logRatio * live);
+  }
+}

@@ -1,0 +1,60 @@
+import type { EngineConfig } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import type { WalWriter } from "@kaya/wal";
+import { AppliedLog } from "../apply.js";
+import { Memtable } from "../memtable/memtable.js";
+import type { RecoveryProgress } from "../recovery-progress.js";
+import {
+  type CheckpointFile,
+  listCheckpoints,
+  makeNameDurable,
+  removeSuperfluous,
+} from "./checkpoint-files.js";
+import type { WrittenCheckpoint } from "./checkpointer.js";
+import { loadCheckpoint } from "./load-checkpoint.js";
+
+/** The state that the log goes on from. */
+export interface RecoveredCheckpoint {
+  readonly checkpoint: WrittenCheckpoint | undefined;
+  readonly applied: AppliedLog;
+}
+
+/**
+ * Loads the newest checkpoint, where there is one. Changes nothing.
+ * @throws KayaError as `loadCheckpoint`: an older one never takes its place
+ */
+export async function recoverCheckpoint(
+  config: EngineConfig,
+  disk: Disk,
+  newest: CheckpointFile | undefined,
+  progress: RecoveryProgress | undefined,
+  into: "memory" | "report",
+): Promise<RecoveredCheckpoint> {
+  const memtable = new Memtable();
+  if (newest === undefined) return { checkpoint: undefined, applied: new AppliedLog(memtable) };
+  const { covered, entries } = await loadCheckpoint(disk, newest, {
+    maxRecordBytes: config.wal.maxRecordBytes,
+    onEntry:
+      into === "memory" ? (key, value, sequence) => memtable.load(key, value, sequence) : () => undefined,
+    onProgress: progress && ((bytes) => progress.ofCheckpoint(bytes)),
+  });
+  memtable.finishLoading(covered.sequence);
+  return { checkpoint: { ...newest, entries }, applied: new AppliedLog(memtable, covered) };
+}
+
+/**
+ * Does what a crash kept the last checkpoint from doing: makes its name durable, drops what it covers of the log, and removes what
+ * is superfluous.
+ */
+export async function finishCheckpoint(
+  disk: Disk,
+  wal: Pick<WalWriter, "dropSegmentsBefore" | "size">,
+): Promise<void> {
+  const { newest, older } = await listCheckpoints(disk);
+  // Where only the segment is left that is written to there is nothing to drop.
+  if (newest !== undefined && (older.length > 0 || wal.size.segments > 1)) {
+    await makeNameDurable(disk);
+    await wal.dropSegmentsBefore(newest.lsn + 1);
+  }
+  await removeSuperfluous(disk);
+}

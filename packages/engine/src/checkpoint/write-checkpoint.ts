@@ -1,0 +1,118 @@
+import type { LogPosition } from "@kaya/core";
+import type { Disk, DiskFile } from "@kaya/io";
+import { RecordBuffer } from "@kaya/wal";
+import type { EntryReader } from "../memtable/entry-reader.js";
+import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
+import { type CheckpointFile, checkpointPath, makeNameDurable, temporaryPath } from "./checkpoint-files.js";
+
+/** Bytes of one write: some tenths of a millisecond of encoding, and then other work has its turn. */
+const STEP_BYTES = 256 * 1024;
+/** A large fsync at the end would hold up those of the log. */
+const UNSYNCED_BYTES = 1024 * 1024;
+const ENTRIES_AT_ONCE = 64;
+
+export interface CheckpointProgress {
+  readonly entries: number;
+  readonly totalEntries: number;
+  /** Written so far. */
+  readonly bytes: number;
+}
+
+export interface WriteCheckpointOptions {
+  /** Called after each step; the next one waits for it. It may throw, and so end the writing. */
+  readonly onStep?: (progress: CheckpointProgress) => Promise<void> | void;
+  /** Called when the file is written and durable, before it gets its name. */
+  readonly beforeNaming?: () => Promise<void>;
+}
+
+/**
+ * Writes a checkpoint: the entries of a snapshot in key order, framed as records between a NOOP that says what is covered and one
+ * that proves that nothing is missing. It has its name only once it is whole and durable; where anything fails nothing is left.
+ * @param covered the last record of the log that the snapshot shows
+ * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO, and what the callbacks throw
+ */
+export async function writeCheckpoint(
+  disk: Disk,
+  covered: LogPosition,
+  snapshot: MemtableSnapshot,
+  options: WriteCheckpointOptions = {},
+): Promise<CheckpointFile> {
+  const temporary = temporaryPath(covered.lsn);
+  const path = checkpointPath(covered.lsn);
+  await disk.remove(temporary);
+  try {
+    const bytes = await writeFile(disk, temporary, covered, snapshot, options);
+    await options.beforeNaming?.();
+    await disk.rename(temporary, path);
+    await makeNameDurable(disk);
+    return { lsn: covered.lsn, path, bytes };
+  } catch (error) {
+    // Whether its name is durable is not known then. What cannot be removed now is no harm: a temporary name says what it is, and
+    // what has the other one is whole, with the log behind it that it does not take the place of.
+    for (const left of [temporary, path]) await disk.remove(left).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function writeFile(
+  disk: Disk,
+  path: string,
+  covered: LogPosition,
+  snapshot: MemtableSnapshot,
+  { onStep }: WriteCheckpointOptions,
+): Promise<number> {
+  const file = await disk.open(path, { create: true });
+  try {
+    const writer = new CheckpointWriter(file, covered, snapshot);
+    while (await writer.step()) {
+      await onStep?.({ entries: writer.entries, totalEntries: snapshot.size, bytes: writer.bytes });
+    }
+    await file.sync();
+    return writer.bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+class CheckpointWriter {
+  readonly #file: DiskFile;
+  readonly #covered: LogPosition;
+  readonly #reader: EntryReader;
+  readonly #buffer = new RecordBuffer(STEP_BYTES + STEP_BYTES / 4);
+  #unsynced = 0;
+  #isDone = false;
+  entries = 0;
+  bytes = 0;
+
+  constructor(file: DiskFile, covered: LogPosition, snapshot: MemtableSnapshot) {
+    this.#file = file;
+    this.#covered = covered;
+    this.#reader = snapshot.entries();
+    this.#buffer.add(covered.lsn, covered.sequence, { type: "noop" });
+  }
+
+  /** Writes some more. @returns false once all is written */
+  async step(): Promise<boolean> {
+    while (!this.#isDone && this.#buffer.length < STEP_BYTES) this.#encodeSome();
+    this.#unsynced += this.#buffer.length;
+    this.bytes += this.#buffer.length;
+    await this.#file.append(this.#buffer.bytes);
+    this.#buffer.clear();
+    if (this.#unsynced >= UNSYNCED_BYTES) {
+      await this.#file.sync();
+      this.#unsynced = 0;
+    }
+    return !this.#isDone;
+  }
+
+  #encodeSome(): void {
+    const { lsn, sequence: lastSequence } = this.#covered;
+    const count = this.#reader.lend(ENTRIES_AT_ONCE, (key, value, sequence) => {
+      this.entries++;
+      this.#buffer.add(lsn + this.entries, sequence, { type: "put", key, value });
+    });
+    if (count > 0) return;
+    this.#buffer.add(lsn + this.entries + 1, lastSequence, { type: "noop" });
+    this.#isDone = true;
+  }
+}

@@ -1,0 +1,62 @@
+import type { EngineConfig } from "@kaya/core";
+import type { Disk, DiskLock } from "@kaya/io";
+import { type ScanProgress, WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "./apply.js";
+import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { trustOf } from "./data-directory.js";
+import type { RecoveryReport } from "./recover.js";
+import { RecoveryProgress } from "./recovery-progress.js";
+import type { WriteResult } from "./write.js";
+
+export interface OpenEngineOptions {
+  /** Called about once a mebibyte of what is read: the checkpoint, then the log. */
+  readonly onProgress?: (progress: ScanProgress) => void;
+}
+
+export interface RecoveredState {
+  readonly applied: AppliedLog;
+  /** It keeps the log and `applied` in step. */
+  readonly wal: WalWriter<WriteResult>;
+  readonly checkpoint: WrittenCheckpoint | undefined;
+  readonly report: RecoveryReport;
+}
+
+/**
+ * Loads the newest checkpoint, replays the log behind it, and leaves a writer that goes on there.
+ * @param into `report`: everything is read and checked, and nothing of it kept
+ */
+export async function recoverState(
+  config: EngineConfig,
+  disk: Disk,
+  lock: DiskLock | undefined,
+  { onProgress }: OpenEngineOptions,
+  into: "memory" | "report" = "memory",
+): Promise<RecoveredState> {
+  const started = performance.now();
+  const { newest } = await listCheckpoints(disk);
+  const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
+  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
+  const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
+    after: applied.position,
+    onRecord: into === "memory" ? ({ record }) => applied.apply(record) : () => undefined,
+    onCommit: (record) => applied.apply(record),
+    toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
+    trustPageCache: trustOf(lock),
+    ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
+  });
+  try {
+    await finishCheckpoint(disk, wal);
+  } catch (error) {
+    await wal.close();
+    throw error;
+  }
+  const report = {
+    ...wal.recovery,
+    ...(checkpoint !== undefined && { checkpoint }),
+    dryRun: false,
+    durationMs: performance.now() - started,
+  };
+  return { applied, wal, checkpoint, report };
+}
