@@ -1,3 +1,4 @@
+import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
@@ -16,4 +17,4 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  */
 
 /** @type {readonly Mutant[]} */
-export const MUTANTS = [...WRITE_MUTANTS, ...RECOVERY_MUTANTS, ...ENGINE_MUTANTS];
+export const MUTANTS = [...WRITE_MUTANTS, ...RECOVERY_MUTANTS, ...ENGINE_MUTANTS, ...CHECKPOINT_MUTANTS];

@@ -10,6 +10,7 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "crashes",
   "kills",
   "reopenings",
+  "checkpoints",
   "acknowledged",
   "reads",
 ]);

@@ -4,13 +4,21 @@ import type { Check } from "./check-run.js";
 import { checkContents, contentsAfter, contentsOf, type EngineWrite, perform } from "./engine-write.js";
 import type { HistoryView } from "./history.js";
 
+export interface EngineCheckOptions {
+  /** The engine that was opened makes a checkpoint before the second crash. */
+  readonly makesCheckpoint?: boolean;
+}
+
 const PROBE: EngineWrite = { durability: "strict", write: [{ type: "put", key: "probe", value: "here" }] };
 
 /**
  * The store opens with the contents that it had after some prefix of the writes, every acknowledged one among them; it
  * takes a write; and after the next power cut, and after a clean end, it has the same contents and that write.
  */
-export function engineCheck(config: PartialEngineConfig): Check<EngineWrite> {
+export function engineCheck(
+  config: PartialEngineConfig,
+  { makesCheckpoint = false }: EngineCheckOptions = {},
+): Check<EngineWrite> {
   return async (disk, view, recovered) => {
     const engine = await Engine.open(config, disk);
     recovered();
@@ -19,6 +27,7 @@ export function engineCheck(config: PartialEngineConfig): Check<EngineWrite> {
     const writes = view.attempted.slice(0, count);
     checkContents(await contentsOf(engine), contentsAfter(writes), `after ${count} writes`);
     await perform(engine, PROBE);
+    if (makesCheckpoint) await checkpointAndGoOn(engine);
     disk.crash();
 
     const again = await Engine.open(config, disk);
@@ -30,6 +39,16 @@ export function engineCheck(config: PartialEngineConfig): Check<EngineWrite> {
       throw new Error(`a second recovery cut ${truncatedBytes} bytes, with ${warnings.length} warnings`);
     }
   };
+}
+
+/** What it covers is dropped from the log, and what comes behind it is there with it. */
+async function checkpointAndGoOn(engine: Engine): Promise<void> {
+  const { lsn } = await engine.checkpoint();
+  const { lastLsn, wal } = engine.stats();
+  if (lsn !== lastLsn || wal.bytes > 0)
+    throw new Error(`a checkpoint at LSN ${lastLsn} covers LSN ${lsn}, and leaves ${wal.bytes} bytes of log`);
+  await perform(engine, { ...PROBE, durability: "relaxed" });
+  await perform(engine, PROBE);
 }
 
 function checkCount({ attempted, acknowledged }: HistoryView<EngineWrite>, count: number): void {

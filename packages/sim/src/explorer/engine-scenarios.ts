@@ -1,6 +1,7 @@
 import type { PartialEngineConfig } from "@kaya/core";
 import type { FaultRule, SimDisk } from "@kaya/io";
 import { engineCheck } from "./engine-check.js";
+import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
 import { type Scenario, scenario } from "./scenario.js";
@@ -32,7 +33,7 @@ const LIVES: readonly Life[] = [
 
 /** Everything that @kaya/engine promises, in small workloads. */
 export function engineScenarios(): Scenario[] {
-  return LIVES.map(({ name, losesRelaxed = false, live }) =>
+  const scenarios = LIVES.map(({ name, losesRelaxed = false, live }) =>
     scenario<EngineWrite>(`engine: ${name}`, {
       workload: async (disk, history) => {
         const session = new EngineSession(disk, history, { config: CONFIG, losesRelaxed });
@@ -42,6 +43,7 @@ export function engineScenarios(): Scenario[] {
       check: engineCheck(CONFIG),
     }),
   );
+  return [...scenarios, ...engineCheckpointScenarios(CONFIG)];
 }
 
 const long = (length: number): string => "x".repeat(length);

@@ -69,6 +69,14 @@ export class EngineSession {
     if (await isGranted(this.engine.sync())) this.#acknowledge(...accepted);
   }
 
+  /** Whether it was made: then all that was written before it is durable, and otherwise nothing is different. */
+  async checkpoint(): Promise<boolean> {
+    const accepted = [...this.#accepted];
+    const isMade = await isGranted(this.engine.checkpoint());
+    if (isMade) this.#acknowledge(...accepted);
+    return isMade;
+  }
+
   async close(): Promise<void> {
     const accepted = [...this.#accepted];
     const isClosed = await isGranted(this.engine.close());

@@ -70,13 +70,18 @@ export function describeStrikes(strikes: readonly Strike[]): string {
 }
 
 /** Whether the page cache itself lost something: the only fault that takes acknowledged relaxed writes without a crash. */
-export function lostCache({ fault, operation }: Strike): boolean {
-  return isSync(operation) && "outcome" in fault && fault.outcome === "lost";
+export function lostCache({ fault, operation, path }: Strike): boolean {
+  return isSync(operation) && !isOfCheckpoint(path) && "outcome" in fault && fault.outcome === "lost";
 }
 
 /** Whether a writer that met it must not go on (W4), or may not be able to (an undo that fails). */
 export function isSync(operation: Strike["operation"]): boolean {
   return operation === "sync" || operation === "syncDir";
+}
+
+/** What is there stands for nothing until its name is durable: whatever fails, the log has it all. */
+export function isOfCheckpoint(path: string): boolean {
+  return path === "checkpoint" || path.startsWith("checkpoint/");
 }
 
 function fits(kind: FaultKind, operation: MutatingKind): boolean {

@@ -1,4 +1,4 @@
-import { KayaError, type WalConfig } from "@kaya/core";
+import { type EngineConfig, KayaError, type WalConfig } from "@kaya/core";
 import { Random } from "@kaya/io";
 import { KeySpace } from "./key-space.js";
 import type { FaultStep, Step, StepName, StepOperation } from "./steps.js";
@@ -38,7 +38,9 @@ export function generateTrace(options: GenerateOptions): Trace {
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
   const config = generator.config();
-  return { seed, config, steps: Array.from({ length: operations }, () => generator.next()) };
+  const checkpoint = generator.checkpoint();
+  const steps = Array.from({ length: operations }, () => generator.next());
+  return { seed, config, ...(checkpoint !== undefined && { checkpoint }), steps };
 }
 
 class Generator {
@@ -69,6 +71,17 @@ class Generator {
       maxRecordBytes,
       maxBatchBytes: random.pick([1, 200, 1000, 100_000]),
       recovery: random.pick(["tail", "tail", "tail", "prefix", "absolute"]),
+    };
+  }
+
+  /** In every third run: from one at nearly every write to a few in all. */
+  checkpoint(): EngineConfig["checkpoint"] | undefined {
+    const random = this.#random;
+    if (!random.chance(0.33)) return undefined;
+    return {
+      auto: true,
+      minLogBytes: random.pick([0, 500, 3000]),
+      logRatio: random.pick([0.01, 0.5, 1]),
     };
   }
 

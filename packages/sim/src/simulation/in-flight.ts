@@ -1,6 +1,8 @@
-import { KayaError, type Lsn } from "@kaya/core";
+import { KayaError } from "@kaya/core";
 import type { Engine, WriteResult } from "@kaya/engine";
 import { toBytes } from "./bytes.js";
+import { FlyingCheckpoints } from "./flying-checkpoints.js";
+import { FlyingSyncs } from "./flying-syncs.js";
 import type { Change } from "./state.js";
 import type { WriteStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
@@ -15,12 +17,6 @@ interface FlyingWrite {
   readonly answer: Watched<WriteResult>;
 }
 
-interface FlyingSync {
-  /** All up to here is durable once it resolves. */
-  readonly lsn: Lsn;
-  readonly answer: Watched<void>;
-}
-
 /** What was rejected so is taken back (W3); the engine goes on. */
 const TAKEN_BACK = ["KAYA_DISK_FULL", "KAYA_IO"];
 
@@ -32,7 +28,8 @@ export class InFlight {
   readonly #world: World;
   readonly #engine: Engine;
   #writes: FlyingWrite[] = [];
-  #syncs: FlyingSync[] = [];
+  readonly #syncs: FlyingSyncs;
+  readonly #checkpoints: FlyingCheckpoints;
   #answered = 0;
   /** How many faults had struck when nothing was in flight: a rejection takes a later one. */
   #strikesAtRest = 0;
@@ -40,6 +37,8 @@ export class InFlight {
   constructor(world: World, engine: Engine) {
     this.#world = world;
     this.#engine = engine;
+    this.#syncs = new FlyingSyncs(world, engine);
+    this.#checkpoints = new FlyingCheckpoints(world, engine);
   }
 
   get writes(): number {
@@ -47,7 +46,11 @@ export class InFlight {
   }
 
   get isEmpty(): boolean {
-    return this.#writes.length === 0 && this.#syncs.length === 0;
+    return this.#writes.length === 0 && this.#syncs.isEmpty && this.#checkpoints.isEmpty;
+  }
+
+  get hasCheckpoints(): boolean {
+    return this.#checkpoints.hasStarted;
   }
 
   /** Answers that came since the last `harvest`. */
@@ -87,15 +90,18 @@ export class InFlight {
 
   async sync(): Promise<void> {
     this.#noteRest();
-    const { timeline } = this.#world;
-    const failed = this.#engine.failure !== undefined;
-    const answer = new Watched(this.#engine.sync());
-    if (failed) {
-      await turn();
-      this.#mustNameFailure(answer, "a sync");
-    } else {
-      this.#syncs.push({ lsn: timeline.lastLsn, answer });
+    if (this.#engine.failure === undefined) {
+      this.#syncs.start();
+      return;
     }
+    const answer = new Watched(this.#engine.sync());
+    await turn();
+    this.#mustNameFailure(answer, "a sync");
+  }
+
+  checkpoint(): void {
+    this.#noteRest();
+    this.#checkpoints.start();
   }
 
   /** Takes in the answers. They must come in the order of the writes, with what was foreseen or with a reason. */
@@ -105,11 +111,14 @@ export class InFlight {
     const resolved = this.#writes.splice(0, answered < 0 ? this.#writes.length : answered);
     for (const write of resolved) this.#acknowledge(write);
     if (this.#writes.some(({ answer }) => answer.state !== "pending")) this.#takeRejections();
-    this.#harvestSyncs();
+    this.#syncs.harvest((error, what) => this.#mustHaveReason(error, what));
+    this.#checkpoints.harvest((error) => this.#mustHaveStruck(error, "the checkpoint"));
   }
 
   #noteRest(): void {
-    if (this.isEmpty) this.#strikesAtRest = this.#world.faults.strikes.length;
+    // A checkpoint that the engine makes by itself is in flight too: what strikes it may take a write along.
+    const isAtRest = this.isEmpty && !this.#engine.stats().checkpoint.isRunning;
+    if (isAtRest) this.#strikesAtRest = this.#world.faults.strikes.length;
   }
 
   #checkPlace(step: WriteStep, attempt: Attempt, lastSequence: number): void {
@@ -190,22 +199,28 @@ export class InFlight {
       digest.add(`rejected ${attempt.firstLsn} ${String(answer.error)}`);
     }
     const oldest = rejected[0];
-    if (this.#engine.failure === undefined) {
+    if (this.#engine.failure === undefined || isTakenBack(oldest?.answer.error)) {
       const { lastLsn, lastSequence } = this.#engine.stats();
       timeline.takeBack(lastLsn, lastSequence);
+      this.#checkpoints.takeBackTo(lastLsn);
     } else if (oldest !== undefined && oldest.attempt.lastLsn > oldest.attempt.firstLsn) {
       timeline.show(this.#visiblePart(oldest.attempt));
     }
   }
 
   #mustHaveReason(error: unknown, what: string): void {
-    const { strikes } = this.#world.faults;
     const { failure } = this.#engine;
-    const codes = failure === undefined ? TAKEN_BACK : UNCERTAIN;
-    mustHold(KayaError.is(error) && codes.includes(error.code), "wrong-refusal", () => {
+    // The next checkpoint begins where one failed: its rotation may fail for good once all was taken back.
+    const mayBeTakenBack = failure === undefined || !this.#checkpoints.isEmpty;
+    const isUncertain = failure !== undefined && KayaError.is(error) && UNCERTAIN.includes(error.code);
+    mustHold(isUncertain || (mayBeTakenBack && isTakenBack(error)), "wrong-refusal", () => {
       return `${what} was rejected with ${error}, and the engine's failure is ${failure}`;
     });
-    mustHold(strikes.length > this.#strikesAtRest, "wrong-refusal", () => {
+    this.#mustHaveStruck(error, what);
+  }
+
+  #mustHaveStruck(error: unknown, what: string): void {
+    mustHold(this.#world.faults.strikes.length > this.#strikesAtRest, "wrong-refusal", () => {
       return `${what} was rejected, and no fault had struck while it was in flight: ${error}`;
     });
   }
@@ -216,27 +231,8 @@ export class InFlight {
     const firstLeft = changes.findIndex(({ key }) => this.#engine.getSync(toBytes(key)) !== undefined);
     return firstLeft < 0 ? changes : changes.slice(0, firstLeft);
   }
+}
 
-  #harvestSyncs(): void {
-    const { timeline, digest } = this.#world;
-    const settled = this.#syncs.filter(({ answer }) => answer.state !== "pending");
-    this.#syncs = this.#syncs.filter(({ answer }) => answer.state === "pending");
-    for (const { lsn, answer } of settled) {
-      digest.add(`sync ${lsn} ${answer.state}`);
-      if (answer.state === "rejected") {
-        this.#mustHaveReason(answer.error, `the sync through LSN ${lsn}`);
-        continue;
-      }
-      mustHold(timeline.acknowledgedLsn >= lsn, "wrong-answer", () => {
-        return `a sync through LSN ${lsn} resolved, but only LSN ${timeline.acknowledgedLsn} is answered`;
-      });
-      const { durableLsn } = this.#engine.stats();
-      mustHold(
-        durableLsn >= lsn,
-        "wrong-answer",
-        () => `a sync through LSN ${lsn} resolved, durable is ${durableLsn}`,
-      );
-      timeline.makeDurable(lsn);
-    }
-  }
+function isTakenBack(error: unknown): boolean {
+  return KayaError.is(error) && TAKEN_BACK.includes(error.code);
 }

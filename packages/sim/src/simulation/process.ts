@@ -63,9 +63,9 @@ export class Process {
 
   startOpening(): void {
     if (this.#phase.name !== "down") return;
-    const { openEngine, config, faults } = this.#world;
+    const { openEngine, engineConfig, faults } = this.#world;
     this.#world.reopenings++;
-    const opening = new Watched(openEngine({ wal: config }, this.#gate));
+    const opening = new Watched(openEngine(engineConfig, this.#gate));
     this.#phase = { name: "opening", opening, strikesBefore: faults.strikes.length };
   }
 

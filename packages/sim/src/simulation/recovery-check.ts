@@ -1,16 +1,20 @@
-import { KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
+import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
 import { recoverWal, type WalRecord } from "@kaya/wal";
 import { quote, toText } from "./bytes.js";
+import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
 import type { Change } from "./state.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold, RuleBroken } from "./violation.js";
 import type { World } from "./world.js";
 
-/** The log as a recovery would find it. */
+const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
+
+/** The checkpoint, and the log behind it, as a recovery would find them. */
 export interface FoundLog {
   readonly lsn: Lsn;
   readonly sequence: SequenceNumber;
+  readonly checkpoint: FoundCheckpoint | undefined;
   /** Bytes behind the last record. */
   readonly cutBytes: number;
   /** What is in it, and may be behind it. */
@@ -25,16 +29,24 @@ export interface FoundLog {
 export async function checkLog(world: World, mustHave: Lsn): Promise<FoundLog> {
   const { disk, timeline } = world;
   const { maxRecordBytes, segmentMaxBytes } = world.config;
-  const report = await recoverWal({ maxRecordBytes, segmentMaxBytes }, disk, { dryRun: true }).catch(refused);
+  const checkpoint = await findCheckpoint(disk, maxRecordBytes);
+  const after = checkpoint?.covered ?? LOG_START;
+  const options = { dryRun: true, after };
+  const report = await recoverWal({ maxRecordBytes, segmentMaxBytes }, disk, options).catch(refused);
   const records = report.records.map(({ record }) => record);
-  const { lastLsn: lsn = 0, lastSequence: sequence = 0, truncatedBytes: cutBytes } = report;
+  const {
+    lastLsn: lsn = after.lsn,
+    lastSequence: sequence = after.sequence,
+    truncatedBytes: cutBytes,
+  } = report;
   mustHold(lsn >= mustHave, "acknowledged-lost", () => {
     return `the log ends at LSN ${lsn}; up to LSN ${mustHave} was acknowledged: ${lossOf(world, lsn)}`;
   });
   const differences: string[] = [];
   for (const attempts of timeline.possibleLogs()) {
-    const difference = differenceOf(records, attempts);
-    if (difference === undefined) return { lsn, sequence, cutBytes, attempts };
+    const difference =
+      (checkpoint && differenceOfCheckpoint(checkpoint, attempts)) ?? differenceOf(records, attempts, after);
+    if (difference === undefined) return { lsn, sequence, checkpoint, cutBytes, attempts };
     differences.push(difference);
   }
   throw new RuleBroken("never-attempted", differences[0] ?? "");
@@ -65,8 +77,13 @@ export async function checkRecovery(
   mayLackRoom: boolean,
 ): Promise<void> {
   const found = await checkLog(world, mustHave);
-  const { lastLsn: lsn = 0, lastSequence: sequence = 0, recordCount, ...report } = engine.lastRecovery;
-  const { state, pendingBytes, wal, ...stats } = engine.stats();
+  const after = found.checkpoint?.covered ?? LOG_START;
+  const {
+    lastLsn: lsn = after.lsn,
+    lastSequence: sequence = after.sequence,
+    ...report
+  } = engine.lastRecovery;
+  const { state, pendingBytes, ...stats } = engine.stats();
   const { durableLsn } = stats;
   mustBeAlike({ lsn, sequence }, { lsn: found.lsn, sequence: found.sequence }, "lastRecovery beside the log");
   mustBeAlike(
@@ -75,10 +92,11 @@ export async function checkRecovery(
     "stats() right after opening",
   );
   mustBeAlike(
-    { segments: report.segments, bytes: report.validBytes, recordCount, dryRun: report.dryRun },
-    { ...wal, recordCount: lsn, dryRun: false },
-    "lastRecovery beside stats()",
+    { recordCount: report.recordCount, dryRun: report.dryRun },
+    { recordCount: lsn - after.lsn, dryRun: false },
+    "lastRecovery",
   );
+  await checkSizes(engine, world, found.checkpoint);
   const isFinished = durableLsn === lsn && found.cutBytes === 0;
   mustHold(isFinished || mayLackRoom, "wrong-account", () => {
     return `opened at LSN ${lsn}, durable is ${durableLsn}, and ${found.cutBytes} bytes are still to be cut`;
@@ -89,9 +107,39 @@ export async function checkRecovery(
   world.timeline.makeDurable(durableLsn);
 }
 
+/** What opening found, what it left on the disk, and what the engine says of both. */
+async function checkSizes(
+  engine: Engine,
+  { disk }: World,
+  checkpoint: FoundCheckpoint | undefined,
+): Promise<void> {
+  const { segments, validBytes, checkpoint: loaded } = engine.lastRecovery;
+  const { wal } = engine.stats();
+  const files = (await disk.list("wal")).filter(({ path }) => path.endsWith(".wal"));
+  mustBeAlike({ segments: wal.segments }, { segments: files.length }, "stats() beside the disk");
+  // What the checkpoint covers was dropped after it was counted.
+  const hasDropped = checkpoint !== undefined && segments > wal.segments && validBytes >= wal.bytes;
+  if (!hasDropped) mustBeAlike({ segments, bytes: validBytes }, { ...wal }, "lastRecovery beside stats()");
+  const accountOf = ({ path, bytes }: { path: string; bytes: number }, lsn: Lsn, entries: number) => ({
+    path,
+    bytes,
+    lsn,
+    entries,
+  });
+  mustBeAlike(
+    { checkpoint: loaded && accountOf(loaded, loaded.lsn, loaded.entries) },
+    { checkpoint: checkpoint && accountOf(checkpoint, checkpoint.covered.lsn, checkpoint.entries.length) },
+    "the checkpoint of lastRecovery beside the disk",
+  );
+}
+
 /** Where the records are not a prefix of what was attempted; undefined where they are. */
-function differenceOf(records: readonly WalRecord[], attempts: readonly Attempt[]): string | undefined {
-  let next = 0;
+function differenceOf(
+  records: readonly WalRecord[],
+  attempts: readonly Attempt[],
+  after: LogPosition,
+): string | undefined {
+  let next = attempts.filter(({ lastLsn }) => lastLsn <= after.lsn).length;
   for (const record of records) {
     const attempt = attempts[next];
     if (attempt === undefined) {

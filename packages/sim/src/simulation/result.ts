@@ -14,6 +14,8 @@ export interface SimulationResult {
   /** Faults that met an operation. */
   readonly faults: Readonly<Record<FaultKind, number>>;
   readonly reopenings: number;
+  /** Checkpoints that got their name. */
+  readonly checkpoints: number;
   /** Writes that were answered with success. */
   readonly acknowledged: number;
   /** Read steps; besides, every key is read after every step. */
@@ -24,8 +26,10 @@ export interface SimulationResult {
 }
 
 export function passedResult(trace: Trace, world: World): SimulationResult {
+  let checkpoints = 0;
   for (const event of world.disk.events) {
     const { kind, path, position = -1, length = -1, target = "", error = "" } = event;
+    if (kind === "rename" && target.endsWith(".ckpt") && error === "") checkpoints++;
     world.digest.add(`${kind} ${path} ${position} ${length} ${target} ${error}`);
   }
   return {
@@ -36,6 +40,7 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     kills: world.kills,
     faults: world.faults.countByKind(),
     reopenings: world.reopenings,
+    checkpoints,
     acknowledged: world.acknowledged,
     reads: world.reads,
     digest: world.digest.toString(),

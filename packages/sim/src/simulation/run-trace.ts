@@ -14,7 +14,7 @@ import { World } from "./world.js";
  * Every step makes sense after every other one, so any part of a trace is a trace.
  */
 export async function runTrace(trace: Trace, target: SimulationTarget = {}): Promise<SimulationResult> {
-  const world = new World(trace.seed, trace.config, openerOf(target));
+  const world = new World(trace, openerOf(target));
   const process = new Process(world);
   let index = 0;
   try {
@@ -48,6 +48,7 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
       return process.rest();
     }
     case "sync":
+    case "checkpoint":
     case "advance":
     case "settle":
       return makeProgress(step, process);
@@ -69,9 +70,10 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
     let left = step.operations;
     return process.run(() => left-- > 0);
   }
-  const { inFlight } = await process.ensureOpen();
-  if (step.step === "sync") {
-    await inFlight.sync();
+  const { inFlight, engine } = await process.ensureOpen();
+  if (step.step !== "settle") {
+    if (step.step === "sync") await inFlight.sync();
+    else inFlight.checkpoint();
     return process.rest();
   }
   const before = inFlight.writes;
@@ -79,7 +81,9 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
   await process.run(step.writes === undefined ? () => true : () => inFlight.answered < wanted);
   const answered = before - inFlight.writes;
   mustHold(answered >= wanted, "hang", () => `${wanted} writes were to be answered, and ${answered} are`);
-  mustHold(step.writes !== undefined || inFlight.isEmpty, "hang", () => "a sync has no answer");
+  if (step.writes !== undefined) return;
+  mustHold(inFlight.isEmpty, "hang", () => "a sync or a checkpoint has no answer");
+  mustHold(!engine.stats().checkpoint.isRunning, "hang", () => "an automatic checkpoint never ends");
 }
 
 async function read(step: ReadStep, process: Process): Promise<void> {
@@ -120,9 +124,7 @@ async function changeLife(step: LifeStep, process: Process, world: World): Promi
 /** The lock is the kernel's: it must keep a second engine out, and the first one must not notice. */
 async function intrude(process: Process, world: World): Promise<void> {
   await process.ensureOpen();
-  const second = new Watched(
-    world.openEngine({ wal: world.config }, new GatedDisk(world.disk, world.faults)),
-  );
+  const second = new Watched(world.openEngine(world.engineConfig, new GatedDisk(world.disk, world.faults)));
   await process.rest();
   mustHold(
     second.state === "rejected" && KayaError.is(second.error, "KAYA_LOCK_CONFLICT"),

@@ -1,6 +1,6 @@
 import { KayaError } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
-import { describeStrikes, isSync, type Strike } from "./armed-faults.js";
+import { describeStrikes, isOfCheckpoint, isSync, type Strike } from "./armed-faults.js";
 import { InFlight } from "./in-flight.js";
 import { Reads } from "./reads.js";
 import { mustHold } from "./violation.js";
@@ -33,6 +33,7 @@ export class Session {
     const { engine, inFlight, reads } = this;
     inFlight.harvest();
     this.#checkState(isDiskIdle);
+    this.#checkCheckpoints();
     const { timeline } = this.#world;
     const { lastLsn, lastSequence } = engine.stats();
     const isAlike = lastLsn === timeline.lastLsn && lastSequence === timeline.lastSequence;
@@ -69,16 +70,18 @@ export class Session {
     return strikes.length === 0;
   }
 
-  /** W4: it fails where a sync failed, and only there or where what a failed write left could not be taken away. */
+  /** W4: it fails where a sync of the log failed, and only there or where what a failed write left could not be taken away. */
   #checkState(isDiskIdle: boolean): void {
     const { state, failure } = this.engine;
     mustHold(state === (failure === undefined ? "open" : "failed"), "wrong-account", () => {
       return `the engine's state is ${state}, its failure ${failure}`;
     });
-    const fatal = this.#strikes().filter(({ operation }) => isSync(operation));
+    const fatal = this.#strikes().filter(({ operation, path }) => isSync(operation) && !isOfCheckpoint(path));
     if (state === "open") {
       const goesOn = () => `the engine goes on after ${describeStrikes(fatal)} (W4)`;
-      mustHold(fatal.length === 0 || !isDiskIdle, "wrong-account", goesOn);
+      // A checkpoint syncs the root directory too.
+      const isFatal = fatal.some(({ path }) => path !== "" || !this.#hasCheckpoints);
+      mustHold(!isFatal || !isDiskIdle, "wrong-account", goesOn);
     } else {
       const failedUndo = this.#strikes().some(({ operation }) => UNDOING.includes(operation));
       mustHold(
@@ -87,6 +90,18 @@ export class Session {
         () => `the engine failed for no reason: ${failure}`,
       );
     }
+  }
+
+  /** A checkpoint that fails has a reason too, and a failure of it alone is not the engine's. */
+  #checkCheckpoints(): void {
+    const { error } = this.engine.stats().checkpoint;
+    mustHold(error === undefined || this.#strikes().length > 0, "wrong-account", () => {
+      return `a checkpoint failed for no reason: ${error}`;
+    });
+  }
+
+  get #hasCheckpoints(): boolean {
+    return this.inFlight.hasCheckpoints || this.#world.hasAutomaticCheckpoints;
   }
 
   #strikes(): readonly Strike[] {

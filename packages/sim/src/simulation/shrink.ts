@@ -36,6 +36,7 @@ export async function shrinkTrace(trace: Trace, options: ShrinkOptions = {}): Pr
   }
   const shrinker = new Shrinker(trace, first, options);
   await shrinker.keepStepsThrough(first.violation.step);
+  await shrinker.leaveOutAutomaticCheckpoints();
   for (let before = Number.POSITIVE_INFINITY; shrinker.size < before; ) {
     before = shrinker.size;
     await shrinker.leaveOut();
@@ -72,6 +73,11 @@ class Shrinker {
     await this.#try(this.#trace.steps.slice(0, step + 1));
   }
 
+  async leaveOutAutomaticCheckpoints(): Promise<void> {
+    const { checkpoint, ...without } = this.#trace;
+    if (checkpoint !== undefined) await this.#tryTrace(without);
+  }
+
   async leaveOut(): Promise<void> {
     for (
       let part = Math.ceil(this.#trace.steps.length / 2);
@@ -106,10 +112,13 @@ class Shrinker {
     return this.#attempts >= (this.#options.maxAttempts ?? 2000) || this.#options.signal?.aborted === true;
   }
 
-  async #try(steps: readonly Step[]): Promise<boolean> {
+  #try(steps: readonly Step[]): Promise<boolean> {
+    return this.#tryTrace({ ...this.#trace, steps });
+  }
+
+  async #tryTrace(trace: Trace): Promise<boolean> {
     if (this.#isOver) return false;
     this.#attempts++;
-    const trace = { ...this.#trace, steps };
     const result = await runTrace(trace, this.#options.target);
     if (result.violation?.rule !== this.#rule) return false;
     this.#trace = trace;

@@ -20,6 +20,7 @@ export interface SimulationSummary {
   readonly kills: number;
   readonly faults: Readonly<Record<FaultKind, number>>;
   readonly reopenings: number;
+  readonly checkpoints: number;
   readonly acknowledged: number;
   readonly reads: number;
   /** The runs that found something, in the order of their seeds. */
@@ -34,6 +35,7 @@ const NOTHING: SimulationSummary = {
   kills: 0,
   faults: { "fsync-failed": 0, "io-error": 0, "disk-full": 0, "partial-write": 0, "read-error": 0 },
   reopenings: 0,
+  checkpoints: 0,
   acknowledged: 0,
   reads: 0,
   failures: [],
@@ -62,6 +64,7 @@ export function addResult(sum: SimulationSummary, result: SimulationResult): Sim
     kills: sum.kills + result.kills,
     faults,
     reopenings: sum.reopenings + result.reopenings,
+    checkpoints: sum.checkpoints + result.checkpoints,
     acknowledged: sum.acknowledged + result.acknowledged,
     reads: sum.reads + result.reads,
     failures: result.violation === undefined ? sum.failures : [...sum.failures, result],

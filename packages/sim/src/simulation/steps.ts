@@ -55,9 +55,11 @@ export type ReadStep =
 export type ProgressStep =
   /** Starts a `sync` and does not wait for it. */
   | { readonly step: "sync" }
+  /** The same with a checkpoint. */
+  | { readonly step: "checkpoint" }
   /** The disk does that many operations. */
   | { readonly step: "advance"; readonly operations: number }
-  /** Waits for that many of the writes in flight, oldest first; without a number for all, and the syncs. */
+  /** Waits for that many of the writes in flight, oldest first; without a number for all, and the syncs and checkpoints. */
   | { readonly step: "settle"; readonly writes?: number };
 
 /** A fault that is to come. `after` counts operations that it could meet, so that it always meets one. */

@@ -1,4 +1,10 @@
-import { KayaError, resolveWalConfig, type WalConfig } from "@kaya/core";
+import {
+  type EngineConfig,
+  KayaError,
+  resolveEngineConfig,
+  resolveWalConfig,
+  type WalConfig,
+} from "@kaya/core";
 import type { Step } from "./steps.js";
 
 /** The version of the trace format; a trace of another one cannot be replayed. */
@@ -10,12 +16,14 @@ export interface Trace {
   readonly seed: number;
   /** What the engine is opened with first. */
   readonly config: WalConfig;
+  /** When the engine makes checkpoints by itself, all through the run; absent where it makes none. */
+  readonly checkpoint?: EngineConfig["checkpoint"];
   readonly steps: readonly Step[];
 }
 
 /** A trace as JSON lines: a header, then one step a line. */
-export function saveTrace({ seed, config, steps }: Trace): string {
-  const header = { trace: "kaya-simulation", version: TRACE_VERSION, seed, config };
+export function saveTrace({ seed, config, checkpoint, steps }: Trace): string {
+  const header = { trace: "kaya-simulation", version: TRACE_VERSION, seed, config, checkpoint };
   return [header, ...steps].map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
@@ -39,8 +47,13 @@ export function loadTrace(text: string): Trace {
   return {
     seed: header.seed as number,
     config: resolveWalConfig(header.config as Partial<WalConfig>),
+    ...(header.checkpoint !== undefined && { checkpoint: toCheckpoint(header.checkpoint) }),
     steps: rest.map(({ line, number }) => toStep(parse(line, number), number)),
   };
+}
+
+function toCheckpoint(checkpoint: unknown): EngineConfig["checkpoint"] {
+  return resolveEngineConfig({ checkpoint: checkpoint as Partial<EngineConfig["checkpoint"]> }).checkpoint;
 }
 
 // Of every step, the fields that it cannot be without.
@@ -58,6 +71,7 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   "open-snapshot": [],
   "read-snapshot": ["keys", "range", "close"],
   sync: [],
+  checkpoint: [],
   advance: ["operations"],
   settle: [],
   fault: ["after", "kind"],

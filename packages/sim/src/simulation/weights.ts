@@ -21,6 +21,7 @@ export const STEP_WEIGHTS: StepWeights = {
   "open-snapshot": 2,
   "read-snapshot": 3,
   sync: 3,
+  checkpoint: 4,
   advance: 12,
   settle: 10,
   fault: 2,

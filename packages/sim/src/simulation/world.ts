@@ -1,9 +1,10 @@
-import type { WalConfig } from "@kaya/core";
+import type { PartialEngineConfig, WalConfig } from "@kaya/core";
 import { SimDisk } from "@kaya/io";
 import { ArmedFaults } from "./armed-faults.js";
 import { Digest } from "./digest.js";
 import type { EngineOpener } from "./target.js";
 import { Timeline } from "./timeline.js";
+import type { Trace } from "./trace.js";
 
 /** What outlives a process: the disk, the faults that wait on it, and what is known of every write. */
 export class World {
@@ -13,15 +14,26 @@ export class World {
   readonly digest = new Digest();
   readonly openEngine: EngineOpener;
   config: WalConfig;
+  readonly #checkpoint: Trace["checkpoint"];
   crashes = 0;
   kills = 0;
   reopenings = 0;
   acknowledged = 0;
   reads = 0;
 
-  constructor(seed: number, config: WalConfig, openEngine: EngineOpener) {
+  constructor({ seed, config, checkpoint }: Trace, openEngine: EngineOpener) {
     this.disk = new SimDisk({ seed });
     this.config = config;
+    this.#checkpoint = checkpoint;
     this.openEngine = openEngine;
+  }
+
+  /** What the next engine is opened with. */
+  get engineConfig(): PartialEngineConfig {
+    return { wal: this.config, checkpoint: this.#checkpoint ?? { auto: false } };
+  }
+
+  get hasAutomaticCheckpoints(): boolean {
+    return this.#checkpoint?.auto === true;
   }
 }

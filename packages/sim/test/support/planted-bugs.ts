@@ -123,7 +123,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the page cache is trusted after a failed sync",
-    within: 20,
+    within: 100,
     target: {
       wrapDisk: (disk) =>
         withDisk(disk, {
@@ -200,6 +200,30 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
             return typeof value === "function" ? value.bind(target) : value;
           },
         });
+      },
+    })),
+  },
+  {
+    name: "the bytes of a checkpoint are not synced",
+    within: 20,
+    target: onFiles((file) => (file.path.endsWith(".ckpt.tmp") ? { sync: async () => undefined } : {})),
+  },
+  {
+    name: "the name of a checkpoint is not synced",
+    within: 20,
+    target: {
+      wrapDisk: (disk) =>
+        withDisk(disk, { syncDir: async (dir) => (dir === "checkpoint" ? undefined : disk.syncDir(dir)) }),
+    },
+  },
+  {
+    name: "a checkpoint is answered before it is made",
+    within: 20,
+    target: withEngine((engine) => ({
+      checkpoint: async () => {
+        const { lastLsn: lsn, lastSequence: sequence } = engine.stats();
+        void engine.checkpoint().catch(() => undefined);
+        return { lsn, sequence, path: "", bytes: 0, entries: 0, segmentsDropped: 0, durationMs: 0 };
       },
     })),
   },
