@@ -1,10 +1,11 @@
 import { KayaError } from "@kaya/core";
 import { isDamage, locateSegments, type SegmentLocation, type WalWarning } from "@kaya/wal";
+import type { CheckpointFiles } from "./checkpoint-files.js";
 import type { Context } from "./context.js";
 import { LogInspector } from "./inspect-segment.js";
 
 export interface Damage {
-  /** The file's name. */
+  /** A segment's name, or the checkpoint's path. */
   readonly segment: string;
   readonly warning: WalWarning;
 }
@@ -17,18 +18,33 @@ export interface DamageSurvey {
 
 const MOST = 1000;
 
-/** All damage in all segments of a data directory: a recovery stops at the first. */
-export async function surveyLog(context: Context): Promise<DamageSurvey> {
+/** All damage in the newest checkpoint and in all segments of a data directory: a recovery stops at the first. */
+export async function surveyDamage(
+  context: Context,
+  { newest }: Pick<CheckpointFiles, "newest">,
+): Promise<DamageSurvey> {
   const found: Damage[] = [];
   let count = 0;
-  const inspector = new LogInspector(context);
+  const add = (segment: string, warnings: readonly WalWarning[]) => {
+    count += warnings.length;
+    for (const warning of warnings.slice(0, MOST - found.length)) found.push({ segment, warning });
+  };
+  if (newest !== undefined) {
+    const inspector = new LogInspector(context);
+    inspector.expect(newest.lsn);
+    // It was whole when it got its name: zeros at its end are damage too, and valid records behind damage are what must be there.
+    const warnings = await inspector.segment(newest, () => undefined);
+    add(
+      newest.name,
+      warnings.filter(({ kind }) => kind !== "ValidRecordsBeyondDamage"),
+    );
+  }
+  const inspector = new LogInspector(context, newest?.lsn);
   for (const location of await segmentsOf(context.options.data)) {
     const warnings = (await inspector.segment(location, () => undefined)).filter(isDamage);
-    count += warnings.length;
-    for (const warning of warnings.slice(0, MOST - found.length))
-      found.push({ segment: location.name, warning });
+    add(location.name, warnings);
     // Records that damage hides are missing in the next segment: that is no damage of its own.
-    if (warnings.some(({ kind }) => kind !== "NonMonotonicLsn")) inspector.expectAny();
+    if (warnings.some(({ kind }) => kind !== "NonMonotonicLsn")) inspector.expect(undefined);
   }
   return { found, count };
 }

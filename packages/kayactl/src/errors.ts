@@ -1,6 +1,7 @@
 import { describe, KayaError } from "@kaya/core";
 import type { Command, CommanderError } from "commander";
 import { invalid, toJson } from "./bytes.js";
+import { namesCheckpoint } from "./checkpoint-files.js";
 import { ExitCode } from "./context.js";
 import type { Output } from "./output.js";
 import { escapeText } from "./text.js";
@@ -25,6 +26,8 @@ export async function printError(err: Output, error: unknown, isJson: boolean): 
 function hintFor(code: string, message: string): string | undefined {
   if (message.includes("maxRecordBytes")) return "--max-record-bytes N raises it";
   if (code !== "KAYA_CORRUPTION") return undefined;
+  if (namesCheckpoint(message))
+    return '"kayactl verify" lists all damage; no --recovery passes a checkpoint over: what it covers is in no log any more';
   return '"kayactl verify" lists all damage; "kayactl recover --recovery prefix" goes on with what stands before it';
 }
 

@@ -39,6 +39,8 @@ export function engineConfig(options: GlobalOptions): PartialEngineConfig {
   return {
     dataDir: data,
     durability,
+    // One that begins by itself would be ended by the close that follows a command's only write.
+    checkpoint: { auto: false },
     wal: {
       recovery,
       ...(maxRecordBytes !== undefined && {

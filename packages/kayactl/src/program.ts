@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, Help } from "commander";
+import { registerBackup } from "./commands/backup.js";
+import { registerCheckpoint } from "./commands/checkpoint.js";
 import { registerDelete } from "./commands/delete.js";
 import { registerGet } from "./commands/get.js";
 import { registerInspect } from "./commands/inspect.js";
@@ -65,7 +67,15 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     register(program, execute);
   }
   program.commandsGroup("Log:");
-  for (const register of [registerVerify, registerRecover, registerInspect]) register(program, execute);
+  for (const register of [
+    registerVerify,
+    registerRecover,
+    registerCheckpoint,
+    registerBackup,
+    registerInspect,
+  ]) {
+    register(program, execute);
+  }
   program.commandsGroup("Proof:");
   registerSim(program, execute);
   return program;

@@ -1,7 +1,7 @@
-import type { RecoveryReport } from "@kaya/engine";
+import type { RecoveryReport, WrittenCheckpoint } from "@kaya/engine";
 import { isDamage, type WalWarning } from "@kaya/wal";
 import { escapeText } from "./text.js";
-import { formatBytes, formatCount } from "./units.js";
+import { formatBytes, formatCount, plural } from "./units.js";
 
 /** The report as JSON shows it. */
 export function withoutRecords(report: RecoveryReport): Omit<RecoveryReport, "records"> {
@@ -11,8 +11,10 @@ export function withoutRecords(report: RecoveryReport): Omit<RecoveryReport, "re
 
 /** What the report says, in names and values for people. */
 export function reportRows(report: RecoveryReport): [name: string, value: string][] {
-  const { recordCount, firstLsn, lastLsn, lastSequence, truncatedBytes } = report;
-  const rows: [string, string][] = [["records", formatCount(recordCount)]];
+  const { checkpoint, recordCount, firstLsn, lastLsn, lastSequence, truncatedBytes } = report;
+  const rows: [string, string][] =
+    checkpoint === undefined ? [] : [["checkpoint", formatCheckpoint(checkpoint)]];
+  rows.push(["records", formatCount(recordCount)]);
   if (firstLsn !== undefined && lastLsn !== undefined) {
     rows.push(["LSN", `${formatCount(firstLsn)} to ${formatCount(lastLsn)}`]);
   }
@@ -24,6 +26,11 @@ export function reportRows(report: RecoveryReport): [name: string, value: string
     rows.push([index === 0 ? "kept in" : "", escapeText(path)]);
   }
   return rows;
+}
+
+/** `LSN 1,200, 1,100 entries, 77.4 KiB`. */
+export function formatCheckpoint({ lsn, entries, bytes }: Omit<WrittenCheckpoint, "path">): string {
+  return `LSN ${formatCount(lsn)}, ${plural(entries, "entry", "entries")}, ${formatBytes(bytes)}`;
 }
 
 /** The warnings without those that only say again what another, or the report, has said. */

@@ -176,7 +176,8 @@ describe("scan", () => {
 describe("stats", () => {
   test("for people and for scripts", async () => {
     const data = await filledDirectory(1200);
-    expect(await kayactl(["stats", "--data", data])).toEqual(
+    const { stdout } = await kayactl(["stats", "--data", data]);
+    expect(ok(stdout.replace(/(?<=^memory +)[\d.]+ [KM]iB$/m, "MEMORY"))).toEqual(
       ok(
         [
           "state          open",
@@ -187,8 +188,11 @@ describe("stats", () => {
           "last sequence  1,200",
           "durable LSN    1,200",
           "pending bytes  0 B",
+          "memory         MEMORY",
+          "snapshots      none",
           "log segments   1",
           "log bytes      77.4 KiB",
+          "checkpoint     none",
           "",
         ].join("\n"),
       ),

@@ -144,6 +144,7 @@ describe("verify", () => {
       action: "none",
       damageCount: 0,
       damage: [],
+      checkpointFiles: { older: [], leftovers: [], unknown: [] },
       recordCount: 3,
       firstLsn: 1,
       lastLsn: 3,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { engineConfig } from "../src/options.js";
 import { Progress } from "../src/progress.js";
 import { clip, escapeLines, escapeText, padEnd, textWidth } from "../src/text.js";
 import { formatBytes, formatDuration } from "../src/units.js";
@@ -92,4 +93,9 @@ describe("progress", () => {
     progress.update({ bytes: 0, totalBytes: 0, records: 0 });
     expect(stream.bytes.toString()).toContain("100%");
   });
+});
+
+test("no command begins a checkpoint by itself", () => {
+  const config = engineConfig({ data: "data", durability: "strict", recovery: "tail" });
+  expect(config.checkpoint).toEqual({ auto: false });
 });

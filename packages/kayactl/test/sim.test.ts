@@ -128,7 +128,7 @@ describe("a broken promise", () => {
       file,
     ]);
     expect(code).toBe(5);
-    const [, seed] = /^seed (\d+), step \d+: acknowledged-lost/m.exec(stdout) ?? [];
+    const [, seed, rule] = /^seed (\d+), step \d+: ([a-z-]+)/m.exec(stdout) ?? [];
     expect(stdout).toMatch(/^FAILED seeds 1 to 20/);
     expect(stdout).toContain(`  again: kayactl sim run --seed ${seed} --ops 100 --runs 1\n  shrunk to `);
     expect(stdout).toContain(`kayactl sim replay ${file}`);
@@ -139,10 +139,12 @@ describe("a broken promise", () => {
     const replayed = await kayactl(["sim", "replay", file]);
     expect(replayed.code).toBe(5);
     expect(replayed.stdout).toMatch(new RegExp(`^FAILED .*\nsteps +${steps}\n`));
-    expect(replayed.stderr).toMatch(/^error KAYA_INVARIANT_VIOLATION: seed \d+, step \d+: acknowledged-lost/);
+    expect(replayed.stderr).toMatch(
+      new RegExp(`^error KAYA_INVARIANT_VIOLATION: seed \\d+, step \\d+: ${rule}`),
+    );
 
     const json = await kayactl(["sim", "replay", file, "--json"]);
-    expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, violation: { rule: "acknowledged-lost" } });
+    expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, violation: { rule } });
     expect(JSON.parse(json.stderr.split("\n")[1] ?? "")).toMatchObject({ code: "KAYA_INVARIANT_VIOLATION" });
 
     bug.isPlanted = false;

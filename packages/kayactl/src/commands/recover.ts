@@ -3,6 +3,7 @@ import { formatWarning } from "@kaya/wal";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
+import { dryRun, steadily } from "../dry-run.js";
 import { engineConfig } from "../options.js";
 import { table } from "../output.js";
 import { reportRows, tellingWarnings, withoutRecords } from "../report.js";
@@ -19,8 +20,8 @@ export const registerRecover: Register = (program, execute) => {
     .command("recover")
     .summary("repair the log after a crash, and say what was found")
     .description(
-      "Do what opening the data directory does by itself: read the whole log, cut what a crash left unfinished " +
-        "(anything that is more than that is kept in wal/quarantine/), and say what was found.",
+      "Do what opening the data directory does by itself: read the checkpoint and the log behind it, cut what a crash left " +
+        "unfinished (anything that is more than that is kept in wal/quarantine/), and say what was found.",
     )
     .option("--dry-run", "only say it: change nothing, and take no lock")
     .addHelpText(
@@ -33,15 +34,20 @@ Examples:
     .action((options: RecoverOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         await requireDataDir(context.options.data);
-        const report = await withProgress(context, (onProgress) =>
-          recover(engineConfig(context.options), undefined, { dryRun: options.dryRun === true, onProgress }),
-        );
+        const report =
+          options.dryRun === true ? await steadily(context, () => dryRun(context)) : await repair(context);
         if (context.options.json) await context.out.line(toJson(withoutRecords(report)));
         else await printReport(context, report);
         return ExitCode.Ok;
       }),
     );
 };
+
+function repair(context: Context): Promise<RecoveryReport> {
+  return withProgress(context, (onProgress) =>
+    recover(engineConfig(context.options), undefined, { onProgress }),
+  );
+}
 
 async function printReport({ out, options }: Context, report: RecoveryReport): Promise<void> {
   const { bold, yellow } = out.colors;

@@ -78,6 +78,7 @@ export function countRows(counts: Counts): [name: string, value: string][] {
     ["crashes", formatCount(counts.crashes)],
     ["kills", formatCount(counts.kills)],
     ["reopenings", formatCount(counts.reopenings)],
+    ["checkpoints", formatCount(counts.checkpoints)],
     ["faults", faults.join(", ")],
   ];
 }

@@ -1,30 +1,37 @@
 import { KayaError } from "@kaya/core";
-import { type RecoveryReport, recover } from "@kaya/engine";
+import type { RecoveryReport } from "@kaya/engine";
 import { formatWarning, isDamage } from "@kaya/wal";
 import { toJson } from "../bytes.js";
+import { type CheckpointFiles, listCheckpointFiles, notesOn } from "../checkpoint-files.js";
 import { type Context, ExitCode, type Register } from "../context.js";
-import { type DamageSurvey, surveyLog } from "../damage.js";
+import { type DamageSurvey, surveyDamage } from "../damage.js";
 import { requireDataDir } from "../data-dir.js";
-import { engineConfig } from "../options.js";
+import { dryRun, steadily } from "../dry-run.js";
 import { table } from "../output.js";
 import { reportRows, speaksOfDamage, withoutRecords } from "../report.js";
 import { escapeText } from "../text.js";
 import { formatBytes, formatCount, formatDuration } from "../units.js";
-import { withProgress } from "../with-engine.js";
 
 /** What a recovery would do. */
 type Verdict =
   | { readonly action: "none" | "cut" | "quarantine"; readonly report: RecoveryReport }
   | { readonly action: "refuse"; readonly error: KayaError };
 
+interface Verification {
+  readonly isClean: boolean;
+  readonly verdict: Verdict;
+  readonly survey: DamageSurvey;
+  readonly checkpoints: CheckpointFiles;
+}
+
 export const registerVerify: Register = (program, execute) => {
   program
     .command("verify")
-    .summary("check every byte of the log, changing nothing")
+    .summary("check every byte of the checkpoint and the log, changing nothing")
     .description(
-      "Read the whole log, check every checksum and every rule, list all damage with its file and offset, and say what " +
-        "a recovery would do. Takes no lock, writes nothing. Exit code 3 where anything is damaged; never-written " +
-        "space at the end and files that are not ours are no damage.",
+      "Read the newest checkpoint and the whole log, check every checksum and every rule, list all damage with its file " +
+        "and offset, and say what a recovery would do. Takes no lock, writes nothing. Exit code 3 where anything is damaged; " +
+        "never-written space at the end, what a crash left of a checkpoint, and files that are not ours are no damage.",
     )
     .addHelpText(
       "after",
@@ -38,21 +45,25 @@ Examples:
     .action((_options: object, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         await requireDataDir(context.options.data);
-        const verdict = await judge(context);
-        const isClean = verdict.action !== "refuse" && !speaksOfDamage(verdict.report);
-        const survey = isClean ? { found: [], count: 0 } : await surveyLog(context);
-        if (context.options.json) await context.out.line(toJson(asJson(isClean, verdict, survey)));
-        else await print(context, isClean, verdict, survey);
-        return isClean ? ExitCode.Ok : ExitCode.Damaged;
+        const verification = await steadily(context, () => examine(context));
+        if (context.options.json) await context.out.line(toJson(asJson(verification)));
+        else await print(context, verification);
+        return verification.isClean ? ExitCode.Ok : ExitCode.Damaged;
       }),
     );
 };
 
+async function examine(context: Context): Promise<Verification> {
+  const verdict = await judge(context);
+  const isClean = verdict.action !== "refuse" && !speaksOfDamage(verdict.report);
+  const checkpoints = await listCheckpointFiles(context.options.data);
+  const survey = isClean ? { found: [], count: 0 } : await surveyDamage(context, checkpoints);
+  return { isClean, verdict, survey, checkpoints };
+}
+
 async function judge(context: Context): Promise<Verdict> {
   try {
-    const report = await withProgress(context, (onProgress) =>
-      recover(engineConfig(context.options), undefined, { dryRun: true, onProgress }),
-    );
+    const report = await dryRun(context);
     const movesSegments = report.warnings.some(({ kind }) => kind === "TrailingSegmentsIgnored");
     const action = movesSegments ? "quarantine" : report.truncatedBytes > 0 ? "cut" : "none";
     return { action, report };
@@ -62,9 +73,11 @@ async function judge(context: Context): Promise<Verdict> {
   }
 }
 
-function asJson(ok: boolean, verdict: Verdict, survey: DamageSurvey): object {
+function asJson({ isClean, verdict, survey, checkpoints }: Verification): object {
   const damage = survey.found.map(({ segment, warning }) => ({ segment, ...warning }));
-  const head = { ok, action: verdict.action, damageCount: survey.count, damage };
+  const { older, leftovers, unknown } = checkpoints;
+  const checkpointFiles = { older, leftovers, unknown };
+  const head = { ok: isClean, action: verdict.action, damageCount: survey.count, damage, checkpointFiles };
   if (verdict.action === "refuse")
     return { ...head, code: verdict.error.code, message: verdict.error.message };
   return { ...head, ...withoutRecords(verdict.report) };
@@ -72,11 +85,12 @@ function asJson(ok: boolean, verdict: Verdict, survey: DamageSurvey): object {
 
 async function print(
   { out, options }: Context,
-  isClean: boolean,
-  verdict: Verdict,
-  { found, count }: DamageSurvey,
+  { isClean, verdict, survey: { found, count }, checkpoints }: Verification,
 ): Promise<void> {
   const { bold, green, red, yellow } = out.colors;
+  const note = async (texts: readonly string[]) => {
+    for (const text of texts) await out.line(`${yellow("note:")} ${escapeText(text)}`);
+  };
   await out.line(`${bold(isClean ? green("CLEAN") : red("DAMAGED"))} ${escapeText(options.data)}`);
   for (const { segment, warning } of found) {
     await out.line(red(escapeText(`  ${segment}: ${formatWarning(warning)}`)));
@@ -85,13 +99,13 @@ async function print(
   if (verdict.action === "refuse") {
     await out.line(`A recovery (--recovery ${options.recovery}) would refuse:`);
     await out.line(`  ${escapeText(verdict.error.message)}`);
+    await note(notesOn(checkpoints));
     return;
   }
   const { report } = verdict;
   await out.line(table([...reportRows(report), ["took", formatDuration(report.durationMs)]]));
-  for (const warning of report.warnings.filter((each) => !isDamage(each))) {
-    await out.line(`${yellow("note:")} ${escapeText(formatWarning(warning))}`);
-  }
+  const harmless = report.warnings.filter((each) => !isDamage(each));
+  await note([...notesOn(checkpoints), ...harmless.map(formatWarning)]);
   if (!isClean)
     await out.line(
       `A recovery (--recovery ${options.recovery}) would ${whatItDoes(verdict.action, report)}.`,
