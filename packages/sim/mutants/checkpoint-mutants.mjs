@@ -17,6 +17,7 @@ export const CHECKPOINT_MUTANTS = [
   },
   {
     name: "recovery drops what a checkpoint covers before its name is durable",
+    first: "a damaged checkpoint",
     rule: "ckpt",
     file: "engine/dist/checkpoint/recover-checkpoint.js",
     find: "await makeNameDurable(disk);",
@@ -26,8 +27,9 @@ export const CHECKPOINT_MUTANTS = [
     name: "the directory of the checkpoints is not synced",
     rule: "ckpt",
     file: "engine/dist/checkpoint/checkpoint-files.js",
-    find: "await disk.syncDir(CHECKPOINT_DIR);",
-    replace: "",
+    find: `await disk.syncDir(CHECKPOINT_DIR);
+    await disk.syncDir("");`,
+    replace: `await disk.syncDir("");`,
   },
   {
     name: "the root directory is not synced after checkpoint/ was made",
@@ -46,6 +48,7 @@ export const CHECKPOINT_MUTANTS = [
   },
   {
     name: "a checkpoint without its end is taken",
+    first: "a damaged checkpoint",
     rule: "ckpt",
     instrument: "explorer",
     file: "engine/dist/checkpoint/load-checkpoint.js",
@@ -57,12 +60,12 @@ export const CHECKPOINT_MUTANTS = [
     rule: "ckpt",
     instrument: "explorer",
     file: "engine/dist/recover-state.js",
-    find: "await recoverCheckpoint(config, disk, newest, progress);",
+    find: "await recoverCheckpoint(config, disk, newest, progress, into);",
     replace: `await recoverCheckpoint(config, disk, newest, progress).catch(async (error) => {
         const { older } = await listCheckpoints(disk);
         if (older.length === 0)
             throw error;
-        return recoverCheckpoint(config, disk, older.at(-1), progress);
+        return recoverCheckpoint(config, disk, older.at(-1), progress, into);
     });`,
   },
   {
@@ -89,6 +92,7 @@ export const CHECKPOINT_MUTANTS = [
   },
   {
     name: "what was rotated away is dropped, whatever the checkpoint covers",
+    first: "simulation",
     rule: "ckpt",
     file: "engine/dist/checkpoint/checkpointer.js",
     find: "await this.#wal.dropSegmentsBefore(lsn + 1);",
@@ -96,6 +100,7 @@ export const CHECKPOINT_MUTANTS = [
   },
   {
     name: "the sequence numbers of a checkpoint begin anew",
+    first: "simulation",
     rule: "ckpt",
     file: "engine/dist/checkpoint/write-checkpoint.js",
     find: `this.#buffer.add(lsn + this.entries, sequence, { type: "put", key, value });`,

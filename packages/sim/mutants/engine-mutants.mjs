@@ -9,6 +9,7 @@ export const ENGINE_MUTANTS = [
   },
   {
     name: "readers see strict writes that are not durable",
+    first: "simulation",
     rule: "order",
     file: "wal/dist/batch.js",
     find: "for (let i = this.#applied; i < until; i++)",

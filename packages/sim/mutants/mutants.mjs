@@ -14,7 +14,10 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} replace
  * @property {string} [append] what the replacement needs besides, at the end of the file
  * @property {"explorer"} [instrument] the one that must find it; default: any
+ * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation"
  */
 
+const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
+
 /** @type {readonly Mutant[]} */
-export const MUTANTS = [...WRITE_MUTANTS, ...RECOVERY_MUTANTS, ...ENGINE_MUTANTS, ...CHECKPOINT_MUTANTS];
+export const MUTANTS = [...WRITE_MUTANTS, ...RECOVERY_MUTANTS, ...ENGINE_MUTANTS, ...checkpointMutants];

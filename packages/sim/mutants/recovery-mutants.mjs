@@ -158,6 +158,7 @@ async function cutFirst(disk, { file: { path, length }, file, validLength }) {
   },
   {
     name: "a torn tail is cut in mode absolute, too",
+    first: "a torn tail is refused in mode absolute",
     rule: "table",
     instrument: "explorer",
     file: "wal/dist/recovery-decision.js",
@@ -166,6 +167,7 @@ async function cutFirst(disk, { file: { path, length }, file, validLength }) {
   },
   {
     name: "a tail of zeros is refused in mode absolute",
+    first: "a torn tail is refused in mode absolute",
     rule: "table",
     instrument: "explorer",
     file: "wal/dist/recovery-decision.js",
@@ -233,6 +235,7 @@ async function cutFirst(disk, { file: { path, length }, file, validLength }) {
   },
   {
     name: "a tail that is trusted is cut, and not synced",
+    first: "a damaged tail with a record behind it, opened after a restart",
     rule: "R2",
     instrument: "explorer",
     file: "wal/dist/durable-tail.js",

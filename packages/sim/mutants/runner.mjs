@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
  * @property {import("../dist/index.js").ExplorationBudget} deep
  * @property {number} seeds
  * @property {number} operations of each simulation
+ * @property {string} [first] scenarios with this in their name, or "simulation", come before all else
  *
  * @typedef {object} Finding
  * @property {"explorer" | "simulation"} instrument
@@ -46,7 +47,12 @@ async function run() {
   const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
   const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
   const serial = scenarios.filter((scenario) => !single.includes(scenario));
+  const first = budget.first === undefined ? [] : single.filter(({ name }) => name.includes(budget.first));
   result.found =
+    (await simulateTo(budget.first === "simulation" ? Math.min(FIRST_SEEDS, budget.seeds) : 0)) ??
+    (await exploreAll(first, budget.glance)) ??
+    (await exploreAll(first, budget.full)) ??
+    (await exploreAll(first, budget.deep)) ??
     (await exploreAll(single, budget.glance)) ??
     (await simulateTo(Math.min(FIRST_SEEDS, budget.seeds))) ??
     (await exploreAll(single, budget.full)) ??

@@ -95,6 +95,7 @@ export const WRITE_MUTANTS = [
   },
   {
     name: "goes on after a failed write that could not be undone",
+    first: "simulation",
     rule: "W4",
     file: "wal/dist/group-commit.js",
     find: "this.#poison(notUndone(error, undoError));",
@@ -109,6 +110,7 @@ export const WRITE_MUTANTS = [
   },
   {
     name: "a failed write is truncated away, but not durably",
+    first: "a write that stops after 60 bytes",
     rule: "W3",
     file: "wal/dist/segment-store.js",
     find: `await file.truncate(this.#open.end);
@@ -154,6 +156,7 @@ export const WRITE_MUTANTS = [
   },
   {
     name: "a segment whose creation failed is removed, but not durably",
+    first: "a segment whose creation failed",
     rule: "W3",
     instrument: "explorer",
     file: "wal/dist/segment-store.js",
