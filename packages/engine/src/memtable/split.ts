@@ -4,6 +4,7 @@ import {
   addressAt,
   capacityOf,
   childrenOf,
+  countOf,
   INNER_CAPACITY,
   LEAF_CAPACITY,
   levelOf,
@@ -79,7 +80,7 @@ function addChild(tree: Tree, depth: number, separator: Address, child: number):
   const { nodes, path } = tree;
   let node = tree.writable(depth);
   let slot = path.child(depth);
-  if (nodes.wordsOf(node)[nodeStart(node)] === INNER_CAPACITY) {
+  if (countOf(nodes.wordsOf(node), nodeStart(node)) === INNER_CAPACITY) {
     const place = splitInner(tree, depth, slot);
     node = place.node;
     slot = place.slot;

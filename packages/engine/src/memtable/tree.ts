@@ -112,7 +112,7 @@ export class Tree {
     if (this.#lastLeaf === NO_NODE) return false;
     const [words, at] = [this.nodes.wordsOf(this.#lastLeaf), nodeStart(this.#lastLeaf)];
     const count = countOf(words, at);
-    if (count === 0 || count === LEAF_CAPACITY || birthOf(words, at) <= this.pins.newestTime) return false;
+    if (count === 0 || count === LEAF_CAPACITY || this.#isShared(this.#lastLeaf)) return false;
     const last = addressAt(words, at, LEAF_CAPACITY, count - 1);
     if (compareKey(this.records, last, key, 0) > 0) return false;
     insertKey(words, at, LEAF_CAPACITY, count, key, address);
@@ -144,7 +144,7 @@ export class Tree {
   /** The node of the path at this depth, as one that may be changed. */
   writable(depth: number): number {
     const node = this.path.node(depth);
-    if (birthOf(this.nodes.wordsOf(node), nodeStart(node)) > this.pins.newestTime) return node;
+    if (!this.#isShared(node)) return node;
     return this.relocate(depth);
   }
 
@@ -166,7 +166,7 @@ export class Tree {
   writableChild(depth: number, index: number): number {
     const parent = this.path.node(depth);
     const child = childAt(this.nodes.wordsOf(parent), nodeStart(parent), index);
-    if (birthOf(this.nodes.wordsOf(child), nodeStart(child)) > this.pins.newestTime) return child;
+    if (!this.#isShared(child)) return child;
     const copy = this.#copyOf(child);
     setChild(this.nodes.wordsOf(parent), nodeStart(parent), index, copy);
     this.retire(child);
@@ -194,6 +194,11 @@ export class Tree {
   retire(node: number): void {
     if (node === this.#lastLeaf) this.#lastLeaf = NO_NODE;
     this.pins.retire(NODE, node);
+  }
+
+  /** Whether a snapshot may see the node: then it stays as it is. */
+  #isShared(node: number): boolean {
+    return birthOf(this.nodes.wordsOf(node), nodeStart(node)) <= this.pins.newestTime;
   }
 
   #copyOf(node: number): number {
