@@ -1,12 +1,12 @@
 import { type EngineConfig, KayaError, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { recoverWal, type ScanProgress, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
+import { recoverWal, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
 import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
 import { recoverState } from "./recover-state.js";
-import { RecoveryProgress } from "./recovery-progress.js";
+import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 
 export interface RecoveryReport extends WalRecoveryReport {
   /** Where the log goes on from. The report's records are those behind it. */
@@ -19,7 +19,7 @@ export interface RecoveryReport extends WalRecoveryReport {
 export interface RecoverEngineOptions {
   /** Reports only: takes no lock and changes nothing. Default false. */
   readonly dryRun?: boolean;
-  readonly onProgress?: (progress: ScanProgress) => void;
+  readonly onProgress?: (progress: RecoveryProgress) => void;
 }
 
 /**
@@ -57,7 +57,7 @@ async function dryRun(
 ): Promise<RecoveryReport> {
   const started = performance.now();
   const { newest } = await listCheckpoints(disk);
-  const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
+  const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
   const loaded =
     newest &&
     (await loadCheckpoint(disk, newest, {

@@ -37,8 +37,12 @@ describe("a checkpoint", () => {
       path: "checkpoint/000000000000001f.ckpt",
     });
     expect(result.segmentsDropped).toBe(sizeBefore.segments);
-    expect(engine.stats().wal).toEqual({ segments: 1, bytes: 0 });
-    expect(engine.stats().checkpoint).toEqual({ lsn: 31, entries: 6, bytes: result.bytes, isRunning: false });
+    expect(engine.stats().wal).toMatchObject({ segments: 1, bytes: 0 });
+    const { bytes, durationMs } = result;
+    expect(engine.stats().checkpoint).toEqual({
+      ...{ lsn: 31, entries: 6, bytes, durationMs, finishedAt: expect.any(Number) },
+      ...{ isRunning: false, finished: 1, failed: 0 },
+    });
     expect(await engine.put("after", "1")).toMatchObject({ lsn: 32, sequence: 32 });
     await engine.close();
 
@@ -187,7 +191,7 @@ describe("automatic checkpoints", () => {
       const disk = new SimDisk();
       const engine = await open(disk, { ...CONFIG, checkpoint });
       for (let i = 0; i < 100; i++) await engine.put(`key ${i}`, "x".repeat(50));
-      expect(engine.stats().checkpoint).toEqual({ isRunning: false });
+      expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0 });
       await engine.close();
     }
   });

@@ -1,5 +1,5 @@
-import { Engine } from "@kaya/engine";
-import { formatWarning, type ScanProgress, type WalWarning } from "@kaya/wal";
+import { Engine, type RecoveryProgress } from "@kaya/engine";
+import { formatWarning, type WalWarning } from "@kaya/wal";
 import type { Context } from "./context.js";
 import { requireDataDir } from "./data-dir.js";
 import { engineConfig } from "./options.js";
@@ -30,10 +30,10 @@ export async function withEngine<T>(
   });
 }
 
-/** Shows how far the reading of a log is, once it takes long, and stops it where the user wants that. */
+/** Shows how far the reading is, once it takes long, and stops it where the user wants that. */
 export async function withProgress<T>(
   { io, err, options }: Context,
-  work: (onProgress: (progress: ScanProgress) => void) => Promise<T>,
+  work: (onProgress: (progress: RecoveryProgress) => void) => Promise<T>,
 ): Promise<T> {
   // A script that asked for JSON gets no lines on standard error but those of an error.
   const progress = options.json === true && !err.isTty ? undefined : new Progress(io.stderr);

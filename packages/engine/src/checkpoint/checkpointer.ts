@@ -1,7 +1,8 @@
-import { asKayaError, KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
+import { asKayaError, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
+import { tellCheckpoint } from "../channels.js";
 import { type CheckpointFile, removeSuperfluous } from "./checkpoint-files.js";
 import type { Pace } from "./pace.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
@@ -16,6 +17,23 @@ export interface CheckpointResult extends WrittenCheckpoint {
   /** Segments of the log that it made superfluous. */
   readonly segmentsDropped: number;
   readonly durationMs: number;
+}
+
+/** How checkpoints are doing. */
+export interface CheckpointStats {
+  /** Of the last record that the newest checkpoint covers; absent where there is none. */
+  readonly lsn?: Lsn;
+  readonly entries?: number;
+  readonly bytes?: number;
+  /** When it was made, in milliseconds since 1970, and how long that took; absent where that was before the engine was opened. */
+  readonly finishedAt?: number;
+  readonly durationMs?: number;
+  readonly isRunning: boolean;
+  /** Attempts since the engine was opened, by how they ended. */
+  readonly finished: number;
+  readonly failed: number;
+  /** Why the last attempt failed; absent after one that did not. */
+  readonly error?: KayaError;
 }
 
 /** What a checkpoint needs of the log's writer. */
@@ -34,6 +52,9 @@ export class Checkpointer {
   /** The one that was asked for while another was running: it begins after that, and serves all who ask until then. */
   #next: Promise<CheckpointResult> | undefined;
   #isClosed = false;
+  #lastRun: Pick<CheckpointStats, "finishedAt" | "durationMs"> = {};
+  #finished = 0;
+  #failed = 0;
   #failure: KayaError | undefined;
 
   constructor(disk: Disk, wal: CheckpointedLog, applied: AppliedLog, last: WrittenCheckpoint | undefined) {
@@ -43,14 +64,16 @@ export class Checkpointer {
     this.#last = last;
   }
 
-  /** The last one that is whole and durable. */
-  get last(): WrittenCheckpoint | undefined {
-    return this.#last;
-  }
-
-  /** Why the last attempt failed; undefined after one that did not. */
-  get failure(): KayaError | undefined {
-    return this.#failure;
+  get stats(): CheckpointStats {
+    const last = this.#last;
+    return {
+      ...(last !== undefined && { lsn: last.lsn, entries: last.entries, bytes: last.bytes }),
+      ...this.#lastRun,
+      isRunning: this.isRunning,
+      finished: this.#finished,
+      failed: this.#failed,
+      ...(this.#failure !== undefined && { error: this.#failure }),
+    };
   }
 
   get isRunning(): boolean {
@@ -76,7 +99,7 @@ export class Checkpointer {
   }
 
   #start(pace: Pace): Promise<CheckpointResult> {
-    this.#running = this.#run(pace).finally(() => {
+    this.#running = tellCheckpoint(this.#disk.root, () => this.#run(pace)).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
@@ -87,11 +110,16 @@ export class Checkpointer {
       const result = await this.#write(pace);
       this.#failure = undefined;
       this.#last = result;
+      this.#lastRun = { finishedAt: Date.now(), durationMs: result.durationMs };
+      this.#finished++;
       return result;
     } catch (error) {
       const failure = asKayaError(error, "write a checkpoint");
       // Closing is no failure of the checkpoint's.
-      if (failure.code !== "KAYA_CLOSED") this.#failure = failure;
+      if (failure.code !== "KAYA_CLOSED") {
+        this.#failure = failure;
+        this.#failed++;
+      }
       throw failure;
     }
   }

@@ -3,7 +3,7 @@ import type { Disk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import { Memtable } from "../memtable/memtable.js";
-import type { RecoveryProgress } from "../recovery-progress.js";
+import type { ProgressTeller } from "../recovery-progress.js";
 import {
   type CheckpointFile,
   listCheckpoints,
@@ -27,7 +27,7 @@ export async function recoverCheckpoint(
   config: EngineConfig,
   disk: Disk,
   newest: CheckpointFile | undefined,
-  progress: RecoveryProgress | undefined,
+  progress: ProgressTeller | undefined,
   into: "memory" | "report",
 ): Promise<RecoveredCheckpoint> {
   const memtable = new Memtable();

@@ -31,6 +31,10 @@ const INDEX_BYTES = 40;
 
 export interface MemtableMemory {
   readonly allocated: number;
+  /** In the entries of the present, and in what finds and orders them. */
+  readonly live: number;
+  /** In what was freed, and not used again or given back yet. */
+  readonly dead: number;
   /** In records: the live ones, and those that are kept for snapshots. */
   readonly records: number;
   /** In what is out of the present and kept for snapshots. */
@@ -178,11 +182,14 @@ export class Memtable {
   /** What it takes and why; all in bytes but for `snapshots`, which counts the points in time that are held open. */
   get memory(): MemtableMemory {
     const { records, separators, nodes } = this.#tree;
+    const pinned = this.#pins.keptBytes;
     return {
       allocated:
         records.allocatedBytes + separators.allocatedBytes + nodes.byteLength + this.#index.byteLength,
+      live: this.usedBytes - pinned,
+      dead: records.deadBytes + separators.deadBytes,
       records: records.liveBytes,
-      pinned: this.#pins.keptBytes,
+      pinned,
       snapshots: this.#pins.openPins.length,
     };
   }
