@@ -25,6 +25,10 @@ export class Snapshot {
     return this.#openView().get(toBytes(key, "key"));
   }
 
+  async has(key: Bytes): Promise<boolean> {
+    return this.#openView().has(toBytes(key, "key"));
+  }
+
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   scan(range?: RangeOptions): Scan {
     this.#openView();

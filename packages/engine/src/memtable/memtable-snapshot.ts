@@ -35,6 +35,10 @@ export class MemtableSnapshot {
     return address === NO_ADDRESS ? undefined : this.#copyOut.value(address);
   }
 
+  has(key: Uint8Array): boolean {
+    return this.#tree.find(this.#pin.root, key) !== NO_ADDRESS;
+  }
+
   /** The reader must not be used after the snapshot was released, and keeps it from being dropped until then. */
   entries(range: KeyRange = {}): EntryReader {
     return new EntryReader(this, this.#tree, this.#pin.root, this.#copyOut, range);
