@@ -67,7 +67,7 @@ export class KayaIterator extends AbstractIterator<Database, unknown, unknown> {
   protected async _nextv(size: number): Promise<Row[]> {
     let page = this.#ahead.slice(this.#position, this.#position + size);
     this.#position += page.length;
-    if (page.length === 0) page = await this.#read(size);
+    if (page.length < size) page = page.concat(await this.#read(size - page.length));
     return page.map((entry) => this.#toRow(entry));
   }
 
