@@ -33,12 +33,12 @@ export function boundsFrom(bounds: Bounds, target: Data): Bounds | undefined {
     (lt !== undefined && compare(target, lt) >= 0) ||
     (lte !== undefined && compare(target, lte) > 0);
   if (isOutside) return undefined;
-  return reverse ? { ...bounds, lte: copy(target) } : { ...bounds, gte: copy(target) };
+  return { ...bounds, [reverse ? "lte" : "gte"]: copy(target) };
 }
 
 /** What is left of a range once everything up to `key` was read. */
 export function boundsBehind(bounds: Bounds, key: Uint8Array): Bounds {
-  return bounds.reverse ? { ...bounds, lt: copy(key) } : { ...bounds, gt: copy(key) };
+  return { ...bounds, [bounds.reverse ? "lt" : "gt"]: copy(key) };
 }
 
 function copy<T extends Data>(data: T): T | Uint8Array {

@@ -1,4 +1,5 @@
 import { SimDisk } from "@kaya/io";
+import type { AbstractLevel } from "abstract-level";
 import fc from "fast-check";
 import { MemoryLevel } from "memory-level";
 import { describe, expect, it, vi } from "vitest";
@@ -21,6 +22,13 @@ interface AnyIterator {
   nextv(size: number): Promise<unknown[]>;
   all(): Promise<unknown[]>;
   seek(target: string): void;
+}
+
+type AnyLevel = AbstractLevel<string | Uint8Array, string, string>;
+
+function iteratorOf(level: AnyLevel, how: "iterator" | "keys" | "values", options: object): AnyIterator {
+  if (how === "iterator") return level.iterator(options);
+  return how === "keys" ? level.keys(options) : level.values(options);
 }
 
 /** What each step gives, and then all that is left. */
@@ -70,13 +78,8 @@ describe("an iterator", () => {
           const memory = new MemoryLevel();
           await memory.batch(entries.map(([name, value]) => ({ type: "put", key: name, value })));
           const db = await open(entries);
-          const iterate = (level: typeof db | typeof memory): AnyIterator =>
-            ({
-              iterator: () => level.iterator(options),
-              keys: () => level.keys(options),
-              values: () => level.values(options),
-            })[how]();
-          expect(await seenBy(iterate(db), steps)).toEqual(await seenBy(iterate(memory), steps));
+          const seen = (level: AnyLevel) => seenBy(iteratorOf(level, how, options), steps);
+          expect(await seen(db)).toEqual(await seen(memory));
           expect(db.engine.stats().snapshots.open).toBe(0);
           await db.close();
         },
