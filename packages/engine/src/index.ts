@@ -6,6 +6,13 @@ export {
   type PartialEngineConfig,
 } from "@kaya/core";
 export type { BackupOptions, BackupResult } from "./checkpoint/backup.js";
+export {
+  type CheckpointDirectory,
+  type CheckpointFile,
+  checkpointLsn,
+  type ImpossibleCheckpoint,
+  listCheckpoints,
+} from "./checkpoint/checkpoint-files.js";
 export type { CheckpointResult, WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 export type { CheckpointStats } from "./checkpoint/checkpoints.js";
 export type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
@@ -16,4 +23,5 @@ export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recov
 export type { KeyValue, Scan } from "./scan.js";
 export type { Snapshot } from "./snapshot.js";
 export type { EngineState, EngineStats } from "./stats.js";
+export { lookSteadily } from "./steady-look.js";
 export type { BatchOperation, WriteOptions, WriteResult } from "./write.js";

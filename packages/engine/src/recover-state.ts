@@ -2,7 +2,7 @@ import type { EngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
 import { type ScanProgress, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
-import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { trustOf } from "./data-directory.js";
@@ -35,7 +35,8 @@ export async function recoverState(
   into: "memory" | "report" = "memory",
 ): Promise<RecoveredState> {
   const started = performance.now();
-  const { newest } = await listCheckpoints(disk);
+  const checkpoints = await checkpointsToRead(disk);
+  const { newest } = checkpoints;
   const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
@@ -47,7 +48,7 @@ export async function recoverState(
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });
   try {
-    await finishCheckpoint(disk, wal);
+    await finishCheckpoint(disk, wal, checkpoints);
   } catch (error) {
     await wal.close();
     throw error;

@@ -2,7 +2,7 @@ import { asKayaError, KayaError, type LogPosition, type SequenceNumber } from "@
 import type { Disk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
-import { type CheckpointFile, removeSuperfluous } from "./checkpoint-files.js";
+import { type CheckpointFile, listCheckpoints, removeSuperfluous } from "./checkpoint-files.js";
 import type { Pace } from "./pace.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
 
@@ -105,7 +105,7 @@ export class Checkpointer {
     const { lsn, sequence } = this.#applied.position;
     const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
     const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1);
-    await removeSuperfluous(this.#disk);
+    await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
   }
 

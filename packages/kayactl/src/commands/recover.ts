@@ -3,7 +3,7 @@ import { formatWarning } from "@kaya/wal";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
-import { dryRun, steadily } from "../dry-run.js";
+import { dryRun } from "../dry-run.js";
 import { engineConfig } from "../options.js";
 import { table } from "../output.js";
 import { reportRows, tellingWarnings, withoutRecords } from "../report.js";
@@ -34,8 +34,7 @@ Examples:
     .action((options: RecoverOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         await requireDataDir(context.options.data);
-        const report =
-          options.dryRun === true ? await steadily(context, () => dryRun(context)) : await repair(context);
+        const report = options.dryRun === true ? await dryRun(context) : await repair(context);
         if (context.options.json) await context.out.line(toJson(withoutRecords(report)));
         else await printReport(context, report);
         return ExitCode.Ok;
