@@ -20,6 +20,7 @@ export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Bytes } from "./input.js";
 export type { RangeOptions } from "./range.js";
 export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
+export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";
 export type { KeyValue, Scan } from "./scan.js";
 export type { Snapshot } from "./snapshot.js";
 export type { EngineState, EngineStats } from "./stats.js";
