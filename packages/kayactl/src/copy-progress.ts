@@ -1,26 +1,28 @@
 import type { CheckpointProgress } from "@kaya/engine";
 import type { Context } from "./context.js";
-import { Interrupted } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
 import { formatBytes, formatCount } from "./units.js";
+import { whileShown } from "./while-shown.js";
 
 const BAR_WIDTH = 24;
 
 /** Shows how far the writing of a new directory is, once it takes long, and ends it where the user wants that. */
-export async function withCopyProgress<T>(
-  { io, err, options }: Context,
+export function withCopyProgress<T>(
+  context: Context,
   name: string,
   work: (onProgress: (progress: CheckpointProgress) => void) => Promise<T>,
 ): Promise<T> {
-  const line = options.json === true && !err.isTty ? undefined : new ProgressLine(io.stderr);
-  try {
-    return await work((progress) => {
-      if (io.signal?.aborted) throw new Interrupted();
-      line?.update(() => describe(name, progress));
-    });
-  } finally {
-    line?.done();
-  }
+  return whileShown<CheckpointProgress, T>(
+    context,
+    (stream) => {
+      const line = new ProgressLine(stream);
+      return {
+        update: (progress) => line.update(() => describe(name, progress)),
+        done: () => line.done(),
+      };
+    },
+    work,
+  );
 }
 
 function describe(name: string, { entries, totalEntries, bytes }: CheckpointProgress): string {
