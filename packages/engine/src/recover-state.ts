@@ -3,7 +3,7 @@ import type { Disk, DiskLock } from "@kaya/io";
 import { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { tellRecovery } from "./channels.js";
-import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import type { Clock } from "./checkpoint/pace.js";
 import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
@@ -49,7 +49,8 @@ async function load(
   into: "memory" | "report",
 ): Promise<RecoveredState> {
   const started = performance.now();
-  const { newest } = await listCheckpoints(disk);
+  const checkpoints = await checkpointsToRead(disk);
+  const { newest } = checkpoints;
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
@@ -61,7 +62,7 @@ async function load(
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });
   try {
-    await finishCheckpoint(disk, wal);
+    await finishCheckpoint(disk, wal, checkpoints);
   } catch (error) {
     await wal.close();
     throw error;

@@ -79,7 +79,7 @@ export class DirectoryWatch {
       lastLsn,
       wal: { segments: segments.length, bytes: segments.reduce((sum, { length }) => sum + length, 0) },
       checkpoint: {
-        ...(newest !== undefined && { lsn: newest.lsn, bytes: newest.length }),
+        ...(newest !== undefined && { lsn: newest.lsn, bytes: newest.bytes }),
         unfinished: leftovers.length > 0,
       },
       ...(perSecond !== undefined && { perSecond }),

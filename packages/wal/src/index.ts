@@ -36,6 +36,7 @@ export {
 } from "./inspection-format.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
 export type { WalActivity } from "./log-watch.js";
+export { type LogReading, type ReadLogOptions, readLog } from "./read-log.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";

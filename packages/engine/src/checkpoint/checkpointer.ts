@@ -1,9 +1,16 @@
-import { asKayaError, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
+import {
+  asKayaError,
+  invariant,
+  KayaError,
+  type LogPosition,
+  type Lsn,
+  type SequenceNumber,
+} from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { tellCheckpoint } from "../channels.js";
-import { type CheckpointFile, removeSuperfluous } from "./checkpoint-files.js";
+import { type CheckpointFile, listCheckpoints, removeSuperfluous } from "./checkpoint-files.js";
 import type { Pace } from "./pace.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
 
@@ -37,7 +44,7 @@ export interface CheckpointStats {
 }
 
 /** What a checkpoint needs of the log's writer. */
-type CheckpointedLog = Pick<WalWriter, "rotate" | "sync" | "dropSegmentsBefore" | "failure">;
+type CheckpointedLog = Pick<WalWriter, "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure">;
 
 /**
  * Keeps the log short: writes the state into a checkpoint and drops the segments that it covers. One at a time, from a snapshot, while
@@ -131,9 +138,15 @@ export class Checkpointer {
     await this.#wal.rotate();
     this.#assertGoesOn();
     const { lsn, sequence } = this.#applied.position;
+    // C2: the rotation resolves before anything behind it is applied.
+    invariant(
+      lsn <= this.#wal.durableLsn,
+      "C2",
+      `LSN ${lsn} is about to be covered, and not durable in the log yet`,
+    );
     const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
     const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1);
-    await removeSuperfluous(this.#disk);
+    await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
   }
 
@@ -145,8 +158,6 @@ export class Checkpointer {
           await pace.step();
           this.#assertGoesOn();
         },
-        // A checkpoint must not be ahead of the log: what it shows of relaxed writes would outlive what came before a crash.
-        beforeNaming: () => this.#wal.sync(),
       });
       return { ...file, entries: snapshot.size };
     } finally {
