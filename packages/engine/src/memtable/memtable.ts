@@ -5,6 +5,7 @@ import { auditTree } from "./audit.js";
 import { CopyOut } from "./copy-out.js";
 import { hashKey } from "./hash.js";
 import { HashIndex } from "./hash-index.js";
+import { IndexLoader } from "./index-loader.js";
 import { MemtableSnapshot } from "./memtable-snapshot.js";
 import { NodePool } from "./node-pool.js";
 import { Pins } from "./pins.js";
@@ -55,6 +56,7 @@ export class Memtable {
   readonly #seed: number;
   readonly #records = new Arena();
   readonly #index = new HashIndex(this.#records);
+  readonly #loader = new IndexLoader(this.#index);
   readonly #copyOut = new CopyOut(this.#records);
   readonly #pins: Pins;
   readonly #tree: Tree;
@@ -134,12 +136,13 @@ export class Memtable {
    * `finishLoading` ends it.
    */
   load(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#insert(hashKey(key, this.#seed), key, value, sequence);
+    this.#loader.add(hashKey(key, this.#seed), this.#addToTree(key, value, sequence));
     this.#valueBytes += value.length;
   }
 
   /** @param sequence of the last change that led to what was loaded */
   finishLoading(sequence: SequenceNumber): void {
+    this.#loader.finish();
     this.#tree.time = sequence;
   }
 
@@ -209,11 +212,15 @@ export class Memtable {
   }
 
   #insert(hash: number, key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
+    this.#index.add(hash, this.#addToTree(key, value, sequence));
+  }
+
+  #addToTree(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): Address {
     const address = addRecord(this.#records, key, value, sequence);
     this.#tree.insert(key, address);
-    this.#index.add(hash, address);
     this.#size++;
     this.#keyBytes += key.length;
+    return address;
   }
 
   #overwrite(
