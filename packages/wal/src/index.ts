@@ -1,6 +1,8 @@
 export type { AppendResult } from "./batch.js";
+export type { PendingChange } from "./batch-queue.js";
 export {
   operationCount,
+  operationsOf,
   WAL_HEADER_LENGTH,
   WAL_MAGIC,
   WAL_VERSION,

@@ -29,6 +29,10 @@ export class NodePool {
     return this.#live;
   }
 
+  get liveBytes(): number {
+    return this.#live * NODE_WORDS * 4;
+  }
+
   get byteLength(): number {
     return this.#mapped * BLOCK_NODES * NODE_WORDS * 4;
   }
