@@ -147,9 +147,14 @@ function loadLocks(name: string): Locks {
   } catch (cause) {
     throw new KayaError(
       "KAYA_IO",
-      `cannot lock ${name}: fs-native-extensions has no prebuilt binary for ${process.platform}-${process.arch}. ` +
-        "Make sure that only one process opens the directory, then set `disableLocking: true`.",
+      `cannot lock ${name}: the native module fs-native-extensions does not load on ${process.platform}-${process.arch} ` +
+        `(${firstLineOf(cause)}). Nothing else would keep a second process out, and two writers destroy the log: ` +
+        "make sure that only one process opens the directory, and say so with `disableLocking: true`.",
       { cause },
     );
   }
+}
+
+function firstLineOf(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split("\n", 1)[0] as string;
 }

@@ -29,7 +29,7 @@ describe("the mutation check", () => {
   beforeAll(async () => {
     const real = MUTANTS.filter(({ name }) => [BY_THE_EXPLORER, BY_THE_SIMULATION].includes(name));
     report = await runMutants({ mutants: [...MADE_UP, ...real], budget: BUDGET });
-  }, 120_000);
+  }, 600_000);
 
   it("finds nothing in the code as it is", () => {
     expect(report.baseline).toMatchObject({ outcome: "survived", message: "", seeds: 3 });
