@@ -2,6 +2,7 @@ import { KayaError } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
 import { describeStrikes, isOfCheckpoint, isSync, type Strike } from "./armed-faults.js";
 import { InFlight } from "./in-flight.js";
+import { mustFitMemory } from "./memory.js";
 import { Reads } from "./reads.js";
 import { mustHold } from "./violation.js";
 import type { Watched } from "./watched.js";
@@ -34,6 +35,7 @@ export class Session {
     inFlight.harvest();
     this.#checkState(isDiskIdle);
     this.#checkCheckpoints();
+    mustFitMemory(this.#world, engine);
     const { timeline } = this.#world;
     const { lastLsn, lastSequence } = engine.stats();
     const isAlike = lastLsn === timeline.lastLsn && lastSequence === timeline.lastSequence;

@@ -14,6 +14,7 @@ export class World {
   readonly digest = new Digest();
   readonly openEngine: EngineOpener;
   config: WalConfig;
+  readonly memoryLimitBytes: number | undefined;
   readonly #checkpoint: Trace["checkpoint"];
   crashes = 0;
   kills = 0;
@@ -21,16 +22,21 @@ export class World {
   acknowledged = 0;
   reads = 0;
 
-  constructor({ seed, config, checkpoint }: Trace, openEngine: EngineOpener) {
+  constructor({ seed, config, checkpoint, memoryLimitBytes }: Trace, openEngine: EngineOpener) {
     this.disk = new SimDisk({ seed });
     this.config = config;
     this.#checkpoint = checkpoint;
+    this.memoryLimitBytes = memoryLimitBytes;
     this.openEngine = openEngine;
   }
 
   /** What the next engine is opened with. */
   get engineConfig(): PartialEngineConfig {
-    return { wal: this.config, checkpoint: this.#checkpoint ?? { auto: false } };
+    return {
+      wal: this.config,
+      checkpoint: this.#checkpoint ?? { auto: false },
+      ...(this.memoryLimitBytes !== undefined && { memoryLimitBytes: this.memoryLimitBytes }),
+    };
   }
 
   get hasAutomaticCheckpoints(): boolean {
