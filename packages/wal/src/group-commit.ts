@@ -7,7 +7,7 @@ import {
   type WalConfig,
 } from "@kaya/core";
 import type { Batch, ToResult } from "./batch.js";
-import { BatchQueue } from "./batch-queue.js";
+import { BatchQueue, type PendingChange } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
 import type { SegmentStore } from "./segment-store.js";
@@ -81,6 +81,10 @@ export class GroupCommit<T> {
 
   pendingRecords(): Iterable<WalRecord> {
     return this.#queue.unsettledRecords();
+  }
+
+  pendingChange(key: Uint8Array): PendingChange | undefined {
+    return this.#queue.changeOf(key);
   }
 
   /** @throws KayaError KAYA_WRITER_FAILED with the first failure as its cause */

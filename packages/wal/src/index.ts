@@ -1,4 +1,5 @@
 export type { AppendResult } from "./batch.js";
+export type { PendingChange } from "./batch-queue.js";
 export {
   WAL_CHANNELS,
   type WalCommitMessage,
@@ -8,6 +9,7 @@ export {
 } from "./channels.js";
 export {
   operationCount,
+  operationsOf,
   WAL_HEADER_LENGTH,
   WAL_MAGIC,
   WAL_VERSION,

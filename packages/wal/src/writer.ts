@@ -11,6 +11,7 @@ import {
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { AppendResult, ToResult } from "./batch.js";
+import type { PendingChange } from "./batch-queue.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { GroupCommit } from "./group-commit.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
@@ -231,6 +232,14 @@ export class WalWriter<T = AppendResult> {
   /** Records that were appended and are not settled yet, oldest first. Their bytes are lent until the next `await`. */
   pending(): Iterable<WalRecord> {
     return this.#commit.pendingRecords();
+  }
+
+  /**
+   * The last of the changes to a key that were appended and are not settled yet: together with what is applied it tells what the next
+   * append finds. The first call looks at all that is pending, those after it at what has come since.
+   */
+  pendingChange(key: Uint8Array): PendingChange | undefined {
+    return this.#commit.pendingChange(key);
   }
 
   #assertOpen(): void {

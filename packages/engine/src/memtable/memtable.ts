@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { invariant, type SequenceNumber } from "@kaya/core";
-import { type Address, Arena, NO_ADDRESS } from "./arena.js";
+import { type Address, Arena, NO_ADDRESS, sizeOf } from "./arena.js";
 import { auditTree } from "./audit.js";
 import { CopyOut } from "./copy-out.js";
 import { hashKey } from "./hash.js";
@@ -13,7 +13,9 @@ import {
   copyRecord,
   fitsInPlace,
   keyOf,
+  lengthOf,
   overwriteValue,
+  recordLength,
   sequenceOf,
   valueLengthOf,
 } from "./record.js";
@@ -23,6 +25,9 @@ import { Upkeep } from "./upkeep.js";
 
 export type { KeyValue } from "./copy-out.js";
 export type { KeyRange } from "./key-range.js";
+
+/** What the hash and the tree take for an entry, about. */
+const INDEX_BYTES = 40;
 
 export interface MemtableMemory {
   readonly allocated: number;
@@ -99,6 +104,18 @@ export class Memtable {
   }
 
   /**
+   * By how many bytes a put would make `usedBytes` grow, about; without `valueLength`, a delete. What a snapshot keeps is
+   * not given back.
+   */
+  growthBy(key: Uint8Array, valueLength?: number): number {
+    const added = valueLength === undefined ? 0 : sizeOf(recordLength(key.length, valueLength));
+    const address = this.#find(hashKey(key, this.#seed), key);
+    if (address === NO_ADDRESS) return added === 0 ? 0 : added + INDEX_BYTES;
+    if (sequenceOf(this.#records, address) <= this.#pins.newestTime) return added;
+    return added - sizeOf(lengthOf(this.#records, address)) - (added === 0 ? INDEX_BYTES : 0);
+  }
+
+  /**
    * Adds the entry, or replaces value and sequence of its key. Copies key and value.
    * @param sequence above that of every change before
    */
@@ -156,6 +173,12 @@ export class Memtable {
     });
   }
 
+  /** What the entries, the indexes, and what snapshots keep take: `memory.allocated` without room that is not used or is being reclaimed. */
+  get usedBytes(): number {
+    const { records, separators, nodes } = this.#tree;
+    return records.liveBytes + separators.liveBytes + nodes.liveBytes + this.#index.byteLength;
+  }
+
   /** What it takes and why; all in bytes but for `snapshots`, which counts the points in time that are held open. */
   get memory(): MemtableMemory {
     const { records, separators, nodes } = this.#tree;
@@ -163,7 +186,7 @@ export class Memtable {
     return {
       allocated:
         records.allocatedBytes + separators.allocatedBytes + nodes.byteLength + this.#index.byteLength,
-      live: records.liveBytes + separators.liveBytes + nodes.liveBytes + this.#index.byteLength - pinned,
+      live: this.usedBytes - pinned,
       dead: records.deadBytes + separators.deadBytes,
       records: records.liveBytes,
       pinned,
