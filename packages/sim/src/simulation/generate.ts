@@ -95,7 +95,7 @@ class Generator {
   /** In every eighth run. The index takes 64 KiB of it from the start. */
   memoryLimitBytes(): number | undefined {
     const random = this.#random;
-    return random.chance(0.125) ? random.pick([67_000, 70_000, 100_000]) : undefined;
+    return random.chance(0.125) ? random.pick([66_600, 67_000, 70_000]) : undefined;
   }
 
   next(): Step {
