@@ -10,7 +10,9 @@ export {
   WalRecordType,
 } from "./format.js";
 export {
+  type InspectedRecord,
   type InspectOptions,
+  inspectRecords,
   inspectWal,
   inspectWalPath,
   isWarning,
