@@ -1,9 +1,9 @@
 import type { Lsn } from "@kaya/core";
 import {
-  inspectWal,
+  type InspectedRecord,
+  inspectRecords,
   isWarning,
   type SegmentLocation,
-  type WalInspectionRow,
   type WalWarning,
 } from "@kaya/wal";
 import type { Context } from "./context.js";
@@ -16,20 +16,31 @@ export type Visit<T> = (item: T) => Promise<void> | undefined;
 export class LogInspector {
   readonly #context: Context;
   readonly #coveredLsn: Lsn;
+  readonly #lastLsn: Lsn;
   #expectedLsn: Lsn | undefined;
+  #isPast = false;
 
-  /** @param coveredLsn what a checkpoint covers: records up to there may be missing */
-  constructor(context: Context, coveredLsn: Lsn = 0) {
+  /**
+   * @param coveredLsn what a checkpoint covers: records up to there may be missing
+   * @param lastLsn nothing behind this record is looked at
+   */
+  constructor(context: Context, coveredLsn: Lsn = 0, lastLsn: Lsn = Number.POSITIVE_INFINITY) {
     this.#context = context;
     this.#coveredLsn = coveredLsn;
+    this.#lastLsn = lastLsn;
+  }
+
+  /** Whether a record behind `lastLsn` was met: later segments need not be read. */
+  get isPast(): boolean {
+    return this.#isPast;
   }
 
   /** Gives each record to `visit`, and what is wrong with the segment to the caller. */
-  async segment({ disk, path }: SegmentLocation, visit: Visit<WalInspectionRow>): Promise<WalWarning[]> {
+  async segment({ disk, path }: SegmentLocation, visit: Visit<InspectedRecord>): Promise<WalWarning[]> {
     const { maxRecordBytes } = this.#context.options;
     const { signal } = this.#context.io;
     const warnings: WalWarning[] = [];
-    const items = inspectWal(disk, path, {
+    const items = inspectRecords(disk, path, {
       ...(maxRecordBytes !== undefined && { maxRecordBytes }),
       ...(this.#expectedLsn !== undefined && { expectedLsn: this.#expectedLsn }),
     });
@@ -39,7 +50,11 @@ export class LogInspector {
         if (!this.#isCovered(item)) warnings.push(item);
         continue;
       }
-      this.#expectedLsn = item.lsn + 1;
+      if (item.row.lsn > this.#lastLsn) {
+        this.#isPast = true;
+        break;
+      }
+      this.#expectedLsn = item.row.lsn + 1;
       const visited = visit(item);
       if (visited !== undefined) await visited;
     }

@@ -1,0 +1,81 @@
+import type { Lsn } from "@kaya/core";
+import { isDamage, type SegmentLocation, type WalInspectionRow } from "@kaya/wal";
+import { type CheckpointFiles, coveredLsn } from "./checkpoint-files.js";
+import type { Context } from "./context.js";
+import { LogInspector } from "./inspect-segment.js";
+import type { InspectionPrinter } from "./inspection-printer.js";
+import type { RecordFilter } from "./record-filter.js";
+import { escapeText } from "./text.js";
+
+export interface InspectionTask {
+  readonly locations: readonly SegmentLocation[];
+  /** Of a directory. */
+  readonly checkpoints: CheckpointFiles | undefined;
+  readonly filter: RecordFilter;
+}
+
+/** Reads what is asked for and gives it to the printer. True where there is damage. */
+export async function inspectLocations(
+  context: Context,
+  task: InspectionTask,
+  printer: InspectionPrinter,
+): Promise<boolean> {
+  const [only] = task.locations;
+  const lsn = only === undefined ? undefined : coveredLsn(only.name);
+  return only !== undefined && lsn !== undefined
+    ? await inspectCheckpoint(context, task, only, lsn, printer)
+    : await inspectLog(context, task, printer);
+}
+
+async function inspectLog(
+  context: Context,
+  { locations, checkpoints, filter }: InspectionTask,
+  printer: InspectionPrinter,
+): Promise<boolean> {
+  const inspector = new LogInspector(context, checkpoints?.newest?.lsn, filter.lsns.last);
+  let isDamaged = false;
+  await printer.begin();
+  for (const location of locations) {
+    if (inspector.isPast) break;
+    await printer.segment(location);
+    const warnings = await inspector.segment(location, (item) =>
+      filter.accepts(item.record) ? printer.record(item) : undefined,
+    );
+    await printer.warnings(warnings);
+    isDamaged ||= warnings.some(isDamage);
+  }
+  await printer.end();
+  return isDamaged;
+}
+
+/** Damage is also where it is not whole: then it cannot be opened, whatever is wrong with it. */
+async function inspectCheckpoint(
+  context: Context,
+  { filter }: InspectionTask,
+  location: SegmentLocation,
+  lsn: Lsn,
+  printer: InspectionPrinter,
+): Promise<boolean> {
+  const inspector = new LogInspector(context, 0, filter.lsns.last);
+  inspector.expect(lsn);
+  let rows = 0;
+  let hasOpening = false;
+  let last: WalInspectionRow["type"] | undefined;
+  await printer.begin();
+  await printer.segment(location);
+  const warnings = await inspector.segment(location, (item) => {
+    if (rows++ === 0) hasOpening = item.row.type === "NOOP";
+    last = item.row.type;
+    return filter.accepts(item.record) ? printer.record(item) : undefined;
+  });
+  await printer.warnings(warnings);
+  await printer.end();
+  if (warnings.some(isDamage)) return true;
+  if (inspector.isPast) return false;
+  const isWhole = hasOpening && rows > 1 && last === "NOOP" && warnings.length === 0;
+  if (!isWhole)
+    await context.err.line(
+      `note: ${escapeText(location.name)} is no whole checkpoint: one begins with a NOOP and ends with the next`,
+    );
+  return !isWhole;
+}
