@@ -5,7 +5,6 @@ import type { Context } from "./context.js";
 import { LogInspector } from "./inspect-segment.js";
 import type { InspectionPrinter } from "./inspection-printer.js";
 import type { RecordFilter } from "./record-filter.js";
-import { escapeText } from "./text.js";
 
 export interface InspectionTask {
   readonly locations: readonly SegmentLocation[];
@@ -14,12 +13,18 @@ export interface InspectionTask {
   readonly filter: RecordFilter;
 }
 
-/** Reads what is asked for and gives it to the printer. True where there is damage. */
+export interface Verdict {
+  readonly isDamaged: boolean;
+  /** What is wrong besides the printer's warnings. */
+  readonly note?: string;
+}
+
+/** Reads what is asked for and gives it to the printer. */
 export async function inspectLocations(
   context: Context,
   task: InspectionTask,
   printer: InspectionPrinter,
-): Promise<boolean> {
+): Promise<Verdict> {
   const [only] = task.locations;
   const lsn = only === undefined ? undefined : coveredLsn(only.name);
   return only !== undefined && lsn !== undefined
@@ -31,7 +36,7 @@ async function inspectLog(
   context: Context,
   { locations, checkpoints, filter }: InspectionTask,
   printer: InspectionPrinter,
-): Promise<boolean> {
+): Promise<Verdict> {
   const inspector = new LogInspector(context, checkpoints?.newest?.lsn, filter.lsns.last);
   let isDamaged = false;
   await printer.begin();
@@ -45,7 +50,7 @@ async function inspectLog(
     isDamaged ||= warnings.some(isDamage);
   }
   await printer.end();
-  return isDamaged;
+  return { isDamaged };
 }
 
 /** Damage is also where it is not whole: then it cannot be opened, whatever is wrong with it. */
@@ -55,7 +60,7 @@ async function inspectCheckpoint(
   location: SegmentLocation,
   lsn: Lsn,
   printer: InspectionPrinter,
-): Promise<boolean> {
+): Promise<Verdict> {
   const inspector = new LogInspector(context, 0, filter.lsns.last);
   inspector.expect(lsn);
   let rows = 0;
@@ -70,12 +75,9 @@ async function inspectCheckpoint(
   });
   await printer.warnings(warnings);
   await printer.end();
-  if (warnings.some(isDamage)) return true;
-  if (inspector.isPast) return false;
+  if (warnings.some(isDamage)) return { isDamaged: true };
   const isWhole = hasOpening && rows > 1 && last === "NOOP" && warnings.length === 0;
-  if (!isWhole)
-    await context.err.line(
-      `note: ${escapeText(location.name)} is no whole checkpoint: one begins with a NOOP and ends with the next`,
-    );
-  return !isWhole;
+  if (isWhole || inspector.isPast) return { isDamaged: false };
+  const note = `${location.name} is no whole checkpoint: one begins with a NOOP and ends with the next`;
+  return { isDamaged: true, note };
 }

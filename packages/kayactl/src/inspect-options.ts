@@ -9,6 +9,8 @@ export interface InspectOptions {
   readonly hex?: boolean;
   readonly records?: boolean;
   readonly summary?: boolean;
+  readonly html?: string;
+  readonly force?: boolean;
 }
 
 export function addInspectOptions(command: Command): Command {
@@ -21,12 +23,18 @@ export function addInspectOptions(command: Command): Command {
     .option("--key <prefix>", "only records with a key that begins so: text, or hex:00ff")
     .option("--hex", "with the bytes of each record")
     .option("--records", "a line a record, however many a directory has")
-    .option("--summary", "the figures alone, of a file too");
+    .option("--summary", "the figures alone, of a file too")
+    .option("--html <file>", "write all of it as one page for a browser")
+    .option("--force", "let --html replace a file that is no such page");
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT for options that contradict each other */
-export function recordFilter({ lsn, key, hex, records, summary }: InspectOptions): RecordFilter {
+export function recordFilter({ lsn, key, hex, records, summary, html, force }: InspectOptions): RecordFilter {
   if (summary && (records || hex))
     throw invalid(`--summary and ${records ? "--records" : "--hex"} exclude each other`);
+  if (html === undefined && force) throw invalid("--force belongs to --html");
+  if (html !== undefined && (lsn !== undefined || key !== undefined || hex || records || summary)) {
+    throw invalid("--html shows all of a log: it goes without --lsn, --key, --hex, --records and --summary");
+  }
   return new RecordFilter(lsn, key === undefined ? undefined : parseKeyPrefix(key));
 }

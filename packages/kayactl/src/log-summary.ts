@@ -10,10 +10,9 @@ import {
 import { toJson } from "./bytes.js";
 import { type CheckpointFiles, notesOn } from "./checkpoint-files.js";
 import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
+import { RECORD_TYPES } from "./page/page-data.js";
 import { escapeText, padEnd } from "./text.js";
 import { formatBytes, formatCount, plural } from "./units.js";
-
-export const RECORD_TYPES = ["PUT", "DELETE", "NOOP", "BATCH"] as const satisfies WalInspectionRow["type"][];
 
 interface Counts {
   bytes: number;

@@ -158,7 +158,7 @@ describe("--key", () => {
       "offset=146 lsn=4 seq=4 type=BATCH operations=3 checksum=ok",
       "  operation=1 type=DELETE key=user:2",
       "  operation=2 type=PUT key=user:3 value_len=3",
-      'offset=231 lsn=5 seq=7 type=DELETE key_len=7 checksum=ok key="user: 4"',
+      'offset=233 lsn=5 seq=7 type=DELETE key_len=7 checksum=ok key="user: 4"',
     ]);
     const json = JSON.parse((await kayactl([...argv, "--json"])).stdout);
     expect(json.segments[0].rows).toMatchObject([
@@ -227,6 +227,8 @@ test("options that contradict each other are told at once", async () => {
   for (const argv of [
     ["--summary", "--records"],
     ["--summary", "--hex"],
+    ["--html", "x.html", "--lsn", "1"],
+    ["--force"],
   ]) {
     expect((await kayactl(["inspect", "wal", "nowhere", ...argv])).code).toBe(4);
   }

@@ -6,6 +6,7 @@ import { type Context, ExitCode, type Register } from "../context.js";
 import { type InspectionTask, inspectLocations } from "../inspect-log.js";
 import { addInspectOptions, type InspectOptions, recordFilter } from "../inspect-options.js";
 import { type InspectionPrinter, jsonPrinter, linePrinter } from "../inspection-printer.js";
+import { makePage } from "../log-page/make-page.js";
 import { LogSummary, summaryPrinter } from "../log-summary.js";
 import { escapeText } from "../text.js";
 import { formatCount } from "../units.js";
@@ -33,6 +34,7 @@ behind the last LSN of --lsn is not read, and so not checked.
 
 Examples:
   kayactl inspect wal data
+  kayactl inspect wal data --html log.html
   kayactl inspect wal data --records | less
   kayactl inspect wal data --lsn 1000..1010 --hex
   kayactl inspect wal data --key user:1
@@ -53,8 +55,15 @@ async function inspectPath(context: Context, path: string, options: InspectOptio
   const isDirectory = (await stat(path)).isDirectory();
   const checkpoints = isDirectory ? await listCheckpointFiles(path) : undefined;
   const task: InspectionTask = { locations, checkpoints, filter };
+  if (options.html !== undefined) {
+    return (await makePage(context, task, path, options.html, options.force === true))
+      ? ExitCode.Damaged
+      : ExitCode.Ok;
+  }
   const printer = choosePrinter(context, task, options, isDirectory);
-  return (await inspectLocations(context, task, printer)) ? ExitCode.Damaged : ExitCode.Ok;
+  const { isDamaged, note } = await inspectLocations(context, task, printer);
+  if (note !== undefined) await context.err.line(`note: ${escapeText(note)}`);
+  return isDamaged ? ExitCode.Damaged : ExitCode.Ok;
 }
 
 function choosePrinter(
