@@ -44,9 +44,9 @@ export function briefPrinter(
       summary.segment(location);
       return hasLines() ? lines.segment(location) : undefined;
     },
-    record: (item) => {
-      summary.record(item);
-      if (hasLines()) return lines.record(item);
+    record: (row, record) => {
+      summary.record(row);
+      if (hasLines()) return lines.record(row, record);
       if (summary.recordCount === BRIEF_RECORDS + 1) buffer.clear();
       return undefined;
     },

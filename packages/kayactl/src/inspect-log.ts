@@ -11,6 +11,8 @@ export interface InspectionTask {
   /** Of a directory. */
   readonly checkpoints: CheckpointFiles | undefined;
   readonly filter: RecordFilter;
+  /** The printer needs more than rows. */
+  readonly withRecords: boolean;
 }
 
 export interface Verdict {
@@ -34,17 +36,21 @@ export async function inspectLocations(
 
 async function inspectLog(
   context: Context,
-  { locations, checkpoints, filter }: InspectionTask,
+  { locations, checkpoints, filter, withRecords }: InspectionTask,
   printer: InspectionPrinter,
 ): Promise<Verdict> {
-  const inspector = new LogInspector(context, checkpoints?.newest?.lsn, filter.lsns.last);
+  const inspector = new LogInspector(context, {
+    coveredLsn: checkpoints?.newest?.lsn,
+    lastLsn: filter.lsns.last,
+    withRecords,
+  });
   let isDamaged = false;
   await printer.begin();
   for (const location of locations) {
     if (inspector.isPast) break;
     await printer.segment(location);
-    const warnings = await inspector.segment(location, (item) =>
-      filter.accepts(item.record) ? printer.record(item) : undefined,
+    const warnings = await inspector.segment(location, (row, record) =>
+      filter.accepts(row, record) ? printer.record(row, record) : undefined,
     );
     await printer.warnings(warnings);
     isDamaged ||= warnings.some(isDamage);
@@ -56,22 +62,22 @@ async function inspectLog(
 /** Damage is also where it is not whole: then it cannot be opened, whatever is wrong with it. */
 async function inspectCheckpoint(
   context: Context,
-  { filter }: InspectionTask,
+  { filter, withRecords }: InspectionTask,
   location: SegmentLocation,
   lsn: Lsn,
   printer: InspectionPrinter,
 ): Promise<Verdict> {
-  const inspector = new LogInspector(context, 0, filter.lsns.last);
+  const inspector = new LogInspector(context, { lastLsn: filter.lsns.last, withRecords });
   inspector.expect(lsn);
   let rows = 0;
   let hasOpening = false;
   let last: WalInspectionRow["type"] | undefined;
   await printer.begin();
   await printer.segment(location);
-  const warnings = await inspector.segment(location, (item) => {
-    if (rows++ === 0) hasOpening = item.row.type === "NOOP";
-    last = item.row.type;
-    return filter.accepts(item.record) ? printer.record(item) : undefined;
+  const warnings = await inspector.segment(location, (row, record) => {
+    if (rows++ === 0) hasOpening = row.type === "NOOP";
+    last = row.type;
+    return filter.accepts(row, record) ? printer.record(row, record) : undefined;
   });
   await printer.warnings(warnings);
   await printer.end();

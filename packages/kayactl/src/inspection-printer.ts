@@ -2,9 +2,10 @@ import {
   encodeRecord,
   formatInspectionRow,
   formatInspectionWarning,
-  type InspectedRecord,
   isDamage,
   type SegmentLocation,
+  type WalInspectionRow,
+  type WalRecord,
   type WalWarning,
 } from "@kaya/wal";
 import { jsonField, toHex, toJson } from "./bytes.js";
@@ -17,7 +18,8 @@ import { displayBytes, escapeText } from "./text.js";
 export interface InspectionPrinter {
   begin(): Promise<void> | undefined;
   segment(location: SegmentLocation): Promise<void> | undefined;
-  record(item: InspectedRecord): Promise<void> | undefined;
+  /** @param record where the printer needs it */
+  record(row: WalInspectionRow, record: WalRecord | undefined): Promise<void> | undefined;
   warnings(warnings: readonly WalWarning[]): Promise<void> | undefined;
   end(): Promise<void> | undefined;
 }
@@ -56,15 +58,15 @@ export function linePrinter(
   const dump = async (bytes: Uint8Array, offset: number) => {
     for (const text of hexDump(bytes, offset)) await out.line(`  ${text}`);
   };
-  const details = async ({ row, record }: InspectedRecord) => {
+  const details = async (row: WalInspectionRow, record: WalRecord | undefined) => {
     await heading();
-    const matches = filter.matches(record);
+    const matches = record === undefined ? [] : filter.matches(record);
     const [only] = row.type === "BATCH" ? [] : matches;
     await out.line(formatInspectionRow(row) + (only === undefined ? "" : ` key=${keyText(only)}`));
     if (row.type === "BATCH") {
       for (const match of matches) await out.line(`  ${operationText(match)}`);
     }
-    if (hex) await dump(encodeRecord(record), row.offset);
+    if (hex && record !== undefined) await dump(encodeRecord(record), row.offset);
   };
   return {
     begin: nothing,
@@ -74,7 +76,8 @@ export function linePrinter(
       header = hasSeveralSegments ? bold(`segment=${escapeText(name)} bytes=${length}`) : undefined;
       return filter.acceptsAll ? heading() : undefined;
     },
-    record: (item) => (hex || !filter.acceptsAll ? details(item) : out.line(formatInspectionRow(item.row))),
+    record: (row, record) =>
+      hex || !filter.acceptsAll ? details(row, record) : out.line(formatInspectionRow(row)),
     warnings: async (warnings) => {
       if (warnings.length > 0) await heading();
       for (const warning of warnings) {
@@ -125,15 +128,15 @@ export function jsonPrinter(out: Output, { filter, hex }: PrintOptions): Inspect
       const comma = segments++ > 0 ? "," : "";
       return out.write(`${comma}{"segment":${toJson(name)},"bytes":${length},"rows":[`);
     },
-    record: ({ row, record }) => {
-      const isPlain = !hex && !filter.hasPrefix;
-      const shown = isPlain
-        ? row
-        : {
-            ...row,
-            ...matchFields(filter.matches(record), row.type === "BATCH"),
-            ...(hex && { hex: toHex(encodeRecord(record)) }),
-          };
+    record: (row, record) => {
+      const shown =
+        record === undefined
+          ? row
+          : {
+              ...row,
+              ...matchFields(filter.matches(record), row.type === "BATCH"),
+              ...(hex && { hex: toHex(encodeRecord(record)) }),
+            };
       return out.write((rows++ > 0 ? "," : "") + toJson(shown));
     },
     warnings: (warnings) => out.write(`],"warnings":${toJson(warnings)}}`),

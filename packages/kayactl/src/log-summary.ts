@@ -1,7 +1,6 @@
 import type { Lsn } from "@kaya/core";
 import {
   formatWarning,
-  type InspectedRecord,
   isDamage,
   type SegmentLocation,
   type WalInspectionRow,
@@ -41,7 +40,7 @@ export class LogSummary {
     this.#total.bytes += length;
   }
 
-  record({ row }: InspectedRecord): void {
+  record(row: WalInspectionRow): void {
     count(this.#total, row);
     const segment = this.#segments.at(-1);
     if (segment !== undefined) count(segment, row);
@@ -114,7 +113,7 @@ export function summaryPrinter(
   return {
     begin: () => undefined,
     segment: (location) => void summary.segment(location),
-    record: (item) => void summary.record(item),
+    record: (row) => void summary.record(row),
     warnings: (warnings) => void summary.warnings(warnings),
     end: atEnd,
   };

@@ -1,5 +1,5 @@
 import type { Lsn } from "@kaya/core";
-import type { WalOperation, WalPayload, WalRecord } from "@kaya/wal";
+import type { WalInspectionRow, WalOperation, WalPayload, WalRecord } from "@kaya/wal";
 import { InvalidArgumentError } from "commander";
 import { invalid, parseHex } from "./bytes.js";
 
@@ -33,9 +33,11 @@ export class RecordFilter {
     return this.#prefix !== undefined;
   }
 
-  accepts({ lsn, payload }: WalRecord): boolean {
+  /** @param record needed where there is a prefix */
+  accepts({ lsn }: WalInspectionRow, record: WalRecord | undefined): boolean {
     if (lsn < this.lsns.first || lsn > this.lsns.last) return false;
-    return this.#prefix === undefined || operationsOf(payload).some(({ key }) => this.#begins(key));
+    if (this.#prefix === undefined) return true;
+    return record !== undefined && operationsOf(record.payload).some(({ key }) => this.#begins(key));
   }
 
   /** The operations whose keys are asked for; none where no key is. */

@@ -54,7 +54,8 @@ async function inspectPath(context: Context, path: string, options: InspectOptio
   }
   const isDirectory = (await stat(path)).isDirectory();
   const checkpoints = isDirectory ? await listCheckpointFiles(path) : undefined;
-  const task: InspectionTask = { locations, checkpoints, filter };
+  const withRecords = options.hex === true || filter.hasPrefix;
+  const task: InspectionTask = { locations, checkpoints, filter, withRecords };
   if (options.html !== undefined) {
     return (await makePage(context, task, path, options.html, options.force === true))
       ? ExitCode.Damaged

@@ -1,8 +1,8 @@
 import {
   formatWarning,
-  type InspectedRecord,
   isDamage,
   type SegmentLocation,
+  type WalInspectionRow,
   type WalWarning,
 } from "@kaya/wal";
 import type { InspectionPrinter } from "../inspection-printer.js";
@@ -55,7 +55,7 @@ export class PageCollector implements InspectionPrinter {
     this.#lsns = {};
   }
 
-  record({ row }: InspectedRecord): undefined {
+  record(row: WalInspectionRow): undefined {
     this.recordCount++;
     const type = RECORD_TYPES.indexOf(row.type);
     this.#counts[type] = (this.#counts[type] ?? 0) + 1;
