@@ -17,6 +17,7 @@ describe("defaults", () => {
       recovery: "tail",
     },
     limits: { maxKeyBytes: 4096, maxValueBytes: 16_777_216 },
+    memoryLimitBytes: 24 * 2 ** 30,
     checkpoint: { auto: true, minLogBytes: 64 * 2 ** 20, logRatio: 1 },
     disableLocking: false,
   };
@@ -43,6 +44,7 @@ describe("what is possible is kept", () => {
       durability: "relaxed",
       wal: { segmentMaxBytes: 400, maxRecordBytes: 200, maxBatchBytes: 100, recovery: "prefix" },
       limits: { maxKeyBytes: 0, maxValueBytes: 0 },
+      memoryLimitBytes: 0,
       checkpoint: { auto: false, minLogBytes: 0, logRatio: 0.5 },
       disableLocking: true,
     } as const;

@@ -1,6 +1,7 @@
 import type { Lsn } from "@kaya/core";
+import type { CheckpointDirectory } from "@kaya/engine";
 import { isDamage, type SegmentLocation, type WalInspectionRow } from "@kaya/wal";
-import { type CheckpointFiles, coveredLsn } from "./checkpoint-files.js";
+import { coveredLsn } from "./checkpoint-files.js";
 import type { Context } from "./context.js";
 import { LogInspector } from "./inspect-segment.js";
 import type { InspectionPrinter } from "./inspection-printer.js";
@@ -9,7 +10,7 @@ import type { RecordFilter } from "./record-filter.js";
 export interface InspectionTask {
   readonly locations: readonly SegmentLocation[];
   /** Of a directory. */
-  readonly checkpoints: CheckpointFiles | undefined;
+  readonly checkpoints: CheckpointDirectory | undefined;
   readonly filter: RecordFilter;
   /** The printer needs more than rows. */
   readonly withRecords: boolean;

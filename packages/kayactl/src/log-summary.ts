@@ -1,4 +1,5 @@
 import type { Lsn } from "@kaya/core";
+import type { CheckpointDirectory } from "@kaya/engine";
 import {
   formatWarning,
   isDamage,
@@ -7,7 +8,7 @@ import {
   type WalWarning,
 } from "@kaya/wal";
 import { toJson } from "./bytes.js";
-import { type CheckpointFiles, notesOn } from "./checkpoint-files.js";
+import { notesOn } from "./checkpoint-files.js";
 import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
 import { RECORD_TYPES } from "./page/page-data.js";
 import { escapeText, padEnd } from "./text.js";
@@ -51,7 +52,7 @@ export class LogSummary {
     if (segment !== undefined) segment.warnings = warnings;
   }
 
-  async print(out: LineSink, checkpoints: CheckpointFiles | undefined): Promise<void> {
+  async print(out: LineSink, checkpoints: CheckpointDirectory | undefined): Promise<void> {
     const { bold, red, yellow } = out.colors;
     const [head, ...lines] = this.#table();
     await out.line(bold(head ?? ""));
@@ -62,17 +63,17 @@ export class LogSummary {
     if (checkpoints === undefined) return;
     const { newest } = checkpoints;
     if (newest !== undefined)
-      await out.line(`checkpoint: ${newest.path}, LSN ${newest.lsn}, ${formatBytes(newest.length)}`);
+      await out.line(`checkpoint: ${newest.path}, LSN ${newest.lsn}, ${formatBytes(newest.bytes)}`);
     for (const note of notesOn(checkpoints)) await out.line(`${yellow("note:")} ${escapeText(note)}`);
   }
 
-  toJson(checkpoints: CheckpointFiles | undefined): string {
+  toJson(checkpoints: CheckpointDirectory | undefined): string {
     const newest = checkpoints?.newest;
     return toJson({
       segments: this.#segments,
       total: this.#total,
       ...(newest !== undefined && {
-        checkpoint: { path: newest.path, lsn: newest.lsn, bytes: newest.length },
+        checkpoint: { path: newest.path, lsn: newest.lsn, bytes: newest.bytes },
       }),
     });
   }
