@@ -20,7 +20,9 @@ export {
 } from "./format.js";
 export type { Distribution } from "./histogram.js";
 export {
+  type InspectedRecord,
   type InspectOptions,
+  inspectRecords,
   inspectWal,
   inspectWalPath,
   isWarning,
