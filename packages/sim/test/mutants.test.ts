@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type MutantResult, type MutationReport, runMutants } from "../mutants/harness.mjs";
 import { MUTANTS, type Mutant } from "../mutants/mutants.mjs";
-import { staleMutants } from "../mutants/patched-copy.mjs";
 
 // The whole list is `npx pnpm@10 torture`'s; here is what proves that its verdicts can be believed.
 const WITHOUT_EFFECT = { rule: "none", file: "wal/dist/segments.js", find: 'WAL_DIR = "wal"' };
@@ -53,9 +52,5 @@ describe("the mutation check", () => {
   it("takes a list in which every bug has a name of its own", () => {
     expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
     expect(MUTANTS.length).toBeGreaterThan(40);
-  });
-
-  it("takes a list in which every bug still finds the code that it changes", () => {
-    expect(staleMutants(MUTANTS)).toEqual([]);
   });
 });
