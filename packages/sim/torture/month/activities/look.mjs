@@ -16,6 +16,7 @@ export const look = {
   name: "look",
   every: 12_000,
   async run(life) {
+    await settle(life); // before: the collector also lets go of snapshots that nobody closed
     await collectGarbage();
     const isSettled = await settle(life);
     const { dataDir, checkpoint: config } = life.options;
