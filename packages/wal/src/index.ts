@@ -1,4 +1,5 @@
 export type { AppendResult } from "./batch.js";
+export type { KeptLog } from "./closed-segments.js";
 export {
   operationCount,
   WAL_HEADER_LENGTH,
@@ -24,6 +25,7 @@ export {
   formatInspectionWarning,
   isDamage,
 } from "./inspection-format.js";
+export type { LogFollower } from "./log-follower.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";

@@ -11,10 +11,12 @@ import {
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { AppendResult, ToResult } from "./batch.js";
+import type { KeptLog } from "./closed-segments.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { GroupCommit } from "./group-commit.js";
+import { LogFollower, truncated } from "./log-follower.js";
 import { payloadLength } from "./payload-codec.js";
-import { type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
+import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
 
 export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
@@ -41,17 +43,24 @@ export class WalWriter<T = AppendResult> {
   readonly #config: WalConfig;
   readonly #commit: GroupCommit<T>;
   readonly #segments: SegmentStore;
+  readonly #disk: Disk;
+  /** Of the last record that recovery found. */
+  readonly #recoveredLsn: Lsn;
+  readonly #followers = new Set<LogFollower>();
   #dropping: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   private constructor(
     config: WalConfig,
-    recovery: WalRecoveryReport,
+    disk: Disk,
+    log: RecoveredLog,
     segments: SegmentStore,
     commit: GroupCommit<T>,
   ) {
     this.#config = config;
-    this.recovery = recovery;
+    this.#disk = disk;
+    this.recovery = log.report;
+    this.#recoveredLsn = log.last.lsn;
     this.#segments = segments;
     this.#commit = commit;
   }
@@ -72,7 +81,7 @@ export class WalWriter<T = AppendResult> {
     const log = await recoverLog(resolved, disk, recoverOptions, true);
     const segments = await SegmentStore.open(disk, log);
     const commit = new GroupCommit(resolved, segments, log.last, onCommit, toResult);
-    return new WalWriter(resolved, log.report, segments, commit);
+    return new WalWriter(resolved, disk, log, segments, commit);
   }
 
   /**
@@ -134,8 +143,9 @@ export class WalWriter<T = AppendResult> {
   /**
    * Removes closed segments that hold only records below `lsn`, lowest first, and gives how many. The caller has what was in
    * them elsewhere, durably; the log opens from then on with `after` at or behind the last record removed.
+   * @param kept what stays all the same
    */
-  async dropSegmentsBefore(lsn: Lsn): Promise<number> {
+  async dropSegmentsBefore(lsn: Lsn, kept?: KeptLog): Promise<number> {
     this.#assertOpen();
     if (!Number.isSafeInteger(lsn) || lsn < 1 || lsn > this.nextLsn) {
       throw new KayaError(
@@ -143,9 +153,42 @@ export class WalWriter<T = AppendResult> {
         `lsn must be from 1 to ${this.nextLsn}, not ${describe(lsn)}`,
       );
     }
-    const drop = this.#dropping.then(() => this.#commit.dropBefore(lsn));
+    const drop = this.#dropping.then(() => this.#commit.dropBefore(lsn, kept));
     this.#dropping = drop.catch(() => undefined); // the caller has the rejection; the next one starts clean
     return drop;
+  }
+
+  /**
+   * The log's records from behind `after` on (default: all), in order, each as soon as it is durable: first from the segments, then
+   * as they come. Any number may follow at their own pace: none holds up the writer or another. `close` ends them.
+   * @throws KayaError KAYA_LOG_TRUNCATED where the log reaches neither back nor on to `after`; KAYA_INVALID_ARGUMENT, KAYA_CLOSED
+   */
+  follow({ after = 0 }: { readonly after?: Lsn } = {}): LogFollower {
+    if (this.#closing !== undefined) throw closed();
+    if (!Number.isSafeInteger(after) || after < 0)
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        `after must be a whole number >= 0, not ${describe(after)}`,
+      );
+    if (after < this.#segments.beginsAfter) throw truncated(after, this.#segments.beginsAfter);
+    if (after > this.#endLsn) throw beyondEnd(after, this.#endLsn);
+    const log = {
+      disk: this.#disk,
+      segments: this.#segments,
+      maxRecordBytes: this.#config.maxRecordBytes,
+      progress: this.#commit,
+      begin: (follower: LogFollower) => {
+        if (this.#closing !== undefined) throw closed();
+        this.#followers.add(follower);
+      },
+      end: (follower: LogFollower) => this.#followers.delete(follower),
+    };
+    return new LogFollower(log, after);
+  }
+
+  // What recovery found is durable but for a tail that a full disk kept from being finished.
+  get #endLsn(): Lsn {
+    return Math.max(this.durableLsn, this.#recoveredLsn);
   }
 
   /**
@@ -159,6 +202,8 @@ export class WalWriter<T = AppendResult> {
 
   async #close(): Promise<void> {
     try {
+      // A file that was only read and does not close is nobody's loss.
+      await Promise.allSettled([...this.#followers].map((follower) => follower.end(closed())));
       await this.#commit.close();
     } finally {
       await this.#dropping;
@@ -205,6 +250,11 @@ export class WalWriter<T = AppendResult> {
     return { segments: this.#segments.count, bytes: this.#segments.totalBytes };
   }
 
+  /** Bytes of segments that the last `dropSegmentsBefore` kept. */
+  get keptBytes(): number {
+    return this.#segments.keptBytes;
+  }
+
   /** Bytes of the log, as `size`; cheap enough to be asked at each commit. */
   get byteLength(): number {
     return this.#segments.totalBytes;
@@ -216,8 +266,7 @@ export class WalWriter<T = AppendResult> {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined)
-      throw new KayaError("KAYA_CLOSED", "the log's writer is closed: open it again");
+    if (this.#closing !== undefined) throw closed();
     this.#commit.assertWorking();
   }
 
@@ -228,6 +277,18 @@ export class WalWriter<T = AppendResult> {
       `a record of ${length} bytes is over maxRecordBytes (${this.#config.maxRecordBytes}): split it, or raise the limit`,
     );
   }
+}
+
+function closed(): KayaError {
+  return new KayaError("KAYA_CLOSED", "the log's writer is closed: open it again");
+}
+
+function beyondEnd(after: Lsn, end: Lsn): KayaError {
+  return new KayaError(
+    "KAYA_LOG_TRUNCATED",
+    `the records behind LSN ${after} were asked for, and the log ends at LSN ${end}: it is another log, or lost what it had. ` +
+      "Read the data as it is now, and follow the log from there.",
+  );
 }
 
 function asItIs(result: AppendResult): AppendResult {
