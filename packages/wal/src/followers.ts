@@ -1,20 +1,52 @@
-/** Those who wait for the log to go on. Costs nothing where nobody does. */
+import { describe, KayaError, type Lsn } from "@kaya/core";
+import { type FollowedLog, LogFollower, truncated } from "./log-follower.js";
+
+/** Those who follow a log, until it is closed. */
 export class Followers {
-  readonly #waiting = new Set<() => void>();
+  readonly #log: FollowedLog;
+  readonly #recoveredLsn: Lsn;
+  readonly #reading = new Set<LogFollower>();
+  #closed: KayaError | undefined;
 
-  add(resume: () => void): void {
-    this.#waiting.add(resume);
+  /** @param recoveredLsn of the last record that recovery found */
+  constructor(log: Omit<FollowedLog, "begin" | "end">, recoveredLsn: Lsn) {
+    this.#recoveredLsn = recoveredLsn;
+    this.#log = {
+      ...log,
+      begin: (follower) => {
+        if (this.#closed !== undefined) throw this.#closed;
+        this.#reading.add(follower);
+      },
+      end: (follower) => this.#reading.delete(follower),
+    };
   }
 
-  delete(resume: () => void): void {
-    this.#waiting.delete(resume);
+  /** @throws KayaError KAYA_LOG_TRUNCATED, KAYA_INVALID_ARGUMENT */
+  follow(after: Lsn): LogFollower {
+    if (!Number.isSafeInteger(after) || after < 0) {
+      const message = `after must be a whole number >= 0, not ${describe(after)}`;
+      throw new KayaError("KAYA_INVALID_ARGUMENT", message);
+    }
+    const { segments, progress } = this.#log;
+    if (after < segments.beginsAfter) throw truncated(after, segments.beginsAfter);
+    // What recovery found is durable but for a tail that a full disk kept from being finished.
+    const end = Math.max(progress.durableLsn, this.#recoveredLsn);
+    if (after > end) throw beyondEnd(after, end);
+    return new LogFollower(this.#log, after);
   }
 
-  /** Each is told once. */
-  wake(): void {
-    if (this.#waiting.size === 0) return;
-    const told = [...this.#waiting];
-    this.#waiting.clear();
-    for (const resume of told) resume();
+  /** Ends them all; resolves once their files are let go of. */
+  async close(reason: KayaError): Promise<void> {
+    this.#closed = reason;
+    // A file that was only read and does not close is nobody's loss.
+    await Promise.allSettled([...this.#reading].map((follower) => follower.end(reason)));
   }
+}
+
+function beyondEnd(after: Lsn, end: Lsn): KayaError {
+  return new KayaError(
+    "KAYA_LOG_TRUNCATED",
+    `the records behind LSN ${after} were asked for, and the log ends at LSN ${end}: it is another log, or lost what it had. ` +
+      "Read the data as it is now, and follow the log from there.",
+  );
 }

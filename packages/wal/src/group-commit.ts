@@ -8,10 +8,9 @@ import {
 } from "@kaya/core";
 import type { Batch, ToResult } from "./batch.js";
 import { BatchQueue } from "./batch-queue.js";
-import type { KeptLog } from "./closed-segments.js";
-import { Followers } from "./followers.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
+import { Watchers } from "./watchers.js";
 
 const GATHER_MICROTASKS = 8;
 
@@ -21,7 +20,7 @@ const GATHER_MICROTASKS = 8;
  */
 export class GroupCommit<T> {
   /** Told whenever more of the log is durable, and when it goes on no more. */
-  readonly followers = new Followers();
+  readonly watchers = new Watchers();
   readonly #segments: SegmentStore;
   readonly #queue: BatchQueue<T>;
   readonly #onCommit: ((record: WalRecord) => void) | undefined;
@@ -177,7 +176,7 @@ export class GroupCommit<T> {
   #becameDurable(): void {
     this.#durableLsn = this.#writtenLsn;
     this.#segments.markDurable(this.#writtenLsn);
-    this.followers.wake();
+    this.watchers.wake();
   }
 
   // W4: dropping segments may have failed for good meanwhile. Then this batch was rejected, and nobody may see it.
@@ -213,14 +212,9 @@ export class GroupCommit<T> {
 
   #poison(failure: KayaError): void {
     this.#failure = failure;
-    this.followers.wake();
+    this.watchers.wake();
     this.#rejectWaitingForRoom(failure);
     this.#rejectQueue(failure);
-  }
-
-  /** Removes closed segments below `lsn` that need not be kept. */
-  dropBefore(lsn: Lsn, kept: KeptLog | undefined): Promise<number> {
-    return this.besides(() => this.#segments.dropBefore(lsn, kept), "drop segments");
   }
 
   /** Something else that changes the log's directory: a failed sync is final there too (W4). */

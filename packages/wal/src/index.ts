@@ -26,11 +26,13 @@ export {
   isDamage,
 } from "./inspection-format.js";
 export type { LogFollower } from "./log-follower.js";
+export { isLogId, LogHistory } from "./log-history.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
 export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
+export { readSealedFile, writeSealedFile } from "./sealed-file.js";
 export { locateSegments, type SegmentLocation } from "./segment-location.js";
 export {
   formatWarning,

@@ -1,12 +1,12 @@
 import { invariant, KayaError, type Lsn } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { FileWindow } from "./file-window.js";
-import type { Followers } from "./followers.js";
 import { WAL_HEADER_LENGTH, type WalRecord } from "./format.js";
 import { notWhole } from "./record-file.js";
 import type { LogSegment } from "./recovery.js";
 import { decodeWindow, neededBytes } from "./scanner.js";
 import type { SegmentStore } from "./segment-store.js";
+import type { Watchers } from "./watchers.js";
 
 /** Bytes of one read, and so of what a follower holds, unless a record is larger. */
 const READ_BYTES = 256 * 1024;
@@ -27,7 +27,7 @@ export interface FollowedLog {
   end(follower: LogFollower): void;
   readonly progress: {
     readonly durableLsn: Lsn;
-    readonly followers: Followers;
+    readonly watchers: Watchers;
     /** @throws KayaError once nothing more will be written */
     assertWorking(): void;
   };
@@ -137,13 +137,13 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
     progress.assertWorking();
     await new Promise<void>((resolve) => {
       this.#resume = resolve;
-      progress.followers.add(resolve);
+      progress.watchers.add(resolve);
     });
   }
 
   #wake(): void {
     if (this.#resume === undefined) return;
-    this.#log.progress.followers.delete(this.#resume);
+    this.#log.progress.watchers.delete(this.#resume);
     this.#resume();
   }
 

@@ -12,9 +12,12 @@ import {
 import type { Disk } from "@kaya/io";
 import type { AppendResult, ToResult } from "./batch.js";
 import type { KeptLog } from "./closed-segments.js";
+import { Followers } from "./followers.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { GroupCommit } from "./group-commit.js";
-import { LogFollower, truncated } from "./log-follower.js";
+import type { LogFollower } from "./log-follower.js";
+import type { LogHistory } from "./log-history.js";
+import type { LogIdentity } from "./log-identity.js";
 import { payloadLength } from "./payload-codec.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
@@ -29,7 +32,15 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
   readonly toResult?: (result: AppendResult) => T;
 }
 
-const WRITER_OPTIONS = ["after", "onRecord", "onProgress", "trustPageCache", "onCommit", "toResult"];
+const WRITER_OPTIONS = [
+  "after",
+  "onRecord",
+  "onProgress",
+  "trustPageCache",
+  "newLogId",
+  "onCommit",
+  "toResult",
+];
 
 /**
  * Appends records to the log. Appends that are under way together share one write and one fsync (group commit), without a
@@ -43,11 +54,10 @@ export class WalWriter<T = AppendResult> {
   readonly #config: WalConfig;
   readonly #commit: GroupCommit<T>;
   readonly #segments: SegmentStore;
-  readonly #disk: Disk;
-  /** Of the last record that recovery found. */
-  readonly #recoveredLsn: Lsn;
-  readonly #followers = new Set<LogFollower>();
-  #dropping: Promise<unknown> = Promise.resolve();
+  readonly #identity: LogIdentity;
+  readonly #followers: Followers;
+  /** The last of what changes the log's directory beside the commits, one after the other. */
+  #besides: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -58,11 +68,12 @@ export class WalWriter<T = AppendResult> {
     commit: GroupCommit<T>,
   ) {
     this.#config = config;
-    this.#disk = disk;
     this.recovery = log.report;
-    this.#recoveredLsn = log.last.lsn;
+    this.#identity = log.identity;
     this.#segments = segments;
     this.#commit = commit;
+    const { maxRecordBytes } = config;
+    this.#followers = new Followers({ disk, segments, maxRecordBytes, progress: commit }, log.last.lsn);
   }
 
   /**
@@ -153,9 +164,29 @@ export class WalWriter<T = AppendResult> {
         `lsn must be from 1 to ${this.nextLsn}, not ${describe(lsn)}`,
       );
     }
-    const drop = this.#dropping.then(() => this.#commit.dropBefore(lsn, kept));
-    this.#dropping = drop.catch(() => undefined); // the caller has the rejection; the next one starts clean
-    return drop;
+    return this.#inTurn(() => this.#segments.dropBefore(lsn, kept), "drop segments");
+  }
+
+  #inTurn<R>(work: () => Promise<R>, doing: string): Promise<R> {
+    const done = this.#besides.then(() => this.#commit.besides(work, doing));
+    this.#besides = done.catch(() => undefined); // the caller has the rejection; the next one starts clean
+    return done;
+  }
+
+  /** Which log this is; undefined where nobody asked for it yet. */
+  get history(): LogHistory | undefined {
+    return this.#identity.history;
+  }
+
+  /**
+   * Which log this is, durably: with it an LSN says which record is meant, also after a cut. Rejects with KAYA_DISK_FULL or KAYA_IO,
+   * KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED, KAYA_CLOSED.
+   */
+  async identify(): Promise<LogHistory> {
+    if (this.#closing !== undefined) throw closed();
+    if (this.history !== undefined) return this.history;
+    this.#assertOpen();
+    return this.#inTurn(() => this.#identity.make(), "say which log this is");
   }
 
   /**
@@ -165,30 +196,7 @@ export class WalWriter<T = AppendResult> {
    */
   follow({ after = 0 }: { readonly after?: Lsn } = {}): LogFollower {
     if (this.#closing !== undefined) throw closed();
-    if (!Number.isSafeInteger(after) || after < 0)
-      throw new KayaError(
-        "KAYA_INVALID_ARGUMENT",
-        `after must be a whole number >= 0, not ${describe(after)}`,
-      );
-    if (after < this.#segments.beginsAfter) throw truncated(after, this.#segments.beginsAfter);
-    if (after > this.#endLsn) throw beyondEnd(after, this.#endLsn);
-    const log = {
-      disk: this.#disk,
-      segments: this.#segments,
-      maxRecordBytes: this.#config.maxRecordBytes,
-      progress: this.#commit,
-      begin: (follower: LogFollower) => {
-        if (this.#closing !== undefined) throw closed();
-        this.#followers.add(follower);
-      },
-      end: (follower: LogFollower) => this.#followers.delete(follower),
-    };
-    return new LogFollower(log, after);
-  }
-
-  // What recovery found is durable but for a tail that a full disk kept from being finished.
-  get #endLsn(): Lsn {
-    return Math.max(this.durableLsn, this.#recoveredLsn);
+    return this.#followers.follow(after);
   }
 
   /**
@@ -202,11 +210,10 @@ export class WalWriter<T = AppendResult> {
 
   async #close(): Promise<void> {
     try {
-      // A file that was only read and does not close is nobody's loss.
-      await Promise.allSettled([...this.#followers].map((follower) => follower.end(closed())));
+      await this.#followers.close(closed());
       await this.#commit.close();
     } finally {
-      await this.#dropping;
+      await this.#besides;
       await this.#segments.close();
     }
   }
@@ -281,14 +288,6 @@ export class WalWriter<T = AppendResult> {
 
 function closed(): KayaError {
   return new KayaError("KAYA_CLOSED", "the log's writer is closed: open it again");
-}
-
-function beyondEnd(after: Lsn, end: Lsn): KayaError {
-  return new KayaError(
-    "KAYA_LOG_TRUNCATED",
-    `the records behind LSN ${after} were asked for, and the log ends at LSN ${end}: it is another log, or lost what it had. ` +
-      "Read the data as it is now, and follow the log from there.",
-  );
 }
 
 function asItIs(result: AppendResult): AppendResult {
