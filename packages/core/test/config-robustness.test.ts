@@ -32,6 +32,7 @@ const engineLike = optionsLike({
   wal: walLike,
   limits: optionsLike({ maxKeyBytes: bytes, maxValueBytes: bytes }),
   checkpoint: optionsLike({ auto: fc.boolean(), minLogBytes: fc.nat(), logRatio: fc.double() }),
+  changes: optionsLike({ maxKeptLogBytes: fc.nat() }),
   disableLocking: fc.boolean(),
 });
 

@@ -2,6 +2,8 @@ import type { EngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
 import { type ScanProgress, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
+import { Consumers } from "./changes/consumers.js";
+import { Registrations } from "./changes/registrations.js";
 import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
@@ -13,6 +15,8 @@ import type { WriteResult } from "./write.js";
 export interface OpenEngineOptions {
   /** Called about once a mebibyte of what is read: the checkpoint, then the log. */
   readonly onProgress?: (progress: ScanProgress) => void;
+  /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
+  readonly newLogId?: () => string;
 }
 
 export interface RecoveredState {
@@ -20,6 +24,7 @@ export interface RecoveredState {
   /** It keeps the log and `applied` in step. */
   readonly wal: WalWriter<WriteResult>;
   readonly checkpoint: WrittenCheckpoint | undefined;
+  readonly consumers: Consumers;
   readonly report: RecoveryReport;
 }
 
@@ -31,11 +36,12 @@ export async function recoverState(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress }: OpenEngineOptions,
+  { onProgress, newLogId }: OpenEngineOptions,
   into: "memory" | "report" = "memory",
 ): Promise<RecoveredState> {
   const started = performance.now();
   const { newest } = await listCheckpoints(disk);
+  const registrations = await Registrations.read(disk);
   const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
@@ -44,10 +50,12 @@ export async function recoverState(
     onCommit: (record) => applied.apply(record),
     toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
     trustPageCache: trustOf(lock),
+    ...(newLogId !== undefined && { newLogId }),
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });
+  const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);
   try {
-    await finishCheckpoint(disk, wal);
+    await finishCheckpoint(disk, wal, consumers.kept);
   } catch (error) {
     await wal.close();
     throw error;
@@ -58,5 +66,5 @@ export async function recoverState(
     dryRun: false,
     durationMs: performance.now() - started,
   };
-  return { applied, wal, checkpoint, report };
+  return { applied, wal, checkpoint, consumers, report };
 }

@@ -1,4 +1,5 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
+import type { ChangesStats } from "./changes/change-feeds.js";
 import type { CheckpointStats } from "./checkpoint/checkpoints.js";
 
 export type EngineState = "open" | "failed" | "closed";
@@ -23,4 +24,5 @@ export interface EngineStats {
   readonly pendingBytes: number;
   readonly wal: { readonly segments: number; readonly bytes: number };
   readonly checkpoint: CheckpointStats;
+  readonly changes: ChangesStats;
 }

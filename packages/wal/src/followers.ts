@@ -21,17 +21,20 @@ export class Followers {
     };
   }
 
+  // What recovery found is durable but for a tail that a full disk kept from being finished.
+  get endLsn(): Lsn {
+    return Math.max(this.#log.progress.durableLsn, this.#recoveredLsn);
+  }
+
   /** @throws KayaError KAYA_LOG_TRUNCATED, KAYA_INVALID_ARGUMENT */
   follow(after: Lsn): LogFollower {
     if (!Number.isSafeInteger(after) || after < 0) {
       const message = `after must be a whole number >= 0, not ${describe(after)}`;
       throw new KayaError("KAYA_INVALID_ARGUMENT", message);
     }
-    const { segments, progress } = this.#log;
-    if (after < segments.beginsAfter) throw truncated(after, segments.beginsAfter);
-    // What recovery found is durable but for a tail that a full disk kept from being finished.
-    const end = Math.max(progress.durableLsn, this.#recoveredLsn);
-    if (after > end) throw beyondEnd(after, end);
+    const { beginsAfter } = this.#log.segments;
+    if (after < beginsAfter) throw truncated(after, beginsAfter);
+    if (after > this.endLsn) throw beyondEnd(after, this.endLsn);
     return new LogFollower(this.#log, after);
   }
 

@@ -257,6 +257,16 @@ export class WalWriter<T = AppendResult> {
     return { segments: this.#segments.count, bytes: this.#segments.totalBytes };
   }
 
+  /** The records behind this LSN are in the log; those up to it may be gone. */
+  get beginsAfter(): Lsn {
+    return this.#segments.beginsAfter;
+  }
+
+  /** Of the last record that is durable; or that recovery found, where a full disk keeps it from being made so. */
+  get endLsn(): Lsn {
+    return this.#followers.endLsn;
+  }
+
   /** Bytes of segments that the last `dropSegmentsBefore` kept. */
   get keptBytes(): number {
     return this.#segments.keptBytes;

@@ -1,6 +1,6 @@
 import { asKayaError, KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import type { WalWriter } from "@kaya/wal";
+import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { type CheckpointFile, removeSuperfluous } from "./checkpoint-files.js";
 import type { Pace } from "./pace.js";
@@ -29,6 +29,7 @@ export class Checkpointer {
   readonly #disk: Disk;
   readonly #wal: CheckpointedLog;
   readonly #applied: AppliedLog;
+  readonly #kept: () => KeptLog | undefined;
   #last: WrittenCheckpoint | undefined;
   #running: Promise<CheckpointResult> | undefined;
   /** The one that was asked for while another was running: it begins after that, and serves all who ask until then. */
@@ -36,10 +37,18 @@ export class Checkpointer {
   #isClosed = false;
   #failure: KayaError | undefined;
 
-  constructor(disk: Disk, wal: CheckpointedLog, applied: AppliedLog, last: WrittenCheckpoint | undefined) {
+  /** @param kept asked for what of the log stays for those who follow it */
+  constructor(
+    disk: Disk,
+    wal: CheckpointedLog,
+    applied: AppliedLog,
+    kept: () => KeptLog | undefined,
+    last: WrittenCheckpoint | undefined,
+  ) {
     this.#disk = disk;
     this.#wal = wal;
     this.#applied = applied;
+    this.#kept = kept;
     this.#last = last;
   }
 
@@ -67,6 +76,11 @@ export class Checkpointer {
         return this.#start(pace);
       });
     return this.#next;
+  }
+
+  /** Drops what the last checkpoint covers and nobody needs any more. */
+  async dropCovered(): Promise<void> {
+    if (this.#last !== undefined) await this.#wal.dropSegmentsBefore(this.#last.lsn + 1, this.#kept());
   }
 
   /** Ends what is under way, which rejects with KAYA_CLOSED and leaves nothing. */
@@ -104,7 +118,7 @@ export class Checkpointer {
     this.#assertGoesOn();
     const { lsn, sequence } = this.#applied.position;
     const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
-    const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1);
+    const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());
     await removeSuperfluous(this.#disk);
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
   }
