@@ -56,7 +56,7 @@ test.each<[string, Resolve, fc.Arbitrary<unknown>]>([
           outcomes.refused++;
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 2500 },
     );
     // Else the property would say little.
     expect(outcomes.resolved).toBeGreaterThan(50);
