@@ -55,6 +55,7 @@ export async function recoverState(
   });
   const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);
   try {
+    await registrations.makeDurable();
     await finishCheckpoint(disk, wal, consumers.kept);
   } catch (error) {
     await wal.close();

@@ -217,6 +217,22 @@ describe("a consumer", () => {
     await engine.close();
   });
 
+  it("that a killed process left in the page cache is durable once the engine is open", async () => {
+    const disk = new SimDisk();
+    let isRenamed = false;
+    const held = holdUp(disk, ({ kind, path }) => {
+      if (kind === "rename" && path.startsWith("consumers")) isRenamed = true;
+      return isRenamed && kind === "syncDir";
+    });
+    const engine = await Engine.open(CONFIG, held.disk);
+    void engine.addConsumer("x").catch(() => undefined);
+    await held.held;
+    disk.killProcess();
+    expect((await open(disk)).consumers()).toMatchObject([{ name: "x" }]);
+    disk.crash();
+    expect((await open(disk)).consumers()).toMatchObject([{ name: "x" }]);
+  });
+
   it("that was removed is told so by its feed", async () => {
     const engine = await open(new SimDisk());
     await engine.addConsumer("x");

@@ -32,7 +32,7 @@ export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
 export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
-export { readSealedFile, writeSealedFile } from "./sealed-file.js";
+export { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 export { locateSegments, type SegmentLocation } from "./segment-location.js";
 export {
   formatWarning,

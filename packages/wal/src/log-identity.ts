@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { describe, KayaError, type Lsn } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { isLogId, LogHistory } from "./log-history.js";
-import { readSealedFile, writeSealedFile } from "./sealed-file.js";
+import { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 import { LOG_ID_PATH, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
@@ -18,6 +18,8 @@ export class LogIdentity {
   readonly #newId: NewLogId;
   #history: LogHistory | undefined;
   #isWritten: boolean;
+  /** What a killed process left may be in the page cache alone. */
+  #isDurable = false;
 
   private constructor(disk: Disk, newId: NewLogId, isWritten: boolean, history: LogHistory | undefined) {
     this.#disk = disk;
@@ -47,6 +49,11 @@ export class LogIdentity {
     return { identity: none, warnings: [{ kind: "DamagedLogId", path: LOG_ID_PATH }] };
   }
 
+  /** Whether no crash takes the history away. */
+  get isDurable(): boolean {
+    return this.#isDurable;
+  }
+
   /** What the log is; undefined where nobody asked for it yet. */
   get history(): LogHistory | undefined {
     return this.#history;
@@ -54,7 +61,10 @@ export class LogIdentity {
 
   /** The same, made where there is none; durable. One call at a time. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED. */
   async make(): Promise<LogHistory> {
-    return this.#history ?? this.#write(new LogHistory(this.#nextId()));
+    if (this.#history === undefined) return this.#write(new LogHistory(this.#nextId()));
+    if (!this.#isDurable) await makeNameDurable(this.#disk, LOG_ID_PATH);
+    this.#isDurable = true;
+    return this.#history;
   }
 
   /**
@@ -77,6 +87,7 @@ export class LogIdentity {
   async #write(history: LogHistory): Promise<LogHistory> {
     await writeSealedFile(this.#disk, LOG_ID_PATH, history.toText());
     this.#isWritten = true;
+    this.#isDurable = true;
     this.#history = history;
     return history;
   }

@@ -22,6 +22,11 @@ export async function writeSealedFile(disk: Disk, path: string, text: string): P
     await removeHalfMade(disk, temporary);
     throw error;
   }
+  await makeNameDurable(disk, path);
+}
+
+/** What a crash of the process left under this name may be there for the process only. @throws KayaError KAYA_FSYNC_FAILED */
+export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
   for (let dir = parentOf(path); ; dir = parentOf(dir)) {
     await disk.syncDir(dir);
     if (dir === "") return;

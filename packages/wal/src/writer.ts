@@ -184,7 +184,7 @@ export class WalWriter<T = AppendResult> {
    */
   async identify(): Promise<LogHistory> {
     if (this.#closing !== undefined) throw closed();
-    if (this.history !== undefined) return this.history;
+    if (this.history !== undefined && this.#identity.isDurable) return this.history;
     this.#assertOpen();
     return this.#inTurn(() => this.#identity.make(), "say which log this is");
   }

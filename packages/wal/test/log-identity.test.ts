@@ -96,6 +96,18 @@ describe("the log's id", () => {
     }
   });
 
+  it("that a killed process left in the page cache is durable before it is told again", async () => {
+    const disk = new SimDisk();
+    const halting = new HaltingDisk(disk, 5); // before its name is synced
+    const writer = await WalWriter.open({}, halting, { newLogId: () => A });
+    void writer.identify();
+    await halting.halted;
+    disk.killProcess();
+    expect((await (await WalWriter.open({}, disk)).identify()).id).toBe(A);
+    disk.crash();
+    expect((await historyOn(disk))?.id).toBe(A);
+  });
+
   it("that a full disk has no room for is asked for again", async () => {
     const disk = new SimDisk();
     const writer = await WalWriter.open({}, disk);

@@ -1,6 +1,6 @@
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { readSealedFile, writeSealedFile } from "@kaya/wal";
+import { makeNameDurable, readSealedFile, writeSealedFile } from "@kaya/wal";
 import { type ChangePosition, parseToken, toToken } from "./change-token.js";
 
 /** Who wants the log kept, and from where on. Relative to the data directory. */
@@ -38,6 +38,11 @@ export class Registrations {
         "Nothing was changed. Restore it, or remove it to go on without consumers: each must be added again, and read the data as it is then.";
       throw new KayaError("KAYA_CORRUPTION", `${error.message} ${choices}`, { cause: error });
     }
+  }
+
+  /** What a killed process left may be in the page cache alone, and nobody may rely on it before. Rejects with KAYA_FSYNC_FAILED. */
+  async makeDurable(): Promise<void> {
+    if (this.#durable.size > 0) await makeNameDurable(this.#disk, CONSUMERS_PATH);
   }
 
   /** As they are on the disk. */
