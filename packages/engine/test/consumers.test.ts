@@ -206,7 +206,9 @@ describe("a consumer", () => {
     ] as const) {
       disk.addFault({ at: disk.nextOperation + after, kind, bytes: 5 } as Parameters<SimDisk["addFault"]>[0]);
       const error = await feed.acknowledge(token).catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ code: kind === "fsync-failed" ? "KAYA_FSYNC_FAILED" : "KAYA_DISK_FULL" });
+      expect(error).toMatchObject({
+        code: after === 5 ? "KAYA_FSYNC_FAILED" : after === 3 ? "KAYA_IO" : "KAYA_DISK_FULL",
+      });
       expect(engine.consumers()).toMatchObject([{ lsn: 0 }]);
     }
     await engine.checkpoint();

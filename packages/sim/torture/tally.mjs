@@ -12,6 +12,7 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "reopenings",
   "checkpoints",
   "acknowledged",
+  "delivered",
   "reads",
 ]);
 

@@ -1,4 +1,4 @@
-import { crc32c, KayaError } from "@kaya/core";
+import { asKayaError, crc32c, KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { removeHalfMade } from "./file-copy.js";
 import { readExactly } from "./file-window.js";
@@ -52,10 +52,15 @@ async function writeWhole(disk: Disk, path: string, bytes: Uint8Array): Promise<
   try {
     await file.truncate(0); // a crash may have left something
     await file.append(bytes);
-    await file.sync();
+    await file.sync().catch(asNotWritten);
   } finally {
     await file.close();
   }
+}
+
+// Nothing but this file is concerned, and it has no name yet that counts: not what KAYA_FSYNC_FAILED stands for.
+function asNotWritten(cause: unknown): never {
+  throw new KayaError("KAYA_IO", asKayaError(cause, "sync").message, { cause });
 }
 
 async function readWhole(disk: Disk, path: string): Promise<Uint8Array | undefined> {

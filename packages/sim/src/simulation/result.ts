@@ -18,6 +18,8 @@ export interface SimulationResult {
   readonly checkpoints: number;
   /** Writes that were answered with success. */
   readonly acknowledged: number;
+  /** Changes that a feed gave. */
+  readonly delivered: number;
   /** Read steps; besides, every key is read after every step. */
   readonly reads: number;
   /** Two runs in which the same happened, down to each operation of the disk, have the same. */
@@ -42,6 +44,7 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     reopenings: world.reopenings,
     checkpoints,
     acknowledged: world.acknowledged,
+    delivered: world.delivered,
     reads: world.reads,
     digest: world.digest.toString(),
   };

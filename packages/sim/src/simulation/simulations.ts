@@ -22,6 +22,7 @@ export interface SimulationSummary {
   readonly reopenings: number;
   readonly checkpoints: number;
   readonly acknowledged: number;
+  readonly delivered: number;
   readonly reads: number;
   /** The runs that found something, in the order of their seeds. */
   readonly failures: readonly SimulationResult[];
@@ -37,6 +38,7 @@ const NOTHING: SimulationSummary = {
   reopenings: 0,
   checkpoints: 0,
   acknowledged: 0,
+  delivered: 0,
   reads: 0,
   failures: [],
 };
@@ -66,6 +68,7 @@ export function addResult(sum: SimulationSummary, result: SimulationResult): Sim
     reopenings: sum.reopenings + result.reopenings,
     checkpoints: sum.checkpoints + result.checkpoints,
     acknowledged: sum.acknowledged + result.acknowledged,
+    delivered: sum.delivered + result.delivered,
     reads: sum.reads + result.reads,
     failures: result.violation === undefined ? sum.failures : [...sum.failures, result],
   };

@@ -1,9 +1,13 @@
 import type { PartialEngineConfig } from "@kaya/core";
-import { Engine } from "@kaya/engine";
+import { Engine, type OpenEngineOptions } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 
 /** Opens the engine that is tested. */
-export type EngineOpener = (config: PartialEngineConfig, disk: Disk) => Promise<Engine>;
+export type EngineOpener = (
+  config: PartialEngineConfig,
+  disk: Disk,
+  options?: OpenEngineOptions,
+) => Promise<Engine>;
 
 /** What a simulation tests. The defaults are the engine as it is, on a disk as it is. */
 export interface SimulationTarget {
@@ -14,5 +18,5 @@ export interface SimulationTarget {
 }
 
 export function openerOf({ open = Engine.open, wrapDisk = (disk) => disk }: SimulationTarget): EngineOpener {
-  return (config, disk) => open(config, wrapDisk(disk));
+  return (config, disk, options) => open(config, wrapDisk(disk), options);
 }

@@ -80,6 +80,8 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   close: [],
   reopen: ["config"],
   intrude: [],
+  follow: [],
+  unfollow: [],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {
