@@ -36,6 +36,7 @@ const engineLike = optionsLike({
     minLogBytes: fc.nat(),
     logRatio: fc.double({ min: 0.01, max: 100 }),
   }),
+  changes: optionsLike({ maxKeptLogBytes: fc.nat() }),
   disableLocking: fc.boolean(),
 });
 
@@ -59,7 +60,7 @@ test.each<[string, Resolve, fc.Arbitrary<unknown>]>([
           outcomes.refused++;
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 2500 },
     );
     // Else the property would say little.
     expect(outcomes.resolved).toBeGreaterThan(50);

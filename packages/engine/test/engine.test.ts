@@ -617,6 +617,7 @@ describe("sync, ready, stats, close", () => {
       pendingBytes: 0,
       wal: { segments: 0, bytes: 0 },
       checkpoint: { isRunning: false, finished: 0, failed: 0 },
+      changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
     });
     await engine.put("key", "value");
     await engine.put("key", "longer value");
@@ -638,6 +639,7 @@ describe("sync, ready, stats, close", () => {
       pendingBytes: 0,
       wal: { segments: 2, bytes: 40 * 4 + (8 + 8) + (8 + 15) + (4 + 9 + 6 + 5 + 6) + (8 + 85) },
       checkpoint: { isRunning: false, finished: 0, failed: 0 },
+      changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
     });
     await engine.close();
     expect(engine.stats().state).toBe("closed");

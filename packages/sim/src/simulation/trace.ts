@@ -87,6 +87,8 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   close: [],
   reopen: ["config"],
   intrude: [],
+  follow: [],
+  unfollow: [],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {
