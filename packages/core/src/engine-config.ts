@@ -4,6 +4,10 @@ import { readWalConfig, type WalConfig } from "./wal-config.js";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+// The arena of the records addresses 32 GiB, of which up to a quarter may be waiting to be reclaimed.
+const MAX_MEMORY = 24 * GiB;
 
 export interface EngineConfig {
   /** Where the data lives. Default `./data`. Not used where a `Disk` is given. */
@@ -17,6 +21,12 @@ export interface EngineConfig {
     /** Default 16 MiB. What does not fit `wal.maxRecordBytes` is refused too. */
     readonly maxValueBytes: number;
   };
+  /**
+   * What the data may take in memory: entries, their indexes, and what open snapshots keep. A write past it is refused with
+   * KAYA_MEMORY_LIMIT before it is logged. The process takes up to a third more while room is reclaimed, and what Node takes. Default
+   * and maximum 24 GiB: what can be addressed, with room to reclaim.
+   */
+  readonly memoryLimitBytes: number;
   /** When the log is shrunk. */
   readonly checkpoint: {
     /** By itself, once the log has outgrown the data. Default true. */
@@ -53,6 +63,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     "durability",
     "wal",
     "limits",
+    "memoryLimitBytes",
     "checkpoint",
     "changes",
     "disableLocking",
@@ -73,6 +84,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
       maxKeyBytes: problems.integer(limits.maxKeyBytes, "limits.maxKeyBytes", 4 * KiB, 0),
       maxValueBytes: problems.integer(limits.maxValueBytes, "limits.maxValueBytes", 16 * MiB, 0),
     },
+    memoryLimitBytes: problems.integer(given.memoryLimitBytes, "memoryLimitBytes", MAX_MEMORY, 0, MAX_MEMORY),
     checkpoint: {
       auto: problems.boolean(checkpoint.auto, "checkpoint.auto", true),
       minLogBytes: problems.integer(checkpoint.minLogBytes, "checkpoint.minLogBytes", 64 * MiB, 0),

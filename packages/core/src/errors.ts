@@ -37,10 +37,13 @@ const MARKER = Symbol.for("@kaya/core/KayaError");
 export class KayaError extends Error {
   override readonly name = "KayaError";
   readonly code: KayaErrorCode;
+  /** With KAYA_CONFLICT: the first key whose condition did not hold. */
+  declare readonly key?: Uint8Array;
 
-  constructor(code: KayaErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: KayaErrorCode, message: string, options?: { cause?: unknown; key?: Uint8Array }) {
     super(message, options);
     this.code = code;
+    if (options?.key !== undefined) this.key = options.key;
     Object.defineProperty(this, MARKER, { value: true });
   }
 

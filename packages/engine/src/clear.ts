@@ -1,4 +1,10 @@
-import { WAL_HEADER_LENGTH, type WalOperation, type WalPayload, type WalRecord } from "@kaya/wal";
+import {
+  operationsOf,
+  WAL_HEADER_LENGTH,
+  type WalOperation,
+  type WalPayload,
+  type WalRecord,
+} from "@kaya/wal";
 import { compareBytes } from "./memtable/bytes.js";
 import type { KeyRange, Memtable } from "./memtable/memtable.js";
 import { isInRange } from "./range.js";
@@ -38,9 +44,7 @@ function pendingChanges(
 ): Map<string, { key: Uint8Array; isThere: boolean }> {
   const changes = new Map<string, { key: Uint8Array; isThere: boolean }>();
   for (const { payload } of pending) {
-    const operations =
-      payload.type === "batch" ? payload.operations : payload.type === "noop" ? [] : [payload];
-    for (const { type, key } of operations) {
+    for (const { type, key } of operationsOf(payload)) {
       if (isInRange(key, bounds)) changes.set(nameOf(key), { key, isThere: type === "put" });
     }
   }

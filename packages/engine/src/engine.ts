@@ -14,9 +14,13 @@ import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js"
 import { type BackupOptions, type BackupResult, writeBackup } from "./checkpoint/backup.js";
 import type { CheckpointResult } from "./checkpoint/checkpointer.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
+import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
 import { keysToClear, toDeletePayloads } from "./clear.js";
+import { findConflict, toConditions } from "./conditions.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
+import { type Entry, entryOf } from "./entry.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
+import { MemoryBound } from "./memory-bound.js";
 import type { Memtable } from "./memtable/memtable.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
 import type { RecoveryReport } from "./recover.js";
@@ -24,7 +28,15 @@ import { type OpenEngineOptions, type RecoveredState, recoverState } from "./rec
 import { Scan } from "./scan.js";
 import { Snapshot } from "./snapshot.js";
 import type { EngineState, EngineStats } from "./stats.js";
-import { type BatchOperation, WriteInput, type WriteOptions, type WriteResult } from "./write.js";
+import {
+  BATCH_OPTIONS,
+  type BatchOperation,
+  type BatchOptions,
+  WRITE_OPTIONS,
+  WriteInput,
+  type WriteOptions,
+  type WriteResult,
+} from "./write.js";
 
 export type { OpenEngineOptions } from "./recover-state.js";
 
@@ -32,6 +44,7 @@ interface EngineParts extends RecoveredState {
   readonly config: EngineConfig;
   readonly disk: Disk;
   readonly lock: DiskLock | undefined;
+  readonly clock: Clock;
 }
 
 /**
@@ -48,6 +61,7 @@ export class Engine {
   readonly #input: WriteInput;
   readonly #applied: AppliedLog;
   readonly #memtable: Memtable;
+  readonly #memoryBound: MemoryBound;
   readonly #wal: WalWriter<WriteResult>;
   readonly #lock: DiskLock | undefined;
   readonly #checkpoints: Checkpoints;
@@ -60,6 +74,7 @@ export class Engine {
     this.#input = new WriteInput(parts.config);
     this.#applied = parts.applied;
     this.#memtable = parts.applied.memtable;
+    this.#memoryBound = new MemoryBound(parts.config.memoryLimitBytes, this.#memtable);
     this.#wal = parts.wal;
     this.#lock = parts.lock;
     this.#checkpoints = new Checkpoints(parts);
@@ -81,12 +96,13 @@ export class Engine {
     options: OpenEngineOptions = {},
   ): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress", "newLogId"]);
+    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
+    const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock });
+      return new Engine({ ...state, config: resolved, disk: target, lock, clock });
     } catch (error) {
       await letGo(lock);
       throw error;
@@ -103,9 +119,14 @@ export class Engine {
     return this.#write(options, () => this.#input.delete(key));
   }
 
-  /** Does all of it or nothing, in order: readers and a crash see no part of it. */
-  batch(operations: readonly BatchOperation[], options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, () => ({ type: "batch", operations: this.#input.operations(operations) }));
+  /**
+   * Does all of it or nothing, in order: readers and a crash see no part of it. Where a condition does not hold it is nothing: rejects
+   * with KAYA_CONFLICT and the `key`. Conditions look at what is there when the batch's turn in the log comes, writes under
+   * way before it included.
+   */
+  batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult> {
+    const payload = (): WalPayload => ({ type: "batch", operations: this.#input.operations(operations) });
+    return this.#write(options, payload, BATCH_OPTIONS);
   }
 
   /**
@@ -133,6 +154,17 @@ export class Engine {
   getSync(key: Bytes): Uint8Array | undefined {
     this.#assertOpen();
     return this.#memtable.get(toBytes(key, "key"));
+  }
+
+  /** The value of a key with the sequence of the write that made it: what a later batch may have as its condition. */
+  async getEntry(key: Bytes): Promise<Entry> {
+    return this.getEntrySync(key);
+  }
+
+  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  getEntrySync(key: Bytes): Entry {
+    this.#assertOpen();
+    return entryOf(this.#memtable, key);
   }
 
   async has(key: Bytes): Promise<boolean> {
@@ -256,6 +288,7 @@ export class Engine {
     return this.#wal.failure;
   }
 
+  /** Counts and sizes, as they are now. Some microseconds of work. */
   stats(): EngineStats {
     const memory = this.#memtable.memory;
     return {
@@ -264,12 +297,14 @@ export class Engine {
       keyBytes: this.#memtable.keyBytes,
       valueBytes: this.#memtable.valueBytes,
       memoryBytes: memory.allocated,
+      liveBytes: memory.live,
+      deadBytes: memory.dead,
       snapshots: { open: memory.snapshots, bytes: memory.pinned },
       lastLsn: this.#wal.nextLsn - 1,
       lastSequence: this.#wal.nextSequence - 1,
       durableLsn: this.#wal.durableLsn,
       pendingBytes: this.#wal.pendingBytes,
-      wal: this.#wal.size,
+      wal: this.#wal.stats(),
       checkpoint: this.#checkpoints.stats,
       changes: this.#feeds.stats,
     };
@@ -298,10 +333,21 @@ export class Engine {
     }
   }
 
-  #write(options: WriteOptions | undefined, payload: () => WalPayload): Promise<WriteResult> {
+  #write(
+    options: BatchOptions | undefined,
+    toPayload: () => WalPayload,
+    known = WRITE_OPTIONS,
+  ): Promise<WriteResult> {
     try {
       this.#assertOpen();
-      const written = this.#wal.append(payload(), this.#input.durability(options));
+      const payload = toPayload();
+      const durability = this.#input.durability(options, known);
+      if (options?.conditions !== undefined && this.#wal.failure === undefined) {
+        const conflict = findConflict(toConditions(options.conditions), this.#applied, this.#wal);
+        if (conflict !== undefined) return conflict;
+      }
+      this.#memoryBound.check(payload, this.#wal.pendingBytes);
+      const written = this.#wal.append(payload, durability);
       this.#checkpoints.consider();
       return written;
     } catch (error) {

@@ -1,21 +1,25 @@
 import type { EngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
-import { type ScanProgress, WalWriter } from "@kaya/wal";
+import { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { Consumers } from "./changes/consumers.js";
 import { Registrations } from "./changes/registrations.js";
-import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import { tellRecovery } from "./channels.js";
+import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+import type { Clock } from "./checkpoint/pace.js";
 import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { trustOf } from "./data-directory.js";
 import type { RecoveryReport } from "./recover.js";
-import { RecoveryProgress } from "./recovery-progress.js";
+import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 import type { WriteResult } from "./write.js";
 
 export interface OpenEngineOptions {
   /** Called about once a mebibyte of what is read: the checkpoint, then the log. */
-  readonly onProgress?: (progress: ScanProgress) => void;
-  /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
+  readonly onProgress?: (progress: RecoveryProgress) => void;
+  /** What background work paces itself by: for a simulation, which must repeat exactly. Default: the system's. */
+  readonly clock?: Clock;
+  /** Where the ids of the log come from: for a simulation too. Default: random. */
   readonly newLogId?: () => string;
 }
 
@@ -36,13 +40,24 @@ export async function recoverState(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress, newLogId }: OpenEngineOptions,
+  options: Pick<OpenEngineOptions, "onProgress" | "newLogId">,
   into: "memory" | "report" = "memory",
 ): Promise<RecoveredState> {
+  return tellRecovery(disk.root, () => load(config, disk, lock, options, into));
+}
+
+async function load(
+  config: EngineConfig,
+  disk: Disk,
+  lock: DiskLock | undefined,
+  { onProgress, newLogId }: Pick<OpenEngineOptions, "onProgress" | "newLogId">,
+  into: "memory" | "report",
+): Promise<RecoveredState> {
   const started = performance.now();
-  const { newest } = await listCheckpoints(disk);
+  const checkpoints = await checkpointsToRead(disk);
+  const { newest } = checkpoints;
   const registrations = await Registrations.read(disk);
-  const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
+  const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     after: applied.position,
@@ -56,7 +71,7 @@ export async function recoverState(
   const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);
   try {
     await registrations.makeDurable();
-    await finishCheckpoint(disk, wal, consumers.kept);
+    await finishCheckpoint(disk, wal, checkpoints, consumers.kept);
   } catch (error) {
     await wal.close();
     throw error;

@@ -1,4 +1,5 @@
 import { KayaError } from "@kaya/core";
+import { type Entry, entryOf } from "./entry.js";
 import { type Bytes, toBytes } from "./input.js";
 import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
@@ -23,6 +24,19 @@ export class Snapshot {
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   getSync(key: Bytes): Uint8Array | undefined {
     return this.#openView().get(toBytes(key, "key"));
+  }
+
+  async has(key: Bytes): Promise<boolean> {
+    return this.#openView().has(toBytes(key, "key"));
+  }
+
+  async getEntry(key: Bytes): Promise<Entry> {
+    return this.getEntrySync(key);
+  }
+
+  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  getEntrySync(key: Bytes): Entry {
+    return entryOf(this.#openView(), key);
   }
 
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */

@@ -1,10 +1,19 @@
 import { checkKeys, type DurabilityMode, type EngineConfig, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { WalOperation } from "@kaya/wal";
+import type { BatchCondition } from "./conditions.js";
 import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
+
+export const WRITE_OPTIONS: readonly string[] = ["durability"];
+export const BATCH_OPTIONS: readonly string[] = ["durability", "conditions"];
 
 export interface WriteOptions {
   /** Default: the engine's `durability`. */
   readonly durability?: DurabilityMode;
+}
+
+export interface BatchOptions extends WriteOptions {
+  /** The batch is written only if all of these hold, else it is rejected with KAYA_CONFLICT. */
+  readonly conditions?: readonly BatchCondition[];
 }
 
 export interface WriteResult {
@@ -37,7 +46,8 @@ export class WriteInput {
 
   operations(operations: readonly BatchOperation[]): WalOperation[] {
     if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
-    return operations.map((operation: BatchOperation) => {
+    // Not `map`, which would skip the holes of an array.
+    return Array.from(operations, (operation: BatchOperation) => {
       const key = this.#key(operation?.key);
       return operation.type === "put"
         ? { type: "put", key, value: this.#value(operation.value) }
@@ -45,9 +55,9 @@ export class WriteInput {
     });
   }
 
-  durability(options: WriteOptions | undefined): DurabilityMode {
+  durability(options: WriteOptions | undefined, known: readonly string[]): DurabilityMode {
     if (options === undefined) return this.#config.durability;
-    checkKeys(options, ["durability"], "the options of a write");
+    checkKeys(options, known, "the options of a write");
     if (options.durability === undefined) return this.#config.durability;
     checkDurability(options.durability);
     return options.durability;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,6 +46,15 @@ function promisedOutput(source: string): string[] {
   return [...source.matchAll(/\/\/ => (.*)$/gm)].map((match) => (match[1] ?? "").trim());
 }
 
+/** Of a layer beside this one, so that its examples find neither it nor what they copy from among the packages of this one. */
+async function installLevel(): Promise<void> {
+  const level = join(ROOT, "packages", "level");
+  const modules = join(WORK, "node_modules");
+  await mkdir(join(modules, "@kaya"), { recursive: true });
+  await symlink(level, join(modules, "@kaya", "level"), "junction");
+  await symlink(join(level, "node_modules", "classic-level"), join(modules, "classic-level"), "junction");
+}
+
 const TSCONFIG = {
   extends: relative(WORK, join(ROOT, "tsconfig.base.json")),
   compilerOptions: {
@@ -67,6 +76,7 @@ describe("the examples of every README", () => {
   beforeAll(async () => {
     await rm(WORK, { recursive: true, force: true });
     await mkdir(WORK, { recursive: true });
+    await installLevel();
     await writeFile(join(WORK, "package.json"), JSON.stringify({ type: "module" }));
     await writeFile(join(WORK, "tsconfig.json"), JSON.stringify(TSCONFIG));
     for (const { file, source } of examples) await writeFile(join(WORK, file), source);
@@ -98,6 +108,7 @@ describe("the examples of every README", () => {
 
   test("there is at least one for every package that is imported", () => {
     const covered = new Set(examples.map(({ name }) => dirname(name.split(",")[0] ?? "")));
-    for (const name of ["core", "io", "wal", "engine"]) expect(covered).toContain(`packages/${name}`);
+    for (const name of ["core", "io", "wal", "engine", "level"])
+      expect(covered).toContain(`packages/${name}`);
   });
 });

@@ -68,8 +68,8 @@ export const FEED_MUTANTS = [
     first: "a feed: checkpoints",
     rule: "F9",
     file: "engine/dist/recover-state.js",
-    find: "await finishCheckpoint(disk, wal, consumers.kept);",
-    replace: "await finishCheckpoint(disk, wal, undefined);",
+    find: "await finishCheckpoint(disk, wal, checkpoints, consumers.kept);",
+    replace: "await finishCheckpoint(disk, wal, checkpoints, undefined);",
   },
   {
     name: "an acknowledgement resolves before it is durable",

@@ -26,7 +26,7 @@ import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs"
  * @property {number} ms
  *
  * @typedef {object} MutationReport
- * @property {MutantResult} baseline the code as it is, with the same budget: it must survive
+ * @property {MutantResult | undefined} baseline the code as it is, with the same budget: it must survive
  * @property {MutantResult[]} mutants in the order of the list
  * @property {MutantResult[]} failures what was not found, and the baseline where it was
  */
@@ -55,19 +55,21 @@ const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read p
  * @param {readonly import("./mutants.mjs").Mutant[]} [options.mutants] default: all that there are
  * @param {import("./runner.mjs").Budget} [options.budget] what is run before a bug counts as not found
  * @param {number} [options.concurrency] children at once; default 2
+ * @param {boolean} [options.control] whether the code as it is is looked at too; default true
  * @param {(result: MutantResult) => void} [options.onResult]
  * @param {AbortSignal} [options.signal] ends the children, and rejects
  * @returns {Promise<MutationReport>}
  */
 export async function runMutants(options = {}) {
   const { only = "", mutants = MUTANTS, budget = BUDGET, concurrency = 2 } = options;
-  const { onResult = () => {}, signal } = options;
+  const { control = true, onResult = () => {}, signal } = options;
   const wanted = mutants.filter(({ name }) => name.includes(only));
   if (wanted.length === 0) throw new Error(`no mutant has «${only}» in its name`);
   const results = [];
   const root = mkdtempSync(join(tmpdir(), "kaya-mutants-"));
   const original = join(root, "original"); // one for all: a build that runs meanwhile changes nothing
   const waiting = [undefined, ...wanted].entries(); // the baseline takes longest: first
+  if (!control) waiting.next();
   const work = async () => {
     for (const [index, mutant] of waiting) {
       const copy = join(root, String(index));
@@ -84,11 +86,8 @@ export async function runMutants(options = {}) {
   }
   const [baseline, ...found] = results;
   const failures = found.filter(({ outcome }) => outcome !== "found");
-  return {
-    baseline,
-    mutants: found,
-    failures: baseline.outcome === "survived" ? failures : [baseline, ...failures],
-  };
+  const isBaselineFine = baseline === undefined || baseline.outcome === "survived";
+  return { baseline, mutants: found, failures: isBaselineFine ? failures : [baseline, ...failures] };
 }
 
 async function runMutant(run) {

@@ -1,6 +1,9 @@
-// The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT]`. Build first. Ends with 1 where a bug was not found.
+// The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT] [--no-control]`. Build first. Ends with 1 where a bug was not
+// found. `--stale` only tells, at once, which bugs find their piece of code no more.
 import { parseArgs } from "node:util";
 import { runMutants } from "./harness.mjs";
+import { MUTANTS } from "./mutants.mjs";
+import { staleMutants } from "./patched-copy.mjs";
 import { TABLE_HEAD, tableRow } from "./table.mjs";
 
 const { values } = parseArgs({
@@ -8,8 +11,16 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
     only: { type: "string" },
+    "no-control": { type: "boolean", default: false },
+    stale: { type: "boolean", default: false },
   },
 });
+
+if (values.stale) {
+  const stale = staleMutants(MUTANTS);
+  console.log(stale.length === 0 ? "none is stale" : stale.join("\n"));
+  process.exit(stale.length === 0 ? 0 : 1);
+}
 
 const interruption = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.abort());
@@ -18,6 +29,7 @@ if (!values.json) console.log(TABLE_HEAD);
 const { signal } = interruption;
 const { baseline, mutants, failures } = await runMutants({
   only: values.only,
+  control: !values["no-control"],
   onResult: print,
   signal,
 }).catch((error) => {
@@ -42,6 +54,7 @@ function document() {
 function summary() {
   const found = mutants.filter(({ outcome }) => outcome === "found").length;
   const verdict = `${found} of ${mutants.length} deliberate bugs found`;
+  if (baseline === undefined) return verdict;
   if (baseline.outcome === "survived") return `${verdict}; without one: 0 violations in ${baseline.cost}`;
   return `${verdict}; but without one, too: ${baseline.foundBy}: ${baseline.message}. The check proves nothing.`;
 }

@@ -29,6 +29,24 @@ export function makeCopy(root) {
 }
 
 /**
+ * Those of the mutants whose piece of code is not in the built packages, as messages.
+ *
+ * @param {readonly import("./mutants.mjs").Mutant[]} mutants
+ * @returns {string[]}
+ */
+export function staleMutants(mutants) {
+  return mutants.flatMap((mutant) => {
+    try {
+      const [name, ...rest] = mutant.file.split("/");
+      patch(readFileSync(join(PACKAGES, name, ...rest), "utf8"), mutant);
+      return [];
+    } catch (error) {
+      return [`${mutant.name}: ${error.message}`];
+    }
+  });
+}
+
+/**
  * Copies a copy, and puts a bug into it.
  *
  * @param {string} source

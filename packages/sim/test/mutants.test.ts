@@ -29,11 +29,11 @@ describe("the mutation check", () => {
   beforeAll(async () => {
     const real = MUTANTS.filter(({ name }) => [BY_THE_EXPLORER, BY_THE_SIMULATION].includes(name));
     report = await runMutants({ mutants: [...MADE_UP, ...real], budget: BUDGET });
-  }, 120_000);
+  }, 600_000);
 
   it("finds nothing in the code as it is", () => {
     expect(report.baseline).toMatchObject({ outcome: "survived", message: "", seeds: 3 });
-    expect(report.baseline.states).toBeGreaterThan(1000);
+    expect(report.baseline?.states).toBeGreaterThan(1000);
   });
 
   it("finds a deliberate bug by either instrument", () => {

@@ -38,7 +38,7 @@ describe("a failing trace is shrunk", () => {
   for (const [name, most] of [
     ["sync does nothing", 3],
     ["syncDir does nothing", 3],
-    ["a failed sync is taken for a good one", 6],
+    ["a failed sync is taken for a good one", 8],
   ] as const) {
     it(`to at most ${most} steps where ${name}, and fails the same way when it is loaded again`, async () => {
       const target = targetOf(name);

@@ -1,10 +1,18 @@
 import { KayaError, type LogPosition, type Lsn, type SequenceNumber, type WalConfig } from "@kaya/core";
 import { Batch, type ToResult } from "./batch.js";
-import type { WalPayload, WalRecord } from "./format.js";
+import type { WalOperation, WalPayload, WalRecord } from "./format.js";
 import type { SegmentStore } from "./segment-store.js";
 
 // A buffer that one huge record made grow is not kept for the small ones that follow.
 const KEPT_BUFFER_BYTES = 1024 * 1024;
+
+/** What a write under way does to a key. */
+export interface PendingChange {
+  readonly type: WalOperation["type"];
+  readonly sequence: SequenceNumber;
+  /** Settles as its record does: resolves once that is applied, rejects as it. */
+  settled(): Promise<void>;
+}
 
 /**
  * The records between `append` and the disk, in batches, each planned for its place in the log: LSN, segment and offset are
@@ -101,6 +109,17 @@ export class BatchQueue<T> {
 
   *unsettledRecords(): Generator<WalRecord> {
     for (const batch of this.#batches) yield* batch.unsettledRecords();
+  }
+
+  /** The last change to a key by what was added and is not finished. */
+  changeOf(key: Uint8Array): PendingChange | undefined {
+    for (let i = this.#batches.length - 1; i >= 0; i--) {
+      const batch = this.#batches[i] as Batch<T>;
+      const change = batch.changeOf(key);
+      if (change === undefined) continue;
+      return { type: change.type, sequence: change.sequence, settled: () => batch.fateOf(change.index) };
+    }
+    return undefined;
   }
 
   // W5: a batch ends where the next record would make its write too large, or does not fit the segment.

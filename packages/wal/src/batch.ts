@@ -1,5 +1,6 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { WalPayload, WalRecord } from "./format.js";
+import { type KeyChange, KeyChanges } from "./key-changes.js";
 import { readOwnRecord, viewOf, writeRecord } from "./record-codec.js";
 import { Settlement } from "./settlement.js";
 
@@ -51,6 +52,8 @@ export class Batch<T> {
   #applied = 0;
   #written: Settlement<T> | undefined;
   #synced: Settlement<T> | undefined;
+  /** Made when it is first asked for. */
+  #keyChanges: KeyChanges | undefined;
 
   constructor(place: BatchPlace, maxBytes: number, toResult: ToResult<T>, buffer?: Uint8Array) {
     this.place = place;
@@ -143,6 +146,21 @@ export class Batch<T> {
   /** Its records that are not applied yet, oldest first. */
   *unsettledRecords(): Generator<WalRecord> {
     for (let i = this.#applied; i < this.#ends.length; i++) yield this.#recordAt(i);
+  }
+
+  /** The last change to a key among all of its records. */
+  changeOf(key: Uint8Array): KeyChange | undefined {
+    this.#keyChanges ??= new KeyChanges();
+    while (this.#keyChanges.records < this.#ends.length) {
+      this.#keyChanges.add(this.#recordAt(this.#keyChanges.records));
+    }
+    return this.#keyChanges.of(key);
+  }
+
+  /** Settles as the record of that index does. */
+  fateOf(index: number): Promise<void> {
+    const settlement = index < this.#relaxed ? this.#written : this.#synced;
+    return (settlement as Settlement<T>).addBarrier(); // there since the record was added
   }
 
   #recordAt(index: number): WalRecord {

@@ -48,6 +48,12 @@ export interface WalRecord {
 export const DEFAULT_MAX_PAYLOAD_BYTES = DEFAULT_MAX_RECORD_BYTES - WAL_HEADER_LENGTH;
 
 /** How many sequence numbers a record takes: one, or one an operation. */
+/** What a payload does to keys, in order. */
+export function operationsOf(payload: WalPayload): readonly WalOperation[] {
+  if (payload.type === "batch") return payload.operations;
+  return payload.type === "noop" ? [] : [payload];
+}
+
 export function operationCount(payload: WalPayload): number {
   return payload.type === "batch" ? payload.operations.length : 1;
 }

@@ -7,8 +7,9 @@ import {
   type WalConfig,
 } from "@kaya/core";
 import type { Batch, ToResult } from "./batch.js";
-import { BatchQueue } from "./batch-queue.js";
+import { BatchQueue, type PendingChange } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
+import type { LogWatch } from "./log-watch.js";
 import type { SegmentStore } from "./segment-store.js";
 import { Watchers } from "./watchers.js";
 
@@ -22,6 +23,7 @@ export class GroupCommit<T> {
   /** Told whenever more of the log is durable, and when it goes on no more. */
   readonly watchers = new Watchers();
   readonly #segments: SegmentStore;
+  readonly #watch: LogWatch;
   readonly #queue: BatchQueue<T>;
   readonly #onCommit: ((record: WalRecord) => void) | undefined;
   readonly #maxPendingBytes: number;
@@ -37,11 +39,13 @@ export class GroupCommit<T> {
   constructor(
     config: WalConfig,
     segments: SegmentStore,
+    watch: LogWatch,
     last: LogPosition,
     onCommit: ((record: WalRecord) => void) | undefined,
     toResult: ToResult<T>,
   ) {
     this.#segments = segments;
+    this.#watch = watch;
     this.#queue = new BatchQueue(config, segments, last, toResult);
     this.#onCommit = onCommit;
     // One batch on its way to the disk, and one that gathers.
@@ -82,6 +86,10 @@ export class GroupCommit<T> {
     return this.#queue.unsettledRecords();
   }
 
+  pendingChange(key: Uint8Array): PendingChange | undefined {
+    return this.#queue.changeOf(key);
+  }
+
   /** @throws KayaError KAYA_WRITER_FAILED with the first failure as its cause */
   assertWorking(): void {
     if (this.#failure === undefined) return;
@@ -95,6 +103,7 @@ export class GroupCommit<T> {
   /** Queues a checked record of `length` bytes, which is encoded before this returns. */
   append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<T> {
     const result = this.#queue.add(payload, length, operations, strict);
+    this.#watch.appended(strict);
     this.#pendingBytes += length;
     this.#drainSoon();
     return result;
@@ -139,7 +148,9 @@ export class GroupCommit<T> {
     await undefined; // whoever appends in this same turn comes along
     for (let batch = this.#queue.first(); batch !== undefined; batch = this.#queue.first()) {
       try {
+        this.#watch.commitBegins();
         await this.#commit(batch);
+        this.#watch.committed(batch);
         this.#queue.finishFirst();
         if (this.#hasRoom()) this.#letWaitersIn();
         if (!this.#queue.isEmpty) await letGather();
@@ -212,6 +223,7 @@ export class GroupCommit<T> {
 
   #poison(failure: KayaError): void {
     this.#failure = failure;
+    this.#watch.poisoned(failure, this.#durableLsn);
     this.watchers.wake();
     this.#rejectWaitingForRoom(failure);
     this.#rejectQueue(failure);
@@ -230,7 +242,10 @@ export class GroupCommit<T> {
 
   #rejectQueue(error: KayaError): void {
     this.#pendingBytes = 0;
-    for (const batch of this.#queue.takeBack()) batch.reject(error);
+    for (const batch of this.#queue.takeBack()) {
+      this.#watch.rejected(batch, error);
+      batch.reject(error);
+    }
     this.#letWaitersIn();
   }
 

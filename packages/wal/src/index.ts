@@ -1,7 +1,16 @@
 export type { AppendResult } from "./batch.js";
+export type { PendingChange } from "./batch-queue.js";
+export {
+  WAL_CHANNELS,
+  type WalCommitMessage,
+  type WalFsyncMessage,
+  type WalPoisonedMessage,
+  type WalRotationMessage,
+} from "./channels.js";
 export type { KeptLog } from "./closed-segments.js";
 export {
   operationCount,
+  operationsOf,
   WAL_HEADER_LENGTH,
   WAL_MAGIC,
   WAL_VERSION,
@@ -10,6 +19,7 @@ export {
   type WalRecord,
   WalRecordType,
 } from "./format.js";
+export type { Distribution } from "./histogram.js";
 export {
   type InspectOptions,
   inspectWal,
@@ -28,6 +38,8 @@ export {
 export type { LogFollower } from "./log-follower.js";
 export { isLogId, LogHistory } from "./log-history.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
+export type { WalActivity } from "./log-watch.js";
+export { type LogReading, type ReadLogOptions, readLog } from "./read-log.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
@@ -41,4 +53,4 @@ export {
   type RecordWarning,
   type WalWarning,
 } from "./warnings.js";
-export { WalWriter, type WalWriterOptions } from "./writer.js";
+export { type WalStats, WalWriter, type WalWriterOptions } from "./writer.js";

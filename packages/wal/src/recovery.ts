@@ -79,6 +79,8 @@ export interface RecoveredLog {
   /** The records behind this LSN are in the log, without a gap; those up to it may be gone (R6). */
   readonly beginsAfter: Lsn;
   readonly identity: LogIdentity;
+  /** LSN up to which the log was known, and is durable elsewhere. */
+  readonly after: Lsn;
   /** Makes the tail durable, where the disk had no room for that: nothing may be appended before. */
   readonly finishTail?: (() => Promise<void>) | undefined;
 }
@@ -146,6 +148,7 @@ export async function recoverLog(
     last,
     beginsAfter: scan.beginsAfter,
     identity,
+    after: after.lsn,
     finishTail,
   };
 }

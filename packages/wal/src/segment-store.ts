@@ -1,6 +1,7 @@
 import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { ClosedSegments, type KeptLog } from "./closed-segments.js";
+import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
 import { segmentPath, tailMark, WAL_DIR } from "./segments.js";
 
@@ -16,7 +17,7 @@ interface OpenSegment {
 }
 
 /** What a writer begins with. */
-type OpenedLog = Pick<RecoveredLog, "segments" | "beginsAfter" | "finishTail">;
+type OpenedLog = Pick<RecoveredLog, "segments" | "after" | "beginsAfter" | "finishTail">;
 
 /**
  * The files of a log that is written to: the open segment, and the closed ones behind it. It knows bytes and files,
@@ -24,13 +25,17 @@ type OpenedLog = Pick<RecoveredLog, "segments" | "beginsAfter" | "finishTail">;
  */
 export class SegmentStore {
   readonly #disk: Disk;
+  readonly #watch: LogWatch;
+  readonly #after: Lsn;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
 
-  private constructor(disk: Disk, log: OpenedLog) {
+  private constructor(disk: Disk, log: OpenedLog, watch: LogWatch) {
     this.#disk = disk;
+    this.#watch = watch;
+    this.#after = log.after;
     this.#closed = new ClosedSegments(log.segments.slice(0, -1), log.beginsAfter);
     this.#finishTail = log.finishTail;
     const last = log.segments.at(-1);
@@ -41,8 +46,8 @@ export class SegmentStore {
   }
 
   /** Goes on with the last of the recovered segments, where there is one. */
-  static async open(disk: Disk, log: OpenedLog): Promise<SegmentStore> {
-    const store = new SegmentStore(disk, log);
+  static async open(disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
+    const store = new SegmentStore(disk, log, watch);
     if (store.isTailFinished) await store.#openTail();
     return store;
   }
@@ -52,9 +57,9 @@ export class SegmentStore {
     return this.#finishTail === undefined;
   }
 
-  /** LSN of the last record in the closed segments: durable whatever became of the open one. */
+  /** LSN of the last record in the closed segments, or before the log's beginning: durable whatever became of the open one. */
   get closedLsn(): Lsn {
-    return this.#closed.lastLsn;
+    return Math.max(this.#closed.lastLsn, this.#after);
   }
 
   /** The records behind this LSN are in the log, without a gap; those up to it may be gone. */
@@ -129,10 +134,11 @@ export class SegmentStore {
    * @throws KayaError KAYA_FSYNC_FAILED: final (W4). Anything else: the next segment is not there, and may be tried again.
    */
   async rotate(lastLsn: Lsn): Promise<void> {
+    const started = performance.now();
     const old = this.#open;
     if (old !== undefined) {
       // W1: a closed segment is durable whole, name and bytes, before there is a next one.
-      await finalSync(this.#fileOf(old).sync());
+      await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalSync(this.#disk.syncDir(WAL_DIR));
     }
     const id = this.openId + 1;
@@ -142,6 +148,8 @@ export class SegmentStore {
       this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
       await this.#fileOf(old).close();
     }
+    const closed = old && { segmentId: old.id, bytes: old.end, lastLsn };
+    this.#watch.rotated(id, closed, performance.now() - started);
   }
 
   async #create(path: string, before?: string): Promise<DiskFile> {
@@ -212,7 +220,7 @@ export class SegmentStore {
 
   async sync(): Promise<void> {
     const file = this.#open?.file;
-    if (file !== undefined) await finalSync(file.sync());
+    if (file !== undefined) await this.#watch.fsync(this.openId, finalSync(file.sync()));
   }
 
   /**

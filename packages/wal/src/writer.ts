@@ -11,6 +11,7 @@ import {
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { AppendResult, ToResult } from "./batch.js";
+import type { PendingChange } from "./batch-queue.js";
 import type { KeptLog } from "./closed-segments.js";
 import { Followers } from "./followers.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
@@ -18,9 +19,18 @@ import { GroupCommit } from "./group-commit.js";
 import type { LogFollower } from "./log-follower.js";
 import type { LogHistory } from "./log-history.js";
 import type { LogIdentity } from "./log-identity.js";
+import { LogWatch, type WalActivity } from "./log-watch.js";
 import { payloadLength } from "./payload-codec.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
+
+/** How a log is doing. */
+export interface WalStats extends WalActivity {
+  /** Of the log, behind what was dropped. */
+  readonly segments: number;
+  /** In them: what is pending is not counted. */
+  readonly bytes: number;
+}
 
 export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
   /**
@@ -54,6 +64,7 @@ export class WalWriter<T = AppendResult> {
   readonly #config: WalConfig;
   readonly #commit: GroupCommit<T>;
   readonly #segments: SegmentStore;
+  readonly #watch: LogWatch;
   readonly #identity: LogIdentity;
   readonly #followers: Followers;
   /** The last of what changes the log's directory beside the commits, one after the other. */
@@ -66,6 +77,7 @@ export class WalWriter<T = AppendResult> {
     log: RecoveredLog,
     segments: SegmentStore,
     commit: GroupCommit<T>,
+    watch: LogWatch,
   ) {
     this.#config = config;
     this.recovery = log.report;
@@ -74,6 +86,7 @@ export class WalWriter<T = AppendResult> {
     this.#commit = commit;
     const { maxRecordBytes } = config;
     this.#followers = new Followers({ disk, segments, maxRecordBytes, progress: commit }, log.last.lsn);
+    this.#watch = watch;
   }
 
   /**
@@ -90,9 +103,10 @@ export class WalWriter<T = AppendResult> {
     checkKeys(options, WRITER_OPTIONS, "the options of WalWriter.open");
     const { onCommit, toResult = asItIs as ToResult<T>, ...recoverOptions } = options;
     const log = await recoverLog(resolved, disk, recoverOptions, true);
-    const segments = await SegmentStore.open(disk, log);
-    const commit = new GroupCommit(resolved, segments, log.last, onCommit, toResult);
-    return new WalWriter(resolved, disk, log, segments, commit);
+    const watch = new LogWatch(disk.root);
+    const segments = await SegmentStore.open(disk, log, watch);
+    const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
+    return new WalWriter(resolved, disk, log, segments, commit, watch);
   }
 
   /**
@@ -277,9 +291,22 @@ export class WalWriter<T = AppendResult> {
     return this.#segments.totalBytes;
   }
 
+  /** Size of the log, and what was done since it was opened. Some microseconds of work. */
+  stats(): WalStats {
+    return { ...this.size, ...this.#watch.activity };
+  }
+
   /** Records that were appended and are not settled yet, oldest first. Their bytes are lent until the next `await`. */
   pending(): Iterable<WalRecord> {
     return this.#commit.pendingRecords();
+  }
+
+  /**
+   * The last of the changes to a key that were appended and are not settled yet: together with what is applied it tells what the next
+   * append finds. The first call looks at all that is pending, those after it at what has come since.
+   */
+  pendingChange(key: Uint8Array): PendingChange | undefined {
+    return this.#commit.pendingChange(key);
   }
 
   #assertOpen(): void {

@@ -18,6 +18,7 @@ import {
   numbered,
   outcome,
   plain,
+  present,
   put,
   segmentPath,
   settle,
@@ -280,6 +281,34 @@ describe("W5: maxBatchBytes caps one write; pendingBytes and ready hold a caller
     await Promise.all(appended);
     expect(writer.pendingBytes).toBe(0);
     expect([...writer.pending()]).toEqual([]);
+  });
+
+  it("pendingChange tells the last change to a key on its way, over all batches, and settles with it", async () => {
+    const { disk, writer } = await opened({ maxBatchBytes: 200 });
+    const key = bytes("key");
+    expect(writer.pendingChange(key)).toBe(undefined);
+    const appended = [
+      writer.append(put("key")),
+      writer.append(noop),
+      writer.append(batch(del("key"), put("x"))),
+    ];
+    expect(writer.pendingChange(key)).toMatchObject({ type: "delete", sequence: 4 });
+    appended.push(writer.append(batch(put("y"), put("key")), "relaxed"));
+    const change = present(writer.pendingChange(key));
+    expect(change).toMatchObject({ type: "put", sequence: 7 });
+    expect(writer.pendingChange(bytes("x"))).toMatchObject({ type: "put", sequence: 5 });
+    expect(writer.pendingChange(bytes("z"))).toBe(undefined);
+    await change.settled();
+    await Promise.all(appended);
+    expect(writer.pendingChange(key)).toBe(undefined);
+
+    disk.addFault({ at: disk.nextOperation, kind: "disk-full" });
+    const rejected = writer.append(put("key"));
+    const lost = present(writer.pendingChange(key)).settled();
+    await expect(lost).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    await expect(rejected).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    expect(writer.pendingChange(key)).toBe(undefined);
+    await writer.close();
   });
 
   it("a caller who waits for room and for nothing else stays within bounds", async () => {

@@ -1,8 +1,10 @@
+import type { SequenceNumber } from "@kaya/core";
 import { NO_ADDRESS } from "./arena.js";
 import type { CopyOut } from "./copy-out.js";
 import { EntryReader } from "./entry-reader.js";
 import type { KeyRange } from "./key-range.js";
 import type { Pin } from "./pins.js";
+import { sequenceOf } from "./record.js";
 import type { Tree } from "./tree.js";
 
 /** Releases what snapshots hold that were dropped without being released. */
@@ -33,6 +35,16 @@ export class MemtableSnapshot {
   get(key: Uint8Array): Uint8Array | undefined {
     const address = this.#tree.find(this.#pin.root, key);
     return address === NO_ADDRESS ? undefined : this.#copyOut.value(address);
+  }
+
+  has(key: Uint8Array): boolean {
+    return this.#tree.find(this.#pin.root, key) !== NO_ADDRESS;
+  }
+
+  /** Of the operation that wrote the key's value. */
+  sequenceOf(key: Uint8Array): SequenceNumber | undefined {
+    const address = this.#tree.find(this.#pin.root, key);
+    return address === NO_ADDRESS ? undefined : sequenceOf(this.#tree.records, address);
   }
 
   /** The reader must not be used after the snapshot was released, and keeps it from being dropped until then. */

@@ -1,10 +1,11 @@
 import { randomInt } from "node:crypto";
 import { invariant, type SequenceNumber } from "@kaya/core";
-import { type Address, Arena, NO_ADDRESS } from "./arena.js";
+import { type Address, Arena, NO_ADDRESS, sizeOf } from "./arena.js";
 import { auditTree } from "./audit.js";
 import { CopyOut } from "./copy-out.js";
 import { hashKey } from "./hash.js";
 import { HashIndex } from "./hash-index.js";
+import { IndexLoader } from "./index-loader.js";
 import { MemtableSnapshot } from "./memtable-snapshot.js";
 import { NodePool } from "./node-pool.js";
 import { Pins } from "./pins.js";
@@ -13,7 +14,9 @@ import {
   copyRecord,
   fitsInPlace,
   keyOf,
+  lengthOf,
   overwriteValue,
+  recordLength,
   sequenceOf,
   valueLengthOf,
 } from "./record.js";
@@ -24,8 +27,15 @@ import { Upkeep } from "./upkeep.js";
 export type { KeyValue } from "./copy-out.js";
 export type { KeyRange } from "./key-range.js";
 
+/** What the hash and the tree take for an entry, about. */
+const INDEX_BYTES = 40;
+
 export interface MemtableMemory {
   readonly allocated: number;
+  /** In the entries of the present, and in what finds and orders them. */
+  readonly live: number;
+  /** In what was freed, and not used again or given back yet. */
+  readonly dead: number;
   /** In records: the live ones, and those that are kept for snapshots. */
   readonly records: number;
   /** In what is out of the present and kept for snapshots. */
@@ -46,6 +56,7 @@ export class Memtable {
   readonly #seed: number;
   readonly #records = new Arena();
   readonly #index = new HashIndex(this.#records);
+  readonly #loader = new IndexLoader(this.#index);
   readonly #copyOut = new CopyOut(this.#records);
   readonly #pins: Pins;
   readonly #tree: Tree;
@@ -95,6 +106,18 @@ export class Memtable {
   }
 
   /**
+   * By how many bytes a put would make `usedBytes` grow, about; without `valueLength`, a delete. What a snapshot keeps is
+   * not given back.
+   */
+  growthBy(key: Uint8Array, valueLength?: number): number {
+    const added = valueLength === undefined ? 0 : sizeOf(recordLength(key.length, valueLength));
+    const address = this.#find(hashKey(key, this.#seed), key);
+    if (address === NO_ADDRESS) return added === 0 ? 0 : added + INDEX_BYTES;
+    if (sequenceOf(this.#records, address) <= this.#pins.newestTime) return added;
+    return added - sizeOf(lengthOf(this.#records, address)) - (added === 0 ? INDEX_BYTES : 0);
+  }
+
+  /**
    * Adds the entry, or replaces value and sequence of its key. Copies key and value.
    * @param sequence above that of every change before
    */
@@ -113,12 +136,13 @@ export class Memtable {
    * `finishLoading` ends it.
    */
   load(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#insert(hashKey(key, this.#seed), key, value, sequence);
+    this.#loader.add(hashKey(key, this.#seed), this.#addToTree(key, value, sequence));
     this.#valueBytes += value.length;
   }
 
   /** @param sequence of the last change that led to what was loaded */
   finishLoading(sequence: SequenceNumber): void {
+    this.#loader.finish();
     this.#tree.time = sequence;
   }
 
@@ -152,14 +176,23 @@ export class Memtable {
     });
   }
 
+  /** What the entries, the indexes, and what snapshots keep take: `memory.allocated` without room that is not used or is being reclaimed. */
+  get usedBytes(): number {
+    const { records, separators, nodes } = this.#tree;
+    return records.liveBytes + separators.liveBytes + nodes.liveBytes + this.#index.byteLength;
+  }
+
   /** What it takes and why; all in bytes but for `snapshots`, which counts the points in time that are held open. */
   get memory(): MemtableMemory {
     const { records, separators, nodes } = this.#tree;
+    const pinned = this.#pins.keptBytes;
     return {
       allocated:
         records.allocatedBytes + separators.allocatedBytes + nodes.byteLength + this.#index.byteLength,
+      live: this.usedBytes - pinned,
+      dead: records.deadBytes + separators.deadBytes,
       records: records.liveBytes,
-      pinned: this.#pins.keptBytes,
+      pinned,
       snapshots: this.#pins.openPins.length,
     };
   }
@@ -179,11 +212,15 @@ export class Memtable {
   }
 
   #insert(hash: number, key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
+    this.#index.add(hash, this.#addToTree(key, value, sequence));
+  }
+
+  #addToTree(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): Address {
     const address = addRecord(this.#records, key, value, sequence);
     this.#tree.insert(key, address);
-    this.#index.add(hash, address);
     this.#size++;
     this.#keyBytes += key.length;
+    return address;
   }
 
   #overwrite(

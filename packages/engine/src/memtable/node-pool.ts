@@ -29,6 +29,11 @@ export class NodePool {
     return this.#live;
   }
 
+  /** In nodes that are used. */
+  get liveBytes(): number {
+    return this.#live * NODE_WORDS * 4;
+  }
+
   get byteLength(): number {
     return this.#mapped * BLOCK_NODES * NODE_WORDS * 4;
   }

@@ -1,7 +1,7 @@
 import { type EngineConfig, KayaError, type WalConfig } from "@kaya/core";
 import { Random } from "@kaya/io";
 import { KeySpace } from "./key-space.js";
-import type { FaultStep, Step, StepName, StepOperation } from "./steps.js";
+import type { FaultStep, Step, StepCondition, StepName, StepOperation } from "./steps.js";
 import type { Trace } from "./trace.js";
 import {
   FAULT_WEIGHTS,
@@ -104,7 +104,13 @@ class Generator {
       case "delete":
         return { step, key: keys.key(), durability: this.#durability() };
       case "batch":
-        return { step, id: ++this.#lastId, operations: this.#operations(), durability: this.#durability() };
+        return {
+          step,
+          id: ++this.#lastId,
+          operations: this.#operations(),
+          ...(random.chance(0.4) && { conditions: this.#conditions() }),
+          durability: this.#durability(),
+        };
       case "clear":
         return { step, range: keys.range(), durability: this.#durability() };
       case "get":
@@ -153,6 +159,14 @@ class Generator {
     return this.#keys
       .keys(this.#random.pick([3, 12]))
       .map((key) => (this.#random.chance(0.3) ? { key } : { key, length: this.#length() }));
+  }
+
+  #conditions(): StepCondition[] {
+    const random = this.#random;
+    return this.#keys.keys(2).map((key) => ({
+      key,
+      is: random.pick(["as-read", "as-read", "as-written", "as-written", "absent", "wrong"]),
+    }));
   }
 
   #durability(): "strict" | "relaxed" {

@@ -1,7 +1,9 @@
 import { KayaError } from "@kaya/core";
 import type { Engine, WriteResult } from "@kaya/engine";
 import { toBytes } from "./bytes.js";
+import { conditionOf, firstBroken } from "./conditions.js";
 import { FlyingCheckpoints } from "./flying-checkpoints.js";
+import { FlyingConflicts } from "./flying-conflicts.js";
 import { FlyingSyncs } from "./flying-syncs.js";
 import type { Change } from "./state.js";
 import type { WriteStep } from "./steps.js";
@@ -29,6 +31,7 @@ export class InFlight {
   readonly #engine: Engine;
   #writes: FlyingWrite[] = [];
   readonly #syncs: FlyingSyncs;
+  readonly #conflicts: FlyingConflicts;
   readonly #checkpoints: FlyingCheckpoints;
   #answered = 0;
   /** How many faults had struck when nothing was in flight: a rejection takes a later one. */
@@ -38,6 +41,7 @@ export class InFlight {
     this.#world = world;
     this.#engine = engine;
     this.#syncs = new FlyingSyncs(world, engine);
+    this.#conflicts = new FlyingConflicts(world);
     this.#checkpoints = new FlyingCheckpoints(world, engine);
   }
 
@@ -46,7 +50,9 @@ export class InFlight {
   }
 
   get isEmpty(): boolean {
-    return this.#writes.length === 0 && this.#syncs.isEmpty && this.#checkpoints.isEmpty;
+    return (
+      this.#writes.length === 0 && this.#conflicts.isEmpty && this.#syncs.isEmpty && this.#checkpoints.isEmpty
+    );
   }
 
   get hasCheckpoints(): boolean {
@@ -69,7 +75,15 @@ export class InFlight {
     const { timeline } = this.#world;
     const changes = changesOf(step, () => timeline.projected());
     const before = this.#engine.stats();
-    const answer = new Watched(startWrite(this.#engine, step, changes), () => this.#answered++);
+    const given = step.step === "batch" ? (step.conditions ?? []) : [];
+    const conditions = given.map((condition) => conditionOf(condition, this.#engine, timeline));
+    const broken = this.#engine.failure === undefined ? firstBroken(conditions, timeline) : undefined;
+    const write = startWrite(this.#engine, step, changes, conditions);
+    if (broken !== undefined) {
+      this.#conflicts.add(broken, new Watched(write));
+      return;
+    }
+    const answer = new Watched(write, () => this.#answered++);
     const after = this.#engine.stats();
     if (after.lastLsn === before.lastLsn) {
       await this.#mustBeRefused(step, changes, answer);
@@ -111,6 +125,7 @@ export class InFlight {
     const resolved = this.#writes.splice(0, answered < 0 ? this.#writes.length : answered);
     for (const write of resolved) this.#acknowledge(write);
     if (this.#writes.some(({ answer }) => answer.state !== "pending")) this.#takeRejections();
+    this.#conflicts.harvest((error, what) => this.#mustHaveReason(error, what));
     this.#syncs.harvest((error, what) => this.#mustHaveReason(error, what));
     this.#checkpoints.harvest((error) => this.#mustHaveStruck(error, "the checkpoint"));
   }

@@ -1,4 +1,4 @@
-import type { Step, StepOperation } from "./steps.js";
+import type { Step, StepCondition, StepOperation } from "./steps.js";
 
 /** Steps that do a little less than this one; each is shorter as JSON, so that simplifying comes to an end. */
 export function simplerSteps(step: Step): readonly Step[] {
@@ -8,7 +8,10 @@ export function simplerSteps(step: Step): readonly Step[] {
     case "delete":
       return plainKey(step);
     case "batch":
-      return operationLists(step.operations).map((operations) => ({ ...step, operations }));
+      return [
+        ...operationLists(step.operations).map((operations) => ({ ...step, operations })),
+        ...conditionLists(step.conditions ?? []).map((conditions) => ({ ...step, conditions })),
+      ];
     case "clear":
     case "scan":
     case "open-scan":
@@ -32,6 +35,10 @@ function lengths(length: number): readonly number[] {
 
 function plainKey<T extends { readonly key: string }>(step: T): readonly T[] {
   return step.key.length <= 1 ? [] : [{ ...step, key: "k" }];
+}
+
+function conditionLists(conditions: readonly StepCondition[]): StepCondition[][] {
+  return conditions.map((_, i) => conditions.toSpliced(i, 1));
 }
 
 /** Without one of the operations, as long as one is left; and with a short value in one. */

@@ -18,6 +18,15 @@ export interface StepOperation {
   readonly length?: number;
 }
 
+/**
+ * What a batch wants of a key: that it is as it can be read now, as it will be once what is under way is in, that it is absent, or
+ * something that never holds.
+ */
+export interface StepCondition {
+  readonly key: string;
+  readonly is: "as-read" | "as-written" | "absent" | "wrong";
+}
+
 /** Starts a write and does not wait for it. `id` makes its values unlike all others. */
 export type WriteStep =
   | {
@@ -32,6 +41,7 @@ export type WriteStep =
       readonly step: "batch";
       readonly id: number;
       readonly operations: readonly StepOperation[];
+      readonly conditions?: readonly StepCondition[];
       readonly durability: DurabilityMode;
     }
   | { readonly step: "clear"; readonly range: StepRange; readonly durability: DurabilityMode };

@@ -1,5 +1,5 @@
 import type { PartialEngineConfig } from "@kaya/core";
-import { Engine, type OpenEngineOptions } from "@kaya/engine";
+import { type Clock, Engine, type OpenEngineOptions } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 
 /** Opens the engine that is tested. */
@@ -18,5 +18,16 @@ export interface SimulationTarget {
 }
 
 export function openerOf({ open = Engine.open, wrapDisk = (disk) => disk }: SimulationTarget): EngineOpener {
-  return (config, disk, options) => open(config, wrapDisk(disk), options);
+  return (config, disk, options) => open(config, wrapDisk(disk), { ...options, clock: tickingClock() });
+}
+
+/** Each look at it takes a millisecond, and a sleep no time at all: so what goes by it is the same in every run. */
+function tickingClock(): Clock {
+  let now = 0;
+  return {
+    now: () => ++now,
+    sleep: async (ms) => {
+      now += ms;
+    },
+  };
 }

@@ -61,6 +61,17 @@ export class Timeline {
     return state;
   }
 
+  /** The last write to a key among all that is attempted, and what sequence the key has from it: none from a delete. */
+  lastChangeOf(key: string): { firstLsn: Lsn; sequence: SequenceNumber | undefined } | undefined {
+    for (const { firstLsn, firstSequence, changes } of this.#attempts.toReversed()) {
+      const index = changes.findLastIndex((change) => change.key === key);
+      if (index < 0) continue;
+      const isThere = changes[index]?.value !== undefined;
+      return { firstLsn, sequence: isThere ? firstSequence + index : undefined };
+    }
+    return undefined;
+  }
+
   add(attempt: Attempt): void {
     this.#attempts.push(attempt);
     for (const { key } of attempt.changes) this.#knownKeys.add(key);

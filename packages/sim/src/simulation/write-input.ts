@@ -2,6 +2,7 @@ import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { BatchOperation, Engine, RangeOptions, WriteResult } from "@kaya/engine";
 import { encodeRecord, type WalPayload } from "@kaya/wal";
 import { textOfValue, toBytes } from "./bytes.js";
+import { type ExpectedCondition, toEngineCondition } from "./conditions.js";
 import { type Change, entriesOf, type State } from "./state.js";
 import type { StepRange, WriteStep } from "./steps.js";
 
@@ -27,17 +28,20 @@ export function startWrite(
   engine: Engine,
   step: WriteStep,
   changes: readonly Change[],
+  expected: readonly ExpectedCondition[],
 ): Promise<WriteResult> {
   const options = { durability: step.durability };
+  const conditions = expected.map(toEngineCondition);
   if (step.step === "clear") return engine.clear(rangeOf(step.range), options);
   const operations = changes.map(toOperation);
   const [first] = operations;
   const isBatch = step.step === "batch" || first === undefined;
   const write = isBatch
-    ? engine.batch(operations, options)
+    ? engine.batch(operations, { ...options, conditions })
     : first.type === "put"
       ? engine.put(first.key, first.value, options)
       : engine.delete(first.key, options);
+  for (const condition of conditions) condition.key.fill(0xee);
   for (const operation of operations) {
     operation.key.fill(0xee);
     if (operation.type === "put") operation.value.fill(0xee);
