@@ -49,7 +49,10 @@ function createCommand(): Command {
     .addOption(new Option("--quick", "about a minute, the default").conflicts(["full", "large"]))
     .addOption(new Option("--full", "everything, 5 rounds, 1M entries").conflicts(["quick", "large"]))
     .addOption(
-      new Option("--large", "the same, and Kaya alone at 5M and 20M entries").conflicts(["quick", "full"]),
+      new Option(
+        "--large",
+        "the same, and Kaya alone at 5M and 20M entries, through 10M overwrites",
+      ).conflicts(["quick", "full"]),
     )
     .option("--rounds <n>", "rounds, instead of the mode's", wholeNumber)
     .option("--only <pattern>", "rows whose id (workload/figure) matches this regular expression", pattern)

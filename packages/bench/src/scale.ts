@@ -10,6 +10,10 @@ export interface Scale {
   readonly entries: number;
   /** Entries at which a growing store is looked at. */
   readonly growth: readonly number[];
+  /** Puts over the same few keys. */
+  readonly overwrites: number;
+  /** Inserts, all of which are deleted again. */
+  readonly waves: number;
   /** Workloads that are left out unless `--only` names them. */
   readonly leaveOut: readonly string[];
 }
@@ -25,7 +29,21 @@ export const QUICK: Scale = {
   durableInFlight: [1, 256, 1024],
   entries: 100_000,
   growth: [100_000, 500_000],
-  leaveOut: ["relaxed-puts", "durable-batches", "ranges", "recovery", "opening", "reopening", "growth"],
+  overwrites: 200_000,
+  waves: 100_000,
+  leaveOut: [
+    "relaxed-puts",
+    "durable-batches",
+    "ranges",
+    "recovery",
+    "opening",
+    "opening-checkpoint",
+    "reopening",
+    "growth",
+    "checkpointing",
+    "overwrites",
+    "waves",
+  ],
 };
 
 export const FULL: Scale = {
@@ -36,8 +54,16 @@ export const FULL: Scale = {
   durableInFlight: [1, 16, 256, 1024],
   entries: MILLION,
   growth: [MILLION],
+  overwrites: MILLION,
+  waves: MILLION,
   leaveOut: [],
 };
 
-/** `FULL`, and Kaya alone at 5M and 20M entries. */
-export const LARGE: Scale = { ...FULL, mode: "large", growth: [MILLION, 5 * MILLION, 20 * MILLION] };
+/** `FULL`, and Kaya alone at 5M and 20M entries, and over a longer life. */
+export const LARGE: Scale = {
+  ...FULL,
+  mode: "large",
+  growth: [MILLION, 5 * MILLION, 20 * MILLION],
+  overwrites: 10 * MILLION,
+  waves: 5 * MILLION,
+};

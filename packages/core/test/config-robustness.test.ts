@@ -14,7 +14,7 @@ const anything = fc.anything({
 function optionsLike(values: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<unknown> {
   const arbitraries = Object.entries(values).map(([key, value]) => [
     key,
-    fc.oneof({ weight: 4, arbitrary: value }, { weight: 1, arbitrary: anything }),
+    fc.oneof({ weight: 12, arbitrary: value }, { weight: 1, arbitrary: anything }),
   ]);
   return fc.record(Object.fromEntries(arbitraries), { requiredKeys: [] });
 }
@@ -31,7 +31,11 @@ const engineLike = optionsLike({
   durability: fc.constantFrom("strict", "relaxed"),
   wal: walLike,
   limits: optionsLike({ maxKeyBytes: bytes, maxValueBytes: bytes }),
-  checkpoint: optionsLike({ auto: fc.boolean(), minLogBytes: fc.nat(), logRatio: fc.double() }),
+  checkpoint: optionsLike({
+    auto: fc.boolean(),
+    minLogBytes: fc.nat(),
+    logRatio: fc.double({ min: 0.01, max: 100 }),
+  }),
   disableLocking: fc.boolean(),
 });
 

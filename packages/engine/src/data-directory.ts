@@ -1,7 +1,8 @@
 import { checkKeys, describe, type EngineConfig } from "@kaya/core";
 import { type Disk, type DiskLock, NodeDisk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
-import { invalid } from "./input.js";
+import type { Clock } from "./checkpoint/pace.js";
+import { checkCallback, invalid } from "./input.js";
 
 /** The lock of a data directory. */
 export const LOCK_PATH = "LOCK";
@@ -27,15 +28,15 @@ export function diskOf(config: EngineConfig, disk: Disk | undefined): Disk {
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export function checkRecoveryOptions(
-  options: { readonly dryRun?: boolean; readonly onProgress?: unknown },
+  options: { readonly dryRun?: boolean; readonly onProgress?: unknown; readonly clock?: Partial<Clock> },
   known: readonly string[],
 ): void {
   checkKeys(options, known, "the options");
-  const { dryRun = false, onProgress } = options;
+  const { dryRun = false, onProgress, clock } = options;
   if (typeof dryRun !== "boolean") throw invalid(`dryRun must be true or false, not ${describe(dryRun)}`);
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw invalid(`onProgress must be a function, not ${describe(onProgress)}`);
-  }
+  checkCallback(onProgress, "onProgress");
+  if (clock === undefined || (typeof clock?.now === "function" && typeof clock.sleep === "function")) return;
+  throw invalid(`a clock must have now() and sleep(): ${describe(clock)} does not`);
 }
 
 /**

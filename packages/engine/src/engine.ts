@@ -5,6 +5,7 @@ import type { AppliedLog } from "./apply.js";
 import { type BackupOptions, type BackupResult, writeBackup } from "./checkpoint/backup.js";
 import type { CheckpointResult } from "./checkpoint/checkpointer.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
+import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
 import { keysToClear, toDeletePayloads } from "./clear.js";
 import { findConflict, toConditions } from "./conditions.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
@@ -34,6 +35,7 @@ interface EngineParts extends RecoveredState {
   readonly config: EngineConfig;
   readonly disk: Disk;
   readonly lock: DiskLock | undefined;
+  readonly clock: Clock;
 }
 
 /**
@@ -80,12 +82,13 @@ export class Engine {
     options: OpenEngineOptions = {},
   ): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress"]);
+    checkRecoveryOptions(options, ["onProgress", "clock"]);
+    const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock });
+      return new Engine({ ...state, config: resolved, disk: target, lock, clock });
     } catch (error) {
       await letGo(lock);
       throw error;
@@ -225,6 +228,7 @@ export class Engine {
     return this.#wal.failure;
   }
 
+  /** Counts and sizes, as they are now. Some microseconds of work. */
   stats(): EngineStats {
     const memory = this.#memtable.memory;
     return {
@@ -233,12 +237,14 @@ export class Engine {
       keyBytes: this.#memtable.keyBytes,
       valueBytes: this.#memtable.valueBytes,
       memoryBytes: memory.allocated,
+      liveBytes: memory.live,
+      deadBytes: memory.dead,
       snapshots: { open: memory.snapshots, bytes: memory.pinned },
       lastLsn: this.#wal.nextLsn - 1,
       lastSequence: this.#wal.nextSequence - 1,
       durableLsn: this.#wal.durableLsn,
       pendingBytes: this.#wal.pendingBytes,
-      wal: this.#wal.size,
+      wal: this.#wal.stats(),
       checkpoint: this.#checkpoints.stats,
     };
   }

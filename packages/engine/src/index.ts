@@ -5,9 +5,22 @@ export {
   type KayaErrorCode,
   type PartialEngineConfig,
 } from "@kaya/core";
+export {
+  type CheckpointMessage,
+  ENGINE_CHANNELS,
+  type PhaseMessage,
+  type RecoveryMessage,
+} from "./channels.js";
 export type { BackupOptions, BackupResult } from "./checkpoint/backup.js";
-export type { CheckpointResult, WrittenCheckpoint } from "./checkpoint/checkpointer.js";
-export type { CheckpointStats } from "./checkpoint/checkpoints.js";
+export {
+  type CheckpointDirectory,
+  type CheckpointFile,
+  checkpointLsn,
+  type ImpossibleCheckpoint,
+  listCheckpoints,
+} from "./checkpoint/checkpoint-files.js";
+export type { CheckpointResult, CheckpointStats, WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+export type { Clock } from "./checkpoint/pace.js";
 export type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 export type { BatchCondition } from "./conditions.js";
 export { Engine, type OpenEngineOptions } from "./engine.js";
@@ -15,7 +28,10 @@ export type { Entry } from "./entry.js";
 export type { Bytes } from "./input.js";
 export type { RangeOptions } from "./range.js";
 export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
+export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";
+export type { RecoveryProgress } from "./recovery-progress.js";
 export type { KeyValue, Scan } from "./scan.js";
 export type { Snapshot } from "./snapshot.js";
 export type { EngineState, EngineStats } from "./stats.js";
+export { lookSteadily } from "./steady-look.js";
 export type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";

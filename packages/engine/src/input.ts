@@ -47,6 +47,18 @@ export function checkDurability(mode: unknown): asserts mode is DurabilityMode {
     throw invalid(`durability must be "strict" or "relaxed", not ${describe(mode)}`);
 }
 
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function checkCallback(callback: unknown, name: string): void {
+  if (callback !== undefined && typeof callback !== "function")
+    throw invalid(`${name} must be a function, not ${describe(callback)}`);
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
+}
+
 export function invalid(message: string): KayaError {
   return new KayaError("KAYA_INVALID_ARGUMENT", message);
 }

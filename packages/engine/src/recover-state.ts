@@ -1,18 +1,22 @@
 import type { EngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
-import { type ScanProgress, WalWriter } from "@kaya/wal";
+import { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
-import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import { tellRecovery } from "./channels.js";
+import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+import type { Clock } from "./checkpoint/pace.js";
 import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { trustOf } from "./data-directory.js";
 import type { RecoveryReport } from "./recover.js";
-import { RecoveryProgress } from "./recovery-progress.js";
+import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 import type { WriteResult } from "./write.js";
 
 export interface OpenEngineOptions {
   /** Called about once a mebibyte of what is read: the checkpoint, then the log. */
-  readonly onProgress?: (progress: ScanProgress) => void;
+  readonly onProgress?: (progress: RecoveryProgress) => void;
+  /** What background work paces itself by: for a simulation, which must repeat exactly. Default: the system's. */
+  readonly clock?: Clock;
 }
 
 export interface RecoveredState {
@@ -31,12 +35,23 @@ export async function recoverState(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress }: OpenEngineOptions,
+  options: Pick<OpenEngineOptions, "onProgress">,
   into: "memory" | "report" = "memory",
 ): Promise<RecoveredState> {
+  return tellRecovery(disk.root, () => load(config, disk, lock, options, into));
+}
+
+async function load(
+  config: EngineConfig,
+  disk: Disk,
+  lock: DiskLock | undefined,
+  { onProgress }: Pick<OpenEngineOptions, "onProgress">,
+  into: "memory" | "report",
+): Promise<RecoveredState> {
   const started = performance.now();
-  const { newest } = await listCheckpoints(disk);
-  const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
+  const checkpoints = await checkpointsToRead(disk);
+  const { newest } = checkpoints;
+  const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     after: applied.position,
@@ -47,7 +62,7 @@ export async function recoverState(
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });
   try {
-    await finishCheckpoint(disk, wal);
+    await finishCheckpoint(disk, wal, checkpoints);
   } catch (error) {
     await wal.close();
     throw error;

@@ -1,12 +1,13 @@
-import { type EngineConfig, KayaError, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
+import { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { recoverWal, type ScanProgress, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
-import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import { recoverWal, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
+import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
 import { recoverState } from "./recover-state.js";
-import { RecoveryProgress } from "./recovery-progress.js";
+import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
+import { lookSteadily } from "./steady-look.js";
 
 export interface RecoveryReport extends WalRecoveryReport {
   /** Where the log goes on from. The report's records are those behind it. */
@@ -19,7 +20,7 @@ export interface RecoveryReport extends WalRecoveryReport {
 export interface RecoverEngineOptions {
   /** Reports only: takes no lock and changes nothing. Default false. */
   readonly dryRun?: boolean;
-  readonly onProgress?: (progress: ScanProgress) => void;
+  readonly onProgress?: (progress: RecoveryProgress) => void;
 }
 
 /**
@@ -35,8 +36,7 @@ export async function recover(
   const resolved = resolveEngineConfig(config);
   checkRecoveryOptions(options, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
-  if (options.dryRun === true)
-    return lookAgainWhileItChanges(target, () => dryRun(resolved, target, options));
+  if (options.dryRun === true) return lookSteadily(target, () => dryRun(resolved, target, options));
   const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
   let wal: WalWriter<unknown> | undefined;
   try {
@@ -56,8 +56,8 @@ async function dryRun(
   { onProgress }: RecoverEngineOptions,
 ): Promise<RecoveryReport> {
   const started = performance.now();
-  const { newest } = await listCheckpoints(disk);
-  const progress = onProgress && (await RecoveryProgress.of(disk, newest, onProgress));
+  const { newest } = await checkpointsToRead(disk);
+  const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
   const loaded =
     newest &&
     (await loadCheckpoint(disk, newest, {
@@ -78,25 +78,4 @@ async function dryRun(
     dryRun: true,
     durationMs: performance.now() - started,
   };
-}
-
-const LOOKS = 10;
-
-/** A dry run takes no lock: beside an engine a checkpoint may take away what was listed and not read yet. That is no damage. */
-async function lookAgainWhileItChanges<T>(disk: Disk, look: () => Promise<T>): Promise<T> {
-  for (let left = LOOKS; ; left--) {
-    const before = await firstFiles(disk);
-    try {
-      return await look();
-    } catch (error) {
-      if (left === 1 || !KayaError.is(error) || (await firstFiles(disk)) === before) throw error;
-    }
-  }
-}
-
-/** What a checkpoint changes: which is the newest one, and with which segment the log begins. */
-async function firstFiles(disk: Disk): Promise<string> {
-  const { newest } = await listCheckpoints(disk);
-  const segments = await disk.list("wal");
-  return `${newest?.path} ${segments.find(({ path }) => path.endsWith(".wal"))?.path}`;
 }

@@ -19,26 +19,34 @@ const ENTRIES_AT_ONCE = 256;
 
 const DONE = { done: true, value: undefined } as const;
 
+/** What a page is made of: at most `size` of them, fewer only where there are no more. */
+export type ReadPage<T> = (reader: EntryReader, size: number) => T[];
+
+export const readEntries: ReadPage<KeyValue> = (reader, size) => reader.read(size);
+export const readKeys: ReadPage<Uint8Array> = (reader, size) => reader.readKeys(size);
+
 /** The pages of a scan. Each but the first comes in a turn of the event loop of its own. */
-export class PageIterator implements AsyncIterableIterator<KeyValue[], undefined> {
+export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
   readonly #reading: Reading;
   readonly #size: number;
+  readonly #readPage: ReadPage<T>;
   #reader: EntryReader | undefined;
   #isDone = false;
 
-  constructor(reading: Reading, size: number) {
+  constructor(reading: Reading, size: number, readPage: ReadPage<T>) {
     this.#reading = reading;
     this.#size = size;
+    this.#readPage = readPage;
   }
 
-  async next(): Promise<Result<KeyValue[]>> {
+  async next(): Promise<Result<T[]>> {
     if (this.#isDone) return DONE;
     if (this.#reader === undefined) this.#reader = this.#reading.begin();
     else await nextTurn();
     return this.#read(this.#reader);
   }
 
-  async return(): Promise<Result<KeyValue[]>> {
+  async return(): Promise<Result<T[]>> {
     this.#end();
     return DONE;
   }
@@ -47,12 +55,12 @@ export class PageIterator implements AsyncIterableIterator<KeyValue[], undefined
     return this;
   }
 
-  #read(reader: EntryReader): Result<KeyValue[]> {
+  #read(reader: EntryReader): Result<T[]> {
     // Whoever asks for several pages at once may have passed the end, or left, while this one waited.
     if (this.#isDone) return DONE;
     try {
       this.#reading.assertOpen();
-      const value = reader.read(this.#size);
+      const value = this.#readPage(reader, this.#size);
       if (value.length < this.#size) this.#end();
       return value.length === 0 ? DONE : { done: false, value };
     } catch (error) {
@@ -70,7 +78,7 @@ export class PageIterator implements AsyncIterableIterator<KeyValue[], undefined
 
 /** The entries of a scan one by one, taken from pages: most cost no more than a promise. */
 export class EntryIterator implements AsyncIterableIterator<KeyValue, undefined> {
-  readonly #pages: PageIterator;
+  readonly #pages: PageIterator<KeyValue>;
   #page: readonly KeyValue[] = [];
   #position = 0;
   /** Calls that wait for a page, or for one that does, and the last of them. */
@@ -78,7 +86,7 @@ export class EntryIterator implements AsyncIterableIterator<KeyValue, undefined>
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(reading: Reading) {
-    this.#pages = new PageIterator(reading, ENTRIES_AT_ONCE);
+    this.#pages = new PageIterator(reading, ENTRIES_AT_ONCE, readEntries);
   }
 
   next(): Promise<Result<KeyValue>> {

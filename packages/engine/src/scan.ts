@@ -2,7 +2,14 @@ import { describe, KayaError } from "@kaya/core";
 import { invalid } from "./input.js";
 import type { KeyRange, KeyValue } from "./memtable/memtable.js";
 import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
-import { EntryIterator, PageIterator, type Reading } from "./scan-iterators.js";
+import {
+  EntryIterator,
+  PageIterator,
+  type Reading,
+  type ReadPage,
+  readEntries,
+  readKeys,
+} from "./scan-iterators.js";
 
 export type { KeyValue } from "./memtable/memtable.js";
 
@@ -41,10 +48,12 @@ export class Scan implements AsyncIterable<KeyValue> {
    * @throws KayaError KAYA_INVALID_ARGUMENT for a size that is not a whole number >= 1
    */
   pages(size: number): AsyncIterable<KeyValue[]> {
-    if (!Number.isSafeInteger(size) || size < 1) {
-      throw invalid(`the size of a page must be a whole number >= 1, not ${describe(size)}`);
-    }
-    return { [Symbol.asyncIterator]: () => new PageIterator(this.#reading(), size) };
+    return this.#pages(size, readEntries);
+  }
+
+  /** As `pages`, of the keys alone: values are not copied. */
+  keyPages(size: number): AsyncIterable<Uint8Array[]> {
+    return this.#pages(size, readKeys);
   }
 
   /** Lets go of what the scan pins; for one that is not read to its end. Doing it again is fine. */
@@ -56,6 +65,13 @@ export class Scan implements AsyncIterable<KeyValue> {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #pages<T>(size: number, readPage: ReadPage<T>): AsyncIterable<T[]> {
+    if (!Number.isSafeInteger(size) || size < 1) {
+      throw invalid(`the size of a page must be a whole number >= 1, not ${describe(size)}`);
+    }
+    return { [Symbol.asyncIterator]: () => new PageIterator(this.#reading(), size, readPage) };
   }
 
   /** Readers that begin before the first of them has ended read the same. */

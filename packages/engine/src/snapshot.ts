@@ -26,6 +26,10 @@ export class Snapshot {
     return this.#openView().get(toBytes(key, "key"));
   }
 
+  async has(key: Bytes): Promise<boolean> {
+    return this.#openView().has(toBytes(key, "key"));
+  }
+
   async getEntry(key: Bytes): Promise<Entry> {
     return this.getEntrySync(key);
   }

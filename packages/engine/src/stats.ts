@@ -1,8 +1,10 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
-import type { CheckpointStats } from "./checkpoint/checkpoints.js";
+import type { WalStats } from "@kaya/wal";
+import type { CheckpointStats } from "./checkpoint/checkpointer.js";
 
 export type EngineState = "open" | "failed" | "closed";
 
+/** Bytes unless the name says otherwise. */
 export interface EngineStats {
   readonly state: EngineState;
   /** Keys that have a value. */
@@ -12,6 +14,10 @@ export interface EngineStats {
   readonly valueBytes: number;
   /** What the data takes in memory, its indexes and room that is not used yet included. */
   readonly memoryBytes: number;
+  /** Of that, what the entries and the indexes over them need. */
+  readonly liveBytes: number;
+  /** Of that, what was overwritten or deleted, is held by no snapshot, and is not taken back yet. */
+  readonly deadBytes: number;
   /** Points in time that snapshots and scans hold open, and what is in memory for them alone. */
   readonly snapshots: { readonly open: number; readonly bytes: number };
   /** Of the last record that was appended, settled or not; 0 for an empty log. */
@@ -21,6 +27,7 @@ export interface EngineStats {
   readonly durableLsn: Lsn;
   /** Bytes appended and not settled yet. */
   readonly pendingBytes: number;
-  readonly wal: { readonly segments: number; readonly bytes: number };
+  /** The log behind the newest checkpoint, and what was done with it since the engine was opened. */
+  readonly wal: WalStats;
   readonly checkpoint: CheckpointStats;
 }

@@ -21,6 +21,14 @@ async function fill(engine: Engine, from: number, to: number): Promise<void> {
   for (let i = from; i < to; i++) await engine.put(`key ${i % 7}`, `${i}`.repeat(9));
 }
 
+/** The last LSN that would be left of the log, or of the checkpoint before it. */
+async function logAfterPowerCut(disk: SimDisk): Promise<number> {
+  const left = disk.fork();
+  left.crash();
+  const { lastLsn, checkpoint } = await recover(CONFIG, left, { dryRun: true });
+  return lastLsn ?? checkpoint?.lsn ?? 0;
+}
+
 describe("a checkpoint", () => {
   it("takes the log's place: what is opened next has the state, and goes on behind it", async () => {
     const disk = new SimDisk();
@@ -37,8 +45,12 @@ describe("a checkpoint", () => {
       path: "checkpoint/000000000000001f.ckpt",
     });
     expect(result.segmentsDropped).toBe(sizeBefore.segments);
-    expect(engine.stats().wal).toEqual({ segments: 1, bytes: 0 });
-    expect(engine.stats().checkpoint).toEqual({ lsn: 31, entries: 6, bytes: result.bytes, isRunning: false });
+    expect(engine.stats().wal).toMatchObject({ segments: 1, bytes: 0 });
+    const { bytes, durationMs } = result;
+    expect(engine.stats().checkpoint).toEqual({
+      ...{ lsn: 31, entries: 6, bytes, durationMs, finishedAt: expect.any(Number) },
+      ...{ isRunning: false, finished: 1, failed: 0 },
+    });
     expect(await engine.put("after", "1")).toMatchObject({ lsn: 32, sequence: 32 });
     await engine.close();
 
@@ -106,6 +118,40 @@ describe("a checkpoint", () => {
     expect(latin1((await reopened.get("key 1")) as Uint8Array)).toBe("newer");
     expect(await keysOf(reopened.scan({ gte: "n" }))).toEqual(["new"]);
     await reopened.close();
+  });
+
+  it("is never ahead of the log, however many write while it begins", async () => {
+    for (const isUnhurried of [false, true]) {
+      const disk = new SimDisk({ unhurried: isUnhurried });
+      const covered: number[] = [];
+      const watched = new InterceptedDisk(disk, ({ kind, path }) => {
+        if (kind !== "open" || !path.endsWith(".ckpt.tmp")) return undefined;
+        covered.push(Number.parseInt(path.slice(path.lastIndexOf("/") + 1), 16));
+        return logAfterPowerCut(disk).then((lastLsn) => {
+          expect(lastLsn).toBeGreaterThanOrEqual(covered.at(-1) as number);
+        });
+      });
+      // With segments that nothing but the checkpoints closes.
+      const engine = await Engine.open({ checkpoint: { auto: false } }, watched);
+      let isOver = false;
+      const relaxed = async (key: string) => {
+        for (let i = 0; !isOver; i++) await engine.put(key, `${i}`, { durability: "relaxed" });
+      };
+      // Each is at another point of its way when the rotation ends.
+      const writers = ["a", "b", "c", "d", "e"].map(async (key, i) => {
+        for (let turn = 0; turn < i * 3; turn++) await undefined;
+        await relaxed(key);
+      });
+      try {
+        for (let i = 0; i < 20; i++) await engine.checkpoint();
+      } finally {
+        isOver = true;
+        await Promise.all(writers);
+      }
+      expect(covered.length).toBe(20);
+      expect(new Set(covered).size).toBe(20);
+      await engine.close();
+    }
   });
 
   it("is made once for all who ask while another is on its way", async () => {
@@ -187,7 +233,7 @@ describe("automatic checkpoints", () => {
       const disk = new SimDisk();
       const engine = await open(disk, { ...CONFIG, checkpoint });
       for (let i = 0; i < 100; i++) await engine.put(`key ${i}`, "x".repeat(50));
-      expect(engine.stats().checkpoint).toEqual({ isRunning: false });
+      expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0 });
       await engine.close();
     }
   });

@@ -282,6 +282,17 @@ describe("scan", () => {
     await engine.close();
   });
 
+  it("gives pages of the keys alone, which are the keys of its entries, and lets go at their end", async () => {
+    const engine = await filled();
+    for (const range of [{}, { gt: KEYS[0] as string, limit: 3 }, { reverse: true }, { prefix: "none" }]) {
+      const pages = await pagesOf(engine.scan(range).keyPages(2));
+      expect(pages.slice(0, -1).every((page) => page.length === 2)).toBe(true);
+      expect(pages.flat().map(latin1)).toEqual(await keysOf(engine.scan(range)));
+    }
+    expect(engine.stats().snapshots.open).toBe(0);
+    await engine.close();
+  });
+
   it("is of the time of its call, whatever is written while it is read; then it is over and pins nothing", async () => {
     const engine = await open();
     const keys = Array.from({ length: 1000 }, (_, i) => `key ${String(i).padStart(4, "0")}`);
@@ -380,6 +391,7 @@ describe("snapshot", () => {
     await engine.put("b", "new");
     expect(text(await snapshot.get("a"))).toBe("old");
     expect(snapshot.getSync("b")).toBe(undefined);
+    expect([await snapshot.has("a"), await snapshot.has("b")]).toEqual([true, false]);
     expect(await entriesOf(snapshot.scan())).toEqual([["a", "old"]]);
     const scan = snapshot.scan();
     snapshot.close();
@@ -398,6 +410,7 @@ describe("snapshot", () => {
     expect(snapshot.getSync("a")).toBe(undefined);
     snapshot[Symbol.dispose]();
     await rejection("KAYA_CLOSED", snapshot.get("a"));
+    await rejection("KAYA_CLOSED", snapshot.has("a"));
     await engine.close();
   });
 });
@@ -554,7 +567,7 @@ describe("sync, ready, stats, close", () => {
 
   it("counts entries and bytes, segments and log", async () => {
     const engine = await open({ wal: { segmentMaxBytes: 200, maxRecordBytes: 150 } });
-    expect(engine.stats()).toStrictEqual({
+    expect(engine.stats()).toMatchObject({
       state: "open",
       entries: 0,
       keyBytes: 0,
@@ -566,7 +579,7 @@ describe("sync, ready, stats, close", () => {
       durableLsn: 0,
       pendingBytes: 0,
       wal: { segments: 0, bytes: 0 },
-      checkpoint: { isRunning: false },
+      checkpoint: { isRunning: false, finished: 0, failed: 0 },
     });
     await engine.put("key", "value");
     await engine.put("key", "longer value");
@@ -575,7 +588,7 @@ describe("sync, ready, stats, close", () => {
       { type: "delete", key: "absent" },
     ]);
     await engine.put("third", "y".repeat(80));
-    expect(engine.stats()).toStrictEqual({
+    expect(engine.stats()).toMatchObject({
       state: "open",
       entries: 3,
       keyBytes: 13,
@@ -587,7 +600,7 @@ describe("sync, ready, stats, close", () => {
       durableLsn: 4,
       pendingBytes: 0,
       wal: { segments: 2, bytes: 40 * 4 + (8 + 8) + (8 + 15) + (4 + 9 + 6 + 5 + 6) + (8 + 85) },
-      checkpoint: { isRunning: false },
+      checkpoint: { isRunning: false, finished: 0, failed: 0 },
     });
     await engine.close();
     expect(engine.stats().state).toBe("closed");

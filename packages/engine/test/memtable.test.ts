@@ -479,6 +479,27 @@ describe("a hundred thousand entries", () => {
   });
 });
 
+describe("entries that are loaded in key order", () => {
+  test.each([0, 1, 256, 257, 5000])(
+    "%i of them are found, ordered and changed as if they had been put",
+    (count) => {
+      const key = (i: number) => bytes(`key ${i.toString().padStart(6, "0")}`);
+      const table = new Memtable();
+      for (let i = 0; i < count; i++) table.load(key(i), bytes(`${i}`), count - i);
+      table.finishLoading(count);
+      table.audit();
+      expect([table.size, table.has(key(count))]).toEqual([count, false]);
+      for (let i = 0; i < count; i++) {
+        expect(text(table.get(key(i)) ?? bytes("absent"))).toBe(`${i}`);
+        expect(table.sequenceOf(key(i))).toBe(count - i);
+      }
+      for (let i = 0; i <= count; i += 2) table.put(key(i), bytes("new"), count + 1 + i);
+      table.audit();
+      expect(text(table.get(key(0)) ?? bytes("absent"))).toBe("new");
+    },
+  );
+});
+
 describe("compareBytes", () => {
   test("orders as Buffer.compare does", () => {
     const long = fc.uint8Array({ maxLength: 3 }).map((tail) => bytes("x".repeat(47) + text(tail)));

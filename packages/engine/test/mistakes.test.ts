@@ -144,6 +144,7 @@ describe("a wrong type", () => {
     );
     for (const size of [0, -1, 1.5, Number.NaN, "1", undefined]) {
       expect(() => engine.scan().pages(size as number)).toThrow("whole number >= 1");
+      expect(() => engine.scan().keyPages(size as number)).toThrow("whole number >= 1");
     }
     expect(mutations(disk)).toBe(0);
     await engine.close();
@@ -203,6 +204,7 @@ describe("a wrong type", () => {
           () => engine.scan(wrong({ limit: more, reverse: junk, gt: options })),
           () => engine.scan().pages(more as number),
           () => snapshot.get(wrong(more)),
+          () => snapshot.has(wrong(more)),
           () => snapshot.scan(wrong(more)),
         ];
         for (const [i, call] of calls.entries()) {

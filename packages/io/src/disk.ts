@@ -10,6 +10,9 @@
  * Paths are relative to the disk's root and follow the rules of `relativePath`. Every rejection is a KayaError.
  */
 export interface Disk {
+  /** Where it is, as an absolute path: names it in events. Absent where it is nowhere. */
+  readonly root?: string | undefined;
+
   /**
    * Opens a file for reading and writing. With `create` it is made where it is absent, with its parent directories;
    * with `readOnly` every mutating operation on it is refused.

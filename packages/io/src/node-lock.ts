@@ -93,7 +93,8 @@ async function conflict(handle: FileHandle, name: string): Promise<KayaError> {
   );
 }
 
-async function readNote(handle: FileHandle): Promise<Note | undefined> {
+/** Undefined where there is none that can be read. */
+export async function readNote(handle: FileHandle): Promise<Note | undefined> {
   const buffer = new Uint8Array(NOTE_BYTES);
   const { bytesRead } = await handle.read(buffer, 0, NOTE_BYTES, 0);
   const text = new TextDecoder().decode(buffer.subarray(0, bytesRead));
@@ -122,14 +123,14 @@ async function writeNote(handle: FileHandle, name: string, note: Note): Promise<
   }
 }
 
-function isOtherBoot(a: string, b: string): boolean {
+export function isOtherBoot(a: string, b: string): boolean {
   return a !== b && a !== UNKNOWN_BOOT && b !== UNKNOWN_BOOT;
 }
 
 const UNKNOWN_BOOT = "unknown";
 
 // Only Linux names its boots; elsewhere every start counts as the same boot, which costs a copy of the tail and no data.
-async function bootId(): Promise<string> {
+export async function bootId(): Promise<string> {
   try {
     const id = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
     return /^[0-9a-f-]{8,64}$/.test(id) ? id : UNKNOWN_BOOT;
@@ -146,9 +147,14 @@ function loadLocks(name: string): Locks {
   } catch (cause) {
     throw new KayaError(
       "KAYA_IO",
-      `cannot lock ${name}: fs-native-extensions has no prebuilt binary for ${process.platform}-${process.arch}. ` +
-        "Make sure that only one process opens the directory, then set `disableLocking: true`.",
+      `cannot lock ${name}: the native module fs-native-extensions does not load on ${process.platform}-${process.arch} ` +
+        `(${firstLineOf(cause)}). Nothing else would keep a second process out, and two writers destroy the log: ` +
+        "make sure that only one process opens the directory, and say so with `disableLocking: true`.",
       { cause },
     );
   }
+}
+
+function firstLineOf(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split("\n", 1)[0] as string;
 }

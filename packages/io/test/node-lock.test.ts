@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { NodeDisk } from "../src/index.js";
+import { NodeDisk, readLockHolder } from "../src/index.js";
 import { rejectsWith } from "../src/testing/check.js";
 import { temporaryDirectories } from "./temporary-directory.js";
 
@@ -38,6 +38,42 @@ afterEach(() => {
   for (const child of holders.splice(0)) child.kill("SIGKILL");
 });
 afterAll(() => directories.remove());
+
+describe("the holder of a lock", () => {
+  it("is read without the lock: who has it, and how the last one left it", async () => {
+    const root = await directories.make();
+    const path = join(root, "LOCK");
+    expect(await readLockHolder(path)).toBeUndefined();
+    const { child } = await holdElsewhere(root);
+    expect(await readLockHolder(path)).toEqual({ pid: child.pid, state: "held" });
+    await end(child, "release clean");
+    expect(await readLockHolder(path)).toEqual({ pid: child.pid, state: "clean" });
+    const lock = await new NodeDisk(root).lock("LOCK");
+    expect(await readLockHolder(path)).toEqual({ pid: process.pid, state: "held" });
+    await lock.release({ clean: true });
+
+    const next = await holdElsewhere(root);
+    await end(next.child, "SIGKILL");
+    expect(await readLockHolder(path)).toEqual({ pid: next.child.pid, state: "left" });
+  });
+
+  it("is nobody where the file says nothing", async () => {
+    const root = await directories.make();
+    for (const text of ["", "pid=1", "what is this?\n"]) {
+      await writeFile(join(root, "LOCK"), text);
+      expect(await readLockHolder(join(root, "LOCK"))).toBeUndefined();
+    }
+    await rejectsWith("KAYA_IO", readLockHolder(root));
+  });
+
+  it("is gone after a start of the machine, whoever has its id now", async () => {
+    const root = await directories.make();
+    const boot = "00000000-0000-0000-0000-000000000000";
+    await writeFile(join(root, "LOCK"), `pid=${process.pid} boot=${boot} state=open\n`);
+    const state = process.platform === "linux" ? "left" : "held"; // only Linux names its boots
+    expect(await readLockHolder(join(root, "LOCK"))).toEqual({ pid: process.pid, state });
+  });
+});
 
 describe("NodeDisk's lock", () => {
   it("names the pid of the other process that holds it", async () => {

@@ -1,50 +1,23 @@
-import type { Lsn } from "@kaya/core";
+import { type CheckpointDirectory, type CheckpointFile, checkpointLsn, listCheckpoints } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
 import type { SegmentLocation } from "@kaya/wal";
 
-const DIRECTORY = "checkpoint";
-const NAME = /^([0-9a-f]{16})\.ckpt$/;
-const TEMPORARY_NAME = /^[0-9a-f]{16}\.ckpt\.tmp$/;
+export { checkpointLsn as coveredLsn };
 
-/** What is in `checkpoint/`, by name. Paths are relative to the data directory, and in order. */
-export interface CheckpointFiles {
-  /** The one that an opening reads. */
-  readonly newest: (SegmentLocation & { readonly lsn: Lsn }) | undefined;
-  /** Not read any more. The next opening removes them. */
-  readonly older: readonly string[];
-  /** Not finished: by a crash, or not yet. */
-  readonly leftovers: readonly string[];
-  /** Not ours. */
-  readonly unknown: readonly string[];
+/** What is in `checkpoint/`. A file that is named like a checkpoint and cannot be one is left out: every opening refuses it by its name. */
+export function listCheckpointFiles(dataDir: string): Promise<CheckpointDirectory> {
+  return listCheckpoints(new NodeDisk(dataDir));
 }
 
-/** A file that is named like a checkpoint and cannot be one is left out: every opening refuses it by its name. */
-export async function listCheckpointFiles(dataDir: string): Promise<CheckpointFiles> {
-  const disk = new NodeDisk(dataDir);
-  const files: (SegmentLocation & { readonly lsn: Lsn })[] = [];
-  const leftovers: string[] = [];
-  const unknown: string[] = [];
-  for (const { path, isDirectory, length } of await disk.list(DIRECTORY)) {
-    const name = path.slice(DIRECTORY.length + 1);
-    const lsn = coveredLsn(name);
-    if (lsn !== undefined && !isDirectory) files.push({ disk, path, name: path, length, lsn });
-    else if (!isDirectory && TEMPORARY_NAME.test(name)) leftovers.push(path);
-    else if (!NAME.test(name)) unknown.push(path);
-  }
-  return { newest: files.at(-1), older: files.slice(0, -1).map(({ path }) => path), leftovers, unknown };
-}
-
-/** The last record of the log that a checkpoint of this name covers; undefined for any other name. */
-export function coveredLsn(name: string): Lsn | undefined {
-  const digits = NAME.exec(name)?.[1];
-  const lsn = digits === undefined ? Number.NaN : Number.parseInt(digits, 16);
-  return Number.isSafeInteger(lsn) ? lsn : undefined;
+/** Where its records are. */
+export function locateCheckpoint(dataDir: string, { path, bytes }: CheckpointFile): SegmentLocation {
+  return { disk: new NodeDisk(dataDir), path, name: path, length: bytes };
 }
 
 /** What lies beside the checkpoint that counts, a sentence a file. */
-export function notesOn({ older, leftovers, unknown }: CheckpointFiles): string[] {
+export function notesOn({ older, leftovers, unknown }: CheckpointDirectory): string[] {
   return [
-    ...older.map((path) => `${path} is older than the newest checkpoint: the next opening removes it`),
+    ...older.map(({ path }) => `${path} is older than the newest checkpoint: the next opening removes it`),
     ...leftovers.map(
       (path) =>
         `${path} is not finished: it is being written, or a crash left it and the next opening removes it`,

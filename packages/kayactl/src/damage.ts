@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
+import type { CheckpointDirectory } from "@kaya/engine";
 import { isDamage, locateSegments, type SegmentLocation, type WalWarning } from "@kaya/wal";
-import type { CheckpointFiles } from "./checkpoint-files.js";
+import { locateCheckpoint } from "./checkpoint-files.js";
 import type { Context } from "./context.js";
 import { LogInspector } from "./inspect-segment.js";
 
@@ -21,7 +22,7 @@ const MOST = 1000;
 /** All damage in the newest checkpoint and in all segments of a data directory: a recovery stops at the first. */
 export async function surveyDamage(
   context: Context,
-  { newest }: Pick<CheckpointFiles, "newest">,
+  { newest }: Pick<CheckpointDirectory, "newest">,
 ): Promise<DamageSurvey> {
   const found: Damage[] = [];
   let count = 0;
@@ -33,9 +34,9 @@ export async function surveyDamage(
     const inspector = new LogInspector(context);
     inspector.expect(newest.lsn);
     // It was whole when it got its name: zeros at its end are damage too, and valid records behind damage are what must be there.
-    const warnings = await inspector.segment(newest, () => undefined);
+    const warnings = await inspector.segment(locateCheckpoint(context.options.data, newest), () => undefined);
     add(
-      newest.name,
+      newest.path,
       warnings.filter(({ kind }) => kind !== "ValidRecordsBeyondDamage"),
     );
   }

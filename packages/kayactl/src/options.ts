@@ -8,6 +8,7 @@ export interface GlobalOptions {
   readonly recovery: RecoveryMode;
   readonly json?: boolean;
   readonly maxRecordBytes?: number;
+  readonly lock: boolean;
 }
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -31,14 +32,16 @@ export function addGlobalOptions(program: Command): void {
     .addOption(
       new Option("--max-record-bytes <n>", "for a log with records over 32 MiB").argParser(parseWholeNumber),
     )
+    .addOption(new Option("--no-lock", "where no lock can be had: nothing then keeps a second process out"))
     .addOption(new Option("--json", "one compact JSON document instead of text"));
 }
 
 export function engineConfig(options: GlobalOptions): PartialEngineConfig {
-  const { data, durability, recovery, maxRecordBytes } = options;
+  const { data, durability, recovery, maxRecordBytes, lock } = options;
   return {
     dataDir: data,
     durability,
+    disableLocking: !lock,
     // One that begins by itself would be ended by the close that follows a command's only write.
     checkpoint: { auto: false },
     wal: {

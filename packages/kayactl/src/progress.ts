@@ -1,9 +1,9 @@
-import type { ScanProgress } from "@kaya/wal";
+import type { RecoveryProgress } from "@kaya/engine";
 import type { OutputStream } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
 import { formatBytes, formatDuration } from "./units.js";
 
-/** How far the reading of a log is. */
+/** How far the reading of a checkpoint and the log behind it is. */
 export class Progress {
   readonly #line: ProgressLine;
 
@@ -11,7 +11,7 @@ export class Progress {
     this.#line = new ProgressLine(stream, now);
   }
 
-  update(progress: ScanProgress): void {
+  update(progress: RecoveryProgress): void {
     this.#line.update((elapsedMs) => describeProgress(progress, elapsedMs));
   }
 
@@ -21,12 +21,12 @@ export class Progress {
   }
 }
 
-function describeProgress({ bytes, totalBytes }: ScanProgress, elapsedMs: number): string {
+function describeProgress({ reading, bytes, totalBytes }: RecoveryProgress, elapsedMs: number): string {
   const share = totalBytes === 0 ? 1 : Math.min(1, bytes / totalBytes);
   const rate = bytes / (elapsedMs / 1000);
   const left = rate > 0 ? formatDuration(Math.ceil(Math.max(0, totalBytes - bytes) / rate) * 1000) : "?";
   return (
-    `reading the log: ${String(Math.floor(share * 100)).padStart(3)}%, ` +
+    `reading the ${reading}: ${String(Math.floor(share * 100)).padStart(3)}%, ` +
     `${formatBytes(bytes)} of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(rate))}/s, ${left.replace(".0 s", " s")} left`
   );
 }

@@ -1,12 +1,12 @@
-import { Engine } from "@kaya/engine";
-import { formatWarning, type ScanProgress, type WalWarning } from "@kaya/wal";
+import { Engine, type RecoveryProgress } from "@kaya/engine";
+import { formatWarning, type WalWarning } from "@kaya/wal";
 import type { Context } from "./context.js";
 import { requireDataDir } from "./data-dir.js";
 import { engineConfig } from "./options.js";
-import { Interrupted } from "./output.js";
 import { Progress } from "./progress.js";
 import { tellingWarnings } from "./report.js";
 import { escapeText } from "./text.js";
+import { whileShown } from "./while-shown.js";
 
 export interface WithEngineOptions {
   /** Make the data directory where it is absent. Default false. */
@@ -30,21 +30,12 @@ export async function withEngine<T>(
   });
 }
 
-/** Shows how far the reading of a log is, once it takes long, and stops it where the user wants that. */
-export async function withProgress<T>(
-  { io, err, options }: Context,
-  work: (onProgress: (progress: ScanProgress) => void) => Promise<T>,
+/** Shows how far the reading is, once it takes long, and stops it where the user wants that. */
+export function withProgress<T>(
+  context: Context,
+  work: (onProgress: (progress: RecoveryProgress) => void) => Promise<T>,
 ): Promise<T> {
-  // A script that asked for JSON gets no lines on standard error but those of an error.
-  const progress = options.json === true && !err.isTty ? undefined : new Progress(io.stderr);
-  try {
-    return await work((state) => {
-      if (io.signal?.aborted) throw new Interrupted();
-      progress?.update(state);
-    });
-  } finally {
-    progress?.done();
-  }
+  return whileShown(context, (stream) => new Progress(stream), work);
 }
 
 async function closeAfter<T>(engine: Engine, work: () => Promise<T>): Promise<T> {

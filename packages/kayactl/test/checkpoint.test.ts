@@ -2,7 +2,6 @@ import { appendFile, copyFile, mkdir, readdir, readFile, truncate, writeFile } f
 import { join } from "node:path";
 import { Engine } from "@kaya/engine";
 import { describe, expect, test } from "vitest";
-import { whileUnchanged } from "../src/dry-run.js";
 import {
   absentDirectory,
   filledDirectory,
@@ -342,34 +341,5 @@ describe("a look at a directory in use", () => {
       await writing;
       await engine.close();
     }
-  });
-
-  test("is taken again where a checkpoint was made meanwhile", async () => {
-    let newest = 1;
-    const answers: (() => string)[] = [
-      () => {
-        newest = 2;
-        throw new Error("a segment is missing");
-      },
-      () => {
-        newest = 3;
-        return "half of it";
-      },
-      () => "all of it",
-    ];
-    let reads = 0;
-    const read = async () => answers[reads++]?.() ?? "too much";
-    expect(await whileUnchanged(async () => newest, read)).toBe("all of it");
-    expect(reads).toBe(3);
-  });
-
-  test("tells what it saw where none was, or they never end", async () => {
-    const damaged = async () => {
-      throw new Error("damaged");
-    };
-    await expect(whileUnchanged(async () => 1, damaged)).rejects.toThrow("damaged");
-    let reads = 0;
-    const read = async () => ++reads;
-    expect(await whileUnchanged(async () => reads, read)).toBe(10);
   });
 });

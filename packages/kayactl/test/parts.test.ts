@@ -50,7 +50,9 @@ describe("text", () => {
 
 describe("progress", () => {
   const MiB = 1024 * 1024;
-  const state = (bytes: number) => ({ bytes, totalBytes: 200 * MiB, records: 1 });
+  const state = (bytes: number, reading: "checkpoint" | "log" = "log") => ({
+    ...{ reading, bytes, totalBytes: 200 * MiB, records: 1 },
+  });
 
   test("a terminal gets a line after a second, redrawn and taken away", () => {
     let now = 0;
@@ -59,7 +61,7 @@ describe("progress", () => {
     progress.update(state(10 * MiB));
     expect(stream.bytes.length).toBe(0);
     now = 1000;
-    progress.update(state(50 * MiB));
+    progress.update(state(50 * MiB, "checkpoint"));
     now = 1050;
     progress.update(state(51 * MiB));
     now = 2000;
@@ -67,7 +69,7 @@ describe("progress", () => {
     progress.done();
     progress.done();
     expect(stream.bytes.toString()).toBe(
-      "\r\u001b[Kreading the log:  25%, 50.0 MiB of 200.0 MiB, 50.0 MiB/s, 3 s left" +
+      "\r\u001b[Kreading the checkpoint:  25%, 50.0 MiB of 200.0 MiB, 50.0 MiB/s, 3 s left" +
         "\r\u001b[Kreading the log:  50%, 100.0 MiB of 200.0 MiB, 50.0 MiB/s, 2 s left" +
         "\r\u001b[K",
     );
@@ -90,7 +92,7 @@ describe("progress", () => {
     const stream = new Sink(80);
     const progress = new Progress(stream, () => now);
     now = 2000;
-    progress.update({ bytes: 0, totalBytes: 0, records: 0 });
+    progress.update({ reading: "log", bytes: 0, totalBytes: 0, records: 0 });
     expect(stream.bytes.toString()).toContain("100%");
   });
 });

@@ -62,7 +62,7 @@ export const CHECKPOINT_MUTANTS = [
     file: "engine/dist/recover-state.js",
     find: "await recoverCheckpoint(config, disk, newest, progress, into);",
     replace: `await recoverCheckpoint(config, disk, newest, progress).catch(async (error) => {
-        const { older } = await listCheckpoints(disk);
+        const { older } = checkpoints;
         if (older.length === 0)
             throw error;
         return recoverCheckpoint(config, disk, older.at(-1), progress, into);

@@ -4,14 +4,14 @@ export const WRITE_MUTANTS = [
     name: "rotation does not sync the old segment",
     rule: "W1",
     file: "wal/dist/segment-store.js",
-    find: "await finalSync(this.#fileOf(old).sync());",
+    find: "await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));",
     replace: "",
   },
   {
     name: "the next segment is created before the old one is synced",
     rule: "W1",
     file: "wal/dist/segment-store.js",
-    find: "await finalSync(this.#fileOf(old).sync());",
+    find: "await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));",
     replace: `const next = { id: old.id + 1, path: segmentPath(old.id + 1), end: 0 };
             next.file = await this.#create(next.path);
             await finalSync(this.#fileOf(old).sync());

@@ -12,6 +12,8 @@ const KILLS = 30;
 const PLAN = { seed: 7, keys: 300, maxValueBytes: 1000 };
 const WAL = { maxRecordBytes: 8192, segmentMaxBytes: 8192, maxBatchBytes: 100_000 };
 
+const planned = (generation: number, number: number) => plannedWrite(PLAN, generation, number);
+
 let root = "";
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "kaya-sim-real-"));
@@ -31,14 +33,14 @@ describe("a process that is killed at random moments", () => {
     await writer.until(() => writer.acknowledged.length > 50);
     await writer.kill();
 
-    const whole = new Ledger(PLAN);
+    const whole = new Ledger(planned);
     whole.ended(1, writer, 8);
     await verify(dataDir, WAL, whole);
     expect(whole.lastLsn).toBeGreaterThanOrEqual(writer.acknowledged.length);
 
     const { lastLsn } = whole;
     const settleWith = (change: (answers: typeof writer.acknowledged) => typeof writer.acknowledged) => {
-      const ledger = new Ledger(PLAN);
+      const ledger = new Ledger(planned);
       ledger.ended(1, Object.assign(Object.create(writer), { acknowledged: change(writer.acknowledged) }), 8);
       return () => ledger.settle(lastLsn);
     };

@@ -1,5 +1,5 @@
-import { KayaError } from "@kaya/core";
-import { describe, expect, it } from "vitest";
+import { KayaError, resolveWalConfig } from "@kaya/core";
+import { describe, expect, it, vi } from "vitest";
 import {
   describeViolation,
   generateTrace,
@@ -37,6 +37,33 @@ describe("the simulation of the engine", () => {
     }
     expect(digests.size).toBe(20);
   }, 30_000);
+
+  it("does the same however slow the machine is, also where a checkpoint rests between its steps", async () => {
+    const put = (id: number): Step => ({
+      step: "put",
+      id,
+      key: `${id}`,
+      length: 20_000,
+      durability: "relaxed",
+    });
+    const steps: Step[] = [...Array.from({ length: 100 }, (_, id) => put(id)), { step: "settle" }];
+    for (let id = 100; id < 130; id++)
+      steps.push({ step: "checkpoint" }, put(id), { step: "advance", operations: 3 });
+    const trace = { seed: 1, config: resolveWalConfig(), steps };
+    const first = await runTrace(trace);
+    expect(first.violation).toBeUndefined();
+    expect(first.checkpoints).toBeGreaterThan(2);
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      now += 50;
+      return now;
+    });
+    try {
+      expect(await runTrace(trace)).toEqual(first);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
 
   it("does the same on every machine", async () => {
     const trace = generateTrace({ seed: 1, operations: 40 });

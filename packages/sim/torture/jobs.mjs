@@ -11,7 +11,8 @@ const KILLS_A_LOOP = 125;
  * @param {() => number} statesSoFar distinct ones, with what is to be expected of the jobs under way
  * @returns {Generator<import("./worker.mjs").Job>}
  */
-export function* jobsOf({ states, seeds, operations, kills, seed, processes }, dir, statesSoFar) {
+export function* jobsOf({ states, seeds, operations, kills, month, seed, processes }, dir, statesSoFar) {
+  if (month > 0) yield { kind: "month", writes: month, seed, dir: join(dir, `month-${seed}`) };
   const loops = kills === 0 ? 0 : Math.max(Math.min(processes, kills), Math.ceil(kills / KILLS_A_LOOP));
   for (let loop = 0; loop < loops; loop++) {
     const share = Math.floor((kills * (loop + 1)) / loops) - Math.floor((kills * loop) / loops);

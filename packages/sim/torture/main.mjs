@@ -36,7 +36,7 @@ async function torture(options) {
     const document = { machine, options, isInterrupted, ms, ...tally, rows, mutants };
     await writeFile(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
   }
-  if (tally.kills.violations.length === 0 && options.dir === undefined)
+  if (tally.kills.violations.length + tally.month.violations.length === 0 && options.dir === undefined)
     await rm(dir, { recursive: true, force: true, maxRetries: 20 }); // a writer may be in its last moments
   if (failures(tally, mutants).length > 0) return 1;
   return isInterrupted ? 130 : 0;
@@ -58,11 +58,12 @@ async function look(options, dir, tally, interruption, started) {
   const show = () =>
     progress.update(() => {
       const kills = [...killing.values()].reduce((sum, soFar) => sum + soFar.kills, tally.kills.kills);
-      const seen = `${tally.sum("distinct")} crash states, ${tally.simulation.runs} seeds, ${kills} kills`;
+      const seen = `${tally.sum("distinct")} crash states, ${tally.simulation.runs} seeds, ${kills} kills, ${tally.month.writes} writes of a month`;
       return `${formatDuration(performance.now() - started)}: ${seen}, ${tally.violations} violations${phase}`;
     });
   const pool = new Pool((job, soFar) => {
-    killing.set(job, soFar);
+    if (job.kind === "kill") killing.set(job, soFar);
+    if (job.kind === "month") tally.month = soFar;
     show();
   });
   process.on("SIGINT", () => {
@@ -119,6 +120,7 @@ async function runJobs(options, pool, tally, dir, onDone) {
       tally.broken.push({ seed: options.seed, message: error, again: `the job was ${JSON.stringify(job)}` });
     } else if (job.kind === "explore") tally.addExploration(result);
     else if (job.kind === "kill") tally.addKills(result);
+    else if (job.kind === "month") tally.month = result;
     else tally.addSimulation(result, job.operations, performance.now() - startedAt.get(job));
     onDone(job);
   });

@@ -7,7 +7,9 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --seeds A..B     seeds of the simulation, both included (1..1000)
   --ops N          steps of each simulation (300)
   --kills N        SIGKILLs of a real writer on a real disk (30)
-  --seed N         of the kills and of the generated workloads (1)
+  --month N        writes of an engine's month: a real one that is written to, killed, closed and opened again while it makes checkpoints,
+                   backups and snapshots (1000000); with 10000000 it is a year
+  --seed N         of the kills, the month and the generated workloads (1)
   --no-mutants     without the mutation check
   --processes N    child processes (the number of cores)
   --dir DIR        where the real writers write; kept where something is wrong (a temporary directory)
@@ -23,6 +25,7 @@ printed, as for everything that is found. Exit code 1 where a promise was broken
  * @property {{ from: number, to: number }} seeds none where `to` is less
  * @property {number} operations
  * @property {number} kills
+ * @property {number} month
  * @property {number} seed
  * @property {boolean} mutants
  * @property {number} processes
@@ -44,6 +47,7 @@ export function parseOptions(argv) {
       seeds: { type: "string", default: "1..1000" },
       ops: { type: "string", default: "300" },
       kills: { type: "string", default: "30" },
+      month: { type: "string", default: "1000000" },
       seed: { type: "string", default: "1" },
       "no-mutants": { type: "boolean", default: false },
       processes: { type: "string", default: `${availableParallelism()}` },
@@ -58,6 +62,7 @@ export function parseOptions(argv) {
     seeds: parseSeeds(values.seeds),
     operations: wholeNumber("--ops", values.ops),
     kills: wholeNumber("--kills", values.kills),
+    month: wholeNumber("--month", values.month),
     seed: wholeNumber("--seed", values.seed),
     mutants: !values["no-mutants"],
     processes: Math.max(1, wholeNumber("--processes", values.processes)),

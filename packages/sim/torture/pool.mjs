@@ -12,7 +12,7 @@ export class Pool {
   #workers = [];
   #isStopped = false;
 
-  /** @param {(job: import("./worker.mjs").Job, soFar: any) => void} onProgress how far a kill job is */
+  /** @param {(job: import("./worker.mjs").Job, soFar: any) => void} onProgress how far a job is that tells */
   constructor(onProgress) {
     this.#onProgress = onProgress;
   }

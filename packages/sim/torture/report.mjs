@@ -43,7 +43,7 @@ export function scenarioTable({ rows }) {
  * @param {{ machine: ReturnType<typeof import("./machine.mjs").describeMachine>, ms: number, processes: number, isInterrupted: boolean }} run
  */
 export function figures(tally, mutants, { machine, ms, processes, isInterrupted }) {
-  const { simulation, faults, kills } = tally;
+  const { simulation, faults, kills, month } = tally;
   const rows = [
     [
       "crash states",
@@ -69,6 +69,7 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
       `${n(kills.acknowledged)} acknowledged writes, ${n(kills.durable)} of them durable by then; ${n(kills.survivors)} more were there that nobody was told of`,
     ],
   ];
+  if (month.lives > 0) rows.push(...monthRows(month));
   if (mutants !== undefined) {
     const missed = mutants.survivors.map(({ name }) => name);
     const found = mutants.mutants.filter(({ name }) => !missed.includes(name)).length;
@@ -82,6 +83,36 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
   return rows.map(([name = "", text]) => `${name.padEnd(12)}  ${text}`).join("\n");
 }
 
+/** @param {import("./month/figures.mjs").MonthFigures} month */
+function monthRows({
+  writes,
+  lives,
+  kills,
+  checkpoints,
+  backups,
+  snapshots,
+  scans,
+  looks,
+  most,
+  violations: found,
+}) {
+  const { diskFactor, memoryFactor, rss, handles } = most;
+  return [
+    [
+      "a month",
+      `${n(writes)} writes in ${n(lives)} lives, ${n(kills)} of them killed: ${violations(found.length)}`,
+    ],
+    [
+      "",
+      `${n(checkpoints)} checkpoints, ${n(backups)} backups opened and compared, ${n(snapshots)} snapshots, ${n(scans)} scans`,
+    ],
+    [
+      "",
+      `at most, in ${n(looks)} looks: disk ${diskFactor.toFixed(1)}x and memory ${memoryFactor.toFixed(1)}x the live data, ${n(Math.round(rss / 2 ** 20))} MiB resident, ${handles} file handles`,
+    ],
+  ];
+}
+
 /** @param {Record<string, number>} record */
 function counts(record) {
   const parts = Object.entries(record).map(([name, count]) => `${name} ${n(count)}`);
@@ -93,12 +124,15 @@ function counts(record) {
  * @param {import("./tally.mjs").Tally} tally
  * @param {import("./mutants.mjs").MutantFigures | undefined} mutants
  */
-export function failures({ crashViolations, simulationViolations, kills, broken }, mutants) {
+export function failures({ crashViolations, simulationViolations, kills, month, broken }, mutants) {
   const lines = [...crashViolations, ...simulationViolations, ...broken].map(
     ({ message, again }) => `VIOLATION ${message}\n  again: ${again}`,
   );
   for (const { seed, generation, dir, message } of kills.violations) {
     lines.push(`VIOLATION kill ${generation} of seed ${seed}: ${message}\n  the directory is kept: ${dir}`);
+  }
+  for (const { seed, generation, dir, message } of month.violations) {
+    lines.push(`VIOLATION life ${generation} of seed ${seed}: ${message}\n  the directory is kept: ${dir}`);
   }
   for (const { name, outcome = "survived", message = "" } of mutants?.survivors ?? []) {
     lines.push(

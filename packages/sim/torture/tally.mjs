@@ -1,3 +1,4 @@
+import { noMonth } from "./month/figures.mjs";
 import { noKills } from "./real/kill-loop.mjs";
 
 /** @typedef {{ seed: number, message: string, again: string, trace?: unknown }} Found what broke, and how to have it again */
@@ -27,6 +28,7 @@ export class Tally {
   faults = {};
   simulationMs = 0;
   kills = noKills();
+  month = noMonth();
   /** @type {Found[]} */
   crashViolations = [];
   /** @type {Found[]} */
@@ -89,8 +91,9 @@ export class Tally {
   }
 
   get violations() {
-    const { crashViolations, simulationViolations, kills, broken } = this;
-    return crashViolations.length + simulationViolations.length + kills.violations.length + broken.length;
+    const { crashViolations, simulationViolations, kills, month, broken } = this;
+    const found = [crashViolations, simulationViolations, kills.violations, month.violations, broken];
+    return found.reduce((sum, { length }) => sum + length, 0);
   }
 }
 

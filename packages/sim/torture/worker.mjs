@@ -2,6 +2,7 @@
 import { describeCrashViolation } from "../dist/explorer/index.js";
 import { runSimulations } from "../dist/simulation/index.js";
 import { generatedScenario } from "./generated-scenarios.mjs";
+import { liveAMonth } from "./month/month.mjs";
 import { killLoop } from "./real/kill-loop.mjs";
 import { scenarioNamed } from "./scenario-named.mjs";
 
@@ -9,7 +10,8 @@ import { scenarioNamed } from "./scenario-named.mjs";
  * @typedef {{ kind: "explore", scenario: string } | { kind: "explore", generate: number }} ExploreJob
  * @typedef {{ kind: "simulate", from: number, to: number, operations: number }} SimulateJob
  * @typedef {{ kind: "kill", kills: number, seed: number, dir: string }} KillJob
- * @typedef {ExploreJob | SimulateJob | KillJob} Job
+ * @typedef {{ kind: "month", writes: number, seed: number, dir: string }} MonthJob
+ * @typedef {ExploreJob | SimulateJob | KillJob | MonthJob} Job
  */
 
 process.on("SIGINT", () => undefined); // the parent decides when it ends
@@ -25,7 +27,9 @@ process.on("message", async (/** @type {Job} */ job) => {
 /** @param {Job} job */
 function carryOut(job) {
   if (job.kind === "explore") return exploreOne(job);
-  if (job.kind === "kill") return killLoop({ ...job, onProgress: (soFar) => process.send?.({ soFar }) });
+  const onProgress = (/** @type {object} */ soFar) => process.send?.({ soFar });
+  if (job.kind === "kill") return killLoop({ ...job, onProgress });
+  if (job.kind === "month") return liveAMonth({ ...job, onProgress });
   const { from, to, operations } = job;
   return runSimulations({ seeds: { from, to }, operations });
 }

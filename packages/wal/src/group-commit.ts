@@ -9,6 +9,7 @@ import {
 import type { Batch, ToResult } from "./batch.js";
 import { BatchQueue, type PendingChange } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
+import type { LogWatch } from "./log-watch.js";
 import type { SegmentStore } from "./segment-store.js";
 
 const GATHER_MICROTASKS = 8;
@@ -19,6 +20,7 @@ const GATHER_MICROTASKS = 8;
  */
 export class GroupCommit<T> {
   readonly #segments: SegmentStore;
+  readonly #watch: LogWatch;
   readonly #queue: BatchQueue<T>;
   readonly #onCommit: ((record: WalRecord) => void) | undefined;
   readonly #maxPendingBytes: number;
@@ -34,11 +36,13 @@ export class GroupCommit<T> {
   constructor(
     config: WalConfig,
     segments: SegmentStore,
+    watch: LogWatch,
     last: LogPosition,
     onCommit: ((record: WalRecord) => void) | undefined,
     toResult: ToResult<T>,
   ) {
     this.#segments = segments;
+    this.#watch = watch;
     this.#queue = new BatchQueue(config, segments, last, toResult);
     this.#onCommit = onCommit;
     // One batch on its way to the disk, and one that gathers.
@@ -96,6 +100,7 @@ export class GroupCommit<T> {
   /** Queues a checked record of `length` bytes, which is encoded before this returns. */
   append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<T> {
     const result = this.#queue.add(payload, length, operations, strict);
+    this.#watch.appended(strict);
     this.#pendingBytes += length;
     this.#drainSoon();
     return result;
@@ -140,7 +145,9 @@ export class GroupCommit<T> {
     await undefined; // whoever appends in this same turn comes along
     for (let batch = this.#queue.first(); batch !== undefined; batch = this.#queue.first()) {
       try {
+        this.#watch.commitBegins();
         await this.#commit(batch);
+        this.#watch.committed(batch);
         this.#queue.finishFirst();
         if (this.#hasRoom()) this.#letWaitersIn();
         if (!this.#queue.isEmpty) await letGather();
@@ -206,6 +213,7 @@ export class GroupCommit<T> {
 
   #poison(failure: KayaError): void {
     this.#failure = failure;
+    this.#watch.poisoned(failure, this.#durableLsn);
     this.#rejectWaitingForRoom(failure);
     this.#rejectQueue(failure);
   }
@@ -223,7 +231,10 @@ export class GroupCommit<T> {
 
   #rejectQueue(error: KayaError): void {
     this.#pendingBytes = 0;
-    for (const batch of this.#queue.takeBack()) batch.reject(error);
+    for (const batch of this.#queue.takeBack()) {
+      this.#watch.rejected(batch, error);
+      batch.reject(error);
+    }
     this.#letWaitersIn();
   }
 

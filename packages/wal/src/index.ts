@@ -1,6 +1,13 @@
 export type { AppendResult } from "./batch.js";
 export type { PendingChange } from "./batch-queue.js";
 export {
+  WAL_CHANNELS,
+  type WalCommitMessage,
+  type WalFsyncMessage,
+  type WalPoisonedMessage,
+  type WalRotationMessage,
+} from "./channels.js";
+export {
   operationCount,
   operationsOf,
   WAL_HEADER_LENGTH,
@@ -11,6 +18,7 @@ export {
   type WalRecord,
   WalRecordType,
 } from "./format.js";
+export type { Distribution } from "./histogram.js";
 export {
   type InspectOptions,
   inspectWal,
@@ -27,6 +35,8 @@ export {
   isDamage,
 } from "./inspection-format.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
+export type { WalActivity } from "./log-watch.js";
+export { type LogReading, type ReadLogOptions, readLog } from "./read-log.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
@@ -39,4 +49,4 @@ export {
   type RecordWarning,
   type WalWarning,
 } from "./warnings.js";
-export { WalWriter, type WalWriterOptions } from "./writer.js";
+export { type WalStats, WalWriter, type WalWriterOptions } from "./writer.js";

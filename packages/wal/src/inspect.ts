@@ -36,6 +36,8 @@ export interface InspectOptions {
   readonly maxRecordBytes?: number;
   /** The LSN that the first record must have. Default: whatever it has. */
   readonly expectedLsn?: Lsn;
+  /** Offset of the record to begin with: where an earlier look at a growing segment ended. Default 0. */
+  readonly from?: number;
 }
 
 /**
@@ -59,12 +61,13 @@ export async function* inspectWal(
 async function* inspectFile(
   file: DiskFile,
   fileLength: number,
-  { maxRecordBytes = DEFAULT_MAX_RECORD_BYTES, expectedLsn }: InspectOptions,
+  { maxRecordBytes = DEFAULT_MAX_RECORD_BYTES, expectedLsn, from }: InspectOptions,
 ): AsyncGenerator<WalInspectionRow | WalWarning, void> {
   let expected = expectedLsn;
   let found: (WalInspectionRow | WalWarning)[] = [];
   const windows = scanWindows(file, fileLength, {
     maxRecordBytes,
+    from,
     onRecord: (record, offset, length) => {
       if (expected !== undefined && record.lsn !== expected) {
         found.push({ kind: "NonMonotonicLsn", offset, expected, found: record.lsn });
@@ -130,7 +133,10 @@ export function isWarning(item: WalInspectionRow | WalWarning): item is WalWarni
  * `locateSegments` and `inspectWal`.
  * @throws KayaError KAYA_NOT_FOUND, KAYA_IO
  */
-export async function inspectWalPath(path: string, options: InspectOptions = {}): Promise<WalInspection> {
+export async function inspectWalPath(
+  path: string,
+  options: Omit<InspectOptions, "from"> = {},
+): Promise<WalInspection> {
   const segments: SegmentInspection[] = [];
   let expectedLsn = options.expectedLsn;
   for (const { disk, path: segmentPath, name, length } of await locateSegments(path)) {

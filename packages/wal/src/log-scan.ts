@@ -23,6 +23,8 @@ export interface ScanProgress {
 export interface LogScanOptions {
   readonly maxRecordBytes: number;
   readonly after: LogPosition;
+  /** The last record to be read: whatever stands behind it is not looked at. Default: the log's last. */
+  readonly through?: Lsn | undefined;
   readonly onRecord: (record: RecoveredRecord) => void;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
@@ -74,6 +76,7 @@ class LogScanner {
   readonly #files: readonly SegmentFile[];
   readonly #options: LogScanOptions;
   readonly #scanned: ScannedSegment[] = [];
+  readonly #through: Lsn;
   readonly #totalBytes: number;
   #bytesBefore = 0;
   #lastLsn: Lsn = 0;
@@ -87,6 +90,7 @@ class LogScanner {
   constructor(files: readonly SegmentFile[], options: LogScanOptions) {
     this.#files = files;
     this.#options = options;
+    this.#through = options.through ?? Number.POSITIVE_INFINITY;
     this.#totalBytes = files.reduce((sum, file) => sum + file.length, 0);
   }
 
@@ -95,7 +99,7 @@ class LogScanner {
     for (const [index, file] of this.#files.entries()) {
       if (file.id !== expectedId) this.#hole ??= { index, expectedId };
       await this.#scanFile(disk, file, index);
-      if (this.#stop !== undefined) break;
+      if (this.#stop !== undefined || this.#isThrough) break;
       expectedId = file.id + 1;
     }
     this.#closeHole();
@@ -129,11 +133,17 @@ class LogScanner {
     scanned.validLength = end.offset;
     scanned.lastLsn = this.#lastLsn;
     this.#bytesBefore += length;
+    if (this.#isThrough) return;
     if (end.kind === "torn" || end.kind === "damaged") this.#stop = { kind: "bad-record", index, end };
+  }
+
+  get #isThrough(): boolean {
+    return this.#lastLsn >= this.#through;
   }
 
   /** Whether this record may stand here; then it is given on. */
   #accept(record: WalRecord, offset: number, index: number, segmentId: number): boolean {
+    if (this.#isThrough) return false;
     const { after } = this.#options;
     const expected = this.#lastLsn + 1;
     // R6: what is missing wholly below the checkpoint is no damage.
@@ -174,7 +184,7 @@ class LogScanner {
   // No record stands behind the hole that would say what was in it. Where the log ends below the checkpoint it is taken for
   // segments that the checkpoint covers; otherwise it comes before whatever is wrong behind it.
   #closeHole(): void {
-    if (this.#hole === undefined || this.#lastLsn < this.#options.after.lsn) return;
+    if (this.#hole === undefined || this.#isThrough || this.#lastLsn < this.#options.after.lsn) return;
     if (this.#stop !== undefined && (this.#stop.kind !== "bad-record" || refusesInEveryMode(this.#stop)))
       return;
     this.#stop = { kind: "missing-segment", ...this.#hole };

@@ -185,6 +185,13 @@ export function headerChecksumHolds(input: Uint8Array, view: DataView, at: numbe
   return headerCrc(input, at) === view.getInt32(at + FIELD.headerCrc, true);
 }
 
+/** What the header at the beginning of `bytes` gives as its record's LSN; undefined where it is not whole, or not a header. */
+export function lsnOfHeader(bytes: Uint8Array): Lsn | undefined {
+  const view = viewOf(bytes);
+  if (bytes.length < WAL_HEADER_LENGTH || !headerChecksumHolds(bytes, view, 0)) return undefined;
+  return readU64(view, FIELD.lsn);
+}
+
 // Over the header with the checksum's own field as zero, without touching the input.
 function headerCrc(input: Uint8Array, at: number): number {
   const before = crc32cRange(input, at, at + FIELD.headerCrc);

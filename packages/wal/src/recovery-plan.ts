@@ -33,14 +33,9 @@ export async function planRecovery(
 ): Promise<RecoveryPlan> {
   const { stop } = scan;
   if (stop === undefined) return wholeLog(scan);
-  const survey = await surveyTail(disk, files, stop, maxRecordBytes);
-  const isLast = stop.index === files.length - 1;
-  const situation = situationOf(stop, isLast, {
-    onlyZeros: survey.onlyZeros,
-    recordsBeyond: survey.beyond !== undefined,
-  });
+  const { situation, survey } = await assessStop(disk, files, stop, maxRecordBytes);
   const decision = RECOVERY_TABLE[situation][mode];
-  if (decision === "refuse") throw refusal({ situation, stop, files, scan, mode, survey });
+  if (decision === "refuse") throw refusal({ situation, stop, files, lastLsn: scan.last.lsn, survey }, mode);
   return cutAt(files, scan, stop, situation, survey);
 }
 
@@ -48,6 +43,22 @@ function wholeLog(scan: LogScan): RecoveryPlan {
   const last = scan.segments.at(-1);
   const tail = last === undefined ? undefined : { file: last, validLength: last.validLength };
   return { tail, cutBytes: 0, quarantineCut: false, moved: [], warnings: [] };
+}
+
+/** The row of the table that a stop falls into, and what stands behind it. */
+export async function assessStop(
+  disk: Disk,
+  files: readonly SegmentFile[],
+  stop: LogStop,
+  maxRecordBytes: number,
+): Promise<{ readonly situation: Situation; readonly survey: DamageSurvey }> {
+  const survey = await surveyTail(disk, files, stop, maxRecordBytes);
+  const isLast = stop.index === files.length - 1;
+  const situation = situationOf(stop, isLast, {
+    onlyZeros: survey.onlyZeros,
+    recordsBeyond: survey.beyond !== undefined,
+  });
+  return { situation, survey };
 }
 
 async function surveyTail(

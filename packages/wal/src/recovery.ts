@@ -73,6 +73,8 @@ export interface RecoveredLog {
   readonly segments: readonly LogSegment[];
   /** The last record, or `after` where the log ends before it. */
   readonly last: LogPosition;
+  /** LSN up to which the log was known, and is durable elsewhere. */
+  readonly after: Lsn;
   /** Makes the tail durable, where the disk had no room for that: nothing may be appended before. */
   readonly finishTail?: (() => Promise<void>) | undefined;
 }
@@ -135,6 +137,7 @@ export async function recoverLog(
     report: report(scan, plan, segments, records, warnings),
     segments,
     last: lastOf(scan, after),
+    after: after.lsn,
     finishTail,
   };
 }

@@ -1,6 +1,6 @@
-import { KayaError, type RecoveryMode } from "@kaya/core";
+import { KayaError, type Lsn, type RecoveryMode } from "@kaya/core";
 import type { DamageSurvey } from "./damage.js";
-import type { LogScan, LogStop } from "./log-scan.js";
+import type { LogStop } from "./log-scan.js";
 import { refusalCode, type Situation } from "./recovery-decision.js";
 import { QUARANTINE_DIR, type SegmentFile, segmentPath } from "./segments.js";
 import { formatWarning } from "./warnings.js";
@@ -9,14 +9,17 @@ interface RefusedLog {
   readonly situation: Situation;
   readonly stop: LogStop;
   readonly files: readonly SegmentFile[];
-  readonly scan: LogScan;
-  readonly mode: RecoveryMode;
+  /** Of the last record before the stop. */
+  readonly lastLsn: Lsn;
   readonly survey: DamageSurvey;
 }
 
-/** The error of a recovery that refuses: where, what, that nothing was changed, and what the choices are. */
-export function refusal(log: RefusedLog): KayaError {
-  const { situation, stop, files, scan } = log;
+/**
+ * The error of a recovery that refuses: where, what, that nothing was changed, and what the choices are.
+ * @param mode undefined where the log is only read, up to some LSN
+ */
+export function refusal(log: RefusedLog, mode?: RecoveryMode): KayaError {
+  const { situation, stop, files } = log;
   const path = files[stop.index]?.path ?? "";
   const parts = [`${path}: ${whatIsWrong(stop)}.`];
   const behind = files.length - 1 - stop.index;
@@ -27,8 +30,8 @@ export function refusal(log: RefusedLog): KayaError {
       `${count} valid records stand behind it, from offset ${firstOffset} on (LSN ${firstLsn} to ${lastLsn}).`,
     );
   }
-  parts.push(`The log is whole up to LSN ${scan.last.lsn}. Nothing was changed.`);
-  parts.push(advice(situation, log.mode));
+  parts.push(`The log is whole up to LSN ${log.lastLsn}. Nothing was changed.`);
+  parts.push(advice(situation, mode));
   return new KayaError(refusalCode(situation), parts.join(" "));
 }
 
@@ -39,13 +42,14 @@ function whatIsWrong(stop: LogStop): string {
   return formatWarning(stop.kind === "discontinuity" ? stop.warning : stop.end.warning);
 }
 
-function advice(situation: Situation, mode: RecoveryMode): string {
+function advice(situation: Situation, mode: RecoveryMode | undefined): string {
   if (situation === "unknown-format") {
     return "The bytes are intact: a newer version wrote them. Open the log with that version.";
   }
   if (situation === "oversized-record") {
     return "The record's header is intact: raise maxRecordBytes to what the log was written with.";
   }
+  if (mode === undefined) return "Up to there it can be read.";
   if (mode === "absolute") {
     return 'recovery: "absolute" accepts no damage. Restore from a backup, or open with recovery: "tail".';
   }

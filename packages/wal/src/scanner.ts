@@ -8,6 +8,8 @@ import { isInsideRecord, type RecordWarning } from "./warnings.js";
 export interface ScanOptions {
   /** Bounds what is allocated for one record. */
   readonly maxRecordBytes: number;
+  /** Offset of a record, to begin with. Default 0. */
+  readonly from?: number | undefined;
   /**
    * Called for each record in order; its bytes are views of a buffer that is never written again. `false` stops the
    * scan before this record.
@@ -39,7 +41,7 @@ export type ScanEnd =
     };
 
 /**
- * Reads a segment from its first byte and never changes anything. Memory stays flat: two windows of a mebibyte, or one
+ * Reads a segment and never changes anything. Memory stays flat: two windows of a mebibyte, or one
  * record, whichever is larger.
  * @throws KayaError only for a failed read.
  */
@@ -60,7 +62,7 @@ export async function scanSegment(
 export async function* scanWindows(
   file: DiskFile,
   fileLength: number,
-  options: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
+  options: Pick<ScanOptions, "maxRecordBytes" | "onRecord" | "from">,
 ): AsyncGenerator<number, ScanEnd> {
   const window = new FileWindow(file, fileLength, { readsAhead: true });
   try {
@@ -72,9 +74,9 @@ export async function* scanWindows(
 
 async function* scanFrom(
   window: FileWindow,
-  options: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
+  options: Pick<ScanOptions, "maxRecordBytes" | "onRecord" | "from">,
 ): AsyncGenerator<number, ScanEnd> {
-  let offset = 0;
+  let offset = options.from ?? 0;
   let atLeast = WAL_HEADER_LENGTH;
   while (offset < window.fileLength) {
     await window.moveTo(offset, atLeast);

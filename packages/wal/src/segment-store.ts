@@ -1,7 +1,10 @@
 import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
+import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
 import { segmentPath, tailMark, WAL_DIR } from "./segments.js";
+
+type FoundLog = Pick<RecoveredLog, "segments" | "finishTail" | "after">;
 
 interface OpenSegment {
   readonly id: number;
@@ -18,14 +21,18 @@ interface OpenSegment {
  */
 export class SegmentStore {
   readonly #disk: Disk;
+  readonly #watch: LogWatch;
+  readonly #after: Lsn;
   readonly #closed: LogSegment[];
   #closedBytes: number;
   #open: OpenSegment | undefined;
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
 
-  private constructor(disk: Disk, log: Pick<RecoveredLog, "segments" | "finishTail">) {
+  private constructor(disk: Disk, log: FoundLog, watch: LogWatch) {
     this.#disk = disk;
+    this.#watch = watch;
+    this.#after = log.after;
     this.#closed = log.segments.slice(0, -1);
     this.#closedBytes = this.#closed.reduce((sum, segment) => sum + segment.length, 0);
     this.#finishTail = log.finishTail;
@@ -34,8 +41,8 @@ export class SegmentStore {
   }
 
   /** Goes on with the last of the recovered segments, where there is one. */
-  static async open(disk: Disk, log: Pick<RecoveredLog, "segments" | "finishTail">): Promise<SegmentStore> {
-    const store = new SegmentStore(disk, log);
+  static async open(disk: Disk, log: FoundLog, watch: LogWatch): Promise<SegmentStore> {
+    const store = new SegmentStore(disk, log, watch);
     if (store.isTailFinished) await store.#openTail();
     return store;
   }
@@ -45,9 +52,9 @@ export class SegmentStore {
     return this.#finishTail === undefined;
   }
 
-  /** LSN of the last record in the closed segments: durable whatever became of the open one. */
+  /** LSN of the last record in the closed segments, or before the log's beginning: durable whatever became of the open one. */
   get closedLsn(): Lsn {
-    return this.#closed.at(-1)?.lastLsn ?? 0;
+    return Math.max(this.#closed.at(-1)?.lastLsn ?? 0, this.#after);
   }
 
   /** R2: what recovery left to do, before anything is written. @throws KayaError KAYA_DISK_FULL while there is no room */
@@ -90,10 +97,11 @@ export class SegmentStore {
    * @throws KayaError KAYA_FSYNC_FAILED: final (W4). Anything else: the next segment is not there, and may be tried again.
    */
   async rotate(lastLsn: Lsn): Promise<void> {
+    const started = performance.now();
     const old = this.#open;
     if (old !== undefined) {
       // W1: a closed segment is durable whole, name and bytes, before there is a next one.
-      await finalSync(this.#fileOf(old).sync());
+      await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalSync(this.#disk.syncDir(WAL_DIR));
     }
     const id = this.openId + 1;
@@ -103,6 +111,8 @@ export class SegmentStore {
       this.#closedBytes += old.end;
       await this.#fileOf(old).close();
     }
+    const closed = old && { segmentId: old.id, bytes: old.end, lastLsn };
+    this.#watch.rotated(id, closed, performance.now() - started);
   }
 
   async #create(path: string, before?: string): Promise<DiskFile> {
@@ -173,7 +183,7 @@ export class SegmentStore {
 
   async sync(): Promise<void> {
     const file = this.#open?.file;
-    if (file !== undefined) await finalSync(file.sync());
+    if (file !== undefined) await this.#watch.fsync(this.openId, finalSync(file.sync()));
   }
 
   /**

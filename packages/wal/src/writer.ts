@@ -14,9 +14,18 @@ import type { AppendResult, ToResult } from "./batch.js";
 import type { PendingChange } from "./batch-queue.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { GroupCommit } from "./group-commit.js";
+import { LogWatch, type WalActivity } from "./log-watch.js";
 import { payloadLength } from "./payload-codec.js";
 import { type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
+
+/** How a log is doing. */
+export interface WalStats extends WalActivity {
+  /** Of the log, behind what was dropped. */
+  readonly segments: number;
+  /** In them: what is pending is not counted. */
+  readonly bytes: number;
+}
 
 export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
   /**
@@ -42,6 +51,7 @@ export class WalWriter<T = AppendResult> {
   readonly #config: WalConfig;
   readonly #commit: GroupCommit<T>;
   readonly #segments: SegmentStore;
+  readonly #watch: LogWatch;
   #dropping: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -50,11 +60,13 @@ export class WalWriter<T = AppendResult> {
     recovery: WalRecoveryReport,
     segments: SegmentStore,
     commit: GroupCommit<T>,
+    watch: LogWatch,
   ) {
     this.#config = config;
     this.recovery = recovery;
     this.#segments = segments;
     this.#commit = commit;
+    this.#watch = watch;
   }
 
   /**
@@ -71,9 +83,10 @@ export class WalWriter<T = AppendResult> {
     checkKeys(options, WRITER_OPTIONS, "the options of WalWriter.open");
     const { onCommit, toResult = asItIs as ToResult<T>, ...recoverOptions } = options;
     const log = await recoverLog(resolved, disk, recoverOptions, true);
-    const segments = await SegmentStore.open(disk, log);
-    const commit = new GroupCommit(resolved, segments, log.last, onCommit, toResult);
-    return new WalWriter(resolved, log.report, segments, commit);
+    const watch = new LogWatch(disk.root);
+    const segments = await SegmentStore.open(disk, log, watch);
+    const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
+    return new WalWriter(resolved, log.report, segments, commit, watch);
   }
 
   /**
@@ -209,6 +222,11 @@ export class WalWriter<T = AppendResult> {
   /** Bytes of the log, as `size`; cheap enough to be asked at each commit. */
   get byteLength(): number {
     return this.#segments.totalBytes;
+  }
+
+  /** Size of the log, and what was done since it was opened. Some microseconds of work. */
+  stats(): WalStats {
+    return { ...this.size, ...this.#watch.activity };
   }
 
   /** Records that were appended and are not settled yet, oldest first. Their bytes are lent until the next `await`. */

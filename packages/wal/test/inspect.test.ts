@@ -49,6 +49,14 @@ const LINES = [
   "offset=147 lsn=4 seq=4 type=BATCH operations=2 checksum=ok",
 ];
 
+it("goes on where an earlier look ended, and tells a place that is no record's", async () => {
+  for (const [index, { offset }] of ROWS.entries()) {
+    expect(await inspect(BYTES, { from: offset })).toEqual(ROWS.slice(index));
+  }
+  expect(await inspect(BYTES, { from: BYTES.length })).toEqual([]);
+  expect((await inspect(BYTES, { from: 1 }))[0]).toMatchObject({ kind: "BadMagic", offset: 1 });
+});
+
 async function inspect(bytes: Uint8Array, options = {}): Promise<(WalInspectionRow | WalWarning)[]> {
   const disk = new SimDisk();
   disk.writeFile("some.file", bytes);

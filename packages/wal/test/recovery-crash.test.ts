@@ -217,6 +217,19 @@ describe("recovery on a full disk", () => {
     expect(writer.tailMark).toBeUndefined();
   });
 
+  it("what a checkpoint covers is durable, whatever became of the tail", async () => {
+    for (const lsn of [0, 5, 12, 13]) {
+      const disk = new FullDisk();
+      const records = writeLog(disk.sim, SEGMENTS);
+      const sequence = records[lsn - 1]?.sequence ?? 0;
+      const writer = await WalWriter.open(SMALL, disk, { after: { lsn, sequence } });
+      const closed = SEGMENTS.slice(0, -1).flat().length;
+      expect([writer.nextLsn, writer.durableLsn]).toEqual([14, Math.max(lsn, closed)]);
+      expect(writer.isClean).toBe(false);
+      await writer.close();
+    }
+  });
+
   it("R5: a writer opens and is read from; it takes nothing, and is not clean, until there is room", async () => {
     const disk = new FullDisk();
     const records = writeLog(disk.sim, SEGMENTS);

@@ -7,7 +7,7 @@ import type { Fixture } from "../workload.js";
 /** Below what makes a writer's memory grow. */
 const APPENDS_A_WAIT = 10_000;
 
-/** A log of `scale.entries` records, a put each. */
+/** A log of `scale.entries` records, a put each, and beside it a directory with a checkpoint of the same. */
 export const logOfPuts: Fixture = {
   name: "log-of-puts",
   async fill({ scale, fixtureDir }) {
@@ -21,9 +21,16 @@ export const logOfPuts: Fixture = {
     await last;
     await writer.close();
     // Who opens a log that no engine closed makes its tail durable first (R5): only the first round would do that.
-    await (await openWithoutCheckpoints(fixtureDir)).close();
+    const engine = await openWithoutCheckpoints(fixtureDir);
+    await engine.backup(checkpointOf(fixtureDir));
+    await engine.close();
   },
 };
+
+/** Where the fixture has the same entries as a checkpoint. */
+export function checkpointOf(fixtureDir: string): string {
+  return `${fixtureDir}-checkpoint`;
+}
 
 /** A checkpoint would take the log away that later rounds replay. */
 export function openWithoutCheckpoints(dataDir: string): Promise<Engine> {

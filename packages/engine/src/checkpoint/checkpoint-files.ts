@@ -24,6 +24,13 @@ export interface CheckpointDirectory {
   readonly leftovers: readonly string[];
   /** Paths of what is not ours. */
   readonly unknown: readonly string[];
+  /** Named like checkpoints, and cannot be any: they may hold data, so no opening ignores them. */
+  readonly impossible: readonly ImpossibleCheckpoint[];
+}
+
+export interface ImpossibleCheckpoint {
+  readonly path: string;
+  readonly reason: string;
 }
 
 export function checkpointPath(lsn: Lsn): string {
@@ -34,29 +41,42 @@ export function temporaryPath(lsn: Lsn): string {
   return checkpointPath(lsn) + TEMPORARY_SUFFIX;
 }
 
-/** @throws KayaError KAYA_CORRUPTION where a name stands for no LSN: it may hold data, so it is not ignored */
+/** The last record of the log that a checkpoint of this name (without its directory) covers; undefined for any other name. */
+export function checkpointLsn(name: string): Lsn | undefined {
+  const lsn = Number.parseInt(NAME.exec(name)?.[1] ?? "", 16);
+  return Number.isSafeInteger(lsn) ? lsn : undefined;
+}
+
+/** What is in `checkpoint/`, told apart by name. */
 export async function listCheckpoints(disk: Disk): Promise<CheckpointDirectory> {
   const files: CheckpointFile[] = [];
   const leftovers: string[] = [];
   const unknown: string[] = [];
+  const impossible: ImpossibleCheckpoint[] = [];
   for (const { path, isDirectory, length } of await disk.list(CHECKPOINT_DIR)) {
     const name = path.slice(path.lastIndexOf("/") + 1);
-    const digits = NAME.exec(name)?.[1];
-    if (digits !== undefined) files.push({ lsn: toLsn(digits, path, isDirectory), path, bytes: length });
+    const lsn = checkpointLsn(name);
+    if (lsn !== undefined && !isDirectory) files.push({ lsn, path, bytes: length });
+    else if (NAME.test(name))
+      impossible.push({ path, reason: isDirectory ? "is a directory" : "no LSN is that large" });
     else if (!isDirectory && TEMPORARY_NAME.test(name)) leftovers.push(path);
     else unknown.push(path);
   }
   // The disk lists by name, and sixteen hex digits sort as the numbers that they are.
-  return { newest: files.at(-1), older: files.slice(0, -1), leftovers, unknown };
+  return { newest: files.at(-1), older: files.slice(0, -1), leftovers, unknown, impossible };
 }
 
-function toLsn(digits: string, path: string, isDirectory: boolean): Lsn {
-  const lsn = Number.parseInt(digits, 16);
-  if (Number.isSafeInteger(lsn) && !isDirectory) return lsn;
+/**
+ * `listCheckpoints`, for whoever relies on it.
+ * @throws KayaError KAYA_CORRUPTION where a name stands for no LSN
+ */
+export async function checkpointsToRead(disk: Disk): Promise<CheckpointDirectory> {
+  const directory = await listCheckpoints(disk);
+  const [first] = directory.impossible;
+  if (first === undefined) return directory;
   throw new KayaError(
     "KAYA_CORRUPTION",
-    `${path} is named like a checkpoint and ${isDirectory ? "is a directory" : "no LSN is that large"}. ` +
-      "Nothing was changed. Move it away if it does not belong here.",
+    `${first.path} is named like a checkpoint and ${first.reason}. Nothing was changed. Move it away if it does not belong here.`,
   );
 }
 
@@ -67,8 +87,10 @@ export async function makeNameDurable(disk: Disk): Promise<void> {
 }
 
 /** Removes what a crash left unfinished, and what the newest checkpoint takes the place of, oldest first. */
-export async function removeSuperfluous(disk: Disk): Promise<void> {
-  const { older, leftovers } = await listCheckpoints(disk);
+export async function removeSuperfluous(
+  disk: Disk,
+  { older, leftovers }: Pick<CheckpointDirectory, "older" | "leftovers">,
+): Promise<void> {
   for (const path of [...leftovers, ...older.map((file) => file.path)]) await disk.remove(path);
 }
 

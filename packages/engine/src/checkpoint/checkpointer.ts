@@ -1,8 +1,16 @@
-import { asKayaError, KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
+import {
+  asKayaError,
+  invariant,
+  KayaError,
+  type LogPosition,
+  type Lsn,
+  type SequenceNumber,
+} from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
-import { type CheckpointFile, removeSuperfluous } from "./checkpoint-files.js";
+import { tellCheckpoint } from "../channels.js";
+import { type CheckpointFile, listCheckpoints, removeSuperfluous } from "./checkpoint-files.js";
 import type { Pace } from "./pace.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
 
@@ -18,8 +26,25 @@ export interface CheckpointResult extends WrittenCheckpoint {
   readonly durationMs: number;
 }
 
+/** How checkpoints are doing. */
+export interface CheckpointStats {
+  /** Of the last record that the newest checkpoint covers; absent where there is none. */
+  readonly lsn?: Lsn;
+  readonly entries?: number;
+  readonly bytes?: number;
+  /** When it was made, in milliseconds since 1970, and how long that took; absent where that was before the engine was opened. */
+  readonly finishedAt?: number;
+  readonly durationMs?: number;
+  readonly isRunning: boolean;
+  /** Attempts since the engine was opened, by how they ended. */
+  readonly finished: number;
+  readonly failed: number;
+  /** Why the last attempt failed; absent after one that did not. */
+  readonly error?: KayaError;
+}
+
 /** What a checkpoint needs of the log's writer. */
-type CheckpointedLog = Pick<WalWriter, "rotate" | "sync" | "dropSegmentsBefore" | "failure">;
+type CheckpointedLog = Pick<WalWriter, "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure">;
 
 /**
  * Keeps the log short: writes the state into a checkpoint and drops the segments that it covers. One at a time, from a snapshot, while
@@ -34,6 +59,9 @@ export class Checkpointer {
   /** The one that was asked for while another was running: it begins after that, and serves all who ask until then. */
   #next: Promise<CheckpointResult> | undefined;
   #isClosed = false;
+  #lastRun: Pick<CheckpointStats, "finishedAt" | "durationMs"> = {};
+  #finished = 0;
+  #failed = 0;
   #failure: KayaError | undefined;
 
   constructor(disk: Disk, wal: CheckpointedLog, applied: AppliedLog, last: WrittenCheckpoint | undefined) {
@@ -43,14 +71,16 @@ export class Checkpointer {
     this.#last = last;
   }
 
-  /** The last one that is whole and durable. */
-  get last(): WrittenCheckpoint | undefined {
-    return this.#last;
-  }
-
-  /** Why the last attempt failed; undefined after one that did not. */
-  get failure(): KayaError | undefined {
-    return this.#failure;
+  get stats(): CheckpointStats {
+    const last = this.#last;
+    return {
+      ...(last !== undefined && { lsn: last.lsn, entries: last.entries, bytes: last.bytes }),
+      ...this.#lastRun,
+      isRunning: this.isRunning,
+      finished: this.#finished,
+      failed: this.#failed,
+      ...(this.#failure !== undefined && { error: this.#failure }),
+    };
   }
 
   get isRunning(): boolean {
@@ -76,7 +106,7 @@ export class Checkpointer {
   }
 
   #start(pace: Pace): Promise<CheckpointResult> {
-    this.#running = this.#run(pace).finally(() => {
+    this.#running = tellCheckpoint(this.#disk.root, () => this.#run(pace)).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
@@ -87,11 +117,16 @@ export class Checkpointer {
       const result = await this.#write(pace);
       this.#failure = undefined;
       this.#last = result;
+      this.#lastRun = { finishedAt: Date.now(), durationMs: result.durationMs };
+      this.#finished++;
       return result;
     } catch (error) {
       const failure = asKayaError(error, "write a checkpoint");
       // Closing is no failure of the checkpoint's.
-      if (failure.code !== "KAYA_CLOSED") this.#failure = failure;
+      if (failure.code !== "KAYA_CLOSED") {
+        this.#failure = failure;
+        this.#failed++;
+      }
       throw failure;
     }
   }
@@ -103,9 +138,15 @@ export class Checkpointer {
     await this.#wal.rotate();
     this.#assertGoesOn();
     const { lsn, sequence } = this.#applied.position;
+    // C2: the rotation resolves before anything behind it is applied.
+    invariant(
+      lsn <= this.#wal.durableLsn,
+      "C2",
+      `LSN ${lsn} is about to be covered, and not durable in the log yet`,
+    );
     const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
     const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1);
-    await removeSuperfluous(this.#disk);
+    await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
   }
 
@@ -117,8 +158,6 @@ export class Checkpointer {
           await pace.step();
           this.#assertGoesOn();
         },
-        // A checkpoint must not be ahead of the log: what it shows of relaxed writes would outlive what came before a crash.
-        beforeNaming: () => this.#wal.sync(),
       });
       return { ...file, entries: snapshot.size };
     } finally {

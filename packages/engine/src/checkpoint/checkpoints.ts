@@ -1,9 +1,14 @@
-import type { EngineConfig, KayaError, Lsn } from "@kaya/core";
+import type { EngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { WAL_HEADER_LENGTH, type WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
-import { Checkpointer, type CheckpointResult, type WrittenCheckpoint } from "./checkpointer.js";
-import { Pace } from "./pace.js";
+import {
+  Checkpointer,
+  type CheckpointResult,
+  type CheckpointStats,
+  type WrittenCheckpoint,
+} from "./checkpointer.js";
+import { type Clock, Pace } from "./pace.js";
 
 /** What a PUT has beside its key and value in the log: header and two lengths. */
 const RECORD_OVERHEAD = WAL_HEADER_LENGTH + 8;
@@ -11,22 +16,13 @@ const RECORD_OVERHEAD = WAL_HEADER_LENGTH + 8;
 /** Once the log has outgrown its bound so many times the writing of a checkpoint takes no more rests. */
 const URGENT = 2;
 
-export interface CheckpointStats {
-  /** Of the last record that the newest checkpoint covers; absent where there is none. */
-  readonly lsn?: Lsn;
-  readonly entries?: number;
-  readonly bytes?: number;
-  readonly isRunning: boolean;
-  /** Why the last attempt failed; absent after one that did not. */
-  readonly error?: KayaError;
-}
-
 interface CheckpointedEngine {
   readonly config: EngineConfig;
   readonly disk: Disk;
   readonly wal: WalWriter<unknown>;
   readonly applied: AppliedLog;
   readonly checkpoint: WrittenCheckpoint | undefined;
+  readonly clock: Clock;
 }
 
 /** When checkpoints are made: when asked for, and by themselves once the log has outgrown the data. */
@@ -35,13 +31,15 @@ export class Checkpoints {
   readonly #wal: WalWriter<unknown>;
   readonly #applied: AppliedLog;
   readonly #checkpointer: Checkpointer;
+  readonly #clock: Clock;
   /** After a failure: not before the log has grown to here. */
   #notBefore = 0;
 
-  constructor({ config, disk, wal, applied, checkpoint }: CheckpointedEngine) {
+  constructor({ config, disk, wal, applied, checkpoint, clock }: CheckpointedEngine) {
     this.#config = config.checkpoint;
     this.#wal = wal;
     this.#applied = applied;
+    this.#clock = clock;
     this.#checkpointer = new Checkpointer(disk, wal, applied, checkpoint);
   }
 
@@ -71,24 +69,20 @@ export class Checkpoints {
   }
 
   get stats(): CheckpointStats {
-    const { last, failure, isRunning } = this.#checkpointer;
-    return {
-      ...(last !== undefined && { lsn: last.lsn, entries: last.entries, bytes: last.bytes }),
-      isRunning,
-      ...(failure !== undefined && { error: failure }),
-    };
+    return this.#checkpointer.stats;
   }
 
   #pace(): Pace {
     let seen = this.#wal.nextLsn;
-    return new Pace({
+    const load = {
       isBusy: () => {
         const before = seen;
         seen = this.#wal.nextLsn;
         return seen !== before;
       },
       isUrgent: () => this.#wal.byteLength > URGENT * this.#bound(),
-    });
+    };
+    return new Pace(load, this.#clock);
   }
 
   /** How large the log may become. */

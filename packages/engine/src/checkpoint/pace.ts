@@ -12,26 +12,40 @@ export interface Load {
   isUrgent(): boolean;
 }
 
+/** What background work goes by. */
+export interface Clock {
+  /** In milliseconds from any beginning; it never goes back. */
+  now(): number;
+  /** Resolves so many milliseconds later. */
+  sleep(ms: number): Promise<void>;
+}
+
+export const SYSTEM_CLOCK: Clock = { now: () => performance.now(), sleep: (ms) => sleep(ms) };
+
 /**
  * Lets background work take half of the time at most while others want the disk and the event loop: it rests for as long as it
  * worked.
  */
 export class Pace {
   readonly #load: Load;
+  readonly #clock: Clock;
   #worked = 0;
-  #since = performance.now();
+  #since: number;
 
-  constructor(load: Load) {
+  constructor(load: Load, clock: Clock) {
     this.#load = load;
+    this.#clock = clock;
+    this.#since = clock.now();
   }
 
   /** After a step of the work. */
   async step(): Promise<void> {
-    this.#worked += performance.now() - this.#since;
+    this.#worked += this.#clock.now() - this.#since;
     if (this.#worked >= SHORTEST_MS) {
-      if (this.#load.isBusy() && !this.#load.isUrgent()) await sleep(Math.min(this.#worked, LONGEST_MS));
+      const rests = this.#load.isBusy() && !this.#load.isUrgent();
+      if (rests) await this.#clock.sleep(Math.min(this.#worked, LONGEST_MS));
       this.#worked = 0;
     }
-    this.#since = performance.now();
+    this.#since = this.#clock.now();
   }
 }

@@ -3,10 +3,10 @@ import type { Disk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import { Memtable } from "../memtable/memtable.js";
-import type { RecoveryProgress } from "../recovery-progress.js";
+import type { ProgressTeller } from "../recovery-progress.js";
 import {
+  type CheckpointDirectory,
   type CheckpointFile,
-  listCheckpoints,
   makeNameDurable,
   removeSuperfluous,
 } from "./checkpoint-files.js";
@@ -27,7 +27,7 @@ export async function recoverCheckpoint(
   config: EngineConfig,
   disk: Disk,
   newest: CheckpointFile | undefined,
-  progress: RecoveryProgress | undefined,
+  progress: ProgressTeller | undefined,
   into: "memory" | "report",
 ): Promise<RecoveredCheckpoint> {
   const memtable = new Memtable();
@@ -49,12 +49,13 @@ export async function recoverCheckpoint(
 export async function finishCheckpoint(
   disk: Disk,
   wal: Pick<WalWriter, "dropSegmentsBefore" | "size">,
+  checkpoints: CheckpointDirectory,
 ): Promise<void> {
-  const { newest, older } = await listCheckpoints(disk);
+  const { newest, older } = checkpoints;
   // Where only the segment is left that is written to there is nothing to drop.
   if (newest !== undefined && (older.length > 0 || wal.size.segments > 1)) {
     await makeNameDurable(disk);
     await wal.dropSegmentsBefore(newest.lsn + 1);
   }
-  await removeSuperfluous(disk);
+  await removeSuperfluous(disk, checkpoints);
 }

@@ -21,8 +21,6 @@ export interface CheckpointProgress {
 export interface WriteCheckpointOptions {
   /** Called after each step; the next one waits for it. It may throw, and so end the writing. */
   readonly onStep?: (progress: CheckpointProgress) => Promise<void> | void;
-  /** Called when the file is written and durable, before it gets its name. */
-  readonly beforeNaming?: () => Promise<void>;
 }
 
 /**
@@ -42,7 +40,6 @@ export async function writeCheckpoint(
   await disk.remove(temporary);
   try {
     const bytes = await writeFile(disk, temporary, covered, snapshot, options);
-    await options.beforeNaming?.();
     await disk.rename(temporary, path);
     await makeNameDurable(disk);
     return { lsn: covered.lsn, path, bytes };

@@ -73,6 +73,12 @@ export class Arena {
     return this.#allocatedBytes;
   }
 
+  /** In what was freed and holds up room in chunks that are in use. */
+  get deadBytes(): number {
+    const room = this.#open === 0 ? 0 : CHUNK_BYTES - itemAt(this.#filled, this.#open);
+    return this.#allocatedBytes - this.#liveBytes - room;
+  }
+
   /** @throws KayaError KAYA_MEMORY_LIMIT past 32 GiB: addresses end there */
   allocate(length: number): Address {
     const size = sizeOf(length);

@@ -66,6 +66,12 @@ export class HashIndex {
     return itemAt(this.#meta, this.#pageOf(hash)).isSpilled;
   }
 
+  /** Looks at where a hash belongs: see `fetchLines`. */
+  fetch(hash: number): number {
+    const page = this.#pageOf(hash);
+    return wordAt(this.#pages.wordsOf(page), this.#pages.startOf(page) + 2 * (hash & SLOT_MASK));
+  }
+
   /** Adds a record whose key is absent. */
   add(hash: number, address: Address): void {
     let page = this.#pageOf(hash);

@@ -37,6 +37,10 @@ export class MemtableSnapshot {
     return address === NO_ADDRESS ? undefined : this.#copyOut.value(address);
   }
 
+  has(key: Uint8Array): boolean {
+    return this.#tree.find(this.#pin.root, key) !== NO_ADDRESS;
+  }
+
   /** Of the operation that wrote the key's value. */
   sequenceOf(key: Uint8Array): SequenceNumber | undefined {
     const address = this.#tree.find(this.#pin.root, key);

@@ -5,6 +5,7 @@ import { auditTree } from "./audit.js";
 import { CopyOut } from "./copy-out.js";
 import { hashKey } from "./hash.js";
 import { HashIndex } from "./hash-index.js";
+import { IndexLoader } from "./index-loader.js";
 import { MemtableSnapshot } from "./memtable-snapshot.js";
 import { NodePool } from "./node-pool.js";
 import { Pins } from "./pins.js";
@@ -31,6 +32,10 @@ const INDEX_BYTES = 40;
 
 export interface MemtableMemory {
   readonly allocated: number;
+  /** In the entries of the present, and in what finds and orders them. */
+  readonly live: number;
+  /** In what was freed, and not used again or given back yet. */
+  readonly dead: number;
   /** In records: the live ones, and those that are kept for snapshots. */
   readonly records: number;
   /** In what is out of the present and kept for snapshots. */
@@ -51,6 +56,7 @@ export class Memtable {
   readonly #seed: number;
   readonly #records = new Arena();
   readonly #index = new HashIndex(this.#records);
+  readonly #loader = new IndexLoader(this.#index);
   readonly #copyOut = new CopyOut(this.#records);
   readonly #pins: Pins;
   readonly #tree: Tree;
@@ -130,12 +136,13 @@ export class Memtable {
    * `finishLoading` ends it.
    */
   load(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#insert(hashKey(key, this.#seed), key, value, sequence);
+    this.#loader.add(hashKey(key, this.#seed), this.#addToTree(key, value, sequence));
     this.#valueBytes += value.length;
   }
 
   /** @param sequence of the last change that led to what was loaded */
   finishLoading(sequence: SequenceNumber): void {
+    this.#loader.finish();
     this.#tree.time = sequence;
   }
 
@@ -178,11 +185,14 @@ export class Memtable {
   /** What it takes and why; all in bytes but for `snapshots`, which counts the points in time that are held open. */
   get memory(): MemtableMemory {
     const { records, separators, nodes } = this.#tree;
+    const pinned = this.#pins.keptBytes;
     return {
       allocated:
         records.allocatedBytes + separators.allocatedBytes + nodes.byteLength + this.#index.byteLength,
+      live: this.usedBytes - pinned,
+      dead: records.deadBytes + separators.deadBytes,
       records: records.liveBytes,
-      pinned: this.#pins.keptBytes,
+      pinned,
       snapshots: this.#pins.openPins.length,
     };
   }
@@ -202,11 +212,15 @@ export class Memtable {
   }
 
   #insert(hash: number, key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
+    this.#index.add(hash, this.#addToTree(key, value, sequence));
+  }
+
+  #addToTree(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): Address {
     const address = addRecord(this.#records, key, value, sequence);
     this.#tree.insert(key, address);
-    this.#index.add(hash, address);
     this.#size++;
     this.#keyBytes += key.length;
+    return address;
   }
 
   #overwrite(

@@ -29,6 +29,7 @@ export class NodePool {
     return this.#live;
   }
 
+  /** In nodes that are used. */
   get liveBytes(): number {
     return this.#live * NODE_WORDS * 4;
   }

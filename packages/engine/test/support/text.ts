@@ -30,8 +30,8 @@ export async function rejection(code: KayaErrorCode, promise: Promise<unknown>):
   return error;
 }
 
-export async function pagesOf(pages: AsyncIterable<KeyValue[]>): Promise<KeyValue[][]> {
-  const all: KeyValue[][] = [];
+export async function pagesOf<T>(pages: AsyncIterable<T[]>): Promise<T[][]> {
+  const all: T[][] = [];
   for await (const page of pages) all.push(page);
   return all;
 }

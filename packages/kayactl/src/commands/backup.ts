@@ -1,13 +1,7 @@
-import type { CheckpointProgress } from "@kaya/engine";
-import { toJson } from "../bytes.js";
-import { type Context, ExitCode, type Register } from "../context.js";
-import { Interrupted } from "../output.js";
-import { ProgressLine } from "../progress-line.js";
-import { escapeText } from "../text.js";
-import { formatBytes, formatCount } from "../units.js";
+import { ExitCode, type Register } from "../context.js";
+import { withCopyProgress } from "../copy-progress.js";
 import { withEngine } from "../with-engine.js";
-
-const BAR_WIDTH = 24;
+import { printNewDirectory } from "./new-directory.js";
 
 export const registerBackup: Register = (program, execute) => {
   program
@@ -30,40 +24,11 @@ Examples:
     )
     .action((dir: string, _options: object, command) =>
       execute(command.optsWithGlobals(), async (context) => {
-        const { out, options } = context;
-        const result = await backup(context, dir);
-        const { lsn, sequence, entries, bytes } = result;
-        const durationMs = Math.round(result.durationMs * 1000) / 1000;
-        await out.line(
-          options.json
-            ? toJson({ ok: true, lsn, sequence, entries, bytes, durationMs })
-            : `${out.colors.green("OK")} lsn=${lsn} entries=${entries} bytes=${bytes} dir=${escapeText(dir)}`,
+        const result = await withEngine(context, (engine) =>
+          withCopyProgress(context, "backup", (onProgress) => engine.backup(dir, { onProgress })),
         );
+        await printNewDirectory(context, dir, result);
         return ExitCode.Ok;
       }),
     );
 };
-
-function backup(context: Context, dir: string) {
-  const { io, err, options } = context;
-  const line = options.json === true && !err.isTty ? undefined : new ProgressLine(io.stderr);
-  return withEngine(context, async (engine) => {
-    try {
-      return await engine.backup(dir, {
-        onProgress: (progress) => {
-          if (io.signal?.aborted) throw new Interrupted();
-          line?.update(() => describe(progress));
-        },
-      });
-    } finally {
-      line?.done();
-    }
-  });
-}
-
-function describe({ entries, totalEntries, bytes }: CheckpointProgress): string {
-  const share = totalEntries === 0 ? 1 : entries / totalEntries;
-  const filled = Math.round(share * BAR_WIDTH);
-  const bar = "#".repeat(filled) + ".".repeat(BAR_WIDTH - filled);
-  return `backup [${bar}] ${Math.floor(share * 100)}%, ${formatCount(entries)} entries, ${formatBytes(bytes)}`;
-}

@@ -1,18 +1,23 @@
-import { type RecoveryReport, recover } from "@kaya/engine";
+import { type RecoveryReport, recover, recoverTo } from "@kaya/engine";
 import { formatWarning } from "@kaya/wal";
-import { toJson } from "../bytes.js";
+import { Option } from "commander";
+import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
+import { withCopyProgress } from "../copy-progress.js";
 import { requireDataDir } from "../data-dir.js";
-import { dryRun, steadily } from "../dry-run.js";
-import { engineConfig } from "../options.js";
+import { dryRun } from "../dry-run.js";
+import { engineConfig, parseWholeNumber } from "../options.js";
 import { table } from "../output.js";
 import { reportRows, tellingWarnings, withoutRecords } from "../report.js";
 import { escapeText } from "../text.js";
 import { formatDuration } from "../units.js";
 import { withProgress } from "../with-engine.js";
+import { printNewDirectory } from "./new-directory.js";
 
 interface RecoverOptions {
   readonly dryRun?: boolean;
+  readonly toLsn?: number;
+  readonly into?: string;
 }
 
 export const registerRecover: Register = (program, execute) => {
@@ -21,21 +26,39 @@ export const registerRecover: Register = (program, execute) => {
     .summary("repair the log after a crash, and say what was found")
     .description(
       "Do what opening the data directory does by itself: read the checkpoint and the log behind it, cut what a crash left " +
-        "unfinished (anything that is more than that is kept in wal/quarantine/), and say what was found.",
+        "unfinished (anything that is more than that is kept in wal/quarantine/), and say what was found. With --to-lsn and --into " +
+        "build another directory with the state as of that LSN instead, and change nothing here: to undo a mistake, or to have " +
+        "what stood before damage. It reaches back to the newest checkpoint.",
     )
     .option("--dry-run", "only say it: change nothing, and take no lock")
+    .addOption(
+      new Option(
+        "--to-lsn <n>",
+        "the last record that is wanted (kayactl inspect wal lists them); takes no lock",
+      )
+        .argParser(parseWholeNumber)
+        .conflicts("dryRun"),
+    )
+    .addOption(new Option("--into <dir>", "the directory to build: absent or empty").conflicts("dryRun"))
     .addHelpText(
       "after",
       `
 Examples:
   kayactl recover --dry-run
-  kayactl recover --recovery prefix   # go on with what stands before damage in the middle of the log`,
+  kayactl recover --recovery prefix   # go on with what stands before damage in the middle of the log
+  kayactl recover --to-lsn 1041 --into /var/lib/app-before   # the state before LSN 1042`,
     )
     .action((options: RecoverOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
+        const { toLsn, into } = options;
+        if ((toLsn === undefined) !== (into === undefined))
+          throw invalid("--to-lsn N and --into DIR go together");
         await requireDataDir(context.options.data);
-        const report =
-          options.dryRun === true ? await steadily(context, () => dryRun(context)) : await repair(context);
+        if (toLsn !== undefined && into !== undefined) {
+          await buildAsOf(context, toLsn, into);
+          return ExitCode.Ok;
+        }
+        const report = options.dryRun === true ? await dryRun(context) : await repair(context);
         if (context.options.json) await context.out.line(toJson(withoutRecords(report)));
         else await printReport(context, report);
         return ExitCode.Ok;
@@ -47,6 +70,15 @@ function repair(context: Context): Promise<RecoveryReport> {
   return withProgress(context, (onProgress) =>
     recover(engineConfig(context.options), undefined, { onProgress }),
   );
+}
+
+async function buildAsOf(context: Context, lsn: number, into: string): Promise<void> {
+  const result = await withProgress(context, (onRead) =>
+    withCopyProgress(context, "writing", (onWrite) =>
+      recoverTo(engineConfig(context.options), { lsn, into, onRead, onWrite }),
+    ),
+  );
+  await printNewDirectory(context, into, result);
 }
 
 async function printReport({ out, options }: Context, report: RecoveryReport): Promise<void> {

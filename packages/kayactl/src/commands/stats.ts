@@ -1,43 +1,93 @@
-import type { CheckpointStats, EngineStats } from "@kaya/engine";
+import { KayaError } from "@kaya/core";
+import type { CheckpointStats, Engine, EngineStats } from "@kaya/engine";
+import { InvalidArgumentError } from "commander";
 import { toJson } from "../bytes.js";
-import { ExitCode, type Register } from "../context.js";
+import { type Context, ExitCode, type Register } from "../context.js";
+import { requireDataDir } from "../data-dir.js";
+import { DirectoryWatch } from "../directory-watch.js";
+import { lookRows } from "../look-text.js";
 import { table } from "../output.js";
 import { formatCheckpoint } from "../report.js";
 import { formatBytes, formatCount } from "../units.js";
+import { watch } from "../watch.js";
 import { withEngine } from "../with-engine.js";
+
+const DEFAULT_SECONDS = 1;
+const MOST_SECONDS = 86_400;
+
+interface StatsOptions {
+  readonly watch?: number | true;
+}
 
 export const registerStats: Register = (program, execute) => {
   program
     .command("stats")
     .summary("how much there is")
     .description(
-      "Count the entries, their bytes, and those of memory, log and checkpoint. --json gives the numbers as they are.",
+      "Count the entries, their bytes, and those of memory, log and checkpoint. Where another process has the directory open, or " +
+        "with --watch, what its files tell: where the log ends, how fast it grows, the newest checkpoint. --json gives the numbers as they are.",
     )
-    .action((_options: object, command) =>
+    .option(
+      "--watch [seconds]",
+      `look at the files again and again, every second or so many; takes no lock, changes nothing, ends with Ctrl-C`,
+      parseSeconds,
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kayactl stats --data /var/lib/app
+  kayactl stats --watch 5 --data /var/lib/app
+  kayactl stats --watch --json | jq .perSecond.records`,
+    )
+    .action((options: StatsOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
-        const stats = await withEngine(context, async (engine) => engine.stats());
-        const text = context.options.json
-          ? toJson(stats)
-          : table([
-              ["state", stats.state],
-              ["entries", formatCount(stats.entries)],
-              ["key bytes", formatBytes(stats.keyBytes)],
-              ["value bytes", formatBytes(stats.valueBytes)],
-              ["last LSN", formatCount(stats.lastLsn)],
-              ["last sequence", formatCount(stats.lastSequence)],
-              ["durable LSN", formatCount(stats.durableLsn)],
-              ["pending bytes", formatBytes(stats.pendingBytes)],
-              ["memory", formatBytes(stats.memoryBytes)],
-              ["snapshots", formatSnapshots(stats.snapshots)],
-              ["log segments", formatCount(stats.wal.segments)],
-              ["log bytes", formatBytes(stats.wal.bytes)],
-              ["checkpoint", formatLast(stats.checkpoint)],
-            ]);
-        await context.out.line(text);
+        if (options.watch !== undefined) {
+          await requireDataDir(context.options.data);
+          await watch(context, options.watch === true ? DEFAULT_SECONDS : options.watch);
+        } else await printOnce(context);
         return ExitCode.Ok;
       }),
     );
 };
+
+async function printOnce(context: Context): Promise<void> {
+  try {
+    const stats = await withEngine(context, async (engine: Engine) => engine.stats());
+    await context.out.line(context.options.json ? toJson(stats) : table(statsRows(stats)));
+  } catch (error) {
+    if (!KayaError.is(error, "KAYA_LOCK_CONFLICT")) throw error;
+    await printFromOutside(context);
+  }
+}
+
+/** Another process has it open: its files still tell something. */
+async function printFromOutside({ out, err, options }: Context): Promise<void> {
+  const look = await new DirectoryWatch(options.data, options.maxRecordBytes).look();
+  await out.line(options.json ? toJson(look) : table(lookRows(look)));
+  if (options.json) return;
+  await err.line(
+    "note: this is what the files tell; entries and memory are known to the process that has it open",
+  );
+}
+
+function statsRows(stats: EngineStats): [name: string, value: string][] {
+  return [
+    ["state", stats.state],
+    ["entries", formatCount(stats.entries)],
+    ["key bytes", formatBytes(stats.keyBytes)],
+    ["value bytes", formatBytes(stats.valueBytes)],
+    ["last LSN", formatCount(stats.lastLsn)],
+    ["last sequence", formatCount(stats.lastSequence)],
+    ["durable LSN", formatCount(stats.durableLsn)],
+    ["pending bytes", formatBytes(stats.pendingBytes)],
+    ["memory", formatBytes(stats.memoryBytes)],
+    ["snapshots", formatSnapshots(stats.snapshots)],
+    ["log segments", formatCount(stats.wal.segments)],
+    ["log bytes", formatBytes(stats.wal.bytes)],
+    ["checkpoint", formatLast(stats.checkpoint)],
+  ];
+}
 
 function formatSnapshots({ open, bytes }: EngineStats["snapshots"]): string {
   return open === 0 ? "none" : `${formatCount(open)}, holding ${formatBytes(bytes)}`;
@@ -46,4 +96,11 @@ function formatSnapshots({ open, bytes }: EngineStats["snapshots"]): string {
 function formatLast({ lsn, entries, bytes }: CheckpointStats): string {
   if (lsn === undefined || entries === undefined || bytes === undefined) return "none";
   return formatCheckpoint({ lsn, entries, bytes });
+}
+
+/** For commander. */
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && seconds >= 0.1 && seconds <= MOST_SECONDS) return seconds;
+  throw new InvalidArgumentError(`It must be a number of seconds from 0.1 to ${MOST_SECONDS}.`);
 }

@@ -1,12 +1,13 @@
 import { KayaError } from "@kaya/core";
-import type { RecoveryReport } from "@kaya/engine";
+import { type CheckpointDirectory, lookSteadily, type RecoveryReport } from "@kaya/engine";
+import { NodeDisk } from "@kaya/io";
 import { formatWarning, isDamage } from "@kaya/wal";
 import { toJson } from "../bytes.js";
-import { type CheckpointFiles, listCheckpointFiles, notesOn } from "../checkpoint-files.js";
+import { listCheckpointFiles, notesOn } from "../checkpoint-files.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { type DamageSurvey, surveyDamage } from "../damage.js";
 import { requireDataDir } from "../data-dir.js";
-import { dryRun, steadily } from "../dry-run.js";
+import { dryRun } from "../dry-run.js";
 import { table } from "../output.js";
 import { reportRows, speaksOfDamage, withoutRecords } from "../report.js";
 import { escapeText } from "../text.js";
@@ -21,7 +22,7 @@ interface Verification {
   readonly isClean: boolean;
   readonly verdict: Verdict;
   readonly survey: DamageSurvey;
-  readonly checkpoints: CheckpointFiles;
+  readonly checkpoints: CheckpointDirectory;
 }
 
 export const registerVerify: Register = (program, execute) => {
@@ -45,7 +46,11 @@ Examples:
     .action((_options: object, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         await requireDataDir(context.options.data);
-        const verification = await steadily(context, () => examine(context));
+        const verification = await lookSteadily(
+          new NodeDisk(context.options.data),
+          () => examine(context),
+          ({ isClean }) => !isClean,
+        );
         if (context.options.json) await context.out.line(toJson(asJson(verification)));
         else await print(context, verification);
         return verification.isClean ? ExitCode.Ok : ExitCode.Damaged;
@@ -76,7 +81,7 @@ async function judge(context: Context): Promise<Verdict> {
 function asJson({ isClean, verdict, survey, checkpoints }: Verification): object {
   const damage = survey.found.map(({ segment, warning }) => ({ segment, ...warning }));
   const { older, leftovers, unknown } = checkpoints;
-  const checkpointFiles = { older, leftovers, unknown };
+  const checkpointFiles = { older: older.map(({ path }) => path), leftovers, unknown };
   const head = { ok: isClean, action: verdict.action, damageCount: survey.count, damage, checkpointFiles };
   if (verdict.action === "refuse")
     return { ...head, code: verdict.error.code, message: verdict.error.message };

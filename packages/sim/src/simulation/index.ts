@@ -1,5 +1,5 @@
 export { type GenerateOptions, generateTrace } from "./generate.js";
-export type { SimulationResult } from "./result.js";
+export type { SimulationCounts, SimulationResult } from "./result.js";
 export { runTrace } from "./run-trace.js";
 export { type ShrinkOptions, type ShrunkTrace, shrinkTrace } from "./shrink.js";
 export { describeViolation, runSimulation, type SimulationOptions } from "./simulation.js";

@@ -119,7 +119,12 @@ async function checkSizes(
   mustBeAlike({ segments: wal.segments }, { segments: files.length }, "stats() beside the disk");
   // What the checkpoint covers was dropped after it was counted.
   const hasDropped = checkpoint !== undefined && segments > wal.segments && validBytes >= wal.bytes;
-  if (!hasDropped) mustBeAlike({ segments, bytes: validBytes }, { ...wal }, "lastRecovery beside stats()");
+  if (!hasDropped)
+    mustBeAlike(
+      { segments, bytes: validBytes },
+      { segments: wal.segments, bytes: wal.bytes },
+      "lastRecovery beside stats()",
+    );
   const accountOf = ({ path, bytes }: { path: string; bytes: number }, lsn: Lsn, entries: number) => ({
     path,
     bytes,

@@ -3,9 +3,8 @@ import type { Trace } from "./trace.js";
 import { RuleBroken, type Violation } from "./violation.js";
 import type { World } from "./world.js";
 
-/** What one run did, and the first thing that went wrong in it. */
-export interface SimulationResult {
-  readonly seed: number;
+/** What was done, in one run or in many. */
+export interface SimulationCounts {
   readonly steps: number;
   /** Operations that changed the disk: each one a moment that a crash could have met. */
   readonly diskOperations: number;
@@ -20,6 +19,11 @@ export interface SimulationResult {
   readonly acknowledged: number;
   /** Read steps; besides, every key is read after every step. */
   readonly reads: number;
+}
+
+/** What one run did, and the first thing that went wrong in it. */
+export interface SimulationResult extends SimulationCounts {
+  readonly seed: number;
   /** Two runs in which the same happened, down to each operation of the disk, have the same. */
   readonly digest: string;
   readonly violation?: Violation;

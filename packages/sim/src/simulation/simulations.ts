@@ -1,4 +1,4 @@
-import type { SimulationResult } from "./result.js";
+import type { SimulationCounts, SimulationResult } from "./result.js";
 import { runSimulation, type SimulationOptions } from "./simulation.js";
 import type { FaultKind } from "./steps.js";
 
@@ -12,17 +12,8 @@ export interface SimulationsOptions extends Omit<SimulationOptions, "seed"> {
 }
 
 /** The sums over many runs. */
-export interface SimulationSummary {
+export interface SimulationSummary extends SimulationCounts {
   readonly runs: number;
-  readonly steps: number;
-  readonly diskOperations: number;
-  readonly crashes: number;
-  readonly kills: number;
-  readonly faults: Readonly<Record<FaultKind, number>>;
-  readonly reopenings: number;
-  readonly checkpoints: number;
-  readonly acknowledged: number;
-  readonly reads: number;
   /** The runs that found something, in the order of their seeds. */
   readonly failures: readonly SimulationResult[];
 }

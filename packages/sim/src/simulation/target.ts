@@ -1,9 +1,13 @@
 import type { PartialEngineConfig } from "@kaya/core";
-import { Engine } from "@kaya/engine";
+import { type Clock, Engine } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 
 /** Opens the engine that is tested. */
-export type EngineOpener = (config: PartialEngineConfig, disk: Disk) => Promise<Engine>;
+export type EngineOpener = (
+  config: PartialEngineConfig,
+  disk: Disk,
+  options?: { readonly clock: Clock },
+) => Promise<Engine>;
 
 /** What a simulation tests. The defaults are the engine as it is, on a disk as it is. */
 export interface SimulationTarget {
@@ -14,5 +18,16 @@ export interface SimulationTarget {
 }
 
 export function openerOf({ open = Engine.open, wrapDisk = (disk) => disk }: SimulationTarget): EngineOpener {
-  return (config, disk) => open(config, wrapDisk(disk));
+  return (config, disk) => open(config, wrapDisk(disk), { clock: tickingClock() });
+}
+
+/** Each look at it takes a millisecond, and a sleep no time at all: so what goes by it is the same in every run. */
+function tickingClock(): Clock {
+  let now = 0;
+  return {
+    now: () => ++now,
+    sleep: async (ms) => {
+      now += ms;
+    },
+  };
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Engine, KayaError } from "@kaya/engine";
 import { Random } from "@kaya/io";
 import { Ledger } from "./ledger.mjs";
+import { plannedWrite } from "./planned-writes.mjs";
 import { closeWhereItFits, verify } from "./verify.mjs";
 import { WriterProcess } from "./writer-process.mjs";
 
@@ -22,7 +23,7 @@ export async function fillAndKill({ root, seed, rounds }) {
   const dataDir = join(root, "data");
   // Every key is new, so that what is live grows too.
   const plan = { seed, keys: 2 ** 32, maxValueBytes: 20_000 };
-  const ledger = new Ledger(plan);
+  const ledger = new Ledger((generation, number) => plannedWrite(plan, generation, number));
   const ballast = Array.from({ length: rounds }, (_, i) => join(root, `ballast ${i}`));
   for (const path of ballast) await writeFile(path, new Uint8Array(BALLAST_BYTES));
   const acknowledged = [];

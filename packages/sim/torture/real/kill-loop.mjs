@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Random } from "@kaya/io";
 import { Ledger } from "./ledger.mjs";
+import { plannedWrite } from "./planned-writes.mjs";
 import { verify } from "./verify.mjs";
 import { WriterProcess } from "./writer-process.mjs";
 
@@ -41,7 +42,7 @@ export function noKills() {
 export async function killLoop({ kills, seed, dir, onProgress, signal }) {
   const figures = noKills();
   const plan = { seed, keys: 300, maxValueBytes: 1000 };
-  const ledger = new Ledger(plan);
+  const ledger = new Ledger((generation, number) => plannedWrite(plan, generation, number));
   for (let generation = 1; generation <= kills && signal?.aborted !== true; generation++) {
     const random = new Random(seed, generation);
     const wal = {

@@ -1,4 +1,6 @@
-import { bytesOf, plannedWrite } from "./planned-writes.mjs";
+import { bytesOf } from "./planned-writes.mjs";
+
+/** @typedef {import("../../dist/explorer/engine-write.js").EngineWrite} EngineWrite */
 
 /**
  * What must be in a data directory that writers used one after the other. A killed writer leaves open what became of
@@ -11,13 +13,25 @@ export class Ledger {
   contents = new Map();
   /** Writes that were there though nobody had been told so. */
   survivors = 0;
-  #plan;
+  #planned;
+  /** By LSN. @type {Map<number, (contents: Map<string, string>) => void>} */
+  #awaited = new Map();
   /** @type {{ generation: number, writer: import("./writer-process.mjs").WriterProcess, inFlight: number } | undefined} */
   #pending;
 
-  /** @param {import("./planned-writes.mjs").Plan} plan */
-  constructor(plan) {
-    this.#plan = plan;
+  /** @param {(generation: number, number: number) => EngineWrite} planned the write of a generation with that number */
+  constructor(planned) {
+    this.#planned = planned;
+  }
+
+  /**
+   * Looks at what is there behind a record that is settled yet to be, once it is.
+   * @param {number} lsn
+   * @param {(contents: ReadonlyMap<string, string>) => void} look
+   */
+  lookAt(lsn, look) {
+    if (lsn === this.lastLsn) look(this.contents);
+    else this.#awaited.set(lsn, look);
   }
 
   /**
@@ -45,6 +59,8 @@ export class Ledger {
       this.#settle(lastLsn - this.lastLsn, generation, writer, inFlight);
     }
     mustEqual(lastLsn, this.lastLsn, "the last LSN");
+    for (const lsn of this.#awaited.keys())
+      throw new Error(`LSN ${lsn} was told, and the log ends at ${lastLsn}`);
   }
 
   /**
@@ -62,7 +78,7 @@ export class Ledger {
     const end = this.lastLsn + found;
     for (let number = 0; number <= last || this.lastLsn < end; number++) {
       if (isRejected.has(number)) continue;
-      const planned = plannedWrite(this.#plan, generation, number);
+      const planned = this.#planned(generation, number);
       const told = answers.get(number);
       if (this.lastLsn === end) {
         if (told === undefined) continue;
@@ -82,14 +98,31 @@ export class Ledger {
     }
   }
 
-  /** @param {import("./planned-writes.mjs").PlannedWrite} planned */
+  /** @param {EngineWrite} planned */
   #apply({ write }) {
     this.lastLsn++;
-    this.lastSequence += write.length;
-    for (const operation of write) {
+    this.lastSequence += "clear" in write ? this.#clear(write.clear) : this.#carryOut(write);
+    this.#awaited.get(this.lastLsn)?.(this.contents);
+    this.#awaited.delete(this.lastLsn);
+  }
+
+  /** @param {readonly import("@kaya/engine").BatchOperation[]} operations */
+  #carryOut(operations) {
+    for (const operation of operations) {
       if (operation.type === "put") this.contents.set(String(operation.key), String(operation.value));
       else this.contents.delete(String(operation.key));
     }
+    return operations.length;
+  }
+
+  /**
+   * Gives the operations of its record: of no keys it is an empty one, which has a sequence too.
+   * @param {string} prefix
+   */
+  #clear(prefix) {
+    const before = this.contents.size;
+    for (const key of this.contents.keys()) if (key.startsWith(prefix)) this.contents.delete(key);
+    return Math.max(1, before - this.contents.size);
   }
 }
 

@@ -37,9 +37,10 @@ export function plannedWrite({ seed, keys, maxValueBytes }, generation, number) 
 
 /**
  * At least so many bytes of the log.
- * @param {PlannedWrite} planned
+ * @param {import("../../dist/explorer/engine-write.js").EngineWrite} planned
  */
 export function bytesOf({ write }) {
+  if ("clear" in write) return 0;
   return write.reduce((sum, operation) => {
     const value = operation.type === "put" ? operation.value.length : 0;
     return sum + operation.key.length + value;

@@ -8,7 +8,6 @@ const PATIENCE_MS = 60_000;
  * @typedef {object} WriterOptions
  * @property {string} dataDir
  * @property {number} generation
- * @property {import("./planned-writes.mjs").Plan} plan
  * @property {number} lanes writes in flight
  * @property {Partial<import("@kaya/core").WalConfig>} wal
  */
@@ -17,9 +16,10 @@ const PATIENCE_MS = 60_000;
  * What the writer says of a write.
  * @typedef {{ number: number, lsn: number, durable: boolean, at: bigint }} Acknowledged
  * @typedef {{ number: number, code: string }} Rejected
+ * @typedef {{ name: string, [field: string]: any }} Note
  */
 
-/** A process that runs writer.mjs. */
+/** A process that runs writer.mjs, or another script that says the same things. */
 export class WriterProcess {
   /** @type {Acknowledged[]} */
   acknowledged = [];
@@ -31,6 +31,8 @@ export class WriterProcess {
   isFull = false;
   /** Why it could not open. @type {string | undefined} */
   refusal;
+  /** What it noticed beside its writes, in order. @type {Note[]} */
+  notes = [];
   /** How its engine closed. @type {string | undefined} */
   closed;
   /** @type {number | null | undefined} */
@@ -41,9 +43,12 @@ export class WriterProcess {
   #onNews = () => {};
   #end;
 
-  /** @param {WriterOptions} options */
-  constructor(options) {
-    this.#child = spawn(process.execPath, [SCRIPT, JSON.stringify(options)], {
+  /**
+   * @param {WriterOptions & Record<string, unknown>} options what the script wants to know
+   * @param {string} script
+   */
+  constructor(options, script = SCRIPT) {
+    this.#child = spawn(process.execPath, [script, JSON.stringify(options)], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child.stdout.setEncoding("utf8").on("data", (text) => this.#hear(text));
@@ -107,6 +112,7 @@ export class WriterProcess {
       this.acknowledged.push({ number, lsn, durable: third === "durable", at: BigInt(fourth) });
     } else if (word === "no") this.rejected.push({ number: Number(first), code: second });
     else if (word === "open") this.openedAt = Number(first);
+    else if (word === "note") this.notes.push(JSON.parse(line.slice("note ".length)));
     else if (word === "full") this.isFull = true;
     else if (word === "refused") this.refusal = first;
     else if (word === "closed") this.closed = line.slice("closed ".length);

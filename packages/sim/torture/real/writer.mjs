@@ -1,30 +1,16 @@
 // Another process: writes to a data directory until it is killed, or until that fails for good. What becomes of each write
-// it says at once and synchronously, before it goes on: a kill loses nothing that was said.
-import { writeSync } from "node:fs";
+// it says at once, before it goes on.
 import { setTimeout as sleep } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
 import { Engine } from "@kaya/engine";
 import { perform } from "../../dist/explorer/engine-write.js";
 import { plannedWrite } from "./planned-writes.mjs";
+import { codeOf, say } from "./say.mjs";
 
 process.on("SIGINT", () => undefined); // Ctrl-C is for the processes above
 
-/** @type {import("./writer-process.mjs").WriterOptions} */
+/** @type {import("./writer-process.mjs").WriterOptions & { plan: import("./planned-writes.mjs").Plan }} */
 const { dataDir, generation, plan, lanes, wal } = JSON.parse(process.argv[2] ?? "");
-
-/** @param {string} line */
-function say(line) {
-  for (let bytes = Buffer.from(`${line}\n`); bytes.length > 0; ) {
-    try {
-      bytes = bytes.subarray(writeSync(1, bytes));
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
-    }
-  }
-}
-
-/** @param {unknown} error */
-const codeOf = (error) => (KayaError.is(error) ? error.code : `NO_KAYA_ERROR ${error}`);
 
 /** @type {Engine} */
 let engine;

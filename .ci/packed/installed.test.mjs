@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, posix } from "node:path";
+import { after, test } from "node:test";
+import { packPackages, ROOT, run, tool } from "./packages.mjs";
+import { installInEmptyProject } from "./project.mjs";
+
+const work = mkdtempSync(join(tmpdir(), "kaya-installed-"));
+after(() => rmSync(work, { recursive: true }));
+const packages = packPackages(work);
+const project = installInEmptyProject(packages, work);
+
+/** Runs `text` as a module of the project (a CommonJS one where it is named so), and gives what came of it. */
+function runScript(text, { name = "script.mjs", args = [], cwd = project } = {}) {
+  writeFileSync(join(cwd, name), text);
+  return start(process.execPath, [name, ...args], cwd);
+}
+
+function kayactl(args, cwd = project) {
+  return start(join(cwd, "node_modules", ".bin", "kayactl"), args, cwd);
+}
+
+function start(command, args, cwd) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+/** Nothing on standard error: no warning either. */
+const prints = (stdout) => ({ status: 0, stdout, stderr: "" });
+
+const WRITES = `
+import { Engine } from "@kaya/engine";
+const db = await Engine.open({ dataDir: "data" });
+await db.put("user:1", "Ada");
+await db.put("large", "x".repeat(100_000));
+await db.close();
+`;
+
+test("import and require give the same, and no warning", () => {
+  const script = `
+    const assert = require("node:assert/strict");
+    async function check(name) {
+      const required = require(name);
+      const imported = await import(name);
+      assert.ok(Object.keys(imported).length > 0, name);
+      for (const [key, value] of Object.entries(imported)) assert.equal(required[key], value, name + ": " + key);
+    }
+    Promise.all(process.argv.slice(2).map(check)).then(() => console.log("the same"));
+  `;
+  const modules = packages.flatMap(({ manifest: { name, exports } }) =>
+    Object.keys(exports).map((path) => posix.join(name, path)),
+  );
+  const args = modules.filter((name) => !name.endsWith(".json"));
+  assert.deepEqual(runScript(script, { name: "exports.cjs", args }), prints("the same\n"));
+});
+
+test("what a module wrote, CommonJS and the command line read", () => {
+  assert.deepEqual(runScript(WRITES), prints(""));
+  const read = `
+    const { Engine } = require("@kaya/engine");
+    Engine.open({ dataDir: "data" }).then(async (db) => {
+      console.log(Buffer.from(await db.get("user:1")).toString());
+      await db.close();
+    });
+  `;
+  assert.deepEqual(runScript(read, { name: "read.cjs" }), prints("Ada\n"));
+  assert.deepEqual(kayactl(["get", "user:1", "--data", "data"]), prints("Ada\n"));
+  const { version } = packages.find(({ manifest }) => manifest.name === "@kaya/kayactl").manifest;
+  assert.deepEqual(kayactl(["--version"]), prints(`${version}\n`));
+});
+
+test("the examples of every README compile under strict settings, whichever way modules resolve", () => {
+  const directory = join(project, "examples");
+  mkdirSync(directory);
+  for (const readme of [ROOT, ...packages.map(({ unpacked }) => unpacked)].map((dir) =>
+    join(dir, "README.md"),
+  )) {
+    const blocks = [...readFileSync(readme, "utf8").matchAll(/^```ts\n(.*?)^```/gms)];
+    for (const [i, [, source]] of blocks.entries()) {
+      const name = readme.slice(0, -".md".length).replaceAll(/\W+/g, "-");
+      writeFileSync(join(directory, `${name}-${i + 1}.mts`), source);
+    }
+  }
+  const requires =
+    'import { Engine } from "@kaya/engine";\nexport const open = () => Engine.open({ dataDir: "data" });\n';
+  writeFileSync(join(directory, "common.cts"), requires);
+  for (const resolution of [{ module: "nodenext" }, { module: "preserve", moduleResolution: "bundler" }]) {
+    const settings = { strict: true, skipLibCheck: false, target: "es2022", types: ["node"], noEmit: true };
+    const config = join(project, `tsconfig.${resolution.module}.json`);
+    writeFileSync(
+      config,
+      JSON.stringify({ compilerOptions: { ...settings, ...resolution }, include: ["examples"] }),
+    );
+    assert.equal(run(tool("tsc"), ["-p", config], { cwd: project }), "");
+  }
+});
+
+test("without a prebuilt binary for the platform, checksums are the same and nothing opens unlocked by itself", () => {
+  const bare = join(work, "without-binaries");
+  const isBinary = (path) => /[\\/](@node-rs[\\/]crc32-|fs-native-extensions[\\/]prebuilds)/.test(path);
+  cpSync(project, bare, { recursive: true, verbatimSymlinks: true, filter: (path) => !isBinary(path) });
+
+  const checksums = `
+    import { crc32c } from "@kaya/core";
+    for (let length = 0; length < 2000; length += 7) console.log(crc32c(new Uint8Array(length).fill(length)));
+  `;
+  const loads = 'import "@node-rs/crc32";';
+  assert.deepEqual(runScript(checksums, { cwd: bare }), runScript(checksums));
+  assert.deepEqual([runScript(loads).status, runScript(loads, { cwd: bare }).status], [0, 1]);
+
+  const opens = (disableLocking) => `
+    import { Engine } from "@kaya/engine";
+    const db = await Engine.open({ dataDir: "data", disableLocking: ${disableLocking} });
+    console.log((await db.get("large")).length);
+    await db.put("larger", "y".repeat(200_000));
+    await db.close();
+  `;
+  const refused = runScript(opens(false), { cwd: bare });
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /KayaError.*cannot lock .*data.LOCK.*disableLocking: true/);
+  assert.deepEqual(runScript(opens(true), { cwd: bare }), prints("100000\n"));
+
+  const unlocked = kayactl(["put", "user:2", "Grace", "--data", "data"], bare);
+  assert.equal(unlocked.status, 1);
+  assert.match(unlocked.stderr, /^error KAYA_IO: cannot lock .*\nhint: --no-lock/);
+  assert.equal(kayactl(["put", "user:2", "Grace", "--data", "data", "--no-lock"], bare).status, 0);
+  assert.match(kayactl(["verify", "--data", "data"], bare).stdout, /^CLEAN/);
+});

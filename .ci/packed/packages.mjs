@@ -1,0 +1,58 @@
+// The packages as their users get them: the tarballs that a release would upload, and what is in them.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Packs every package that a release would publish (those in packages/ that are not private) as it is built now. */
+export function packPackages(destination) {
+  const folders = readdirSync(join(ROOT, "packages")).map((name) => join(ROOT, "packages", name));
+  const dirs = folders.filter((dir) => existsSync(join(dir, "package.json")) && !readManifest(dir).private);
+  const filters = dirs.flatMap((dir) => ["--filter", readManifest(dir).name]);
+  const answer = run("pnpm", [...filters, "pack", "--json", "--pack-destination", destination], {
+    cwd: ROOT,
+  });
+  const tarballs = new Map(JSON.parse(answer).map(({ name, filename }) => [name, filename]));
+  return dirs.map((dir) => {
+    const tarball = tarballs.get(readManifest(dir).name);
+    const unpacked = unpack(tarball);
+    return { dir, tarball, unpacked, manifest: readManifest(unpacked), files: filesIn(unpacked) };
+  });
+}
+
+export function readManifest(dir) {
+  return JSON.parse(readFileSync(join(dir, "package.json"), "utf8"));
+}
+
+/** The path of a tool that this workspace depends on. */
+export function tool(name) {
+  return join(ROOT, "node_modules", ".bin", name);
+}
+
+/** What a command prints on standard output. Where it fails, the error has all that it printed. */
+export function run(command, args, options) {
+  try {
+    return execFileSync(command, args, { encoding: "utf8", stdio: "pipe", ...options });
+  } catch (cause) {
+    throw new Error(`${command} ${args.join(" ")}\n${cause.stdout ?? ""}${cause.stderr ?? ""}`, { cause });
+  }
+}
+
+function unpack(tarball) {
+  const directory = tarball.replace(/\.tgz$/, "");
+  mkdirSync(directory);
+  run("tar", ["-xzf", tarball, "-C", directory]);
+  return join(directory, "package");
+}
+
+/** Paths below `dir`, with slashes, in order. */
+function filesIn(dir, prefix = "") {
+  return readdirSync(join(dir, prefix), { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = prefix + entry.name;
+      return entry.isDirectory() ? filesIn(dir, `${path}/`) : [path];
+    })
+    .sort();
+}

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, posix } from "node:path";
+import { after, describe, test } from "node:test";
+import { packPackages, run, tool } from "./packages.mjs";
+
+const work = mkdtempSync(join(tmpdir(), "kaya-packed-"));
+after(() => rmSync(work, { recursive: true }));
+
+for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
+  describe(`${manifest.name} as it is packed`, () => {
+    test("is what publint asks for", () => {
+      run(tool("publint"), ["run", tarball, "--strict"]);
+    });
+
+    test("has types that resolve wherever it can be imported", () => {
+      run(tool("attw"), [tarball, "--profile", "esm-only", "--no-color", "--no-emoji", "--format", "ascii"]);
+    });
+
+    test("says what it is", () => {
+      assert.match(manifest.description, /\w/);
+      assert.ok(manifest.keywords.length > 0);
+      const { version, license, type, sideEffects, engines, publishConfig, exports } = manifest;
+      assert.deepEqual(
+        { license, type, sideEffects, engines, publishConfig, manifest: exports["./package.json"] },
+        {
+          license: "MIT OR Apache-2.0",
+          type: "module",
+          sideEffects: false,
+          engines: { node: ">=20.19" },
+          publishConfig: { access: "public" },
+          manifest: "./package.json",
+        },
+      );
+      // Only what was tested together runs together.
+      for (const [name, range] of Object.entries(manifest.dependencies)) {
+        if (name.startsWith("@kaya/")) assert.equal(range, version, name);
+        else assert.match(range, /^\d+\.\d+\.\d+$/, name);
+      }
+    });
+
+    test("holds each source, what was compiled from it, and documents; nothing else", () => {
+      const sources = files.filter((file) => /^src\/.*\.ts$/.test(file));
+      const compiled = sources.flatMap((file) => {
+        const name = file.replace(/^src\/(.*)\.ts$/, "dist/$1");
+        return [`${name}.js`, `${name}.js.map`, `${name}.d.ts`, `${name}.d.ts.map`];
+      });
+      const documents = files.filter((file) => /^[A-Z]+\.md$/.test(file));
+      const expected = ["LICENSE", "README.md", "package.json", ...sources, ...compiled, ...documents];
+      assert.deepEqual(files, [...new Set(expected)].sort());
+    });
+
+    test("has source maps that lead to its sources", () => {
+      for (const file of files.filter((name) => name.endsWith(".map"))) {
+        const { sources, sourceRoot } = JSON.parse(readFileSync(join(unpacked, file), "utf8"));
+        const targets = sources.map((source) => posix.join(dirname(file), sourceRoot ?? "", source));
+        for (const target of targets) assert.ok(files.includes(target), `${file} leads to ${target}`);
+      }
+    });
+  });
+}

@@ -1,0 +1,26 @@
+/**
+ * How long each operation took, in ms, with `inFlight` callers that each await their own before their next, for as long as `goesOn`
+ * says at the beginning of each.
+ */
+export async function latenciesWhile(
+  goesOn: () => boolean,
+  inFlight: number,
+  operation: () => Promise<unknown>,
+): Promise<number[]> {
+  const latencies: number[] = [];
+  const caller = async () => {
+    while (goesOn()) {
+      const started = performance.now();
+      await operation();
+      latencies.push(performance.now() - started);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, caller));
+  return latencies;
+}
+
+/** The least of these that at least `share` of them do not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}

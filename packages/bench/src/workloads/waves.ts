@@ -1,0 +1,42 @@
+import type { Engine } from "@kaya/engine";
+import { entryKey } from "../data.js";
+import type { Scale } from "../scale.js";
+import type { Job, Workload } from "../workload.js";
+import { sizeName } from "./growth.js";
+import { memoryOf, openRelaxed, putEntries, writeAll } from "./long-life.js";
+
+const WAVES = 10;
+/** Of what a wave brings: what stays through all of them. */
+const STAYING = 0.2;
+
+/** Entries that come and go in waves, over some that stay: what is left in memory of those that went. */
+export const waves: Workload = {
+  name: "waves",
+  rows: ({ waves: count }: Scale) => {
+    const of = `${sizeName(count)} inserts and deletes in ${WAVES} waves`;
+    return [
+      { id: "waves/memory", title: `${of}, memory at the end`, unit: "of freshly loaded", better: "lower" },
+      { id: "waves/rss", title: `${of}, the process at the end`, unit: "of freshly loaded", better: "lower" },
+    ];
+  },
+  runsOn: (system) => system.kind === "kaya",
+  async run({ scale, dir, report }: Job) {
+    const engine = await openRelaxed(dir);
+    const wave = Math.ceil(scale.waves / WAVES);
+    const staying = wave * STAYING;
+    await putEntries(engine, 0, staying);
+    const fresh = await memoryOf(engine);
+    for (let i = 0; i < WAVES; i++) await comeAndGo(engine, staying + i * wave, staying + (i + 1) * wave);
+    const end = await memoryOf(engine);
+    if (engine.stats().entries !== staying)
+      throw new Error(`${engine.stats().entries} entries stayed of ${staying}`);
+    report("waves/memory", end.memoryBytes / fresh.memoryBytes);
+    report("waves/rss", end.rss / fresh.rss);
+    await engine.close();
+  },
+};
+
+async function comeAndGo(engine: Engine, from: number, to: number): Promise<void> {
+  await putEntries(engine, from, to);
+  await writeAll(from, to, (i) => engine.delete(entryKey(i)));
+}

@@ -1,0 +1,70 @@
+import { type Channel, channel } from "node:diagnostics_channel";
+import { asKayaError, type KayaError } from "@kaya/core";
+import type { CheckpointResult } from "./checkpoint/checkpointer.js";
+import type { RecoveryReport } from "./recover.js";
+
+/** Names of the `node:diagnostics_channel`s on which an engine tells what it does. Those of its log are `WAL_CHANNELS`. */
+export const ENGINE_CHANNELS = {
+  /** A checkpoint began, was made, or failed. Messages are `CheckpointMessage`s. */
+  checkpoint: "kaya:engine:checkpoint",
+  /** Recovery began, at an opening or by `recover`, ended, or refused. Messages are `RecoveryMessage`s. */
+  recovery: "kaya:engine:recovery",
+} as const;
+
+/** Something that takes its time: told when it begins, and once more when it ends. */
+export type PhaseMessage<T> = {
+  /** The absolute path of the data directory; undefined for a disk that has none. */
+  readonly dataDir: string | undefined;
+} & (
+  | { readonly phase: "started" }
+  | { readonly phase: "finished"; readonly durationMs: number; readonly result: T }
+  | { readonly phase: "failed"; readonly durationMs: number; readonly error: KayaError }
+);
+
+export type CheckpointMessage = PhaseMessage<CheckpointResult>;
+export type RecoveryMessage = PhaseMessage<RecoveryReport>;
+
+// Kept here, because Node forgets a channel that nobody holds.
+const checkpointChannel = channel(ENGINE_CHANNELS.checkpoint);
+const recoveryChannel = channel(ENGINE_CHANNELS.recovery);
+
+export function tellCheckpoint(
+  dataDir: string | undefined,
+  run: () => Promise<CheckpointResult>,
+): Promise<CheckpointResult> {
+  return tell<CheckpointResult, CheckpointResult>(checkpointChannel, dataDir, run, (result) => result);
+}
+
+export function tellRecovery<T extends { readonly report: RecoveryReport }>(
+  dataDir: string | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  return tell<T, RecoveryReport>(recoveryChannel, dataDir, run, ({ report }) => report);
+}
+
+async function tell<T, R>(
+  to: Channel,
+  dataDir: string | undefined,
+  run: () => Promise<T>,
+  resultOf: (outcome: T) => R,
+): Promise<T> {
+  const publish = (message: () => PhaseMessage<R>): void => {
+    if (to.hasSubscribers) to.publish(message());
+  };
+  const started = performance.now();
+  const durationMs = () => performance.now() - started;
+  publish(() => ({ dataDir, phase: "started" }));
+  try {
+    const outcome = await run();
+    publish(() => ({ dataDir, phase: "finished", durationMs: durationMs(), result: resultOf(outcome) }));
+    return outcome;
+  } catch (error) {
+    publish(() => ({
+      dataDir,
+      phase: "failed",
+      durationMs: durationMs(),
+      error: asKayaError(error, to.name.toString()),
+    }));
+    throw error;
+  }
+}

@@ -1,0 +1,93 @@
+import { describe, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
+import { type Disk, NodeDisk } from "@kaya/io";
+import { invalid } from "../input.js";
+import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
+import { type CheckpointFile, removeCheckpoint } from "./checkpoint-files.js";
+import { loadCheckpoint } from "./load-checkpoint.js";
+import { type CheckpointProgress, writeCheckpoint } from "./write-checkpoint.js";
+
+/** What a new data directory holds. */
+export interface WrittenDirectory {
+  /** The last record that it holds, and its last operation. */
+  readonly lsn: Lsn;
+  readonly sequence: SequenceNumber;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export interface NewDirectoryOptions {
+  readonly maxRecordBytes: number;
+  /** Called between steps. It may throw, and so end the writing. */
+  readonly check: () => void;
+  readonly onProgress?: ((progress: CheckpointProgress) => void) | undefined;
+}
+
+/**
+ * Writes a snapshot into an empty directory, reads it back, and only then calls it done. What is there then is a data directory by
+ * itself: one with a checkpoint and no log. Where anything fails, nothing is there that could be opened.
+ * @param disk as `emptyDirectory` gives it
+ * @param covered the last record that the snapshot shows
+ */
+export async function writeDirectory(
+  disk: Disk,
+  covered: LogPosition,
+  snapshot: MemtableSnapshot,
+  { maxRecordBytes, check, onProgress }: NewDirectoryOptions,
+): Promise<WrittenDirectory> {
+  check();
+  const file = await writeCheckpoint(disk, covered, snapshot, {
+    onStep: (progress) => {
+      check();
+      onProgress?.(progress);
+    },
+  });
+  await verify(disk, file, snapshot.size, maxRecordBytes, check);
+  return { ...covered, entries: snapshot.size, bytes: file.bytes };
+}
+
+/** What cannot be read back, or is broken off, is taken away: nobody is to open it one day. */
+async function verify(
+  disk: Disk,
+  file: CheckpointFile,
+  expected: number,
+  maxRecordBytes: number,
+  check: () => void,
+): Promise<void> {
+  try {
+    const { entries } = await loadCheckpoint(disk, file, {
+      maxRecordBytes,
+      onEntry: () => undefined,
+      onProgress: check,
+    });
+    if (entries === expected) return;
+    throw new KayaError(
+      "KAYA_INVARIANT_VIOLATION",
+      `${file.path} was written with ${expected} entries and has ${entries}. Please report this.`,
+    );
+  } catch (error) {
+    await removeCheckpoint(disk, file);
+    throw error;
+  }
+}
+
+/**
+ * The disk of a directory that has to be absent or empty.
+ * @param what goes there, for the error: "a backup"
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export async function emptyDirectory(target: string | Disk, what: string): Promise<Disk> {
+  if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
+  const disk = typeof target === "string" ? new NodeDisk(target) : target;
+  if (typeof disk?.list !== "function")
+    throw invalid(`${what} goes into a directory, not ${describe(target)}`);
+  const found: string[] = [];
+  for (const entry of await disk.list("")) {
+    // What one that was broken off leaves behind.
+    const isEmpty = entry.isDirectory && (await disk.list(entry.path)).length === 0;
+    if (!isEmpty) found.push(entry.path);
+  }
+  if (found.length === 0) return disk;
+  throw invalid(
+    `${what} goes into an empty directory: ${typeof target === "string" ? target : "the disk"} holds ${found[0]}`,
+  );
+}

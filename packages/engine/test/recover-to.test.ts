@@ -1,0 +1,377 @@
+import { existsSync } from "node:fs";
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type FaultRule, SimDisk } from "@kaya/io";
+import { afterAll, describe, expect, it } from "vitest";
+import { Engine, listCheckpoints, recover, recoverTo } from "../src/index.js";
+import { holdUp, InterceptedDisk, stopBefore } from "./support/intercepted-disk.js";
+import { mountTmpfs } from "./support/mounted-tmpfs.js";
+import {
+  filesOf,
+  isWithinReach,
+  RecordedHistory,
+  type RecordedState,
+  TINY,
+} from "./support/recorded-history.js";
+import { temporaryDirectories } from "./support/temporary-directory.js";
+import { entriesOf, rejection } from "./support/text.js";
+
+const directories = temporaryDirectories();
+afterAll(() => directories.remove());
+
+const SEEDS = Array.from({ length: 8 }, (_, seed) => seed);
+
+async function recordedHistory(
+  seed: number,
+  writes = 40,
+): Promise<{ disk: SimDisk; history: RecordedHistory }> {
+  const disk = new SimDisk();
+  const history = await RecordedHistory.begin(disk, seed);
+  await history.run(writes);
+  return { disk, history };
+}
+
+/** What stands there is a data directory by itself, with this state, and goes on behind it. */
+async function expectState(target: SimDisk, lsn: number, state: RecordedState): Promise<void> {
+  target.crash(); // it was durable
+  expect(await recover(TINY, target, { dryRun: true })).toMatchObject({
+    recordCount: 0,
+    checkpoint: { lsn },
+  });
+  const engine = await Engine.open(TINY, target);
+  expect(await entriesOf(engine.scan())).toEqual(state.entries);
+  expect(engine.stats()).toMatchObject({ lastLsn: lsn, lastSequence: state.sequence });
+  expect(await engine.put("next", "1")).toMatchObject({ lsn: lsn + 1, sequence: state.sequence + 1 });
+  await engine.close();
+}
+
+/** Every LSN of a history is either there as it was, or refused as it should be; and the directory stays as it is. */
+async function expectAllOf(disk: SimDisk, states: readonly RecordedState[]): Promise<void> {
+  const files = await filesOf(disk);
+  const before = [disk.nextOperation, disk.stateDigest("everything")];
+  const lastLsn = states.length - 1;
+  for (const [lsn, state] of states.entries()) {
+    if (lsn === 0) continue;
+    const target = new SimDisk();
+    const recovered = recoverTo(TINY, { lsn, into: target }, disk);
+    if (isWithinReach(lsn, files)) {
+      const { sequence, entries } = await recovered;
+      expect([sequence, entries], `LSN ${lsn}`).toEqual([state.sequence, state.entries.length]);
+      await expectState(target, lsn, state);
+    } else {
+      const { message } = await rejection("KAYA_LOG_TRUNCATED", recovered);
+      const lowest = files.checkpoints.find((checkpoint) => checkpoint > lsn);
+      expect(message).toContain(`From there on LSN ${lowest} is the lowest that can be.`);
+      expect(await target.list("")).toEqual([]);
+    }
+  }
+  for (const lsn of [lastLsn + 1, lastLsn + 100]) {
+    const { message } = await rejection(
+      "KAYA_INVALID_ARGUMENT",
+      recoverTo(TINY, { lsn, into: new SimDisk() }, disk),
+    );
+    expect(message).toContain(`the last one is ${lastLsn}`);
+  }
+  expect([disk.nextOperation, disk.stateDigest("everything")]).toEqual(before);
+}
+
+describe("a directory as of any LSN", () => {
+  it.each(SEEDS)(
+    "is what the store showed then, as far as the log reaches back (history %i)",
+    async (seed) => {
+      const { disk, history } = await recordedHistory(seed);
+      await expectAllOf(disk, history.states); // beside the engine
+      await history.engine.close();
+      await expectAllOf(disk, history.states);
+    },
+  );
+
+  it("reaches back as far as the log does, wherever a crash ended a checkpoint", async () => {
+    let reachable = 0;
+    for (let at = 0; at < 12; at++) {
+      const { disk, history } = await recordedHistory(1, 20);
+      await history.engine.close();
+      const process = stopBefore(disk.nextOperation + at, disk);
+      const opening = Engine.open(TINY, process.disk);
+      const checkpoint = opening.then((engine) => engine.checkpoint());
+      await Promise.race([checkpoint, process.stopped]);
+      disk.crash({ survive: "everything" });
+      await expectAllOf(disk, history.states);
+      const files = await filesOf(disk);
+      reachable += history.states.filter((_, lsn) => lsn > 0 && isWithinReach(lsn, files)).length;
+    }
+    expect(reachable).toBeGreaterThan(12); // not only the last one each
+  });
+
+  it("takes what a checkpoint removes meanwhile for no damage", async () => {
+    const { disk, history } = await recordedHistory(3, 15);
+    let checkpoints = 0;
+    const meanwhile = new InterceptedDisk(disk, ({ kind, path }) => {
+      if (kind !== "open" || !path.endsWith(".wal") || checkpoints > 0) return undefined;
+      checkpoints++;
+      return history.engine.checkpoint().then(() => undefined);
+    });
+    const lsn = history.lastLsn;
+    const target = new SimDisk();
+    expect(await recoverTo(TINY, { lsn, into: target }, meanwhile)).toMatchObject({
+      lsn,
+      recordCount: 0,
+      checkpoint: { lsn },
+    });
+    expect(checkpoints).toBe(1);
+    await expectState(target, lsn, history.states[lsn] as RecordedState);
+    await history.engine.close();
+  });
+});
+
+describe("damage", () => {
+  it.each(SEEDS.slice(0, 4))(
+    "behind the LSN does not matter, before it is refused with file and offset (history %i)",
+    async (seed) => {
+      const { disk, history } = await recordedHistory(seed, 25);
+      await history.engine.close();
+      const { checkpoints, records } = await filesOf(disk);
+      for (const [damaged, { path, offset }] of records) {
+        const rotten = disk.fork();
+        rotten.flipBit(path, offset + 41, 3);
+        for (const lsn of records.keys()) {
+          const target = new SimDisk();
+          const recovered = recoverTo(TINY, { lsn, into: target }, rotten);
+          const isCovered = checkpoints.some((checkpoint) => damaged <= checkpoint && checkpoint <= lsn);
+          if (lsn < damaged || isCovered) {
+            await recovered;
+            await expectState(target, lsn, history.states[lsn] as RecordedState);
+          } else {
+            const { message } = await rejection("KAYA_CORRUPTION", recovered);
+            expect(message).toContain(`${path}: offset ${offset}: `);
+            expect(await target.list("")).toEqual([]);
+          }
+        }
+      }
+    },
+  );
+
+  it("that makes an opening refuse leaves everything before it to be had", async () => {
+    const disk = new SimDisk();
+    const history = await RecordedHistory.begin(disk, 0);
+    for (let i = 0; i < 30; i++) await history.run(1);
+    await history.engine.checkpoint();
+    const covered = history.lastLsn;
+    while ((await disk.list("wal")).length < 3) await history.engine.put("filler", "x".repeat(300));
+    await history.engine.close();
+    const closed = (await disk.list("wal"))[0]?.path as string;
+    disk.flipBit(closed, 41, 3);
+    await rejection("KAYA_CORRUPTION", Engine.open(TINY, disk));
+    const target = new SimDisk();
+    await recoverTo(TINY, { lsn: covered, into: target }, disk);
+    await expectState(target, covered, history.states[covered] as RecordedState);
+  });
+
+  it("of a later checkpoint does not matter; of the one that it begins with is refused", async () => {
+    const live = new SimDisk();
+    let holds = false;
+    const gate = holdUp(live, ({ kind, path }) => holds && kind === "remove" && path.endsWith(".wal"));
+    const history = await RecordedHistory.begin(gate.disk, 1);
+    await history.run(10);
+    await history.engine.checkpoint();
+    holds = true;
+    await history.run(1);
+    await history.run(1);
+    const running = history.engine.checkpoint();
+    await gate.held;
+    const disk = live.fork();
+    gate.release();
+    await running;
+    const { newest } = await listCheckpoints(disk);
+    if (newest === undefined) throw new Error("a checkpoint is needed here");
+    disk.flipBit(newest.path, 45, 1);
+    const before = newest.lsn - 1;
+    await rejection("KAYA_CORRUPTION", recover(TINY, disk, { dryRun: true }));
+    const target = new SimDisk();
+    await recoverTo(TINY, { lsn: before, into: target }, disk);
+    await expectState(target, before, history.states[before] as RecordedState);
+    const { message } = await rejection(
+      "KAYA_CORRUPTION",
+      recoverTo(TINY, { lsn: newest.lsn, into: new SimDisk() }, disk),
+    );
+    expect(message).toContain(`${newest.path}: offset 40: `);
+  });
+
+  it("by which segments are missing is told, where no checkpoint covers them", async () => {
+    const { disk, history } = await recordedHistory(2, 5);
+    while ((await disk.list("wal")).length < 4) await history.engine.put("filler", "x".repeat(300));
+    const lsn = history.engine.stats().lastLsn;
+    await history.engine.close();
+    const [, second, third] = (await disk.list("wal")).map(({ path }) => path);
+    disk.removeDurably(second as string);
+    const { message } = await rejection(
+      "KAYA_CORRUPTION",
+      recoverTo(TINY, { lsn, into: new SimDisk() }, disk),
+    );
+    expect(message).toContain(`${third}: offset 0: `);
+  });
+});
+
+describe("the new directory", () => {
+  it("is told of, with what it was made from and how far that was", async () => {
+    const disk = new SimDisk();
+    const engine = await Engine.open(TINY, disk);
+    await engine.put("a", "1");
+    await engine.checkpoint();
+    for (const key of ["b", "c", "d"]) await engine.put(key, "1");
+    await engine.close();
+    const [reads, writes]: [number[], number[]] = [[], []];
+    const result = await recoverTo(
+      TINY,
+      {
+        lsn: 3,
+        into: new SimDisk(),
+        onRead: ({ bytes, totalBytes }) => reads.push(bytes / totalBytes),
+        onWrite: ({ entries }) => writes.push(entries),
+      },
+      disk,
+    );
+    expect(result).toEqual({
+      lsn: 3,
+      sequence: 3,
+      entries: 3,
+      bytes: 80 + 3 * 50,
+      checkpoint: { lsn: 1, entries: 1, path: "checkpoint/0000000000000001.ckpt", bytes: 130 },
+      recordCount: 2,
+      durationMs: expect.any(Number),
+    });
+    expect(reads.length).toBeGreaterThan(0);
+    expect(reads).toEqual(reads.toSorted((a, b) => a - b));
+  });
+
+  it("ends with the last record that is whole, where a crash, or a write under way, tore the one behind it", async () => {
+    const { disk, history } = await recordedHistory(4, 10);
+    await history.engine.close();
+    const lsn = history.lastLsn;
+    const tail = (await disk.list("wal")).at(-1)?.path as string;
+    const bytes = disk.readFile(tail) as Uint8Array;
+    disk.writeFile(tail, bytes.subarray(0, bytes.length - 1));
+    await rejection("KAYA_INVALID_ARGUMENT", recoverTo(TINY, { lsn, into: new SimDisk() }, disk));
+    const target = new SimDisk();
+    await recoverTo(TINY, { lsn: lsn - 1, into: target }, disk);
+    await expectState(target, lsn - 1, history.states[lsn - 1] as RecordedState);
+  });
+
+  it("is nothing that could be opened, whichever operation of its making fails", async () => {
+    const { disk, history } = await recordedHistory(5, 20);
+    await history.engine.close();
+    const lsn = history.lastLsn;
+    const whole = new SimDisk();
+    await recoverTo(TINY, { lsn, into: whole }, disk);
+    const kinds: readonly FaultRule["kind"][] = ["disk-full", "fsync-failed", "io-error", "partial-write"];
+    let failures = 0;
+    for (let at = 0; at < whole.nextOperation; at++) {
+      for (const kind of kinds) {
+        const fault = kind === "partial-write" ? { at, kind, bytes: 7 } : ({ at, kind } as FaultRule);
+        const target = new SimDisk({ faults: [fault] });
+        const failed = await recoverTo(TINY, { lsn, into: target }, disk).then(
+          () => false,
+          () => true,
+        );
+        if (!failed) continue;
+        failures++;
+        for (const survive of ["everything", "nothing"] as const) {
+          const left = target.fork();
+          left.crash({ survive });
+          expect((await listCheckpoints(left)).newest, `${kind} at ${at}, ${survive}`).toBeUndefined();
+        }
+        // And it can be tried again.
+        await recoverTo(TINY, { lsn, into: target }, disk);
+      }
+    }
+    expect(failures).toBeGreaterThan(whole.nextOperation);
+  });
+
+  it("is not there where it was broken off, while it read and while it wrote", async () => {
+    const disk = new SimDisk();
+    const engine = await Engine.open({}, disk);
+    const keys = Array.from({ length: 20_000 }, (_, i) => `key ${i}`);
+    await engine.batch(keys.map((key) => ({ type: "put", key, value: "x".repeat(100) })));
+    await engine.close();
+    for (const during of ["onRead", "onWrite"]) {
+      const abort = new AbortController();
+      const target = new SimDisk();
+      const recovered = recoverTo(
+        {},
+        { lsn: 1, into: target, signal: abort.signal, [during]: () => abort.abort(new Error("enough")) },
+        disk,
+      );
+      await expect(recovered).rejects.toThrow("enough");
+      expect(await target.list("checkpoint")).toEqual([]);
+      const aborted = { lsn: 1, into: target, signal: abort.signal };
+      await expect(recoverTo({}, aborted, disk)).rejects.toThrow("enough");
+    }
+  });
+
+  it("is refused where it cannot be meant, before anything is read or written", async () => {
+    const dataDir = await directories.make();
+    const engine = await Engine.open({ dataDir });
+    await engine.put("a", "1");
+    await engine.close();
+    const used = await directories.make();
+    await writeFile(join(used, "something"), "");
+    const refused = (options: object) =>
+      rejection("KAYA_INVALID_ARGUMENT", recoverTo({ dataDir }, options as Parameters<typeof recoverTo>[1]));
+    for (const lsn of [0, -1, 1.5, Number.NaN, "1", undefined]) await refused({ lsn, into: new SimDisk() });
+    for (const into of [used, "", 7, undefined]) await refused({ lsn: 1, into });
+    for (const inside of [dataDir, join(dataDir, "wal", "new"), `${dataDir}/x/../y`]) {
+      expect((await refused({ lsn: 1, into: inside })).message).toContain("is in");
+    }
+    await refused({ lsn: 1, into: new SimDisk(), dryRun: true });
+    await refused({ lsn: 1, into: new SimDisk(), onRead: 1 });
+    await refused({ lsn: 1, into: new SimDisk(), signal: 1 });
+    expect(await readdir(dataDir)).toEqual(["LOCK", "wal"]);
+    const empty = join(await directories.make(), "empty");
+    const { message } = await rejection(
+      "KAYA_INVALID_ARGUMENT",
+      recoverTo({ dataDir: join(used, "nowhere") }, { lsn: 1, into: empty }),
+    );
+    expect(message).toContain("there is no record");
+    expect([existsSync(empty), existsSync(join(used, "nowhere"))]).toEqual([false, false]);
+  });
+});
+
+describe("on the real disk", () => {
+  it("undoes a bad deletion, beside the engine that did it and after damage behind it", async () => {
+    const dataDir = await directories.make();
+    const engine = await Engine.open({ ...TINY, dataDir });
+    for (let i = 0; i < 50; i++) await engine.put(`key ${i}`, "x".repeat(50));
+    const before = await entriesOf(engine.scan());
+    const { lsn } = await engine.clear();
+    for (let i = 0; i < 50; i++) await engine.put(`later ${i}`, "x".repeat(50));
+    const into = join(await directories.make(), "a", "before");
+    expect(await recoverTo({ ...TINY, dataDir }, { lsn: 50, into })).toMatchObject({ lsn: 50, entries: 50 });
+    await engine.close();
+    const copy = await Engine.open({ ...TINY, dataDir: into });
+    expect(await entriesOf(copy.scan())).toEqual(before);
+    await copy.close();
+
+    const segments = (await readdir(join(dataDir, "wal"))).sort();
+    const late = join(dataDir, "wal", segments.at(-2) as string);
+    const bytes = await readFile(late);
+    bytes[45] = (bytes[45] as number) ^ 1;
+    await writeFile(late, bytes);
+    await appendFile(join(dataDir, "wal", segments.at(-1) as string), "garbage");
+    await rejection("KAYA_CORRUPTION", Engine.open({ ...TINY, dataDir }));
+    const emptied = join(await directories.make(), "emptied");
+    expect(await recoverTo({ ...TINY, dataDir }, { lsn, into: emptied })).toMatchObject({ lsn, entries: 0 });
+  });
+
+  const mounted = mountTmpfs("1m");
+  afterAll(() => mounted?.unmount());
+  it.skipIf(mounted === undefined)("leaves nothing where the disk is full", async () => {
+    const dataDir = await directories.make();
+    const engine = await Engine.open({ dataDir });
+    for (let i = 0; i < 4; i++) await engine.put(`key ${i}`, new Uint8Array(512 * 1024));
+    await engine.close();
+    const into = join(mounted?.path as string, "copy");
+    await rejection("KAYA_DISK_FULL", recoverTo({ dataDir }, { lsn: 4, into }));
+    expect(await readdir(join(into, "checkpoint"))).toEqual([]);
+    expect(await recoverTo({ dataDir }, { lsn: 1, into })).toMatchObject({ entries: 1 });
+  });
+});

@@ -1,0 +1,73 @@
+import { SimDisk } from "@kaya/io";
+import { describe, expect, it } from "vitest";
+import { KayaError, lookSteadily } from "../src/index.js";
+
+/** A directory whose newest checkpoint changes whenever it is told to. */
+function directory() {
+  const disk = new SimDisk();
+  let checkpoints = 0;
+  return {
+    disk,
+    change: () =>
+      disk.writeFile(`checkpoint/${String(++checkpoints).padStart(16, "0")}.ckpt`, new Uint8Array(1)),
+  };
+}
+
+const damaged = () => new KayaError("KAYA_CORRUPTION", "damaged");
+
+describe("a look at a directory that may be open", () => {
+  it("is taken again where a checkpoint was made meanwhile, after an error or what is doubtful", async () => {
+    const { disk, change } = directory();
+    const answers = [
+      () => {
+        change();
+        throw damaged();
+      },
+      () => {
+        change();
+        return "half of it";
+      },
+      () => "half of it, and so it is",
+    ];
+    let looks = 0;
+    const look = async () => answers[looks++]?.() ?? "too much";
+    const seen = await lookSteadily(disk, look, (text) => text.startsWith("half"));
+    expect([seen, looks]).toEqual(["half of it, and so it is", 3]);
+  });
+
+  it("is taken again where the first segment was dropped", async () => {
+    const disk = new SimDisk();
+    for (const id of [1, 2]) disk.writeFile(`wal/000000000000000${id}.wal`, new Uint8Array(1));
+    let looks = 0;
+    const look = async () => {
+      if (++looks > 1) return "all of it";
+      await disk.remove("wal/0000000000000001.wal");
+      throw damaged();
+    };
+    expect(await lookSteadily(disk, look)).toBe("all of it");
+  });
+
+  it("tells what it saw where nothing changed, where that leaves no doubt, and where changes never end", async () => {
+    const { disk, change } = directory();
+    await expect(lookSteadily(disk, () => Promise.reject(damaged()))).rejects.toThrow("damaged");
+    let looks = 0;
+    const changing = async () => {
+      change();
+      return ++looks;
+    };
+    expect(await lookSteadily(disk, changing)).toBe(1);
+    expect(await lookSteadily(disk, changing, () => true)).toBe(11);
+  });
+
+  it("ends with an error of the caller's own at once", async () => {
+    const { disk, change } = directory();
+    let looks = 0;
+    const interrupted = async () => {
+      looks++;
+      change();
+      throw new Error("enough");
+    };
+    await expect(lookSteadily(disk, interrupted)).rejects.toThrow("enough");
+    expect(looks).toBe(1);
+  });
+});

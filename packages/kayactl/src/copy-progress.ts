@@ -1,0 +1,33 @@
+import type { CheckpointProgress } from "@kaya/engine";
+import type { Context } from "./context.js";
+import { ProgressLine } from "./progress-line.js";
+import { formatBytes, formatCount } from "./units.js";
+import { whileShown } from "./while-shown.js";
+
+const BAR_WIDTH = 24;
+
+/** Shows how far the writing of a new directory is, once it takes long, and ends it where the user wants that. */
+export function withCopyProgress<T>(
+  context: Context,
+  name: string,
+  work: (onProgress: (progress: CheckpointProgress) => void) => Promise<T>,
+): Promise<T> {
+  return whileShown<CheckpointProgress, T>(
+    context,
+    (stream) => {
+      const line = new ProgressLine(stream);
+      return {
+        update: (progress) => line.update(() => describe(name, progress)),
+        done: () => line.done(),
+      };
+    },
+    work,
+  );
+}
+
+function describe(name: string, { entries, totalEntries, bytes }: CheckpointProgress): string {
+  const share = totalEntries === 0 ? 1 : entries / totalEntries;
+  const filled = Math.round(share * BAR_WIDTH);
+  const bar = "#".repeat(filled) + ".".repeat(BAR_WIDTH - filled);
+  return `${name} [${bar}] ${Math.floor(share * 100)}%, ${formatCount(entries)} entries, ${formatBytes(bytes)}`;
+}

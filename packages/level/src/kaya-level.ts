@@ -1,0 +1,190 @@
+import { type BatchOperation, Engine, type Snapshot } from "@kaya/engine";
+import { NodeDisk } from "@kaya/io";
+import {
+  type AbstractBatchOperation,
+  type AbstractBatchOptions,
+  type AbstractChainedBatch,
+  type AbstractClearOptions,
+  type AbstractDelOptions,
+  AbstractLevel,
+  type AbstractPutOptions,
+  type AbstractSnapshot,
+} from "abstract-level";
+import { notOpen, toOpenError } from "./errors.js";
+import { type Data, type Format, toFormat } from "./format.js";
+import { KayaIterator, type LevelIteratorOptions, type View } from "./iterator.js";
+import { checkExistence, type DatabaseOptions, type OpenOptions, toEngineConfig } from "./open-options.js";
+import { type LevelRange, toBounds } from "./range.js";
+import { KayaSnapshot, viewOf } from "./snapshot.js";
+import { toEngineOptions, type WriteOptions } from "./write-options.js";
+
+const MANIFEST = {
+  encodings: { buffer: true, utf8: true, view: true },
+  createIfMissing: true,
+  errorIfExists: true,
+  explicitSnapshots: true,
+  has: true,
+  getSync: true,
+  signals: { iterators: true },
+};
+
+/** A clear by an explicit snapshot deletes so many keys at a time. */
+const KEYS_AT_ONCE = 1000;
+
+/** What abstract-level hands on with a read. */
+interface ReadOptions {
+  readonly valueEncoding: Format;
+  readonly snapshot?: AbstractSnapshot | null;
+}
+
+interface Operation {
+  readonly type: "put" | "del";
+  readonly key: Data;
+  readonly value: Data;
+}
+
+// Types alone: the options that these methods of AbstractLevel take here beside its own.
+export interface KayaLevel<KDefault = string, VDefault = string> {
+  open(options?: OpenOptions): Promise<void>;
+  put(key: KDefault, value: VDefault): Promise<void>;
+  put<K = KDefault, V = VDefault>(
+    key: K,
+    value: V,
+    options: AbstractPutOptions<K, V> & WriteOptions,
+  ): Promise<void>;
+  del(key: KDefault): Promise<void>;
+  del<K = KDefault>(key: K, options: AbstractDelOptions<K> & WriteOptions): Promise<void>;
+  batch(operations: AbstractBatchOperation<this, KDefault, VDefault>[]): Promise<void>;
+  batch<K = KDefault, V = VDefault>(
+    operations: AbstractBatchOperation<this, K, V>[],
+    options: AbstractBatchOptions<K, V> & WriteOptions,
+  ): Promise<void>;
+  batch(): AbstractChainedBatch<this, KDefault, VDefault>;
+  clear(): Promise<void>;
+  clear<K = KDefault>(options: AbstractClearOptions<K> & WriteOptions): Promise<void>;
+}
+
+/**
+ * An abstract-level database over `Engine`: all data in memory, every write in a crash-safe log at the location. A write
+ * resolves when it is on stable storage, unless it or the database's `durability` asks for less.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: what the interface declares is all in AbstractLevel.
+export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLevel<Data, KDefault, VDefault> {
+  readonly #location: string;
+  #engine: Engine | undefined;
+
+  /**
+   * @param location the directory
+   * @throws TypeError for a location that is no text or empty
+   */
+  constructor(location: string, options?: DatabaseOptions<KDefault, VDefault>) {
+    if (typeof location !== "string" || location === "") {
+      throw new TypeError("the location must be a string that is not empty");
+    }
+    super(MANIFEST, options);
+    this.#location = location;
+  }
+
+  get location(): string {
+    return this.#location;
+  }
+
+  /**
+   * For what abstract-level has no name for: `backup`, `checkpoint`, `sync`, `stats`, `lastRecovery`. Leave it to the database to close it.
+   * @throws Error LEVEL_DATABASE_NOT_OPEN
+   */
+  get engine(): Engine {
+    if (this.#engine === undefined) throw notOpen();
+    return this.#engine;
+  }
+
+  protected async _open(options: OpenOptions): Promise<void> {
+    const { disk = new NodeDisk(this.#location) } = options;
+    const config = toEngineConfig(options);
+    try {
+      await checkExistence(this.#location, disk, options);
+      this.#engine = await Engine.open(config, disk);
+    } catch (error) {
+      throw toOpenError(error);
+    }
+  }
+
+  /** An engine is gone once it was closed, also where that failed: closing again then succeeds. */
+  protected async _close(): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = undefined;
+    await engine?.close();
+  }
+
+  protected async _get(key: Data, options: ReadOptions): Promise<Data | undefined> {
+    return this._getSync(key, options);
+  }
+
+  protected _getSync(key: Data, options: ReadOptions): Data | undefined {
+    const value = this.#readFrom(options).getSync(key);
+    return value && toFormat(value, options.valueEncoding);
+  }
+
+  protected async _getMany(keys: Data[], options: ReadOptions): Promise<(Data | undefined)[]> {
+    return keys.map((key) => this._getSync(key, options));
+  }
+
+  protected _has(key: Data, options: ReadOptions): Promise<boolean> {
+    return this.#readFrom(options).has(key);
+  }
+
+  protected _hasMany(keys: Data[], options: ReadOptions): Promise<boolean[]> {
+    const source = this.#readFrom(options);
+    return Promise.all(keys.map((key) => source.has(key)));
+  }
+
+  protected async _put(key: Data, value: Data, options: WriteOptions): Promise<void> {
+    await this.engine.put(key, value, toEngineOptions(options));
+  }
+
+  protected async _del(key: Data, options: WriteOptions): Promise<void> {
+    await this.engine.delete(key, toEngineOptions(options));
+  }
+
+  protected async _batch(operations: Operation[], options: WriteOptions): Promise<void> {
+    await this.engine.batch(operations.map(toEngineOperation), toEngineOptions(options));
+  }
+
+  protected async _clear(
+    options: LevelRange & ReadOptions & WriteOptions & { limit: number },
+  ): Promise<void> {
+    const { snapshot, limit } = options;
+    const range = { ...toBounds(options), ...(limit >= 0 ? { limit } : {}) };
+    const durability = toEngineOptions(options);
+    if (snapshot == null) {
+      await this.engine.clear(range, durability);
+      return;
+    }
+    for await (const keys of viewOf(snapshot).scan(range).keyPages(KEYS_AT_ONCE)) {
+      await Promise.all(keys.map((key) => this.engine.delete(key, durability)));
+    }
+  }
+
+  protected _iterator(options: LevelIteratorOptions & ReadOptions): KayaIterator {
+    return new KayaIterator(this as AbstractLevel<Data, unknown, unknown>, options, this.#viewFor(options));
+  }
+
+  protected _snapshot(options: object): KayaSnapshot {
+    return new KayaSnapshot(options, this.engine);
+  }
+
+  #readFrom({ snapshot }: ReadOptions): Engine | Snapshot {
+    return snapshot == null ? this.engine : viewOf(snapshot);
+  }
+
+  /** An iterator without an explicit snapshot has one of its own. */
+  #viewFor({ snapshot: explicit }: ReadOptions): View {
+    if (explicit != null) return { snapshot: viewOf(explicit), release: () => undefined };
+    const snapshot = this.engine.snapshot();
+    return { snapshot, release: () => snapshot.close() };
+  }
+}
+
+function toEngineOperation({ type, key, value }: Operation): BatchOperation {
+  return type === "put" ? { type, key, value } : { type: "delete", key };
+}

@@ -1,0 +1,56 @@
+import { resolveEngineConfig } from "@kaya/core";
+import { KayaError, type PartialEngineConfig } from "@kaya/engine";
+import type { Disk } from "@kaya/io";
+import type { AbstractDatabaseOptions, AbstractOpenOptions } from "abstract-level";
+
+/** The engine's configuration, save for `dataDir`, which is the location. */
+type EngineOptions = Omit<PartialEngineConfig, "dataDir">;
+
+export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
+  /** Instead of the directory at the location: a `SimDisk` in tests. */
+  readonly disk?: Disk;
+}
+
+export interface DatabaseOptions<K, V> extends AbstractDatabaseOptions<K, V>, Omit<OpenOptions, "passive"> {}
+
+/**
+ * The engine's part of the options. The rest may belong to anybody: abstract-level hands all options on to hooks, and programs written for
+ * LevelDB tune it by them.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function toEngineConfig(options: OpenOptions): PartialEngineConfig {
+  if ("dataDir" in options) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      "there is no option dataDir: the location is the data directory",
+    );
+  }
+  return Object.fromEntries(Object.entries(options).filter(([name]) => ENGINE_OPTIONS.includes(name)));
+}
+
+const ENGINE_OPTIONS = Object.keys(resolveEngineConfig());
+
+/** The names in a data directory, before anything that a crash could leave without them. */
+const KAYA_NAMES = ["LOCK", "wal", "checkpoint"];
+
+/**
+ * Holds to `createIfMissing` and `errorIfExists`, and refuses the directory of a LevelDB: an empty database beside its files would look as
+ * if the data had been lost.
+ * @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO
+ */
+export async function checkExistence(location: string, disk: Disk, options: OpenOptions): Promise<void> {
+  const names = (await disk.list("")).map(({ path }) => path);
+  if (names.includes("CURRENT") && !names.includes("wal") && !names.includes("checkpoint")) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `${location} holds a LevelDB database (it has a file CURRENT): copy its entries into another directory`,
+    );
+  }
+  const exists = KAYA_NAMES.some((name) => names.includes(name));
+  if (!exists && options.createIfMissing === false) {
+    throw new KayaError("KAYA_NOT_FOUND", `${location} does not exist, and createIfMissing is false`);
+  }
+  if (exists && options.errorIfExists === true) {
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `${location} exists, and errorIfExists is true`);
+  }
+}

@@ -1,0 +1,23 @@
+import { type WriteOptions as EngineWriteOptions, KayaError } from "@kaya/engine";
+
+/** Of `put`, `del`, `batch`, the `write` of a chained batch, and `clear`. */
+export interface WriteOptions extends EngineWriteOptions {
+  /** LevelDB's name for the same: `true` is `strict`, `false` is `relaxed`. Without either the database's `durability` counts. */
+  readonly sync?: boolean | undefined;
+}
+
+const STRICT: EngineWriteOptions = { durability: "strict" };
+const RELAXED: EngineWriteOptions = { durability: "relaxed" };
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function toEngineOptions({ durability, sync }: WriteOptions): EngineWriteOptions | undefined {
+  if (sync === undefined) return durability === undefined ? undefined : { durability };
+  if (typeof sync !== "boolean") {
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `sync must be true or false, not ${String(sync)}`);
+  }
+  const asked = sync ? STRICT : RELAXED;
+  if (durability !== undefined && durability !== asked.durability) {
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `sync: ${sync} contradicts durability: "${durability}"`);
+  }
+  return asked;
+}

@@ -1,0 +1,125 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Engine } from "@kaya/engine";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Backups } from "../torture/month/backups.mjs";
+import { digestOfContents, digestOfScan } from "../torture/month/digest.mjs";
+import { checkNames, filesBelow } from "../torture/month/directory.mjs";
+import { liveAMonth } from "../torture/month/month.mjs";
+import { monthsWrite } from "../torture/month/plan.mjs";
+import { checkUse } from "../torture/month/use.mjs";
+import { Ledger } from "../torture/real/ledger.mjs";
+
+// The month itself is `npx pnpm@10 torture`'s; here is a day of it, and what proves that its verdicts can be believed.
+const SEED = 3;
+const WRITES = 20_000;
+const MIB = 1024 * 1024;
+
+let root = "";
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "kaya-sim-month-"));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+describe("an engine's month", () => {
+  it("keeps every promise in a day of it", async () => {
+    const figures = await liveAMonth({ writes: WRITES, seed: SEED, dir: join(root, "day") });
+    expect(figures).toMatchObject({ violations: [] });
+    expect(figures.writes).toBeGreaterThanOrEqual(WRITES);
+    expect(figures.kills).toBeGreaterThan(0);
+    expect(figures.looks).toBeGreaterThan(0);
+  });
+
+  it("plans clears and large values among the small writes, the same in every process", () => {
+    const writes = Array.from({ length: 6000 }, (_, number) => monthsWrite(SEED, 1, number));
+    expect(writes.filter(({ write }) => "clear" in write)).toHaveLength(1);
+    expect(writes).toEqual(writes.map((_, number) => monthsWrite(SEED, 1, number)));
+  });
+});
+
+describe("what checks the month", () => {
+  const put = (key: string, value: string) =>
+    ({ durability: "strict", write: [{ type: "put", key, value }] }) as const;
+
+  it("holds disk, memory and handles against what is live", () => {
+    const stats = {
+      entries: 1000,
+      keyBytes: MIB,
+      valueBytes: MIB,
+      memoryBytes: 3 * MIB,
+      snapshots: { open: 0, bytes: 0 },
+      checkpoint: { isRunning: false },
+    } as ReturnType<Engine["stats"]>;
+    const own = { heapUsed: 8 * MIB, external: 5 * MIB, rss: 90 * MIB, heapTotal: 0, arrayBuffers: 0 };
+    const use = { stats, disk: 5 * MIB, process: own, handles: 20 };
+    const check = (change: object) => () => checkUse({ ...use, ...change }, { minLogBytes: MIB });
+    expect(check({})).not.toThrow();
+    expect(check({ disk: 10 * MIB })).toThrow("disk: 10.0 MiB");
+    expect(check({ stats: { ...stats, memoryBytes: 9 * MIB } })).toThrow("memoryBytes");
+    expect(check({ process: { ...own, heapUsed: 30 * MIB } })).toThrow("the heap");
+    expect(check({ process: { ...own, external: 60 * MIB } })).toThrow("buffers");
+    expect(check({ process: { ...own, rss: 300 * MIB } })).toThrow("the resident set");
+    expect(check({ handles: 100 })).toThrow("100 file handles");
+  });
+
+  it("finds what does not belong in a data directory", async () => {
+    const dataDir = join(root, "names");
+    const engine = await Engine.open({ dataDir });
+    await engine.put("key", "value");
+    await engine.checkpoint();
+    await engine.close();
+    expect(() => checkNames(filesBelow(dataDir))).not.toThrow();
+    await writeFile(join(dataDir, "checkpoint", "0000000000000009.ckpt.tmp"), "");
+    expect(() => checkNames(filesBelow(dataDir))).toThrow("0000000000000009.ckpt.tmp must not be");
+    expect(() => checkNames(filesBelow(dataDir), { isCheckpointRunning: true })).not.toThrow();
+    await mkdir(join(dataDir, "wal", "quarantine"));
+    await writeFile(join(dataDir, "wal", "quarantine", "something"), "");
+    expect(() => checkNames(filesBelow(dataDir), { isCheckpointRunning: true })).toThrow("quarantine");
+  });
+
+  it("digests a store and what it must hold to the same, and nothing else", async () => {
+    const engine = await Engine.open({ dataDir: join(root, "digest") });
+    const contents = new Map([
+      ["b", "2"],
+      ["a", "1"],
+      ["ab", ""],
+    ]);
+    for (const [key, value] of contents) await engine.put(key, value);
+    expect(await digestOfScan(engine.scan())).toEqual(digestOfContents(contents));
+    expect(digestOfContents(new Map(contents).set("ab", "1"))).not.toEqual(digestOfContents(contents));
+    await engine.close();
+  });
+
+  it("finds a backup that holds something else, is missing, or was broken off and is there", async () => {
+    const backupDir = join(root, "backups");
+    const dir = join(backupDir, "1");
+    const engine = await Engine.open({ dataDir: join(root, "backed up") });
+    await engine.put("key", "value");
+    const { lsn } = await engine.backup(dir);
+    await engine.close();
+    const told = [{ name: "backup", dir, lsn }];
+    const ledgerOf = (value: string) => {
+      const ledger = new Ledger(() => put("key", value));
+      const acknowledged = [{ number: 0, lsn: 1, durable: true, at: 0n }];
+      ledger.ended(1, Object.assign(Object.create(null), { acknowledged, rejected: [], openedAt: 0 }), 0);
+      return ledger;
+    };
+    const other = ledgerOf("other");
+    const backups = new Backups(backupDir);
+    await backups.collect(told, other);
+    await expect(backups.verify()).rejects.toThrow("where no life has been");
+    other.settle(1);
+    await expect(backups.verify()).rejects.toThrow("«key» is «value», not «other»");
+
+    const again = new Backups(backupDir);
+    await expect(again.collect([{ name: "broken off", dir }], other)).rejects.toThrow("can be opened");
+    await expect(again.collect([{ name: "backup", dir: join(root, "none"), lsn }], other)).rejects.toThrow(
+      "LSN",
+    );
+    const same = ledgerOf("value");
+    await again.collect(told, same);
+    same.settle(1);
+    expect(await again.verify()).toBe(1);
+  });
+});

@@ -1,0 +1,17 @@
+import { backup } from "./backup.mjs";
+import { checkpoint } from "./checkpoint.mjs";
+import { look } from "./look.mjs";
+import { scans } from "./scans.mjs";
+import { snapshots } from "./snapshots.mjs";
+
+/**
+ * Something that is done to an engine again and again while it is written to. It throws where a promise is broken; that the engine is
+ * closed under it is none.
+ * @typedef {object} Activity
+ * @property {string} name
+ * @property {number} every writes from one time to the next, on average
+ * @property {(life: import("../life.mjs").Life, random: import("@kaya/io").Random) => Promise<void>} run
+ */
+
+/** @type {readonly Activity[]} */
+export const ACTIVITIES = [look, checkpoint, backup, snapshots, scans];

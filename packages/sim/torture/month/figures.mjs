@@ -1,0 +1,56 @@
+/**
+ * @typedef {object} MonthFigures
+ * @property {number} writes acknowledged
+ * @property {number} lives from one opening to the end of its process
+ * @property {number} kills
+ * @property {number} checkpoints that were seen
+ * @property {number} backups that were opened and compared
+ * @property {number} snapshots
+ * @property {number} scans
+ * @property {number} looks at what it takes
+ * @property {{ diskFactor: number, memoryFactor: number, rss: number, handles: number }} most of what is live, where it is a factor
+ * @property {{ seed: number, generation: number, dir: string, message: string }[]} violations
+ */
+
+/** @returns {MonthFigures} */
+export function noMonth() {
+  const none = {
+    writes: 0,
+    lives: 0,
+    kills: 0,
+    checkpoints: 0,
+    backups: 0,
+    snapshots: 0,
+    scans: 0,
+    looks: 0,
+  };
+  return { ...none, most: { diskFactor: 0, memoryFactor: 0, rss: 0, handles: 0 }, violations: [] };
+}
+
+/**
+ * @param {MonthFigures} figures
+ * @param {readonly import("../real/writer-process.mjs").Note[]} notes
+ */
+export function addNotes(figures, notes) {
+  const checkpoints = new Set();
+  for (const note of notes) {
+    if (note.name === "snapshot") figures.snapshots++;
+    if (note.name === "scan") figures.scans++;
+    if (note.name === "look") addLook(figures, note);
+    if (note.name === "checkpoint") checkpoints.add(note.lsn);
+    if (note.name === "look" && note.checkpoint !== undefined) checkpoints.add(note.checkpoint);
+  }
+  figures.checkpoints += checkpoints.size;
+}
+
+/**
+ * @param {MonthFigures} figures
+ * @param {any} use
+ */
+function addLook(figures, use) {
+  figures.looks++;
+  const { most } = figures;
+  for (const name of /** @type {(keyof typeof most)[]} */ (Object.keys(most))) {
+    most[name] = Math.max(most[name], use[name]);
+  }
+}

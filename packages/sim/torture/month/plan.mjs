@@ -1,0 +1,62 @@
+import { Random } from "@kaya/io";
+import { plannedWrite } from "../real/planned-writes.mjs";
+
+const MIB = 1024 * 1024;
+const WRITES_A_CLEAR = 5000;
+const WRITES_A_LARGE_VALUE = 2000;
+const LARGE_KEYS = 4;
+const LARGEST_BYTES = 600_000;
+
+/** So many keys that the data stays within some megabytes, whatever is written. */
+const PLAN = { keys: 20_000, maxValueBytes: 1000 };
+
+/** When checkpoints are made is the same for the whole month: disk use is held against it. */
+export const CHECKPOINT = { minLogBytes: 4 * MIB, logRatio: 1 };
+
+/**
+ * The write of a life with that number: mostly small ones to one population of keys, now and then a large value, or a prefix that is
+ * cleared.
+ * @param {number} seed
+ * @param {number} generation
+ * @param {number} number
+ * @returns {import("../../dist/explorer/engine-write.js").EngineWrite}
+ */
+export function monthsWrite(seed, generation, number) {
+  const isClear = number % WRITES_A_CLEAR === WRITES_A_CLEAR / 2;
+  if (!isClear && number % WRITES_A_LARGE_VALUE !== 0) {
+    return plannedWrite({ ...PLAN, seed }, generation, number);
+  }
+  const random = new Random(seed, generation, number);
+  const durability = random.pick(["strict", "relaxed"]);
+  if (isClear) return { durability, write: { clear: `key ${10 + random.below(90)}` } };
+  const value = `${generation}.${number} ${"x".repeat(random.below(LARGEST_BYTES))}`;
+  return { durability, write: [{ type: "put", key: `large ${random.below(LARGE_KEYS)}`, value }] };
+}
+
+/**
+ * From one opening to the end of its process.
+ * @typedef {object} LifePlan
+ * @property {number} writes at least so many
+ * @property {"killed" | "closed"} end
+ * @property {number} lanes writes in flight
+ * @property {Partial<import("@kaya/core").WalConfig>} wal
+ */
+
+/**
+ * @param {Random} random
+ * @param {number} most writes that are left of the month
+ * @returns {LifePlan}
+ */
+export function planLife(random, most) {
+  // Some are long, so that what leaks has time to show.
+  const about = random.pick([100, 3000, 10_000, 30_000, 100_000, 250_000]);
+  const writes = Math.min(most, Math.ceil(about / 2) + random.below(about));
+  const wal = {
+    maxRecordBytes: MIB,
+    segmentMaxBytes: MIB * random.pick([1, 2, 16]),
+    maxBatchBytes: random.pick([20_000, MIB]),
+  };
+  // A caller by itself waits for each fsync: a short life only, or the month takes all night.
+  const lanes = writes < 500 ? random.pick([1, 8]) : random.pick([256, 1024]);
+  return { writes, end: random.pick(["killed", "killed", "closed"]), lanes, wal };
+}

@@ -1,0 +1,67 @@
+const MIB = 1024 * 1024;
+/** What an entry has in the log beside its key and value. */
+const RECORD_OVERHEAD = 48;
+
+/** Of `checkpoint.minLogBytes`, beside three times the live data: while a checkpoint is written the log may become twice as long. */
+const FLOORS = 3;
+const MEMORY_FACTOR = 1.5;
+/** Chunks that are not full yet. */
+const MEMORY_FLOOR = 4 * MIB;
+/** The entries are not on the heap. */
+const MOST_HEAP = 24 * MIB;
+/** Of the log with many writes in flight, of a checkpoint and of a backup's check. */
+const MOST_BUFFERS = 24 * MIB;
+/** Node itself, and what its allocator keeps. */
+const MOST_BESIDE = 192 * MIB;
+/** Those of node, the log, a checkpoint and a backup. */
+const MOST_HANDLES = 40;
+
+/**
+ * @typedef {object} Use once all garbage is collected
+ * @property {import("@kaya/engine").EngineStats} stats
+ * @property {number} disk bytes of all files
+ * @property {NodeJS.MemoryUsage} process
+ * @property {number} handles
+ */
+
+/**
+ * Holds what an engine takes against the data that is live.
+ * @param {Use} use
+ * @param {{ minLogBytes: number }} config
+ * @throws Error where it is too much
+ */
+export function checkUse({ stats, disk, process, handles }, { minLogBytes }) {
+  const { entries, keyBytes, valueBytes, memoryBytes, snapshots, checkpoint } = stats;
+  const live = keyBytes + valueBytes + entries * RECORD_OVERHEAD;
+  // The checkpoint on the disk may be of a time when more was live.
+  const stored = Math.max(live, checkpoint.bytes ?? 0);
+  const held = live + snapshots.bytes;
+  atMost("disk", disk, 3 * stored + FLOORS * minLogBytes);
+  atMost("memoryBytes", memoryBytes, MEMORY_FACTOR * held + MEMORY_FLOOR);
+  atMost("the heap", process.heapUsed, MOST_HEAP);
+  atMost("buffers", process.external, memoryBytes + MOST_BUFFERS);
+  atMost("the resident set", process.rss, memoryBytes + MOST_BESIDE);
+  if (handles > MOST_HANDLES) throw new Error(`${handles} file handles are open`);
+  return {
+    diskFactor: disk / stored,
+    memoryFactor: memoryBytes / held,
+    heap: process.heapUsed,
+    external: process.external - memoryBytes,
+    rss: process.rss,
+    handles,
+    live,
+  };
+}
+
+/**
+ * @param {string} what
+ * @param {number} bytes
+ * @param {number} limit
+ */
+function atMost(what, bytes, limit) {
+  if (bytes <= limit) return;
+  throw new Error(`${what}: ${mib(bytes)} MiB, and what is live allows ${mib(limit)}`);
+}
+
+/** @param {number} bytes */
+const mib = (bytes) => (bytes / MIB).toFixed(1);

@@ -1,0 +1,73 @@
+/** What was measured so far, in the unit that its field says. All 0 while nothing was. */
+export interface Distribution {
+  readonly mean: number;
+  /** Half of all was at most this; told too high by up to a sixteenth. */
+  readonly p50: number;
+  /** 99 of 100 were at most this; told too high by up to a sixteenth. */
+  readonly p99: number;
+  readonly max: number;
+}
+
+// Below 32 each whole number has a bucket; from there on each power of two has 16 of equal width, up to 2^32.
+const EXACT_BITS = 4;
+const PER_POWER = 1 << EXACT_BITS;
+const LARGEST = 2 ** 32 - 1;
+const BUCKETS = bucketOf(LARGEST) + 1;
+
+/**
+ * Counts values on a logarithmic scale, in memory of a fixed size and without an allocation a value. Node has one too
+ * (`createHistogram`): it takes ten times as long to make and to ask, and the garbage collector does not see its memory.
+ */
+export class Histogram {
+  // A store that runs for years counts past 2^32.
+  readonly #counts = new Float64Array(BUCKETS);
+  #count = 0;
+  #sum = 0;
+  #max = 0;
+
+  /** How many values were recorded. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @param value >= 0; a fraction counts as the whole number above it, and what is over 2^32 - 1 as that */
+  record(value: number): void {
+    const bucket = bucketOf(Math.min(Math.ceil(value), LARGEST));
+    this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
+    this.#count++;
+    this.#sum += value;
+    if (value > this.#max) this.#max = value;
+  }
+
+  /** @param unit what 1 of the answer is of the values that were recorded */
+  distribution(unit = 1): Distribution {
+    return {
+      mean: this.#count === 0 ? 0 : this.#sum / this.#count / unit,
+      p50: this.#percentile(0.5) / unit,
+      p99: this.#percentile(0.99) / unit,
+      max: this.#max / unit,
+    };
+  }
+
+  /** The largest value of the bucket in which this share of all is reached. */
+  #percentile(share: number): number {
+    let left = share * this.#count;
+    for (let bucket = 0; left > 0 && bucket < BUCKETS; bucket++) {
+      left -= this.#counts[bucket] as number;
+      if (left <= 0) return Math.min(upperBound(bucket), this.#max);
+    }
+    return this.#max;
+  }
+}
+
+/** @param value a whole number from 0 to `LARGEST` */
+function bucketOf(value: number): number {
+  const shift = Math.max(0, 31 - Math.clz32(value) - EXACT_BITS);
+  return shift * PER_POWER + (value >>> shift);
+}
+
+/** The largest whole number in a bucket. */
+function upperBound(bucket: number): number {
+  const shift = Math.max(0, Math.floor(bucket / PER_POWER) - 1);
+  return (bucket - shift * PER_POWER + 1) * 2 ** shift - 1;
+}

@@ -1,0 +1,80 @@
+import type { KayaError, LogPosition, Lsn } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { WAL_HEADER_LENGTH } from "./format.js";
+import { type LogStop, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
+import { lsnOfHeader } from "./record-codec.js";
+import { assessStop } from "./recovery-plan.js";
+import { refusal } from "./refusal.js";
+import { listSegments, type SegmentFile } from "./segments.js";
+
+export interface ReadLogOptions {
+  /** Bounds what is allocated for one record. */
+  readonly maxRecordBytes: number;
+  /** What is known already: records up to it are skipped, and whatever is wrong with segments wholly below it does not matter. */
+  readonly after: LogPosition;
+  /** The last record to be read: nothing behind it is looked at, whatever it is like. */
+  readonly through: Lsn;
+  /** Called for each record in order; its bytes never change. Where reading ends before `through` they are a prefix of what was asked for. */
+  readonly onRecord: (record: RecoveredRecord) => void;
+  /** Called about once a mebibyte. */
+  readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
+}
+
+export interface LogReading {
+  /** Of the last record that was given, or `after.lsn`: below `through` where the log has no more. */
+  readonly lastLsn: Lsn;
+  /** The log goes on behind records that are not there: in segments that were dropped behind a checkpoint, or lost. */
+  readonly gap?: KayaError;
+}
+
+/**
+ * Reads a part of the log, and changes nothing. A write that a crash left unfinished, or that is under way, ends the log.
+ * @throws KayaError KAYA_CORRUPTION with file and offset, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT (a record over
+ *   `maxRecordBytes`) where damage stands before `through`; KAYA_IO
+ */
+export async function readLog(disk: Disk, options: ReadLogOptions): Promise<LogReading> {
+  const { after, maxRecordBytes } = options;
+  const { segments } = await listSegments(disk);
+  const files = segments.slice(await firstToRead(disk, segments, after.lsn + 1));
+  const scan = await scanLog(disk, files, options);
+  const { stop } = scan;
+  const lastLsn = Math.max(scan.last.lsn, after.lsn);
+  if (stop === undefined) return { lastLsn };
+  const { situation, survey } = await assessStop(disk, files, stop, maxRecordBytes);
+  if (situation === "zero-tail" || situation === "torn-tail") return { lastLsn };
+  const error = refusal({ situation, stop, files, lastLsn, survey });
+  if (!isGap(stop)) throw error;
+  return { lastLsn, gap: error };
+}
+
+/**
+ * Index of the segment in which `lsn` stands, if it stands in any. What cannot be told by its first record is left to the scan, and so is a
+ * segment that begins where it should not: the one looked for comes before the first that begins behind `lsn`.
+ */
+async function firstToRead(disk: Disk, segments: readonly SegmentFile[], lsn: Lsn): Promise<number> {
+  let index = 0;
+  for (const [i, segment] of segments.entries()) {
+    const first = await firstLsn(disk, segment.path);
+    if (first === undefined) continue;
+    if (first > lsn) break;
+    index = i;
+  }
+  return index;
+}
+
+async function firstLsn(disk: Disk, path: string): Promise<Lsn | undefined> {
+  const header = new Uint8Array(WAL_HEADER_LENGTH);
+  const file = await disk.open(path, { readOnly: true });
+  try {
+    const length = await file.readAt(0, header);
+    return lsnOfHeader(header.subarray(0, length));
+  } finally {
+    await file.close();
+  }
+}
+
+function isGap(stop: LogStop): boolean {
+  if (stop.kind === "missing-segment") return true;
+  if (stop.kind !== "discontinuity" || stop.warning.kind !== "NonMonotonicLsn") return false;
+  return stop.warning.found > stop.warning.expected;
+}
