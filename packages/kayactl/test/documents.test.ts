@@ -107,6 +107,7 @@ describe("what a document says of the code", async () => {
     "docs/guarantees.md",
     "packages/wal/FORMAT.md",
     "packages/engine/CHECKPOINT.md",
+    "packages/engine/CHANGES.md",
   ]) {
     test(`is there, where it names a file: ${document}`, async () => {
       const named = withoutBlocks(await readDocument(document)).matchAll(/`(?<name>[\w./-]+\.(?:ts|mjs))`/g);
@@ -117,7 +118,11 @@ describe("what a document says of the code", async () => {
     });
   }
 
-  for (const document of ["docs/guarantees.md", "packages/engine/CHECKPOINT.md"]) {
+  for (const document of [
+    "docs/guarantees.md",
+    "packages/engine/CHECKPOINT.md",
+    "packages/engine/CHANGES.md",
+  ]) {
     test(`is there, where it names a test: ${document}`, async () => {
       const tests = files.filter((file) => /^packages\/[a-z]+\/test\//.test(file));
       const text = (await Promise.all(tests.map((file) => readFile(join(ROOT, file), "utf8")))).join("\n");
