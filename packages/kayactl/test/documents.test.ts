@@ -19,11 +19,11 @@ const at = ({ document, line }: Block) => `${document}:${line}`;
 const NOT_TYPED_IN = new Map([
   ["npx pnpm@10 demo", "this is how the tests are run"],
   ["npx pnpm@10 test", "this is how the tests are run"],
+  ["npx pnpm@10 build", "packs and installs the packages, which .ci/packed does"],
   ["npx pnpm@10 bench", "takes a minute, and its figures are not to be compared"],
   ["npx pnpm@10 torture", "takes minutes; CI runs it by itself"],
   ["npx pnpm@10 changeset", "asks questions, or changes the repository"],
   ["npm install", "needs the packages in a registry; .ci/packed installs them from tarballs"],
-  ["git clone", "needs the repository's address"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],
 ]);
 
