@@ -1,44 +1,33 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { allBlocks, documents, isProgram, ROOT } from "./documents.js";
 
 const run = promisify(execFile);
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
-const ROOT = join(PACKAGE, "..", "..");
 // Inside the package, so that the examples resolve `@kaya/*` as a user's file would.
 const WORK = join(PACKAGE, "node_modules", ".examples");
 
 interface Example {
+  readonly document: string;
   readonly name: string;
   readonly source: string;
   readonly file: string;
 }
 
-async function markdownFiles(): Promise<string[]> {
-  const packages = await readdir(join(ROOT, "packages"));
-  const docs = await readdir(join(ROOT, "docs"));
-  return [
-    join(ROOT, "README.md"),
-    ...packages.map((name) => join(ROOT, "packages", name, "README.md")),
-    ...docs.filter((name) => name.endsWith(".md")).map((name) => join(ROOT, "docs", name)),
-  ];
-}
-
 async function collectExamples(): Promise<Example[]> {
-  const examples: Example[] = [];
-  for (const path of await markdownFiles()) {
-    const blocks = [...(await readFile(path, "utf8")).matchAll(/^```(ts|js)\n(.*?)^```/gms)];
-    for (const [i, [, , source]] of blocks.entries()) {
-      const name = `${relative(ROOT, path)}, example ${i + 1}`;
-      examples.push({ name, source: source ?? "", file: `${name.replaceAll(/[^A-Za-z0-9]+/g, "-")}.ts` });
-    }
-  }
-  return examples;
+  const numbers = new Map<string, number>();
+  return (await allBlocks()).filter(isProgram).map(({ document, text }) => {
+    const number = (numbers.get(document) ?? 0) + 1;
+    numbers.set(document, number);
+    const name = `${document}, example ${number}`;
+    return { document, name, source: text, file: `${name.replaceAll(/[^A-Za-z0-9]+/g, "-")}.ts` };
+  });
 }
 
 /** What an example says that it prints: the text behind `// =>`, in order. */
@@ -52,7 +41,8 @@ async function installLevel(): Promise<void> {
   const modules = join(WORK, "node_modules");
   await mkdir(join(modules, "@kaya"), { recursive: true });
   await symlink(level, join(modules, "@kaya", "level"), "junction");
-  await symlink(join(level, "node_modules", "classic-level"), join(modules, "classic-level"), "junction");
+  for (const peer of ["classic-level", "level"])
+    await symlink(join(level, "node_modules", peer), join(modules, peer), "junction");
 }
 
 const TSCONFIG = {
@@ -72,7 +62,7 @@ const TSCONFIG = {
 
 const examples = await collectExamples();
 
-describe("the examples of every README", () => {
+describe("the programs in the documents", () => {
   beforeAll(async () => {
     await rm(WORK, { recursive: true, force: true });
     await mkdir(WORK, { recursive: true });
@@ -106,9 +96,10 @@ describe("the examples of every README", () => {
     }, 60_000);
   }
 
-  test("there is at least one for every package that is imported", () => {
-    const covered = new Set(examples.map(({ name }) => dirname(name.split(",")[0] ?? "")));
-    for (const name of ["core", "io", "wal", "engine", "level"])
-      expect(covered).toContain(`packages/${name}`);
+  test("there is at least one for every package that is imported, and for every example", async () => {
+    const covered = new Set(examples.map(({ document }) => document));
+    const packages = ["core", "io", "wal", "engine", "level"].map((name) => `packages/${name}/README.md`);
+    const programs = (await documents()).filter((document) => document.startsWith("docs/examples/"));
+    for (const document of ["README.md", ...packages, ...programs]) expect(covered).toContain(document);
   });
 });
