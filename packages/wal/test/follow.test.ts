@@ -44,6 +44,23 @@ describe("a follower", () => {
     expect(reader.lsns).toEqual([1]);
   });
 
+  it("waits while a full disk keeps the tail from being finished, also where a checkpoint covers part of it", async () => {
+    const disk = new SimDisk();
+    const before = await WalWriter.open({}, disk);
+    for (let i = 0; i < 3; i++) await before.append(noop);
+    await before.close();
+    disk.addFault({ at: disk.nextOperation, kind: "disk-full" });
+    const writer = await WalWriter.open({}, disk, { after: { lsn: 2, sequence: 2 } });
+    expect(writer.durableLsn).toBe(2);
+    const reader = new Reader(writer.follow());
+    await settle();
+    expect(reader.lsns).toEqual([]);
+    await writer.append(noop);
+    await settle();
+    expect(reader.lsns).toEqual([1, 2, 3, 4]);
+    await writer.close();
+  });
+
   it("gives nothing before it is durable: not relaxed records, not what is being synced", async () => {
     const disk = new SimDisk();
     const writer = await WalWriter.open({}, disk);
