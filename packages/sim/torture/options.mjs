@@ -8,7 +8,7 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --ops N          steps of each simulation (300)
   --kills N        SIGKILLs of a real writer on a real disk (30)
   --month N        writes of an engine's month: a real one that is written to, killed, closed and opened again while it makes checkpoints,
-                   backups and snapshots (1000000); with 10000000 it is a year
+                   backups and snapshots, and its changes are followed (1000000); with 10000000 it is a year
   --seed N         of the kills, the month and the generated workloads (1)
   --no-mutants     without the mutation check
   --processes N    child processes (the number of cores)

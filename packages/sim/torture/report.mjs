@@ -92,11 +92,16 @@ function monthRows({
   backups,
   snapshots,
   scans,
+  conflicts,
+  changes,
+  changesAgain,
+  reads,
+  refusedReads,
   looks,
   most,
   violations: found,
 }) {
-  const { diskFactor, memoryFactor, rss, handles } = most;
+  const { diskFactor, memoryFactor, kept, rss, handles } = most;
   return [
     [
       "a month",
@@ -104,11 +109,15 @@ function monthRows({
     ],
     [
       "",
-      `${n(checkpoints)} checkpoints, ${n(backups)} backups opened and compared, ${n(snapshots)} snapshots, ${n(scans)} scans`,
+      `${n(checkpoints)} checkpoints, ${n(backups)} backups opened and compared, ${n(snapshots)} snapshots, ${n(scans)} scans, ${n(conflicts)} conflicts`,
     ],
     [
       "",
-      `at most, in ${n(looks)} looks: disk ${diskFactor.toFixed(1)}x and memory ${memoryFactor.toFixed(1)}x the live data, ${n(Math.round(rss / 2 ** 20))} MiB resident, ${handles} file handles`,
+      `${n(changes)} changes followed and compared, ${n(changesAgain)} of them given again; ${n(reads)} reads by token, ${n(refusedReads)} of them refused`,
+    ],
+    [
+      "",
+      `at most, in ${n(looks)} looks: disk ${diskFactor.toFixed(1)}x and memory ${memoryFactor.toFixed(1)}x the live data, ${n(Math.round(kept / 2 ** 20))} MiB kept for the consumer, ${n(Math.round(rss / 2 ** 20))} MiB resident, ${handles} file handles`,
     ],
   ];
 }

@@ -1,7 +1,15 @@
 import { readdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 
-const EXPECTED = [/^LOCK$/, /^wal\/[0-9a-f]{16}\.wal$/, /^checkpoint\/[0-9a-f]{16}\.ckpt$/];
+/** What a kill left of it stays until it is written again. */
+const CONSUMERS = /^consumers(\.tmp)?$/;
+const EXPECTED = [
+  /^LOCK$/,
+  /^wal\/[0-9a-f]{16}\.wal$/,
+  /^checkpoint\/[0-9a-f]{16}\.ckpt$/,
+  /^wal\/log-id$/,
+  CONSUMERS,
+];
 const UNFINISHED = /^checkpoint\/[0-9a-f]{16}\.ckpt\.tmp$/;
 
 /**
@@ -23,7 +31,7 @@ export function filesBelow(dir) {
 }
 
 /**
- * That a data directory holds its lock, a log and at most one checkpoint, and nothing else: no quarantine, nothing left over.
+ * That a data directory holds its lock, a log, its consumers and at most one checkpoint, and nothing else: no quarantine, nothing left over.
  * @param {readonly FoundFile[]} files
  * @param {{ isCheckpointRunning?: boolean }} [now]
  * @throws Error that names what is too much

@@ -19,6 +19,7 @@ const life = new Life(engine, options);
 const { warnings, quarantined, truncatedBytes } = engine.lastRecovery;
 life.note("opened", { ...(await digestOfScan(engine.scan())), warnings, quarantined, truncatedBytes });
 say(`open ${life.lastLsn}`);
+for (const { begin } of ACTIVITIES) await begin?.(life);
 
 const activities = Promise.all(ACTIVITIES.map(goOn));
 await Promise.race([life.write(), activities]); // an activity ends before the writes only where it fails

@@ -7,8 +7,13 @@
  * @property {number} backups that were opened and compared
  * @property {number} snapshots
  * @property {number} scans
+ * @property {number} conflicts batches whose condition did not hold
+ * @property {number} changes that the consumer was given
+ * @property {number} changesAgain those of them that it had been given before
+ * @property {number} reads by a token, and those of them that were refused
+ * @property {number} refusedReads
  * @property {number} looks at what it takes
- * @property {{ diskFactor: number, memoryFactor: number, rss: number, handles: number }} most of what is live, where it is a factor
+ * @property {{ diskFactor: number, memoryFactor: number, kept: number, rss: number, handles: number }} most of what is live, where it is a factor
  * @property {{ seed: number, generation: number, dir: string, message: string }[]} violations
  */
 
@@ -22,9 +27,14 @@ export function noMonth() {
     backups: 0,
     snapshots: 0,
     scans: 0,
+    conflicts: 0,
+    changes: 0,
+    changesAgain: 0,
+    reads: 0,
+    refusedReads: 0,
     looks: 0,
   };
-  return { ...none, most: { diskFactor: 0, memoryFactor: 0, rss: 0, handles: 0 }, violations: [] };
+  return { ...none, most: { diskFactor: 0, memoryFactor: 0, kept: 0, rss: 0, handles: 0 }, violations: [] };
 }
 
 /**
@@ -36,6 +46,8 @@ export function addNotes(figures, notes) {
   for (const note of notes) {
     if (note.name === "snapshot") figures.snapshots++;
     if (note.name === "scan") figures.scans++;
+    if (note.name === "read") figures.reads++;
+    if (note.name === "read" && note.place === undefined) figures.refusedReads++;
     if (note.name === "look") addLook(figures, note);
     if (note.name === "checkpoint") checkpoints.add(note.lsn);
     if (note.name === "look" && note.checkpoint !== undefined) checkpoints.add(note.checkpoint);

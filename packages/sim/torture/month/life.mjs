@@ -1,3 +1,4 @@
+import { KayaError } from "@kaya/engine";
 import { perform } from "../../dist/explorer/engine-write.js";
 import { say } from "../real/say.mjs";
 import { monthsWrite } from "./plan.mjs";
@@ -5,8 +6,10 @@ import { monthsWrite } from "./plan.mjs";
 /**
  * What a process is started with.
  * @typedef {import("../real/writer-process.mjs").WriterOptions & {
- *   seed: number, writes?: number, backupDir: string, checkpoint: { minLogBytes: number, logRatio: number }
- * }} LifeOptions writes: then it closes; until it is killed where absent
+ *   seed: number, writes?: number, backupDir: string, checkpoint: { minLogBytes: number, logRatio: number }, place?: Place
+ * }} LifeOptions writes: then it closes; until it is killed where absent. place: of the reader by token
+ *
+ * @typedef {{ lsn: number, token: string }} Place behind the last change that was read
  */
 
 /** An engine from its opening to its end, and what the activities beside its writes have to know of one another. */
@@ -19,6 +22,8 @@ export class Life {
   looking = 0;
   /** The last record that was acknowledged. */
   lastLsn = 0;
+  /** Of the reader by token. @type {Place | undefined} */
+  place;
   #next = 0;
   #acknowledged = 0;
   #unsaid = "";
@@ -34,13 +39,14 @@ export class Life {
     this.engine = engine;
     this.options = options;
     this.lastLsn = engine.stats().lastLsn;
+    this.place = options.place;
   }
 
   /** Writes with as many callers as it has lanes, each of which waits for its own, until it has done its share. */
   async write() {
     const { lanes, writes = Number.POSITIVE_INFINITY } = this.options;
     const lane = async () => {
-      while (this.#next < writes) await this.#writeNext();
+      while (this.#acknowledged < writes) await this.#writeNext();
     };
     await Promise.all(Array.from({ length: lanes }, lane));
   }
@@ -77,7 +83,9 @@ export class Life {
   async #writeNext() {
     const { seed, generation } = this.options;
     const number = this.#next++;
-    const { lsn, durable } = await perform(this.engine, monthsWrite(seed, generation, number));
+    const result = await performUnless(this.engine, monthsWrite(seed, generation, number));
+    if (result === undefined) return this.#say(`no ${number} KAYA_CONFLICT\n`);
+    const { lsn, durable } = result;
     this.lastLsn = Math.max(this.lastLsn, lsn);
     this.#say(`ok ${number} ${lsn} ${durable ? "durable" : "accepted"}\n`);
     this.#acknowledged++;
@@ -104,5 +112,22 @@ export class Life {
     say(this.#unsaid.slice(0, -1));
     this.#unsaid = "";
     this.#unsaidLines = 0;
+  }
+}
+
+/**
+ * Undefined where the key is there that must not be.
+ * @param {import("@kaya/engine").Engine} engine
+ * @param {import("../real/planned-writes.mjs").MaybeConditional} planned
+ */
+async function performUnless(engine, planned) {
+  if (planned.unless === undefined) return perform(engine, planned);
+  const { write, durability, unless } = planned;
+  try {
+    return await engine.batch(write, { durability, conditions: [{ key: unless, sequence: undefined }] });
+  } catch (error) {
+    if (!KayaError.is(error, "KAYA_CONFLICT") || Buffer.from(error.key ?? []).toString() !== unless)
+      throw error;
+    return undefined;
   }
 }

@@ -4,6 +4,9 @@ import { plannedWrite } from "../real/planned-writes.mjs";
 const MIB = 1024 * 1024;
 const WRITES_A_CLEAR = 5000;
 const WRITES_A_LARGE_VALUE = 2000;
+const WRITES_A_CONDITION = 25;
+/** So that what it must not find is still on its way, more often than not. */
+const MOST_BACK = 50;
 const LARGE_KEYS = 4;
 const LARGEST_BYTES = 600_000;
 
@@ -15,22 +18,35 @@ export const CHECKPOINT = { minLogBytes: 4 * MIB, logRatio: 1 };
 
 /**
  * The write of a life with that number: mostly small ones to one population of keys, now and then a large value, or a prefix that is
- * cleared.
+ * cleared, or a batch for which a key must be absent that was written or deleted just before.
  * @param {number} seed
  * @param {number} generation
  * @param {number} number
- * @returns {import("../../dist/explorer/engine-write.js").EngineWrite}
+ * @returns {import("../real/planned-writes.mjs").MaybeConditional}
  */
 export function monthsWrite(seed, generation, number) {
   const isClear = number % WRITES_A_CLEAR === WRITES_A_CLEAR / 2;
   if (!isClear && number % WRITES_A_LARGE_VALUE !== 0) {
-    return plannedWrite({ ...PLAN, seed }, generation, number);
+    const planned = plannedWrite({ ...PLAN, seed }, generation, number);
+    return number % WRITES_A_CONDITION === 1
+      ? { ...planned, unless: keyBefore(seed, generation, number) }
+      : planned;
   }
   const random = new Random(seed, generation, number);
   const durability = random.pick(["strict", "relaxed"]);
   if (isClear) return { durability, write: { clear: `key ${10 + random.below(90)}` } };
   const value = `${generation}.${number} ${"x".repeat(random.below(LARGEST_BYTES))}`;
   return { durability, write: [{ type: "put", key: `large ${random.below(LARGE_KEYS)}`, value }] };
+}
+
+/**
+ * @param {number} seed
+ * @param {number} generation
+ * @param {number} number
+ */
+function keyBefore(seed, generation, number) {
+  const before = Math.max(0, number - 1 - new Random(seed, generation, number).below(MOST_BACK));
+  return String(plannedWrite({ ...PLAN, seed }, generation, before).write[0]?.key);
 }
 
 /**

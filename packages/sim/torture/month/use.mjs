@@ -15,6 +15,8 @@ const MOST_HEAP = 24 * MIB;
 const MOST_BUFFERS = 24 * MIB;
 /** Node itself, and what its allocator keeps. */
 const MOST_BESIDE = 192 * MIB;
+/** What the consumer may not have acknowledged yet, and the segment in which that begins. */
+const MOST_KEPT = 48 * MIB;
 /** Those of node, the log, a checkpoint and a backup. */
 const MOST_HANDLES = 40;
 
@@ -34,25 +36,28 @@ const MOST_HANDLES = 40;
  * @throws Error where it is too much
  */
 export function checkUse({ stats, isSettled, disk, process, handles }, { minLogBytes }) {
-  const { entries, keyBytes, valueBytes, memoryBytes, snapshots, checkpoint } = stats;
+  const { entries, keyBytes, valueBytes, memoryBytes, snapshots, checkpoint, changes } = stats;
   const live = keyBytes + valueBytes + entries * RECORD_OVERHEAD;
   // The checkpoint on the disk may be of a time when more was live.
   const stored = Math.max(live, checkpoint.bytes ?? 0);
   const held = live + snapshots.bytes;
-  atMost("disk", disk, 3 * stored + FLOORS * minLogBytes);
+  const { keptLogBytes } = changes;
+  atMost("disk", disk - keptLogBytes, 3 * stored + FLOORS * minLogBytes);
+  atMost("what is kept for the consumer", keptLogBytes, MOST_KEPT);
   atMost("memoryBytes", memoryBytes, mostMemory(stats, isSettled));
   atMost("the heap", process.heapUsed, MOST_HEAP);
   atMost("buffers", process.external, memoryBytes + MOST_BUFFERS);
   atMost("the resident set", process.rss, memoryBytes + MOST_BESIDE);
   if (handles > MOST_HANDLES) throw new Error(`${handles} file handles are open`);
   return {
-    diskFactor: disk / stored,
+    diskFactor: (disk - keptLogBytes) / stored,
     memoryFactor: memoryBytes / held,
     heap: process.heapUsed,
     external: process.external - memoryBytes,
     rss: process.rss,
     handles,
     live,
+    kept: keptLogBytes,
   };
 }
 

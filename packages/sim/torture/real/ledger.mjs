@@ -1,6 +1,6 @@
 import { bytesOf } from "./planned-writes.mjs";
 
-/** @typedef {import("../../dist/explorer/engine-write.js").EngineWrite} EngineWrite */
+/** @typedef {import("./planned-writes.mjs").MaybeConditional} MaybeConditional */
 
 /**
  * What must be in a data directory that writers used one after the other. A killed writer leaves open what became of
@@ -13,13 +13,15 @@ export class Ledger {
   contents = new Map();
   /** Writes that were there though nobody had been told so. */
   survivors = 0;
+  /** Writes whose condition did not hold. */
+  conflicts = 0;
   #planned;
-  /** By LSN. @type {Map<number, (contents: Map<string, string>) => void>} */
+  /** By LSN. @type {Map<number, ((contents: ReadonlyMap<string, string>) => void)[]>} */
   #awaited = new Map();
   /** @type {{ generation: number, writer: import("./writer-process.mjs").WriterProcess, inFlight: number } | undefined} */
   #pending;
 
-  /** @param {(generation: number, number: number) => EngineWrite} planned the write of a generation with that number */
+  /** @param {(generation: number, number: number) => MaybeConditional} planned the write of a generation with that number */
   constructor(planned) {
     this.#planned = planned;
   }
@@ -31,7 +33,7 @@ export class Ledger {
    */
   lookAt(lsn, look) {
     if (lsn === this.lastLsn) look(this.contents);
-    else this.#awaited.set(lsn, look);
+    else this.#awaited.set(lsn, [...(this.#awaited.get(lsn) ?? []), look]);
   }
 
   /**
@@ -72,14 +74,24 @@ export class Ledger {
   #settle(found, generation, { acknowledged, rejected }, inFlight) {
     const most = acknowledged.length + inFlight;
     if (found > most) throw new Error(`${found} writes are there, and at most ${most} were attempted`);
-    const isRejected = new Set(rejected.map(({ number }) => number));
+    const rejections = new Map(rejected.map(({ number, code }) => [number, code]));
     const answers = new Map(acknowledged.map((answer) => [answer.number, answer]));
     const last = acknowledged.reduce((max, { number }) => Math.max(max, number), -1);
     const end = this.lastLsn + found;
     for (let number = 0; number <= last || this.lastLsn < end; number++) {
-      if (isRejected.has(number)) continue;
+      const rejection = rejections.get(number);
+      if (rejection !== undefined && rejection !== "KAYA_CONFLICT") continue;
       const planned = this.#planned(generation, number);
       const told = answers.get(number);
+      const isConflict = planned.unless !== undefined && this.contents.has(planned.unless);
+      if (isConflict ? told !== undefined : rejection !== undefined)
+        throw new Error(
+          `conditional write ${generation}.${number} was ${rejection ?? "done"}, and «${planned.unless}» was ${isConflict ? "there" : "absent"}`,
+        );
+      if (isConflict) {
+        this.conflicts++;
+        continue;
+      }
       if (this.lastLsn === end) {
         if (told === undefined) continue;
         const size = `${bytesOf(planned)} bytes, ${planned.durability}`;
@@ -98,11 +110,11 @@ export class Ledger {
     }
   }
 
-  /** @param {EngineWrite} planned */
+  /** @param {MaybeConditional} planned */
   #apply({ write }) {
     this.lastLsn++;
     this.lastSequence += "clear" in write ? this.#clear(write.clear) : this.#carryOut(write);
-    this.#awaited.get(this.lastLsn)?.(this.contents);
+    for (const look of this.#awaited.get(this.lastLsn) ?? []) look(this.contents);
     this.#awaited.delete(this.lastLsn);
   }
 

@@ -2,6 +2,8 @@ import { Random } from "@kaya/io";
 
 /**
  * @typedef {import("../../dist/explorer/engine-write.js").EngineWrite & { write: readonly import("@kaya/engine").BatchOperation[] }} PlannedWrite
+ * @typedef {PlannedWrite & { unless: string }} ConditionalWrite a batch that is rejected where that key is there
+ * @typedef {(import("../../dist/explorer/engine-write.js").EngineWrite & { unless?: undefined }) | ConditionalWrite} MaybeConditional
  * @typedef {{ seed: number, keys: number, maxValueBytes: number }} Plan
  */
 
@@ -23,15 +25,17 @@ export function plannedWrite({ seed, keys, maxValueBytes }, generation, number) 
     return `${generation}.${number} ${letter.repeat(random.below(Math.floor(most) + 1))}`;
   };
   /** @returns {import("@kaya/engine").BatchOperation} */
-  const put = () => ({ type: "put", key: key(), value: value() });
+  const put = (of = key()) => ({ type: "put", key: of, value: value() });
   /** @returns {import("@kaya/engine").BatchOperation} */
-  const remove = () => ({ type: "delete", key: key() });
+  const remove = (of = key()) => ({ type: "delete", key: of });
   const kind = random.pick(["put", "put", "put", "delete", "batch"]);
   if (kind === "put") return { durability, write: [put()] };
   if (kind === "delete") return { durability, write: [remove()] };
-  const operations = Array.from({ length: 2 + random.below(3) }, () =>
-    random.chance(0.3) ? remove() : put(),
-  );
+  const repeated = key(); // what comes of it is told by the order of the operations
+  const operations = Array.from({ length: 2 + random.below(3) }, () => {
+    const of = random.chance(0.2) ? repeated : key();
+    return random.chance(0.3) ? remove(of) : put(of);
+  });
   return { durability, write: operations };
 }
 

@@ -25,7 +25,7 @@ export const look = {
     const files = filesBelow(dataDir);
     checkNames(files, { isCheckpointRunning: isRunning || life.writingFiles > 0 });
     const handles = openFilesBelow(dataDir);
-    if (!isRunning && life.writingFiles === 0) checkHandles(handles);
+    if (!isRunning && life.writingFiles === 0) checkHandles(handles, stats.changes.feeds);
     const disk = files.reduce((sum, { bytes }) => sum + bytes, 0);
     const use = { stats, isSettled, disk, process: process.memoryUsage(), handles: openHandles().length };
     life.note("look", { ...checkUse(use, config), checkpoint: stats.checkpoint.lsn });
@@ -57,10 +57,13 @@ async function settle(life) {
   }
 }
 
-/** @param {readonly string[]} handles */
-function checkHandles(handles) {
-  const expected = [/\/LOCK$/, /\/wal\/[0-9a-f]{16}\.wal$/];
+/**
+ * @param {readonly string[]} handles
+ * @param {number} feeds which have a segment open each, and may be the last to have it
+ */
+function checkHandles(handles, feeds) {
+  const expected = [/\/LOCK$/, /\/wal\/[0-9a-f]{16}\.wal( \(deleted\))?$/];
   const stranger = handles.find((path) => !expected.some((name) => name.test(path)));
-  if (stranger !== undefined || handles.length > expected.length)
+  if (stranger !== undefined || handles.length > expected.length + feeds)
     throw new Error(`the engine has open, with no checkpoint or backup under way: ${handles.join(", ")}`);
 }
