@@ -82,7 +82,8 @@ describe("the built program", () => {
   test("SIGINT ends it with 130", async () => {
     const data = await absentDirectory();
     const { code } = await child(process.execPath, [BIN, "put", "a", "-", "--data", data], {
-      afterStart: (kill) => setTimeout(() => kill("SIGINT"), 1000), // it waits for its standard input
+      // More than a pipe holds: once all of it is gone, the program waits for the rest of its standard input.
+      afterStart: (put) => put.stdin.write(Buffer.alloc(8 * 2 ** 20), () => put.kill("SIGINT")),
     });
     expect(code).toBe(130);
   });

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -128,7 +128,7 @@ export function child(
   options: {
     uid?: number;
     env?: Record<string, string>;
-    afterStart?: (kill: (signal: NodeJS.Signals) => void) => void;
+    afterStart?: (started: ChildProcessWithoutNullStreams) => void;
   } = {},
 ): Promise<Outcome> {
   const process_ = spawn(command, argv, {
@@ -144,7 +144,7 @@ export function child(
   process_.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  options.afterStart?.((signal) => process_.kill(signal));
+  options.afterStart?.(process_);
   return new Promise((resolve, reject) => {
     process_.on("error", reject);
     process_.on("close", (code) => resolve({ code, stdout, stderr }));

@@ -8,12 +8,16 @@ import { run } from "../src/index.js";
 import { BIN, child, kayactl, Sink, temporaryDirectory } from "./helpers.js";
 
 const bug = vi.hoisted(() => ({ isPlanted: false }));
+const simulations = vi.hoisted(() => ({ onStart: () => {} }));
 
 vi.mock("@kaya/sim", async (importOriginal) => {
   const sim = await importOriginal<typeof import("@kaya/sim")>();
   const target = () => ({ wrapDisk: (disk: Disk) => (bug.isPlanted ? withoutSync(disk) : disk) });
   const mocked: Partial<typeof sim> = {
-    runSimulation: (options) => sim.runSimulation({ ...options, target: target() }),
+    runSimulation: (options) => {
+      simulations.onStart();
+      return sim.runSimulation({ ...options, target: target() });
+    },
     runTrace: (trace) => sim.runTrace(trace, target()),
     shrinkTrace: (trace, options) => sim.shrinkTrace(trace, { ...options, target: target() }),
   };
@@ -37,6 +41,7 @@ function withoutSync(disk: Disk): Disk {
 
 afterEach(() => {
   bug.isPlanted = false;
+  simulations.onStart = () => {};
 });
 
 const FAST = ["--ops", "60"];
@@ -94,7 +99,7 @@ describe("sim run", () => {
     for (const json of [[], ["--json"]]) {
       const interruption = new AbortController();
       const stdout = new Sink();
-      setTimeout(() => interruption.abort(), 100);
+      simulations.onStart = () => interruption.abort();
       const argv = ["sim", "run", "--runs", "1000000", ...FAST, ...json];
       expect(await run(argv, { stdout, stderr: new Sink(), signal: interruption.signal })).toBe(130);
       const text = stdout.bytes.toString();
@@ -103,9 +108,10 @@ describe("sim run", () => {
     }
   });
 
-  test("SIGINT does that in a process of its own", async () => {
+  test("SIGINT does that in a process of its own", { timeout: 60_000 }, async () => {
     const { code, stdout } = await child(process.execPath, [BIN, "sim", "run", "--runs", "1000000"], {
-      afterStart: (kill) => setTimeout(() => kill("SIGINT"), 1500),
+      // It tells how far it is every five seconds.
+      afterStart: (simulation) => simulation.stderr.once("data", () => simulation.kill("SIGINT")),
     });
     expect({ code, first: stdout.split(" ")[0] }).toEqual({ code: 130, first: "INTERRUPTED" });
   });
