@@ -9,6 +9,11 @@ export type { ChangesOptions, ChangesStats } from "./changes/change-feeds.js";
 export type { Change, ChangeOperation, Changes } from "./changes/changes.js";
 export type { AddedConsumer, Consumer } from "./changes/consumers.js";
 export {
+  type ConsumerLook,
+  type LookAtConsumersOptions,
+  lookAtConsumers,
+} from "./changes/look-at-consumers.js";
+export {
   type CheckpointMessage,
   ENGINE_CHANNELS,
   type PhaseMessage,

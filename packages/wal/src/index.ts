@@ -39,6 +39,7 @@ export {
 } from "./inspection-format.js";
 export type { LogFollower } from "./log-follower.js";
 export { isLogId, LogHistory } from "./log-history.js";
+export { readLogHistory } from "./log-identity.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
 export type { WalActivity } from "./log-watch.js";
 export { type LogReading, type ReadLogOptions, readLog } from "./read-log.js";
@@ -48,6 +49,7 @@ export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recov
 export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
 export { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 export { locateSegments, type SegmentLocation } from "./segment-location.js";
+export { listSegments, type SegmentFile, type WalDirectory } from "./segments.js";
 export {
   formatWarning,
   formatWarningFields,

@@ -109,6 +109,15 @@ export class LogIdentity {
   }
 }
 
+/**
+ * Which log it is, as the file says now, without the lock; undefined where nobody asked for it yet, or the file is damaged.
+ * @throws KayaError KAYA_IO
+ */
+export async function readLogHistory(disk: Disk): Promise<LogHistory | undefined> {
+  const { identity } = await LogIdentity.read(disk, true);
+  return identity.history;
+}
+
 function randomId(): string {
   return randomBytes(8).toString("hex");
 }
