@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Lsn } from "@kaya/core";
-import { readLockHolder } from "@kaya/io";
+import { lookAtConsumers } from "@kaya/engine";
+import { NodeDisk, readLockHolder } from "@kaya/io";
 import { inspectWal, isWarning, locateSegments, type SegmentLocation } from "@kaya/wal";
 import { listCheckpointFiles } from "./checkpoint-files.js";
 
@@ -17,6 +18,8 @@ export interface DirectoryLook {
   readonly wal: { readonly segments: number; readonly bytes: number };
   /** The newest one; `unfinished`: one is being written, or a crash left it. */
   readonly checkpoint: { readonly lsn?: Lsn; readonly bytes?: number; readonly unfinished: boolean };
+  /** Those who are registered, and bytes of the log that are kept for them only. */
+  readonly changes: { readonly consumers: number; readonly keptLogBytes: number };
   /** Since the look before; absent at the first one. */
   readonly perSecond?: { readonly records: number; readonly walBytes: number };
 }
@@ -45,7 +48,7 @@ const STATES = { held: "in-use", clean: "closed", left: "left" } as const;
  */
 export class DirectoryWatch {
   readonly #dataDir: string;
-  readonly #maxRecordBytes: number | undefined;
+  readonly #limit: { readonly maxRecordBytes?: number };
   readonly #now: () => number;
   #seen: Seen | undefined;
   /** By name, of the segments that were read at the last look. */
@@ -53,7 +56,7 @@ export class DirectoryWatch {
 
   constructor(dataDir: string, maxRecordBytes?: number, now: () => number = () => performance.now()) {
     this.#dataDir = dataDir;
-    this.#maxRecordBytes = maxRecordBytes;
+    this.#limit = maxRecordBytes === undefined ? {} : { maxRecordBytes };
     this.#now = now;
   }
 
@@ -69,6 +72,7 @@ export class DirectoryWatch {
     const { newest, leftovers } = await listCheckpointFiles(this.#dataDir);
     const segments = await locateSegments(this.#dataDir);
     const lastLsn = Math.max(newest?.lsn ?? 0, await this.#readOn(segments));
+    const consumers = await lookAtConsumers(new NodeDisk(this.#dataDir), { lastLsn, ...this.#limit });
     const seen = { at: this.#now(), lastLsn, segments };
     const perSecond = this.#seen && growth(this.#seen, seen);
     this.#seen = seen;
@@ -81,6 +85,10 @@ export class DirectoryWatch {
       checkpoint: {
         ...(newest !== undefined && { lsn: newest.lsn, bytes: newest.bytes }),
         unfinished: leftovers.length > 0,
+      },
+      changes: {
+        consumers: consumers.length,
+        keptLogBytes: Math.max(0, ...consumers.map(({ keptLogBytes }) => keptLogBytes)),
       },
       ...(perSecond !== undefined && { perSecond }),
     };
@@ -106,11 +114,7 @@ export class DirectoryWatch {
     if (known?.length === length) return known;
     const from = known === undefined || known.offset > length ? 0 : known.offset;
     let end = { length, offset: from, lsn: from === 0 ? undefined : known?.lsn };
-    const options = {
-      from,
-      ...(this.#maxRecordBytes !== undefined && { maxRecordBytes: this.#maxRecordBytes }),
-    };
-    for await (const item of inspectWal(segment.disk, segment.path, options)) {
+    for await (const item of inspectWal(segment.disk, segment.path, { from, ...this.#limit })) {
       if (isWarning(item)) {
         // A failed write was taken back, it may be, and another one stands across the place where it ended.
         const isTorn = item.kind === "PartialHeader" || item.kind === "PartialPayload";

@@ -9,9 +9,10 @@ import {
 } from "@kaya/wal";
 import { toJson } from "./bytes.js";
 import { notesOn } from "./checkpoint-files.js";
+import { columns } from "./columns.js";
 import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
 import { RECORD_TYPES } from "./page/page-data.js";
-import { escapeText, padEnd } from "./text.js";
+import { escapeText } from "./text.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
 interface Counts {
@@ -80,7 +81,7 @@ export class LogSummary {
 
   #table(): string[] {
     const total = { segment: plural(this.#segments.length, "segment"), ...this.#total };
-    const rows: string[][] = [["segment", "LSN", "records", ...RECORD_TYPES, "bytes", ""]];
+    const rows: string[][] = [COLUMNS];
     const shown = shownSegments(this.#segments);
     let next = 0;
     for (const index of shown) {
@@ -91,7 +92,7 @@ export class LogSummary {
       next = index + 1;
     }
     if (this.#segments.length !== 1) rows.push(cells(total));
-    return aligned(rows);
+    return columns(rows, [0, 1, COLUMNS.length - 1]);
   }
 
   #findings(isWanted: (warning: WalWarning) => boolean): string[] {
@@ -120,6 +121,7 @@ export function summaryPrinter(
   };
 }
 
+const COLUMNS = ["segment", "LSN", "records", ...RECORD_TYPES, "bytes", ""];
 const MOST_FINDINGS = 8;
 const FIRST = 3;
 const LAST = 5;
@@ -154,25 +156,4 @@ function cells({
   const lsns = firstLsn === undefined ? "none" : `${firstLsn} to ${lastLsn}`;
   const counts = RECORD_TYPES.map((type) => formatCount(types[type]));
   return [escapeText(segment), lsns, formatCount(records), ...counts, formatBytes(bytes)];
-}
-
-/** Columns two spaces apart: names and LSNs to the left, figures to the right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows.reduce<number[]>((most, row) => {
-    row.forEach((cell, column) => {
-      most[column] = Math.max(most[column] ?? 0, cell.length);
-    });
-    return most;
-  }, []);
-  return rows.map((row) =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return column < 2 || (column === row.length - 1 && column === widths.length - 1)
-          ? padEnd(cell, width)
-          : cell.padStart(width);
-      })
-      .join("  ")
-      .trimEnd(),
-  );
 }

@@ -10,14 +10,33 @@ export function lookRows(look: DirectoryLook): [name: string, value: string][] {
     ["log segments", formatCount(wal.segments)],
     ["log bytes", formatBytes(wal.bytes)],
     ["checkpoint", formatCheckpoint(look.checkpoint)],
+    ...consumerRows(look.changes),
   ];
   if (perSecond === undefined) return rows;
   const { records, walBytes } = perSecond;
   return [...rows, ["growth", `${formatCount(records)} records/s, ${formatBytes(walBytes)}/s`]];
 }
 
+/** Those for whom the log is kept are a row only where there are some. */
+export function consumerRows({
+  consumers,
+  keptLogBytes,
+}: DirectoryLook["changes"]): [name: string, value: string][] {
+  if (consumers === 0) return [];
+  return [["consumers", `${formatCount(consumers)}, keeping ${formatBytes(keptLogBytes)} of the log`]];
+}
+
 /** The same on one line, for a file or another program. */
-export function lookLine({ at, state, pid, lastLsn, wal, checkpoint, perSecond }: DirectoryLook): string {
+export function lookLine({
+  at,
+  state,
+  pid,
+  lastLsn,
+  wal,
+  checkpoint,
+  changes,
+  perSecond,
+}: DirectoryLook): string {
   const fields: [string, string | number | undefined][] = [
     ["at", at],
     ["state", state],
@@ -27,6 +46,8 @@ export function lookLine({ at, state, pid, lastLsn, wal, checkpoint, perSecond }
     ["log_bytes", wal.bytes],
     ["checkpoint_lsn", checkpoint.lsn],
     ["checkpoint_bytes", checkpoint.bytes],
+    ["consumers", changes.consumers === 0 ? undefined : changes.consumers],
+    ["kept_log_bytes", changes.consumers === 0 ? undefined : changes.keptLogBytes],
     ["records_per_s", perSecond?.records],
     ["log_bytes_per_s", perSecond?.walBytes],
   ];

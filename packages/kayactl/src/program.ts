@@ -1,6 +1,7 @@
 import { Command, Help } from "commander";
 import { registerBackup } from "./commands/backup.js";
 import { registerCheckpoint } from "./commands/checkpoint.js";
+import { registerConsumers } from "./commands/consumers.js";
 import { registerDelete } from "./commands/delete.js";
 import { registerGet } from "./commands/get.js";
 import { registerInspect } from "./commands/inspect.js";
@@ -72,6 +73,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     registerRecover,
     registerCheckpoint,
     registerBackup,
+    registerConsumers,
     registerInspect,
   ]) {
     register(program, execute);

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { allBlocks, isSession } from "./documents.js";
+import { allBlocks, isSession, ROOT } from "./documents.js";
 import { BIN, temporaryDirectory } from "./helpers.js";
 
 interface Entry {
@@ -44,6 +44,7 @@ describe("what is shown of a terminal is what it prints", () => {
       await mkdir(work);
       await writeFile(join(shims, "kayactl"), `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`);
       await chmod(join(shims, "kayactl"), 0o755);
+      await symlink(join(ROOT, "packages/kayactl/node_modules"), join(work, "node_modules")); // what programs import
       const env = { ...process.env, PATH: `${shims}${delimiter}${process.env.PATH}` };
       for (const { command, output } of entries) {
         const { stdout } = await promisify(execFile)("sh", ["-c", `exec 2>&1; ${command}`], {

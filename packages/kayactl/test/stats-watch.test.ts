@@ -46,6 +46,7 @@ describe("a look at a directory", () => {
       lastLsn: 0,
       wal: { segments: 0, bytes: 0 },
       checkpoint: { unfinished: false },
+      changes: { consumers: 0, keptLogBytes: 0 },
     });
     for (let i = 0; i < 10; i++) await engine.put(`${i}`, "x".repeat(150));
     const { wal: size } = engine.stats();

@@ -5,7 +5,7 @@ import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
 import { DirectoryWatch } from "../directory-watch.js";
-import { lookRows } from "../look-text.js";
+import { consumerRows, lookRows } from "../look-text.js";
 import { table } from "../output.js";
 import { formatCheckpoint } from "../report.js";
 import { formatBytes, formatCount } from "../units.js";
@@ -86,6 +86,7 @@ function statsRows(stats: EngineStats): [name: string, value: string][] {
     ["log segments", formatCount(stats.wal.segments)],
     ["log bytes", formatBytes(stats.wal.bytes)],
     ["checkpoint", formatLast(stats.checkpoint)],
+    ...consumerRows(stats.changes),
   ];
 }
 
