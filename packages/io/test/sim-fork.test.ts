@@ -106,7 +106,7 @@ describe("a fork", () => {
     const before = process.memoryUsage().arrayBuffers;
     const forks = Array.from({ length: 20 }, () => disk.fork());
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(length);
-    expect(forks.every((fork) => fork.readFile("file").length === length)).toBe(true);
+    expect(forks.every((fork) => fork.readFile("file")?.length === length)).toBe(true);
   });
 });
 
