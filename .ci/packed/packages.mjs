@@ -35,8 +35,8 @@ export function tool(name) {
 export function run(command, args, options) {
   try {
     return execFileSync(command, args, { encoding: "utf8", stdio: "pipe", ...options });
-  } catch (cause) {
-    throw new Error(`${command} ${args.join(" ")}\n${cause.stdout ?? ""}${cause.stderr ?? ""}`, { cause });
+  } catch ({ message, stdout, stderr }) {
+    throw new Error([message, stdout, stderr].join("\n"));
   }
 }
 

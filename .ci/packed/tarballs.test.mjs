@@ -48,7 +48,9 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
       });
       const documents = files.filter((file) => /^[A-Z]+\.md$/.test(file));
       const expected = ["LICENSE", "README.md", "package.json", ...sources, ...compiled, ...documents];
-      assert.deepEqual(files, [...new Set(expected)].sort());
+      const missing = expected.filter((file) => !files.includes(file));
+      const tooMany = files.filter((file) => !expected.includes(file));
+      assert.deepEqual({ missing, tooMany }, { missing: [], tooMany: [] });
     });
 
     test("has source maps that lead to its sources", () => {

@@ -36,6 +36,11 @@ export interface EngineConfig {
     /** Not before the log has so many times the bytes that the live data would have in it. Default 1. */
     readonly logRatio: number;
   };
+  /** For those who follow the log. */
+  readonly changes: {
+    /** Most bytes of the log that stay for consumers although a checkpoint covers them. Default 256 MiB. */
+    readonly maxKeptLogBytes: number;
+  };
   /** Leaves out the kernel lock on the data directory; then nothing keeps a second process out. Default false. */
   readonly disableLocking: boolean;
 }
@@ -60,10 +65,12 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     "limits",
     "memoryLimitBytes",
     "checkpoint",
+    "changes",
     "disableLocking",
   ]);
   const limits = problems.object(given.limits, "limits", ["maxKeyBytes", "maxValueBytes"]);
   const checkpoint = problems.object(given.checkpoint, "checkpoint", ["auto", "minLogBytes", "logRatio"]);
+  const changes = problems.object(given.changes, "changes", ["maxKeptLogBytes"]);
   const config: EngineConfig = {
     dataDir: problems.text(given.dataDir, "dataDir", "./data"),
     durability: problems.oneOf(
@@ -82,6 +89,9 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
       auto: problems.boolean(checkpoint.auto, "checkpoint.auto", true),
       minLogBytes: problems.integer(checkpoint.minLogBytes, "checkpoint.minLogBytes", 64 * MiB, 0),
       logRatio: problems.ratio(checkpoint.logRatio, "checkpoint.logRatio", 1),
+    },
+    changes: {
+      maxKeptLogBytes: problems.integer(changes.maxKeptLogBytes, "changes.maxKeptLogBytes", 256 * MiB, 0),
     },
     disableLocking: problems.boolean(given.disableLocking, "disableLocking", false),
   };

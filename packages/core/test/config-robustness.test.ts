@@ -36,6 +36,7 @@ const engineLike = optionsLike({
     minLogBytes: fc.nat(),
     logRatio: fc.double({ min: 0.01, max: 100 }),
   }),
+  changes: optionsLike({ maxKeptLogBytes: fc.nat() }),
   disableLocking: fc.boolean(),
 });
 

@@ -19,13 +19,14 @@ describe("defaults", () => {
     limits: { maxKeyBytes: 4096, maxValueBytes: 16_777_216 },
     memoryLimitBytes: 24 * 2 ** 30,
     checkpoint: { auto: true, minLogBytes: 64 * 2 ** 20, logRatio: 1 },
+    changes: { maxKeptLogBytes: 256 * 2 ** 20 },
     disableLocking: false,
   };
 
   test.each([
     ["nothing", undefined],
     ["an empty object", {}],
-    ["empty parts", { wal: {}, limits: {}, checkpoint: {} }],
+    ["empty parts", { wal: {}, limits: {}, checkpoint: {}, changes: {} }],
     ["explicit undefined", { dataDir: undefined, wal: undefined, limits: { maxKeyBytes: undefined } }],
     ["an object of another realm", runInNewContext("({ wal: {} })")],
   ])("for %s", (_, given) => {
@@ -46,6 +47,7 @@ describe("what is possible is kept", () => {
       limits: { maxKeyBytes: 0, maxValueBytes: 0 },
       memoryLimitBytes: 0,
       checkpoint: { auto: false, minLogBytes: 0, logRatio: 0.5 },
+      changes: { maxKeptLogBytes: 0 },
       disableLocking: true,
     } as const;
     expect(resolveEngineConfig(config)).toEqual(config);
@@ -96,6 +98,8 @@ describe("what is impossible is refused", () => {
     [{ checkpoint: { ratio: 2 } }, "checkpoint.ratio is not an option (known: auto, minLogBytes, logRatio)"],
     [{ checkpoint: { logRatio: 0 } }, "checkpoint.logRatio must be a number above 0, not 0"],
     [{ checkpoint: { minLogBytes: -1 } }, "checkpoint.minLogBytes must be a whole number >= 0, not -1"],
+    [{ changes: { maxKeptLogBytes: -1 } }, "changes.maxKeptLogBytes must be a whole number >= 0, not -1"],
+    [{ changes: { keep: 1 } }, "changes.keep is not an option (known: maxKeptLogBytes)"],
     [JSON.parse('{ "__proto__": {} }'), "__proto__ is not an option"],
   ])("%o", (given, complaint) => {
     expect(messageOf(() => resolveEngineConfig(untyped(given)))).toContain(complaint);

@@ -1,7 +1,16 @@
-import { type EngineConfig, KayaError, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
+import {
+  checkKeys,
+  type EngineConfig,
+  KayaError,
+  type PartialEngineConfig,
+  resolveEngineConfig,
+} from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
 import type { WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
+import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
+import type { Changes } from "./changes/changes.js";
+import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
 import { type BackupOptions, type BackupResult, writeBackup } from "./checkpoint/backup.js";
 import type { CheckpointResult } from "./checkpoint/checkpointer.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
@@ -56,6 +65,8 @@ export class Engine {
   readonly #wal: WalWriter<WriteResult>;
   readonly #lock: DiskLock | undefined;
   readonly #checkpoints: Checkpoints;
+  readonly #consumers: Consumers;
+  readonly #feeds: ChangeFeeds;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
@@ -67,6 +78,9 @@ export class Engine {
     this.#wal = parts.wal;
     this.#lock = parts.lock;
     this.#checkpoints = new Checkpoints(parts);
+    this.#consumers = parts.consumers;
+    const assertOpen = () => this.#assertOpen();
+    this.#feeds = new ChangeFeeds({ ...parts, log: this.#checkpoints, assertOpen });
     this.lastRecovery = parts.report;
   }
 
@@ -82,7 +96,7 @@ export class Engine {
     options: OpenEngineOptions = {},
   ): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress", "clock"]);
+    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
@@ -205,6 +219,52 @@ export class Engine {
     return writeBackup(this.#applied, targetDir, options, maxRecordBytes, () => this.#assertOpen());
   }
 
+  /**
+   * The durable changes in order, one for each write: first those that are in the log, then each as soon as it is on stable storage. Any
+   * number may read, each at its own pace: a slow one holds up nobody. Whoever remembers the token of what it is done with goes on there
+   * (`since`), and gets everything behind it again: at least once. It ends when the loop is left, and with the engine: then it
+   * rejects with KAYA_CLOSED.
+   * @throws KayaError KAYA_LOG_TRUNCATED where the log does not reach back to there, or the token is of another log or of what a recovery
+   *   cut: read the data as it is now, and follow from a new token; KAYA_INVALID_ARGUMENT; KAYA_NOT_FOUND (the consumer); KAYA_CLOSED
+   */
+  changes(options: ChangesOptions = {}): Changes {
+    this.#assertOpen();
+    return this.#feeds.open(options);
+  }
+
+  /**
+   * A token for `changes`, behind all writes before this call, which it makes durable: take it, read the data (`snapshot`), and follow from
+   * it. Changes up to the moment of reading come again: done twice, in order, they end the same.
+   */
+  async changesToken(): Promise<string> {
+    this.#assertOpen();
+    return this.#feeds.token();
+  }
+
+  /**
+   * Registers a consumer by name, durably: checkpoints keep the log behind what it acknowledged, up to `changes.maxKeptLogBytes`. One that is
+   * registered keeps its place. `isNew` says that it begins here: as with `changesToken`, read the data now.
+   * @param options.since where it begins, or begins anew
+   * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED.
+   */
+  async addConsumer(name: string, options: { readonly since?: string } = {}): Promise<AddedConsumer> {
+    this.#assertOpen();
+    checkKeys(options, ["since"], "the options of addConsumer");
+    return this.#feeds.addConsumer(name, options.since);
+  }
+
+  /** Forgets a consumer, durably: nothing is kept for it any more. False where there was none. */
+  async removeConsumer(name: string): Promise<boolean> {
+    this.#assertOpen();
+    return this.#feeds.removeConsumer(name);
+  }
+
+  /** The consumers and how far each has got, in order of their names. */
+  consumers(): readonly Consumer[] {
+    this.#assertOpen();
+    return this.#consumers.list();
+  }
+
   /** Resolves when every write so far, relaxed ones too, is on stable storage. Rejects as a write does. */
   async sync(): Promise<void> {
     this.#assertOpen();
@@ -246,6 +306,7 @@ export class Engine {
       pendingBytes: this.#wal.pendingBytes,
       wal: this.#wal.stats(),
       checkpoint: this.#checkpoints.stats,
+      changes: this.#feeds.stats,
     };
   }
 
@@ -264,6 +325,7 @@ export class Engine {
 
   async #close(): Promise<void> {
     try {
+      await this.#feeds.close(closed());
       await this.#checkpoints.close();
       await this.#wal.close();
     } finally {
@@ -299,7 +361,10 @@ export class Engine {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined)
-      throw new KayaError("KAYA_CLOSED", "the engine is closed: open it again");
+    if (this.#closing !== undefined) throw closed();
   }
+}
+
+function closed(): KayaError {
+  return new KayaError("KAYA_CLOSED", "the engine is closed: open it again");
 }

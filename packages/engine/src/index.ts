@@ -5,6 +5,9 @@ export {
   type KayaErrorCode,
   type PartialEngineConfig,
 } from "@kaya/core";
+export type { ChangesOptions, ChangesStats } from "./changes/change-feeds.js";
+export type { Change, ChangeOperation, Changes } from "./changes/changes.js";
+export type { AddedConsumer, Consumer } from "./changes/consumers.js";
 export {
   type CheckpointMessage,
   ENGINE_CHANNELS,

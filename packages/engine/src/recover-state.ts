@@ -2,6 +2,8 @@ import type { EngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
 import { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
+import { Consumers } from "./changes/consumers.js";
+import { Registrations } from "./changes/registrations.js";
 import { tellRecovery } from "./channels.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
@@ -17,13 +19,18 @@ export interface OpenEngineOptions {
   readonly onProgress?: (progress: RecoveryProgress) => void;
   /** What background work paces itself by: for a simulation, which must repeat exactly. Default: the system's. */
   readonly clock?: Clock;
+  /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
+  readonly newLogId?: () => string;
 }
+
+type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId">;
 
 export interface RecoveredState {
   readonly applied: AppliedLog;
   /** It keeps the log and `applied` in step. */
   readonly wal: WalWriter<WriteResult>;
   readonly checkpoint: WrittenCheckpoint | undefined;
+  readonly consumers: Consumers;
   readonly report: RecoveryReport;
 }
 
@@ -35,7 +42,7 @@ export async function recoverState(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  options: Pick<OpenEngineOptions, "onProgress">,
+  options: LoadOptions,
   into: "memory" | "report" = "memory",
 ): Promise<RecoveredState> {
   return tellRecovery(disk.root, () => load(config, disk, lock, options, into));
@@ -45,12 +52,13 @@ async function load(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress }: Pick<OpenEngineOptions, "onProgress">,
+  { onProgress, newLogId }: LoadOptions,
   into: "memory" | "report",
 ): Promise<RecoveredState> {
   const started = performance.now();
   const checkpoints = await checkpointsToRead(disk);
   const { newest } = checkpoints;
+  const registrations = await Registrations.read(disk);
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
@@ -59,10 +67,13 @@ async function load(
     onCommit: (record) => applied.apply(record),
     toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
     trustPageCache: trustOf(lock),
+    ...(newLogId !== undefined && { newLogId }),
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });
+  const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);
   try {
-    await finishCheckpoint(disk, wal, checkpoints);
+    await registrations.makeDurable();
+    await finishCheckpoint(disk, wal, checkpoints, consumers.kept);
   } catch (error) {
     await wal.close();
     throw error;
@@ -73,5 +84,5 @@ async function load(
     dryRun: false,
     durationMs: performance.now() - started,
   };
-  return { applied, wal, checkpoint, report };
+  return { applied, wal, checkpoint, consumers, report };
 }

@@ -1,6 +1,7 @@
 import { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { recoverWal, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
+import { Registrations } from "./changes/registrations.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
@@ -57,6 +58,7 @@ async function dryRun(
 ): Promise<RecoveryReport> {
   const started = performance.now();
   const { newest } = await checkpointsToRead(disk);
+  await Registrations.read(disk); // as opening would: it refuses where that is damaged
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
   const loaded =
     newest &&

@@ -14,15 +14,17 @@ export interface Reading {
 
 type Result<T> = IteratorResult<T, undefined>;
 
-/** How many entries are copied at once for whoever takes them one by one. */
+/** How much is copied at once for whoever takes entries one by one. */
 const ENTRIES_AT_ONCE = 256;
+const BYTES_AT_ONCE = 256 * 1024;
 
 const DONE = { done: true, value: undefined } as const;
 
-/** What a page is made of: at most `size` of them, fewer only where there are no more. */
+/** What a page is made of: at most `size` of them, none only where there are no more. */
 export type ReadPage<T> = (reader: EntryReader, size: number) => T[];
 
 export const readEntries: ReadPage<KeyValue> = (reader, size) => reader.read(size);
+const readFewBytes: ReadPage<KeyValue> = (reader, size) => reader.readBytes(size, BYTES_AT_ONCE);
 export const readKeys: ReadPage<Uint8Array> = (reader, size) => reader.readKeys(size);
 
 /** The pages of a scan. Each but the first comes in a turn of the event loop of its own. */
@@ -61,7 +63,7 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
     try {
       this.#reading.assertOpen();
       const value = this.#readPage(reader, this.#size);
-      if (value.length < this.#size) this.#end();
+      if (value.length === 0 || reader.isAtEnd) this.#end();
       return value.length === 0 ? DONE : { done: false, value };
     } catch (error) {
       this.#end();
@@ -86,7 +88,7 @@ export class EntryIterator implements AsyncIterableIterator<KeyValue, undefined>
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(reading: Reading) {
-    this.#pages = new PageIterator(reading, ENTRIES_AT_ONCE, readEntries);
+    this.#pages = new PageIterator(reading, ENTRIES_AT_ONCE, readFewBytes);
   }
 
   next(): Promise<Result<KeyValue>> {

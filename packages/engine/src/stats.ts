@@ -1,5 +1,6 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { WalStats } from "@kaya/wal";
+import type { ChangesStats } from "./changes/change-feeds.js";
 import type { CheckpointStats } from "./checkpoint/checkpointer.js";
 
 export type EngineState = "open" | "failed" | "closed";
@@ -30,4 +31,5 @@ export interface EngineStats {
   /** The log behind the newest checkpoint, and what was done with it since the engine was opened. */
   readonly wal: WalStats;
   readonly checkpoint: CheckpointStats;
+  readonly changes: ChangesStats;
 }

@@ -382,6 +382,43 @@ describe("scan", () => {
   });
 });
 
+describe("a scan taken one by one", () => {
+  it("copies no more ahead than some bytes, however large the values are", async () => {
+    const engine = await open({ wal: { segmentMaxBytes: 2 ** 26 } });
+    const value = new Uint8Array(100_000);
+    for (let i = 0; i < 300; i++)
+      await engine.put(`${i}`, i % 3 === 0 ? value : "small", { durability: "relaxed" });
+    const iterator = engine.scan()[Symbol.asyncIterator]();
+    const lengths: number[] = [];
+    let peak = 0;
+    // What was copied ahead is what a step of the iterator added.
+    const copied = () => process.memoryUsage().arrayBuffers;
+    for (;;) {
+      const before = copied();
+      const next = await iterator.next();
+      peak = Math.max(peak, copied() - before);
+      if (next.done) break;
+      lengths.push(next.value.value.length);
+    }
+    expect(lengths.filter((length) => length === 100_000)).toHaveLength(100);
+    expect(lengths).toHaveLength(300);
+    expect(peak).toBeLessThan(1_000_000);
+    await engine.close();
+  });
+
+  it("gives each entry once, whichever way and wherever its pages end", async () => {
+    const engine = await open();
+    const keys = Array.from({ length: 700 }, (_, i) => String(i).padStart(4, "0"));
+    for (const [i, key] of keys.entries()) {
+      await engine.put(key, new Uint8Array(i % 7 === 0 ? 60_000 : i % 50), { durability: "relaxed" });
+    }
+    expect(await keysOf(engine.scan())).toEqual(keys);
+    expect(await keysOf(engine.scan({ reverse: true }))).toEqual(keys.toReversed());
+    expect(await keysOf(engine.scan({ gt: "0100", limit: 300 }))).toEqual(keys.slice(101, 401));
+    await engine.close();
+  });
+});
+
 describe("snapshot", () => {
   it("reads what was there when it was made, until it is closed", async () => {
     const engine = await open();
@@ -580,6 +617,7 @@ describe("sync, ready, stats, close", () => {
       pendingBytes: 0,
       wal: { segments: 0, bytes: 0 },
       checkpoint: { isRunning: false, finished: 0, failed: 0 },
+      changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
     });
     await engine.put("key", "value");
     await engine.put("key", "longer value");
@@ -601,6 +639,7 @@ describe("sync, ready, stats, close", () => {
       pendingBytes: 0,
       wal: { segments: 2, bytes: 40 * 4 + (8 + 8) + (8 + 15) + (4 + 9 + 6 + 5 + 6) + (8 + 85) },
       checkpoint: { isRunning: false, finished: 0, failed: 0 },
+      changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
     });
     await engine.close();
     expect(engine.stats().state).toBe("closed");

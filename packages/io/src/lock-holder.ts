@@ -17,7 +17,7 @@ export interface LockHolder {
  * its id: one in another container, or a new one with an old id, deceives it.
  * @param path of the lock file
  * @returns undefined where there is none, or it says nothing
- * @throws KayaError KAYA_IO
+ * @throws KayaError KAYA_IO; KAYA_INVALID_ARGUMENT where it is a directory
  */
 export async function readLockHolder(path: string): Promise<LockHolder | undefined> {
   try {

@@ -63,7 +63,7 @@ describe("the holder of a lock", () => {
       await writeFile(join(root, "LOCK"), text);
       expect(await readLockHolder(join(root, "LOCK"))).toBeUndefined();
     }
-    await rejectsWith("KAYA_IO", readLockHolder(root));
+    await rejectsWith("KAYA_INVALID_ARGUMENT", readLockHolder(root));
   });
 
   it("is gone after a start of the machine, whoever has its id now", async () => {

@@ -40,7 +40,7 @@ export async function surveyDamage(
       warnings.filter(({ kind }) => kind !== "ValidRecordsBeyondDamage"),
     );
   }
-  const inspector = new LogInspector(context, newest?.lsn);
+  const inspector = new LogInspector(context, { coveredLsn: newest?.lsn });
   for (const location of await segmentsOf(context.options.data)) {
     const warnings = (await inspector.segment(location, () => undefined)).filter(isDamage);
     add(location.name, warnings);

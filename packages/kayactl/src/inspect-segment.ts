@@ -1,35 +1,59 @@
 import type { Lsn } from "@kaya/core";
 import {
+  inspectRecords,
   inspectWal,
   isWarning,
   type SegmentLocation,
   type WalInspectionRow,
+  type WalRecord,
   type WalWarning,
 } from "@kaya/wal";
 import type { Context } from "./context.js";
 import { Interrupted } from "./output.js";
 
-/** May give a promise to be waited for. Most records need none, and there are many. */
-export type Visit<T> = (item: T) => Promise<void> | undefined;
+/** May give a promise to be waited for. Most records need none, and there are many. `record` is there where it was asked for. */
+export type Visit = (row: WalInspectionRow, record: WalRecord | undefined) => Promise<void> | undefined;
+
+export interface LogInspectorOptions {
+  /** What a checkpoint covers: records up to there may be missing. */
+  readonly coveredLsn?: Lsn | undefined;
+  /** Nothing behind this record is looked at. */
+  readonly lastLsn?: Lsn;
+  /** Costs about as much again as the rows alone. */
+  readonly withRecords?: boolean;
+}
 
 /** Goes over the segments of a log in order: LSNs go on from one to the next. */
 export class LogInspector {
   readonly #context: Context;
   readonly #coveredLsn: Lsn;
+  readonly #lastLsn: Lsn;
+  readonly #withRecords: boolean;
   #expectedLsn: Lsn | undefined;
+  #isPast = false;
 
-  /** @param coveredLsn what a checkpoint covers: records up to there may be missing */
-  constructor(context: Context, coveredLsn: Lsn = 0) {
+  constructor(
+    context: Context,
+    { coveredLsn = 0, lastLsn = Number.POSITIVE_INFINITY, withRecords = false }: LogInspectorOptions = {},
+  ) {
     this.#context = context;
     this.#coveredLsn = coveredLsn;
+    this.#lastLsn = lastLsn;
+    this.#withRecords = withRecords;
+  }
+
+  /** Whether a record behind `lastLsn` was met: later segments need not be read. */
+  get isPast(): boolean {
+    return this.#isPast;
   }
 
   /** Gives each record to `visit`, and what is wrong with the segment to the caller. */
-  async segment({ disk, path }: SegmentLocation, visit: Visit<WalInspectionRow>): Promise<WalWarning[]> {
+  async segment({ disk, path }: SegmentLocation, visit: Visit): Promise<WalWarning[]> {
     const { maxRecordBytes } = this.#context.options;
     const { signal } = this.#context.io;
     const warnings: WalWarning[] = [];
-    const items = inspectWal(disk, path, {
+    const inspect = this.#withRecords ? inspectRecords : inspectWal;
+    const items = inspect(disk, path, {
       ...(maxRecordBytes !== undefined && { maxRecordBytes }),
       ...(this.#expectedLsn !== undefined && { expectedLsn: this.#expectedLsn }),
     });
@@ -39,8 +63,13 @@ export class LogInspector {
         if (!this.#isCovered(item)) warnings.push(item);
         continue;
       }
-      this.#expectedLsn = item.lsn + 1;
-      const visited = visit(item);
+      const row = "row" in item ? item.row : item;
+      if (row.lsn > this.#lastLsn) {
+        this.#isPast = true;
+        break;
+      }
+      this.#expectedLsn = row.lsn + 1;
+      const visited = visit(row, "record" in item ? item.record : undefined);
       if (visited !== undefined) await visited;
     }
     return warnings;

@@ -1,46 +1,124 @@
 import {
+  encodeRecord,
   formatInspectionRow,
   formatInspectionWarning,
   isDamage,
   type SegmentLocation,
   type WalInspectionRow,
+  type WalRecord,
   type WalWarning,
 } from "@kaya/wal";
-import { toJson } from "./bytes.js";
-import type { Output } from "./output.js";
-import { escapeText } from "./text.js";
+import { jsonField, toHex, toJson } from "./bytes.js";
+import { hexDump } from "./hex-dump.js";
+import type { Colors, Output } from "./output.js";
+import type { Match, RecordFilter } from "./record-filter.js";
+import { displayBytes, escapeText } from "./text.js";
 
-/** Writes an inspection while it is made: `begin`, each segment with its rows and then its warnings, `end`. */
+/** Writes an inspection while it is made: `begin`, each segment with its records and then its warnings, `end`. */
 export interface InspectionPrinter {
   begin(): Promise<void> | undefined;
   segment(location: SegmentLocation): Promise<void> | undefined;
-  row(row: WalInspectionRow): Promise<void> | undefined;
+  /** @param record where the printer needs it */
+  record(row: WalInspectionRow, record: WalRecord | undefined): Promise<void> | undefined;
   warnings(warnings: readonly WalWarning[]): Promise<void> | undefined;
   end(): Promise<void> | undefined;
 }
 
+/** Where lines go: an output, or a buffer. */
+export interface LineSink {
+  readonly colors: Colors;
+  line(text: string): Promise<void> | undefined;
+}
+
+export interface PrintOptions {
+  /** Says which operations of a record were asked for. */
+  readonly filter: RecordFilter;
+  /** Shows the bytes of each record, and those where the damage begins. */
+  readonly hex: boolean;
+}
+
+/** What is shown of the bytes at a damage, whose end is not known. */
+const DAMAGE_BYTES = 256;
+
 /** A line a record, a line a warning; several segments each under a line of their own. */
-export function linePrinter(out: Output, hasSeveralSegments: boolean): InspectionPrinter {
+export function linePrinter(
+  out: LineSink,
+  hasSeveralSegments: boolean,
+  { filter, hex }: PrintOptions,
+): InspectionPrinter {
   const { bold, red, yellow } = out.colors;
   const nothing = () => undefined;
+  let current: SegmentLocation | undefined;
+  let header: string | undefined;
+  // Where records are left out, a segment of which nothing is shown is left out too.
+  const heading = async () => {
+    if (header !== undefined) await out.line(header);
+    header = undefined;
+  };
+  const dump = async (bytes: Uint8Array, offset: number) => {
+    for (const text of hexDump(bytes, offset)) await out.line(`  ${text}`);
+  };
+  const details = async (row: WalInspectionRow, record: WalRecord | undefined) => {
+    await heading();
+    const matches = record === undefined ? [] : filter.matches(record);
+    const [only] = row.type === "BATCH" ? [] : matches;
+    await out.line(formatInspectionRow(row) + (only === undefined ? "" : ` key=${keyText(only)}`));
+    if (row.type === "BATCH") {
+      for (const match of matches) await out.line(`  ${operationText(match)}`);
+    }
+    if (hex && record !== undefined) await dump(encodeRecord(record), row.offset);
+  };
   return {
     begin: nothing,
-    segment: async ({ name, length }) => {
-      if (hasSeveralSegments) await out.line(bold(`segment=${escapeText(name)} bytes=${length}`));
+    segment: (location) => {
+      current = location;
+      const { name, length } = location;
+      header = hasSeveralSegments ? bold(`segment=${escapeText(name)} bytes=${length}`) : undefined;
+      return filter.acceptsAll ? heading() : undefined;
     },
-    row: (row) => out.line(formatInspectionRow(row)),
+    record: (row, record) =>
+      hex || !filter.acceptsAll ? details(row, record) : out.line(formatInspectionRow(row)),
     warnings: async (warnings) => {
+      if (warnings.length > 0) await heading();
       for (const warning of warnings) {
         const color = isDamage(warning) ? red : yellow;
         await out.line(color(escapeText(formatInspectionWarning(warning))));
+        if (!hex || current === undefined || !("offset" in warning)) continue;
+        await dump(await readBytes(current, warning.offset, DAMAGE_BYTES), warning.offset);
       }
     },
     end: nothing,
   };
 }
 
-/** One document, as `WalInspection`. */
-export function jsonPrinter(out: Output): InspectionPrinter {
+function keyText({ operation: { key } }: Match): string {
+  const text = displayBytes(key);
+  return text === "" || /[\s="]/.test(text) ? JSON.stringify(text) : text;
+}
+
+function operationText(match: Match): string {
+  const { index, operation } = match;
+  const head = `operation=${index} type=${operation.type.toUpperCase()} key=${keyText(match)}`;
+  return operation.type === "put" ? `${head} value_len=${operation.value.length}` : head;
+}
+
+/** At most `length` bytes of a segment. */
+export async function readBytes(
+  { disk, path }: SegmentLocation,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
+  const file = await disk.open(path, { readOnly: true });
+  try {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, await file.readAt(offset, bytes));
+  } finally {
+    await file.close();
+  }
+}
+
+/** One document, as `WalInspection`; a row has what was asked for besides: `key` or `matches`, and `hex`. */
+export function jsonPrinter(out: Output, { filter, hex }: PrintOptions): InspectionPrinter {
   let segments = 0;
   let rows = 0;
   return {
@@ -50,8 +128,32 @@ export function jsonPrinter(out: Output): InspectionPrinter {
       const comma = segments++ > 0 ? "," : "";
       return out.write(`${comma}{"segment":${toJson(name)},"bytes":${length},"rows":[`);
     },
-    row: (row) => out.write((rows++ > 0 ? "," : "") + toJson(row)),
+    record: (row, record) => {
+      const shown =
+        record === undefined
+          ? row
+          : {
+              ...row,
+              ...matchFields(filter.matches(record), row.type === "BATCH"),
+              ...(hex && { hex: toHex(encodeRecord(record)) }),
+            };
+      return out.write((rows++ > 0 ? "," : "") + toJson(shown));
+    },
     warnings: (warnings) => out.write(`],"warnings":${toJson(warnings)}}`),
     end: () => out.line("]}"),
+  };
+}
+
+function matchFields(matches: readonly Match[], isBatch: boolean): object {
+  const [first] = matches;
+  if (first === undefined) return {};
+  if (!isBatch) return jsonField("key", first.operation.key);
+  return {
+    matches: matches.map(({ index, operation }) => ({
+      operation: index,
+      type: operation.type.toUpperCase(),
+      ...jsonField("key", operation.key),
+      ...(operation.type === "put" && { valueLength: operation.value.length }),
+    })),
   };
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Command, Help } from "commander";
 import { registerBackup } from "./commands/backup.js";
 import { registerCheckpoint } from "./commands/checkpoint.js";
@@ -14,6 +13,7 @@ import { registerVerify } from "./commands/verify.js";
 import type { Execute } from "./context.js";
 import { addGlobalOptions } from "./options.js";
 import type { Output } from "./output.js";
+import { version } from "./version.js";
 
 const HELP_WIDTH = 100;
 
@@ -94,9 +94,4 @@ function commandsFirst(help: string): string {
   const sections = help.trimEnd().split("\n\n");
   const isOptions = (section: string) => section.includes("--version");
   return `${[...sections.filter((each) => !isOptions(each)), ...sections.filter(isOptions)].join("\n\n")}\n`;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
 }

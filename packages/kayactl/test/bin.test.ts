@@ -49,6 +49,7 @@ describe("the built program", () => {
       `scan --data ${quote(data)}`,
       `scan --json --data ${quote(data)}`,
       `inspect wal ${quote(data)}`,
+      `inspect wal ${quote(data)} --records`,
     ]) {
       const { stdout, stderr } = await child("sh", [
         "-c",

@@ -98,6 +98,6 @@ describe("progress", () => {
 });
 
 test("no command begins a checkpoint by itself", () => {
-  const config = engineConfig({ data: "data", durability: "strict", recovery: "tail" });
+  const config = engineConfig({ data: "data", durability: "strict", recovery: "tail", lock: true });
   expect(config.checkpoint).toEqual({ auto: false });
 });

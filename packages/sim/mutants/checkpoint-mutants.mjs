@@ -95,7 +95,7 @@ export const CHECKPOINT_MUTANTS = [
     first: "simulation",
     rule: "ckpt",
     file: "engine/dist/checkpoint/checkpointer.js",
-    find: "await this.#wal.dropSegmentsBefore(lsn + 1);",
+    find: "await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());",
     replace: "await this.#wal.dropSegmentsBefore(this.#wal.nextLsn);",
   },
   {

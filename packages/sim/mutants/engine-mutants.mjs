@@ -101,4 +101,21 @@ export const ENGINE_MUTANTS = [
     find: "{ key, sequence } of conditions) {",
     replace: "{ key, sequence } of conditions.slice(0, 1)) {",
   },
+  {
+    name: "the memory limit is not looked at",
+    first: "simulation",
+    rule: "memory",
+    file: "engine/dist/engine.js",
+    find: "this.#memoryBound.check(payload, this.#wal.pendingBytes);",
+    replace: "",
+  },
+  {
+    name: "what is refused for want of memory is logged all the same",
+    first: "simulation",
+    rule: "memory",
+    file: "engine/dist/engine.js",
+    find: "this.#memoryBound.check(payload, this.#wal.pendingBytes);",
+    replace:
+      "queueMicrotask(() => undefined); this.#wal.append(payload, durability).catch(() => undefined); this.#memoryBound.check(payload, 0); this.#wal.nextLsn;",
+  },
 ];

@@ -1,5 +1,6 @@
 import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
+import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
@@ -20,4 +21,10 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
 
 /** @type {readonly Mutant[]} */
-export const MUTANTS = [...WRITE_MUTANTS, ...RECOVERY_MUTANTS, ...ENGINE_MUTANTS, ...checkpointMutants];
+export const MUTANTS = [
+  ...WRITE_MUTANTS,
+  ...RECOVERY_MUTANTS,
+  ...ENGINE_MUTANTS,
+  ...checkpointMutants,
+  ...FEED_MUTANTS,
+];

@@ -59,7 +59,7 @@ export const RECOVERY_MUTANTS = [
     name: "the tail is cut before its copy is in quarantine",
     rule: "R2",
     file: "wal/dist/recovery.js",
-    find: "quarantined.push(...(await takeOut(disk, plan)));",
+    find: "done.push(...(await takeOut(disk, plan)));",
     replace: `const late = plan.quarantineCut ? await cutFirst(disk, plan.tail) : disk;
         quarantined.push(...(await takeOut(late, plan)));`,
     append: `

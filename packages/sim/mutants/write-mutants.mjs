@@ -142,9 +142,9 @@ export const WRITE_MUTANTS = [
   {
     name: "one segment more is dropped than the checkpoint covers",
     rule: "R6",
-    file: "wal/dist/segment-store.js",
-    find: "oldest.lastLsn < lsn;",
-    replace: "oldest.lastLsn <= lsn;",
+    file: "wal/dist/closed-segments.js",
+    find: "(segment) => segment.lastLsn < lsn",
+    replace: "(segment) => segment.lastLsn <= lsn",
   },
   {
     name: "a segment whose creation failed is left behind",

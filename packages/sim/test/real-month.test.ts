@@ -52,7 +52,7 @@ describe("what checks the month", () => {
       checkpoint: { isRunning: false },
     } as ReturnType<Engine["stats"]>;
     const own = { heapUsed: 8 * MIB, external: 5 * MIB, rss: 90 * MIB, heapTotal: 0, arrayBuffers: 0 };
-    const use = { stats, disk: 5 * MIB, process: own, handles: 20 };
+    const use = { stats, isSettled: true, disk: 5 * MIB, process: own, handles: 20 };
     const check = (change: object) => () => checkUse({ ...use, ...change }, { minLogBytes: MIB });
     expect(check({})).not.toThrow();
     expect(check({ disk: 10 * MIB })).toThrow("disk: 10.0 MiB");

@@ -40,6 +40,8 @@ describe("torture", () => {
       "50",
       "--kills",
       "2",
+      "--month",
+      "2000",
       "--json",
       file,
     ]);
@@ -48,9 +50,10 @@ describe("torture", () => {
       stdout: expect.stringContaining("3 seeds, 150 steps"),
     });
     expect(stdout).toMatch(/^SIGKILLs +2 of a real writer: 0 violations$/m);
+    expect(stdout).toMatch(/^a month +2,\d{3} writes in \d+ lives, \d+ of them killed: 0 violations$/m);
     expect(stdout).toMatch(/^on +\d{4}-\d\d-\d\d, commit .*Node v/m);
     const figures = JSON.parse(await readFile(file, "utf8"));
-    expect(figures).toMatchObject({ isInterrupted: false, kills: { kills: 2 }, simulation: { runs: 3 } });
+    expect(figures).toMatchObject({ isInterrupted: false, kills: { kills: 2 }, month: { violations: [] } });
   });
 
   it("prints what was done so far when it is interrupted, and ends with 130", async () => {

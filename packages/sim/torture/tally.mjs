@@ -13,6 +13,7 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "reopenings",
   "checkpoints",
   "acknowledged",
+  "delivered",
   "reads",
 ]);
 

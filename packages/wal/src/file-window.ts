@@ -24,6 +24,7 @@ interface ReadAhead {
 export class FileWindow {
   readonly #file: DiskFile;
   readonly #readsAhead: boolean;
+  readonly #windowBytes: number;
   #ahead: ReadAhead | undefined;
   /** The file's length when the reading began. */
   readonly fileLength: number;
@@ -32,10 +33,12 @@ export class FileWindow {
   /** File offset of `bytes[0]`. */
   start = 0;
 
-  constructor(file: DiskFile, fileLength: number, { readsAhead = false } = {}) {
+  /** @param fileLength nothing behind it is looked at */
+  constructor(file: DiskFile, fileLength: number, { readsAhead = false, windowBytes = WINDOW_BYTES } = {}) {
     this.#file = file;
     this.fileLength = fileLength;
     this.#readsAhead = readsAhead;
+    this.#windowBytes = windowBytes;
   }
 
   /** File offset behind the last byte of the window. */
@@ -68,12 +71,12 @@ export class FileWindow {
 
   async #read(offset: number, atLeast: number): Promise<Uint8Array> {
     await this.finish();
-    const length = Math.min(Math.max(atLeast, WINDOW_BYTES), this.fileLength - offset);
+    const length = Math.min(Math.max(atLeast, this.#windowBytes), this.fileLength - offset);
     return readExactly(this.#file, offset, length);
   }
 
   #readAhead(from: number): ReadAhead {
-    const to = Math.min(from + WINDOW_BYTES, this.fileLength);
+    const to = Math.min(from + this.#windowBytes, this.fileLength);
     const buffer = readBehind(this.#file, from, to - from, CARRIED_BYTES);
     buffer.catch(() => undefined); // told to whoever asks for the bytes
     return { from, to, buffer };

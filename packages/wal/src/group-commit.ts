@@ -11,6 +11,7 @@ import { BatchQueue, type PendingChange } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
 import type { SegmentStore } from "./segment-store.js";
+import { Watchers } from "./watchers.js";
 
 const GATHER_MICROTASKS = 8;
 
@@ -19,6 +20,8 @@ const GATHER_MICROTASKS = 8;
  * apply in LSN order -> settle. What arrives meanwhile is the next one.
  */
 export class GroupCommit<T> {
+  /** Told whenever more of the log is durable, and when it goes on no more. */
+  readonly watchers = new Watchers();
   readonly #segments: SegmentStore;
   readonly #watch: LogWatch;
   readonly #queue: BatchQueue<T>;
@@ -161,11 +164,11 @@ export class GroupCommit<T> {
   async #commit(batch: Batch<T>): Promise<void> {
     if (!this.#segments.isTailFinished) {
       await this.#segments.finishTail();
-      this.#durableLsn = this.#writtenLsn;
+      this.#becameDurable();
     }
     if (batch.place.opensSegment) {
       await this.#segments.rotate(this.#writtenLsn);
-      this.#durableLsn = this.#writtenLsn; // W1
+      this.#becameDurable(); // W1
     }
     this.#assertNotFailed();
     if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
@@ -176,8 +179,15 @@ export class GroupCommit<T> {
     if (!batch.needsSync) return;
     await this.#segments.sync();
     this.#assertNotFailed();
-    this.#durableLsn = this.#writtenLsn;
+    this.#becameDurable();
     this.#settle(batch, true);
+  }
+
+  /** All that was written is on stable storage now. */
+  #becameDurable(): void {
+    this.#durableLsn = this.#writtenLsn;
+    this.#segments.markDurable(this.#writtenLsn);
+    this.watchers.wake();
   }
 
   // W4: dropping segments may have failed for good meanwhile. Then this batch was rejected, and nobody may see it.
@@ -207,23 +217,24 @@ export class GroupCommit<T> {
       this.#poison(notUndone(error, undoError));
       return;
     }
-    if (this.#segments.isTailFinished) this.#durableLsn = this.#writtenLsn;
+    if (this.#segments.isTailFinished) this.#becameDurable();
     this.#rejectQueue(error);
   }
 
   #poison(failure: KayaError): void {
     this.#failure = failure;
     this.#watch.poisoned(failure, this.#durableLsn);
+    this.watchers.wake();
     this.#rejectWaitingForRoom(failure);
     this.#rejectQueue(failure);
   }
 
-  /** Removes closed segments below `lsn`. A failed sync is final here too (W4). */
-  async dropBefore(lsn: Lsn): Promise<number> {
+  /** Something else that changes the log's directory: a failed sync is final there too (W4). */
+  async besides<R>(work: () => Promise<R>, doing: string): Promise<R> {
     try {
-      return await this.#segments.dropBefore(lsn);
+      return await work();
     } catch (cause) {
-      const error = asKayaError(cause, "drop segments");
+      const error = asKayaError(cause, doing);
       if (isFinal(error) && this.#failure === undefined) this.#poison(error);
       throw error;
     }

@@ -16,7 +16,7 @@ const BUCKETS = bucketOf(LARGEST) + 1;
 
 /**
  * Counts values on a logarithmic scale, in memory of a fixed size and without an allocation a value. Node has one too
- * (`createHistogram`): it takes ten times as long to make and to ask, and the garbage collector does not see its memory.
+ * (`createHistogram`): one takes 20 to 30 us to make and 1 to 2 us to ask, and the garbage collector does not see its memory.
  */
 export class Histogram {
   // A store that runs for years counts past 2^32.

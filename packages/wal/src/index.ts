@@ -7,6 +7,7 @@ export {
   type WalPoisonedMessage,
   type WalRotationMessage,
 } from "./channels.js";
+export type { KeptLog } from "./closed-segments.js";
 export {
   operationCount,
   operationsOf,
@@ -20,7 +21,9 @@ export {
 } from "./format.js";
 export type { Distribution } from "./histogram.js";
 export {
+  type InspectedRecord,
   type InspectOptions,
+  inspectRecords,
   inspectWal,
   inspectWalPath,
   isWarning,
@@ -34,6 +37,8 @@ export {
   formatInspectionWarning,
   isDamage,
 } from "./inspection-format.js";
+export type { LogFollower } from "./log-follower.js";
+export { isLogId, LogHistory } from "./log-history.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
 export type { WalActivity } from "./log-watch.js";
 export { type LogReading, type ReadLogOptions, readLog } from "./read-log.js";
@@ -41,6 +46,7 @@ export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
 export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
+export { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 export { locateSegments, type SegmentLocation } from "./segment-location.js";
 export {
   formatWarning,

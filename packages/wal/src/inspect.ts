@@ -40,31 +40,61 @@ export interface InspectOptions {
   readonly from?: number;
 }
 
+/** What a row tells, and the record itself. Its bytes are views of a buffer that is never written again. */
+export interface InspectedRecord {
+  readonly row: WalInspectionRow;
+  readonly record: WalRecord;
+}
+
 /**
  * The records of one segment, in order, then what is wrong with it; a gap between LSNs is told where it is. Streams, so a
  * large segment needs no memory. It takes no lock and never writes.
  * @param path relative to the disk's root
  */
-export async function* inspectWal(
+export function inspectWal(
   disk: Disk,
   path: string,
   options: InspectOptions = {},
 ): AsyncGenerator<WalInspectionRow | WalWarning, void> {
+  return inspectWith(disk, path, options, rowOf);
+}
+
+/** `inspectWal` with the keys and values. Keeping a record keeps the mebibyte that it was read with. */
+export function inspectRecords(
+  disk: Disk,
+  path: string,
+  options: InspectOptions = {},
+): AsyncGenerator<InspectedRecord | WalWarning, void> {
+  return inspectWith(disk, path, options, (record, offset, encodedLength) => ({
+    row: rowOf(record, offset, encodedLength),
+    record,
+  }));
+}
+
+type Describe<T> = (record: WalRecord, offset: number, encodedLength: number) => T;
+
+async function* inspectWith<T>(
+  disk: Disk,
+  path: string,
+  options: InspectOptions,
+  describe: Describe<T>,
+): AsyncGenerator<T | WalWarning, void> {
   const file = await disk.open(path, { readOnly: true });
   try {
-    yield* inspectFile(file, await file.length(), options);
+    yield* inspectFile(file, await file.length(), options, describe);
   } finally {
     await file.close();
   }
 }
 
-async function* inspectFile(
+async function* inspectFile<T>(
   file: DiskFile,
   fileLength: number,
   { maxRecordBytes = DEFAULT_MAX_RECORD_BYTES, expectedLsn, from }: InspectOptions,
-): AsyncGenerator<WalInspectionRow | WalWarning, void> {
+  describe: Describe<T>,
+): AsyncGenerator<T | WalWarning, void> {
   let expected = expectedLsn;
-  let found: (WalInspectionRow | WalWarning)[] = [];
+  let found: (T | WalWarning)[] = [];
   const windows = scanWindows(file, fileLength, {
     maxRecordBytes,
     from,
@@ -73,7 +103,7 @@ async function* inspectFile(
         found.push({ kind: "NonMonotonicLsn", offset, expected, found: record.lsn });
       }
       expected = record.lsn + 1;
-      found.push(rowOf(record, offset, length));
+      found.push(describe(record, offset, length));
       return true;
     },
   });
@@ -123,8 +153,8 @@ function rowOf(
   }
 }
 
-/** True for a warning of `inspectWal`, false for a row. */
-export function isWarning(item: WalInspectionRow | WalWarning): item is WalWarning {
+/** True for a warning of `inspectWal` or `inspectRecords`, false for a row or a record. */
+export function isWarning(item: WalInspectionRow | InspectedRecord | WalWarning): item is WalWarning {
   return "kind" in item;
 }
 

@@ -1,6 +1,8 @@
 import type { WalInspection, WalInspectionRow } from "./inspect.js";
 import { formatWarningFields, type WalWarning } from "./warnings.js";
 
+const NO_DAMAGE: readonly WalWarning["kind"][] = ["ZeroFilledTail", "UnknownFile", "LogIdRemoved"];
+
 /** A line a record, then a line a warning; several segments each under a line of their own. */
 export function formatInspection(inspection: WalInspection): string {
   const several = inspection.segments.length > 1;
@@ -28,5 +30,5 @@ export function formatInspectionWarning(warning: WalWarning): string {
 
 /** Whether a warning of an inspection speaks of damaged or missing bytes. */
 export function isDamage(warning: WalWarning): boolean {
-  return warning.kind !== "ZeroFilledTail" && warning.kind !== "UnknownFile";
+  return !NO_DAMAGE.includes(warning.kind);
 }

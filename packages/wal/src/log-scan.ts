@@ -60,6 +60,8 @@ export interface LogScan {
   readonly recordCount: number;
   readonly firstLsn?: Lsn | undefined;
   readonly last: LogPosition;
+  /** The records behind this LSN follow one another without a gap; those up to it may be missing (R6). */
+  readonly beginsAfter: Lsn;
 }
 
 /** Reads a whole log in order, up to the first thing that is wrong with it. Changes nothing. */
@@ -83,6 +85,7 @@ class LogScanner {
   #nextSequence: SequenceNumber = 1;
   #recordCount = 0;
   #firstLsn: Lsn | undefined;
+  #beginsAfter: Lsn = 0;
   #stop: LogStop | undefined;
   // Segments that are not there, with no record read since that says what was in them.
   #hole: { index: number; expectedId: number } | undefined;
@@ -109,6 +112,8 @@ class LogScanner {
       recordCount: this.#recordCount,
       firstLsn: this.#firstLsn,
       last: { lsn: this.#lastLsn, sequence: this.#nextSequence - 1 },
+      // A log that ends below the checkpoint goes on behind it.
+      beginsAfter: this.#lastLsn < this.#options.after.lsn ? this.#options.after.lsn : this.#beginsAfter,
     };
   }
 
@@ -166,6 +171,7 @@ class LogScanner {
         warning: { kind: "MalformedPayload", offset, message },
       });
     }
+    if (coveredGap) this.#beginsAfter = record.lsn - 1;
     this.#lastLsn = record.lsn;
     this.#nextSequence = record.sequence + operationCount(record.payload);
     if (record.lsn > after.lsn) {

@@ -87,7 +87,7 @@ export async function* readRecordFile(
 }
 
 /** Such a file got its name when it was whole and durable: nothing but the disk, or somebody else, can have changed it since. */
-function notWhole(path: string, end: Extract<ScanEnd, { kind: "torn" | "damaged" }>): KayaError {
+export function notWhole(path: string, end: Extract<ScanEnd, { kind: "torn" | "damaged" }>): KayaError {
   const intact = intactSituation(end);
   const advice = {
     "unknown-format": "The bytes are intact: a newer version wrote them. Open it with that version.",

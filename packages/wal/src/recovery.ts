@@ -10,6 +10,7 @@ import {
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { makeTailDurable, syncClosed } from "./durable-tail.js";
+import { LogIdentity, type NewLogId } from "./log-identity.js";
 import { type LogScan, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
 import { Quarantine } from "./quarantine.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
@@ -36,9 +37,11 @@ export interface RecoverOptions {
    * because after a failed fsync what reads back may not be on the disk (R5). Default false.
    */
   readonly trustPageCache?: boolean | string;
+  /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
+  readonly newLogId?: NewLogId;
 }
 
-const RECOVER_OPTIONS = ["dryRun", "after", "onRecord", "onProgress", "trustPageCache"];
+const RECOVER_OPTIONS = ["dryRun", "after", "onRecord", "onProgress", "trustPageCache", "newLogId"];
 
 export interface WalRecoveryReport {
   /** Empty where `onRecord` was given. */
@@ -75,6 +78,9 @@ export interface RecoveredLog {
   readonly last: LogPosition;
   /** LSN up to which the log was known, and is durable elsewhere. */
   readonly after: Lsn;
+  /** The records behind this LSN are in the log, without a gap; those up to it may be gone (R6). */
+  readonly beginsAfter: Lsn;
+  readonly identity: LogIdentity;
   /** Makes the tail durable, where the disk had no room for that: nothing may be appended before. */
   readonly finishTail?: (() => Promise<void>) | undefined;
 }
@@ -121,23 +127,28 @@ export async function recoverLog(
   });
   const plan = await planRecovery(disk, directory.segments, scan, config.recovery, config.maxRecordBytes);
   const segments = remaining(scan, plan);
-  const quarantined: WalWarning[] = [];
+  const last = lastOf(scan, after);
+  const { identity, warnings: told } = await LogIdentity.read(disk, directory.hasLogId, options.newLogId);
+  const done: WalWarning[] = [...told];
   let finishTail: RecoveredLog["finishTail"];
   if (options.dryRun !== true) {
     for (const path of directory.leftovers) await disk.remove(path);
-    quarantined.push(...(await takeOut(disk, plan)));
     const changes = plan.cutBytes > 0 || plan.moved.length > 0;
+    if (changes) done.push(...(await identity.cutBehind(last.lsn)));
+    done.push(...(await takeOut(disk, plan)));
     const trusted = isTrusted(options.trustPageCache, directory.segments) || !(forWriter || changes);
     if (!trusted) await syncClosed(disk, segments.slice(0, -1));
     finishTail = await endTail(disk, plan, trusted);
   }
   const unknown = directory.unknown.map((path) => ({ kind: "UnknownFile", path }) as const);
-  const warnings = [...plan.warnings, ...quarantined, ...unknown];
+  const warnings = [...plan.warnings, ...done, ...unknown];
   return {
     report: report(scan, plan, segments, records, warnings),
     segments,
-    last: lastOf(scan, after),
+    last,
     after: after.lsn,
+    beginsAfter: scan.beginsAfter,
+    identity,
     finishTail,
   };
 }

@@ -80,7 +80,7 @@ async function* scanFrom(
   let atLeast = WAL_HEADER_LENGTH;
   while (offset < window.fileLength) {
     await window.moveTo(offset, atLeast);
-    const step = decodeWindow(window, options);
+    const step = decodeWindow(window, offset, options);
     if (typeof step !== "number") return step;
     // No progress means that the window ends inside a record, whose length is checked and says what to read.
     atLeast = step === offset ? neededBytes(window, offset) : WAL_HEADER_LENGTH;
@@ -90,14 +90,15 @@ async function* scanFrom(
   return { kind: "end", offset };
 }
 
-/** Gives all records that are whole in the window; returns the offset behind them, or how the scan ended there. */
-function decodeWindow(
+/** Gives all records from `from` on that are whole in the window; returns the offset behind them, or how the scan ended there. */
+export function decodeWindow(
   window: FileWindow,
+  from: number,
   { maxRecordBytes, onRecord }: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
 ): number | ScanEnd {
   const { bytes, view, start } = window;
   const maxPayloadBytes = maxRecordBytes - WAL_HEADER_LENGTH;
-  let at = 0;
+  let at = from - start;
   while (at < bytes.length) {
     const offset = start + at;
     const result = decodeAt(bytes, view, at, bytes.length, offset, maxPayloadBytes, takeView);
@@ -141,7 +142,7 @@ function damaged(window: FileWindow, at: number, warning: RecordWarning): ScanEn
 }
 
 /** Bytes of the record at `offset`, as its header says; a header where even that is not in the window. */
-function neededBytes(window: FileWindow, offset: number): number {
+export function neededBytes(window: FileWindow, offset: number): number {
   const at = offset - window.start;
   if (window.bytes.length - at < WAL_HEADER_LENGTH) return WAL_HEADER_LENGTH;
   return recordLengthAt(window.view, at);

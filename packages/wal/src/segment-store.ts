@@ -1,10 +1,9 @@
 import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
+import { ClosedSegments, type KeptLog } from "./closed-segments.js";
 import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
 import { segmentPath, tailMark, WAL_DIR } from "./segments.js";
-
-type FoundLog = Pick<RecoveredLog, "segments" | "finishTail" | "after">;
 
 interface OpenSegment {
   readonly id: number;
@@ -13,7 +12,12 @@ interface OpenSegment {
   file: DiskFile | undefined;
   /** Everything before it is written and stays; what a failed write left behind it is cut. */
   end: number;
+  /** What of it is on stable storage, and with which record that ends. */
+  durable: { readonly end: number; readonly lastLsn: Lsn };
 }
+
+/** What a writer begins with. */
+type OpenedLog = Pick<RecoveredLog, "segments" | "after" | "beginsAfter" | "finishTail">;
 
 /**
  * The files of a log that is written to: the open segment, and the closed ones behind it. It knows bytes and files,
@@ -23,25 +27,28 @@ export class SegmentStore {
   readonly #disk: Disk;
   readonly #watch: LogWatch;
   readonly #after: Lsn;
-  readonly #closed: LogSegment[];
-  #closedBytes: number;
+  readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
 
-  private constructor(disk: Disk, log: FoundLog, watch: LogWatch) {
+  private constructor(disk: Disk, log: OpenedLog, watch: LogWatch) {
     this.#disk = disk;
     this.#watch = watch;
     this.#after = log.after;
-    this.#closed = log.segments.slice(0, -1);
-    this.#closedBytes = this.#closed.reduce((sum, segment) => sum + segment.length, 0);
+    this.#closed = new ClosedSegments(log.segments.slice(0, -1), log.beginsAfter);
     this.#finishTail = log.finishTail;
     const last = log.segments.at(-1);
-    if (last !== undefined) this.#open = { id: last.id, path: last.path, file: undefined, end: last.length };
+    if (last === undefined) return;
+    const { id, path, length, lastLsn } = last;
+    const durable = this.isTailFinished
+      ? { end: length, lastLsn }
+      : { end: 0, lastLsn: this.#closed.lastLsn };
+    this.#open = { id, path, file: undefined, end: length, durable };
   }
 
   /** Goes on with the last of the recovered segments, where there is one. */
-  static async open(disk: Disk, log: FoundLog, watch: LogWatch): Promise<SegmentStore> {
+  static async open(disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
     const store = new SegmentStore(disk, log, watch);
     if (store.isTailFinished) await store.#openTail();
     return store;
@@ -54,7 +61,39 @@ export class SegmentStore {
 
   /** LSN of the last record in the closed segments, or before the log's beginning: durable whatever became of the open one. */
   get closedLsn(): Lsn {
-    return Math.max(this.#closed.at(-1)?.lastLsn ?? 0, this.#after);
+    return Math.max(this.#closed.lastLsn, this.#after);
+  }
+
+  /** Of the last record that is on stable storage in the log itself. */
+  get readableLsn(): Lsn {
+    return this.#open?.durable.lastLsn ?? this.#closed.lastLsn;
+  }
+
+  /** The records behind this LSN are in the log, without a gap; those up to it may be gone. */
+  get beginsAfter(): Lsn {
+    return this.#closed.beginsAfter;
+  }
+
+  /** Everything written is on stable storage; `lastLsn` is of the last record. */
+  markDurable(lastLsn: Lsn): void {
+    if (this.#open !== undefined) this.#open.durable = { end: this.#open.end, lastLsn };
+  }
+
+  /** The segment that holds a record behind `beginsAfter`, as far as it is durable. */
+  holding(lsn: Lsn): LogSegment | undefined {
+    return this.#closed.holding(lsn) ?? this.durableTail;
+  }
+
+  /** A segment as far as it is durable; undefined for one that was dropped. */
+  find(id: number): LogSegment | undefined {
+    return id === this.#open?.id ? this.durableTail : this.#closed.find(id);
+  }
+
+  /** The open segment as far as it is durable; undefined before the first one. */
+  get durableTail(): LogSegment | undefined {
+    if (this.#open === undefined) return undefined;
+    const { id, path, durable } = this.#open;
+    return { id, path, length: durable.end, lastLsn: durable.lastLsn };
   }
 
   /** R2: what recovery left to do, before anything is written. @throws KayaError KAYA_DISK_FULL while there is no room */
@@ -84,12 +123,17 @@ export class SegmentStore {
   }
 
   get count(): number {
-    return this.#closed.length + (this.#open === undefined ? 0 : 1);
+    return this.#closed.count + (this.#open === undefined ? 0 : 1);
   }
 
   /** Bytes of all segments. */
   get totalBytes(): number {
-    return this.#closedBytes + this.openLength;
+    return this.#closed.bytes + this.openLength;
+  }
+
+  /** Bytes of segments that are kept although they might have been dropped. */
+  get keptBytes(): number {
+    return this.#closed.keptBytes;
   }
 
   /**
@@ -105,10 +149,10 @@ export class SegmentStore {
       await finalSync(this.#disk.syncDir(WAL_DIR));
     }
     const id = this.openId + 1;
-    this.#open = { id, path: segmentPath(id), file: await this.#create(segmentPath(id), old?.path), end: 0 };
+    const file = await this.#create(segmentPath(id), old?.path);
+    this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };
     if (old !== undefined) {
-      this.#closed.push({ id: old.id, path: old.path, length: old.end, lastLsn });
-      this.#closedBytes += old.end;
+      this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
       await this.#fileOf(old).close();
     }
     const closed = old && { segmentId: old.id, bytes: old.end, lastLsn };
@@ -196,17 +240,12 @@ export class SegmentStore {
     await file.sync();
   }
 
-  /** Removes closed segments that end before `lsn`, lowest first; gives how many. */
-  async dropBefore(lsn: Lsn): Promise<number> {
+  /** Removes closed segments that end before `lsn` and need not be kept, lowest first; gives how many. */
+  async dropBefore(lsn: Lsn, kept?: KeptLog): Promise<number> {
     let dropped = 0;
-    for (
-      let oldest = this.#closed[0];
-      oldest !== undefined && oldest.lastLsn < lsn;
-      oldest = this.#closed[0]
-    ) {
-      await this.#disk.remove(oldest.path);
-      this.#closed.shift();
-      this.#closedBytes -= oldest.length;
+    for (const { path } of this.#closed.droppable(lsn, kept)) {
+      await this.#disk.remove(path);
+      this.#closed.removeOldest();
       dropped++;
     }
     if (dropped > 0) await finalSync(this.#disk.syncDir(WAL_DIR));

@@ -7,8 +7,12 @@ export const QUARANTINE_DIR = "wal/quarantine";
 /** Ends the names of files that are being made; whatever bears it after a crash is of no use. */
 export const TEMPORARY_SUFFIX = ".tmp";
 
+/** Says which log this is. */
+export const LOG_ID_PATH = "wal/log-id";
+
+const LOG_ID_NAME = "log-id";
 const SEGMENT_NAME = /^([0-9a-f]{16})\.wal$/;
-const TEMPORARY_SEGMENT_NAME = /^[0-9a-f]{16}\.wal\.tmp$/;
+const TEMPORARY_NAME = /^([0-9a-f]{16}\.wal|log-id)\.tmp$/;
 
 export interface SegmentFile {
   readonly id: number;
@@ -25,6 +29,8 @@ export interface WalDirectory {
   readonly unknown: readonly string[];
   /** Paths of copies that a crash left unfinished. */
   readonly leftovers: readonly string[];
+  /** The file that says which log this is is there. */
+  readonly hasLogId: boolean;
 }
 
 export function segmentName(id: number): string {
@@ -55,17 +61,19 @@ export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<W
   const segments: SegmentFile[] = [];
   const unknown: string[] = [];
   const leftovers: string[] = [];
+  let hasLogId = false;
   for (const entry of await disk.list(dir)) {
     const name = entry.path.slice(entry.path.lastIndexOf("/") + 1);
     const id = parseSegmentName(name);
     if (id !== undefined && entry.isDirectory) throw notASegment(entry.path);
     if (id !== undefined)
       segments.push({ id: checkId(id, entry.path), path: entry.path, length: entry.length });
-    else if (!entry.isDirectory && TEMPORARY_SEGMENT_NAME.test(name)) leftovers.push(entry.path);
+    else if (!entry.isDirectory && name === LOG_ID_NAME) hasLogId = true;
+    else if (!entry.isDirectory && TEMPORARY_NAME.test(name)) leftovers.push(entry.path);
     else if (entry.path !== QUARANTINE_DIR) unknown.push(entry.path);
   }
   // The disk lists by name, and sixteen hex digits sort as the numbers that they are.
-  return { segments, unknown, leftovers };
+  return { segments, unknown, leftovers, hasLogId };
 }
 
 function notASegment(path: string): KayaError {

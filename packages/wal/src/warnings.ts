@@ -58,7 +58,9 @@ export type LogWarning =
     }
   | { readonly kind: "Quarantined"; readonly path: string; readonly from: number; readonly bytes: number }
   | { readonly kind: "ZeroFilledTail"; readonly offset: number; readonly bytes: number }
-  | { readonly kind: "UnknownFile"; readonly path: string };
+  | { readonly kind: "UnknownFile"; readonly path: string }
+  | { readonly kind: "DamagedLogId"; readonly path: string }
+  | { readonly kind: "LogIdRemoved"; readonly path: string };
 
 export type WalWarning = RecordWarning | LogWarning;
 
@@ -111,6 +113,10 @@ function formatLogWarning(warning: LogWarning): string {
       return `offset ${warning.offset}: only zeros follow (${warning.bytes} bytes): space that was never written`;
     case "UnknownFile":
       return `${warning.path} is not a segment: left alone`;
+    case "DamagedLogId":
+      return `${warning.path} is damaged and not believed: the log gets a new id, and change tokens from before are refused`;
+    case "LogIdRemoved":
+      return `${warning.path} was removed before the log was cut, for there was no room to change it: change tokens from before are refused`;
   }
 }
 

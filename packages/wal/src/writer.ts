@@ -12,11 +12,16 @@ import {
 import type { Disk } from "@kaya/io";
 import type { AppendResult, ToResult } from "./batch.js";
 import type { PendingChange } from "./batch-queue.js";
+import type { KeptLog } from "./closed-segments.js";
+import { Followers } from "./followers.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { GroupCommit } from "./group-commit.js";
+import type { FollowedLog, LogFollower } from "./log-follower.js";
+import type { LogHistory } from "./log-history.js";
+import type { LogIdentity } from "./log-identity.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
 import { payloadLength } from "./payload-codec.js";
-import { type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
+import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
 
 /** How a log is doing. */
@@ -37,7 +42,15 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
   readonly toResult?: (result: AppendResult) => T;
 }
 
-const WRITER_OPTIONS = ["after", "onRecord", "onProgress", "trustPageCache", "onCommit", "toResult"];
+const WRITER_OPTIONS = [
+  "after",
+  "onRecord",
+  "onProgress",
+  "trustPageCache",
+  "newLogId",
+  "onCommit",
+  "toResult",
+];
 
 /**
  * Appends records to the log. Appends that are under way together share one write and one fsync (group commit), without a
@@ -52,21 +65,31 @@ export class WalWriter<T = AppendResult> {
   readonly #commit: GroupCommit<T>;
   readonly #segments: SegmentStore;
   readonly #watch: LogWatch;
-  #dropping: Promise<unknown> = Promise.resolve();
+  readonly #identity: LogIdentity;
+  readonly #followers: Followers;
+  /** The last of what changes the log's directory beside the commits, one after the other. */
+  #besides: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   private constructor(
     config: WalConfig,
-    recovery: WalRecoveryReport,
+    disk: Disk,
+    log: RecoveredLog,
     segments: SegmentStore,
     commit: GroupCommit<T>,
     watch: LogWatch,
   ) {
     this.#config = config;
-    this.recovery = recovery;
+    this.recovery = log.report;
+    this.#identity = log.identity;
     this.#segments = segments;
     this.#commit = commit;
     this.#watch = watch;
+    const { maxRecordBytes } = config;
+    this.#followers = new Followers(
+      { disk, segments, maxRecordBytes, progress: progressOf(commit, segments) },
+      log.last.lsn,
+    );
   }
 
   /**
@@ -86,7 +109,7 @@ export class WalWriter<T = AppendResult> {
     const watch = new LogWatch(disk.root);
     const segments = await SegmentStore.open(disk, log, watch);
     const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
-    return new WalWriter(resolved, log.report, segments, commit, watch);
+    return new WalWriter(resolved, disk, log, segments, commit, watch);
   }
 
   /**
@@ -148,8 +171,9 @@ export class WalWriter<T = AppendResult> {
   /**
    * Removes closed segments that hold only records below `lsn`, lowest first, and gives how many. The caller has what was in
    * them elsewhere, durably; the log opens from then on with `after` at or behind the last record removed.
+   * @param kept what stays all the same
    */
-  async dropSegmentsBefore(lsn: Lsn): Promise<number> {
+  async dropSegmentsBefore(lsn: Lsn, kept?: KeptLog): Promise<number> {
     this.#assertOpen();
     if (!Number.isSafeInteger(lsn) || lsn < 1 || lsn > this.nextLsn) {
       throw new KayaError(
@@ -157,9 +181,39 @@ export class WalWriter<T = AppendResult> {
         `lsn must be from 1 to ${this.nextLsn}, not ${describe(lsn)}`,
       );
     }
-    const drop = this.#dropping.then(() => this.#commit.dropBefore(lsn));
-    this.#dropping = drop.catch(() => undefined); // the caller has the rejection; the next one starts clean
-    return drop;
+    return this.#inTurn(() => this.#segments.dropBefore(lsn, kept), "drop segments");
+  }
+
+  #inTurn<R>(work: () => Promise<R>, doing: string): Promise<R> {
+    const done = this.#besides.then(() => this.#commit.besides(work, doing));
+    this.#besides = done.catch(() => undefined); // the caller has the rejection; the next one starts clean
+    return done;
+  }
+
+  /** Which log this is; undefined where nobody asked for it yet. */
+  get history(): LogHistory | undefined {
+    return this.#identity.history;
+  }
+
+  /**
+   * Which log this is, durably: with it an LSN says which record is meant, also after a cut. Rejects with KAYA_DISK_FULL or KAYA_IO,
+   * KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED, KAYA_CLOSED.
+   */
+  async identify(): Promise<LogHistory> {
+    if (this.#closing !== undefined) throw closed();
+    if (this.history !== undefined && this.#identity.isDurable) return this.history;
+    this.#assertOpen();
+    return this.#inTurn(() => this.#identity.make(), "say which log this is");
+  }
+
+  /**
+   * The log's records from behind `after` on (default: all), in order, each as soon as it is durable: first from the segments, then
+   * as they come. Any number may follow at their own pace: none holds up the writer or another. `close` ends them.
+   * @throws KayaError KAYA_LOG_TRUNCATED where the log reaches neither back nor on to `after`; KAYA_INVALID_ARGUMENT, KAYA_CLOSED
+   */
+  follow({ after = 0 }: { readonly after?: Lsn } = {}): LogFollower {
+    if (this.#closing !== undefined) throw closed();
+    return this.#followers.follow(after);
   }
 
   /**
@@ -173,9 +227,10 @@ export class WalWriter<T = AppendResult> {
 
   async #close(): Promise<void> {
     try {
+      await this.#followers.close(closed());
       await this.#commit.close();
     } finally {
-      await this.#dropping;
+      await this.#besides;
       await this.#segments.close();
     }
   }
@@ -219,6 +274,21 @@ export class WalWriter<T = AppendResult> {
     return { segments: this.#segments.count, bytes: this.#segments.totalBytes };
   }
 
+  /** The records behind this LSN are in the log; those up to it may be gone. */
+  get beginsAfter(): Lsn {
+    return this.#segments.beginsAfter;
+  }
+
+  /** Of the last record that is durable; or that recovery found, where a full disk keeps it from being made so. */
+  get endLsn(): Lsn {
+    return this.#followers.endLsn;
+  }
+
+  /** Bytes of segments that the last `dropSegmentsBefore` kept. */
+  get keptBytes(): number {
+    return this.#segments.keptBytes;
+  }
+
   /** Bytes of the log, as `size`; cheap enough to be asked at each commit. */
   get byteLength(): number {
     return this.#segments.totalBytes;
@@ -243,8 +313,7 @@ export class WalWriter<T = AppendResult> {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined)
-      throw new KayaError("KAYA_CLOSED", "the log's writer is closed: open it again");
+    if (this.#closing !== undefined) throw closed();
     this.#commit.assertWorking();
   }
 
@@ -255,6 +324,21 @@ export class WalWriter<T = AppendResult> {
       `a record of ${length} bytes is over maxRecordBytes (${this.#config.maxRecordBytes}): split it, or raise the limit`,
     );
   }
+}
+
+function closed(): KayaError {
+  return new KayaError("KAYA_CLOSED", "the log's writer is closed: open it again");
+}
+
+/** For those who follow: not `durableLsn`, which counts what a checkpoint covers and the log may not show yet. */
+function progressOf(commit: GroupCommit<unknown>, segments: SegmentStore): FollowedLog["progress"] {
+  return {
+    get durableLsn() {
+      return segments.readableLsn;
+    },
+    watchers: commit.watchers,
+    assertWorking: () => commit.assertWorking(),
+  };
 }
 
 function asItIs(result: AppendResult): AppendResult {

@@ -7,6 +7,7 @@ import {
   formatInspection,
   formatInspectionWarning,
   formatWarning,
+  inspectRecords,
   inspectWal,
   inspectWalPath,
   isDamage,
@@ -70,6 +71,17 @@ describe("a segment's rows", () => {
     expect(await inspect(BYTES)).toEqual(ROWS);
     const inspection = { segments: [{ segment: "s", bytes: BYTES.length, rows: ROWS, warnings: [] }] };
     expect(formatInspection(inspection)).toBe(LINES.join("\n"));
+  });
+
+  it("come with their records where asked for", async () => {
+    const disk = new SimDisk();
+    disk.writeFile("some.file", BYTES.subarray(0, -1));
+    const items = [];
+    for await (const item of inspectRecords(disk, "some.file")) items.push(item);
+    expect(items.slice(0, -1)).toEqual(
+      RECORDS.slice(0, -1).map((record, index) => ({ row: ROWS[index], record })),
+    );
+    expect(items.at(-1)).toMatchObject({ kind: "PartialPayload", offset: 147 });
   });
 
   it("are none for an empty file", async () => {

@@ -1,13 +1,39 @@
 import { Engine } from "@kaya/engine";
 import { entryKey, entryValue } from "../data.js";
 import { collectGarbage } from "../memory.js";
+import type { Job, Row } from "../workload.js";
 
 export const IN_FLIGHT = 256;
 
-/** What an engine takes in memory: by its own account, and all of the process. */
-export interface Memory {
+/** What an engine takes in memory. */
+interface Memory {
+  /** By its own account. */
   readonly memoryBytes: number;
+  /** All that the process holds: objects and buffers. */
+  readonly held: number;
+  /** With what its allocators keep for what comes next. */
   readonly rss: number;
+}
+
+/** Rows of memory at the end of a life. */
+export function memoryRows(workload: string, of: string): Row[] {
+  const row = (figure: string, what: string): Row => ({
+    id: `${workload}/${figure}`,
+    title: `${of}, ${what}`,
+    unit: "of freshly loaded",
+    better: "lower",
+  });
+  return [
+    row("memory", "memory at the end"),
+    row("held", "objects and buffers of the process"),
+    row("rss", "resident set of the process"),
+  ];
+}
+
+export function reportMemory(workload: string, fresh: Memory, end: Memory, { report }: Job): void {
+  report(`${workload}/memory`, end.memoryBytes / fresh.memoryBytes);
+  report(`${workload}/held`, end.held / fresh.held);
+  report(`${workload}/rss`, end.rss / fresh.rss);
 }
 
 /** Everything as it is by default but for the durability: what is measured is work, not waiting for the disk. */
@@ -37,5 +63,6 @@ export function putEntries(engine: Engine, from: number, to: number): Promise<vo
 export async function memoryOf(engine: Engine): Promise<Memory> {
   while (engine.stats().checkpoint.isRunning) await new Promise(setImmediate);
   await collectGarbage();
-  return { memoryBytes: engine.stats().memoryBytes, rss: process.memoryUsage.rss() };
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { memoryBytes: engine.stats().memoryBytes, held: heapUsed + external, rss };
 }

@@ -1,9 +1,9 @@
 import type { Engine } from "@kaya/engine";
 import { entryKey } from "../data.js";
 import type { Scale } from "../scale.js";
-import type { Job, Workload } from "../workload.js";
+import type { Workload } from "../workload.js";
 import { sizeName } from "./growth.js";
-import { memoryOf, openRelaxed, putEntries, writeAll } from "./long-life.js";
+import { memoryOf, memoryRows, openRelaxed, putEntries, reportMemory, writeAll } from "./long-life.js";
 
 const WAVES = 10;
 /** Of what a wave brings: what stays through all of them. */
@@ -14,13 +14,11 @@ export const waves: Workload = {
   name: "waves",
   rows: ({ waves: count }: Scale) => {
     const of = `${sizeName(count)} inserts and deletes in ${WAVES} waves`;
-    return [
-      { id: "waves/memory", title: `${of}, memory at the end`, unit: "of freshly loaded", better: "lower" },
-      { id: "waves/rss", title: `${of}, the process at the end`, unit: "of freshly loaded", better: "lower" },
-    ];
+    return memoryRows("waves", of);
   },
   runsOn: (system) => system.kind === "kaya",
-  async run({ scale, dir, report }: Job) {
+  async run(job) {
+    const { scale, dir } = job;
     const engine = await openRelaxed(dir);
     const wave = Math.ceil(scale.waves / WAVES);
     const staying = wave * STAYING;
@@ -30,8 +28,7 @@ export const waves: Workload = {
     const end = await memoryOf(engine);
     if (engine.stats().entries !== staying)
       throw new Error(`${engine.stats().entries} entries stayed of ${staying}`);
-    report("waves/memory", end.memoryBytes / fresh.memoryBytes);
-    report("waves/rss", end.rss / fresh.rss);
+    reportMemory("waves", fresh, end, job);
     await engine.close();
   },
 };

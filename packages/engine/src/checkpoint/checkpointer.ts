@@ -7,7 +7,7 @@ import {
   type SequenceNumber,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import type { WalWriter } from "@kaya/wal";
+import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { tellCheckpoint } from "../channels.js";
 import { type CheckpointFile, listCheckpoints, removeSuperfluous } from "./checkpoint-files.js";
@@ -54,6 +54,7 @@ export class Checkpointer {
   readonly #disk: Disk;
   readonly #wal: CheckpointedLog;
   readonly #applied: AppliedLog;
+  readonly #kept: () => KeptLog | undefined;
   #last: WrittenCheckpoint | undefined;
   #running: Promise<CheckpointResult> | undefined;
   /** The one that was asked for while another was running: it begins after that, and serves all who ask until then. */
@@ -64,10 +65,18 @@ export class Checkpointer {
   #failed = 0;
   #failure: KayaError | undefined;
 
-  constructor(disk: Disk, wal: CheckpointedLog, applied: AppliedLog, last: WrittenCheckpoint | undefined) {
+  /** @param kept asked for what of the log stays for those who follow it */
+  constructor(
+    disk: Disk,
+    wal: CheckpointedLog,
+    applied: AppliedLog,
+    kept: () => KeptLog | undefined,
+    last: WrittenCheckpoint | undefined,
+  ) {
     this.#disk = disk;
     this.#wal = wal;
     this.#applied = applied;
+    this.#kept = kept;
     this.#last = last;
   }
 
@@ -97,6 +106,11 @@ export class Checkpointer {
         return this.#start(pace);
       });
     return this.#next;
+  }
+
+  /** Drops what the last checkpoint covers and nobody needs any more. */
+  async dropCovered(): Promise<void> {
+    if (this.#last !== undefined) await this.#wal.dropSegmentsBefore(this.#last.lsn + 1, this.#kept());
   }
 
   /** Ends what is under way, which rejects with KAYA_CLOSED and leaves nothing. */
@@ -145,7 +159,7 @@ export class Checkpointer {
       `LSN ${lsn} is about to be covered, and not durable in the log yet`,
     );
     const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
-    const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1);
+    const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());
     await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
   }

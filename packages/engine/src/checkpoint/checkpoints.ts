@@ -1,6 +1,6 @@
 import type { EngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { WAL_HEADER_LENGTH, type WalWriter } from "@kaya/wal";
+import { type KeptLog, WAL_HEADER_LENGTH, type WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import {
   Checkpointer,
@@ -17,6 +17,7 @@ const RECORD_OVERHEAD = WAL_HEADER_LENGTH + 8;
 const URGENT = 2;
 
 interface CheckpointedEngine {
+  readonly consumers: { readonly kept: KeptLog | undefined };
   readonly config: EngineConfig;
   readonly disk: Disk;
   readonly wal: WalWriter<unknown>;
@@ -35,17 +36,17 @@ export class Checkpoints {
   /** After a failure: not before the log has grown to here. */
   #notBefore = 0;
 
-  constructor({ config, disk, wal, applied, checkpoint, clock }: CheckpointedEngine) {
+  constructor({ config, disk, wal, applied, consumers, checkpoint, clock }: CheckpointedEngine) {
     this.#config = config.checkpoint;
     this.#wal = wal;
     this.#applied = applied;
     this.#clock = clock;
-    this.#checkpointer = new Checkpointer(disk, wal, applied, checkpoint);
+    this.#checkpointer = new Checkpointer(disk, wal, applied, () => consumers.kept, checkpoint);
   }
 
   /** Begins one in the background if it is time. Cheap: it is called at every write. */
   consider(): void {
-    const log = this.#wal.byteLength;
+    const log = this.#logBytes;
     if (log < this.#config.minLogBytes || !this.#config.auto || log < this.#notBefore) return;
     if (this.#checkpointer.isRunning || log <= this.#bound()) return;
     this.run().then(
@@ -54,13 +55,21 @@ export class Checkpoints {
       },
       () => {
         // `stats()` has the error. A disk that is full now is not tried again at the next write.
-        this.#notBefore = this.#wal.byteLength + Math.max(this.#bound() / 4, 1);
+        this.#notBefore = this.#logBytes + Math.max(this.#bound() / 4, 1);
       },
     );
   }
 
   run(): Promise<CheckpointResult> {
     return this.#checkpointer.run(this.#pace());
+  }
+
+  /**
+   * Drops what the last checkpoint covers and no consumer needs any more. Never rejects: what cannot be removed now is removed with the next
+   * checkpoint, and a failure that is final is the log's to tell.
+   */
+  async dropCovered(): Promise<void> {
+    if (this.#wal.keptBytes > 0) await this.#checkpointer.dropCovered().catch(() => undefined);
   }
 
   /** Ends what is under way. */
@@ -80,9 +89,14 @@ export class Checkpoints {
         seen = this.#wal.nextLsn;
         return seen !== before;
       },
-      isUrgent: () => this.#wal.byteLength > URGENT * this.#bound(),
+      isUrgent: () => this.#logBytes > URGENT * this.#bound(),
     };
     return new Pace(load, this.#clock);
+  }
+
+  /** What a checkpoint would make superfluous: not what is kept for consumers although one covers it. */
+  get #logBytes(): number {
+    return this.#wal.byteLength - this.#wal.keptBytes;
   }
 
   /** How large the log may become. */

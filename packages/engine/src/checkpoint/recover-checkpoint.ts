@@ -1,6 +1,6 @@
 import type { EngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import type { WalWriter } from "@kaya/wal";
+import type { KeptLog, WalWriter } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import { Memtable } from "../memtable/memtable.js";
 import type { ProgressTeller } from "../recovery-progress.js";
@@ -45,17 +45,19 @@ export async function recoverCheckpoint(
 /**
  * Does what a crash kept the last checkpoint from doing: makes its name durable, drops what it covers of the log, and removes what
  * is superfluous.
+ * @param kept what of the log stays for those who follow it
  */
 export async function finishCheckpoint(
   disk: Disk,
   wal: Pick<WalWriter, "dropSegmentsBefore" | "size">,
   checkpoints: CheckpointDirectory,
+  kept: KeptLog | undefined,
 ): Promise<void> {
   const { newest, older } = checkpoints;
   // Where only the segment is left that is written to there is nothing to drop.
   if (newest !== undefined && (older.length > 0 || wal.size.segments > 1)) {
     await makeNameDurable(disk);
-    await wal.dropSegmentsBefore(newest.lsn + 1);
+    await wal.dropSegmentsBefore(newest.lsn + 1, kept);
   }
   await removeSuperfluous(disk, checkpoints);
 }

@@ -51,6 +51,17 @@ export class Cursor {
     return count;
   }
 
+  /** The last `count` records that were read are to be read again. Not more than the last call gave. */
+  giveBack(count: number): void {
+    this.#slot -= count * this.#step;
+    this.#left += count;
+  }
+
+  /** Nothing is left for sure. */
+  get isAtEnd(): boolean {
+    return this.#left === 0 && !this.#hasMore;
+  }
+
   #enter(leaf: number): void {
     this.#words = this.#tree.nodes.wordsOf(leaf);
     this.#at = nodeStart(leaf);

@@ -4,7 +4,7 @@ import type { CopyOut, KeyValue } from "./copy-out.js";
 import { Cursor } from "./cursor.js";
 import type { KeyRange } from "./key-range.js";
 import { LEAF_CAPACITY } from "./node-layout.js";
-import { keyOf, sequenceOf, valueIn } from "./record.js";
+import { keyOf, lengthOf, sequenceOf, valueIn } from "./record.js";
 import type { Tree } from "./tree.js";
 
 /** Reads the entries of a range, in its order. All bytes are copies. */
@@ -33,6 +33,28 @@ export class EntryReader {
       left -= count;
     }
     return entries;
+  }
+
+  /** The next entries: at least one where there is one, and no more than have `maxBytes` together. */
+  readBytes(limit: number, maxBytes: number): KeyValue[] {
+    const entries: KeyValue[] = [];
+    for (let bytes = 0; entries.length < limit; ) {
+      const read = this.#cursor.read(this.#addresses, limit - entries.length);
+      let count = 0;
+      for (; count < read; count++) {
+        bytes += lengthOf(this.#records, this.#addresses[count] as number);
+        if (bytes > maxBytes && entries.length + count > 0) break;
+      }
+      this.#cursor.giveBack(read - count);
+      this.#copyOut.keysAndValues(this.#addresses, count, entries);
+      if (count < read || read === 0) break;
+    }
+    return entries;
+  }
+
+  /** Nothing is left for sure. */
+  get isAtEnd(): boolean {
+    return this.#cursor.isAtEnd;
   }
 
   /**

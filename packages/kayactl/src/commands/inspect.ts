@@ -1,97 +1,101 @@
-import type { Lsn } from "@kaya/core";
-import { isDamage, locateSegments, type SegmentLocation, type WalInspectionRow } from "@kaya/wal";
-import { coveredLsn, listCheckpointFiles } from "../checkpoint-files.js";
+import { stat } from "node:fs/promises";
+import { locateSegments } from "@kaya/wal";
+import { BRIEF_RECORDS, briefPrinter, LineBuffer } from "../brief-printer.js";
+import { listCheckpointFiles } from "../checkpoint-files.js";
 import { type Context, ExitCode, type Register } from "../context.js";
-import { LogInspector } from "../inspect-segment.js";
+import { type InspectionTask, inspectLocations } from "../inspect-log.js";
+import { addInspectOptions, type InspectOptions, recordFilter } from "../inspect-options.js";
 import { type InspectionPrinter, jsonPrinter, linePrinter } from "../inspection-printer.js";
+import { makePage } from "../log-page/make-page.js";
+import { LogSummary, summaryPrinter } from "../log-summary.js";
 import { escapeText } from "../text.js";
+import { formatCount } from "../units.js";
 
 export const registerInspect: Register = (program, execute) => {
   const inspect = program
     .command("inspect")
     .summary("list the records of the log and what is wrong with it")
     .description("Show what is in a file, record by record. Never writes.");
-  inspect
+  const wal = inspect
     .command("wal")
     .summary("the records of a log segment, of a directory of them, or of a checkpoint")
     .description(
       "List the records of the log at PATH (a segment, a data directory, or its wal/) or of a checkpoint (a .ckpt file), " +
         "then what is wrong with it. Takes no lock, writes nothing. Exit code 3 where anything is damaged.",
     )
-    .argument("<PATH>")
+    .argument("<PATH>");
+  addInspectOptions(wal)
     .addHelpText(
       "after",
       `
+A directory with more than ${formatCount(BRIEF_RECORDS)} records is summed up on one screen; --records lists them all the same. A terminal gets
+the summary behind the lines, too. A batch is shown whole if one of its keys is asked for, and which ones is told. What is
+behind the last LSN of --lsn is not read, and so not checked.
+
 Examples:
   kayactl inspect wal data
+  kayactl inspect wal data --html log.html
+  kayactl inspect wal data --records | less
+  kayactl inspect wal data --lsn 1000..1010 --hex
+  kayactl inspect wal data --key user:1
   kayactl inspect wal data/checkpoint/00000000000004b0.ckpt
   kayactl inspect wal data/wal/0000000000000001.wal --json | jq '.segments[].rows | length'`,
     )
-    .action((path: string, _options: object, command) =>
-      execute(command.optsWithGlobals(), async (context) => {
-        const locations = await locateSegments(path);
-        const { out, err, options } = context;
-        if (locations.length === 0) await err.line(`note: there is no log segment in ${escapeText(path)}`);
-        const printer = options.json ? jsonPrinter(out) : linePrinter(out, locations.length > 1);
-        const [only] = locations;
-        const lsn = only === undefined ? undefined : coveredLsn(only.name);
-        const isDamaged =
-          only !== undefined && lsn !== undefined
-            ? await inspectCheckpoint(context, only, lsn, printer)
-            : await inspectLog(context, path, locations, printer);
-        return isDamaged ? ExitCode.Damaged : ExitCode.Ok;
-      }),
+    .action((path: string, options: InspectOptions, command) =>
+      execute(command.optsWithGlobals(), (context) => inspectPath(context, path, options)),
     );
 };
 
-/** True where there is damage. */
-async function inspectLog(
-  context: Context,
-  path: string,
-  locations: readonly SegmentLocation[],
-  printer: InspectionPrinter,
-): Promise<boolean> {
-  // Only between segments can there be a gap that a checkpoint covers, and then the path is a directory.
-  const checkpoints = locations.length > 1 ? await listCheckpointFiles(path) : undefined;
-  const inspector = new LogInspector(context, checkpoints?.newest?.lsn);
-  let isDamaged = false;
-  await printer.begin();
-  for (const location of locations) {
-    await printer.segment(location);
-    const warnings = await inspector.segment(location, (row) => printer.row(row));
-    await printer.warnings(warnings);
-    isDamaged ||= warnings.some(isDamage);
+async function inspectPath(context: Context, path: string, options: InspectOptions): Promise<number> {
+  const filter = recordFilter(options);
+  const locations = await locateSegments(path);
+  if (locations.length === 0) {
+    await context.err.line(`note: there is no log segment in ${escapeText(path)}`);
   }
-  await printer.end();
-  return isDamaged;
+  const isDirectory = (await stat(path)).isDirectory();
+  const checkpoints = isDirectory ? await listCheckpointFiles(path) : undefined;
+  const withRecords = options.hex === true || filter.hasPrefix;
+  const task: InspectionTask = { locations, checkpoints, filter, withRecords };
+  if (options.html !== undefined) {
+    return (await makePage(context, task, path, options.html, options.force === true))
+      ? ExitCode.Damaged
+      : ExitCode.Ok;
+  }
+  const printer = choosePrinter(context, task, options, isDirectory);
+  const { isDamaged, note } = await inspectLocations(context, task, printer);
+  if (note !== undefined) await context.err.line(`note: ${escapeText(note)}`);
+  return isDamaged ? ExitCode.Damaged : ExitCode.Ok;
 }
 
-/** True where it is not whole: then it cannot be opened, whatever is wrong with it. */
-async function inspectCheckpoint(
-  context: Context,
-  location: SegmentLocation,
-  lsn: Lsn,
-  printer: InspectionPrinter,
-): Promise<boolean> {
-  const inspector = new LogInspector(context);
-  inspector.expect(lsn);
-  let rows = 0;
-  let hasOpening = false;
-  let last: WalInspectionRow["type"] | undefined;
-  await printer.begin();
-  await printer.segment(location);
-  const warnings = await inspector.segment(location, (row) => {
-    if (rows++ === 0) hasOpening = row.type === "NOOP";
-    last = row.type;
-    return printer.row(row);
-  });
-  await printer.warnings(warnings);
-  await printer.end();
-  if (warnings.some(isDamage)) return true;
-  const isWhole = hasOpening && rows > 1 && last === "NOOP" && warnings.length === 0;
-  if (!isWhole)
-    await context.err.line(
-      `note: ${escapeText(location.name)} is no whole checkpoint: one begins with a NOOP and ends with the next`,
+function choosePrinter(
+  { out, err, options: { json = false } }: Context,
+  { locations, checkpoints, filter }: InspectionTask,
+  { hex = false, records = false, summary: isSummary = false }: InspectOptions,
+  isDirectory: boolean,
+): InspectionPrinter {
+  const printOptions = { filter, hex };
+  const summary = new LogSummary();
+  if (isSummary) {
+    return summaryPrinter(summary, () =>
+      json ? out.line(summary.toJson(checkpoints)) : summary.print(out, checkpoints),
     );
-  return !isWhole;
+  }
+  if (json) return jsonPrinter(out, printOptions);
+  const hasSeveral = locations.length > 1;
+  if (!isDirectory || records || hex || !filter.acceptsAll) return linePrinter(out, hasSeveral, printOptions);
+  const buffer = new LineBuffer(out);
+  return briefPrinter(buffer, linePrinter(buffer, hasSeveral, printOptions), summary, async (hasLines) => {
+    if (hasLines) {
+      await buffer.writeTo(out);
+      if (!err.isTty || locations.length === 0) return;
+      await out.flush();
+      await summary.print(err, checkpoints);
+    } else {
+      await summary.print(out, checkpoints);
+      if (!err.isTty) return;
+      await err.line(
+        "hint: --records prints a line for each record, --lsn A..B and --key PREFIX some of them",
+      );
+    }
+  });
 }

@@ -2,6 +2,7 @@ import type { PartialEngineConfig } from "@kaya/core";
 import type { FaultRule, SimDisk } from "@kaya/io";
 import { engineCheck } from "./engine-check.js";
 import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
+import { engineFeedScenarios } from "./engine-feed-scenarios.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
 import { type Scenario, scenario } from "./scenario.js";
@@ -43,7 +44,7 @@ export function engineScenarios(): Scenario[] {
       check: engineCheck(CONFIG),
     }),
   );
-  return [...scenarios, ...engineCheckpointScenarios(CONFIG)];
+  return [...scenarios, ...engineCheckpointScenarios(CONFIG), ...engineFeedScenarios(CONFIG)];
 }
 
 const long = (length: number): string => "x".repeat(length);

@@ -71,7 +71,7 @@ export function describeStrikes(strikes: readonly Strike[]): string {
 
 /** Whether the page cache itself lost something: the only fault that takes acknowledged relaxed writes without a crash. */
 export function lostCache({ fault, operation, path }: Strike): boolean {
-  return isSync(operation) && !isOfCheckpoint(path) && "outcome" in fault && fault.outcome === "lost";
+  return isSync(operation) && !isBesideTheLog(path) && "outcome" in fault && fault.outcome === "lost";
 }
 
 /** Whether a writer that met it must not go on (W4), or may not be able to (an undo that fails). */
@@ -79,9 +79,9 @@ export function isSync(operation: Strike["operation"]): boolean {
   return operation === "sync" || operation === "syncDir";
 }
 
-/** What is there stands for nothing until its name is durable: whatever fails, the log has it all. */
-export function isOfCheckpoint(path: string): boolean {
-  return path === "checkpoint" || path.startsWith("checkpoint/");
+/** What is there stands for nothing until it has its name, durably: whatever fails, the log has it all. */
+export function isBesideTheLog(path: string): boolean {
+  return path === "checkpoint" || path.startsWith("checkpoint/") || path === "wal/log-id.tmp";
 }
 
 function fits(kind: FaultKind, operation: MutatingKind): boolean {

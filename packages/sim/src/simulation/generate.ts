@@ -39,8 +39,15 @@ export function generateTrace(options: GenerateOptions): Trace {
   );
   const config = generator.config();
   const checkpoint = generator.checkpoint();
+  const memoryLimitBytes = generator.memoryLimitBytes();
   const steps = Array.from({ length: operations }, () => generator.next());
-  return { seed, config, ...(checkpoint !== undefined && { checkpoint }), steps };
+  return {
+    seed,
+    config,
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
+    steps,
+  };
 }
 
 class Generator {
@@ -83,6 +90,12 @@ class Generator {
       minLogBytes: random.pick([0, 500, 3000]),
       logRatio: random.pick([0.01, 0.5, 1]),
     };
+  }
+
+  /** In every eighth run. The index takes 64 KiB of it from the start. */
+  memoryLimitBytes(): number | undefined {
+    const random = this.#random;
+    return random.chance(0.125) ? random.pick([66_600, 67_000, 70_000]) : undefined;
   }
 
   next(): Step {

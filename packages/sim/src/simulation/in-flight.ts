@@ -5,6 +5,7 @@ import { conditionOf, firstBroken } from "./conditions.js";
 import { FlyingCheckpoints } from "./flying-checkpoints.js";
 import { FlyingConflicts } from "./flying-conflicts.js";
 import { FlyingSyncs } from "./flying-syncs.js";
+import { mustLackMemory } from "./memory.js";
 import type { Change } from "./state.js";
 import type { WriteStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
@@ -156,6 +157,10 @@ export class InFlight {
   ): Promise<void> {
     await turn();
     this.#answered = 0;
+    if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_MEMORY_LIMIT")) {
+      mustLackMemory(this.#world, this.#engine, changes);
+      return;
+    }
     if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {
       const { timeline, config } = this.#world;
       const length =

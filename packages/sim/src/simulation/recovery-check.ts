@@ -161,7 +161,8 @@ function differenceOf(
   return undefined;
 }
 
-function isRecordOf(record: WalRecord, attempt: Attempt): boolean {
+/** Whether a record is that attempt, or a part of it that has one record of several. */
+export function isRecordOf(record: WalRecord, attempt: Attempt): boolean {
   const found = changesOf(record);
   const first = record.sequence - attempt.firstSequence;
   const isWhole = attempt.firstLsn === attempt.lastLsn;

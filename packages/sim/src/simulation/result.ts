@@ -17,6 +17,8 @@ export interface SimulationCounts {
   readonly checkpoints: number;
   /** Writes that were answered with success. */
   readonly acknowledged: number;
+  /** Changes that a feed gave. */
+  readonly delivered: number;
   /** Read steps; besides, every key is read after every step. */
   readonly reads: number;
 }
@@ -46,6 +48,7 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     reopenings: world.reopenings,
     checkpoints,
     acknowledged: world.acknowledged,
+    delivered: world.delivered,
     reads: world.reads,
     digest: world.digest.toString(),
   };

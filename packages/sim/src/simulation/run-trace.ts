@@ -52,6 +52,13 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
     case "advance":
     case "settle":
       return makeProgress(step, process);
+    case "follow":
+    case "unfollow": {
+      const { followed } = await process.ensureOpen();
+      if (step.step === "follow") followed.start();
+      else followed.stop();
+      return process.rest();
+    }
     case "fault":
       return world.faults.arm(step, step.after);
     case "crash":

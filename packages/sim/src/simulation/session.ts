@@ -1,7 +1,9 @@
 import { KayaError } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
-import { describeStrikes, isOfCheckpoint, isSync, type Strike } from "./armed-faults.js";
+import { describeStrikes, isBesideTheLog, isSync, type Strike } from "./armed-faults.js";
+import { Followed } from "./followed.js";
 import { InFlight } from "./in-flight.js";
+import { mustFitMemory } from "./memory.js";
 import { Reads } from "./reads.js";
 import { mustHold } from "./violation.js";
 import type { Watched } from "./watched.js";
@@ -15,6 +17,7 @@ export class Session {
   readonly engine: Engine;
   readonly inFlight: InFlight;
   readonly reads: Reads;
+  readonly followed: Followed;
   readonly #world: World;
   readonly #strikesBefore: number;
   readonly #acknowledgedBefore: number;
@@ -24,6 +27,7 @@ export class Session {
     this.engine = engine;
     this.inFlight = new InFlight(world, engine);
     this.reads = new Reads(world, engine);
+    this.followed = new Followed(world, engine);
     this.#strikesBefore = world.faults.strikes.length;
     this.#acknowledgedBefore = world.timeline.acknowledgedLsn;
   }
@@ -32,8 +36,10 @@ export class Session {
   look(isDiskIdle: boolean): void {
     const { engine, inFlight, reads } = this;
     inFlight.harvest();
+    this.followed.harvest();
     this.#checkState(isDiskIdle);
     this.#checkCheckpoints();
+    mustFitMemory(this.#world, engine);
     const { timeline } = this.#world;
     const { lastLsn, lastSequence } = engine.stats();
     const isAlike = lastLsn === timeline.lastLsn && lastSequence === timeline.lastSequence;
@@ -49,6 +55,7 @@ export class Session {
     const { engine, inFlight } = this;
     const { timeline, digest } = this.#world;
     inFlight.harvest();
+    this.followed.harvest();
     if (closing.state === "pending") return false;
     digest.add(`closed ${closing.state}`);
     const unanswered = () => `the engine is closed, and ${inFlight.writes} writes have no answer (W6)`;
@@ -76,7 +83,7 @@ export class Session {
     mustHold(state === (failure === undefined ? "open" : "failed"), "wrong-account", () => {
       return `the engine's state is ${state}, its failure ${failure}`;
     });
-    const fatal = this.#strikes().filter(({ operation, path }) => isSync(operation) && !isOfCheckpoint(path));
+    const fatal = this.#strikes().filter(({ operation, path }) => isSync(operation) && !isBesideTheLog(path));
     if (state === "open") {
       const goesOn = () => `the engine goes on after ${describeStrikes(fatal)} (W4)`;
       // A checkpoint syncs the root directory too.

@@ -28,6 +28,7 @@ const NOTHING: SimulationSummary = {
   reopenings: 0,
   checkpoints: 0,
   acknowledged: 0,
+  delivered: 0,
   reads: 0,
   failures: [],
 };
@@ -57,6 +58,7 @@ export function addResult(sum: SimulationSummary, result: SimulationResult): Sim
     reopenings: sum.reopenings + result.reopenings,
     checkpoints: sum.checkpoints + result.checkpoints,
     acknowledged: sum.acknowledged + result.acknowledged,
+    delivered: sum.delivered + result.delivered,
     reads: sum.reads + result.reads,
     failures: result.violation === undefined ? sum.failures : [...sum.failures, result],
   };

@@ -83,6 +83,9 @@ export type PlannedFault =
 
 export type FaultKind = PlannedFault["kind"];
 
+/** Somebody outside follows the changes, from where it was in the last process; it leaves again. */
+export type FeedStep = { readonly step: "follow" | "unfollow" };
+
 /** The life of the process. The step after one that needs an engine opens it, and finishes what is half done. */
 export type LifeStep =
   /** Cuts the power, wherever the disk is. */
@@ -96,5 +99,5 @@ export type LifeStep =
   /** A second engine on the same directory, which must be refused. */
   | { readonly step: "intrude" };
 
-export type Step = WriteStep | ReadStep | ProgressStep | FaultStep | LifeStep;
+export type Step = WriteStep | ReadStep | ProgressStep | FeedStep | FaultStep | LifeStep;
 export type StepName = Step["step"];

@@ -1,12 +1,12 @@
 import type { PartialEngineConfig } from "@kaya/core";
-import { type Clock, Engine } from "@kaya/engine";
+import { type Clock, Engine, type OpenEngineOptions } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 
 /** Opens the engine that is tested. */
 export type EngineOpener = (
   config: PartialEngineConfig,
   disk: Disk,
-  options?: { readonly clock: Clock },
+  options?: OpenEngineOptions,
 ) => Promise<Engine>;
 
 /** What a simulation tests. The defaults are the engine as it is, on a disk as it is. */
@@ -18,7 +18,7 @@ export interface SimulationTarget {
 }
 
 export function openerOf({ open = Engine.open, wrapDisk = (disk) => disk }: SimulationTarget): EngineOpener {
-  return (config, disk) => open(config, wrapDisk(disk), { clock: tickingClock() });
+  return (config, disk, options) => open(config, wrapDisk(disk), { clock: tickingClock(), ...options });
 }
 
 /** Each look at it takes a millisecond, and a sleep no time at all: so what goes by it is the same in every run. */

@@ -18,12 +18,14 @@ export interface Trace {
   readonly config: WalConfig;
   /** When the engine makes checkpoints by itself, all through the run; absent where it makes none. */
   readonly checkpoint?: EngineConfig["checkpoint"];
+  /** As the engine's; absent where there is none to speak of. */
+  readonly memoryLimitBytes?: number;
   readonly steps: readonly Step[];
 }
 
 /** A trace as JSON lines: a header, then one step a line. */
-export function saveTrace({ seed, config, checkpoint, steps }: Trace): string {
-  const header = { trace: "kaya-simulation", version: TRACE_VERSION, seed, config, checkpoint };
+export function saveTrace({ steps, ...head }: Trace): string {
+  const header = { trace: "kaya-simulation", version: TRACE_VERSION, ...head };
   return [header, ...steps].map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
@@ -48,12 +50,17 @@ export function loadTrace(text: string): Trace {
     seed: header.seed as number,
     config: resolveWalConfig(header.config as Partial<WalConfig>),
     ...(header.checkpoint !== undefined && { checkpoint: toCheckpoint(header.checkpoint) }),
+    ...(header.memoryLimitBytes !== undefined && { memoryLimitBytes: toLimit(header.memoryLimitBytes) }),
     steps: rest.map(({ line, number }) => toStep(parse(line, number), number)),
   };
 }
 
 function toCheckpoint(checkpoint: unknown): EngineConfig["checkpoint"] {
   return resolveEngineConfig({ checkpoint: checkpoint as Partial<EngineConfig["checkpoint"]> }).checkpoint;
+}
+
+function toLimit(memoryLimitBytes: unknown): number {
+  return resolveEngineConfig({ memoryLimitBytes: memoryLimitBytes as number }).memoryLimitBytes;
 }
 
 // Of every step, the fields that it cannot be without.
@@ -80,6 +87,8 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   close: [],
   reopen: ["config"],
   intrude: [],
+  follow: [],
+  unfollow: [],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {

@@ -30,6 +30,8 @@ export const STEP_WEIGHTS: StepWeights = {
   close: 1,
   reopen: 1,
   intrude: 0.3,
+  follow: 3,
+  unfollow: 0.5,
 };
 
 export const FAULT_WEIGHTS: FaultWeights = {

@@ -1,7 +1,9 @@
 import type { PartialEngineConfig, WalConfig } from "@kaya/core";
 import { SimDisk } from "@kaya/io";
+import { logIdsOf } from "../log-ids.js";
 import { ArmedFaults } from "./armed-faults.js";
 import { Digest } from "./digest.js";
+import type { FeedPosition } from "./followed.js";
 import type { EngineOpener } from "./target.js";
 import { Timeline } from "./timeline.js";
 import type { Trace } from "./trace.js";
@@ -14,23 +16,33 @@ export class World {
   readonly digest = new Digest();
   readonly openEngine: EngineOpener;
   config: WalConfig;
+  readonly memoryLimitBytes: number | undefined;
   readonly #checkpoint: Trace["checkpoint"];
   crashes = 0;
   kills = 0;
   reopenings = 0;
   acknowledged = 0;
   reads = 0;
+  delivered = 0;
+  /** How far somebody outside has followed the changes; undefined where it is to begin anew. */
+  followed: FeedPosition | undefined;
 
-  constructor({ seed, config, checkpoint }: Trace, openEngine: EngineOpener) {
+  constructor({ seed, config, checkpoint, memoryLimitBytes }: Trace, openEngine: EngineOpener) {
     this.disk = new SimDisk({ seed });
     this.config = config;
     this.#checkpoint = checkpoint;
-    this.openEngine = openEngine;
+    this.memoryLimitBytes = memoryLimitBytes;
+    const newLogId = logIdsOf(this.disk);
+    this.openEngine = (config, disk) => openEngine(config, disk, { newLogId });
   }
 
   /** What the next engine is opened with. */
   get engineConfig(): PartialEngineConfig {
-    return { wal: this.config, checkpoint: this.#checkpoint ?? { auto: false } };
+    return {
+      wal: this.config,
+      checkpoint: this.#checkpoint ?? { auto: false },
+      ...(this.memoryLimitBytes !== undefined && { memoryLimitBytes: this.memoryLimitBytes }),
+    };
   }
 
   get hasAutomaticCheckpoints(): boolean {

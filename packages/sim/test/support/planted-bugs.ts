@@ -123,7 +123,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the page cache is trusted after a failed sync",
-    within: 100,
+    within: 200,
     target: {
       wrapDisk: (disk) =>
         withDisk(disk, {

@@ -5,6 +5,8 @@ const RECORD_OVERHEAD = 48;
 /** Of `checkpoint.minLogBytes`, beside three times the live data: while a checkpoint is written the log may become twice as long. */
 const FLOORS = 3;
 const MEMORY_FACTOR = 1.5;
+/** What snapshots hold is not moved: what is dead around it stays until they are closed. */
+const FACTOR_BESIDE_SNAPSHOTS = 3;
 /** Chunks that are not full yet. */
 const MEMORY_FLOOR = 4 * MIB;
 /** The entries are not on the heap. */
@@ -19,6 +21,7 @@ const MOST_HANDLES = 40;
 /**
  * @typedef {object} Use once all garbage is collected
  * @property {import("@kaya/engine").EngineStats} stats
+ * @property {boolean} isSettled nobody looks, and what was held is given back
  * @property {number} disk bytes of all files
  * @property {NodeJS.MemoryUsage} process
  * @property {number} handles
@@ -30,14 +33,14 @@ const MOST_HANDLES = 40;
  * @param {{ minLogBytes: number }} config
  * @throws Error where it is too much
  */
-export function checkUse({ stats, disk, process, handles }, { minLogBytes }) {
+export function checkUse({ stats, isSettled, disk, process, handles }, { minLogBytes }) {
   const { entries, keyBytes, valueBytes, memoryBytes, snapshots, checkpoint } = stats;
   const live = keyBytes + valueBytes + entries * RECORD_OVERHEAD;
   // The checkpoint on the disk may be of a time when more was live.
   const stored = Math.max(live, checkpoint.bytes ?? 0);
   const held = live + snapshots.bytes;
   atMost("disk", disk, 3 * stored + FLOORS * minLogBytes);
-  atMost("memoryBytes", memoryBytes, MEMORY_FACTOR * held + MEMORY_FLOOR);
+  atMost("memoryBytes", memoryBytes, mostMemory(stats, isSettled));
   atMost("the heap", process.heapUsed, MOST_HEAP);
   atMost("buffers", process.external, memoryBytes + MOST_BUFFERS);
   atMost("the resident set", process.rss, memoryBytes + MOST_BESIDE);
@@ -51,6 +54,17 @@ export function checkUse({ stats, disk, process, handles }, { minLogBytes }) {
     handles,
     live,
   };
+}
+
+/**
+ * What memory may be, in time: what was let go of is given back in small steps.
+ * @param {Pick<import("@kaya/engine").EngineStats, "entries" | "keyBytes" | "valueBytes" | "snapshots">} stats
+ * @param {boolean} isSettled
+ */
+export function mostMemory({ entries, keyBytes, valueBytes, snapshots }, isSettled) {
+  const live = keyBytes + valueBytes + entries * RECORD_OVERHEAD;
+  const factor = isSettled ? MEMORY_FACTOR : FACTOR_BESIDE_SNAPSHOTS;
+  return factor * (live + snapshots.bytes) + MEMORY_FLOOR;
 }
 
 /**

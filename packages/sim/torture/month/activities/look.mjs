@@ -2,13 +2,13 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { checkNames, filesBelow } from "../directory.mjs";
 import { openFilesBelow, openHandles } from "../handles.mjs";
-import { checkUse } from "../use.mjs";
+import { checkUse, mostMemory } from "../use.mjs";
 
 setFlagsFromString("--expose-gc");
 /** @type {() => void} */
 const gc = runInNewContext("gc");
 
-/** Turns of the event loop in which what a closed snapshot held must be given back. */
+/** Turns of the event loop in which memory that was let go of must be given back. */
 const TURNS = 2000;
 
 /** What the engine takes: disk, memory, file handles. @type {import("./all.mjs").Activity} */
@@ -16,8 +16,9 @@ export const look = {
   name: "look",
   every: 12_000,
   async run(life) {
-    await checkReleased(life);
+    await settle(life); // before: the collector also lets go of snapshots that nobody closed
     await collectGarbage();
+    const isSettled = await settle(life);
     const { dataDir, checkpoint: config } = life.options;
     const stats = life.engine.stats();
     const { isRunning } = stats.checkpoint;
@@ -26,7 +27,7 @@ export const look = {
     const handles = openFilesBelow(dataDir);
     if (!isRunning && life.writingFiles === 0) checkHandles(handles);
     const disk = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    const use = { stats, disk, process: process.memoryUsage(), handles: openHandles().length };
+    const use = { stats, isSettled, disk, process: process.memoryUsage(), handles: openHandles().length };
     life.note("look", { ...checkUse(use, config), checkpoint: stats.checkpoint.lsn });
   },
 };
@@ -39,17 +40,19 @@ async function collectGarbage() {
 }
 
 /**
- * What closed snapshots and scans held is given back, in small steps.
+ * Waits until what closed snapshots and scans held is given back, which happens in small steps.
  * @param {import("../life.mjs").Life} life
+ * @returns {Promise<boolean>} false where somebody holds some now
  */
-async function checkReleased(life) {
-  const isIdle = () =>
-    life.looking === 0 && life.writingFiles === 0 && !life.engine.stats().checkpoint.isRunning;
-  for (let turn = 0; isIdle(); turn++) {
-    const { open, bytes } = life.engine.stats().snapshots;
-    if (open === 0 && bytes === 0) return;
-    if (open > 0 || turn === TURNS)
-      throw new Error(`nobody looks, and ${open} snapshots hold ${bytes} bytes`);
+async function settle(life) {
+  for (let turn = 0; ; turn++) {
+    const { snapshots, memoryBytes, ...stats } = life.engine.stats();
+    if (life.looking > 0 || life.writingFiles > 0 || stats.checkpoint.isRunning) return false;
+    const { open, bytes } = snapshots;
+    if (open === 0 && bytes === 0 && memoryBytes <= mostMemory({ ...stats, snapshots }, true)) return true;
+    if (open > 0 || turn === TURNS) {
+      throw new Error(`nobody looks: ${open} snapshots hold ${bytes} bytes, memory is ${memoryBytes}`);
+    }
     await new Promise(setImmediate);
   }
 }

@@ -1,0 +1,109 @@
+import { checkKeys, describe, type KayaError } from "@kaya/core";
+import type { WalWriter } from "@kaya/wal";
+import { invalid } from "../input.js";
+import { type ChangePosition, readToken, toLsn, toToken } from "./change-token.js";
+import { Changes } from "./changes.js";
+import type { AddedConsumer, Consumers } from "./consumers.js";
+
+export interface ChangesOptions {
+  /** Begins behind the change with this token, or where `changesToken` was asked. Default: with the first change of all. */
+  readonly since?: string;
+  /** Begins where this consumer has acknowledged; instead of `since`. */
+  readonly consumer?: string;
+  /** Ends it: what waits rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ChangesStats {
+  /** Feeds that are being read. */
+  readonly feeds: number;
+  readonly consumers: number;
+  /** Bytes of the log that are kept for consumers only. */
+  readonly keptLogBytes: number;
+}
+
+interface FollowedEngine {
+  readonly wal: WalWriter<unknown>;
+  readonly consumers: Consumers;
+  /** The engine's checkpoints. */
+  readonly log: { dropCovered(): Promise<void> };
+  /** @throws KayaError KAYA_CLOSED */
+  assertOpen(): void;
+}
+
+/** The feeds of an engine, and those for whom the log is kept. */
+export class ChangeFeeds {
+  readonly #engine: FollowedEngine;
+  readonly #open = new Set<Changes>();
+
+  constructor(engine: FollowedEngine) {
+    this.#engine = engine;
+  }
+
+  /** @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_FOUND, KAYA_LOG_TRUNCATED, and the signal's reason */
+  open(options: ChangesOptions): Changes {
+    checkKeys(options, ["since", "consumer", "signal"], "the options of changes");
+    const { since, consumer, signal } = options;
+    if (since !== undefined && consumer !== undefined)
+      throw invalid("give since or consumer, not both: to begin anew, add the consumer with a token");
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
+    signal?.throwIfAborted();
+    const { wal, consumers } = this.#engine;
+    const asked = since === undefined ? undefined : readToken(since);
+    const position = consumer === undefined ? asked : consumers.positionOf(consumer);
+    const after = position === undefined ? 0 : toLsn(wal.history, position);
+    return new Changes({
+      follower: wal.follow({ after }),
+      signal,
+      begin: (feed) => this.#begin(feed),
+      end: (feed) => this.#open.delete(feed),
+      acknowledge: consumer === undefined ? undefined : (token) => this.#acknowledge(consumer, token),
+    });
+  }
+
+  /** Where the durable changes end now. */
+  async token(): Promise<string> {
+    return toToken(await this.#now());
+  }
+
+  addConsumer(name: string, since: string | undefined): Promise<AddedConsumer> {
+    return this.#engine.consumers.add(name, since, () => this.#now());
+  }
+
+  async removeConsumer(name: string): Promise<boolean> {
+    const isGone = await this.#engine.consumers.remove(name);
+    await this.#engine.log.dropCovered();
+    return isGone;
+  }
+
+  get stats(): ChangesStats {
+    const { wal, consumers } = this.#engine;
+    return { feeds: this.#open.size, consumers: consumers.count, keptLogBytes: wal.keptBytes };
+  }
+
+  /** Ends all feeds with `reason`; resolves once their files are let go of and nothing of them is being written. */
+  async close(reason: KayaError): Promise<void> {
+    await Promise.allSettled([...this.#open].map((feed) => feed.close(reason)));
+    await this.#engine.consumers.close(reason);
+  }
+
+  async #begin(feed: Changes): Promise<string> {
+    this.#engine.assertOpen();
+    this.#open.add(feed);
+    return (await this.#engine.wal.identify()).id;
+  }
+
+  async #now(): Promise<ChangePosition> {
+    const { wal } = this.#engine;
+    await wal.sync();
+    const { id } = await wal.identify();
+    return { id, lsn: wal.durableLsn };
+  }
+
+  async #acknowledge(consumer: string, token: string): Promise<void> {
+    this.#engine.assertOpen();
+    await this.#engine.consumers.acknowledge(consumer, token);
+    await this.#engine.log.dropCovered();
+  }
+}

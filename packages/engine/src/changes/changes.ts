@@ -1,0 +1,148 @@
+import type { Lsn, SequenceNumber } from "@kaya/core";
+import type { LogFollower, WalOperation, WalRecord } from "@kaya/wal";
+import { invalid } from "../input.js";
+import { toToken } from "./change-token.js";
+
+export type ChangeOperation =
+  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: "delete"; readonly key: Uint8Array };
+
+/** One write: all of a batch at once. Its bytes are the caller's. */
+export interface Change {
+  readonly lsn: Lsn;
+  /** Of the first operation; the others count on from there. */
+  readonly sequence: SequenceNumber;
+  readonly operations: readonly ChangeOperation[];
+  /** Says where to go on: behind this change. */
+  readonly token: string;
+}
+
+/** What a feed needs of the engine. */
+export interface FeedSource {
+  readonly follower: LogFollower;
+  readonly signal: AbortSignal | undefined;
+  /** Called before the first read; gives the log's id. Rejects where the engine is closed, or the id cannot be written. */
+  begin(feed: Changes): Promise<string>;
+  /** Called when it is over. */
+  end(feed: Changes): void;
+  /** Undefined where nobody's place is kept. */
+  readonly acknowledge: ((token: string) => Promise<void>) | undefined;
+}
+
+type Result = IteratorResult<Change, undefined>;
+
+/**
+ * The durable changes of an engine in order, as long as it is read. It goes on where the last call left off: read it once, and leave the
+ * loop or call `return` to end it. What is not read costs one file and one buffer.
+ */
+export class Changes implements AsyncIterableIterator<Change, undefined> {
+  readonly #source: FeedSource;
+  #id: Promise<string> | undefined;
+  readonly #abort = () => {
+    const { follower, signal } = this.#source;
+    follower.end(signal?.reason).catch(() => undefined); // the next call is told the reason
+  };
+
+  /** @internal Made by `Engine.changes`. */
+  constructor(source: FeedSource) {
+    this.#source = source;
+  }
+
+  /**
+   * The next change, as soon as it is durable. After a rejection it is over.
+   *
+   * Rejects with KAYA_LOG_TRUNCATED where a checkpoint dropped what comes next, KAYA_WRITER_FAILED once all that is durable was given
+   * and the engine has failed, KAYA_CLOSED when the engine is closed, KAYA_CORRUPTION with file and offset, KAYA_IO; the first also
+   * with KAYA_DISK_FULL or KAYA_FSYNC_FAILED where the log's id cannot be written; and with the signal's reason.
+   */
+  async next(): Promise<Result> {
+    try {
+      this.#id ??= this.#begin();
+      const { done, value } = await this.#follow(this.#id);
+      if (done !== true) return { done: false, value: toChange(value, await this.#id) };
+      this.#end();
+      return { done: true, value: undefined };
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  /** Ends it: calls of `next` that wait are done. */
+  async return(): Promise<Result> {
+    await this.close();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Says that everything up to this change is done with: a consumer's next feed begins behind it, and the log up to it need not be kept. One
+   * that is before what was acknowledged already changes nothing. Resolves when it is durable.
+   *
+   * Rejects with KAYA_INVALID_ARGUMENT (no token, or the feed is no consumer's), KAYA_NOT_FOUND (the consumer was removed),
+   * KAYA_LOG_TRUNCATED (a token of another log), KAYA_CLOSED, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED: then the place
+   * acknowledged before stands.
+   */
+  async acknowledge(token: string): Promise<void> {
+    const { acknowledge } = this.#source;
+    if (acknowledge === undefined)
+      throw invalid("this feed is no consumer's: open it with changes({ consumer })");
+    return acknowledge(token);
+  }
+
+  /**
+   * Ends it, and resolves once its file is let go of. What waits rejects with `reason`, or is done where there is none.
+   * @internal
+   */
+  async close(reason?: unknown): Promise<void> {
+    this.#end();
+    await this.#source.follower.end(reason);
+  }
+
+  #begin(): Promise<string> {
+    const { signal } = this.#source;
+    if (signal?.aborted === true) this.#abort();
+    else signal?.addEventListener("abort", this.#abort);
+    return this.#source.begin(this);
+  }
+
+  /** In the order of the calls, also of those that come before the first is through. */
+  async #follow(id: Promise<string>): Promise<IteratorResult<WalRecord, undefined>> {
+    const { follower } = this.#source;
+    try {
+      await id;
+    } catch (error) {
+      await follower.end(error);
+    }
+    return follower.next();
+  }
+
+  #end(): void {
+    this.#source.signal?.removeEventListener("abort", this.#abort);
+    this.#source.end(this);
+  }
+}
+
+function toChange({ lsn, sequence, payload }: WalRecord, id: string): Change {
+  return { lsn, sequence, operations: operationsOf(payload).map(copyOf), token: toToken({ id, lsn }) };
+}
+
+function operationsOf(payload: WalRecord["payload"]): readonly WalOperation[] {
+  if (payload.type === "batch") return payload.operations;
+  return payload.type === "noop" ? [] : [payload];
+}
+
+// What was read is one buffer for many records: a view of it would keep all of it.
+function copyOf(operation: WalOperation): ChangeOperation {
+  const key = operation.key.slice();
+  return operation.type === "put"
+    ? { type: "put", key, value: operation.value.slice() }
+    : { type: "delete", key };
+}

@@ -1,0 +1,144 @@
+import { describe, KayaError, type Lsn } from "@kaya/core";
+import type { KeptLog, WalWriter } from "@kaya/wal";
+import { invalid } from "../input.js";
+import { type ChangePosition, isOf, readToken, toLsn, toToken } from "./change-token.js";
+import type { Registrations } from "./registrations.js";
+
+const MOST_CONSUMERS = 1000;
+
+// Without control characters and line ends, which the file could not hold.
+const NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,128}$/u;
+
+/** Somebody for whom the log is kept. */
+export interface Consumer {
+  readonly name: string;
+  /** Behind the last change that was acknowledged. */
+  readonly token: string;
+  readonly lsn: Lsn;
+  /** What comes next is not in the log any more: add it again, and read the data as it is then. */
+  readonly isTruncated: boolean;
+}
+
+export interface AddedConsumer extends Consumer {
+  /** It begins at the token: whoever copies the data reads it now, and follows from there. */
+  readonly isNew: boolean;
+}
+
+type ConsumedLog = Pick<WalWriter<unknown>, "beginsAfter" | "endLsn" | "history">;
+
+/** Those for whom the log is kept, and how far each has got. */
+export class Consumers {
+  readonly #registrations: Registrations;
+  readonly #log: ConsumedLog;
+  readonly #maxKeptBytes: number;
+
+  constructor(registrations: Registrations, log: ConsumedLog, maxKeptBytes: number) {
+    this.#registrations = registrations;
+    this.#log = log;
+    this.#maxKeptBytes = maxKeptBytes;
+  }
+
+  /** In order of their names. */
+  list(): readonly Consumer[] {
+    const consumers = [...this.#registrations.positions].map(([name, position]) =>
+      this.#describe(name, position),
+    );
+    return consumers.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get count(): number {
+    return this.#registrations.positions.size;
+  }
+
+  /** @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_FOUND */
+  positionOf(name: string): ChangePosition {
+    const position = this.#registrations.positions.get(checkName(name));
+    if (position !== undefined) return position;
+    throw new KayaError("KAYA_NOT_FOUND", `there is no consumer ${describe(name)}: add it with addConsumer`);
+  }
+
+  /**
+   * Registers a consumer, or finds it.
+   * @param since where it begins; without it where it was, or `now` where it is new or what comes next is not in the log any more
+   */
+  async add(
+    name: string,
+    since: string | undefined,
+    now: () => Promise<ChangePosition>,
+  ): Promise<AddedConsumer> {
+    const known = this.#registrations.positions.get(checkName(name));
+    if (since === undefined && known !== undefined && this.#isInLog(known))
+      return { ...this.#describe(name, known), isNew: false };
+    if (known === undefined && this.count >= MOST_CONSUMERS)
+      throw invalid(`there are ${MOST_CONSUMERS} consumers already`);
+    const position = since === undefined ? await now() : this.#check(since);
+    await this.#registrations.change((positions) => positions.set(name, position));
+    // A checkpoint may have been dropping segments when it was registered.
+    this.#assertReaches(toLsn(this.#log.history, position));
+    return { ...this.#describe(name, position), isNew: true };
+  }
+
+  /** False where there was none. */
+  async remove(name: string): Promise<boolean> {
+    const isThere = this.#registrations.positions.has(checkName(name));
+    if (isThere) await this.#registrations.change((positions) => positions.delete(name));
+    return isThere;
+  }
+
+  async acknowledge(name: string, token: string): Promise<void> {
+    const { history } = this.#log;
+    const position = this.#check(token);
+    const isAhead = (of: ChangePosition | undefined) =>
+      of !== undefined && (!isOf(history, of) || of.lsn < position.lsn);
+    if (!isAhead(this.positionOf(name))) return;
+    await this.#registrations.change((positions) => {
+      if (isAhead(positions.get(name))) positions.set(name, position);
+    });
+  }
+
+  /** What of the log has to stay; undefined where nobody needs it. */
+  get kept(): KeptLog | undefined {
+    const needed = this.#registrations.possible().filter((position) => this.#isInLog(position));
+    if (needed.length === 0) return undefined;
+    return { from: Math.min(...needed.map(({ lsn }) => lsn)) + 1, maxBytes: this.#maxKeptBytes };
+  }
+
+  /** From now on changes reject with `reason`. Resolves when nothing is being written. */
+  close(reason: KayaError): Promise<void> {
+    return this.#registrations.close(reason);
+  }
+
+  #describe(name: string, position: ChangePosition): Consumer {
+    return { name, token: toToken(position), lsn: position.lsn, isTruncated: !this.#isInLog(position) };
+  }
+
+  #isInLog(position: ChangePosition): boolean {
+    return isOf(this.#log.history, position) && position.lsn >= this.#log.beginsAfter;
+  }
+
+  #check(token: string): ChangePosition {
+    const position = readToken(token);
+    const lsn = toLsn(this.#log.history, position);
+    if (lsn > this.#log.endLsn) {
+      const message = `the change token ${toToken(position)} is beyond the log's end, LSN ${this.#log.endLsn}: the log lost what it had`;
+      throw new KayaError("KAYA_LOG_TRUNCATED", message);
+    }
+    return position;
+  }
+
+  #assertReaches(lsn: Lsn): void {
+    if (lsn >= this.#log.beginsAfter) return;
+    throw new KayaError(
+      "KAYA_LOG_TRUNCATED",
+      `the changes behind LSN ${lsn} are not in the log any more: a checkpoint took the place of those up to LSN ${this.#log.beginsAfter}. ` +
+        "Add the consumer without a token, and read the data as it is then.",
+    );
+  }
+}
+
+function checkName(name: string): string {
+  if (typeof name === "string" && NAME.test(name)) return name;
+  throw invalid(
+    `a consumer's name has 1 to 128 characters, none of them a control character: not ${describe(name)}`,
+  );
+}

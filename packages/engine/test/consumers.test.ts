@@ -1,0 +1,317 @@
+import { SimDisk } from "@kaya/io";
+import { describe, expect, it } from "vitest";
+import { Engine, type PartialEngineConfig, recover } from "../src/index.js";
+import { changesToEnd, lsnOf, settle } from "./support/feeds.js";
+import { holdUp } from "./support/intercepted-disk.js";
+import { rejection } from "./support/text.js";
+
+const WAL = { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 };
+const CONFIG: PartialEngineConfig = { wal: WAL, checkpoint: { auto: false } };
+const bounded = (maxKeptLogBytes: number): PartialEngineConfig => ({
+  ...CONFIG,
+  changes: { maxKeptLogBytes },
+});
+
+const open = (disk: SimDisk, config: PartialEngineConfig = CONFIG) => Engine.open(config, disk);
+
+async function fill(engine: Engine, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await engine.put(`key ${i % 7}`, `${i}`.repeat(9));
+}
+
+const recoverIt = (disk: SimDisk) => recover(CONFIG, disk);
+const dryRun = (disk: SimDisk) => recover(CONFIG, disk, { dryRun: true });
+
+const idsOf = async (disk: SimDisk) =>
+  (await disk.list("wal")).flatMap(({ path }) =>
+    path.endsWith(".wal") ? [Number.parseInt(path.slice(4, 20), 16)] : [],
+  );
+
+describe("a consumer", () => {
+  it("F8: begins where it was added, and goes on where it acknowledged, also in a later engine", async () => {
+    const disk = new SimDisk();
+    let engine = await open(disk);
+    await fill(engine, 5);
+    const added = await engine.addConsumer("index");
+    expect(added).toMatchObject({
+      name: "index",
+      lsn: 5,
+      isNew: true,
+      isTruncated: false,
+      token: await engine.changesToken(),
+    });
+    await fill(engine, 5);
+    const feed = engine.changes({ consumer: "index" });
+    const first = (await feed.next()).value;
+    const second = (await feed.next()).value;
+    expect([first?.lsn, second?.lsn]).toEqual([6, 7]);
+    await feed.acknowledge(first?.token ?? "");
+    await engine.close();
+    engine = await open(disk);
+    expect(await engine.addConsumer("index")).toMatchObject({ lsn: 6, isNew: false });
+    expect((await engine.changes({ consumer: "index" }).next()).value?.lsn).toBe(7);
+    await engine.close();
+  });
+
+  it("F8: an acknowledgement is durable when it resolves, never goes back, and many share one writing", async () => {
+    const disk = new SimDisk();
+    let engine = await open(disk);
+    await engine.addConsumer("index");
+    await fill(engine, 20);
+    const all = await changesToEnd(engine, engine.changes(), 0);
+    const feed = engine.changes({ consumer: "index" });
+    const before = disk.events.filter(({ kind }) => kind === "rename").length;
+    await Promise.all(all.map(({ token }) => feed.acknowledge(token)));
+    expect(disk.events.filter(({ kind }) => kind === "rename").length).toBe(before + 1);
+    for (const { token } of all) await feed.acknowledge(token);
+    expect(disk.events.filter(({ kind }) => kind === "rename").length).toBe(before + 1);
+    disk.crash();
+    engine = await open(disk);
+    expect(engine.consumers()).toMatchObject([{ name: "index", lsn: 20 }]);
+    await engine.close();
+  });
+
+  it("F9: keeps the log behind what it acknowledged over checkpoints, reopening and other consumers", async () => {
+    const disk = new SimDisk();
+    let engine = await open(disk);
+    await fill(engine, 10);
+    await engine.addConsumer("a");
+    await fill(engine, 20);
+    await engine.addConsumer("b");
+    await fill(engine, 20);
+    await engine.checkpoint();
+    await fill(engine, 10);
+    await engine.close();
+    engine = await open(disk);
+    await engine.checkpoint();
+    expect(engine.stats().changes).toMatchObject({ consumers: 2, keptLogBytes: expect.any(Number) });
+    expect(engine.stats().changes.keptLogBytes).toBe(engine.stats().wal.bytes);
+    expect((await changesToEnd(engine, engine.changes({ consumer: "a" }), 10)).length).toBe(50);
+    expect((await changesToEnd(engine, engine.changes({ consumer: "b" }), 30)).length).toBe(30);
+    // What "a" is done with goes at once, no further than "b" needs it.
+    const feed = engine.changes({ consumer: "a" });
+    await feed.acknowledge(await engine.changesToken());
+    const [lowest] = await idsOf(disk);
+    expect(lowest).toBeGreaterThan(2);
+    expect((await changesToEnd(engine, engine.changes({ consumer: "b" }), 30)).length).toBe(30);
+    expect(await engine.removeConsumer("b")).toBe(true);
+    expect(await engine.removeConsumer("b")).toBe(false);
+    expect((await idsOf(disk)).length).toBe(1);
+    expect(engine.stats().changes).toEqual({ feeds: 0, consumers: 1, keptLogBytes: 0 });
+    await engine.close();
+  });
+
+  it("F9: loses the log beyond the bound, is told so, and begins anew by being added again", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk, bounded(1500));
+    await engine.addConsumer("slow");
+    await fill(engine, 60);
+    await engine.checkpoint();
+    expect(engine.stats().changes.keptLogBytes).toBeLessThanOrEqual(1500);
+    expect(engine.stats().changes.keptLogBytes).toBeGreaterThan(700);
+    expect(engine.consumers()).toMatchObject([{ name: "slow", lsn: 0, isTruncated: true }]);
+    expect(() => engine.changes({ consumer: "slow" })).toThrow(
+      expect.objectContaining({ code: "KAYA_LOG_TRUNCATED" }),
+    );
+    // It has lost its place: nothing is kept for it any more.
+    await engine.put("a", "1");
+    await engine.checkpoint();
+    expect(engine.stats().changes.keptLogBytes).toBe(0);
+    expect(await engine.addConsumer("slow")).toMatchObject({ lsn: 61, isNew: true, isTruncated: false });
+    await engine.put("b", "1");
+    expect((await changesToEnd(engine, engine.changes({ consumer: "slow" }), 61)).length).toBe(1);
+    await engine.close();
+  });
+
+  it("F9: a bound of nothing keeps nothing", async () => {
+    const engine = await open(new SimDisk(), bounded(0));
+    await engine.addConsumer("slow");
+    await fill(engine, 30);
+    await engine.checkpoint();
+    expect(engine.stats().wal).toMatchObject({ segments: 1, bytes: 0 });
+    await engine.close();
+  });
+
+  it("F9: what is kept does not make checkpoints come sooner", async () => {
+    const disk = new SimDisk();
+    const config = { wal: WAL, checkpoint: { minLogBytes: 3000 } };
+    const engine = await open(disk, config);
+    await engine.addConsumer("slow");
+    let made = 0;
+    let last = engine.stats().checkpoint.lsn;
+    for (let i = 0; i < 500; i++) {
+      await engine.put("key", `${i}`.repeat(9));
+      await settle();
+      if (engine.stats().checkpoint.lsn === last) continue;
+      last = engine.stats().checkpoint.lsn;
+      made++;
+    }
+    const bytes = engine.stats().wal.bytes;
+    expect(engine.stats().changes.keptLogBytes).toBeGreaterThan(20_000);
+    expect(made).toBeGreaterThan(5);
+    expect(made).toBeLessThanOrEqual(Math.ceil(bytes / 3000));
+    await engine.close();
+    const again = await open(disk, config);
+    expect(again.stats().changes.keptLogBytes).toBeGreaterThan(20_000);
+    expect((await changesToEnd(again, again.changes({ consumer: "slow" }), 0)).length).toBe(500);
+    await again.close();
+  });
+
+  it("is added at a token, again and again, and not at one that the log has dropped", async () => {
+    const engine = await open(new SimDisk());
+    await fill(engine, 30);
+    const all = await changesToEnd(engine, engine.changes(), 0);
+    const since = all[9]?.token ?? "";
+    expect(await engine.addConsumer("x", { since })).toMatchObject({ lsn: 10, isNew: true });
+    expect(await engine.addConsumer("x", { since: all[19]?.token ?? "" })).toMatchObject({
+      lsn: 20,
+      isNew: true,
+    });
+    expect(await engine.addConsumer("x", { since })).toMatchObject({ lsn: 10, isNew: true });
+    await engine.removeConsumer("x");
+    await engine.checkpoint();
+    await rejection("KAYA_LOG_TRUNCATED", engine.addConsumer("x", { since }));
+    await rejection("KAYA_INVALID_ARGUMENT", engine.addConsumer("x", { since: "no token" }));
+    expect(await engine.addConsumer("x")).toMatchObject({ lsn: 30, isNew: true });
+    await engine.close();
+  });
+
+  it("that is on its way to the disk is kept for already", async () => {
+    const inner = new SimDisk();
+    const held = holdUp(inner, ({ kind, path }) => kind === "rename" && path.startsWith("consumers"));
+    const engine = await Engine.open(CONFIG, held.disk);
+    await fill(engine, 10);
+    const token = await engine.changesToken();
+    await fill(engine, 20);
+    const adding = engine.addConsumer("x", { since: token });
+    await held.held;
+    await engine.checkpoint();
+    held.release();
+    expect(await adding).toMatchObject({ lsn: 10, isNew: true });
+    expect((await changesToEnd(engine, engine.changes({ consumer: "x" }), 10)).length).toBe(20);
+    await engine.close();
+  });
+
+  it("whose acknowledgement fails keeps the place that it had, and what is behind that", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk);
+    await engine.addConsumer("x");
+    await fill(engine, 30);
+    const feed = engine.changes({ consumer: "x" });
+    const token = await engine.changesToken();
+    for (const [after, kind] of [
+      [0, "disk-full"],
+      [2, "partial-write"],
+      [3, "fsync-failed"],
+      [5, "fsync-failed"],
+    ] as const) {
+      disk.addFault({ at: disk.nextOperation + after, kind, bytes: 5 } as Parameters<SimDisk["addFault"]>[0]);
+      const error = await feed.acknowledge(token).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({
+        code: after === 5 ? "KAYA_FSYNC_FAILED" : after === 3 ? "KAYA_IO" : "KAYA_DISK_FULL",
+      });
+      expect(engine.consumers()).toMatchObject([{ lsn: 0 }]);
+    }
+    await engine.checkpoint();
+    expect((await changesToEnd(engine, engine.changes({ consumer: "x" }), 0)).length).toBe(30);
+    await feed.acknowledge(token);
+    expect(engine.consumers()).toMatchObject([{ lsn: 30 }]);
+    expect(engine.state).toBe("open");
+    await engine.close();
+  });
+
+  it("that a killed process left in the page cache is durable once the engine is open", async () => {
+    const disk = new SimDisk();
+    let isRenamed = false;
+    const held = holdUp(disk, ({ kind, path }) => {
+      if (kind === "rename" && path.startsWith("consumers")) isRenamed = true;
+      return isRenamed && kind === "syncDir";
+    });
+    const engine = await Engine.open(CONFIG, held.disk);
+    void engine.addConsumer("x").catch(() => undefined);
+    await held.held;
+    disk.killProcess();
+    expect((await open(disk)).consumers()).toMatchObject([{ name: "x" }]);
+    disk.crash();
+    expect((await open(disk)).consumers()).toMatchObject([{ name: "x" }]);
+  });
+
+  it("that was removed is told so by its feed", async () => {
+    const engine = await open(new SimDisk());
+    await engine.addConsumer("x");
+    const feed = engine.changes({ consumer: "x" });
+    await engine.put("a", "1");
+    const { value } = await feed.next();
+    await engine.removeConsumer("x");
+    await rejection("KAYA_NOT_FOUND", feed.acknowledge(value?.token ?? ""));
+    await rejection("KAYA_INVALID_ARGUMENT", feed.acknowledge("x"));
+    await engine.close();
+  });
+
+  it("has a name that can be written down", async () => {
+    const engine = await open(new SimDisk());
+    for (const name of ["", "a\nb", "a\u0000", "x".repeat(129), "\ud800", "a\u2028b", 5 as unknown as string])
+      await rejection("KAYA_INVALID_ARGUMENT", engine.addConsumer(name));
+    const names = ["search index", "ä/1", "x".repeat(128), " ", "🦦"];
+    for (const name of names) await engine.addConsumer(name);
+    expect(engine.consumers().map(({ name }) => name)).toEqual([...names].sort());
+    await engine.close();
+  });
+
+  it("among many is one of a thousand at most, and all are there when it is opened again", async () => {
+    const disk = new SimDisk();
+    let engine = await open(disk);
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => engine.addConsumer(`consumer ${i}`)));
+    await rejection("KAYA_INVALID_ARGUMENT", engine.addConsumer("one more"));
+    await engine.close();
+    engine = await open(disk);
+    expect(engine.consumers().length).toBe(1000);
+    await engine.close();
+  });
+
+  it("is added, acknowledged and written before close lets go, or not at all", async () => {
+    const disk = new SimDisk({ unhurried: true });
+    const engine = await open(disk);
+    await engine.put("a", "1");
+    await engine.addConsumer("x");
+    const token = await engine.changesToken();
+    const feed = engine.changes({ consumer: "x" });
+    await engine.put("b", "1");
+    const pending = Promise.allSettled([
+      feed.acknowledge(token),
+      engine.addConsumer("y"),
+      engine.removeConsumer("x"),
+    ]);
+    await engine.close();
+    const operations = disk.nextOperation;
+    await pending;
+    expect(disk.nextOperation).toBe(operations);
+  });
+});
+
+describe("F10: a file of consumers that is damaged", () => {
+  it("is refused, with what to do, and nothing is changed; without it nothing is kept", async () => {
+    const disk = new SimDisk();
+    let engine = await open(disk);
+    await engine.addConsumer("x");
+    await fill(engine, 30);
+    await engine.checkpoint();
+    expect(lsnOf(engine.consumers()[0]?.token ?? "")).toBe(0);
+    await engine.close();
+    const whole = disk.readFile("consumers") ?? new Uint8Array();
+    for (let bit = 0; bit < whole.length * 8; bit += 3) {
+      disk.flipBit("consumers", bit >> 3, bit & 7);
+      const before = disk.nextOperation;
+      for (const look of [open, recoverIt, dryRun]) {
+        const { message } = await rejection("KAYA_CORRUPTION", look(disk));
+        expect(message).toMatch(/^consumers .* remove it to go on/);
+      }
+      expect(disk.events.filter(({ index, path }) => (index ?? 0) >= before && path !== "LOCK")).toEqual([]);
+      disk.writeFile("consumers", whole);
+    }
+    disk.removeDurably("consumers");
+    engine = await open(disk);
+    expect(engine.consumers()).toEqual([]);
+    expect((await idsOf(disk)).length).toBe(1);
+    await engine.close();
+  });
+});

@@ -1,0 +1,77 @@
+import { gzipSync } from "node:zlib";
+import { toJson } from "../bytes.js";
+import { notesOn } from "../checkpoint-files.js";
+import type { Context } from "../context.js";
+import { type InspectionTask, inspectLocations } from "../inspect-log.js";
+import type { PageData } from "../page/page-data.js";
+import { escapeText } from "../text.js";
+import { version } from "../version.js";
+import { MOST_ITEMS, PageCollector } from "./collect.js";
+import { chooseExcerpts, readExcerpt } from "./excerpts.js";
+import { renderPage } from "./html.js";
+import { checkTarget, writePage } from "./page-file.js";
+
+/** Writes a page about the log into `file`, and says so. True where there is damage. */
+export async function makePage(
+  context: Context,
+  task: InspectionTask,
+  path: string,
+  file: string,
+  isForced: boolean,
+): Promise<boolean> {
+  await checkTarget(file, task.locations, isForced);
+  const { data, block, isDamaged } = await collectPage(context, task, path);
+  const html = Buffer.from(renderPage(data, block));
+  await writePage(file, html);
+  const records = data.segments.reduce((sum, segment) => sum + segment.records, 0);
+  const said = {
+    segments: data.segments.length,
+    records,
+    findings: data.findings.length,
+    bytes: html.length,
+  };
+  const fields = Object.entries(said).map(([name, value]) => `${name}=${value}`);
+  await context.out.line(
+    context.options.json
+      ? toJson({ ok: true, page: file, ...said, groupSize: data.groupSize })
+      : `OK page=${escapeText(file)} ${fields.join(" ")}`,
+  );
+  return isDamaged;
+}
+
+export interface CollectedPage {
+  readonly data: PageData;
+  /** The bytes that `data` speaks of, compressed. */
+  readonly block: Uint8Array;
+  readonly isDamaged: boolean;
+}
+
+/** What a page shows. */
+export async function collectPage(
+  context: Context,
+  task: InspectionTask,
+  path: string,
+  mostItems = MOST_ITEMS,
+): Promise<CollectedPage> {
+  let collector = new PageCollector(1, mostItems);
+  let verdict = await inspectLocations(context, task, collector);
+  if (collector.neededGroupSize > 1) {
+    collector = new PageCollector(collector.neededGroupSize, mostItems);
+    verdict = await inspectLocations(context, task, collector);
+  }
+  const { segments, groupSize, sizes, findings, notes, blocks } = collector;
+  if (verdict.note !== undefined) findings.push({ segment: 0, offset: 0, text: verdict.note });
+  if (task.checkpoints?.newest !== undefined) {
+    const { path: name, lsn } = task.checkpoints.newest;
+    notes.push(`${name} covers the log through LSN ${lsn}: kayactl inspect wal shows it too`);
+  }
+  if (task.checkpoints !== undefined) notes.push(...notesOn(task.checkpoints));
+  const excerpts = chooseExcerpts(task.locations, findings);
+  for (const excerpt of excerpts) {
+    const location = task.locations[excerpt.segment];
+    if (location !== undefined) blocks.push(await readExcerpt(location, excerpt));
+  }
+  const madeAt = new Date().toISOString();
+  const data = { path, version: version(), madeAt, groupSize, segments, findings, notes, sizes, excerpts };
+  return { data, block: gzipSync(Buffer.concat(blocks)), isDamaged: verdict.isDamaged };
+}

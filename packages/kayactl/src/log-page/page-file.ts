@@ -1,0 +1,65 @@
+import { open, realpath, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { KayaError } from "@kaya/core";
+import { NodeDisk } from "@kaya/io";
+import type { SegmentLocation } from "@kaya/wal";
+import { invalid } from "../bytes.js";
+import { GENERATOR } from "./html.js";
+
+/** A page says in its first bytes that it is one. */
+const HEAD_BYTES = 1024;
+
+/**
+ * A page that was made before is made anew; any other file only with --force, and what is looked at never.
+ * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_IO
+ */
+export async function checkTarget(
+  file: string,
+  locations: readonly SegmentLocation[],
+  isForced: boolean,
+): Promise<void> {
+  const target = await realpath(file).catch(() => undefined);
+  if (target === undefined) return;
+  for (const { disk, path } of locations) {
+    if (disk instanceof NodeDisk && (await realpath(join(disk.root, path))) === target)
+      throw invalid(`--html would write over ${file}, which is what is looked at`);
+  }
+  if (!isForced && !(await isPage(target)))
+    throw invalid(`${file} is there, and no page that kayactl wrote: give another name, or --force`);
+}
+
+async function isPage(path: string): Promise<boolean> {
+  const disk = new NodeDisk(dirname(path));
+  const file = await disk.open(basename(path), { readOnly: true });
+  try {
+    const head = new Uint8Array(HEAD_BYTES);
+    const length = await file.readAt(0, head);
+    return Buffer.from(head.subarray(0, length)).includes(GENERATOR);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Writes the page beside its place and then renames it: nobody sees half of one.
+ * @throws KayaError KAYA_DISK_FULL, KAYA_IO
+ */
+export async function writePage(file: string, html: Uint8Array): Promise<void> {
+  const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  try {
+    const handle = await open(temporary, "wx");
+    try {
+      await handle.writeFile(html);
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const isFull = code === "ENOSPC" || code === "EDQUOT";
+    throw new KayaError(isFull ? "KAYA_DISK_FULL" : "KAYA_IO", `cannot write the page ${file}: ${code}`, {
+      cause,
+    });
+  }
+}

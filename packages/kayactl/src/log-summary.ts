@@ -1,0 +1,178 @@
+import type { Lsn } from "@kaya/core";
+import type { CheckpointDirectory } from "@kaya/engine";
+import {
+  formatWarning,
+  isDamage,
+  type SegmentLocation,
+  type WalInspectionRow,
+  type WalWarning,
+} from "@kaya/wal";
+import { toJson } from "./bytes.js";
+import { notesOn } from "./checkpoint-files.js";
+import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
+import { RECORD_TYPES } from "./page/page-data.js";
+import { escapeText, padEnd } from "./text.js";
+import { formatBytes, formatCount, plural } from "./units.js";
+
+interface Counts {
+  bytes: number;
+  records: number;
+  firstLsn?: Lsn;
+  lastLsn?: Lsn;
+  readonly types: Record<WalInspectionRow["type"], number>;
+}
+
+interface SegmentSummary extends Counts {
+  readonly segment: string;
+  warnings: readonly WalWarning[];
+}
+
+/** What a log has, counted: as much as fits a screen, however many segments there are. */
+export class LogSummary {
+  readonly #segments: SegmentSummary[] = [];
+  readonly #total: Counts = noCounts(0);
+
+  get recordCount(): number {
+    return this.#total.records;
+  }
+
+  segment({ name, length }: SegmentLocation): void {
+    this.#segments.push({ segment: name, ...noCounts(length), warnings: [] });
+    this.#total.bytes += length;
+  }
+
+  record(row: WalInspectionRow): void {
+    count(this.#total, row);
+    const segment = this.#segments.at(-1);
+    if (segment !== undefined) count(segment, row);
+  }
+
+  warnings(warnings: readonly WalWarning[]): void {
+    const segment = this.#segments.at(-1);
+    if (segment !== undefined) segment.warnings = warnings;
+  }
+
+  async print(out: LineSink, checkpoints: CheckpointDirectory | undefined): Promise<void> {
+    const { bold, red, yellow } = out.colors;
+    const [head, ...lines] = this.#table();
+    await out.line(bold(head ?? ""));
+    for (const line of lines) await out.line(line);
+    for (const line of this.#findings(isDamage)) await out.line(red(escapeText(line)));
+    for (const line of this.#findings((warning) => !isDamage(warning)))
+      await out.line(`${yellow("note:")} ${escapeText(line)}`);
+    if (checkpoints === undefined) return;
+    const { newest } = checkpoints;
+    if (newest !== undefined)
+      await out.line(`checkpoint: ${newest.path}, LSN ${newest.lsn}, ${formatBytes(newest.bytes)}`);
+    for (const note of notesOn(checkpoints)) await out.line(`${yellow("note:")} ${escapeText(note)}`);
+  }
+
+  toJson(checkpoints: CheckpointDirectory | undefined): string {
+    const newest = checkpoints?.newest;
+    return toJson({
+      segments: this.#segments,
+      total: this.#total,
+      ...(newest !== undefined && {
+        checkpoint: { path: newest.path, lsn: newest.lsn, bytes: newest.bytes },
+      }),
+    });
+  }
+
+  #table(): string[] {
+    const total = { segment: plural(this.#segments.length, "segment"), ...this.#total };
+    const rows: string[][] = [["segment", "LSN", "records", ...RECORD_TYPES, "bytes", ""]];
+    const shown = shownSegments(this.#segments);
+    let next = 0;
+    for (const index of shown) {
+      if (index > next) rows.push([`… ${formatCount(index - next)} more`]);
+      const segment = this.#segments[index];
+      if (segment !== undefined)
+        rows.push([...cells(segment), segment.warnings.some(isDamage) ? "DAMAGED" : ""]);
+      next = index + 1;
+    }
+    if (this.#segments.length !== 1) rows.push(cells(total));
+    return aligned(rows);
+  }
+
+  #findings(isWanted: (warning: WalWarning) => boolean): string[] {
+    const found = this.#segments.flatMap(({ segment, warnings }) =>
+      warnings.filter(isWanted).map((warning) => `${segment}: ${formatWarning(warning)}`),
+    );
+    if (found.length <= MOST_FINDINGS) return found;
+    return [
+      ...found.slice(0, MOST_FINDINGS),
+      `and ${formatCount(found.length - MOST_FINDINGS)} more like these`,
+    ];
+  }
+}
+
+/** A printer that says nothing until the end. */
+export function summaryPrinter(
+  summary: LogSummary,
+  atEnd: () => Promise<void> | undefined,
+): InspectionPrinter {
+  return {
+    begin: () => undefined,
+    segment: (location) => void summary.segment(location),
+    record: (row) => void summary.record(row),
+    warnings: (warnings) => void summary.warnings(warnings),
+    end: atEnd,
+  };
+}
+
+const MOST_FINDINGS = 8;
+const FIRST = 3;
+const LAST = 5;
+
+/** The first, the last, and some of those that are damaged. */
+function shownSegments(segments: readonly SegmentSummary[]): number[] {
+  if (segments.length <= FIRST + LAST + 1) return [...segments.keys()];
+  const damaged = [...segments.keys()].filter((index) => segments[index]?.warnings.some(isDamage));
+  const ends = [...segments.keys()].filter((index) => index < FIRST || index >= segments.length - LAST);
+  return [...new Set([...ends, ...damaged.slice(0, MOST_FINDINGS)])].sort((a, b) => a - b);
+}
+
+function noCounts(bytes: number): Counts {
+  return { bytes, records: 0, types: { PUT: 0, DELETE: 0, NOOP: 0, BATCH: 0 } };
+}
+
+function count(counts: Counts, { lsn, type }: WalInspectionRow): void {
+  counts.records++;
+  counts.firstLsn ??= lsn;
+  counts.lastLsn = lsn;
+  counts.types[type]++;
+}
+
+function cells({
+  segment,
+  bytes,
+  records,
+  firstLsn,
+  lastLsn,
+  types,
+}: Counts & { segment: string }): string[] {
+  const lsns = firstLsn === undefined ? "none" : `${firstLsn} to ${lastLsn}`;
+  const counts = RECORD_TYPES.map((type) => formatCount(types[type]));
+  return [escapeText(segment), lsns, formatCount(records), ...counts, formatBytes(bytes)];
+}
+
+/** Columns two spaces apart: names and LSNs to the left, figures to the right. */
+function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows.reduce<number[]>((most, row) => {
+    row.forEach((cell, column) => {
+      most[column] = Math.max(most[column] ?? 0, cell.length);
+    });
+    return most;
+  }, []);
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return column < 2 || (column === row.length - 1 && column === widths.length - 1)
+          ? padEnd(cell, width)
+          : cell.padStart(width);
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,91 @@
+/** Bugs of the change feed. @type {import("./mutants.mjs").Mutant[]} */
+export const FEED_MUTANTS = [
+  {
+    name: "changes are delivered before they are synced",
+    first: "a feed",
+    rule: "F1",
+    file: "wal/dist/group-commit.js",
+    find: `this.#writtenLsn = batch.lastLsn;
+        // Relaxed`,
+    replace: `this.#writtenLsn = batch.lastLsn;
+        this.#durableLsn = this.#writtenLsn;
+        this.#segments.markDurable(this.#writtenLsn);
+        this.watchers.wake();
+        // Relaxed`,
+  },
+  {
+    name: "a change at a segment's end is skipped",
+    first: "a feed",
+    rule: "F3",
+    file: "wal/dist/log-follower.js",
+    find: "segments.holding(this.#lastLsn + 1)",
+    replace: "segments.holding(this.#lastLsn + 2)",
+  },
+  {
+    name: "the log keeps its id where it is cut",
+    first: "a feed: a cut",
+    rule: "F6",
+    file: "wal/dist/recovery.js",
+    find: "done.push(...(await identity.cutBehind(last.lsn)));",
+    replace: "",
+  },
+  {
+    name: "the log gets its new id after it was cut",
+    first: "a feed: a cut",
+    rule: "F6",
+    file: "wal/dist/recovery.js",
+    find: `if (changes)
+            done.push(...(await identity.cutBehind(last.lsn)));
+        done.push(...(await takeOut(disk, plan)));`,
+    replace: `done.push(...(await takeOut(disk, plan)));
+        if (changes && plan.tail !== undefined) {
+            const early = await disk.open(plan.tail.file.path);
+            await early.truncate(plan.tail.validLength);
+            await early.sync();
+            await early.close();
+        }
+        if (changes)
+            done.push(...(await identity.cutBehind(last.lsn)));`,
+  },
+  {
+    name: "a cut remembers one record too many of the log before it",
+    first: "a feed: a cut",
+    rule: "F6",
+    file: "wal/dist/recovery.js",
+    find: "identity.cutBehind(last.lsn)",
+    replace: "identity.cutBehind(last.lsn + 1)",
+  },
+  {
+    name: "a checkpoint drops what consumers need",
+    first: "a feed: checkpoints",
+    rule: "F9",
+    file: "engine/dist/checkpoint/checkpointer.js",
+    find: "await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());",
+    replace: "await this.#wal.dropSegmentsBefore(lsn + 1);",
+  },
+  {
+    name: "opening drops what consumers need",
+    first: "a feed: checkpoints",
+    rule: "F9",
+    file: "engine/dist/recover-state.js",
+    find: "await finishCheckpoint(disk, wal, checkpoints, consumers.kept);",
+    replace: "await finishCheckpoint(disk, wal, checkpoints, undefined);",
+  },
+  {
+    name: "an acknowledgement resolves before it is durable",
+    first: "a feed",
+    rule: "F8",
+    file: "wal/dist/sealed-file.js",
+    find: `    await makeNameDurable(disk, path);
+}`,
+    replace: "}",
+  },
+  {
+    name: "what a killed process registered is relied on before it is durable",
+    first: "a feed",
+    rule: "F8",
+    file: "engine/dist/recover-state.js",
+    find: "await registrations.makeDurable();",
+    replace: "",
+  },
+];

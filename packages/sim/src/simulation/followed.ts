@@ -1,0 +1,150 @@
+import { KayaError, type Lsn } from "@kaya/core";
+import type { Change, Changes, Engine } from "@kaya/engine";
+import { isRecordOf } from "./recovery-check.js";
+import { mustHold } from "./violation.js";
+import { Watched } from "./watched.js";
+import type { World } from "./world.js";
+
+/** How far somebody outside has followed the changes: it survives whatever becomes of the process and the disk. */
+export interface FeedPosition {
+  readonly lsn: Lsn;
+  readonly token: string;
+}
+
+/** What a fault does to a feed, or to the id that it asks for. */
+const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
+
+/**
+ * Somebody follows the changes of one process, and goes on in the next where it was. What was delivered is as good as acknowledged: the model
+ * wants it after every crash.
+ */
+export class Followed {
+  readonly #world: World;
+  readonly #engine: Engine;
+  readonly #strikesBefore: number;
+  #feed: Changes | undefined;
+  #token: Watched<string> | undefined;
+  /** All that was acknowledged when the token was asked for. */
+  #least: Lsn = 0;
+  #over: Watched<void> | undefined;
+  #delivered: Change[] = [];
+
+  constructor(world: World, engine: Engine) {
+    this.#world = world;
+    this.#engine = engine;
+    this.#strikesBefore = world.faults.strikes.length;
+  }
+
+  start(): void {
+    if (this.#feed !== undefined || this.#token !== undefined) return;
+    const { followed } = this.#world;
+    if (followed !== undefined || this.#checkpointLsn === 0) {
+      this.#follow(followed);
+      return;
+    }
+    this.#least = this.#world.timeline.acknowledgedLsn;
+    this.#token = new Watched(this.#engine.changesToken());
+  }
+
+  stop(): void {
+    void this.#feed?.return();
+  }
+
+  /** Takes in what was delivered, and how it ended. */
+  harvest(): void {
+    for (const change of this.#delivered.splice(0)) this.#take(change);
+    this.#harvestToken();
+    const over = this.#over;
+    if (over === undefined || over.state === "pending") return;
+    this.#over = undefined;
+    this.#feed = undefined;
+    if (over.state === "rejected") this.#mustHaveReason(over.error);
+  }
+
+  #harvestToken(): void {
+    const asked = this.#token;
+    if (asked === undefined || asked.state === "pending") return;
+    this.#token = undefined;
+    if (asked.state === "rejected") {
+      this.#mustHaveReason(asked.error);
+      return;
+    }
+    const { timeline, digest } = this.#world;
+    const token = asked.value;
+    const lsn = Number(token.split("-")[1]);
+    mustHold(lsn >= this.#least && lsn <= timeline.acknowledgedLsn, "wrong-answer", () => {
+      return `a token stands for LSN ${lsn}; acknowledged was LSN ${this.#least}, and is LSN ${timeline.acknowledgedLsn}`;
+    });
+    digest.add(`token ${token}`);
+    timeline.makeDurable(lsn);
+    this.#world.followed = { lsn, token };
+    if (this.#engine.state !== "closed") this.#follow(this.#world.followed);
+  }
+
+  #follow(from: FeedPosition | undefined): void {
+    try {
+      this.#feed = this.#engine.changes(from === undefined ? {} : { since: from.token });
+    } catch (error) {
+      this.#mustHaveReason(error);
+      return;
+    }
+    this.#over = new Watched(this.#read(this.#feed));
+  }
+
+  async #read(feed: Changes): Promise<void> {
+    for await (const change of feed) this.#delivered.push(change);
+  }
+
+  #take(change: Change): void {
+    const { timeline, digest, followed } = this.#world;
+    const { lsn, token } = change;
+    const expected = (followed?.lsn ?? 0) + 1;
+    mustHold(lsn === expected, "wrong-read", () => `a feed gave LSN ${lsn} where LSN ${expected} comes`);
+    const attempt = timeline.attempts().find(({ firstLsn, lastLsn }) => firstLsn <= lsn && lsn <= lastLsn);
+    const { sequence, operations } = change;
+    const isIt =
+      attempt !== undefined && isRecordOf({ lsn, sequence, payload: { type: "batch", operations } }, attempt);
+    mustHold(isIt, "never-attempted", () => `a feed gave something else at LSN ${lsn} than what was written`);
+    mustHold(lsn <= this.#engine.stats().durableLsn, "wrong-read", () => {
+      return `a feed gave LSN ${lsn}; durable is LSN ${this.#engine.stats().durableLsn}`;
+    });
+    timeline.makeDurable(lsn);
+    this.#world.followed = { lsn, token };
+    this.#world.delivered++;
+    digest.add(`delivered ${lsn} ${token}`);
+  }
+
+  #mustHaveReason(error: unknown): void {
+    const { state, failure } = this.#engine;
+    const { faults, digest, followed } = this.#world;
+    digest.add(`not followed ${error}`);
+    const isKaya = KayaError.is(error);
+    const strikes = faults.strikes.slice(this.#strikesBefore);
+    if (isKaya && error.code === "KAYA_LOG_TRUNCATED") {
+      // One that is dropping segments, or failed behind that, is not the newest in stats() yet.
+      const { isRunning, error: failed } = this.#engine.stats().checkpoint;
+      const isDropped = this.#checkpointLsn > (followed?.lsn ?? 0) || isRunning || failed !== undefined;
+      // A full disk may have had no room for the id before the log was cut.
+      const isIdLost = faults.strikes.some(({ path }) => path.includes("log-id"));
+      this.#world.followed = undefined;
+      mustHold(
+        isDropped || isIdLost,
+        "wrong-refusal",
+        () => `what follows LSN ${followed?.lsn} was refused: ${error}`,
+      );
+      return;
+    }
+    const isExplained =
+      isKaya &&
+      ((error.code === "KAYA_CLOSED" && state === "closed") ||
+        (error.code === "KAYA_WRITER_FAILED" && failure !== undefined) ||
+        (FAILED.includes(error.code) && strikes.length > 0));
+    mustHold(isExplained, "wrong-refusal", () => {
+      return `a feed ended with ${error}, the engine is ${state}, its failure ${failure}`;
+    });
+  }
+
+  get #checkpointLsn(): Lsn {
+    return this.#engine.stats().checkpoint.lsn ?? 0;
+  }
+}

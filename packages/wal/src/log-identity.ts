@@ -1,0 +1,114 @@
+import { randomBytes } from "node:crypto";
+import { describe, KayaError, type Lsn } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { isLogId, LogHistory } from "./log-history.js";
+import { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
+import { LOG_ID_PATH, WAL_DIR } from "./segments.js";
+import type { WalWarning } from "./warnings.js";
+
+/** Gives an id that no log ever had: 16 lower-case hex digits. */
+export type NewLogId = () => string;
+
+/**
+ * The file that says which log this is. It is there only where somebody asked; before recovery cuts the log it says that this is
+ * another one, so that no crash leaves a log that was cut under the id that it had before.
+ */
+export class LogIdentity {
+  readonly #disk: Disk;
+  readonly #newId: NewLogId;
+  #history: LogHistory | undefined;
+  #isWritten: boolean;
+  /** What a killed process left may be in the page cache alone. */
+  #isDurable = false;
+
+  private constructor(disk: Disk, newId: NewLogId, isWritten: boolean, history: LogHistory | undefined) {
+    this.#disk = disk;
+    this.#newId = newId;
+    this.#isWritten = isWritten;
+    this.#history = history;
+  }
+
+  /**
+   * Reads the file where there is one. What is damaged is never believed: it counts as none, and `warnings` are told.
+   * @throws KayaError KAYA_IO
+   */
+  static async read(
+    disk: Disk,
+    exists: boolean,
+    newId: NewLogId = randomId,
+  ): Promise<{ readonly identity: LogIdentity; readonly warnings: readonly WalWarning[] }> {
+    const none = new LogIdentity(disk, newId, exists, undefined);
+    if (!exists) return { identity: none, warnings: [] };
+    try {
+      const history = LogHistory.parse((await readSealedFile(disk, LOG_ID_PATH)) ?? "");
+      if (history !== undefined)
+        return { identity: new LogIdentity(disk, newId, true, history), warnings: [] };
+    } catch (error) {
+      if (!KayaError.is(error, "KAYA_CORRUPTION")) throw error;
+    }
+    return { identity: none, warnings: [{ kind: "DamagedLogId", path: LOG_ID_PATH }] };
+  }
+
+  /** Whether no crash takes the history away. */
+  get isDurable(): boolean {
+    return this.#isDurable;
+  }
+
+  /** What the log is; undefined where nobody asked for it yet. */
+  get history(): LogHistory | undefined {
+    return this.#history;
+  }
+
+  /** The same, made where there is none; durable. One call at a time. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED. */
+  async make(): Promise<LogHistory> {
+    if (this.#history === undefined) return this.#write(new LogHistory(this.#nextId()));
+    if (!this.#isDurable) await makeNameDurable(this.#disk, LOG_ID_PATH);
+    this.#isDurable = true;
+    return this.#history;
+  }
+
+  /**
+   * Before the log is cut behind `lsn`. A full disk has no room for that: then the file goes, and with it all that was known of the
+   * log before.
+   */
+  async cutBehind(lsn: Lsn): Promise<readonly WalWarning[]> {
+    if (!this.#isWritten) return [];
+    try {
+      if (this.#history === undefined) await this.#remove();
+      else await this.#write(this.#history.cutBehind(lsn, this.#nextId()));
+      return [];
+    } catch (error) {
+      if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+      await this.#remove();
+      return [{ kind: "LogIdRemoved", path: LOG_ID_PATH }];
+    }
+  }
+
+  async #write(history: LogHistory): Promise<LogHistory> {
+    await writeSealedFile(this.#disk, LOG_ID_PATH, history.toText());
+    this.#isWritten = true;
+    this.#isDurable = true;
+    this.#history = history;
+    return history;
+  }
+
+  async #remove(): Promise<void> {
+    await this.#disk.remove(LOG_ID_PATH);
+    await this.#disk.syncDir(WAL_DIR);
+    this.#isWritten = false;
+    this.#history = undefined;
+  }
+
+  #nextId(): string {
+    const id = this.#newId();
+    if (isLogId(id)) return id;
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `newLogId must give 16 lower-case hex digits, not ${describe(id)}`,
+    );
+  }
+}
+
+function randomId(): string {
+  return randomBytes(8).toString("hex");
+}

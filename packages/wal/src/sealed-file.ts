@@ -1,0 +1,96 @@
+import { asKayaError, crc32c, KayaError } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { removeHalfMade } from "./file-copy.js";
+import { readExactly } from "./file-window.js";
+import { TEMPORARY_SUFFIX } from "./segments.js";
+
+const MOST_BYTES = 1024 * 1024;
+const SEAL = /^crc32c ([0-9a-f]{8})\n$/;
+const SEAL_LENGTH = "crc32c 00000000\n".length;
+
+/**
+ * Replaces a small text file, durably: a crash leaves the old text or the new one. The last line is the checksum of those before it.
+ * @param text whole lines, at most a mebibyte
+ * @throws KayaError KAYA_DISK_FULL or KAYA_IO, where the old text stands; KAYA_FSYNC_FAILED, where either may
+ */
+export async function writeSealedFile(disk: Disk, path: string, text: string): Promise<void> {
+  const temporary = path + TEMPORARY_SUFFIX;
+  try {
+    await writeWhole(disk, temporary, seal(text));
+    await disk.rename(temporary, path);
+  } catch (error) {
+    await removeHalfMade(disk, temporary);
+    throw error;
+  }
+  await makeNameDurable(disk, path);
+}
+
+/** What a crash of the process left under this name may be there for the process only. @throws KayaError KAYA_FSYNC_FAILED */
+export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
+  for (let dir = parentOf(path); ; dir = parentOf(dir)) {
+    await disk.syncDir(dir);
+    if (dir === "") return;
+  }
+}
+
+/**
+ * The text; undefined where there is no such file.
+ * @throws KayaError KAYA_CORRUPTION where it is not as it was written; KAYA_IO
+ */
+export async function readSealedFile(disk: Disk, path: string): Promise<string | undefined> {
+  const bytes = await readWhole(disk, path);
+  if (bytes === undefined) return undefined;
+  const body = bytes.subarray(0, Math.max(0, bytes.length - SEAL_LENGTH));
+  const found = SEAL.exec(Buffer.from(bytes.subarray(body.length)).toString("latin1"))?.[1];
+  if (found === undefined) throw notAsWritten(path, "it has no checksum at its end");
+  if (found !== checksumOf(body)) throw notAsWritten(path, "its checksum is wrong");
+  return Buffer.from(body).toString("utf8");
+}
+
+async function writeWhole(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await disk.open(path, { create: true });
+  try {
+    await file.truncate(0); // a crash may have left something
+    await file.append(bytes);
+    await file.sync().catch(asNotWritten);
+  } finally {
+    await file.close();
+  }
+}
+
+// Nothing but this file is concerned, and it has no name yet that counts: not what KAYA_FSYNC_FAILED stands for.
+function asNotWritten(cause: unknown): never {
+  throw new KayaError("KAYA_IO", asKayaError(cause, "sync").message, { cause });
+}
+
+async function readWhole(disk: Disk, path: string): Promise<Uint8Array | undefined> {
+  const file = await disk.open(path, { readOnly: true }).catch((error: unknown) => {
+    if (KayaError.is(error, "KAYA_NOT_FOUND")) return undefined;
+    throw error;
+  });
+  if (file === undefined) return undefined;
+  try {
+    const length = await file.length();
+    if (length > MOST_BYTES) throw notAsWritten(path, `it has ${length} bytes`);
+    return await readExactly(file, 0, length);
+  } finally {
+    await file.close();
+  }
+}
+
+function seal(text: string): Uint8Array {
+  const body = Buffer.from(text, "utf8");
+  return Buffer.concat([body, Buffer.from(`crc32c ${checksumOf(body)}\n`)]);
+}
+
+function checksumOf(bytes: Uint8Array): string {
+  return crc32c(bytes).toString(16).padStart(8, "0");
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function notAsWritten(path: string, why: string): KayaError {
+  return new KayaError("KAYA_CORRUPTION", `${path} is not as it was written: ${why}.`);
+}
