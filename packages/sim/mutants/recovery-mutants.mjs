@@ -61,7 +61,7 @@ export const RECOVERY_MUTANTS = [
     file: "wal/dist/recovery.js",
     find: "done.push(...(await takeOut(disk, plan)));",
     replace: `const late = plan.quarantineCut ? await cutFirst(disk, plan.tail) : disk;
-        quarantined.push(...(await takeOut(late, plan)));`,
+        done.push(...(await takeOut(late, plan)));`,
     append: `
 // Cuts, and gives a disk on which the old bytes are still to be read: they are in memory only.
 async function cutFirst(disk, { file: { path, length }, file, validLength }) {

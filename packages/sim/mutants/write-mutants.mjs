@@ -12,11 +12,11 @@ export const WRITE_MUTANTS = [
     rule: "W1",
     file: "wal/dist/segment-store.js",
     find: "await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));",
-    replace: `const next = { id: old.id + 1, path: segmentPath(old.id + 1), end: 0 };
+    replace: `const next = { id: old.id + 1, path: segmentPath(old.id + 1), end: 0, durable: { end: 0, lastLsn } };
             next.file = await this.#create(next.path);
             await finalSync(this.#fileOf(old).sync());
             await this.#fileOf(old).close();
-            this.#closed.push({ id: old.id, path: old.path, length: old.end, lastLsn });
+            this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
             this.#open = next;
             return;`,
   },

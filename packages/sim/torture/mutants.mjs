@@ -9,13 +9,16 @@ const SCRIPT = fileURLToPath(new URL("../mutants/main.mjs", import.meta.url));
  */
 
 /**
- * The mutation check, in a process of its own.
+ * The mutation check, in a process of its own; without its control, the code as it is, which everything else here looks at more closely.
  * @param {AbortSignal} signal
  * @returns {Promise<MutantFigures>}
  * @throws Error where it came to no end
  */
 export function checkMutants(signal) {
-  const child = spawn(process.execPath, [SCRIPT, "--json"], { stdio: ["ignore", "pipe", "pipe"], signal });
+  const child = spawn(process.execPath, [SCRIPT, "--json", "--no-control"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    signal,
+  });
   let [output, errors] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text) => {
     output += text;
