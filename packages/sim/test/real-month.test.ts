@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Engine } from "@kaya/engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Backups } from "../torture/month/backups.mjs";
+import { Copy } from "../torture/month/copy.mjs";
 import { digestOfContents, digestOfScan } from "../torture/month/digest.mjs";
 import { checkNames, filesBelow } from "../torture/month/directory.mjs";
 import { liveAMonth } from "../torture/month/month.mjs";
@@ -50,12 +51,17 @@ describe("what checks the month", () => {
       memoryBytes: 3 * MIB,
       snapshots: { open: 0, bytes: 0 },
       checkpoint: { isRunning: false },
+      changes: { keptLogBytes: 0 },
     } as ReturnType<Engine["stats"]>;
     const own = { heapUsed: 8 * MIB, external: 5 * MIB, rss: 90 * MIB, heapTotal: 0, arrayBuffers: 0 };
     const use = { stats, isSettled: true, disk: 5 * MIB, process: own, handles: 20 };
     const check = (change: object) => () => checkUse({ ...use, ...change }, { minLogBytes: MIB });
     expect(check({})).not.toThrow();
     expect(check({ disk: 10 * MIB })).toThrow("disk: 10.0 MiB");
+    expect(check({ disk: 10 * MIB, stats: { ...stats, changes: { keptLogBytes: 5 * MIB } } })).not.toThrow();
+    expect(check({ disk: 60 * MIB, stats: { ...stats, changes: { keptLogBytes: 55 * MIB } } })).toThrow(
+      "kept",
+    );
     expect(check({ stats: { ...stats, memoryBytes: 9 * MIB } })).toThrow("memoryBytes");
     expect(check({ process: { ...own, heapUsed: 30 * MIB } })).toThrow("the heap");
     expect(check({ process: { ...own, external: 60 * MIB } })).toThrow("buffers");
@@ -89,6 +95,52 @@ describe("what checks the month", () => {
     expect(await digestOfScan(engine.scan())).toEqual(digestOfContents(contents));
     expect(digestOfContents(new Map(contents).set("ab", "1"))).not.toEqual(digestOfContents(contents));
     await engine.close();
+  });
+
+  it("finds a change that is missing, came again as another, or was acknowledged and is not", () => {
+    const from = (lsn: number) => ({ name: "feed", from: lsn });
+    const changes = (...given: unknown[]) => ({ name: "changes", changes: given });
+    const first = [1, 1, [["a", "1 1"]]];
+    const second = [2, 2, []]; // an empty record has a sequence too
+    const third = [3, 3, [["a", null]]];
+    const following = (...notes: Parameters<Copy["take"]>[0]) => {
+      const copy = new Copy();
+      copy.take([from(0), changes(first, second), { name: "acknowledged", lsn: 1 }, ...notes]);
+      return copy;
+    };
+    expect(following(from(1), changes(second, third))).toMatchObject({ given: 4, givenAgain: 1 });
+    expect(() => following(changes([4, 3, []]))).toThrow("LSN of a change is 4, and must be 3");
+    expect(() => following(changes([3, 4, []]))).toThrow(
+      "sequence of the change at LSN 3 is 4, and must be 3",
+    );
+    expect(() => following(from(1), changes([2, 2, [["b", null]]]))).toThrow("came again as");
+    expect(() => following(from(0))).toThrow("LSN 1 was acknowledged");
+    expect(() => following(from(3))).toThrow("gave nothing beyond 2");
+
+    const ledger = new Ledger(() => put("a", "1"));
+    const acknowledged = [1, 2].map((lsn) => ({ number: lsn - 1, lsn, durable: true, at: 0n }));
+    ledger.ended(1, Object.assign(Object.create(null), { acknowledged, rejected: [], openedAt: 0 }), 0);
+    following().compareWith(ledger);
+    expect(() => ledger.settle(2)).toThrow("«a» is 1 1 in the copy");
+  });
+
+  it("finds a conditional write that was done or rejected, and should not have been", () => {
+    const settle = (conflicts: readonly number[]) => {
+      const unless = ["b", "a"]; // and a last one without a condition
+      const ledger = new Ledger((_, number) => {
+        const key = unless[number];
+        return key === undefined ? put("c", "1") : { ...put("a", `${number}`), unless: key };
+      });
+      const numbers = [0, 1, 2].filter((number) => !conflicts.includes(number));
+      const acknowledged = numbers.map((number, i) => ({ number, lsn: i + 1, durable: true, at: 0n }));
+      const rejected = conflicts.map((number) => ({ number, code: "KAYA_CONFLICT" }));
+      ledger.ended(1, Object.assign(Object.create(null), { acknowledged, rejected, openedAt: 0 }), 0);
+      ledger.settle(acknowledged.length);
+      return ledger.conflicts;
+    };
+    expect(settle([1])).toBe(1);
+    expect(() => settle([])).toThrow("conditional write 1.1 was done, and «a» was there");
+    expect(() => settle([0])).toThrow("conditional write 1.0 was KAYA_CONFLICT, and «b» was absent");
   });
 
   it("finds a backup that holds something else, is missing, or was broken off and is there", async () => {
