@@ -14,7 +14,7 @@ const LARGEST_BYTES = 600_000;
 const PLAN = { keys: 20_000, maxValueBytes: 1000 };
 
 /** When checkpoints are made is the same for the whole month: disk use is held against it. */
-export const CHECKPOINT = { minLogBytes: 4 * MIB, logRatio: 1 };
+export const CHECKPOINT = { minLogBytes: 4 * MIB, logRatio: 0.5 };
 
 /**
  * The write of a life with that number: mostly small ones to one population of keys, now and then a large value, or a prefix that is

@@ -2,8 +2,9 @@ const MIB = 1024 * 1024;
 /** What an entry has in the log beside its key and value. */
 const RECORD_OVERHEAD = 48;
 
-/** Of `checkpoint.minLogBytes`, beside three times the live data: while a checkpoint is written the log may become twice as long. */
-const FLOORS = 3;
+/** Of `checkpoint.minLogBytes`, beside three times the live data: the log becomes twice as long at most, but for a batch on its way. */
+const FLOORS = 2;
+const MOST_ON_ITS_WAY = 4 * MIB;
 const MEMORY_FACTOR = 1.5;
 /** What snapshots hold is not moved: what is dead around it stays until they are closed. */
 const FACTOR_BESIDE_SNAPSHOTS = 3;
@@ -42,7 +43,7 @@ export function checkUse({ stats, isSettled, disk, process, handles }, { minLogB
   const stored = Math.max(live, checkpoint.bytes ?? 0);
   const held = live + snapshots.bytes;
   const { keptLogBytes } = changes;
-  atMost("disk", disk - keptLogBytes, 3 * stored + FLOORS * minLogBytes);
+  atMost("disk", disk - keptLogBytes, 3 * stored + FLOORS * minLogBytes + MOST_ON_ITS_WAY);
   atMost("what is kept for the consumer", keptLogBytes, MOST_KEPT);
   atMost("memoryBytes", memoryBytes, mostMemory(stats, isSettled));
   atMost("the heap", process.heapUsed, MOST_HEAP);
