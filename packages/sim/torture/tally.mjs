@@ -15,6 +15,8 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "acknowledged",
   "delivered",
   "reads",
+  "backups",
+  "recoveredTo",
 ]);
 
 /** The sums over all jobs that are done. */

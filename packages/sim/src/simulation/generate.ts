@@ -140,6 +140,10 @@ class Generator {
         return { step, operations: 1 + random.below(random.pick([2, 6, 20])) };
       case "settle":
         return random.chance(0.5) ? { step } : { step, writes: 1 + random.below(6) };
+      case "backup":
+        return { step, into: random.chance(0.2) ? "used" : "new" };
+      case "recover-to":
+        return { step, permille: random.below(1001), beside: random.pick([0, 1, 3]) };
       case "fault":
         return this.#fault();
       case "crash":

@@ -21,6 +21,9 @@ export interface SimulationCounts {
   readonly delivered: number;
   /** Read steps; besides, every key is read after every step. */
   readonly reads: number;
+  /** Backups that were done, and directories that were built as of some LSN. */
+  readonly backups: number;
+  readonly recoveredTo: number;
 }
 
 /** What one run did, and the first thing that went wrong in it. */
@@ -50,6 +53,8 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     acknowledged: world.acknowledged,
     delivered: world.delivered,
     reads: world.reads,
+    backups: world.backups,
+    recoveredTo: world.recoveredTo,
     digest: world.digest.toString(),
   };
 }

@@ -30,6 +30,8 @@ const NOTHING: SimulationSummary = {
   acknowledged: 0,
   delivered: 0,
   reads: 0,
+  backups: 0,
+  recoveredTo: 0,
   failures: [],
 };
 
@@ -60,6 +62,8 @@ export function addResult(sum: SimulationSummary, result: SimulationResult): Sim
     acknowledged: sum.acknowledged + result.acknowledged,
     delivered: sum.delivered + result.delivered,
     reads: sum.reads + result.reads,
+    backups: sum.backups + result.backups,
+    recoveredTo: sum.recoveredTo + result.recoveredTo,
     failures: result.violation === undefined ? sum.failures : [...sum.failures, result],
   };
 }

@@ -89,6 +89,9 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   intrude: [],
   follow: [],
   unfollow: [],
+  backup: ["into"],
+  "cancel-backup": [],
+  "recover-to": ["permille", "beside"],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {

@@ -24,6 +24,12 @@ export class World {
   acknowledged = 0;
   reads = 0;
   delivered = 0;
+  /** Those that were done. */
+  backups = 0;
+  /** Directories that were built as of some LSN. */
+  recoveredTo = 0;
+  /** The disk of the last backup, whatever became of that. */
+  lastTarget: SimDisk | undefined;
   /** How far somebody outside has followed the changes; undefined where it is to begin anew. */
   followed: FeedPosition | undefined;
 

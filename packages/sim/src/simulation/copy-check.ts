@@ -1,0 +1,89 @@
+import type { Lsn } from "@kaya/core";
+import type { SimDisk } from "@kaya/io";
+import { toText } from "./bytes.js";
+import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
+import type { StateEntry } from "./state.js";
+import type { Attempt } from "./timeline.js";
+import { mustHold } from "./violation.js";
+import { turn, Watched } from "./watched.js";
+import type { World } from "./world.js";
+
+/** A scan lets others have their turn now and then. */
+const MOST_TURNS = 100;
+
+/** A data directory that is made of another one: by a backup, or from a point in time. */
+export interface Copy {
+  /** For messages. */
+  readonly what: string;
+  readonly disk: SimDisk;
+  /** The last record that it is to hold is between these, both included. */
+  readonly least: Lsn;
+  readonly most: Lsn;
+  /** What may have been written up to there. */
+  readonly logs: readonly (readonly Attempt[])[];
+}
+
+/** It is done: whatever a power cut leaves of it is the state at its LSN, looked at without the engine, and by one that opens it. */
+export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
+  for (const survive of ["nothing", "everything"] as const) {
+    const left = copy.disk.fork();
+    left.crash({ survive });
+    const found = await lookAt(world, copy, left);
+    mustHold(found !== undefined, "acknowledged-lost", () => {
+      return `${copy.what} at LSN ${copy.most} is done, and after a power cut it is not there`;
+    });
+    if (survive === "nothing") await mustOpenAs(world, copy, left, found);
+  }
+}
+
+/**
+ * It was not done: nothing is there that an engine would find anything in, or all of it.
+ * @param isToBeGone it was taken away again: only a power cut may bring it back, and then whole
+ */
+export async function mustBeWholeOrNothing(world: World, copy: Copy, isToBeGone: boolean): Promise<void> {
+  const found = await lookAt(world, copy, copy.disk.fork());
+  mustHold(!isToBeGone || found === undefined, "wrong-refusal", () => {
+    return `${copy.what} was rejected, and left ${found?.path}, which could be taken for it`;
+  });
+  const left = copy.disk.fork();
+  left.crash({ survive: "random" });
+  await mustOpenAs(world, copy, left, await lookAt(world, copy, left));
+}
+
+async function lookAt(world: World, copy: Copy, disk: SimDisk): Promise<FoundCheckpoint | undefined> {
+  const { what, least, most, logs } = copy;
+  const found = await findCheckpoint(disk, world.config.maxRecordBytes);
+  if (found === undefined) return undefined;
+  const { lsn } = found.covered;
+  mustHold(lsn >= least && lsn <= most, "wrong-answer", () => {
+    return `${what} of LSN ${least} to ${most} holds ${found.path}`;
+  });
+  const differences = logs.map((attempts) => differenceOfCheckpoint(found, attempts));
+  mustHold(differences.includes(undefined), "wrong-read", () => `${what} of LSN ${lsn}: ${differences[0]}`);
+  return found;
+}
+
+async function mustOpenAs(
+  world: World,
+  { what }: Copy,
+  disk: SimDisk,
+  found: FoundCheckpoint | undefined,
+): Promise<void> {
+  const opened = new Watched(readAll(world, disk));
+  for (let turns = 0; turns < MOST_TURNS && opened.state === "pending"; turns++) await turn();
+  mustHold(opened.state !== "pending", "hang", () => `to open ${what} never ends`);
+  mustHold(opened.state === "resolved", "wrong-refusal", () => `${what} opens not: ${opened.error}`);
+  const { covered = { lsn: 0, sequence: 0 }, entries = [] } = found ?? {};
+  const expected = { ...covered, entries: entries.map(({ key, value }): StateEntry => [key, value]) };
+  const [is, should] = [opened.value, expected].map((state) => JSON.stringify(state));
+  mustHold(is === should, "wrong-read", () => `${what} is opened with ${is}, and holds ${should}`);
+}
+
+async function readAll({ openEngine, config }: World, disk: SimDisk): Promise<object> {
+  const engine = await openEngine({ wal: config, checkpoint: { auto: false } }, disk);
+  const entries: StateEntry[] = [];
+  for await (const { key, value } of engine.scan()) entries.push([toText(key), toText(value)]);
+  const { lastLsn: lsn, lastSequence: sequence } = engine.stats();
+  await engine.close();
+  return { lsn, sequence, entries };
+}
