@@ -15,6 +15,8 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "acknowledged",
   "delivered",
   "reads",
+  "consumed",
+  "truncated",
   "backups",
   "recoveredTo",
 ]);

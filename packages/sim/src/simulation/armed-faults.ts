@@ -89,8 +89,10 @@ export function isSync(operation: Strike["operation"]): boolean {
 
 /** What is there stands for nothing until it has its name, durably: whatever fails, the log has it all. */
 export function isBesideTheLog(path: string): boolean {
-  return path === "checkpoint" || path.startsWith("checkpoint/") || path === "wal/log-id.tmp";
+  return path === "checkpoint" || path.startsWith("checkpoint/") || BESIDE.includes(path);
 }
+
+const BESIDE = ["wal/log-id.tmp", "consumers.tmp"];
 
 function fits(kind: FaultKind, operation: MutatingKind): boolean {
   if (kind === "read-error") return false;

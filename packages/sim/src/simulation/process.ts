@@ -77,6 +77,8 @@ export class Process {
     if (this.#phase.name !== "down") return;
     const { openEngine, engineConfig, disk, faults } = this.#world;
     this.#world.reopenings++;
+    const { segmentMaxBytes } = this.#world.config;
+    this.#world.largestSegmentBytes = Math.max(this.#world.largestSegmentBytes, segmentMaxBytes);
     const opening = new Watched(openEngine(engineConfig, new GatedDisk(disk, faults, this.#gate)));
     this.#phase = { name: "opening", opening, strikesBefore: faults.strikes.length };
   }

@@ -62,6 +62,14 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
       else followed.stop();
       return process.rest();
     }
+    case "add-consumer":
+    case "remove-consumer":
+    case "consume":
+    case "acknowledge": {
+      const { consumers } = await process.ensureOpen();
+      consumers.run(step);
+      return process.rest();
+    }
     case "backup":
     case "cancel-backup":
     case "recover-to":
@@ -84,7 +92,7 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
     let left = step.operations;
     return process.run(() => left-- > 0);
   }
-  const { inFlight, engine } = await process.ensureOpen();
+  const { inFlight, consumers, engine } = await process.ensureOpen();
   if (step.step !== "settle") {
     if (step.step === "sync") await inFlight.sync();
     else inFlight.checkpoint();
@@ -97,6 +105,8 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
   mustHold(answered >= wanted, "hang", () => `${wanted} writes were to be answered, and ${answered} are`);
   if (step.writes !== undefined) return;
   mustHold(inFlight.isEmpty, "hang", () => "a sync or a checkpoint has no answer");
+  mustHold(!consumers.areWaiting, "hang", () => "a consumer has no answer");
+  consumers.mustBeCaughtUp();
   mustHold(process.backups.isEmpty, "hang", () => "a backup has no answer");
   mustHold(!engine.stats().checkpoint.isRunning, "hang", () => "an automatic checkpoint never ends");
 }

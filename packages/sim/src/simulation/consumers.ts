@@ -1,0 +1,65 @@
+import type { Engine } from "@kaya/engine";
+import { Consumed } from "./consumed.js";
+import { CONSUMER_NAMES } from "./consumer-places.js";
+import type { ConsumerStep } from "./steps.js";
+import { mustHold } from "./violation.js";
+import type { World } from "./world.js";
+
+/** The consumers of one process. */
+export class Consumers {
+  readonly #world: World;
+  readonly #engine: Engine;
+  readonly #strikesBefore: number;
+  readonly #consumed = new Map<string, Consumed>();
+
+  /** The engine was just opened: where each consumer is now is where it is for good. */
+  constructor(world: World, engine: Engine) {
+    this.#world = world;
+    this.#engine = engine;
+    this.#strikesBefore = world.faults.strikes.length;
+    for (const [name, places] of world.consumers) {
+      const consumed = new Consumed(world, engine, name, places);
+      consumed.look();
+      const lsn = engine.consumers().find((consumer) => consumer.name === name)?.lsn;
+      const { isDoubtful } = places;
+      places.settle(lsn === undefined ? undefined : { least: lsn, most: lsn });
+      places.isDoubtful = isDoubtful;
+      this.#consumed.set(name, consumed);
+    }
+  }
+
+  get areWaiting(): boolean {
+    return [...this.#consumed.values()].some(({ isWaiting }) => isWaiting);
+  }
+
+  run(step: ConsumerStep): void {
+    const consumed = this.#consumed.get(step.name);
+    if (consumed === undefined) throw new Error(`the consumers are ${CONSUMER_NAMES}, not ${step.name}`);
+    this.#world.usesConsumers = true;
+    if (step.step === "add-consumer") consumed.add();
+    else if (step.step === "remove-consumer") consumed.remove();
+    else if (step.step === "consume") consumed.read();
+    else consumed.acknowledge(step.permille);
+  }
+
+  harvest(): void {
+    for (const consumed of this.#consumed.values()) consumed.harvest();
+  }
+
+  look(isDiskIdle: boolean): void {
+    for (const consumed of this.#consumed.values()) consumed.look();
+    const { consumers, keptLogBytes } = this.#engine.stats().changes;
+    const known = this.#engine.consumers().length;
+    mustHold(consumers === known, "wrong-account", () => `stats() counts ${consumers} consumers of ${known}`);
+    const { faults, maxKeptLogBytes = Number.POSITIVE_INFINITY } = this.#world;
+    // What could not be removed is kept all the same.
+    const isBounded = isDiskIdle && faults.strikes.length === this.#strikesBefore;
+    mustHold(keptLogBytes <= maxKeptLogBytes || !isBounded, "wrong-account", () => {
+      return `${keptLogBytes} bytes of the log are kept for consumers, and maxKeptLogBytes is ${maxKeptLogBytes}`;
+    });
+  }
+
+  mustBeCaughtUp(): void {
+    for (const consumed of this.#consumed.values()) consumed.mustBeCaughtUp();
+  }
+}
