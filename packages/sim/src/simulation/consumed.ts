@@ -74,16 +74,12 @@ export class Consumed {
     }
   }
 
-  /** @param permille which of the changes that it was given, from the first to the last; without a feed it reads first */
+  /** @param permille which of the changes that it was given, from the first to the last */
   acknowledge(permille: number): void {
-    if (this.#feed === undefined) {
-      this.read();
-      return;
-    }
-    const { tokens, changes } = this.#feed;
+    const { tokens = [], changes } = this.#feed ?? {};
     const chosen = tokens[Math.floor((permille * (tokens.length - 1)) / 1000)];
     const registered = this.#registered;
-    if (chosen === undefined || registered === undefined) return;
+    if (changes === undefined || chosen === undefined || registered === undefined) return;
     const answer = () => changes.acknowledge(chosen.token);
     this.#registering.acknowledge(answer, Math.max(registered.lsn, chosen.lsn));
   }

@@ -1,7 +1,6 @@
 import type { Engine } from "@kaya/engine";
 import { Consumed } from "./consumed.js";
 import { CONSUMER_NAMES } from "./consumer-places.js";
-import type { ConsumerStep } from "./steps.js";
 import { mustHold } from "./violation.js";
 import type { World } from "./world.js";
 
@@ -32,14 +31,11 @@ export class Consumers {
     return [...this.#consumed.values()].some(({ isWaiting }) => isWaiting);
   }
 
-  run(step: ConsumerStep): void {
-    const consumed = this.#consumed.get(step.name);
-    if (consumed === undefined) throw new Error(`the consumers are ${CONSUMER_NAMES}, not ${step.name}`);
+  of(name: string): Consumed {
+    const consumed = this.#consumed.get(name);
+    if (consumed === undefined) throw new Error(`the consumers are ${CONSUMER_NAMES}, not ${name}`);
     this.#world.usesConsumers = true;
-    if (step.step === "add-consumer") consumed.add();
-    else if (step.step === "remove-consumer") consumed.remove();
-    else if (step.step === "consume") consumed.read();
-    else consumed.acknowledge(step.permille);
+    return consumed;
   }
 
   harvest(): void {

@@ -1,5 +1,6 @@
 import type { Lsn } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
+import type { Strike } from "./armed-faults.js";
 import { toText } from "./bytes.js";
 import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
 import type { StateEntry } from "./state.js";
@@ -37,17 +38,28 @@ export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
 }
 
 /**
- * It was not done: nothing is there that an engine would find anything in, or all of it.
- * @param isToBeGone it was taken away again: only a power cut may bring it back, and then whole
+ * It was rejected: it is taken away again. Where a fault kept it from doing that, all of it may be there, and where a fault was why, a
+ * power cut may bring all of it back.
  */
-export async function mustBeWholeOrNothing(world: World, copy: Copy, isToBeGone: boolean): Promise<void> {
+export async function mustBeGone(world: World, copy: Copy, strikes: readonly Strike[]): Promise<void> {
   const found = await lookAt(world, copy, copy.disk.fork());
-  mustHold(!isToBeGone || found === undefined, "wrong-refusal", () => {
+  const isRemoved = !strikes.some(({ operation }) => operation === "remove");
+  mustHold(found === undefined || !isRemoved, "wrong-refusal", () => {
     return `${copy.what} was rejected, and left ${found?.path}, which could be taken for it`;
   });
+  const later = await mustBeWholeOrNothing(world, copy);
+  mustHold(later === undefined || strikes.length > 0, "wrong-refusal", () => {
+    return `${copy.what} was rejected, and after a power cut there is ${later?.path}, which could be taken for it`;
+  });
+}
+
+/** It was broken off: a power cut leaves nothing that an engine would find anything in, or all of it. */
+export async function mustBeWholeOrNothing(world: World, copy: Copy): Promise<FoundCheckpoint | undefined> {
   const left = copy.disk.fork();
   left.crash({ survive: "random" });
-  await mustOpenAs(world, copy, left, await lookAt(world, copy, left));
+  const found = await lookAt(world, copy, left);
+  await mustOpenAs(world, copy, left, found);
+  return found;
 }
 
 async function lookAt(world: World, copy: Copy, disk: SimDisk): Promise<FoundCheckpoint | undefined> {

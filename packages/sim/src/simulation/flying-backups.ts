@@ -2,7 +2,7 @@ import { KayaError } from "@kaya/core";
 import type { BackupResult, Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describeStrikes } from "./armed-faults.js";
-import { type Copy, mustBeWhole, mustBeWholeOrNothing } from "./copy-check.js";
+import { type Copy, mustBeGone, mustBeWhole, mustBeWholeOrNothing } from "./copy-check.js";
 import type { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import { mustHold } from "./violation.js";
@@ -70,7 +70,7 @@ export class FlyingBackups {
   /** What was under way when the process died. */
   async leave(): Promise<void> {
     for (const { copy, held } of this.#flying.splice(0))
-      if (held === undefined) await mustBeWholeOrNothing(this.#world, copy, false);
+      if (held === undefined) await mustBeWholeOrNothing(this.#world, copy);
   }
 
   /** What an earlier one used, and may have left something on, unless it is in use. */
@@ -108,8 +108,7 @@ export class FlyingBackups {
       return `a backup was rejected with ${error}, the engine is ${engine.state}, after ${describeStrikes(strikes)}`;
     });
     if (held === undefined) {
-      const isRemoved = !strikes.some(({ operation }) => operation === "remove");
-      await mustBeWholeOrNothing(this.#world, copy, isRemoved);
+      await mustBeGone(this.#world, copy, strikes);
       return;
     }
     mustHold(copy.disk.stateDigest("everything") === held, "wrong-refusal", () => {

@@ -2,7 +2,7 @@ import { KayaError, type Lsn } from "@kaya/core";
 import { recoverTo } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describeStrikes } from "./armed-faults.js";
-import { type Copy, mustBeWhole, mustBeWholeOrNothing } from "./copy-check.js";
+import { type Copy, mustBeGone, mustBeWhole } from "./copy-check.js";
 import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import type { Process } from "./process.js";
@@ -54,7 +54,7 @@ export async function recoverSomewhere(step: RecoverToStep, process: Process, wo
   mustHold(isExplained, "wrong-refusal", () => {
     return `LSN ${lsn} was not recovered: ${error}; the log must hold LSN ${had}, after ${describeStrikes(struck)}`;
   });
-  await mustBeWholeOrNothing(world, copy, !struck.some(({ operation }) => operation === "remove"));
+  await mustBeGone(world, copy, struck);
 }
 
 async function readBeside(

@@ -5,7 +5,7 @@ import { Process } from "./process.js";
 import { recoverSomewhere } from "./recover-to.js";
 import { failedResult, passedResult, type SimulationResult } from "./result.js";
 import type { Session } from "./session.js";
-import type { CopyStep, LifeStep, ProgressStep, ReadStep, Step } from "./steps.js";
+import type { ConsumerStep, CopyStep, LifeStep, ProgressStep, ReadStep, Step } from "./steps.js";
 import { openerOf, type SimulationTarget } from "./target.js";
 import type { Trace } from "./trace.js";
 import { mustHold } from "./violation.js";
@@ -65,11 +65,8 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
     case "add-consumer":
     case "remove-consumer":
     case "consume":
-    case "acknowledge": {
-      const { consumers } = await process.ensureOpen();
-      consumers.run(step);
-      return process.rest();
-    }
+    case "acknowledge":
+      return consume(step, process);
     case "backup":
     case "cancel-backup":
     case "recover-to":
@@ -122,6 +119,18 @@ async function openWithoutBlur(process: Process): Promise<Session> {
   const { inFlight } = session;
   if (inFlight.isBlurred) await process.run(() => inFlight.answered === 0);
   return session;
+}
+
+async function consume(step: ConsumerStep, process: Process): Promise<void> {
+  const { consumers } = await process.ensureOpen();
+  const consumed = consumers.of(step.name);
+  if (step.step === "add-consumer") consumed.add();
+  else if (step.step === "remove-consumer") consumed.remove();
+  else consumed.read();
+  await process.rest();
+  if (step.step !== "acknowledge") return;
+  consumed.acknowledge(step.permille);
+  await process.rest();
 }
 
 async function copy(step: CopyStep, process: Process, world: World): Promise<void> {

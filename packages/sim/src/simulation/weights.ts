@@ -35,7 +35,7 @@ export const STEP_WEIGHTS: StepWeights = {
   "add-consumer": 1,
   "remove-consumer": 0.2,
   consume: 2,
-  acknowledge: 4,
+  acknowledge: 6,
   backup: 1.5,
   "cancel-backup": 0.2,
   "recover-to": 1.5,
