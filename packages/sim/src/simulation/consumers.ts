@@ -56,6 +56,8 @@ export class Consumers {
   }
 
   mustBeCaughtUp(): void {
+    // Whoever follows the log waits with it.
+    if (this.#world.unfinishedAt === this.#world.acknowledged) return;
     for (const consumed of this.#consumed.values()) consumed.mustBeCaughtUp();
   }
 }

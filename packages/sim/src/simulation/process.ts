@@ -153,6 +153,7 @@ export class Process {
     const engine = opening.value;
     const mayLackRoom = strikes.some(({ operation }) => operation === "append" || operation === "open");
     await checkRecovery(engine, world, this.mustHave(), mayLackRoom);
+    world.unfinishedAt = mayLackRoom ? world.acknowledged : undefined;
     world.digest.add(`recovered ${engine.lastRecovery.lastLsn}`);
     this.#hasPageCache = true;
     this.#mayHaveTail = true;

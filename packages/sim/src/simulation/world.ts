@@ -31,6 +31,8 @@ export class World {
   kills = 0;
   reopenings = 0;
   acknowledged = 0;
+  /** Writes that were acknowledged when an engine was opened that may lack room to finish its log's tail: the next one does. */
+  unfinishedAt: number | undefined;
   reads = 0;
   delivered = 0;
   /** Acknowledgements of consumers. */
