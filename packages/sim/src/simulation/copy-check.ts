@@ -1,8 +1,10 @@
 import type { Lsn } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
-import type { Strike } from "./armed-faults.js";
+import { ArmedFaults, type Strike } from "./armed-faults.js";
 import { toText } from "./bytes.js";
 import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
+import { Gate } from "./gate.js";
+import { GatedDisk } from "./gated-disk.js";
 import type { StateEntry } from "./state.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold } from "./violation.js";
@@ -92,7 +94,8 @@ async function mustOpenAs(
 }
 
 async function readAll({ openEngine, config }: World, disk: SimDisk): Promise<object> {
-  const engine = await openEngine({ wal: config, checkpoint: { auto: false } }, disk);
+  const calm = new GatedDisk(disk, new ArmedFaults(), Gate.open());
+  const engine = await openEngine({ wal: config, checkpoint: { auto: false } }, calm);
   const entries: StateEntry[] = [];
   for await (const { key, value } of engine.scan()) entries.push([toText(key), toText(value)]);
   const { lastLsn: lsn, lastSequence: sequence } = engine.stats();

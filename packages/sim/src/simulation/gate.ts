@@ -7,6 +7,13 @@ export class Gate {
   #allows: () => boolean = closed;
   #isDead = false;
 
+  /** One that nothing waits at. */
+  static open(): Gate {
+    const gate = new Gate();
+    gate.openWhile(() => true);
+    return gate;
+  }
+
   /** Lets everything through, what waits and what comes, as long as `allows` says so before each operation. */
   openWhile(allows: () => boolean): void {
     this.#allows = allows;

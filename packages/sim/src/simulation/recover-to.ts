@@ -28,8 +28,7 @@ export async function recoverSomewhere(step: RecoverToStep, process: Process, wo
   const had = process.mustHave();
   const strikesBefore = faults.strikesBeside.length;
   const reads = new Gate();
-  const gate = new Gate();
-  gate.openWhile(() => true);
+  const gate = Gate.open();
   const strikes = faults.strikesBeside;
   const source = new GatedDisk(disk, faults, gate, { strikes, reads });
   const into = new GatedDisk(target, faults, gate, { strikes });
