@@ -97,8 +97,7 @@ export class Consumed {
   }
 
   /** What the engine says of it is what it was told, and its log is there. */
-  look(): void {
-    const registered = this.#registered;
+  look(registered: Consumer | undefined): void {
     mustHold(this.#places.includes(registered?.lsn), "acknowledged-lost", () => {
       return `the consumer ${this.#name} is registered at LSN ${registered?.lsn}, and must be at ${this.#places}`;
     });

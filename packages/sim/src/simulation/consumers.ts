@@ -18,8 +18,9 @@ export class Consumers {
     this.#strikesBefore = world.faults.strikes.length;
     for (const [name, places] of world.consumers) {
       const consumed = new Consumed(world, engine, name, places);
-      consumed.look();
-      const lsn = engine.consumers().find((consumer) => consumer.name === name)?.lsn;
+      const registered = engine.consumers().find((consumer) => consumer.name === name);
+      consumed.look(registered);
+      const lsn = registered?.lsn;
       const { isDoubtful } = places;
       places.settle(lsn === undefined ? undefined : { least: lsn, most: lsn });
       places.isDoubtful = isDoubtful;
@@ -43,10 +44,13 @@ export class Consumers {
   }
 
   look(isDiskIdle: boolean): void {
-    for (const consumed of this.#consumed.values()) consumed.look();
+    const known = this.#engine.consumers();
+    for (const [name, consumed] of this.#consumed)
+      consumed.look(known.find((consumer) => consumer.name === name));
     const { consumers, keptLogBytes } = this.#engine.stats().changes;
-    const known = this.#engine.consumers().length;
-    mustHold(consumers === known, "wrong-account", () => `stats() counts ${consumers} consumers of ${known}`);
+    mustHold(consumers === known.length, "wrong-account", () => {
+      return `stats() counts ${consumers} consumers of ${known.length}`;
+    });
     const { faults, maxKeptLogBytes = Number.POSITIVE_INFINITY } = this.#world;
     // What could not be removed is kept all the same.
     const isBounded = isDiskIdle && faults.strikes.length === this.#strikesBefore;

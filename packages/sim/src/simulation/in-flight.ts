@@ -230,8 +230,10 @@ export class InFlight {
 
   #mustHaveReason(error: unknown, what: string): void {
     const { failure } = this.#engine;
-    // The next checkpoint begins where one failed: its rotation may fail for good once all was taken back.
-    const mayBeTakenBack = failure === undefined || !this.#checkpoints.isEmpty;
+    // The next checkpoint begins where one failed: its rotation may fail for good once all was taken back. So may the dropping of what a
+    // consumer has acknowledged.
+    const { usesConsumers } = this.#world;
+    const mayBeTakenBack = failure === undefined || !this.#checkpoints.isEmpty || usesConsumers;
     const isUncertain = failure !== undefined && KayaError.is(error) && UNCERTAIN.includes(error.code);
     mustHold(isUncertain || (mayBeTakenBack && isTakenBack(error)), "wrong-refusal", () => {
       return `${what} was rejected with ${error}, and the engine's failure is ${failure}`;
