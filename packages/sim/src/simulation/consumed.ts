@@ -46,6 +46,11 @@ export class Consumed {
     return this.#registering.isWaiting;
   }
 
+  /** It asked for something that may use the log: to be registered, or for the id of the log, which a feed begins with. */
+  get mayUseLog(): boolean {
+    return this.isWaiting || this.#feed?.tokens.length === 0;
+  }
+
   add(): void {
     this.#registering.add(this.#name, this.#registered);
   }

@@ -32,6 +32,10 @@ export class Consumers {
     return [...this.#consumed.values()].some(({ isWaiting }) => isWaiting);
   }
 
+  get mayUseLog(): boolean {
+    return [...this.#consumed.values()].some(({ mayUseLog }) => mayUseLog);
+  }
+
   of(name: string): Consumed {
     const consumed = this.#consumed.get(name);
     if (consumed === undefined) throw new Error(`the consumers are ${CONSUMER_NAMES}, not ${name}`);

@@ -73,11 +73,14 @@ export class FlyingBackups {
       if (held === undefined) await mustBeWholeOrNothing(this.#world, copy);
   }
 
-  /** What an earlier one used, and may have left something on, unless it is in use. */
+  /** What an earlier one used, and may have left something on, unless it is in use. What is on its way to that disk gets there first. */
   #targetFor(into: "new" | "used"): SimDisk {
     const { disk, lastTarget } = this.#world;
     const isFree = !this.#flying.some(({ copy }) => copy.disk === lastTarget);
-    if (into === "used" && lastTarget !== undefined && isFree) return lastTarget;
+    if (into === "used" && lastTarget !== undefined && isFree) {
+      lastTarget.crash({ survive: "everything" });
+      return lastTarget;
+    }
     const target = new SimDisk({ seed: disk.nextOperation });
     this.#world.lastTarget = target;
     return target;

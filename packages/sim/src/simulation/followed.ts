@@ -25,11 +25,18 @@ export class Followed {
   #least: Lsn = 0;
   #over: Watched<void> | undefined;
   #delivered: Change[] = [];
+  /** The feed that is open has given something. */
+  #hasBegun = false;
 
   constructor(world: World, engine: Engine) {
     this.#world = world;
     this.#engine = engine;
     this.#strikesBefore = world.faults.strikes.length;
+  }
+
+  /** It asked for a token, or for the id of the log, which a feed begins with. */
+  get mayUseLog(): boolean {
+    return this.#token !== undefined || (this.#feed !== undefined && !this.#hasBegun);
   }
 
   start(): void {
@@ -85,6 +92,7 @@ export class Followed {
       this.#mustHaveReason(error);
       return;
     }
+    this.#hasBegun = false;
     this.#over = new Watched(this.#read(this.#feed));
   }
 
@@ -96,6 +104,7 @@ export class Followed {
     const { digest, followed } = this.#world;
     const { lsn, token } = change;
     mustBeNext(this.#world, this.#engine, change, (followed?.lsn ?? 0) + 1);
+    this.#hasBegun = true;
     this.#world.followed = { lsn, token };
     this.#world.delivered++;
     digest.add(`delivered ${lsn} ${token}`);

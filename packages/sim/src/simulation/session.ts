@@ -27,7 +27,7 @@ export class Session {
   constructor(world: World, engine: Engine) {
     this.#world = world;
     this.engine = engine;
-    this.inFlight = new InFlight(world, engine);
+    this.inFlight = new InFlight(world, engine, () => this.consumers.mayUseLog || this.followed.mayUseLog);
     this.reads = new Reads(world, engine);
     this.followed = new Followed(world, engine);
     this.consumers = new Consumers(world, engine);
