@@ -46,8 +46,17 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
         const name = file.replace(/^src\/(.*)\.ts$/, "dist/$1");
         return [`${name}.js`, `${name}.js.map`, `${name}.d.ts`, `${name}.d.ts.map`];
       });
+      const styles = files.filter((file) => /^src\/.*\.css$/.test(file)); // read where they are
       const documents = files.filter((file) => /^[A-Z]+\.md$/.test(file));
-      const expected = ["LICENSE", "README.md", "package.json", ...sources, ...compiled, ...documents];
+      const expected = [
+        "LICENSE",
+        "README.md",
+        "package.json",
+        ...sources,
+        ...compiled,
+        ...styles,
+        ...documents,
+      ];
       const missing = expected.filter((file) => !files.includes(file));
       const tooMany = files.filter((file) => !expected.includes(file));
       assert.deepEqual({ missing, tooMany }, { missing: [], tooMany: [] });

@@ -31,9 +31,9 @@ export interface EngineConfig {
   readonly checkpoint: {
     /** By itself, once the log has outgrown the data. Default true. */
     readonly auto: boolean;
-    /** Not before the log has so many bytes. Default 64 MiB. */
+    /** Not before the log has so many bytes. Default 32 MiB. */
     readonly minLogBytes: number;
-    /** Not before the log has so many times the bytes that the live data would have in it. Default 1. */
+    /** Not before the log has so many times the bytes that the live data would have in it. Default 0.5. */
     readonly logRatio: number;
   };
   /** For those who follow the log. */
@@ -87,8 +87,8 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     memoryLimitBytes: problems.integer(given.memoryLimitBytes, "memoryLimitBytes", MAX_MEMORY, 0, MAX_MEMORY),
     checkpoint: {
       auto: problems.boolean(checkpoint.auto, "checkpoint.auto", true),
-      minLogBytes: problems.integer(checkpoint.minLogBytes, "checkpoint.minLogBytes", 64 * MiB, 0),
-      logRatio: problems.ratio(checkpoint.logRatio, "checkpoint.logRatio", 1),
+      minLogBytes: problems.integer(checkpoint.minLogBytes, "checkpoint.minLogBytes", 32 * MiB, 0),
+      logRatio: problems.ratio(checkpoint.logRatio, "checkpoint.logRatio", 0.5),
     },
     changes: {
       maxKeptLogBytes: problems.integer(changes.maxKeptLogBytes, "changes.maxKeptLogBytes", 256 * MiB, 0),

@@ -18,7 +18,7 @@ describe("defaults", () => {
     },
     limits: { maxKeyBytes: 4096, maxValueBytes: 16_777_216 },
     memoryLimitBytes: 24 * 2 ** 30,
-    checkpoint: { auto: true, minLogBytes: 64 * 2 ** 20, logRatio: 1 },
+    checkpoint: { auto: true, minLogBytes: 32 * 2 ** 20, logRatio: 0.5 },
     changes: { maxKeptLogBytes: 256 * 2 ** 20 },
     disableLocking: false,
   };

@@ -78,6 +78,7 @@ export class Engine {
     this.#wal = parts.wal;
     this.#lock = parts.lock;
     this.#checkpoints = new Checkpoints(parts);
+    this.#wal.throttle(() => this.#checkpoints.throttle());
     this.#consumers = parts.consumers;
     const assertOpen = () => this.#assertOpen();
     this.#feeds = new ChangeFeeds({ ...parts, log: this.#checkpoints, assertOpen });

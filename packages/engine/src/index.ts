@@ -22,7 +22,8 @@ export {
   type ImpossibleCheckpoint,
   listCheckpoints,
 } from "./checkpoint/checkpoint-files.js";
-export type { CheckpointResult, CheckpointStats, WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+export type { CheckpointResult, WrittenCheckpoint } from "./checkpoint/checkpointer.js";
+export type { CheckpointStats } from "./checkpoint/checkpoints.js";
 export type { Clock } from "./checkpoint/pace.js";
 export type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 export type { BatchCondition } from "./conditions.js";

@@ -1,7 +1,7 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { WalStats } from "@kaya/wal";
 import type { ChangesStats } from "./changes/change-feeds.js";
-import type { CheckpointStats } from "./checkpoint/checkpointer.js";
+import type { CheckpointStats } from "./checkpoint/checkpoints.js";
 
 export type EngineState = "open" | "failed" | "closed";
 

@@ -76,7 +76,7 @@ describe("the channels of an engine", () => {
     await engine.close();
     expect(KayaError.is(await outcome, "KAYA_CLOSED")).toBe(true);
     expect(messages.map(({ phase }) => phase)).toEqual(["started", "failed"]);
-    expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0 });
+    expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0, heldUp: 0 });
   });
 
   it("tell what recovery found, and that it refused", async () => {

@@ -1,4 +1,5 @@
-import { type CrashOptions, type FaultRule, SimDisk } from "@kaya/io";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type CrashOptions, type Disk, type FaultRule, SimDisk } from "@kaya/io";
 import { inspectWal } from "@kaya/wal";
 import { describe, expect, it } from "vitest";
 import { Engine, KayaError, type PartialEngineConfig, recover } from "../src/index.js";
@@ -11,7 +12,12 @@ const CONFIG: PartialEngineConfig = {
   checkpoint: { auto: false },
 };
 
-const open = (disk: SimDisk, config: PartialEngineConfig = CONFIG) => Engine.open(config, disk);
+/** So many turns of the event loop later. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await nextTurn();
+}
+
+const open = (disk: Disk, config: PartialEngineConfig = CONFIG) => Engine.open(config, disk);
 
 async function pathsIn(disk: SimDisk, dir: string): Promise<string[]> {
   return (await disk.list(dir)).map(({ path }) => path.slice(dir.length + 1));
@@ -49,7 +55,7 @@ describe("a checkpoint", () => {
     const { bytes, durationMs } = result;
     expect(engine.stats().checkpoint).toEqual({
       ...{ lsn: 31, entries: 6, bytes, durationMs, finishedAt: expect.any(Number) },
-      ...{ isRunning: false, finished: 1, failed: 0 },
+      ...{ isRunning: false, finished: 1, failed: 0, heldUp: 0 },
     });
     expect(await engine.put("after", "1")).toMatchObject({ lsn: 32, sequence: 32 });
     await engine.close();
@@ -225,6 +231,54 @@ describe("automatic checkpoints", () => {
     await reopened.close();
   });
 
+  it("hold writers up where these write faster than the log can be shrunk", async () => {
+    const disk = new SimDisk();
+    // Each step of a checkpoint takes a hundred turns of the event loop; a write takes none.
+    const slow = new InterceptedDisk(disk, ({ path, mutates }) =>
+      mutates && path.includes(".ckpt") ? turns(100) : undefined,
+    );
+    const engine = await open(slow, {
+      wal: { maxBatchBytes: 5000 },
+      checkpoint: { minLogBytes: 100_000, logRatio: 0.5 },
+    });
+    const live = 20 * (48 + 6 + 3000);
+    const bound = 100_000;
+    let most = 0;
+    for (let i = 0; i < 1000; i++) {
+      await engine.put(`key ${10 + (i % 20)}`, new Uint8Array(3000), { durability: "relaxed" });
+      await turns(1);
+      most = Math.max(most, engine.stats().wal.bytes);
+    }
+    const { finished, heldUp } = engine.stats().checkpoint;
+    expect(finished).toBeGreaterThan(3);
+    expect(heldUp).toBeGreaterThan(3);
+    expect(live).toBeLessThan(bound);
+    expect(most).toBeGreaterThan(1.2 * bound);
+    expect(most).toBeLessThan(2 * bound + 5000);
+    await engine.close();
+  });
+
+  it("hold nobody up once they failed, nor when the engine is closed meanwhile", async () => {
+    const disk = new SimDisk();
+    let isFull = true;
+    const full = new InterceptedDisk(disk, ({ kind, path }) => {
+      if (isFull && kind === "append" && path.includes(".ckpt"))
+        throw new KayaError("KAYA_DISK_FULL", "no space");
+      return path.includes(".ckpt") ? turns(10) : undefined;
+    });
+    const engine = await open(full, { checkpoint: { minLogBytes: 10_000, logRatio: 0.5 } });
+    const write = (count: number) =>
+      Promise.all(Array.from({ length: count }, (_, i) => engine.put(`key ${i % 20}`, new Uint8Array(1000))));
+    for (let i = 0; i < 20; i++) await write(10);
+    expect(engine.stats().checkpoint).toMatchObject({ finished: 0, error: { code: "KAYA_DISK_FULL" } });
+    expect(engine.stats().wal.bytes).toBeGreaterThan(200_000);
+    isFull = false;
+    const last = write(200);
+    await turns(3);
+    await Promise.all([last, engine.close()]);
+    expect((await recover({}, disk, { dryRun: true })).lastLsn).toBe(400);
+  });
+
   it("do not come before the log is as large as the data, nor below the floor", async () => {
     for (const checkpoint of [
       { minLogBytes: 50_000, logRatio: 0.1 },
@@ -233,7 +287,7 @@ describe("automatic checkpoints", () => {
       const disk = new SimDisk();
       const engine = await open(disk, { ...CONFIG, checkpoint });
       for (let i = 0; i < 100; i++) await engine.put(`key ${i}`, "x".repeat(50));
-      expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0 });
+      expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0, heldUp: 0 });
       await engine.close();
     }
   });

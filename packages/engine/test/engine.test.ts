@@ -616,7 +616,7 @@ describe("sync, ready, stats, close", () => {
       durableLsn: 0,
       pendingBytes: 0,
       wal: { segments: 0, bytes: 0 },
-      checkpoint: { isRunning: false, finished: 0, failed: 0 },
+      checkpoint: { isRunning: false, finished: 0, failed: 0, heldUp: 0 },
       changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
     });
     await engine.put("key", "value");
@@ -638,7 +638,7 @@ describe("sync, ready, stats, close", () => {
       durableLsn: 4,
       pendingBytes: 0,
       wal: { segments: 2, bytes: 40 * 4 + (8 + 8) + (8 + 15) + (4 + 9 + 6 + 5 + 6) + (8 + 85) },
-      checkpoint: { isRunning: false, finished: 0, failed: 0 },
+      checkpoint: { isRunning: false, finished: 0, failed: 0, heldUp: 0 },
       changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
     });
     await engine.close();

@@ -89,18 +89,24 @@ describe("stats() of checkpoints", () => {
     const disk = new SimDisk();
     const engine = await Engine.open(NO_CHECKPOINTS, disk);
     await engine.put("a", "1");
-    expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0 });
+    expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0, heldUp: 0 });
     const running = engine.checkpoint();
     expect(engine.stats().checkpoint.isRunning).toBe(true);
     const before = Date.now();
     const { bytes, durationMs } = await running;
     const { finishedAt = 0, ...stats } = engine.stats().checkpoint;
     const last = { lsn: 1, entries: 1, bytes };
-    expect(stats).toEqual({ ...last, durationMs, isRunning: false, finished: 1, failed: 0 });
+    expect(stats).toEqual({ ...last, durationMs, isRunning: false, finished: 1, failed: 0, heldUp: 0 });
     expect(Math.abs(finishedAt - before)).toBeLessThan(60_000);
     await engine.close();
     const reopened = await Engine.open(NO_CHECKPOINTS, disk);
-    expect(reopened.stats().checkpoint).toEqual({ ...last, isRunning: false, finished: 0, failed: 0 });
+    expect(reopened.stats().checkpoint).toEqual({
+      ...last,
+      isRunning: false,
+      finished: 0,
+      failed: 0,
+      heldUp: 0,
+    });
     await reopened.close();
   });
 
@@ -115,7 +121,7 @@ describe("stats() of checkpoints", () => {
     await engine.put("a", "1");
     const error = await engine.checkpoint().catch((reason: unknown) => reason);
     expect(KayaError.is(error, "KAYA_DISK_FULL")).toBe(true);
-    expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 1, error });
+    expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 1, heldUp: 0, error });
     isFull = false;
     await engine.checkpoint();
     expect(engine.stats().checkpoint).toMatchObject({ lsn: 1, finished: 1, failed: 1 });

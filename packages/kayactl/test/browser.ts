@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "puppeteer-core";
@@ -22,7 +22,7 @@ export async function openBrowser(): Promise<TestBrowser> {
   process.env.AWS_EXECUTION_ENV = "AWS_Lambda_nodejs22.x";
   const { default: puppeteer } = await import("puppeteer-core");
   const browser = await puppeteer.launch({
-    executablePath: process.env.CHROMIUM ?? (await unpackedChromium()),
+    executablePath: process.env.CHROMIUM ?? (await unpackedChromium(directory)),
     headless: "shell",
     pipe: true,
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"],
@@ -37,7 +37,15 @@ export async function openBrowser(): Promise<TestBrowser> {
   };
 }
 
-async function unpackedChromium(): Promise<string> {
+async function unpackedChromium(directory: string): Promise<string> {
   const { default: chromium } = await import("@sparticuz/chromium");
-  return chromium.executablePath();
+  const path = await chromium.executablePath();
+  // Its configuration looks for the fonts that it brings in /tmp/fonts, wherever they were unpacked; without any a page never gets ready.
+  const fonts = join(directory, "fonts");
+  const config = `<fontconfig><dir>${fonts}</dir><cachedir>${join(directory, "font-cache")}</cachedir></fontconfig>`;
+  await writeFile(
+    join(fonts, "fonts.conf"),
+    `<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n${config}\n`,
+  );
+  return path;
 }

@@ -113,4 +113,12 @@ export const CHECKPOINT_MUTANTS = [
     find: "after: applied.position,",
     replace: "",
   },
+  {
+    name: "writers wait for a checkpoint that failed",
+    first: "simulation",
+    rule: "C9",
+    file: "engine/dist/checkpoint/checkpointer.js",
+    find: "this.#setProgress(undefined);",
+    replace: "",
+  },
 ];

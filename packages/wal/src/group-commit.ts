@@ -22,6 +22,8 @@ const GATHER_MICROTASKS = 8;
 export class GroupCommit<T> {
   /** Told whenever more of the log is durable, and when it goes on no more. */
   readonly watchers = new Watchers();
+  /** See `WalWriter.throttle`. */
+  throttle: () => Promise<void> | undefined = () => undefined;
   readonly #segments: SegmentStore;
   readonly #watch: LogWatch;
   readonly #queue: BatchQueue<T>;
@@ -146,7 +148,10 @@ export class GroupCommit<T> {
 
   async #drain(): Promise<void> {
     await undefined; // whoever appends in this same turn comes along
-    for (let batch = this.#queue.first(); batch !== undefined; batch = this.#queue.first()) {
+    for (;;) {
+      for (let held = this.throttle(); held !== undefined; held = this.throttle()) await held;
+      const batch = this.#queue.first();
+      if (batch === undefined) break;
       try {
         this.#watch.commitBegins();
         await this.#commit(batch);

@@ -158,6 +158,14 @@ export class WalWriter<T = AppendResult> {
     }
   }
 
+  /**
+   * For whoever must hold writers up: `hold` is asked before each batch is taken for writing. Where it gives a promise the batch waits
+   * for that, and what is appended meanwhile joins it. It must neither throw nor reject.
+   */
+  throttle(hold: () => Promise<void> | undefined): void {
+    this.#commit.throttle = hold;
+  }
+
   /** Resolves when there is room: for callers who append without awaiting. Rejects once the writer failed or is closed. */
   ready(): Promise<void> {
     try {

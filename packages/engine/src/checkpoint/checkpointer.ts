@@ -27,7 +27,7 @@ export interface CheckpointResult extends WrittenCheckpoint {
 }
 
 /** How checkpoints are doing. */
-export interface CheckpointStats {
+export interface CheckpointerStats {
   /** Of the last record that the newest checkpoint covers; absent where there is none. */
   readonly lsn?: Lsn;
   readonly entries?: number;
@@ -60,7 +60,10 @@ export class Checkpointer {
   /** The one that was asked for while another was running: it begins after that, and serves all who ask until then. */
   #next: Promise<CheckpointResult> | undefined;
   #isClosed = false;
-  #lastRun: Pick<CheckpointStats, "finishedAt" | "durationMs"> = {};
+  /** How much of a file is written; undefined where none is being written, nor what it covers dropped. */
+  #progress: number | undefined;
+  #step: { readonly done: Promise<void>; readonly resolve: () => void } | undefined;
+  #lastRun: Pick<CheckpointerStats, "finishedAt" | "durationMs"> = {};
   #finished = 0;
   #failed = 0;
   #failure: KayaError | undefined;
@@ -80,7 +83,7 @@ export class Checkpointer {
     this.#last = last;
   }
 
-  get stats(): CheckpointStats {
+  get stats(): CheckpointerStats {
     const last = this.#last;
     return {
       ...(last !== undefined && { lsn: last.lsn, entries: last.entries, bytes: last.bytes }),
@@ -94,6 +97,23 @@ export class Checkpointer {
 
   get isRunning(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** How far the one under way is, from 0 to 1; undefined where the log must go on before it does. */
+  get progress(): number | undefined {
+    return this.#progress;
+  }
+
+  /** Resolves at the next step of the one under way, or when it ends. */
+  nextStep(): Promise<void> {
+    if (this.#step === undefined) {
+      let resolve = () => {};
+      const done = new Promise<void>((resolvePromise) => {
+        resolve = resolvePromise;
+      });
+      this.#step = { done, resolve };
+    }
+    return this.#step.done;
   }
 
   /** A checkpoint of everything that was written before this call. */
@@ -122,6 +142,7 @@ export class Checkpointer {
   #start(pace: Pace): Promise<CheckpointResult> {
     this.#running = tellCheckpoint(this.#disk.root, () => this.#run(pace)).finally(() => {
       this.#running = undefined;
+      this.#setProgress(undefined);
     });
     return this.#running;
   }
@@ -160,23 +181,33 @@ export class Checkpointer {
     );
     const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
     const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());
+    this.#setProgress(0); // the log is short again; what it grows by now is for the next one
     await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
   }
 
   async #writeFile(covered: LogPosition, pace: Pace): Promise<WrittenCheckpoint> {
     const snapshot = this.#applied.memtable.snapshot();
+    this.#setProgress(0);
     try {
       const file = await writeCheckpoint(this.#disk, covered, snapshot, {
-        onStep: async () => {
+        onStep: async ({ entries, totalEntries }) => {
+          this.#setProgress(entries / totalEntries);
           await pace.step();
           this.#assertGoesOn();
         },
       });
+      this.#setProgress(1);
       return { ...file, entries: snapshot.size };
     } finally {
       snapshot.release();
     }
+  }
+
+  #setProgress(progress: number | undefined): void {
+    this.#progress = progress;
+    this.#step?.resolve();
+    this.#step = undefined;
   }
 
   #assertGoesOn(): void {

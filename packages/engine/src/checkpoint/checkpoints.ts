@@ -4,8 +4,8 @@ import { type KeptLog, WAL_HEADER_LENGTH, type WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import {
   Checkpointer,
+  type CheckpointerStats,
   type CheckpointResult,
-  type CheckpointStats,
   type WrittenCheckpoint,
 } from "./checkpointer.js";
 import { type Clock, Pace } from "./pace.js";
@@ -13,8 +13,16 @@ import { type Clock, Pace } from "./pace.js";
 /** What a PUT has beside its key and value in the log: header and two lengths. */
 const RECORD_OVERHEAD = WAL_HEADER_LENGTH + 8;
 
-/** Once the log has outgrown its bound so many times the writing of a checkpoint takes no more rests. */
-const URGENT = 2;
+/**
+ * A checkpoint begins at the log's bound, and the log is not to be twice as long before it ends: it may grow as the checkpoint does. Where it is
+ * ahead of that the checkpoint takes no more rests; so much further ahead, writes wait for it.
+ */
+const HEAD_START = 0.25;
+
+export interface CheckpointStats extends CheckpointerStats {
+  /** How often writes waited for a checkpoint, because the log was about to outgrow its bound twice. */
+  readonly heldUp: number;
+}
 
 interface CheckpointedEngine {
   readonly consumers: { readonly kept: KeptLog | undefined };
@@ -35,6 +43,7 @@ export class Checkpoints {
   readonly #clock: Clock;
   /** After a failure: not before the log has grown to here. */
   #notBefore = 0;
+  #heldUp = 0;
 
   constructor({ config, disk, wal, applied, consumers, checkpoint, clock }: CheckpointedEngine) {
     this.#config = config.checkpoint;
@@ -60,6 +69,16 @@ export class Checkpoints {
     );
   }
 
+  /** Before a batch is written: what it has to wait for, where the log grows faster than it can be shrunk. */
+  throttle(): Promise<void> | undefined {
+    const { progress } = this.#checkpointer;
+    if (progress === undefined || !this.#config.auto) return undefined;
+    const most = 1 + HEAD_START + (1 - HEAD_START) * progress;
+    if (this.#logBytes <= most * this.#bound()) return undefined;
+    this.#heldUp++;
+    return this.#checkpointer.nextStep();
+  }
+
   run(): Promise<CheckpointResult> {
     return this.#checkpointer.run(this.#pace());
   }
@@ -78,7 +97,7 @@ export class Checkpoints {
   }
 
   get stats(): CheckpointStats {
-    return this.#checkpointer.stats;
+    return { ...this.#checkpointer.stats, heldUp: this.#heldUp };
   }
 
   #pace(): Pace {
@@ -89,7 +108,7 @@ export class Checkpoints {
         seen = this.#wal.nextLsn;
         return seen !== before;
       },
-      isUrgent: () => this.#logBytes > URGENT * this.#bound(),
+      isUrgent: () => this.#logBytes > (1 + (this.#checkpointer.progress ?? 0)) * this.#bound(),
     };
     return new Pace(load, this.#clock);
   }
@@ -99,7 +118,7 @@ export class Checkpoints {
     return this.#wal.byteLength - this.#wal.keptBytes;
   }
 
-  /** How large the log may become. */
+  /** How large the log becomes before it is shrunk. */
   #bound(): number {
     const { size, keyBytes, valueBytes } = this.#applied.memtable;
     const live = keyBytes + valueBytes + size * RECORD_OVERHEAD;
