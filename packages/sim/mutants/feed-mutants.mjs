@@ -105,14 +105,6 @@ export const FEED_MUTANTS = [
     replace: "segment.lastLsn >= kept.from",
   },
   {
-    name: "beyond the bound all that is kept goes",
-    first: "simulation",
-    rule: "F9",
-    file: "wal/dist/closed-segments.js",
-    find: "bytes -= segment.length;",
-    replace: "",
-  },
-  {
     name: "the log is kept for the fastest consumer",
     first: "simulation",
     rule: "F9",
