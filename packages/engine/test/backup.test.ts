@@ -42,6 +42,49 @@ describe("a backup", () => {
     await engine.close();
   });
 
+  it("whose process was killed before its name was durable has it durably once it is opened: what is written then stays", async () => {
+    const engine = await filled(20);
+    const target = new SimDisk();
+    const gate = holdUp(target, ({ kind, path }) => kind === "syncDir" && path === "checkpoint");
+    engine.backup(gate.disk).catch(() => undefined); // it never ends
+    await gate.held;
+    target.killProcess();
+    const copy = await Engine.open({}, target);
+    await copy.put("own", "1");
+    target.crash();
+    const again = await Engine.open({}, target);
+    expect(again.stats().entries).toBe(21);
+    expect(again.lastRecovery).toMatchObject({ recordCount: 1, checkpoint: { entries: 20 } });
+    await again.close();
+  });
+
+  it("whose process was killed while it was taken away again does not come back over what is written there then", async () => {
+    const engine = await filled(20);
+    const target = new SimDisk();
+    let syncs = 0;
+    const gate = holdUp(
+      target,
+      ({ kind, path }) => kind === "syncDir" && path === "checkpoint" && ++syncs === 2,
+    );
+    const cancellation = new AbortController();
+    const running = engine.backup(
+      new InterceptedDisk(gate.disk, ({ kind }) => {
+        if (kind === "readAt") cancellation.abort();
+        return undefined;
+      }),
+      { signal: cancellation.signal },
+    );
+    running.catch(() => undefined); // it never ends
+    await gate.held;
+    target.killProcess();
+    const own = await Engine.open({}, target);
+    await own.put("own", "1");
+    target.crash();
+    const again = await Engine.open({}, target);
+    expect(again.stats()).toMatchObject({ entries: 1, lastLsn: 1 });
+    await again.close();
+  });
+
   it("goes into a real directory, which it makes", async () => {
     const dir = join(await directories.make(), "a", "backup");
     const engine = await filled(3);

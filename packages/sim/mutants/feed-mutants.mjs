@@ -88,4 +88,37 @@ export const FEED_MUTANTS = [
     find: "await registrations.makeDurable();",
     replace: "",
   },
+  {
+    name: "an acknowledgement goes back",
+    first: "simulation",
+    rule: "F8",
+    file: "engine/dist/changes/consumers.js",
+    find: "(!isOf(history, of) || of.lsn < position.lsn)",
+    replace: "(!isOf(history, of) || of.lsn !== position.lsn)",
+  },
+  {
+    name: "what is kept for consumers has no bound",
+    first: "simulation",
+    rule: "F9",
+    file: "wal/dist/closed-segments.js",
+    find: "segment.lastLsn >= kept.from && bytes <= kept.maxBytes",
+    replace: "segment.lastLsn >= kept.from",
+  },
+  {
+    name: "the log is kept for the fastest consumer",
+    first: "simulation",
+    rule: "F9",
+    file: "engine/dist/changes/consumers.js",
+    find: "Math.min(...needed",
+    replace: "Math.max(...needed",
+  },
+  {
+    name: "a consumer begins behind the change that it has not acknowledged",
+    first: "simulation",
+    rule: "F4",
+    file: "engine/dist/changes/change-feeds.js",
+    find: "const after = position === undefined ? 0 : toLsn(wal.history, position);",
+    replace: `const place = position === undefined ? 0 : toLsn(wal.history, position);
+        const after = consumer === undefined ? place : Math.min(place + 1, wal.durableLsn);`,
+  },
 ];

@@ -1,4 +1,5 @@
 import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
+import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
@@ -27,4 +28,5 @@ export const MUTANTS = [
   ...ENGINE_MUTANTS,
   ...checkpointMutants,
   ...FEED_MUTANTS,
+  ...COPY_MUTANTS,
 ];

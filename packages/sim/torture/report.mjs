@@ -60,7 +60,7 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
     ],
     [
       "",
-      `${n(simulation.diskOperations ?? 0)} disk operations, ${n(simulation.crashes ?? 0)} power cuts, ${n(simulation.kills ?? 0)} kills, ${n(simulation.reopenings ?? 0)} reopenings, ${n(simulation.checkpoints ?? 0)} checkpoints, ${n(simulation.delivered ?? 0)} changes delivered; ${formatDuration(tally.simulationMs)} of one core`,
+      `${n(simulation.diskOperations ?? 0)} disk operations, ${n(simulation.crashes ?? 0)} power cuts, ${n(simulation.kills ?? 0)} kills, ${n(simulation.reopenings ?? 0)} reopenings, ${n(simulation.checkpoints ?? 0)} checkpoints, ${n(simulation.delivered ?? 0)} changes delivered, ${n(simulation.backups ?? 0)} backups, ${n(simulation.recoveredTo ?? 0)} recovered to an LSN; ${formatDuration(tally.simulationMs)} of one core`,
     ],
     ["", `faults: ${counts(faults)}`],
     ["SIGKILLs", `${n(kills.kills)} of a real writer: ${violations(kills.violations.length)}`],

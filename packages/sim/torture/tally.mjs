@@ -15,6 +15,10 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "acknowledged",
   "delivered",
   "reads",
+  "consumed",
+  "truncated",
+  "backups",
+  "recoveredTo",
 ]);
 
 /** The sums over all jobs that are done. */

@@ -20,7 +20,7 @@ export async function writeSealedFile(disk: Disk, path: string, text: string): P
     await disk.rename(temporary, path);
   } catch (error) {
     await removeHalfMade(disk, temporary);
-    throw error;
+    throw asOurs(error, path);
   }
   await makeNameDurable(disk, path);
 }
@@ -56,6 +56,14 @@ async function writeWhole(disk: Disk, path: string, bytes: Uint8Array): Promise<
   } finally {
     await file.close();
   }
+}
+
+// Nothing that the caller named is missing: a disk may lose a new name where the sync of its directory fails.
+function asOurs(cause: unknown, path: string): unknown {
+  if (!KayaError.is(cause, "KAYA_NOT_FOUND")) return cause;
+  return new KayaError("KAYA_IO", `${path} was not replaced, what was written is gone: ${cause.message}.`, {
+    cause,
+  });
 }
 
 // Nothing but this file is concerned, and it has no name yet that counts: not what KAYA_FSYNC_FAILED stands for.

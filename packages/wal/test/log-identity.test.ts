@@ -1,7 +1,7 @@
 import { KayaError } from "@kaya/core";
 import { type FaultRule, SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { LogHistory, recoverWal, type WalRecoveryReport, WalWriter } from "../src/index.js";
 import { everyCrashState } from "./crash-states.js";
 import { HALF_A_SEGMENT, logOf, TWO_A_SEGMENT } from "./followed.js";
@@ -45,6 +45,22 @@ const historyOn = async (disk: SimDisk) =>
   (await WalWriter.open(TWO_A_SEGMENT, disk, { trustPageCache: true, newLogId: ids(900) })).history;
 
 describe("the log's id", () => {
+  it("is refused with KAYA_IO where what was written for it is gone before it has its name", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({}, disk);
+    vi.spyOn(disk, "rename").mockImplementation((from, to) => {
+      disk.removeDurably(from); // as a failed sync of the directory may
+      return disk.session().rename(from, to);
+    });
+    await expect(writer.identify()).rejects.toMatchObject({
+      code: "KAYA_IO",
+      message: expect.stringContaining(LOG_ID),
+    });
+    vi.restoreAllMocks();
+    expect((await writer.identify()).id).toMatch(/^[0-9a-f]{16}$/);
+    await writer.close();
+  });
+
   it("is made when it is asked for, and then stays, also where the log has no segment yet", async () => {
     const disk = new SimDisk();
     const writer = await WalWriter.open({}, disk);

@@ -86,6 +86,12 @@ export async function makeNameDurable(disk: Disk): Promise<void> {
   await disk.syncDir("");
 }
 
+/** One that was taken away again could come back in a power cut, over a log that begins anew. */
+export async function makeAbsenceDurable(disk: Disk): Promise<void> {
+  const root = await disk.list("");
+  if (root.some(({ path }) => path === CHECKPOINT_DIR)) await disk.syncDir(CHECKPOINT_DIR);
+}
+
 /** Removes what a crash left unfinished, and what the newest checkpoint takes the place of, oldest first. */
 export async function removeSuperfluous(
   disk: Disk,

@@ -7,6 +7,7 @@ import type { ProgressTeller } from "../recovery-progress.js";
 import {
   type CheckpointDirectory,
   type CheckpointFile,
+  makeAbsenceDurable,
   makeNameDurable,
   removeSuperfluous,
 } from "./checkpoint-files.js";
@@ -49,15 +50,17 @@ export async function recoverCheckpoint(
  */
 export async function finishCheckpoint(
   disk: Disk,
-  wal: Pick<WalWriter, "dropSegmentsBefore" | "size">,
+  wal: Pick<WalWriter, "dropSegmentsBefore">,
   checkpoints: CheckpointDirectory,
   kept: KeptLog | undefined,
 ): Promise<void> {
-  const { newest, older } = checkpoints;
-  // Where only the segment is left that is written to there is nothing to drop.
-  if (newest !== undefined && (older.length > 0 || wal.size.segments > 1)) {
+  const { newest } = checkpoints;
+  if (newest !== undefined) {
+    // Also where nothing is to be dropped: what is written from now on is worth nothing without it.
     await makeNameDurable(disk);
     await wal.dropSegmentsBefore(newest.lsn + 1, kept);
+  } else {
+    await makeAbsenceDurable(disk);
   }
   await removeSuperfluous(disk, checkpoints);
 }

@@ -2,6 +2,7 @@ import type { PartialEngineConfig } from "@kaya/core";
 import type { FaultRule, SimDisk } from "@kaya/io";
 import { engineCheck } from "./engine-check.js";
 import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
+import { engineCopyScenarios } from "./engine-copy-scenarios.js";
 import { engineFeedScenarios } from "./engine-feed-scenarios.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
@@ -44,7 +45,12 @@ export function engineScenarios(): Scenario[] {
       check: engineCheck(CONFIG),
     }),
   );
-  return [...scenarios, ...engineCheckpointScenarios(CONFIG), ...engineFeedScenarios(CONFIG)];
+  return [
+    ...scenarios,
+    ...engineCheckpointScenarios(CONFIG),
+    ...engineFeedScenarios(CONFIG),
+    ...engineCopyScenarios(CONFIG),
+  ];
 }
 
 const long = (length: number): string => "x".repeat(length);

@@ -21,7 +21,10 @@ interface Armed {
 
 /** The faults that wait for their operation, and those that met it. They outlive the process: recovery meets them too. */
 export class ArmedFaults {
+  /** Those that met the data directory. */
   readonly strikes: Strike[] = [];
+  /** Those that met what is beside it: the targets of backups, and whoever else reads the directory. */
+  readonly strikesBeside: Strike[] = [];
   #armed: Armed[] = [];
 
   arm(fault: PlannedFault, after: number): void {
@@ -29,24 +32,29 @@ export class ArmedFaults {
   }
 
   /** The rule that the disk needs for the operation with this index, which is about to begin. */
-  nextRule(at: number, operation: MutatingKind, path: string): FaultRule | undefined {
+  nextRule(at: number, operation: MutatingKind, path: string, strikes: Strike[]): FaultRule | undefined {
     const fault = this.#next((kind) => fits(kind, operation));
     if (fault === undefined || fault.kind === "read-error") return undefined;
-    this.strikes.push({ fault, operation, path });
+    strikes.push({ fault, operation, path });
     return ruleOf(fault, at);
   }
 
   /** The same for an operation that reads. */
-  nextReadRule(atRead: number, operation: ReadingKind, path: string): FaultRule | undefined {
+  nextReadRule(
+    atRead: number,
+    operation: ReadingKind,
+    path: string,
+    strikes: Strike[],
+  ): FaultRule | undefined {
     const fault = this.#next((kind) => kind === "read-error");
     if (fault === undefined) return undefined;
-    this.strikes.push({ fault, operation, path });
+    strikes.push({ fault, operation, path });
     return { atRead, kind: "read-error" };
   }
 
   countByKind(): Record<FaultKind, number> {
     const counts = { "fsync-failed": 0, "io-error": 0, "disk-full": 0, "partial-write": 0, "read-error": 0 };
-    for (const { fault } of this.strikes) counts[fault.kind]++;
+    for (const { fault } of [...this.strikes, ...this.strikesBeside]) counts[fault.kind]++;
     return counts;
   }
 
@@ -81,8 +89,10 @@ export function isSync(operation: Strike["operation"]): boolean {
 
 /** What is there stands for nothing until it has its name, durably: whatever fails, the log has it all. */
 export function isBesideTheLog(path: string): boolean {
-  return path === "checkpoint" || path.startsWith("checkpoint/") || path === "wal/log-id.tmp";
+  return path === "checkpoint" || path.startsWith("checkpoint/") || BESIDE.includes(path);
 }
+
+const BESIDE = ["wal/log-id.tmp", "consumers.tmp"];
 
 function fits(kind: FaultKind, operation: MutatingKind): boolean {
   if (kind === "read-error") return false;

@@ -1,6 +1,6 @@
 import { KayaError, type Lsn } from "@kaya/core";
 import type { Change, Changes, Engine } from "@kaya/engine";
-import { isRecordOf } from "./recovery-check.js";
+import { isExplained, isIdLost, mayHaveDropped, mustBeNext } from "./feed-rules.js";
 import { mustHold } from "./violation.js";
 import { Watched } from "./watched.js";
 import type { World } from "./world.js";
@@ -10,9 +10,6 @@ export interface FeedPosition {
   readonly lsn: Lsn;
   readonly token: string;
 }
-
-/** What a fault does to a feed, or to the id that it asks for. */
-const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
 
 /**
  * Somebody follows the changes of one process, and goes on in the next where it was. What was delivered is as good as acknowledged: the model
@@ -28,11 +25,18 @@ export class Followed {
   #least: Lsn = 0;
   #over: Watched<void> | undefined;
   #delivered: Change[] = [];
+  /** The feed that is open has given something. */
+  #hasBegun = false;
 
   constructor(world: World, engine: Engine) {
     this.#world = world;
     this.#engine = engine;
     this.#strikesBefore = world.faults.strikes.length;
+  }
+
+  /** It asked for a token, or for the id of the log, which a feed begins with. */
+  get mayUseLog(): boolean {
+    return this.#token !== undefined || (this.#feed !== undefined && !this.#hasBegun);
   }
 
   start(): void {
@@ -88,6 +92,7 @@ export class Followed {
       this.#mustHaveReason(error);
       return;
     }
+    this.#hasBegun = false;
     this.#over = new Watched(this.#read(this.#feed));
   }
 
@@ -96,52 +101,30 @@ export class Followed {
   }
 
   #take(change: Change): void {
-    const { timeline, digest, followed } = this.#world;
+    const { digest, followed } = this.#world;
     const { lsn, token } = change;
-    const expected = (followed?.lsn ?? 0) + 1;
-    mustHold(lsn === expected, "wrong-read", () => `a feed gave LSN ${lsn} where LSN ${expected} comes`);
-    const attempt = timeline.attempts().find(({ firstLsn, lastLsn }) => firstLsn <= lsn && lsn <= lastLsn);
-    const { sequence, operations } = change;
-    const isIt =
-      attempt !== undefined && isRecordOf({ lsn, sequence, payload: { type: "batch", operations } }, attempt);
-    mustHold(isIt, "never-attempted", () => `a feed gave something else at LSN ${lsn} than what was written`);
-    mustHold(lsn <= this.#engine.stats().durableLsn, "wrong-read", () => {
-      return `a feed gave LSN ${lsn}; durable is LSN ${this.#engine.stats().durableLsn}`;
-    });
-    timeline.makeDurable(lsn);
+    mustBeNext(this.#world, this.#engine, change, (followed?.lsn ?? 0) + 1);
+    this.#hasBegun = true;
     this.#world.followed = { lsn, token };
     this.#world.delivered++;
     digest.add(`delivered ${lsn} ${token}`);
   }
 
   #mustHaveReason(error: unknown): void {
-    const { state, failure } = this.#engine;
+    const engine = this.#engine;
     const { faults, digest, followed } = this.#world;
     digest.add(`not followed ${error}`);
-    const isKaya = KayaError.is(error);
-    const strikes = faults.strikes.slice(this.#strikesBefore);
-    if (isKaya && error.code === "KAYA_LOG_TRUNCATED") {
-      // One that is dropping segments, or failed behind that, is not the newest in stats() yet.
-      const { isRunning, error: failed } = this.#engine.stats().checkpoint;
-      const isDropped = this.#checkpointLsn > (followed?.lsn ?? 0) || isRunning || failed !== undefined;
-      // A full disk may have had no room for the id before the log was cut.
-      const isIdLost = faults.strikes.some(({ path }) => path.includes("log-id"));
+    if (KayaError.is(error, "KAYA_LOG_TRUNCATED")) {
       this.#world.followed = undefined;
-      mustHold(
-        isDropped || isIdLost,
-        "wrong-refusal",
-        () => `what follows LSN ${followed?.lsn} was refused: ${error}`,
-      );
+      const isGone = mayHaveDropped(engine, followed?.lsn ?? 0) || isIdLost(this.#world);
+      mustHold(isGone, "wrong-refusal", () => `what follows LSN ${followed?.lsn} was refused: ${error}`);
       return;
     }
-    const isExplained =
-      isKaya &&
-      ((error.code === "KAYA_CLOSED" && state === "closed") ||
-        (error.code === "KAYA_WRITER_FAILED" && failure !== undefined) ||
-        (FAILED.includes(error.code) && strikes.length > 0));
-    mustHold(isExplained, "wrong-refusal", () => {
-      return `a feed ended with ${error}, the engine is ${state}, its failure ${failure}`;
-    });
+    mustHold(
+      isExplained(error, engine, faults.strikes.slice(this.#strikesBefore)),
+      "wrong-refusal",
+      () => `a feed ended with ${error}, the engine is ${engine.state}, its failure ${engine.failure}`,
+    );
   }
 
   get #checkpointLsn(): Lsn {

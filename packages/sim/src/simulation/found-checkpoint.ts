@@ -1,4 +1,4 @@
-import { KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
+import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
 import { readRecordFile, type WalRecord } from "@kaya/wal";
 import { quote, toText } from "./bytes.js";
@@ -22,17 +22,23 @@ interface FoundEntry {
 
 const NAME = /^checkpoint\/([0-9a-f]{16})\.ckpt$/;
 
+/** Undefined where the path is no checkpoint's. */
+export function lsnOfCheckpoint(path: string): Lsn | undefined {
+  const [, lsn] = NAME.exec(path) ?? [];
+  return lsn === undefined ? undefined : Number.parseInt(lsn, 16);
+}
+
 /** The newest checkpoint on the disk, which must be whole whatever happened: it has its name. */
 export async function findCheckpoint(
   disk: SimDisk,
   maxRecordBytes: number,
 ): Promise<FoundCheckpoint | undefined> {
-  const file = (await disk.list("checkpoint")).findLast(({ path }) => NAME.test(path));
+  const file = (await disk.list("checkpoint")).findLast(({ path }) => lsnOfCheckpoint(path) !== undefined);
   if (file === undefined) return undefined;
   const { path, length: bytes } = file;
   const [first, ...rest] = await readRecords(disk, path, maxRecordBytes);
   const last = rest.pop();
-  const covered = { lsn: Number.parseInt(NAME.exec(path)?.[1] ?? "", 16), sequence: first?.sequence ?? 0 };
+  const covered = { lsn: lsnOfCheckpoint(path) ?? 0, sequence: first?.sequence ?? 0 };
   const isFramed = first?.payload.type === "noop" && last?.payload.type === "noop";
   mustHold(
     isFramed && first.lsn === covered.lsn && last.lsn === first.lsn + rest.length + 1,

@@ -1,40 +1,28 @@
 import type { DirEntry, Disk, DiskFile, DiskLock, MutatingKind, OpenOptions, SimDisk } from "@kaya/io";
-import type { ArmedFaults, ReadingKind } from "./armed-faults.js";
+import type { ArmedFaults, ReadingKind, Strike } from "./armed-faults.js";
+import { type Gate, never } from "./gate.js";
 
-/**
- * The disk of one process. What would change it waits at the gate until the simulation lets it through, so a run can stop
- * at any operation; armed faults meet it there. When the process dies, what waits never happens and never answers.
- */
+export interface GatedDiskOptions {
+  /** Where the faults that meet it are noted. Default: with those of the data directory. */
+  readonly strikes?: Strike[];
+  /** What only reads waits too, at a gate of its own. */
+  readonly reads?: Gate;
+}
+
+/** A disk as one process has it: what would change it goes through the gate, and armed faults meet it behind that. */
 export class GatedDisk implements Disk {
   readonly #disk: SimDisk;
   readonly #faults: ArmedFaults;
-  readonly #waiting: (() => void)[] = [];
-  #allows: () => boolean = closed;
-  #isDead = false;
+  readonly #gate: Gate;
+  readonly #strikes: Strike[];
+  readonly #reads: Gate | undefined;
 
-  constructor(disk: SimDisk, faults: ArmedFaults) {
+  constructor(disk: SimDisk, faults: ArmedFaults, gate: Gate, options: GatedDiskOptions = {}) {
     this.#disk = disk;
     this.#faults = faults;
-  }
-
-  /** Lets everything through, what waits and what comes, as long as `allows` says so before each operation. */
-  openWhile(allows: () => boolean): void {
-    this.#allows = allows;
-    while (this.#waiting.length > 0 && allows()) this.#waiting.shift()?.();
-  }
-
-  close(): void {
-    this.#allows = closed;
-  }
-
-  /** Nothing waits: what the process does, it does without the disk. */
-  get isIdle(): boolean {
-    return this.#waiting.length === 0;
-  }
-
-  die(): void {
-    this.#isDead = true;
-    this.#waiting.length = 0;
+    this.#gate = gate;
+    this.#strikes = options.strikes ?? faults.strikes;
+    this.#reads = options.reads;
   }
 
   async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
@@ -77,33 +65,23 @@ export class GatedDisk implements Disk {
   }
 
   #read<T>(kind: ReadingKind, path: string, run: () => Promise<T>): Promise<T> {
-    const rule = this.#isDead ? undefined : this.#faults.nextReadRule(this.#disk.nextRead, kind, path);
-    if (rule !== undefined) this.#disk.addFault(rule);
-    return this.#look(run);
+    return this.#look(() => {
+      const rule = this.#faults.nextReadRule(this.#disk.nextRead, kind, path, this.#strikes);
+      if (rule !== undefined) this.#disk.addFault(rule);
+      return run();
+    });
   }
 
   #look<T>(run: () => Promise<T>): Promise<T> {
-    return this.#isDead ? never() : run();
+    if (this.#gate.isDead) return never();
+    return this.#reads === undefined ? run() : this.#reads.pass(run);
   }
 
   #change<T>(kind: MutatingKind, path: string, run: () => Promise<T>): Promise<T> {
-    if (this.#isDead) return never();
-    const begin = () => {
-      const rule = this.#faults.nextRule(this.#disk.nextOperation, kind, path);
+    return this.#gate.pass(() => {
+      const rule = this.#faults.nextRule(this.#disk.nextOperation, kind, path, this.#strikes);
       if (rule !== undefined) this.#disk.addFault(rule);
       return run();
-    };
-    if (this.#waiting.length === 0 && this.#allows()) return begin();
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(() => void begin().then(resolve, reject));
     });
   }
-}
-
-function closed(): boolean {
-  return false;
-}
-
-function never<T>(): Promise<T> {
-  return new Promise(() => undefined);
 }

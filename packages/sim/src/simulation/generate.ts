@@ -1,5 +1,6 @@
 import { type EngineConfig, KayaError, type WalConfig } from "@kaya/core";
 import { Random } from "@kaya/io";
+import { CONSUMER_NAMES } from "./consumer-places.js";
 import { KeySpace } from "./key-space.js";
 import type { FaultStep, Step, StepCondition, StepName, StepOperation } from "./steps.js";
 import type { Trace } from "./trace.js";
@@ -40,12 +41,14 @@ export function generateTrace(options: GenerateOptions): Trace {
   const config = generator.config();
   const checkpoint = generator.checkpoint();
   const memoryLimitBytes = generator.memoryLimitBytes();
+  const maxKeptLogBytes = generator.maxKeptLogBytes();
   const steps = Array.from({ length: operations }, () => generator.next());
   return {
     seed,
     config,
     ...(checkpoint !== undefined && { checkpoint }),
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
+    ...(maxKeptLogBytes !== undefined && { maxKeptLogBytes }),
     steps,
   };
 }
@@ -98,6 +101,12 @@ class Generator {
     return random.chance(0.125) ? random.pick([66_600, 67_000, 70_000]) : undefined;
   }
 
+  /** In every third run: from hardly anything to a few segments. */
+  maxKeptLogBytes(): number | undefined {
+    const random = this.#random;
+    return random.chance(0.33) ? this.#maxRecordBytes * random.pick([0, 2, 6, 20]) : undefined;
+  }
+
   next(): Step {
     return this.#make(pickByWeight(this.#weights, this.#random));
   }
@@ -140,6 +149,16 @@ class Generator {
         return { step, operations: 1 + random.below(random.pick([2, 6, 20])) };
       case "settle":
         return random.chance(0.5) ? { step } : { step, writes: 1 + random.below(6) };
+      case "add-consumer":
+      case "remove-consumer":
+      case "consume":
+        return { step, name: random.pick(CONSUMER_NAMES) };
+      case "acknowledge":
+        return { step, name: random.pick(CONSUMER_NAMES), permille: random.pick([1000, random.below(1001)]) };
+      case "backup":
+        return { step, into: random.chance(0.2) ? "used" : "new" };
+      case "recover-to":
+        return { step, permille: random.below(1001), beside: random.pick([0, 1, 3]) };
       case "fault":
         return this.#fault();
       case "crash":

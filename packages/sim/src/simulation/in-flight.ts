@@ -30,6 +30,7 @@ const UNCERTAIN = ["KAYA_FSYNC_FAILED", "KAYA_WRITER_FAILED"];
 export class InFlight {
   readonly #world: World;
   readonly #engine: Engine;
+  readonly #mayOthersUseLog: () => boolean;
   #writes: FlyingWrite[] = [];
   readonly #syncs: FlyingSyncs;
   readonly #conflicts: FlyingConflicts;
@@ -38,9 +39,11 @@ export class InFlight {
   /** How many faults had struck when nothing was in flight: a rejection takes a later one. */
   #strikesAtRest = 0;
 
-  constructor(world: World, engine: Engine) {
+  /** @param mayOthersUseLog whether somebody who follows the log has something under way there too */
+  constructor(world: World, engine: Engine, mayOthersUseLog: () => boolean) {
     this.#world = world;
     this.#engine = engine;
+    this.#mayOthersUseLog = mayOthersUseLog;
     this.#syncs = new FlyingSyncs(world, engine);
     this.#conflicts = new FlyingConflicts(world);
     this.#checkpoints = new FlyingCheckpoints(world, engine);
@@ -133,7 +136,7 @@ export class InFlight {
 
   #noteRest(): void {
     // A checkpoint that the engine makes by itself is in flight too: what strikes it may take a write along.
-    const isAtRest = this.isEmpty && !this.#engine.stats().checkpoint.isRunning;
+    const isAtRest = this.isEmpty && !this.#engine.stats().checkpoint.isRunning && !this.#mayOthersUseLog();
     if (isAtRest) this.#strikesAtRest = this.#world.faults.strikes.length;
   }
 
@@ -230,8 +233,9 @@ export class InFlight {
 
   #mustHaveReason(error: unknown, what: string): void {
     const { failure } = this.#engine;
-    // The next checkpoint begins where one failed: its rotation may fail for good once all was taken back.
-    const mayBeTakenBack = failure === undefined || !this.#checkpoints.isEmpty;
+    // The next checkpoint begins where one failed: its rotation may fail for good once all was taken back. So may what
+    // those who follow the log ask of it.
+    const mayBeTakenBack = failure === undefined || !this.#checkpoints.isEmpty || this.#mayOthersUseLog();
     const isUncertain = failure !== undefined && KayaError.is(error) && UNCERTAIN.includes(error.code);
     mustHold(isUncertain || (mayBeTakenBack && isTakenBack(error)), "wrong-refusal", () => {
       return `${what} was rejected with ${error}, and the engine's failure is ${failure}`;

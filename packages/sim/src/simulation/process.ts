@@ -1,6 +1,8 @@
 import { KayaError, type Lsn } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
 import { describeStrikes, isSync, lostCache, type Strike } from "./armed-faults.js";
+import { FlyingBackups } from "./flying-backups.js";
+import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import { checkLog, checkRecovery } from "./recovery-check.js";
 import { Session } from "./session.js";
@@ -17,7 +19,8 @@ type Phase =
 /** The process that has the engine: it opens, closes and dies, and is looked at after everything that happens. */
 export class Process {
   readonly #world: World;
-  #gate: GatedDisk;
+  #gate = new Gate();
+  #backups: FlyingBackups;
   #phase: Phase = { name: "down" };
   /** Nothing took the page cache away since the last recovery: relaxed writes must be there too. */
   #hasPageCache = true;
@@ -28,7 +31,16 @@ export class Process {
 
   constructor(world: World) {
     this.#world = world;
-    this.#gate = new GatedDisk(world.disk, world.faults);
+    this.#backups = new FlyingBackups(world, this.#gate);
+  }
+
+  get backups(): FlyingBackups {
+    return this.#backups;
+  }
+
+  /** What it does on a disk is done, or waits for an answer that is not the disk's. */
+  get isIdle(): boolean {
+    return this.#gate.isIdle;
   }
 
   /** Where an engine is open: it, and what goes on in it. */
@@ -63,9 +75,11 @@ export class Process {
 
   startOpening(): void {
     if (this.#phase.name !== "down") return;
-    const { openEngine, engineConfig, faults } = this.#world;
+    const { openEngine, engineConfig, disk, faults } = this.#world;
     this.#world.reopenings++;
-    const opening = new Watched(openEngine(engineConfig, this.#gate));
+    const { segmentMaxBytes } = this.#world.config;
+    this.#world.largestSegmentBytes = Math.max(this.#world.largestSegmentBytes, segmentMaxBytes);
+    const opening = new Watched(openEngine(engineConfig, new GatedDisk(disk, faults, this.#gate)));
     this.#phase = { name: "opening", opening, strikesBefore: faults.strikes.length };
   }
 
@@ -97,13 +111,15 @@ export class Process {
    * the disk, and whatever becomes of the recovery, it must find just that (R1).
    */
   async die(takesPageCache: boolean): Promise<void> {
-    const { timeline, disk, faults } = this.#world;
+    const { timeline } = this.#world;
     this.#gate.die();
-    this.#gate = new GatedDisk(disk, faults);
+    await this.#backups.leave();
+    this.#gate = new Gate();
+    this.#backups = new FlyingBackups(this.#world, this.#gate);
     this.#phase = { name: "down" };
     this.#mayHaveTail = true;
     if (takesPageCache) this.#hasPageCache = false;
-    const found = await checkLog(this.#world, this.#mustHave());
+    const found = await checkLog(this.#world, this.mustHave());
     if (!takesPageCache) return;
     timeline.settleOn(found.attempts);
     timeline.recoverTo(found.lsn, found.sequence, true);
@@ -112,6 +128,7 @@ export class Process {
 
   /** Takes in what happened since it was last looked at. */
   async #look(): Promise<void> {
+    await this.#backups.harvest();
     const phase = this.#phase;
     if (phase.name === "opening") await this.#lookAtOpening(phase);
     else if (phase.name === "open") phase.session.look(this.#gate.isIdle);
@@ -135,7 +152,8 @@ export class Process {
     });
     const engine = opening.value;
     const mayLackRoom = strikes.some(({ operation }) => operation === "append" || operation === "open");
-    await checkRecovery(engine, world, this.#mustHave(), mayLackRoom);
+    await checkRecovery(engine, world, this.mustHave(), mayLackRoom);
+    world.unfinishedAt = mayLackRoom ? world.acknowledged : undefined;
     world.digest.add(`recovered ${engine.lastRecovery.lastLsn}`);
     this.#hasPageCache = true;
     this.#mayHaveTail = true;
@@ -160,8 +178,8 @@ export class Process {
     });
   }
 
-  /** What a recovery must find now. A failed sync that loses its bytes is as bad as a crash for what was not durable. */
-  #mustHave(): Lsn {
+  /** What a recovery must find now, up to this LSN. A failed sync that loses its bytes is as bad as a crash for what was not durable. */
+  mustHave(): Lsn {
     const { timeline, faults } = this.#world;
     const isWhole = this.#hasPageCache && !faults.strikes.slice(this.#strikesAtRecovery).some(lostCache);
     return isWhole ? timeline.acknowledgedLsn : timeline.durableLsn;

@@ -21,6 +21,13 @@ export interface SimulationCounts {
   readonly delivered: number;
   /** Read steps; besides, every key is read after every step. */
   readonly reads: number;
+  /** Changes that a consumer acknowledged. */
+  readonly consumed: number;
+  /** How often a consumer found that it was too slow for what is kept. */
+  readonly truncated: number;
+  /** Backups that were done, and directories that were built as of some LSN. */
+  readonly backups: number;
+  readonly recoveredTo: number;
 }
 
 /** What one run did, and the first thing that went wrong in it. */
@@ -50,6 +57,10 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     acknowledged: world.acknowledged,
     delivered: world.delivered,
     reads: world.reads,
+    consumed: world.consumed,
+    truncated: world.truncated,
+    backups: world.backups,
+    recoveredTo: world.recoveredTo,
     digest: world.digest.toString(),
   };
 }

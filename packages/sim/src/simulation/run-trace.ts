@@ -1,8 +1,11 @@
 import { KayaError } from "@kaya/core";
+import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import { Process } from "./process.js";
+import { recoverSomewhere } from "./recover-to.js";
 import { failedResult, passedResult, type SimulationResult } from "./result.js";
-import type { LifeStep, ProgressStep, ReadStep, Step } from "./steps.js";
+import type { Session } from "./session.js";
+import type { ConsumerStep, CopyStep, LifeStep, ProgressStep, ReadStep, Step } from "./steps.js";
 import { openerOf, type SimulationTarget } from "./target.js";
 import type { Trace } from "./trace.js";
 import { mustHold } from "./violation.js";
@@ -59,6 +62,15 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
       else followed.stop();
       return process.rest();
     }
+    case "add-consumer":
+    case "remove-consumer":
+    case "consume":
+    case "acknowledge":
+      return consume(step, process);
+    case "backup":
+    case "cancel-backup":
+    case "recover-to":
+      return copy(step, process, world);
     case "fault":
       return world.faults.arm(step, step.after);
     case "crash":
@@ -77,7 +89,7 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
     let left = step.operations;
     return process.run(() => left-- > 0);
   }
-  const { inFlight, engine } = await process.ensureOpen();
+  const { inFlight, consumers, engine } = await process.ensureOpen();
   if (step.step !== "settle") {
     if (step.step === "sync") await inFlight.sync();
     else inFlight.checkpoint();
@@ -90,13 +102,50 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
   mustHold(answered >= wanted, "hang", () => `${wanted} writes were to be answered, and ${answered} are`);
   if (step.writes !== undefined) return;
   mustHold(inFlight.isEmpty, "hang", () => "a sync or a checkpoint has no answer");
+  mustHold(!consumers.areWaiting, "hang", () => "a consumer has no answer");
+  consumers.mustBeCaughtUp();
+  mustHold(process.backups.isEmpty, "hang", () => "a backup has no answer");
   mustHold(!engine.stats().checkpoint.isRunning, "hang", () => "an automatic checkpoint never ends");
 }
 
 async function read(step: ReadStep, process: Process): Promise<void> {
-  const { reads, inFlight } = await process.ensureOpen();
-  if (inFlight.isBlurred) await process.run(() => inFlight.answered === 0);
+  const { reads } = await openWithoutBlur(process);
   await reads.run(step);
+}
+
+/** What readers see is known then. */
+async function openWithoutBlur(process: Process): Promise<Session> {
+  const session = await process.ensureOpen();
+  const { inFlight } = session;
+  if (inFlight.isBlurred) await process.run(() => inFlight.answered === 0);
+  return session;
+}
+
+async function consume(step: ConsumerStep, process: Process): Promise<void> {
+  const { consumers } = await process.ensureOpen();
+  const consumed = consumers.of(step.name);
+  if (step.step === "add-consumer") consumed.add();
+  else if (step.step === "remove-consumer") consumed.remove();
+  else consumed.read();
+  await process.rest();
+  if (step.step !== "acknowledge") return;
+  consumed.acknowledge(step.permille);
+  await process.rest();
+}
+
+async function copy(step: CopyStep, process: Process, world: World): Promise<void> {
+  switch (step.step) {
+    case "backup": {
+      const { engine } = await openWithoutBlur(process);
+      await process.backups.start(engine, step.into);
+      return process.rest();
+    }
+    case "cancel-backup":
+      process.backups.cancel();
+      return process.rest();
+    case "recover-to":
+      return recoverSomewhere(step, process, world);
+  }
 }
 
 async function changeLife(step: LifeStep, process: Process, world: World): Promise<void> {
@@ -131,7 +180,9 @@ async function changeLife(step: LifeStep, process: Process, world: World): Promi
 /** The lock is the kernel's: it must keep a second engine out, and the first one must not notice. */
 async function intrude(process: Process, world: World): Promise<void> {
   await process.ensureOpen();
-  const second = new Watched(world.openEngine(world.engineConfig, new GatedDisk(world.disk, world.faults)));
+  const second = new Watched(
+    world.openEngine(world.engineConfig, new GatedDisk(world.disk, world.faults, new Gate())),
+  );
   await process.rest();
   mustHold(
     second.state === "rejected" && KayaError.is(second.error, "KAYA_LOCK_CONFLICT"),

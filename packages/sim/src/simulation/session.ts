@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
 import { describeStrikes, isBesideTheLog, isSync, type Strike } from "./armed-faults.js";
+import { Consumers } from "./consumers.js";
 import { Followed } from "./followed.js";
 import { InFlight } from "./in-flight.js";
 import { mustFitMemory } from "./memory.js";
@@ -18,6 +19,7 @@ export class Session {
   readonly inFlight: InFlight;
   readonly reads: Reads;
   readonly followed: Followed;
+  readonly consumers: Consumers;
   readonly #world: World;
   readonly #strikesBefore: number;
   readonly #acknowledgedBefore: number;
@@ -25,9 +27,10 @@ export class Session {
   constructor(world: World, engine: Engine) {
     this.#world = world;
     this.engine = engine;
-    this.inFlight = new InFlight(world, engine);
+    this.inFlight = new InFlight(world, engine, () => this.consumers.mayUseLog || this.followed.mayUseLog);
     this.reads = new Reads(world, engine);
     this.followed = new Followed(world, engine);
+    this.consumers = new Consumers(world, engine);
     this.#strikesBefore = world.faults.strikes.length;
     this.#acknowledgedBefore = world.timeline.acknowledgedLsn;
   }
@@ -37,6 +40,8 @@ export class Session {
     const { engine, inFlight, reads } = this;
     inFlight.harvest();
     this.followed.harvest();
+    this.consumers.harvest();
+    this.consumers.look(isDiskIdle);
     this.#checkState(isDiskIdle);
     this.#checkCheckpoints();
     mustFitMemory(this.#world, engine);
@@ -56,10 +61,12 @@ export class Session {
     const { timeline, digest } = this.#world;
     inFlight.harvest();
     this.followed.harvest();
+    this.consumers.harvest();
     if (closing.state === "pending") return false;
     digest.add(`closed ${closing.state}`);
     const unanswered = () => `the engine is closed, and ${inFlight.writes} writes have no answer (W6)`;
     mustHold(inFlight.isEmpty, "hang", unanswered);
+    mustHold(!this.consumers.areWaiting, "hang", () => "the engine is closed, and a consumer has no answer");
     const strikes = this.#strikes();
     if (closing.state === "rejected") {
       mustHold(KayaError.is(closing.error) && strikes.length > 0, "wrong-refusal", () => {
@@ -86,8 +93,10 @@ export class Session {
     const fatal = this.#strikes().filter(({ operation, path }) => isSync(operation) && !isBesideTheLog(path));
     if (state === "open") {
       const goesOn = () => `the engine goes on after ${describeStrikes(fatal)} (W4)`;
-      // A checkpoint syncs the root directory too.
-      const isFatal = fatal.some(({ path }) => path !== "" || !this.#hasCheckpoints);
+      // Checkpoints and consumers sync the root directory too.
+      const isFatal = fatal.some(
+        ({ path }) => path !== "" || !(this.#hasCheckpoints || this.#world.usesConsumers),
+      );
       mustHold(!isFatal || !isDiskIdle, "wrong-account", goesOn);
     } else {
       const failedUndo = this.#strikes().some(({ operation }) => UNDOING.includes(operation));

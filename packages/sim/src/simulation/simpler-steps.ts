@@ -20,6 +20,8 @@ export function simplerSteps(step: Step): readonly Step[] {
       return step.keys.length === 0 ? [] : [{ ...step, keys: [], range: {} }];
     case "settle":
       return step.writes === undefined ? [] : [{ step: "settle" }];
+    case "recover-to":
+      return step.beside === 0 ? [] : [{ ...step, beside: 0 }];
     case "fault":
       return step.after < 10 ? [] : [{ ...step, after: Math.floor(step.after / 10) }];
     case "crash":

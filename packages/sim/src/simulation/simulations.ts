@@ -30,6 +30,10 @@ const NOTHING: SimulationSummary = {
   acknowledged: 0,
   delivered: 0,
   reads: 0,
+  consumed: 0,
+  truncated: 0,
+  backups: 0,
+  recoveredTo: 0,
   failures: [],
 };
 
@@ -60,6 +64,10 @@ export function addResult(sum: SimulationSummary, result: SimulationResult): Sim
     acknowledged: sum.acknowledged + result.acknowledged,
     delivered: sum.delivered + result.delivered,
     reads: sum.reads + result.reads,
+    consumed: sum.consumed + result.consumed,
+    truncated: sum.truncated + result.truncated,
+    backups: sum.backups + result.backups,
+    recoveredTo: sum.recoveredTo + result.recoveredTo,
     failures: result.violation === undefined ? sum.failures : [...sum.failures, result],
   };
 }

@@ -86,6 +86,30 @@ export type FaultKind = PlannedFault["kind"];
 /** Somebody outside follows the changes, from where it was in the last process; it leaves again. */
 export type FeedStep = { readonly step: "follow" | "unfollow" };
 
+/** A named consumer registers, leaves, reads its feed, or acknowledges: so many thousandths of the way through what it was given. */
+export type ConsumerStep =
+  | { readonly step: "add-consumer"; readonly name: string }
+  | { readonly step: "remove-consumer"; readonly name: string }
+  | { readonly step: "consume"; readonly name: string }
+  | { readonly step: "acknowledge"; readonly name: string; readonly permille: number };
+
+/** A backup in the background, onto a new disk, or onto the last one's: whatever that has left. The oldest one can be cancelled. */
+type BackupStep =
+  | { readonly step: "backup"; readonly into: "new" | "used" }
+  | { readonly step: "cancel-backup" };
+
+/**
+ * Another process builds a directory as of an LSN: so many thousandths of the way from the first to one behind the last. This one does
+ * `beside` operations of the disk between any two of its reads.
+ */
+export interface RecoverToStep {
+  readonly step: "recover-to";
+  readonly permille: number;
+  readonly beside: number;
+}
+
+export type CopyStep = BackupStep | RecoverToStep;
+
 /** The life of the process. The step after one that needs an engine opens it, and finishes what is half done. */
 export type LifeStep =
   /** Cuts the power, wherever the disk is. */
@@ -99,5 +123,13 @@ export type LifeStep =
   /** A second engine on the same directory, which must be refused. */
   | { readonly step: "intrude" };
 
-export type Step = WriteStep | ReadStep | ProgressStep | FeedStep | FaultStep | LifeStep;
+export type Step =
+  | WriteStep
+  | ReadStep
+  | ProgressStep
+  | FeedStep
+  | ConsumerStep
+  | CopyStep
+  | FaultStep
+  | LifeStep;
 export type StepName = Step["step"];

@@ -20,6 +20,8 @@ export interface Trace {
   readonly checkpoint?: EngineConfig["checkpoint"];
   /** As the engine's; absent where there is none to speak of. */
   readonly memoryLimitBytes?: number;
+  /** As the engine's `changes.maxKeptLogBytes`; absent where all is kept that consumers want. */
+  readonly maxKeptLogBytes?: number;
   readonly steps: readonly Step[];
 }
 
@@ -51,6 +53,7 @@ export function loadTrace(text: string): Trace {
     config: resolveWalConfig(header.config as Partial<WalConfig>),
     ...(header.checkpoint !== undefined && { checkpoint: toCheckpoint(header.checkpoint) }),
     ...(header.memoryLimitBytes !== undefined && { memoryLimitBytes: toLimit(header.memoryLimitBytes) }),
+    ...(header.maxKeptLogBytes !== undefined && { maxKeptLogBytes: toMostKept(header.maxKeptLogBytes) }),
     steps: rest.map(({ line, number }) => toStep(parse(line, number), number)),
   };
 }
@@ -61,6 +64,11 @@ function toCheckpoint(checkpoint: unknown): EngineConfig["checkpoint"] {
 
 function toLimit(memoryLimitBytes: unknown): number {
   return resolveEngineConfig({ memoryLimitBytes: memoryLimitBytes as number }).memoryLimitBytes;
+}
+
+function toMostKept(maxKeptLogBytes: unknown): number {
+  return resolveEngineConfig({ changes: { maxKeptLogBytes: maxKeptLogBytes as number } }).changes
+    .maxKeptLogBytes;
 }
 
 // Of every step, the fields that it cannot be without.
@@ -89,6 +97,13 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   intrude: [],
   follow: [],
   unfollow: [],
+  "add-consumer": ["name"],
+  "remove-consumer": ["name"],
+  consume: ["name"],
+  acknowledge: ["name", "permille"],
+  backup: ["into"],
+  "cancel-backup": [],
+  "recover-to": ["permille", "beside"],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {

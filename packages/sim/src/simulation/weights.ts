@@ -32,6 +32,13 @@ export const STEP_WEIGHTS: StepWeights = {
   intrude: 0.3,
   follow: 3,
   unfollow: 0.5,
+  "add-consumer": 1,
+  "remove-consumer": 0.2,
+  consume: 2,
+  acknowledge: 6,
+  backup: 1.5,
+  "cancel-backup": 0.2,
+  "recover-to": 1.5,
 };
 
 export const FAULT_WEIGHTS: FaultWeights = {

@@ -2,6 +2,7 @@ import type { PartialEngineConfig, WalConfig } from "@kaya/core";
 import { SimDisk } from "@kaya/io";
 import { logIdsOf } from "../log-ids.js";
 import { ArmedFaults } from "./armed-faults.js";
+import { CONSUMER_NAMES, ConsumerPlaces } from "./consumer-places.js";
 import { Digest } from "./digest.js";
 import type { FeedPosition } from "./followed.js";
 import type { EngineOpener } from "./target.js";
@@ -18,20 +19,42 @@ export class World {
   config: WalConfig;
   readonly memoryLimitBytes: number | undefined;
   readonly #checkpoint: Trace["checkpoint"];
+  /** By name. */
+  readonly consumers: ReadonlyMap<string, ConsumerPlaces> = new Map(
+    CONSUMER_NAMES.map((name) => [name, new ConsumerPlaces()]),
+  );
+  usesConsumers = false;
+  readonly maxKeptLogBytes: number | undefined;
+  /** Of all configurations that an engine had. */
+  largestSegmentBytes = 0;
   crashes = 0;
   kills = 0;
   reopenings = 0;
   acknowledged = 0;
+  /** Writes that were acknowledged when an engine was opened that may lack room to finish its log's tail: the next one does. */
+  unfinishedAt: number | undefined;
   reads = 0;
   delivered = 0;
+  /** Acknowledgements of consumers. */
+  consumed = 0;
+  /** How often a consumer was too slow for what is kept. */
+  truncated = 0;
+  /** Those that were done. */
+  backups = 0;
+  /** Directories that were built as of some LSN. */
+  recoveredTo = 0;
+  /** The disk of the last backup, whatever became of that. */
+  lastTarget: SimDisk | undefined;
   /** How far somebody outside has followed the changes; undefined where it is to begin anew. */
   followed: FeedPosition | undefined;
 
-  constructor({ seed, config, checkpoint, memoryLimitBytes }: Trace, openEngine: EngineOpener) {
+  constructor(trace: Trace, openEngine: EngineOpener) {
+    const { seed, config, checkpoint, memoryLimitBytes, maxKeptLogBytes } = trace;
     this.disk = new SimDisk({ seed });
     this.config = config;
     this.#checkpoint = checkpoint;
     this.memoryLimitBytes = memoryLimitBytes;
+    this.maxKeptLogBytes = maxKeptLogBytes;
     const newLogId = logIdsOf(this.disk);
     this.openEngine = (config, disk) => openEngine(config, disk, { newLogId });
   }
@@ -42,6 +65,7 @@ export class World {
       wal: this.config,
       checkpoint: this.#checkpoint ?? { auto: false },
       ...(this.memoryLimitBytes !== undefined && { memoryLimitBytes: this.memoryLimitBytes }),
+      ...(this.maxKeptLogBytes !== undefined && { changes: { maxKeptLogBytes: this.maxKeptLogBytes } }),
     };
   }
 

@@ -97,13 +97,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a failed write is not taken back",
-    within: 15,
+    within: 20,
     target: onFiles(() => ({ truncate: async () => undefined })),
   },
   { name: "what is taken back is not synced", within: 20, target: noTruncateThenSync },
   {
     name: "a failed write is taken for a good one",
-    within: 5,
+    within: 10,
     target: onFiles((file) => ({
       append: async (bytes) => {
         const start = await file.length();
@@ -181,7 +181,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a reverse scan ignores its limit",
-    within: 20,
+    within: 30,
     target: withEngine((engine) => ({
       scan: ({ limit, ...range } = {}) =>
         engine.scan(range.reverse === true || limit === undefined ? range : { ...range, limit }),

@@ -1,0 +1,104 @@
+import type { Lsn } from "@kaya/core";
+import type { SimDisk } from "@kaya/io";
+import { ArmedFaults, type Strike } from "./armed-faults.js";
+import { toText } from "./bytes.js";
+import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
+import { Gate } from "./gate.js";
+import { GatedDisk } from "./gated-disk.js";
+import type { StateEntry } from "./state.js";
+import type { Attempt } from "./timeline.js";
+import { mustHold } from "./violation.js";
+import { turn, Watched } from "./watched.js";
+import type { World } from "./world.js";
+
+/** A scan lets others have their turn now and then. */
+const MOST_TURNS = 100;
+
+/** A data directory that is made of another one: by a backup, or from a point in time. */
+export interface Copy {
+  /** For messages. */
+  readonly what: string;
+  readonly disk: SimDisk;
+  /** The last record that it is to hold is between these, both included. */
+  readonly least: Lsn;
+  readonly most: Lsn;
+  /** What may have been written up to there. */
+  readonly logs: readonly (readonly Attempt[])[];
+}
+
+/** It is done: whatever a power cut leaves of it is the state at its LSN, looked at without the engine, and by one that opens it. */
+export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
+  for (const survive of ["nothing", "everything"] as const) {
+    const left = copy.disk.fork();
+    left.crash({ survive });
+    const found = await lookAt(world, copy, left);
+    mustHold(found !== undefined, "acknowledged-lost", () => {
+      return `${copy.what} at LSN ${copy.most} is done, and after a power cut it is not there`;
+    });
+    if (survive === "nothing") await mustOpenAs(world, copy, left, found);
+  }
+}
+
+/**
+ * It was rejected: it is taken away again. Where a fault kept it from doing that, all of it may be there, and where a fault was why, a
+ * power cut may bring all of it back.
+ */
+export async function mustBeGone(world: World, copy: Copy, strikes: readonly Strike[]): Promise<void> {
+  const found = await lookAt(world, copy, copy.disk.fork());
+  const isRemoved = !strikes.some(({ operation }) => operation === "remove");
+  mustHold(found === undefined || !isRemoved, "wrong-refusal", () => {
+    return `${copy.what} was rejected, and left ${found?.path}, which could be taken for it`;
+  });
+  const later = await mustBeWholeOrNothing(world, copy);
+  mustHold(later === undefined || strikes.length > 0, "wrong-refusal", () => {
+    return `${copy.what} was rejected, and after a power cut there is ${later?.path}, which could be taken for it`;
+  });
+}
+
+/** It was broken off: a power cut leaves nothing that an engine would find anything in, or all of it. */
+export async function mustBeWholeOrNothing(world: World, copy: Copy): Promise<FoundCheckpoint | undefined> {
+  const left = copy.disk.fork();
+  left.crash({ survive: "random" });
+  const found = await lookAt(world, copy, left);
+  await mustOpenAs(world, copy, left, found);
+  return found;
+}
+
+async function lookAt(world: World, copy: Copy, disk: SimDisk): Promise<FoundCheckpoint | undefined> {
+  const { what, least, most, logs } = copy;
+  const found = await findCheckpoint(disk, world.config.maxRecordBytes);
+  if (found === undefined) return undefined;
+  const { lsn } = found.covered;
+  mustHold(lsn >= least && lsn <= most, "wrong-answer", () => {
+    return `${what} of LSN ${least} to ${most} holds ${found.path}`;
+  });
+  const differences = logs.map((attempts) => differenceOfCheckpoint(found, attempts));
+  mustHold(differences.includes(undefined), "wrong-read", () => `${what} of LSN ${lsn}: ${differences[0]}`);
+  return found;
+}
+
+async function mustOpenAs(
+  world: World,
+  { what }: Copy,
+  disk: SimDisk,
+  found: FoundCheckpoint | undefined,
+): Promise<void> {
+  const opened = new Watched(readAll(world, disk));
+  for (let turns = 0; turns < MOST_TURNS && opened.state === "pending"; turns++) await turn();
+  mustHold(opened.state !== "pending", "hang", () => `to open ${what} never ends`);
+  mustHold(opened.state === "resolved", "wrong-refusal", () => `${what} opens not: ${opened.error}`);
+  const { covered = { lsn: 0, sequence: 0 }, entries = [] } = found ?? {};
+  const expected = { ...covered, entries: entries.map(({ key, value }): StateEntry => [key, value]) };
+  const [is, should] = [opened.value, expected].map((state) => JSON.stringify(state));
+  mustHold(is === should, "wrong-read", () => `${what} is opened with ${is}, and holds ${should}`);
+}
+
+async function readAll({ openEngine, config }: World, disk: SimDisk): Promise<object> {
+  const calm = new GatedDisk(disk, new ArmedFaults(), Gate.open());
+  const engine = await openEngine({ wal: config, checkpoint: { auto: false } }, calm);
+  const entries: StateEntry[] = [];
+  for await (const { key, value } of engine.scan()) entries.push([toText(key), toText(value)]);
+  const { lastLsn: lsn, lastSequence: sequence } = engine.stats();
+  await engine.close();
+  return { lsn, sequence, entries };
+}

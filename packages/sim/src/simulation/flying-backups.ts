@@ -1,0 +1,121 @@
+import { KayaError } from "@kaya/core";
+import type { BackupResult, Engine } from "@kaya/engine";
+import { SimDisk } from "@kaya/io";
+import { describeStrikes } from "./armed-faults.js";
+import { type Copy, mustBeGone, mustBeWhole, mustBeWholeOrNothing } from "./copy-check.js";
+import type { Gate } from "./gate.js";
+import { GatedDisk } from "./gated-disk.js";
+import { mustHold } from "./violation.js";
+import { Watched } from "./watched.js";
+import type { World } from "./world.js";
+
+interface FlyingBackup {
+  readonly copy: Copy;
+  readonly engine: Engine;
+  readonly cancellation: AbortController;
+  readonly answer: Watched<BackupResult>;
+  /** Where its disk held something, as a state digest: it must be refused, and nothing of that change. */
+  readonly held: number | undefined;
+  readonly strikesBefore: number;
+}
+
+/** What a fault does to a backup. The engine does not notice. */
+const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
+
+/** The backups of one process that are not answered yet. They outlive their engine by some steps, and none the process. */
+export class FlyingBackups {
+  readonly #world: World;
+  readonly #gate: Gate;
+  #flying: FlyingBackup[] = [];
+
+  constructor(world: World, gate: Gate) {
+    this.#world = world;
+    this.#gate = gate;
+  }
+
+  get isEmpty(): boolean {
+    return this.#flying.length === 0;
+  }
+
+  async start(engine: Engine, into: "new" | "used"): Promise<void> {
+    const { timeline, faults } = this.#world;
+    const disk = this.#targetFor(into);
+    const isEmpty = (await disk.list("checkpoint")).length === 0;
+    const cancellation = new AbortController();
+    const target = new GatedDisk(disk, faults, this.#gate, { strikes: faults.strikesBeside });
+    const attempts = [...timeline.attempts()];
+    const strikesBefore = faults.strikesBeside.length;
+    const answer = new Watched(engine.backup(target, { signal: cancellation.signal }));
+    const least = timeline.acknowledgedLsn;
+    // Readers may see a part of a clear that failed for good between two of its records.
+    const most = engine.failure === undefined ? least : timeline.lastLsn;
+    const copy = { what: "a backup", disk, least, most, logs: [attempts] };
+    const held = isEmpty ? undefined : disk.stateDigest("everything");
+    this.#flying.push({ copy, engine, cancellation, answer, held, strikesBefore });
+  }
+
+  cancel(): void {
+    this.#flying[0]?.cancellation.abort(new Error("cancelled"));
+  }
+
+  async harvest(): Promise<void> {
+    const settled = this.#flying.filter(({ answer }) => answer.state !== "pending");
+    this.#flying = this.#flying.filter(({ answer }) => answer.state === "pending");
+    for (const backup of settled) {
+      if (backup.answer.state === "resolved") await this.#take(backup);
+      else await this.#mustHaveReason(backup);
+    }
+  }
+
+  /** What was under way when the process died. */
+  async leave(): Promise<void> {
+    for (const { copy, held } of this.#flying.splice(0))
+      if (held === undefined) await mustBeWholeOrNothing(this.#world, copy);
+  }
+
+  /** What an earlier one used, and may have left something on, unless it is in use. What is on its way to that disk gets there first. */
+  #targetFor(into: "new" | "used"): SimDisk {
+    const { disk, lastTarget } = this.#world;
+    const isFree = !this.#flying.some(({ copy }) => copy.disk === lastTarget);
+    if (into === "used" && lastTarget !== undefined && isFree) {
+      lastTarget.crash({ survive: "everything" });
+      return lastTarget;
+    }
+    const target = new SimDisk({ seed: disk.nextOperation });
+    this.#world.lastTarget = target;
+    return target;
+  }
+
+  async #take({ copy, answer, held }: FlyingBackup): Promise<void> {
+    const { lsn, sequence, entries } = answer.value;
+    this.#world.digest.add(`backup ${lsn} ${sequence} ${entries}`);
+    mustHold(held === undefined, "wrong-refusal", () => "a backup was made over another one");
+    mustHold(lsn >= copy.least && lsn <= copy.most, "wrong-answer", () => {
+      return `a backup holds LSN ${lsn}; readable was LSN ${copy.least} when it was asked for`;
+    });
+    this.#world.backups++;
+    await mustBeWhole(this.#world, { ...copy, least: lsn, most: lsn });
+  }
+
+  async #mustHaveReason(backup: FlyingBackup): Promise<void> {
+    const { copy, engine, cancellation, answer, held, strikesBefore } = backup;
+    const { error } = answer;
+    const strikes = this.#world.faults.strikesBeside.slice(strikesBefore);
+    this.#world.digest.add(`no backup ${error}`);
+    const isExplained =
+      error === cancellation.signal.reason ||
+      (KayaError.is(error, "KAYA_CLOSED") && engine.state === "closed") ||
+      (KayaError.is(error, "KAYA_INVALID_ARGUMENT") && held !== undefined) ||
+      (KayaError.is(error) && FAILED.includes(error.code) && strikes.length > 0);
+    mustHold(isExplained, "wrong-refusal", () => {
+      return `a backup was rejected with ${error}, the engine is ${engine.state}, after ${describeStrikes(strikes)}`;
+    });
+    if (held === undefined) {
+      await mustBeGone(this.#world, copy, strikes);
+      return;
+    }
+    mustHold(copy.disk.stateDigest("everything") === held, "wrong-refusal", () => {
+      return `a backup into what held something already was refused, and changed it: ${error}`;
+    });
+  }
+}

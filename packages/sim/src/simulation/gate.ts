@@ -1,0 +1,56 @@
+/**
+ * Where what would change a disk waits until the simulation lets it through, so a run can stop at any operation. When the process dies,
+ * what waits never happens and never answers.
+ */
+export class Gate {
+  readonly #waiting: (() => void)[] = [];
+  #allows: () => boolean = closed;
+  #isDead = false;
+
+  /** One that nothing waits at. */
+  static open(): Gate {
+    const gate = new Gate();
+    gate.openWhile(() => true);
+    return gate;
+  }
+
+  /** Lets everything through, what waits and what comes, as long as `allows` says so before each operation. */
+  openWhile(allows: () => boolean): void {
+    this.#allows = allows;
+    while (this.#waiting.length > 0 && allows()) this.#waiting.shift()?.();
+  }
+
+  close(): void {
+    this.#allows = closed;
+  }
+
+  /** Nothing waits: what the process does, it does without a disk. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  die(): void {
+    this.#isDead = true;
+    this.#waiting.length = 0;
+  }
+
+  pass<T>(begin: () => Promise<T>): Promise<T> {
+    if (this.#isDead) return never();
+    if (this.#waiting.length === 0 && this.#allows()) return begin();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => void begin().then(resolve, reject));
+    });
+  }
+}
+
+export function never<T>(): Promise<T> {
+  return new Promise(() => undefined);
+}
+
+function closed(): boolean {
+  return false;
+}
