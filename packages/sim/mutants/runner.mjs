@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 /**
  * @typedef {object} Budget
  * @property {import("../dist/index.js").ExplorationBudget} glance
- * @property {import("../dist/index.js").ExplorationBudget} full
- * @property {import("../dist/index.js").ExplorationBudget} deep
+ * @property {import("../dist/index.js").ExplorationBudget} [full] default: the glance was all
+ * @property {import("../dist/index.js").ExplorationBudget} [deep] the same
  * @property {number} seeds
  * @property {number} operations of each simulation
  * @property {string} [first] scenarios with this in their name, or "simulation", come before all else
@@ -59,13 +59,14 @@ async function run() {
     (await exploreAll(single, budget.deep)) ??
     (await exploreAll(
       serial.toSorted((a, b) => placeOf(a) - placeOf(b)),
-      budget.full,
+      budget.full ?? budget.glance,
     )) ??
     (await simulateTo(budget.seeds));
 }
 
 /** @returns {Promise<Finding | undefined>} */
 async function exploreAll(scenarios, limits) {
+  if (limits === undefined) return undefined;
   for (const scenario of scenarios) {
     const message = await explore(scenario, limits);
     if (message !== undefined) return { instrument: "explorer", where: scenario.name, message };

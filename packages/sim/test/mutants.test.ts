@@ -19,7 +19,7 @@ const BY_THE_EXPLORER = "no directory sync after a segment was created";
 const BY_THE_SIMULATION = "readers see strict writes that are not durable";
 
 const LIMITS = { maxStatesPerBoundary: 2, maxStatesPerRecoveryBoundary: 1 };
-const BUDGET = { glance: LIMITS, full: LIMITS, deep: LIMITS, seeds: 3, operations: 100 };
+const BUDGET = { glance: LIMITS, seeds: 3, operations: 100 };
 
 describe("the mutation check", () => {
   let report: MutationReport;

@@ -4,7 +4,7 @@ const RECORD_OVERHEAD = 48;
 
 /** Of `checkpoint.minLogBytes`, beside three times the live data: the log becomes twice as long at most, but for a batch on its way. */
 const FLOORS = 2;
-const MOST_ON_ITS_WAY = 4 * MIB;
+const MOST_ON_ITS_WAY = MIB;
 const MEMORY_FACTOR = 1.5;
 /** What snapshots hold is not moved: what is dead around it stays until they are closed. */
 const FACTOR_BESIDE_SNAPSHOTS = 3;
