@@ -5,10 +5,8 @@ import type { EntryReader } from "../memtable/entry-reader.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import { type CheckpointFile, checkpointPath, makeNameDurable, temporaryPath } from "./checkpoint-files.js";
 
-/** Bytes of one write: some tenths of a millisecond of encoding, and then other work has its turn. */
-const STEP_BYTES = 256 * 1024;
-/** A large fsync at the end would hold up those of the log. */
-const UNSYNCED_BYTES = 1024 * 1024;
+/** Bytes of one write and its fsync: while that is under way those of the log wait. Less would cost more fsyncs than it saves waiting. */
+const STEP_BYTES = 64 * 1024;
 const ENTRIES_AT_ONCE = 64;
 
 export interface CheckpointProgress {
@@ -76,7 +74,6 @@ class CheckpointWriter {
   readonly #covered: LogPosition;
   readonly #reader: EntryReader;
   readonly #buffer = new RecordBuffer(STEP_BYTES + STEP_BYTES / 4);
-  #unsynced = 0;
   #isDone = false;
   entries = 0;
   bytes = 0;
@@ -91,15 +88,12 @@ class CheckpointWriter {
   /** Writes some more. @returns false once all is written */
   async step(): Promise<boolean> {
     while (!this.#isDone && this.#buffer.length < STEP_BYTES) this.#encodeSome();
-    this.#unsynced += this.#buffer.length;
     this.bytes += this.#buffer.length;
     await this.#file.append(this.#buffer.bytes);
     this.#buffer.clear();
-    if (this.#unsynced >= UNSYNCED_BYTES) {
-      await this.#file.sync();
-      this.#unsynced = 0;
-    }
-    return !this.#isDone;
+    if (this.#isDone) return false;
+    await this.#file.sync();
+    return true;
   }
 
   #encodeSome(): void {
