@@ -137,12 +137,7 @@ export class WalWriter<T = AppendResult> {
 
   /** Resolves when all that was appended so far is durable. Rejects as `append`. */
   sync(): Promise<void> {
-    try {
-      this.#assertOpen();
-      return this.#commit.sync();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#whenOpen(() => this.#commit.sync());
   }
 
   /**
@@ -150,12 +145,7 @@ export class WalWriter<T = AppendResult> {
    * empty segment stays as it is. Resolves when what was appended before is durable. Rejects as `append`.
    */
   rotate(): Promise<void> {
-    try {
-      this.#assertOpen();
-      return this.#commit.rotate();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#whenOpen(() => this.#commit.rotate());
   }
 
   /**
@@ -168,12 +158,7 @@ export class WalWriter<T = AppendResult> {
 
   /** Resolves when there is room: for callers who append without awaiting. Rejects once the writer failed or is closed. */
   ready(): Promise<void> {
-    try {
-      this.#assertOpen();
-      return this.#commit.ready();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#whenOpen(() => this.#commit.ready());
   }
 
   /**
@@ -318,6 +303,16 @@ export class WalWriter<T = AppendResult> {
    */
   pendingChange(key: Uint8Array): PendingChange | undefined {
     return this.#commit.pendingChange(key);
+  }
+
+  /** What it gives, or a rejection: nothing is thrown at the caller, and no turn is lost on the way. */
+  #whenOpen<R>(run: () => Promise<R>): Promise<R> {
+    try {
+      this.#assertOpen();
+      return run();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #assertOpen(): void {
