@@ -11,7 +11,16 @@ export type {
   CrashReportItem,
   TornWrite,
 } from "./sim/crash.js";
-export type { FailedSyncOutcome, FaultRule, MutatingKind, WriteFaultRule } from "./sim/faults.js";
+export { FaultSchedule, type MetFault, type ScheduledFault } from "./sim/fault-schedule.js";
+export type {
+  FailedSyncOutcome,
+  Fault,
+  FaultRule,
+  MutatingKind,
+  ReadingKind,
+  WriteFault,
+  WriteFaultRule,
+} from "./sim/faults.js";
 export type { OperationHook, SimDiskEvent } from "./sim/operations.js";
 export { Random } from "./sim/random.js";
 export { SimDisk, type SimDiskOptions } from "./sim/sim-disk.js";

@@ -34,6 +34,18 @@ export type WriteFaultRule =
     }
   | { readonly at: number; readonly kind: "partial-write"; readonly bytes: number };
 
+/** A fault without its place. */
+export type Fault = Unplaced<FaultRule>;
+
+/** A failure of a mutating operation, without its place. */
+export type WriteFault = Unplaced<WriteFaultRule>;
+
+type Unplaced<R> = R extends { readonly at: number }
+  ? Omit<R, "at">
+  : R extends { readonly atRead: number }
+    ? Omit<R, "atRead">
+    : never;
+
 /** The operations that change something, by method name; `open` only where it may create. */
 export type MutatingKind =
   | "open"
@@ -45,6 +57,9 @@ export type MutatingKind =
   | "remove"
   | "syncDir";
 
+/** The operations that only give something back, by method name; `open` where it creates nothing. */
+export type ReadingKind = "open" | "list" | "length" | "readAt";
+
 const SYNCING: readonly MutatingKind[] = ["sync", "syncDir"];
 const FILLING: readonly MutatingKind[] = ["append", "writeAt", "open"];
 const FITTING: Record<WriteFaultRule["kind"], readonly MutatingKind[] | "all"> = {
@@ -54,10 +69,26 @@ const FITTING: Record<WriteFaultRule["kind"], readonly MutatingKind[] | "all"> =
   "partial-write": FILLING,
 };
 
-/** The rules of a disk, by the operation that they wait for. */
+/** Whether a fault can meet an operation of that kind. */
+export function fits({ kind }: Fault, operation: MutatingKind): boolean {
+  if (kind === "read-error") return false;
+  const fitting = FITTING[kind];
+  return fitting === "all" || fitting.includes(operation);
+}
+
+/** Faults that come one after the other, asked before each operation. */
+export interface FaultSource {
+  /** The rule for the mutating operation that is about to be done. */
+  meet(index: number, kind: MutatingKind, path: string): WriteFaultRule | undefined;
+  /** Whether the reading operation that is about to be done fails. */
+  meetRead(index: number, kind: ReadingKind, path: string): boolean;
+}
+
+/** The rules of a disk: by the operation that they wait for, and those that wait in turn. */
 export class FaultPlan {
   readonly #rules = new Map<number, WriteFaultRule[]>();
   readonly #failingReads = new Set<number>();
+  readonly #sources: FaultSource[] = [];
 
   add(rule: FaultRule): void {
     checkRule(rule);
@@ -70,16 +101,25 @@ export class FaultPlan {
     else others.push({ ...rule });
   }
 
-  /** The first rule that fits. */
-  find(index: number, kind: MutatingKind): WriteFaultRule | undefined {
-    return this.#rules.get(index)?.find((rule) => {
-      const fitting = FITTING[rule.kind];
-      return fitting === "all" || fitting.includes(kind);
-    });
+  addSource(source: FaultSource): void {
+    this.#sources.push(source);
   }
 
-  failsRead(index: number): boolean {
-    return this.#failingReads.has(index);
+  /** The first rule that fits; those with a number come before those in turn. */
+  find(index: number, kind: MutatingKind, path: string): WriteFaultRule | undefined {
+    const rule = this.#rules.get(index)?.find((each) => fits(each, kind));
+    if (rule !== undefined) return rule;
+    for (const source of this.#sources) {
+      const met = source.meet(index, kind, path);
+      if (met !== undefined) return met;
+    }
+    return undefined;
+  }
+
+  failsRead(index: number, kind: ReadingKind, path: string): boolean {
+    return (
+      this.#failingReads.has(index) || this.#sources.some((source) => source.meetRead(index, kind, path))
+    );
   }
 }
 
@@ -113,21 +153,25 @@ function nameable(path: string): string {
 }
 
 function checkRule(rule: FaultRule): void {
-  if (rule.kind === "read-error") {
-    checkCount(rule.atRead, "atRead");
-    return;
-  }
-  if (!(rule.kind in FITTING)) {
-    throw new KayaError(
-      "KAYA_INVALID_ARGUMENT",
-      `fault: kind ${describe(rule.kind)} is not one of ${[...Object.keys(FITTING), "read-error"]}`,
-    );
-  }
-  checkCount(rule.at, "at");
-  if (rule.kind === "partial-write") checkCount(rule.bytes, "bytes");
+  checkFault(rule);
+  if (rule.kind === "read-error") checkCount(rule.atRead, "atRead");
+  else checkCount(rule.at, "at");
 }
 
-function checkCount(value: number, what: string): void {
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function checkFault(fault: Fault): void {
+  if (fault.kind === "read-error") return;
+  if (!(fault.kind in FITTING)) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `fault: kind ${describe(fault.kind)} is not one of ${[...Object.keys(FITTING), "read-error"]}`,
+    );
+  }
+  if (fault.kind === "partial-write") checkCount(fault.bytes, "bytes");
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function checkCount(value: number, what: string): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
   throw new KayaError(
     "KAYA_INVALID_ARGUMENT",

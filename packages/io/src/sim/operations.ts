@@ -4,6 +4,7 @@ import {
   failureOf,
   happensAllTheSame,
   type MutatingKind,
+  type ReadingKind,
   readFailureOf,
   type WriteFaultRule,
 } from "./faults.js";
@@ -34,7 +35,7 @@ export interface SimDiskEvent {
 export type OperationHook = (index: number, kind: MutatingKind, path: string) => void;
 
 type Mutation = SimDiskEvent & { readonly kind: MutatingKind };
-type Reading = SimDiskEvent & { readonly kind: "open" | "list" | "length" | "readAt" };
+type Reading = SimDiskEvent & { readonly kind: ReadingKind };
 
 /** Every operation passes here: it is numbered, met by the fault that waits for it, and written down. */
 export class Operations {
@@ -73,7 +74,8 @@ export class Operations {
   /** An operation that gives something back from the disk. */
   read<T>(event: Reading, run: () => T): T {
     const readIndex = this.#nextRead++;
-    if (!this.#faults.failsRead(readIndex)) return this.#record({ ...event, readIndex }, run);
+    if (!this.#faults.failsRead(readIndex, event.kind, event.path))
+      return this.#record({ ...event, readIndex }, run);
     return this.#record({ ...event, readIndex }, () => {
       throw readFailureOf(event.kind, event.path, `I/O error at read ${readIndex}.`);
     });
@@ -92,7 +94,7 @@ export class Operations {
   mutateInParts<T>(event: Mutation, run: (fault: WriteFaultRule | undefined) => T): T {
     this.#hook?.(this.#next, event.kind, event.path);
     const index = this.#next++;
-    return this.#record({ ...event, index }, () => run(this.#faults.find(index, event.kind)));
+    return this.#record({ ...event, index }, () => run(this.#faults.find(index, event.kind, event.path)));
   }
 
   #record<T>(event: SimDiskEvent, run: () => T): T {

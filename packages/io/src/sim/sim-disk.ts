@@ -5,6 +5,7 @@ import { relativeFilePath } from "../relative-path.js";
 import { type CrashItem, type CrashOptions, type CrashReport, decisionOf } from "./crash.js";
 import { unsyncedItems } from "./crash-items.js";
 import { crashTree } from "./crash-tree.js";
+import { FaultSchedule, type ScheduledFault } from "./fault-schedule.js";
 import { FaultPlan, type FaultRule } from "./faults.js";
 import { type OperationHook, Operations, type SimDiskEvent } from "./operations.js";
 import { Random } from "./random.js";
@@ -89,6 +90,17 @@ export class SimDisk implements Disk {
 
   addFault(rule: FaultRule): void {
     this.#faults.add(rule);
+  }
+
+  /**
+   * Faults that strike one after the other, each counted from the one before it. What is given says which of them struck.
+   * Several schedules may be under way; an operation that one of them meets does not count for those that were added later.
+   * @throws KayaError KAYA_INVALID_ARGUMENT
+   */
+  scheduleFaults(...faults: readonly ScheduledFault[]): FaultSchedule {
+    const schedule = new FaultSchedule(faults);
+    this.#faults.addSource(schedule);
+    return schedule;
   }
 
   /**

@@ -19,9 +19,18 @@ export interface Recording<T> {
   readonly history: History<T>;
   /** The mutating operations in order, as text; `index` of a boundary says how many of them came before it. */
   readonly operations: readonly string[];
+  readonly faultPairs: readonly string[];
 }
 
-export type Workload<T> = (disk: SimDisk, history: History<T>) => Promise<void>;
+/** Keeps the moments of a workload at which it is to be crashed, and what it tells of itself. */
+export interface Recorder {
+  /** Two faults struck one after the other. */
+  noteFaultPair(pair: string): void;
+  /** From now on a moment is kept only where `isOf` says so when it comes; until it is told otherwise. The end always is. */
+  onlyWhile(isOf: () => boolean): void;
+}
+
+export type Workload<T> = (disk: SimDisk, history: History<T>, recorder: Recorder) => Promise<void>;
 
 /**
  * Runs a workload once, and keeps the disk as it is before each mutating operation and at the end. The disk takes its time, so
@@ -34,14 +43,24 @@ export async function record<T>(
 ): Promise<Recording<T>> {
   const boundaries: Boundary[] = [];
   const history = new History<T>();
-  const keep = (next: Boundary["next"]) => {
-    boundaries.push({ index: boundaries.length, next, disk: disk.fork(), version: history.version });
+  let isKept = () => true;
+  const keep = (index: number, next: Boundary["next"]) => {
+    boundaries.push({ index, next, disk: disk.fork(), version: history.version });
   };
-  const onOperation: OperationHook = (_, kind, path) => keep({ kind, path });
+  const onOperation: OperationHook = (index, kind, path) => {
+    if (isKept()) keep(index, { kind, path });
+  };
   const disk: SimDisk = new SimDisk({ seed, unhurried: true, onOperation });
-  await inTime(workload(disk, history), timeoutMs, "the workload");
-  keep(undefined);
-  return { boundaries, history, operations: operationsOf(disk) };
+  const faultPairs: string[] = [];
+  const recorder: Recorder = {
+    noteFaultPair: (pair) => faultPairs.push(pair),
+    onlyWhile: (isOf) => {
+      isKept = isOf;
+    },
+  };
+  await inTime(workload(disk, history, recorder), timeoutMs, "the workload");
+  keep(disk.nextOperation, undefined);
+  return { boundaries, history, operations: operationsOf(disk), faultPairs };
 }
 
 /** Collects the boundaries of what happens on one fork, until it is told to stop. */

@@ -7,6 +7,8 @@ import type { HistoryView } from "./history.js";
 export interface EngineCheckOptions {
   /** The engine that was opened makes a checkpoint before the second crash. */
   readonly makesCheckpoint?: boolean;
+  /** What else is to hold once the engine was opened: it throws where it does not. */
+  readonly alsoCheck?: (engine: Engine) => Promise<void> | void;
 }
 
 const PROBE: EngineWrite = { durability: "strict", write: [{ type: "put", key: "probe", value: "here" }] };
@@ -17,7 +19,7 @@ const PROBE: EngineWrite = { durability: "strict", write: [{ type: "put", key: "
  */
 export function engineCheck(
   config: PartialEngineConfig,
-  { makesCheckpoint = false }: EngineCheckOptions = {},
+  { makesCheckpoint = false, alsoCheck }: EngineCheckOptions = {},
 ): Check<EngineWrite> {
   return async (disk, view, recovered) => {
     const engine = await Engine.open(config, disk);
@@ -26,6 +28,7 @@ export function engineCheck(
     checkCount(view, count);
     const writes = view.attempted.slice(0, count);
     checkContents(await contentsOf(engine), contentsAfter(writes), `after ${count} writes`);
+    await alsoCheck?.(engine);
     await perform(engine, PROBE);
     if (makesCheckpoint) await checkpointAndGoOn(engine);
     disk.crash();

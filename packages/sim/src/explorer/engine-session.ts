@@ -1,9 +1,9 @@
-import type { DurabilityMode, PartialEngineConfig } from "@kaya/core";
+import type { DurabilityMode, KayaError, PartialEngineConfig } from "@kaya/core";
 import { type BatchOperation, Engine } from "@kaya/engine";
 import type { CrashOptions, SimDisk } from "@kaya/io";
 import { isGranted, isWithoutEffect } from "./answers.js";
 import { type EngineWrite, perform } from "./engine-write.js";
-import type { History } from "./history.js";
+import type { HistoryNotes } from "./history.js";
 
 export interface EngineSessionOptions {
   readonly config: PartialEngineConfig;
@@ -14,7 +14,7 @@ export interface EngineSessionOptions {
 /** Uses an engine as a program would, over crashes and reopenings, and notes in a history what it is told. */
 export class EngineSession {
   readonly #disk: SimDisk;
-  readonly #history: History<EngineWrite>;
+  readonly #history: HistoryNotes<EngineWrite>;
   readonly #options: EngineSessionOptions;
   /** What may be in the store, by LSN. */
   #log: EngineWrite[] = [];
@@ -23,7 +23,7 @@ export class EngineSession {
   #isTailFinished = true;
   #engine: Engine | undefined;
 
-  constructor(disk: SimDisk, history: History<EngineWrite>, options: EngineSessionOptions) {
+  constructor(disk: SimDisk, history: HistoryNotes<EngineWrite>, options: EngineSessionOptions) {
     this.#disk = disk;
     this.#history = history;
     this.#options = options;
@@ -32,6 +32,11 @@ export class EngineSession {
   get engine(): Engine {
     if (this.#engine === undefined) throw new Error("the session is not open");
     return this.#engine;
+  }
+
+  /** Why what is open failed for good. */
+  get failure(): KayaError | undefined {
+    return this.engine.failure;
   }
 
   /** Opens the engine. What it says is durable is, and what it has not is gone for good. */

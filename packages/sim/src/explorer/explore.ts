@@ -50,6 +50,7 @@ export async function explore<T>(options: ExploreOptions<T>): Promise<Exploratio
   return {
     seed,
     boundaries: recording.boundaries.length,
+    faultPairs: recording.faultPairs,
     states,
     violations,
     complete,

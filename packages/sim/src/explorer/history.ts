@@ -15,6 +15,9 @@ export interface HistoryView<T> {
   readonly rejected: ReadonlySet<T>;
 }
 
+/** What the user of a store notes down. */
+export type HistoryNotes<T> = Pick<History<T>, "attempt" | "accept" | "acknowledge" | "reject" | "powerCut">;
+
 type Fate = "attempted" | "accepted" | "acknowledged" | "rejected";
 
 /**
@@ -24,6 +27,7 @@ type Fate = "attempted" | "accepted" | "acknowledged" | "rejected";
 export class History<T> {
   readonly #changes: { readonly item: T; readonly fate: Fate }[] = [];
   readonly #attempted = new Set<T>();
+  readonly #acknowledged = new Set<T>();
 
   /** About to be written: from now on it may be there. */
   attempt(item: T): void {
@@ -39,6 +43,7 @@ export class History<T> {
 
   /** Promised to be durable: it must be there from now on. */
   acknowledge(item: T): void {
+    this.#acknowledged.add(item);
     this.#change(item, "acknowledged");
   }
 
@@ -49,8 +54,13 @@ export class History<T> {
     }
   }
 
-  /** Refused, and certain not to have happened. Say nothing of a write whose failure leaves open what became of it. */
+  /**
+   * Refused, and certain not to have happened. Say nothing of a write whose failure leaves open what became of it.
+   * @throws Error where it was acknowledged: a promise is broken before any crash
+   */
   reject(item: T): void {
+    if (this.#acknowledged.has(item))
+      throw new Error(`what was acknowledged is gone: ${JSON.stringify(item)}`);
     this.#change(item, "rejected");
   }
 

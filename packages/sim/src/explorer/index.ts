@@ -1,8 +1,9 @@
-export type { Boundary, Workload } from "./boundary.js";
+export type { Boundary, Recorder, Workload } from "./boundary.js";
 export type { Check } from "./check-run.js";
 export type { CrashKind, CrashState, SystematicKind } from "./crash-state.js";
 export { engineScenarios } from "./engine-scenarios.js";
 export { type Explorable, type ExploreOptions, explore } from "./explore.js";
+export { type FaultPairBudget, faultPairScenarios } from "./fault-pair-scenarios.js";
 export type { CrashCause, History, HistoryView } from "./history.js";
 export { checkPrefix, type PrefixOptions } from "./prefix.js";
 export type { ExplorationProgress, ExplorationReport, StateCounts } from "./report.js";

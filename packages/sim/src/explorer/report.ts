@@ -17,6 +17,8 @@ export interface ExplorationReport {
   readonly seed: number;
   /** Moments of the workload at which it was crashed. */
   readonly boundaries: number;
+  /** The pairs of faults that struck one after the other in the workload, as text. */
+  readonly faultPairs: readonly string[];
   readonly states: StateCounts;
   readonly violations: readonly CrashViolation[];
   /** False where it stopped early, at `maxViolations`. */

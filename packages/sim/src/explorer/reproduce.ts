@@ -39,9 +39,9 @@ export async function reproduce<T>(
 }
 
 function boundaryOf(boundaries: readonly Boundary[], { boundary }: CrashPoint): Boundary {
-  const found = boundaries[boundary];
+  const found = boundaries.find(({ index }) => index === boundary);
   if (found !== undefined) return found;
   throw new Error(
-    `there is no operation ${boundary}, only ${boundaries.length - 1}: is the workload the one that was explored?`,
+    `there is no operation ${boundary}, only ${boundaries.at(-1)?.index ?? 0}: is the workload the one that was explored?`,
   );
 }

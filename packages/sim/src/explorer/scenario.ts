@@ -13,10 +13,15 @@ export interface Scenario {
   reproduce(violation: Pick<CrashViolation, "seed" | "crashes">): Promise<Reproduction<unknown>>;
 }
 
-export function scenario<T>(name: string, explorable: Explorable<T>): Scenario {
+/** @param limits of this scenario, where the budget names none */
+export function scenario<T>(
+  name: string,
+  explorable: Explorable<T>,
+  limits: ExplorationBudget = {},
+): Scenario {
   return {
     name,
-    explore: (budget = {}) => explore({ ...budget, ...explorable }),
+    explore: (budget = {}) => explore({ ...limits, ...budget, ...explorable }),
     reproduce: (violation) => reproduce(explorable, violation),
   };
 }

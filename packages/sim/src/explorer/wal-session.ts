@@ -1,8 +1,8 @@
-import type { DurabilityMode, WalConfig } from "@kaya/core";
+import type { DurabilityMode, KayaError, WalConfig } from "@kaya/core";
 import type { CrashOptions, SimDisk } from "@kaya/io";
 import { type WalPayload, WalWriter } from "@kaya/wal";
 import { isGranted, isWithoutEffect } from "./answers.js";
-import type { History } from "./history.js";
+import type { HistoryNotes } from "./history.js";
 import { readCheckpoint, writeCheckpoint } from "./wal-checkpoint.js";
 import type { WalWrite } from "./wal-write.js";
 
@@ -19,7 +19,7 @@ type Append = readonly [payload: WalPayload, mode?: DurabilityMode];
 /** Uses a log as a program would, over crashes and reopenings, and notes in a history what it is told. */
 export class WalSession {
   readonly #disk: SimDisk;
-  readonly #history: History<WalWrite>;
+  readonly #history: HistoryNotes<WalWrite>;
   readonly #options: WalSessionOptions;
   /** What may be in the log, by LSN. */
   #log: WalWrite[] = [];
@@ -29,7 +29,7 @@ export class WalSession {
   #isTailFinished = true;
   #writer: WalWriter | undefined;
 
-  constructor(disk: SimDisk, history: History<WalWrite>, options: WalSessionOptions) {
+  constructor(disk: SimDisk, history: HistoryNotes<WalWrite>, options: WalSessionOptions) {
     this.#disk = disk;
     this.#history = history;
     this.#options = options;
@@ -47,6 +47,11 @@ export class WalSession {
       this.#history.attempt(write);
       if (durable) this.#history.acknowledge(write);
     }
+  }
+
+  /** Why what is open failed for good. */
+  get failure(): KayaError | undefined {
+    return this.writer.failure;
   }
 
   /** Opens the log. What it says is durable is, and what it has not is gone for good. */
@@ -79,6 +84,11 @@ export class WalSession {
   async sync(): Promise<void> {
     const accepted = [...this.#accepted];
     if (await isGranted(this.writer.sync())) this.#acknowledge(...accepted);
+  }
+
+  async rotate(): Promise<void> {
+    const accepted = [...this.#accepted];
+    if (await isGranted(this.writer.rotate())) this.#acknowledge(...accepted);
   }
 
   async close(): Promise<void> {

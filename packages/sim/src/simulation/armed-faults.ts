@@ -1,5 +1,5 @@
 import type { FaultRule, MutatingKind } from "@kaya/io";
-import type { FaultKind, PlannedFault } from "./steps.js";
+import type { FaultKind, PlannedFault, WaitingFault } from "./steps.js";
 
 /** The operations that a failing read can meet; `open` where it creates nothing. */
 export type ReadingKind = "open" | "list" | "length" | "readAt";
@@ -13,6 +13,10 @@ export interface Strike {
 
 interface Armed {
   readonly fault: PlannedFault;
+  /** Armed when this one has struck for the first time. */
+  next: WaitingFault | undefined;
+  /** It was armed when another one struck. */
+  readonly isSecond: boolean;
   /** Operations it could meet that are still to be let through. */
   wait: number;
   /** Operations it will meet then. */
@@ -26,9 +30,16 @@ export class ArmedFaults {
   /** Those that met what is beside it: the targets of backups, and whoever else reads the directory. */
   readonly strikesBeside: Strike[] = [];
   #armed: Armed[] = [];
+  #pairs = 0;
 
-  arm(fault: PlannedFault, after: number): void {
-    this.#armed.push({ fault, wait: after, left: fault.kind === "disk-full" ? fault.times : 1 });
+  /** Faults that struck in what followed another one, whose `next` they were. */
+  get pairs(): number {
+    return this.#pairs;
+  }
+
+  /** @param next another fault, which begins to wait when this one has struck */
+  arm(fault: WaitingFault, next?: WaitingFault): void {
+    this.#add(fault, next, false);
   }
 
   /** The rule that the disk needs for the operation with this index, which is about to begin. */
@@ -58,6 +69,11 @@ export class ArmedFaults {
     return counts;
   }
 
+  #add(fault: WaitingFault, next: WaitingFault | undefined, isSecond: boolean): void {
+    const left = fault.kind === "disk-full" ? fault.times : 1;
+    this.#armed.push({ fault, next, isSecond, wait: fault.after, left });
+  }
+
   #next(isMet: (kind: FaultKind) => boolean): PlannedFault | undefined {
     let due: Armed | undefined;
     for (const armed of this.#armed) {
@@ -66,9 +82,16 @@ export class ArmedFaults {
       else due ??= armed;
     }
     if (due === undefined) return undefined;
+    this.#struck(due);
+    return due.fault;
+  }
+
+  #struck(due: Armed): void {
     due.left--;
     if (due.left === 0) this.#armed = this.#armed.filter((armed) => armed !== due);
-    return due.fault;
+    if (due.isSecond && due.left === 0) this.#pairs++;
+    if (due.next !== undefined) this.#add(due.next, undefined, true);
+    due.next = undefined;
   }
 }
 

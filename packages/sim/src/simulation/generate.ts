@@ -2,12 +2,14 @@ import { type EngineConfig, KayaError, type WalConfig } from "@kaya/core";
 import { Random } from "@kaya/io";
 import { CONSUMER_NAMES } from "./consumer-places.js";
 import { KeySpace } from "./key-space.js";
-import type { FaultStep, Step, StepCondition, StepName, StepOperation } from "./steps.js";
+import type { FaultStep, Step, StepCondition, StepName, StepOperation, WaitingFault } from "./steps.js";
 import type { Trace } from "./trace.js";
 import {
   FAULT_WEIGHTS,
   type FaultWeights,
+  PAIR_CHANCES,
   pickByWeight,
+  RETRIED_WEIGHTS,
   STEP_WEIGHTS,
   type StepWeights,
   vary,
@@ -35,6 +37,7 @@ export function generateTrace(options: GenerateOptions): Trace {
   const random = new Random(seed, operations);
   const generator = new Generator(
     random,
+    new Random(seed, operations, 1),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
@@ -61,15 +64,22 @@ class Generator {
   readonly #strictness: number;
   /** One for the whole run: a log is not readable with less than its largest record. */
   readonly #maxRecordBytes: number;
+  /** Of what concerns pairs of faults alone. */
+  readonly #pairing: Random;
+  readonly #pairChance: number;
+  /** Steps that come before all others: what a pair of faults is to meet. */
+  readonly #planned: Step[] = [];
   #lastId = 0;
 
-  constructor(random: Random, weights: StepWeights, faults: FaultWeights) {
+  constructor(random: Random, pairing: Random, weights: StepWeights, faults: FaultWeights) {
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
     this.#keys = new KeySpace(random);
     this.#strictness = random.pick([0.1, 0.5, 0.5, 0.9]);
     this.#maxRecordBytes = random.pick([150, 400, 1500, 6000]);
+    this.#pairing = pairing;
+    this.#pairChance = pairing.pick(PAIR_CHANCES);
   }
 
   /** Segments of a few records, batches of one or of many. */
@@ -108,7 +118,7 @@ class Generator {
   }
 
   next(): Step {
-    return this.#make(pickByWeight(this.#weights, this.#random));
+    return this.#planned.shift() ?? this.#make(pickByWeight(this.#weights, this.#random));
   }
 
   #make(step: StepName): Step {
@@ -178,9 +188,22 @@ class Generator {
   }
 
   #fault(): FaultStep {
-    const random = this.#random;
+    const first = { step: "fault", ...this.#waitingFault(this.#random) } as const;
+    if (!this.#pairing.chance(this.#pairChance)) return first;
+    if (this.#pairing.chance(0.7)) this.#planRetry();
+    return { ...first, next: this.#waitingFault(this.#pairing) };
+  }
+
+  /** Something is done until the disk has nothing left to do, and then once more. */
+  #planRetry(): void {
+    const tried = pickByWeight(RETRIED_WEIGHTS, this.#pairing);
+    const steps = [this.#make(tried), { step: "settle" } as const, this.#make(tried)];
+    this.#planned.push(...steps, ...(this.#pairing.chance(0.5) ? [{ step: "settle" } as const] : []));
+  }
+
+  #waitingFault(random: Random): WaitingFault {
     const kind = pickByWeight(this.#faults, random);
-    const step = { step: "fault", after: random.below(random.pick([1, 4, 15])) } as const;
+    const step = { after: random.below(random.pick([1, 4, 15])) } as const;
     if (kind === "disk-full") return { ...step, kind, times: 1 + random.below(random.pick([1, 8])) };
     if (kind === "read-error") return { ...step, kind };
     if (kind === "partial-write") return { ...step, kind, bytes: random.below(random.pick([50, 500])) };

@@ -12,6 +12,8 @@ export interface SimulationCounts {
   readonly kills: number;
   /** Faults that met an operation. */
   readonly faults: Readonly<Record<FaultKind, number>>;
+  /** Faults that struck in what followed another one. */
+  readonly faultPairs: number;
   readonly reopenings: number;
   /** Checkpoints that got their name. */
   readonly checkpoints: number;
@@ -52,6 +54,7 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     crashes: world.crashes,
     kills: world.kills,
     faults: world.faults.countByKind(),
+    faultPairs: world.faults.pairs,
     reopenings: world.reopenings,
     checkpoints,
     acknowledged: world.acknowledged,

@@ -72,7 +72,7 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
     case "recover-to":
       return copy(step, process, world);
     case "fault":
-      return world.faults.arm(step, step.after);
+      return world.faults.arm(step, step.next);
     case "crash":
     case "kill":
     case "close":

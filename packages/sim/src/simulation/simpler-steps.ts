@@ -1,4 +1,4 @@
-import type { Step, StepCondition, StepOperation } from "./steps.js";
+import type { FaultStep, Step, StepCondition, StepOperation } from "./steps.js";
 
 /** Steps that do a little less than this one; each is shorter as JSON, so that simplifying comes to an end. */
 export function simplerSteps(step: Step): readonly Step[] {
@@ -23,12 +23,22 @@ export function simplerSteps(step: Step): readonly Step[] {
     case "recover-to":
       return step.beside === 0 ? [] : [{ ...step, beside: 0 }];
     case "fault":
-      return step.after < 10 ? [] : [{ ...step, after: Math.floor(step.after / 10) }];
+      return simplerFaults(step);
     case "crash":
       return step.survive === "random" ? [{ step: "crash", survive: "nothing" }] : [];
     default:
       return [];
   }
+}
+
+/** Alone, or with a shorter wait of either. */
+function simplerFaults(step: FaultStep): FaultStep[] {
+  const { next, ...alone } = step;
+  const sooner = step.after < 10 ? [] : [{ ...step, after: Math.floor(step.after / 10) }];
+  if (next === undefined) return sooner;
+  const soonerNext =
+    next.after < 10 ? [] : [{ ...step, next: { ...next, after: Math.floor(next.after / 10) } }];
+  return [alone, ...sooner, ...soonerNext];
 }
 
 function lengths(length: number): readonly number[] {

@@ -72,8 +72,11 @@ export type ProgressStep =
   /** Waits for that many of the writes in flight, oldest first; without a number for all, and the syncs and checkpoints. */
   | { readonly step: "settle"; readonly writes?: number };
 
-/** A fault that is to come. `after` counts operations that it could meet, so that it always meets one. */
-export type FaultStep = { readonly step: "fault"; readonly after: number } & PlannedFault;
+/** A fault that waits: `after` counts operations that it could meet, so that it always meets one. */
+export type WaitingFault = { readonly after: number } & PlannedFault;
+
+/** A fault that is to come, and with `next` another that begins to wait when the first has struck. */
+export type FaultStep = { readonly step: "fault"; readonly next?: WaitingFault } & WaitingFault;
 
 export type PlannedFault =
   | { readonly kind: "fsync-failed" | "io-error"; readonly outcome: FailedSyncOutcome }

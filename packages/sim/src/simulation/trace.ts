@@ -110,9 +110,19 @@ function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {
   const { step } = value;
   if (typeof step !== "string" || !(step in FIELDS))
     throw invalid(line, `${JSON.stringify(step)} is no step`);
-  const missing = FIELDS[step as Step["step"]].filter((field) => value[field] === undefined);
-  if (missing.length > 0) throw invalid(line, `${step} must have ${missing.join(", ")}`);
+  mustHave(value, step, FIELDS[step as Step["step"]], line);
+  if (value.next !== undefined) mustHave(Object(value.next), `next of ${step}`, FIELDS.fault, line);
   return value as unknown as Step;
+}
+
+function mustHave(
+  value: Readonly<Record<string, unknown>>,
+  what: string,
+  fields: readonly string[],
+  line: number,
+): void {
+  const missing = fields.filter((field) => value[field] === undefined);
+  if (missing.length > 0) throw invalid(line, `${what} must have ${missing.join(", ")}`);
 }
 
 function parse(line: string, number: number): Readonly<Record<string, unknown>> {

@@ -49,6 +49,21 @@ export const FAULT_WEIGHTS: FaultWeights = {
   "read-error": 1,
 };
 
+/** Of the runs: how likely a fault is to be one of a pair. */
+export const PAIR_CHANCES: readonly [number, ...number[]] = [0, 0.3, 0.3, 0.8];
+
+/** What is tried, and tried again, around most pairs: how often each comes, in proportion to the others. */
+export const RETRIED_WEIGHTS: Readonly<Record<RetriedStep, number>> = {
+  checkpoint: 4,
+  sync: 1,
+  put: 2,
+  close: 1,
+  backup: 1,
+  "add-consumer": 1,
+};
+
+export type RetriedStep = "checkpoint" | "sync" | "put" | "close" | "backup" | "add-consumer";
+
 /**
  * Gives each run a character of its own: some steps come more often, others hardly or never. A bug that needs two rare
  * things together is found by the runs in which both are frequent ("Swarm Testing", ISSTA 2012).

@@ -1,0 +1,129 @@
+import type { PartialEngineConfig, WalConfig } from "@kaya/core";
+import type { SimDisk } from "@kaya/io";
+import type { Check } from "./check-run.js";
+import { type ConsumerFact, checkConsumers } from "./consumer-session.js";
+import { engineCheck } from "./engine-check.js";
+import type { EngineWrite } from "./engine-write.js";
+import { liveThroughFaultPairs } from "./fault-pairs.js";
+import { type EngineAction, FaultedEngine } from "./faulted-engine.js";
+import { FaultedLog, type LogAction } from "./faulted-log.js";
+import { History, type HistoryView } from "./history.js";
+import { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
+import { walCheck } from "./wal-check.js";
+import type { WalWrite } from "./wal-write.js";
+
+export interface FaultPairBudget {
+  /** Chooses the pairs. Default 0. */
+  readonly seed?: number;
+  /** Pairs of each scenario. Default 16. */
+  readonly rounds?: number;
+}
+
+/** What a round leaves is crashed at each of its many operations: a few states each. */
+const LIMITS: ExplorationBudget = {
+  maxStatesPerBoundary: 8,
+  maxStatesPerRecoveryBoundary: 2,
+  timeoutMs: 30_000,
+};
+
+const WAL: Partial<WalConfig> = { segmentMaxBytes: 768, maxRecordBytes: 768, maxBatchBytes: 512 };
+const ENGINE: PartialEngineConfig = {
+  wal: WAL,
+  limits: { maxKeyBytes: 64, maxValueBytes: 512 },
+  checkpoint: { auto: false },
+};
+
+const LOG_ACTIONS: readonly (readonly [LogAction, string])[] = [
+  ["append", "appends over the end of a segment"],
+  ["rotate", "a rotation"],
+  ["drop", "segments dropped behind a checkpoint"],
+  ["close", "closing"],
+  ["open", "opening"],
+];
+
+const ENGINE_ACTIONS: readonly (readonly [EngineAction, string])[] = [
+  ["writes", "writes over the end of a segment"],
+  ["checkpoint", "a checkpoint"],
+  ["checkpoint beside writes", "a checkpoint beside writes"],
+  ["consumers", "consumers that come, acknowledge and leave"],
+  ["close", "closing"],
+  ["open", "opening"],
+];
+
+/**
+ * A fault, and another in what follows it: in the cleanup, in another attempt, in closing, in the next opening. The seed chooses the
+ * pairs; every other seed has faults among them that take bytes from a living process.
+ */
+export function faultPairScenarios(budget: FaultPairBudget = {}): Scenario[] {
+  return [
+    ...LOG_ACTIONS.map(([action, name]) => walScenario(action, name, budget)),
+    ...ENGINE_ACTIONS.map(([action, name]) => engineScenario(action, name, budget)),
+  ];
+}
+
+function walScenario(action: LogAction, name: string, { seed = 0, rounds = 16 }: FaultPairBudget): Scenario {
+  const mayTakeBytes = seed % 2 === 1;
+  return scenario<WalWrite>(
+    nameOf("wal", name, seed),
+    {
+      workload: async (disk, history, recorder) => {
+        const options = { seed, config: WAL, losesRelaxed: mayTakeBytes };
+        const make = (on: SimDisk) =>
+          new FaultedLog(on, on === disk ? history : new History(), action, options);
+        await liveThroughFaultPairs(disk, recorder, make, { seed, rounds, mayTakeBytes });
+      },
+      check: walCheck({ config: WAL }),
+    },
+    LIMITS,
+  );
+}
+
+function engineScenario(
+  action: EngineAction,
+  name: string,
+  { seed = 0, rounds = 16 }: FaultPairBudget,
+): Scenario {
+  const mayTakeBytes = seed % 2 === 1;
+  return scenario<EngineWrite | ConsumerFact>(
+    nameOf("engine", name, seed),
+    {
+      workload: async (disk, history, recorder) => {
+        const options = { seed, config: ENGINE, losesRelaxed: mayTakeBytes };
+        const make = (on: SimDisk) =>
+          new FaultedEngine(on, on === disk ? history : new History(), action, options);
+        await liveThroughFaultPairs(disk, recorder, make, { seed, rounds, mayTakeBytes });
+      },
+      check: checkWritesAndConsumers(action),
+    },
+    LIMITS,
+  );
+}
+
+function nameOf(layer: string, action: string, seed: number): string {
+  return `${layer}: two faults: ${action}${seed === 0 ? "" : `: generated from seed ${seed}`}`;
+}
+
+function checkWritesAndConsumers(action: EngineAction): Check<EngineWrite | ConsumerFact> {
+  return (disk, view, recovered) => {
+    const writes = partOf(view, isWrite);
+    const consumers = partOf(view, (fact): fact is ConsumerFact => !isWrite(fact));
+    const check = engineCheck(ENGINE, {
+      makesCheckpoint: action.startsWith("checkpoint"),
+      alsoCheck: (engine) => checkConsumers(engine, consumers),
+    });
+    return check(disk, writes, recovered);
+  };
+}
+
+function isWrite(fact: EngineWrite | ConsumerFact): fact is EngineWrite {
+  return "write" in fact;
+}
+
+function partOf<T, P extends T>(view: HistoryView<T>, isPart: (item: T) => item is P): HistoryView<P> {
+  return {
+    cause: view.cause,
+    attempted: view.attempted.filter(isPart),
+    acknowledged: new Set([...view.acknowledged].filter(isPart)),
+    rejected: new Set([...view.rejected].filter(isPart)),
+  };
+}
