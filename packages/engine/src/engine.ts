@@ -200,7 +200,7 @@ export class Engine {
   /**
    * Writes the state, as of all writes before this call, into a checkpoint, and drops the log before it: what is opened next has less to
    * replay. Reads and writes go on. Rejects with KAYA_DISK_FULL, KAYA_IO or KAYA_FSYNC_FAILED where it could not be
-   * written: then everything is as it was.
+   * written, and everything is as it was, or where it is written and what it takes the place of could not be removed: the next one removes that.
    */
   async checkpoint(): Promise<CheckpointResult> {
     this.#assertOpen();
