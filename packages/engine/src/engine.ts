@@ -52,7 +52,7 @@ interface EngineParts extends RecoveredState {
  * bytewise; an empty key is a key, an empty value is a value.
  *
  * A write resolves when it is as durable as asked and readable; one that rejects changed nothing (after
- * KAYA_FSYNC_FAILED that is certain only once the engine was opened again).
+ * KAYA_FSYNC_FAILED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION that is certain only once the engine was opened again).
  */
 export class Engine {
   /** What recovery found when this engine was opened. */

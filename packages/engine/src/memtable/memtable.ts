@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { invariant, type SequenceNumber } from "@kaya/core";
-import { type Address, Arena, NO_ADDRESS, sizeOf } from "./arena.js";
+import { type Address, Arena, NO_ADDRESS, sizeOf, standsAlone } from "./arena.js";
 import { auditTree } from "./audit.js";
 import { CopyOut } from "./copy-out.js";
 import { hashKey } from "./hash.js";
@@ -46,6 +46,8 @@ export interface MemtableMemory {
 export interface MemtableOptions {
   /** Of the hash. Default: random, so that nobody can know which keys collide. */
   readonly hashSeed?: number;
+  /** How many chunks of memory the records may take. Default: as many as can be addressed. For tests. */
+  readonly maxChunks?: number;
 }
 
 /**
@@ -54,10 +56,10 @@ export interface MemtableOptions {
  */
 export class Memtable {
   readonly #seed: number;
-  readonly #records = new Arena();
-  readonly #index = new HashIndex(this.#records);
-  readonly #loader = new IndexLoader(this.#index);
-  readonly #copyOut = new CopyOut(this.#records);
+  readonly #records: Arena;
+  readonly #index: HashIndex;
+  readonly #loader: IndexLoader;
+  readonly #copyOut: CopyOut;
   readonly #pins: Pins;
   readonly #tree: Tree;
   readonly #upkeep: Upkeep;
@@ -67,6 +69,10 @@ export class Memtable {
 
   constructor(options: MemtableOptions = {}) {
     this.#seed = options.hashSeed ?? randomInt(2 ** 31);
+    this.#records = new Arena(options.maxChunks);
+    this.#index = new HashIndex(this.#records);
+    this.#loader = new IndexLoader(this.#index);
+    this.#copyOut = new CopyOut(this.#records);
     const separators = new Arena();
     const nodes = new NodePool();
     this.#pins = new Pins(retiredKinds(this.#records, separators, nodes));
@@ -115,6 +121,16 @@ export class Memtable {
     if (address === NO_ADDRESS) return added === 0 ? 0 : added + INDEX_BYTES;
     if (sequenceOf(this.#records, address) <= this.#pins.newestTime) return added;
     return added - sizeOf(lengthOf(this.#records, address)) - (added === 0 ? INDEX_BYTES : 0);
+  }
+
+  /** How many chunks may be added: an entry that `standsAlone` takes one, and so do about 192 KiB of others. */
+  get chunksLeft(): number {
+    return this.#records.chunksLeft;
+  }
+
+  /** Whether an entry takes a chunk for itself. */
+  standsAlone(keyLength: number, valueLength: number): boolean {
+    return standsAlone(recordLength(keyLength, valueLength));
   }
 
   /**
