@@ -1,10 +1,13 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { hashKey } from "../src/memtable/hash.js";
 import { Memtable } from "../src/memtable/memtable.js";
 import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
+
+// They count; how long that takes depends on what else the machine does.
+vi.setConfig({ testTimeout: 120_000 });
 
 const SEED = 7;
 
