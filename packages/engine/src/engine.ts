@@ -97,7 +97,7 @@ export class Engine {
     options: OpenEngineOptions = {},
   ): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
+    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId", "hashSecret"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);

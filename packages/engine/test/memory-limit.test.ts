@@ -154,7 +154,7 @@ describe("chunks of memory", () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 100, maxLength: 400 }), async (changes) => {
-        const memtable = new Memtable({ maxChunks: 30, hashSeed: 1 });
+        const memtable = new Memtable({ maxChunks: 30, hashSecret: { low: 1, high: 2 } });
         const bound = new MemoryBound(24 * 1024 * MIB, memtable);
         const held: { release(): void }[] = [];
         for (const [i, { key, value: length, remove, snapshot }] of changes.entries()) {

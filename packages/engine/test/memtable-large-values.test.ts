@@ -64,7 +64,7 @@ function expectHolds(view: MemtableSnapshot, model: Model): void {
 }
 
 async function run(changes: readonly Change[]): Promise<void> {
-  const table = new Memtable({ hashSeed: 1 });
+  const table = new Memtable({ hashSecret: { low: 1, high: 2 } });
   const model: Model = new Map();
   const held: { view: MemtableSnapshot; expected: Model }[] = [];
   let sequence = 0;
@@ -102,7 +102,7 @@ test("values up to 200 KiB and keys up to 4 KiB are what they were, however memo
 }, 60_000);
 
 test("a chunk that was given back while it was emptied, and is used again, is not emptied further", () => {
-  const table = new Memtable({ hashSeed: 1 });
+  const table = new Memtable({ hashSecret: { low: 1, high: 2 } });
   let sequence = 0;
   const put = (name: string, length: number, fill = 1) =>
     table.put(Buffer.from(name), Buffer.alloc(length, fill), ++sequence);
