@@ -24,7 +24,7 @@ export interface EngineConfig {
   /**
    * What the data may take in memory: entries, their indexes, and what open snapshots keep. A write past it is refused with
    * KAYA_MEMORY_LIMIT before it is logged. The process takes up to a third more while room is reclaimed, and what Node takes. Default
-   * and maximum 24 GiB: what can be addressed, with room to reclaim.
+   * and maximum 24 GiB: what can be addressed, with room to reclaim. Whatever the limit, 131,071 entries over 64 KiB are the most.
    */
   readonly memoryLimitBytes: number;
   /** When the log is shrunk. */

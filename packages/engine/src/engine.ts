@@ -52,7 +52,7 @@ interface EngineParts extends RecoveredState {
  * bytewise; an empty key is a key, an empty value is a value.
  *
  * A write resolves when it is as durable as asked and readable; one that rejects changed nothing (after
- * KAYA_FSYNC_FAILED that is certain only once the engine was opened again).
+ * KAYA_FSYNC_FAILED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION that is certain only once the engine was opened again).
  */
 export class Engine {
   /** What recovery found when this engine was opened. */
@@ -97,7 +97,7 @@ export class Engine {
     options: OpenEngineOptions = {},
   ): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
+    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId", "hashSecret"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
@@ -200,7 +200,7 @@ export class Engine {
   /**
    * Writes the state, as of all writes before this call, into a checkpoint, and drops the log before it: what is opened next has less to
    * replay. Reads and writes go on. Rejects with KAYA_DISK_FULL, KAYA_IO or KAYA_FSYNC_FAILED where it could not be
-   * written: then everything is as it was.
+   * written, and everything is as it was, or where it is written and what it takes the place of could not be removed: the next one removes that.
    */
   async checkpoint(): Promise<CheckpointResult> {
     this.#assertOpen();

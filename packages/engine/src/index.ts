@@ -35,6 +35,7 @@ export type { BatchCondition } from "./conditions.js";
 export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Entry } from "./entry.js";
 export type { Bytes } from "./input.js";
+export type { HashSecret } from "./memtable/hash.js";
 export type { RangeOptions } from "./range.js";
 export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
 export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";

@@ -10,6 +10,8 @@ import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import type { Clock } from "./checkpoint/pace.js";
 import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { trustOf } from "./data-directory.js";
+import type { HashSecret } from "./memtable/hash.js";
+import { Memtable } from "./memtable/memtable.js";
 import type { RecoveryReport } from "./recover.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 import type { WriteResult } from "./write.js";
@@ -21,9 +23,11 @@ export interface OpenEngineOptions {
   readonly clock?: Clock;
   /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
   readonly newLogId?: () => string;
+  /** Of the hash that finds keys in memory, for tests that must run the same way each time. Default: random. */
+  readonly hashSecret?: HashSecret;
 }
 
-type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId">;
+type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId" | "hashSecret">;
 
 export interface RecoveredState {
   readonly applied: AppliedLog;
@@ -52,15 +56,16 @@ async function load(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress, newLogId }: LoadOptions,
+  { onProgress, newLogId, hashSecret }: LoadOptions,
   into: "memory" | "report",
 ): Promise<RecoveredState> {
   const started = performance.now();
   const checkpoints = await checkpointsToRead(disk);
   const { newest } = checkpoints;
   const registrations = await Registrations.read(disk);
+  const memtable = new Memtable(hashSecret && { hashSecret });
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into);
+  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into, memtable);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     after: applied.position,
     onRecord: into === "memory" ? ({ record }) => applied.apply(record) : () => undefined,

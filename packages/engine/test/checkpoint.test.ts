@@ -2,8 +2,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type CrashOptions, type Disk, type FaultRule, SimDisk } from "@kaya/io";
 import { inspectWal } from "@kaya/wal";
 import { describe, expect, it } from "vitest";
+import { listCheckpoints } from "../src/checkpoint/checkpoint-files.js";
+import { loadCheckpoint } from "../src/checkpoint/load-checkpoint.js";
+import { writeCheckpoint } from "../src/checkpoint/write-checkpoint.js";
 import { Engine, KayaError, type PartialEngineConfig, recover } from "../src/index.js";
-import { holdUp, InterceptedDisk, stopBefore } from "./support/intercepted-disk.js";
+import { Memtable } from "../src/memtable/memtable.js";
+import { holdUp, InterceptedDisk, type Operation, stopBefore } from "./support/intercepted-disk.js";
 import { entriesOf, keysOf, latin1, rejection } from "./support/text.js";
 import { openPatiently } from "./support/workload.js";
 
@@ -205,6 +209,99 @@ describe("a checkpoint", () => {
     await rejection("KAYA_WRITER_FAILED", engine.checkpoint());
     expect(await disk.list("checkpoint")).toEqual([]);
     await engine.close().catch(() => undefined);
+  });
+});
+
+describe("a checkpoint whose attempt failed behind its file", () => {
+  /** Fails the operations that `fails` says, each time it says so. */
+  const failing = (disk: Disk, fails: (operation: Operation) => boolean) =>
+    new InterceptedDisk(disk, (operation) =>
+      fails(operation)
+        ? Promise.reject(new KayaError("KAYA_IO", `injected: ${operation.kind} ${operation.path}`))
+        : undefined,
+    );
+
+  /** An engine with 20 entries, most of them only in a checkpoint behind which the removal of the one before it failed. */
+  async function halfDone(disk: SimDisk, fails: (operation: Operation) => boolean) {
+    let isFirst = true;
+    const target = failing(disk, (operation) => {
+      if (!isFirst) return fails(operation);
+      isFirst = operation.kind !== "remove" || !operation.path.endsWith(".ckpt");
+      return !isFirst;
+    });
+    const engine = await open(target);
+    await engine.put("key 0", "1");
+    await engine.checkpoint();
+    for (let i = 1; i < 20; i++) await engine.put(`key ${i}`, "1");
+    await rejection("KAYA_IO", engine.checkpoint());
+    expect(engine.stats().checkpoint).toMatchObject({ lsn: 20, entries: 20, finished: 1, failed: 1 });
+    return engine;
+  }
+
+  async function expectWhole(disk: SimDisk): Promise<void> {
+    disk.crash();
+    const reopened = await open(disk);
+    expect(reopened.stats().entries).toBe(20);
+    await reopened.close();
+  }
+
+  it.each(["append", "open", "sync", "rename", "syncDir"])(
+    "is not written again, nor taken away where a %s of the next attempt fails",
+    async (kind) => {
+      const disk = new SimDisk();
+      const engine = await halfDone(
+        disk,
+        (other) => other.kind === kind && other.path.includes("checkpoint"),
+      );
+      expect(await engine.checkpoint()).toMatchObject({ lsn: 20, entries: 20 });
+      expect(await pathsIn(disk, "checkpoint")).toEqual(["0000000000000014.ckpt"]);
+      await engine.close();
+      await expectWhole(disk);
+    },
+  );
+
+  it("is not taken away where the engine is closed in the next attempt", async () => {
+    const disk = new SimDisk();
+    const engine = await halfDone(disk, () => false);
+    const next = engine.checkpoint().catch(() => undefined);
+    await engine.close();
+    await next;
+    await expectWhole(disk);
+  });
+
+  it("is not taken away where its log could not be dropped, and goes on with that", async () => {
+    const disk = new SimDisk();
+    let isFailing = true;
+    const engine = await open(
+      failing(disk, ({ kind, path }) => isFailing && kind === "remove" && path.endsWith(".wal")),
+    );
+    await fill(engine, 0, 30);
+    await rejection("KAYA_IO", engine.checkpoint());
+    isFailing = false;
+    const result = await engine.checkpoint();
+    expect(result).toMatchObject({ lsn: 30, entries: 7 });
+    expect(result.segmentsDropped).toBeGreaterThan(0);
+    await engine.close();
+  });
+
+  it("leaves a file alone that has its name already, whatever fails", async () => {
+    const snapshot = new Memtable().snapshot();
+    const covered = { lsn: 3, sequence: 3 };
+    const operations = await (async () => {
+      const disk = new SimDisk();
+      await writeCheckpoint(disk, covered, snapshot);
+      return disk.nextOperation;
+    })();
+    for (let at = 0; at < operations; at++) {
+      const disk = new SimDisk();
+      const { path } = await writeCheckpoint(disk, covered, snapshot);
+      disk.addFault({ at: disk.nextOperation + at, kind: "io-error" });
+      await writeCheckpoint(disk, covered, snapshot).catch(() => undefined);
+      await loadCheckpoint(disk, (await listCheckpoints(disk)).newest ?? { lsn: 0, path, bytes: 0 }, {
+        maxRecordBytes: 400,
+        onEntry: () => undefined,
+      });
+    }
   });
 });
 
@@ -546,4 +643,42 @@ describe("a fault at any operation of a checkpoint, and of what is around it", (
       }
     },
   );
+
+  it("nor do two: one in an attempt, and another in the next, which is made at once", async () => {
+    const kinds = ["io-error", "disk-full"] as const;
+    for (const at of everyIndex) {
+      for (let behind = 1; behind <= 12; behind++) {
+        const disk = new SimDisk({ faults: [{ at, kind: "io-error" }] });
+        disk.addFault({ at: at + behind, kind: kinds[behind % 2] ?? "io-error" });
+        const acknowledged = await putsWithRepeatedCheckpoints(disk);
+        disk.crash();
+        const found = await openPatiently(disk, CONFIG);
+        expect(await countOf(found), `at ${at} and ${behind} behind it`).toBeGreaterThanOrEqual(acknowledged);
+        await found.close();
+      }
+    }
+  });
 });
+
+/** Makes each checkpoint a second time at once where it failed. @returns the last put that was acknowledged */
+async function putsWithRepeatedCheckpoints(disk: SimDisk): Promise<number> {
+  let acknowledged = 0;
+  let engine: Engine | undefined;
+  for (let i = 1; i <= 12; i++) {
+    try {
+      engine ??= await open(disk);
+      await engine.put("count", `${i}`);
+      acknowledged = i;
+      if (i % 4 > 0) continue;
+      const again = engine;
+      await engine.checkpoint().catch(() => again.checkpoint());
+    } catch (error) {
+      expect(KayaError.is(error), `${error}`).toBe(true);
+    }
+    if (engine?.state === "failed") {
+      await engine.close().catch(() => undefined);
+      engine = undefined;
+    }
+  }
+  return acknowledged;
+}

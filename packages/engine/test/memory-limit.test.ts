@@ -1,6 +1,8 @@
 import { SimDisk } from "@kaya/io";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BatchOperation, Engine, KayaError } from "../src/index.js";
+import { MemoryBound } from "../src/memory-bound.js";
 import { Memtable } from "../src/memtable/memtable.js";
 import { bytes, keysOf, rejection } from "./support/text.js";
 
@@ -102,6 +104,80 @@ describe("memoryLimitBytes", () => {
     for (const limit of [-1, 1.5, Number.POSITIVE_INFINITY, "1"]) {
       await rejection("KAYA_INVALID_ARGUMENT", open(limit as number));
     }
+  });
+});
+
+describe("chunks of memory", () => {
+  const large = new Uint8Array(70_000);
+  const put = (key: string, value: Uint8Array) => ({ type: "put", key: bytes(key), value }) as const;
+
+  it("are counted before a write is logged, each entry over 64 KiB as one of its own", () => {
+    const memtable = new Memtable({ maxChunks: 40 });
+    const bound = new MemoryBound(24 * 1024 * MIB, memtable);
+    let count = 0;
+    const error = (() => {
+      for (;;) {
+        try {
+          bound.check(put(`${count}`, large), 0);
+        } catch (refusal) {
+          return refusal;
+        }
+        memtable.put(bytes(`${count}`), large, ++count);
+      }
+    })();
+    expect(error).toMatchObject({
+      code: "KAYA_MEMORY_LIMIT",
+      message: expect.stringContaining("Nothing was logged"),
+    });
+    expect(count).toBeGreaterThan(20);
+    // What makes no more of it goes on: another value for a key, and a delete, which makes room.
+    const sameKey = put("1", large);
+    bound.check(sameKey, 0);
+    memtable.put(sameKey.key, sameKey.value, count + 1);
+    bound.check({ type: "delete", key: bytes("0") }, 0);
+    memtable.delete(bytes("0"), count + 2);
+    bound.check(put("one more", large), 0);
+    // What is on its way counts.
+    expect(() => bound.check(put("one more", large), 70_000)).toThrow("more chunks");
+    expect(() => bound.check({ type: "batch", operations: [put("a", large), put("b", large)] }, 0)).toThrow(
+      "more chunks",
+    );
+  });
+
+  it("never run out while what is checked is applied, whatever is written under snapshots", async () => {
+    const value = fc.oneof(fc.nat({ max: 200 }), fc.integer({ min: 40_000, max: 90_000 }));
+    const change = fc.record({
+      key: fc.nat({ max: 60 }),
+      value,
+      remove: fc.boolean(),
+      snapshot: fc.nat({ max: 20 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 100, maxLength: 400 }), async (changes) => {
+        const memtable = new Memtable({ maxChunks: 30, hashSecret: { low: 1, high: 2 } });
+        const bound = new MemoryBound(24 * 1024 * MIB, memtable);
+        const held: { release(): void }[] = [];
+        for (const [i, { key, value: length, remove, snapshot }] of changes.entries()) {
+          if (snapshot === 0) held.push(memtable.snapshot());
+          if (snapshot === 1) held.shift()?.release();
+          if (snapshot === 2) await new Promise((resolve) => setImmediate(resolve));
+          const operation = remove
+            ? ({ type: "delete", key: bytes(`${key}`) } as const)
+            : put(`${key}`, new Uint8Array(length));
+          try {
+            bound.check(operation, 0);
+          } catch (error) {
+            expect(error).toMatchObject({ code: "KAYA_MEMORY_LIMIT" });
+            continue;
+          }
+          if (operation.type === "put") memtable.put(operation.key, operation.value, i + 1);
+          else memtable.delete(operation.key, i + 1);
+        }
+        memtable.audit();
+        for (const view of held) view.release();
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 

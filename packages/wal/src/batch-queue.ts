@@ -28,6 +28,7 @@ export class BatchQueue<T> {
   #spareBuffer: Uint8Array | undefined;
   #nextLsn: Lsn;
   #nextSequence: SequenceNumber;
+  #keepsLsns = false;
 
   constructor(config: WalConfig, segments: SegmentStore, last: LogPosition, toResult: ToResult<T>) {
     this.#config = config;
@@ -92,15 +93,17 @@ export class BatchQueue<T> {
     if (batch !== undefined && batch.buffer.length <= KEPT_BUFFER_BYTES) this.#spareBuffer = batch.buffer;
   }
 
-  /**
-   * Empties the queue and gives back what was in it, with its LSNs: the next record gets the first of them. Not where some of
-   * the first batch was acknowledged already: then nothing is written any more (W4).
-   */
+  /** No LSN is given out a second time from now on: nothing is written any more, and what was may be in the log (W4). */
+  keepLsns(): void {
+    this.#keepsLsns = true;
+  }
+
+  /** Empties the queue and gives back what was in it, with its LSNs, unless they are kept: the next record gets the first of them. */
   takeBack(): Batch<T>[] {
     const batches = this.#batches.splice(0);
     this.#open = undefined;
     const first = batches[0];
-    if (first !== undefined && first.appliedLsn < first.place.lsn) {
+    if (first !== undefined && !this.#keepsLsns) {
       this.#nextLsn = first.place.lsn;
       this.#nextSequence = first.place.sequence;
     }

@@ -152,21 +152,39 @@ export class GroupCommit<T> {
       for (let held = this.throttle(); held !== undefined; held = this.throttle()) await held;
       const batch = this.#queue.first();
       if (batch === undefined) break;
-      try {
-        this.#watch.commitBegins();
-        await this.#commit(batch);
-        this.#watch.committed(batch);
-        this.#queue.finishFirst();
-        if (this.#hasRoom()) this.#letWaitersIn();
-        if (!this.#queue.isEmpty) await letGather();
-      } catch (error) {
-        await this.#recoverFrom(asKayaError(error, "commit a batch to the log"));
-      }
+      this.#watch.commitBegins();
+      if ((await this.#isWritten(batch)) && (await this.#isConcluded(batch)) && !this.#queue.isEmpty)
+        await letGather();
     }
     this.#draining = undefined;
   }
 
-  async #commit(batch: Batch<T>): Promise<void> {
+  /** False where it is not, and everyone was told so: it is taken back (W3), or that is no longer possible (W4). */
+  async #isWritten(batch: Batch<T>): Promise<boolean> {
+    try {
+      await this.#write(batch);
+      return true;
+    } catch (error) {
+      await this.#recoverFrom(asKayaError(error, "write a batch to the log"));
+      return false;
+    }
+  }
+
+  /** W4: what fails behind the write is final, whatever it is: the records are in the log, and their LSNs are taken. */
+  async #isConcluded(batch: Batch<T>): Promise<boolean> {
+    try {
+      await this.#conclude(batch);
+      this.#watch.committed(batch);
+      this.#queue.finishFirst();
+      if (this.#hasRoom()) this.#letWaitersIn();
+      return true;
+    } catch (error) {
+      this.#poison(this.#failure ?? behindTheWrite(error));
+      return false;
+    }
+  }
+
+  async #write(batch: Batch<T>): Promise<void> {
     if (!this.#segments.isTailFinished) {
       await this.#segments.finishTail();
       this.#becameDurable();
@@ -177,6 +195,9 @@ export class GroupCommit<T> {
     }
     this.#assertNotFailed();
     if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
+  }
+
+  async #conclude(batch: Batch<T>): Promise<void> {
     this.#assertNotFailed();
     this.#writtenLsn = batch.lastLsn;
     // Relaxed records ahead of the first strict one have what they asked for.
@@ -228,6 +249,7 @@ export class GroupCommit<T> {
 
   #poison(failure: KayaError): void {
     this.#failure = failure;
+    this.#queue.keepLsns();
     this.#watch.poisoned(failure, this.#durableLsn);
     this.watchers.wake();
     this.#rejectWaitingForRoom(failure);
@@ -285,6 +307,16 @@ function notUndone(failure: KayaError, undo: unknown): KayaError {
     "KAYA_FSYNC_FAILED",
     `a failed write could not be taken back: whether it is there shows when the log is opened again. First: ${failure.message} Then: ${why}`,
     { cause: failure },
+  );
+}
+
+function behindTheWrite(error: unknown): KayaError {
+  const cause = asKayaError(error, "apply what was written");
+  if (isFinal(cause) && KayaError.is(error)) return cause;
+  return new KayaError(
+    "KAYA_INTERNAL",
+    `what was written to the log could not be applied: whether a write that is rejected with this is there shows when the log is opened again. First: ${cause.message}`,
+    { cause: error },
   );
 }
 

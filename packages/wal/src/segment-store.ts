@@ -176,7 +176,7 @@ export class SegmentStore {
 
   // Creating makes directories anew: where they were removed meanwhile, the log before this segment went with them.
   async #assertStillThere(path: string): Promise<void> {
-    if (await this.#isIn(WAL_DIR, path)) return;
+    if (await this.#isThere(path)) return;
     throw new KayaError(
       "KAYA_FSYNC_FAILED",
       `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
@@ -184,8 +184,22 @@ export class SegmentStore {
   }
 
   async #assertFree(path: string): Promise<void> {
-    const taken = await this.#isIn(WAL_DIR, path);
-    invariant(!taken, "W7", `${path} is there before it was created: another process writes to this log`);
+    invariant(
+      !(await this.#isThere(path)),
+      "W7",
+      `${path} is there before it was created: another process writes to this log`,
+    );
+  }
+
+  /** Of a segment. It opens the one file: a listing would look at all others, however many there are. */
+  async #isThere(path: string): Promise<boolean> {
+    try {
+      await (await this.#disk.open(path, { readOnly: true })).close();
+      return true;
+    } catch (error) {
+      if (KayaError.is(error, "KAYA_NOT_FOUND")) return false;
+      throw error;
+    }
   }
 
   async #isIn(dir: string, path: string): Promise<boolean> {

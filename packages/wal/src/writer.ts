@@ -35,7 +35,7 @@ export interface WalStats extends WalActivity {
 export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
   /**
    * Called for each record once it may be seen: in LSN order, after the durability it asked for, before its promise
-   * settles. The record's bytes are only lent for the call. It must not throw.
+   * settles. The record's bytes are only lent for the call. Should it throw, the writer fails: the record is in the log.
    */
   readonly onCommit?: (record: WalRecord) => void;
   /** What `append` resolves with, made of its result: cheaper than a promise behind each append. It must not throw. */
@@ -117,7 +117,8 @@ export class WalWriter<T = AppendResult> {
    * payload's bytes are read before the call returns.
    *
    * Rejects with KAYA_INVALID_ARGUMENT (nothing was appended), KAYA_DISK_FULL or KAYA_IO (taken back; the writer goes
-   * on), KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED (after that), KAYA_CLOSED.
+   * on), KAYA_FSYNC_FAILED, KAYA_INTERNAL or KAYA_INVARIANT_VIOLATION (final: whether the record counts shows when the log is opened
+   * again), KAYA_WRITER_FAILED (after one of those; nothing was appended), KAYA_CLOSED.
    */
   append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {

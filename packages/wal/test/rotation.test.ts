@@ -1,7 +1,7 @@
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { recoverWal, WalWriter } from "../src/index.js";
-import { diskOf, fill, imageOf, mutationsOf, noop, plain, put, segmentPath } from "./support.js";
+import { diskOf, fill, imageOf, mutationsOf, noop, PassingDisk, plain, put, segmentPath } from "./support.js";
 
 const [ONE, TWO, THREE] = [segmentPath(1), segmentPath(2), segmentPath(3)];
 const record = (key: string) => put(key, fill(51)); // 100 bytes for a key of one letter
@@ -39,6 +39,23 @@ describe("segments", () => {
     expect(writer.size).toEqual({ segments: 0, bytes: 0 });
     await writer.append(noop);
     expect((await disk.list("wal")).map(({ path }) => path)).toEqual([ONE]);
+  });
+});
+
+describe("a rotation", () => {
+  it("lists no directory: what it costs does not grow with the log", async () => {
+    const listed: string[] = [];
+    class CountingDisk extends PassingDisk {
+      override list(dir: string): ReturnType<PassingDisk["list"]> {
+        listed.push(dir);
+        return super.list(dir);
+      }
+    }
+    const writer = await WalWriter.open({ segmentMaxBytes: 100 }, new CountingDisk(new SimDisk()));
+    listed.length = 0;
+    for (let i = 0; i < 20; i++) await writer.append(record("a"));
+    expect(writer.size.segments).toBe(20);
+    expect(listed).toEqual([]);
   });
 });
 

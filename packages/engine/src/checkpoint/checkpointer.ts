@@ -151,8 +151,7 @@ export class Checkpointer {
     try {
       const result = await this.#write(pace);
       this.#failure = undefined;
-      this.#last = result;
-      this.#lastRun = { finishedAt: Date.now(), durationMs: result.durationMs };
+      this.#remember(result, result.durationMs);
       this.#finished++;
       return result;
     } catch (error) {
@@ -180,10 +179,17 @@ export class Checkpointer {
       `LSN ${lsn} is about to be covered, and not durable in the log yet`,
     );
     const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
+    // C11: it counts from here on, also where what follows fails: the next attempt goes on with it.
+    this.#remember(written, performance.now() - started);
     const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());
     this.#setProgress(0); // the log is short again; what it grows by now is for the next one
     await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
+  }
+
+  #remember({ lsn, path, bytes, entries }: WrittenCheckpoint, durationMs: number): void {
+    this.#last = { lsn, path, bytes, entries };
+    this.#lastRun = { finishedAt: Date.now(), durationMs };
   }
 
   async #writeFile(covered: LogPosition, pace: Pace): Promise<WrittenCheckpoint> {

@@ -30,8 +30,8 @@ export async function recoverCheckpoint(
   newest: CheckpointFile | undefined,
   progress: ProgressTeller | undefined,
   into: "memory" | "report",
+  memtable = new Memtable(),
 ): Promise<RecoveredCheckpoint> {
-  const memtable = new Memtable();
   if (newest === undefined) return { checkpoint: undefined, applied: new AppliedLog(memtable) };
   const { covered, entries } = await loadCheckpoint(disk, newest, {
     maxRecordBytes: config.wal.maxRecordBytes,

@@ -3,7 +3,13 @@ import type { Disk, DiskFile } from "@kaya/io";
 import { RecordBuffer } from "@kaya/wal";
 import type { EntryReader } from "../memtable/entry-reader.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
-import { type CheckpointFile, checkpointPath, makeNameDurable, temporaryPath } from "./checkpoint-files.js";
+import {
+  type CheckpointFile,
+  checkpointPath,
+  listCheckpoints,
+  makeNameDurable,
+  temporaryPath,
+} from "./checkpoint-files.js";
 
 /** Bytes of one write and its fsync: while that is under way those of the log wait. Less would cost more fsyncs than it saves waiting. */
 const STEP_BYTES = 64 * 1024;
@@ -35,18 +41,26 @@ export async function writeCheckpoint(
 ): Promise<CheckpointFile> {
   const temporary = temporaryPath(covered.lsn);
   const path = checkpointPath(covered.lsn);
+  const made = [temporary];
   await disk.remove(temporary);
   try {
     const bytes = await writeFile(disk, temporary, covered, snapshot, options);
+    // C11: a file that has the name already is whole. Another whole one may take its place; it is not removed.
+    if (!(await isThere(disk, path))) made.push(path);
     await disk.rename(temporary, path);
     await makeNameDurable(disk);
     return { lsn: covered.lsn, path, bytes };
   } catch (error) {
     // Whether its name is durable is not known then. What cannot be removed now is no harm: a temporary name says what it is, and
-    // what has the other one is whole, with the log behind it that it does not take the place of.
-    for (const left of [temporary, path]) await disk.remove(left).catch(() => undefined);
+    // a file with the other name is whole, and the log that it covers is still there.
+    for (const left of made) await disk.remove(left).catch(() => undefined);
     throw error;
   }
+}
+
+async function isThere(disk: Disk, path: string): Promise<boolean> {
+  const { newest, older } = await listCheckpoints(disk);
+  return newest?.path === path || older.some((file) => file.path === path);
 }
 
 async function writeFile(

@@ -13,6 +13,7 @@ export class ArenaCompaction {
   readonly #move: (address: Address) => void;
   /** The chunk that is being emptied (0: none), and how far. */
   #chunk = 0;
+  #generation = 0;
   #offset = 0;
   /** Unused bytes when no chunk was worth emptying: another look pays once that has changed. */
   #unusedBefore = Number.POSITIVE_INFINITY;
@@ -32,8 +33,10 @@ export class ArenaCompaction {
     if (this.#chunk === 0 && !this.#begin()) return;
     let left = budget;
     while (left > 0) {
-      if (this.#offset >= this.#arena.filledBytes(this.#chunk)) {
-        this.#arena.markEvacuated(this.#chunk);
+      // The last record in it may have been freed meanwhile, and its number given to another chunk.
+      const isGone = this.#arena.generationOf(this.#chunk) !== this.#generation;
+      if (isGone || this.#offset >= this.#arena.filledBytes(this.#chunk)) {
+        if (!isGone) this.#arena.markEvacuated(this.#chunk);
         this.#chunk = 0;
         return;
       }
@@ -57,6 +60,7 @@ export class ArenaCompaction {
   #begin(): boolean {
     if (!this.#isWasteful()) return false;
     this.#chunk = this.#arena.emptiest();
+    this.#generation = this.#arena.generationOf(this.#chunk);
     this.#offset = 0;
     const { liveBytes, allocatedBytes } = this.#arena;
     this.#unusedBefore = this.#chunk === 0 ? allocatedBytes - liveBytes : Number.POSITIVE_INFINITY;

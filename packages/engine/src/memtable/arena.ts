@@ -15,7 +15,10 @@ const UNITS_MASK = (1 << UNITS_SHIFT) - 1;
 export const CHUNK_BYTES = 8 << UNITS_SHIFT;
 /** What is larger gets a chunk of its own, which is freed with it: moving it would be slow, and leave holes. */
 const LARGEST_SHARED = CHUNK_BYTES / 4;
-const MAX_CHUNKS = 2 ** (32 - UNITS_SHIFT);
+/** Number 0 is never given out. */
+const MAX_CHUNKS = 2 ** (32 - UNITS_SHIFT) - 1;
+/** Of the numbers: so many are left to whoever makes room. */
+const KEPT_FOR_COMPACTION = 4;
 /** Emptied chunks that are kept for what comes next. */
 const SPARE_CHUNKS = 4;
 
@@ -39,6 +42,11 @@ export function wordOffset(address: Address): number {
   return (address & UNITS_MASK) << 1;
 }
 
+/** Whether `length` bytes get a chunk of their own. */
+export function standsAlone(length: number): boolean {
+  return sizeOf(length) > LARGEST_SHARED;
+}
+
 /** What `length` bytes take in an arena. */
 export function sizeOf(length: number): number {
   return Math.ceil(length / 8) * 8;
@@ -56,12 +64,24 @@ export class Arena {
   readonly #live: number[] = [0];
   readonly #filled: number[] = [0];
   readonly #isEvacuated: boolean[] = [false];
+  readonly #generations: number[] = [0];
   readonly #freeNumbers: number[] = [];
   readonly #spares: Uint8Array[] = [];
   /** The chunk that is being filled; 0 is full from the start. */
   #open = 0;
   #liveBytes = 0;
   #allocatedBytes = 0;
+  readonly #maxChunks: number;
+
+  /** @param maxChunks how many there may be. Default: as many as addresses can tell apart */
+  constructor(maxChunks = MAX_CHUNKS) {
+    this.#maxChunks = maxChunks;
+  }
+
+  /** How many chunks may be added. */
+  get chunksLeft(): number {
+    return this.#maxChunks - (this.bytes.length - 1) + this.#freeNumbers.length;
+  }
 
   /** In what was allocated and not freed, rounding included. */
   get liveBytes(): number {
@@ -79,11 +99,11 @@ export class Arena {
     return this.#allocatedBytes - this.#liveBytes - room;
   }
 
-  /** @throws KayaError KAYA_MEMORY_LIMIT past 32 GiB: addresses end there */
+  /** @throws KayaError KAYA_MEMORY_LIMIT where no chunk is left: `MemoryBound` refuses a write before it comes to that */
   allocate(length: number): Address {
     const size = sizeOf(length);
     this.#liveBytes += size;
-    if (size > LARGEST_SHARED) return this.#allocateAlone(size);
+    if (standsAlone(length)) return this.#allocateAlone(size);
     let chunk = this.#open;
     let offset = itemAt(this.#filled, chunk);
     if (chunk === 0 || offset + size > CHUNK_BYTES) {
@@ -112,8 +132,14 @@ export class Arena {
     return this.#filled[chunk] ?? 0;
   }
 
+  /** How often the chunk was given back: another number, and another chunk bears the number now. */
+  generationOf(chunk: number): number {
+    return this.#generations[chunk] ?? 0;
+  }
+
   /** The chunk that holds the least, should moving that away free at least a tenth; else 0. Never the open one, nor one twice. */
   emptiest(): number {
+    if (this.chunksLeft < KEPT_FOR_COMPACTION) return 0;
     let best = 0;
     let least = 0.9;
     for (let chunk = 1; chunk < this.bytes.length; chunk++) {
@@ -144,13 +170,9 @@ export class Arena {
   }
 
   #addChunk(bytes: Uint8Array): number {
+    if (this.chunksLeft === 0)
+      throw new KayaError("KAYA_MEMORY_LIMIT", "no chunk of memory is left to add to");
     const chunk = this.#freeNumbers.pop() ?? this.bytes.length;
-    if (chunk === MAX_CHUNKS) {
-      throw new KayaError(
-        "KAYA_MEMORY_LIMIT",
-        "the data is over 32 GiB, more than this store can address: delete some",
-      );
-    }
     this.bytes[chunk] = bytes;
     this.words[chunk] = new Int32Array(bytes.buffer);
     this.#live[chunk] = 0;
@@ -167,6 +189,7 @@ export class Arena {
     this.bytes[chunk] = NOTHING.bytes;
     this.words[chunk] = NOTHING.words;
     this.#filled[chunk] = 0;
+    this.#generations[chunk] = this.generationOf(chunk) + 1;
     this.#freeNumbers.push(chunk);
   }
 }

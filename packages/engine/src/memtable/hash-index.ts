@@ -8,7 +8,7 @@ const SLOT_MASK = PAGE_SLOTS - 1;
 const FULL = Math.floor(PAGE_SLOTS * 0.8);
 /** Two pages that would be this full together become one. */
 const MERGEABLE = Math.floor(PAGE_SLOTS * 0.4);
-/** More bits of a hash than any amount of data needs: only keys made to collide get here. */
+/** More bits of a hash than any amount of data needs. */
 const MAX_DEPTH = 20;
 
 /** What a page holds: the keys whose hash begins with `prefix`, of `depth` bits. */
@@ -35,8 +35,12 @@ export class HashIndex {
   #directory = new Int32Array(2);
   #depth = 1;
 
-  constructor(records: Arena) {
+  readonly #maxDepth: number;
+
+  /** @param maxDepth leading bits of a hash that tell pages apart */
+  constructor(records: Arena, maxDepth = MAX_DEPTH) {
     this.#records = records;
+    this.#maxDepth = maxDepth;
     for (const prefix of [0, 1]) this.#directory[prefix] = this.#addPage(1, prefix);
   }
 
@@ -154,7 +158,7 @@ export class HashIndex {
   /** False where the page cannot be split: too many of its hashes are the same. */
   #split(page: number): boolean {
     const meta = itemAt(this.#meta, page);
-    if (meta.depth === MAX_DEPTH) return false;
+    if (meta.depth === this.#maxDepth) return false;
     if (meta.depth === this.#depth) this.#doubleDirectory();
     meta.depth++;
     meta.prefix <<= 1;

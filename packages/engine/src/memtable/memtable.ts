@@ -1,9 +1,8 @@
-import { randomInt } from "node:crypto";
 import { invariant, type SequenceNumber } from "@kaya/core";
-import { type Address, Arena, NO_ADDRESS, sizeOf } from "./arena.js";
+import { type Address, Arena, NO_ADDRESS, sizeOf, standsAlone } from "./arena.js";
 import { auditTree } from "./audit.js";
 import { CopyOut } from "./copy-out.js";
-import { hashKey } from "./hash.js";
+import { type HashSecret, hashKey, newHashSecret } from "./hash.js";
 import { HashIndex } from "./hash-index.js";
 import { IndexLoader } from "./index-loader.js";
 import { MemtableSnapshot } from "./memtable-snapshot.js";
@@ -44,8 +43,12 @@ export interface MemtableMemory {
 }
 
 export interface MemtableOptions {
-  /** Of the hash. Default: random, so that nobody can know which keys collide. */
-  readonly hashSeed?: number;
+  /** Default: random, so that nobody can make keys that collide. */
+  readonly hashSecret?: HashSecret;
+  /** How many leading bits of a hash tell pages of the index apart; where they do not, the tree alone finds keys. For tests. */
+  readonly maxHashBits?: number;
+  /** How many chunks of memory the records may take. Default: as many as can be addressed. For tests. */
+  readonly maxChunks?: number;
 }
 
 /**
@@ -53,11 +56,11 @@ export interface MemtableOptions {
  * them, a B+tree orders them; `docs/memtable.md` tells how. All of it is typed arrays: nothing is an object per entry.
  */
 export class Memtable {
-  readonly #seed: number;
-  readonly #records = new Arena();
-  readonly #index = new HashIndex(this.#records);
-  readonly #loader = new IndexLoader(this.#index);
-  readonly #copyOut = new CopyOut(this.#records);
+  readonly #secret: HashSecret;
+  readonly #records: Arena;
+  readonly #index: HashIndex;
+  readonly #loader: IndexLoader;
+  readonly #copyOut: CopyOut;
   readonly #pins: Pins;
   readonly #tree: Tree;
   readonly #upkeep: Upkeep;
@@ -66,7 +69,11 @@ export class Memtable {
   #valueBytes = 0;
 
   constructor(options: MemtableOptions = {}) {
-    this.#seed = options.hashSeed ?? randomInt(2 ** 31);
+    this.#secret = options.hashSecret ?? newHashSecret();
+    this.#records = new Arena(options.maxChunks);
+    this.#index = new HashIndex(this.#records, options.maxHashBits);
+    this.#loader = new IndexLoader(this.#index);
+    this.#copyOut = new CopyOut(this.#records);
     const separators = new Arena();
     const nodes = new NodePool();
     this.#pins = new Pins(retiredKinds(this.#records, separators, nodes));
@@ -91,17 +98,17 @@ export class Memtable {
 
   /** A copy of the key's value. */
   get(key: Uint8Array): Uint8Array | undefined {
-    const address = this.#find(hashKey(key, this.#seed), key);
+    const address = this.#find(hashKey(key, this.#secret), key);
     return address === NO_ADDRESS ? undefined : this.#copyOut.value(address);
   }
 
   has(key: Uint8Array): boolean {
-    return this.#find(hashKey(key, this.#seed), key) !== NO_ADDRESS;
+    return this.#find(hashKey(key, this.#secret), key) !== NO_ADDRESS;
   }
 
   /** Of the operation that wrote the key's value. */
   sequenceOf(key: Uint8Array): SequenceNumber | undefined {
-    const address = this.#find(hashKey(key, this.#seed), key);
+    const address = this.#find(hashKey(key, this.#secret), key);
     return address === NO_ADDRESS ? undefined : sequenceOf(this.#records, address);
   }
 
@@ -111,10 +118,20 @@ export class Memtable {
    */
   growthBy(key: Uint8Array, valueLength?: number): number {
     const added = valueLength === undefined ? 0 : sizeOf(recordLength(key.length, valueLength));
-    const address = this.#find(hashKey(key, this.#seed), key);
+    const address = this.#find(hashKey(key, this.#secret), key);
     if (address === NO_ADDRESS) return added === 0 ? 0 : added + INDEX_BYTES;
     if (sequenceOf(this.#records, address) <= this.#pins.newestTime) return added;
     return added - sizeOf(lengthOf(this.#records, address)) - (added === 0 ? INDEX_BYTES : 0);
+  }
+
+  /** How many chunks may be added: an entry that `standsAlone` takes one, and so do about 192 KiB of others. */
+  get chunksLeft(): number {
+    return this.#records.chunksLeft;
+  }
+
+  /** Whether an entry takes a chunk for itself. */
+  standsAlone(keyLength: number, valueLength: number): boolean {
+    return standsAlone(recordLength(keyLength, valueLength));
   }
 
   /**
@@ -123,7 +140,7 @@ export class Memtable {
    */
   put(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
     this.#advanceTo(sequence);
-    const hash = hashKey(key, this.#seed);
+    const hash = hashKey(key, this.#secret);
     const address = this.#find(hash, key);
     if (address === NO_ADDRESS) this.#insert(hash, key, value, sequence);
     else this.#overwrite(hash, address, key, value, sequence);
@@ -136,7 +153,7 @@ export class Memtable {
    * `finishLoading` ends it.
    */
   load(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#loader.add(hashKey(key, this.#seed), this.#addToTree(key, value, sequence));
+    this.#loader.add(hashKey(key, this.#secret), this.#addToTree(key, value, sequence));
     this.#valueBytes += value.length;
   }
 
@@ -153,7 +170,7 @@ export class Memtable {
    */
   delete(key: Uint8Array, sequence: SequenceNumber): boolean {
     this.#advanceTo(sequence);
-    const hash = hashKey(key, this.#seed);
+    const hash = hashKey(key, this.#secret);
     const address = this.#find(hash, key);
     if (address === NO_ADDRESS) return false;
     const valueLength = valueLengthOf(this.#records, address);
@@ -203,7 +220,7 @@ export class Memtable {
     invariant(records.size === this.#size, "M2", `the tree has ${records.size} of ${this.#size} entries`);
     for (const address of records) {
       const key = keyOf(this.#records, address);
-      const hash = hashKey(key, this.#seed);
+      const hash = hashKey(key, this.#secret);
       const found = this.#index.find(hash, key);
       const isFound = found === address || (found === NO_ADDRESS && this.#index.maySpill(hash));
       invariant(isFound, "M2", "the index does not know a record");
@@ -254,7 +271,7 @@ export class Memtable {
   /** For compaction: moves a record, unless it is there for a snapshot alone. */
   #move(address: Address): void {
     const key = keyOf(this.#records, address);
-    const hash = hashKey(key, this.#seed);
+    const hash = hashKey(key, this.#secret);
     if (this.#find(hash, key) === address) {
       this.#replace(hash, key, address, copyRecord(this.#records, address));
     }

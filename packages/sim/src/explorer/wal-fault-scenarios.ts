@@ -1,5 +1,6 @@
-import type { WalConfig } from "@kaya/core";
+import { KayaError, type KayaErrorCode, type Lsn, type WalConfig } from "@kaya/core";
 import type { FailedSyncOutcome, SimDisk, WriteFaultRule } from "@kaya/io";
+import type { WalRecord } from "@kaya/wal";
 import { type Scenario, scenario } from "./scenario.js";
 import { mustBeMet, UnmetFaultError } from "./unmet-fault.js";
 import { walCheck } from "./wal-check.js";
@@ -18,6 +19,9 @@ const UNDONE: readonly Fault[] = [
 ];
 const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", "lost"];
 
+/** Before a record is written these are taken back; behind it nothing is. */
+const NOT_FINAL: readonly KayaErrorCode[] = ["KAYA_IO", "KAYA_MEMORY_LIMIT"];
+
 /** The operations of `live` that write, and those that sync, counted from its beginning: two rotations are among them. */
 const WRITES: readonly number[] = [0, 2, 5, 7, 8];
 const SYNCS: readonly number[] = [1, 3, 4, 6, 9, 10, 11];
@@ -34,6 +38,7 @@ export function walFaultScenarios(config: Partial<WalConfig>): Scenario[] {
   return [
     ...UNDONE.flatMap((fault) => WRITES.map((place) => faultScenario(config, fault, place))),
     ...failedSyncs.flatMap((fault) => SYNCS.map((place) => faultScenario(config, fault, place))),
+    ...NOT_FINAL.flatMap((code) => [2, 4, 6].map((lsn) => failedApplyScenario(config, code, lsn))),
     failedCreationScenario(config),
     fullDiskScenario(config, "a whole tail", async (session) => session.kill()),
     fullDiskScenario(config, "a torn tail", async (session, disk) => {
@@ -64,6 +69,26 @@ function fullDiskScenario(
       await session.append([put("no room either"), "relaxed"]);
       await session.append([put("room, perhaps")]);
       await session.append([put("after", value(80)), "relaxed"], [put("after that", value(300))]);
+    },
+    check: walCheck({ config }),
+  });
+}
+
+/** Showing a record throws when it is written already; then the log is opened again. */
+function failedApplyScenario(config: Partial<WalConfig>, code: KayaErrorCode, lsn: Lsn): Scenario {
+  return scenario<WalWrite>(`wal: ${code} while record ${lsn} is applied`, {
+    workload: async (disk: SimDisk, history) => {
+      const onCommit = (record: WalRecord) => {
+        if (record.lsn === lsn) throw new KayaError(code, `injected while record ${lsn} is applied`);
+      };
+      const session = new WalSession(disk, history, { config, onCommit });
+      await session.open();
+      await session.append([put("before", value(120))]);
+      await live(session);
+      await session.append([put("after the failure", value(80))]);
+      await session.close();
+      await session.open();
+      await session.append([put("after", value(80)), "relaxed"], [put("after that")]);
     },
     check: walCheck({ config }),
   });

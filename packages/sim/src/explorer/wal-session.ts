@@ -1,6 +1,6 @@
 import type { DurabilityMode, KayaError, WalConfig } from "@kaya/core";
 import type { CrashOptions, SimDisk } from "@kaya/io";
-import { type WalPayload, WalWriter } from "@kaya/wal";
+import { type WalPayload, type WalRecord, WalWriter } from "@kaya/wal";
 import { isGranted, isWithoutEffect } from "./answers.js";
 import type { HistoryNotes } from "./history.js";
 import { readCheckpoint, writeCheckpoint } from "./wal-checkpoint.js";
@@ -12,6 +12,8 @@ export interface WalSessionOptions {
   readonly losesRelaxed?: boolean;
   /** The log is opened as by an owner who knows that the machine was started again. */
   readonly trustPageCache?: boolean;
+  /** Given to the first writer: what shows its records. */
+  readonly onCommit?: (record: WalRecord) => void;
 }
 
 type Append = readonly [payload: WalPayload, mode?: DurabilityMode];
@@ -58,7 +60,11 @@ export class WalSession {
   async open(): Promise<void> {
     const after = readCheckpoint(this.#disk);
     const { config, trustPageCache = false } = this.#options;
-    this.#writer = await WalWriter.open(config, this.#disk.session(), { after, trustPageCache });
+    const onCommit = this.#writer === undefined ? this.#options.onCommit : undefined;
+    this.#writer = await WalWriter.open(config, this.#disk.session(), {
+      ...{ after, trustPageCache },
+      ...(onCommit !== undefined && { onCommit }),
+    });
     const { durableLsn, nextLsn } = this.#writer;
     this.#isTailFinished = durableLsn === nextLsn - 1;
     this.#accepted.clear();

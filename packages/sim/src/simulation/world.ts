@@ -9,6 +9,9 @@ import type { EngineOpener } from "./target.js";
 import { Timeline } from "./timeline.js";
 import type { Trace } from "./trace.js";
 
+/** The same in all runs: a run repeats exactly. */
+const HASH_SECRET = { low: 1, high: 2 };
+
 /** What outlives a process: the disk, the faults that wait on it, and what is known of every write. */
 export class World {
   readonly disk: SimDisk;
@@ -56,7 +59,7 @@ export class World {
     this.memoryLimitBytes = memoryLimitBytes;
     this.maxKeptLogBytes = maxKeptLogBytes;
     const newLogId = logIdsOf(this.disk);
-    this.openEngine = (config, disk) => openEngine(config, disk, { newLogId });
+    this.openEngine = (config, disk) => openEngine(config, disk, { newLogId, hashSecret: HASH_SECRET });
   }
 
   /** What the next engine is opened with. */
