@@ -163,7 +163,7 @@ export class SegmentStore {
     await this.#assertFree(path);
     let file: DiskFile | undefined;
     try {
-      file = await this.#disk.open(path, { create: true });
+      file = await this.#disk.open(path, { create: true, ...(before !== undefined && { like: before }) });
       await this.#makeNamesDurable();
       if (before !== undefined) await this.#assertStillThere(before);
       return file;
