@@ -252,6 +252,11 @@ export class SegmentStore {
     return dropped;
   }
 
+  /** Counts as kept what `dropBefore` would keep. */
+  countKept(lsn: Lsn, kept?: KeptLog): void {
+    this.#closed.countKept(lsn, kept);
+  }
+
   async close(): Promise<void> {
     await this.#open?.file?.close();
   }
