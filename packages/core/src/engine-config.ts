@@ -41,6 +41,11 @@ export interface EngineConfig {
     /** Most bytes of the log that stay for consumers although a checkpoint covers them. Default 256 MiB. */
     readonly maxKeptLogBytes: number;
   };
+  /**
+   * Looks only: takes no lock, makes and changes nothing, and leaves no trace, in a directory that may be on a read-only file system, or belong
+   * to somebody else, or be open in another process. Everything that would write is refused with KAYA_READ_ONLY. Default false.
+   */
+  readonly readOnly: boolean;
   /** Leaves out the kernel lock on the data directory; then nothing keeps a second process out. Default false. */
   readonly disableLocking: boolean;
 }
@@ -66,6 +71,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     "memoryLimitBytes",
     "checkpoint",
     "changes",
+    "readOnly",
     "disableLocking",
   ]);
   const limits = problems.object(given.limits, "limits", ["maxKeyBytes", "maxValueBytes"]);
@@ -93,6 +99,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     changes: {
       maxKeptLogBytes: problems.integer(changes.maxKeptLogBytes, "changes.maxKeptLogBytes", 256 * MiB, 0),
     },
+    readOnly: problems.boolean(given.readOnly, "readOnly", false),
     disableLocking: problems.boolean(given.disableLocking, "disableLocking", false),
   };
   problems.throwIfAny("engine configuration");

@@ -16,7 +16,8 @@ export type KayaErrorCode =
   | "KAYA_CLOSED"
   | "KAYA_CONFLICT"
   | "KAYA_MEMORY_LIMIT"
-  | "KAYA_LOG_TRUNCATED";
+  | "KAYA_LOG_TRUNCATED"
+  | "KAYA_READ_ONLY";
 
 const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
   KAYA_NOT_FOUND: 2,
@@ -25,6 +26,7 @@ const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
   KAYA_UNSUPPORTED_VERSION: 4,
   KAYA_INVARIANT_VIOLATION: 5,
   KAYA_LOCK_CONFLICT: 6,
+  KAYA_READ_ONLY: 4,
 };
 
 // A registered symbol, so that two copies of this package recognise each other's errors.

@@ -20,6 +20,7 @@ import { findConflict, toConditions } from "./conditions.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
 import { type Entry, entryOf } from "./entry.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
+import { assertDirectory, lookAtState } from "./look-at-state.js";
 import { MemoryBound } from "./memory-bound.js";
 import type { Memtable } from "./memtable/memtable.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
@@ -55,7 +56,7 @@ interface EngineParts extends RecoveredState {
  * KAYA_FSYNC_FAILED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION that is certain only once the engine was opened again).
  */
 export class Engine {
-  /** What recovery found when this engine was opened. */
+  /** What recovery found when this engine was opened; with `readOnly`, what it would do (`dryRun`). */
   readonly lastRecovery: RecoveryReport;
   readonly #config: EngineConfig;
   readonly #input: WriteInput;
@@ -87,9 +88,13 @@ export class Engine {
 
   /**
    * Locks the data directory, recovers its log and replays it. Makes the directory where it is absent.
+   *
+   * With `readOnly` it only looks, and does none of that: it reads what the files show into memory once, beside another process that writes, too,
+   * and gives all reads. What another process wrote after that is not seen, and what it had not synced by then a power cut may still take back. The
+   * log is read as a dry run of `recover` reads it; `lastRecovery` says what the next opening for writing would do.
    * @param disk instead of the real directory `config.dataDir`
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOCK_CONFLICT, KAYA_DISK_FULL, KAYA_IO, and as `recoverWal`:
-   *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION
+   *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION; with `readOnly` KAYA_NOT_FOUND where there is no such directory
    */
   static async open(
     config?: PartialEngineConfig,
@@ -100,6 +105,11 @@ export class Engine {
     checkRecoveryOptions(options, ["onProgress", "clock", "newLogId", "hashSecret"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
+    if (resolved.readOnly) {
+      if (disk === undefined) await assertDirectory(resolved.dataDir);
+      const state = await lookAtState(resolved, target, options);
+      return new Engine({ ...state, config: resolved, disk: target, lock: undefined, clock });
+    }
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
@@ -135,7 +145,7 @@ export class Engine {
    * record (`wal.maxRecordBytes`): then in several, in key order. `sequence` is the first deletion's, the rest the last's.
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
-    this.#assertOpen();
+    this.#assertWritable();
     const keys = keysToClear(this.#memtable, this.#wal.pending(), toKeyRange(range));
     const payloads = toDeletePayloads(keys, this.#config.wal.maxRecordBytes);
     const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
@@ -203,7 +213,7 @@ export class Engine {
    * written, and everything is as it was, or where it is written and what it takes the place of could not be removed: the next one removes that.
    */
   async checkpoint(): Promise<CheckpointResult> {
-    this.#assertOpen();
+    this.#assertWritable();
     return this.#checkpoints.run();
   }
 
@@ -229,7 +239,7 @@ export class Engine {
    *   cut: read the data as it is now, and follow from a new token; KAYA_INVALID_ARGUMENT; KAYA_NOT_FOUND (the consumer); KAYA_CLOSED
    */
   changes(options: ChangesOptions = {}): Changes {
-    this.#assertOpen();
+    this.#assertWritable();
     return this.#feeds.open(options);
   }
 
@@ -238,7 +248,7 @@ export class Engine {
    * it. Changes up to the moment of reading come again: done twice, in order, they end the same.
    */
   async changesToken(): Promise<string> {
-    this.#assertOpen();
+    this.#assertWritable();
     return this.#feeds.token();
   }
 
@@ -249,14 +259,14 @@ export class Engine {
    * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED.
    */
   async addConsumer(name: string, options: { readonly since?: string } = {}): Promise<AddedConsumer> {
-    this.#assertOpen();
+    this.#assertWritable();
     checkKeys(options, ["since"], "the options of addConsumer");
     return this.#feeds.addConsumer(name, options.since);
   }
 
   /** Forgets a consumer, durably: nothing is kept for it any more. False where there was none. */
   async removeConsumer(name: string): Promise<boolean> {
-    this.#assertOpen();
+    this.#assertWritable();
     return this.#feeds.removeConsumer(name);
   }
 
@@ -268,7 +278,7 @@ export class Engine {
 
   /** Resolves when every write so far, relaxed ones too, is on stable storage. Rejects as a write does. */
   async sync(): Promise<void> {
-    this.#assertOpen();
+    this.#assertWritable();
     return this.#wal.sync();
   }
 
@@ -340,7 +350,7 @@ export class Engine {
     known = WRITE_OPTIONS,
   ): Promise<WriteResult> {
     try {
-      this.#assertOpen();
+      this.#assertWritable();
       const payload = toPayload();
       const durability = this.#input.durability(options, known);
       if (options?.conditions !== undefined && this.#wal.failure === undefined) {
@@ -359,6 +369,15 @@ export class Engine {
   #ifOpen<T>(value: T): T {
     this.#assertOpen();
     return value;
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen();
+    if (!this.#config.readOnly) return;
+    throw new KayaError(
+      "KAYA_READ_ONLY",
+      "the engine was opened read-only: it writes nothing, and follows nothing. Open it without `readOnly`.",
+    );
   }
 
   #assertOpen(): void {

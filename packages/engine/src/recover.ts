@@ -37,7 +37,11 @@ export async function recover(
   const resolved = resolveEngineConfig(config);
   checkRecoveryOptions(options, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
-  if (options.dryRun === true) return lookSteadily(target, () => dryRun(resolved, target, options));
+  if (options.dryRun === true) {
+    // Without a record behind the checkpoint nothing says that the log is still the checkpoint's.
+    const isDoubtful = ({ recordCount }: RecoveryReport) => recordCount === 0;
+    return lookSteadily(target, () => dryRun(resolved, target, options), isDoubtful);
+  }
   const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
   let wal: WalWriter<unknown> | undefined;
   try {

@@ -59,6 +59,11 @@ export interface Disk {
 
 export interface OpenOptions {
   readonly create?: boolean;
+  /**
+   * Path of the file that the new one takes the place of: where `create` makes it, it gets that one's owner and mode, as far as this
+   * process may. Where there is no such file, it gets those of the lock's file, or else the owner of the root. A disk without owners ignores it.
+   */
+  readonly like?: string;
   readonly readOnly?: boolean;
 }
 
@@ -68,6 +73,12 @@ export interface DiskFile {
 
   /** Bytes in the file now, durable or not. */
   length(): Promise<number>;
+
+  /**
+   * How many names the file has: above 1 where somebody made a hard link to it, 0 where none is left. What is changed in place
+   * changes under all of them.
+   */
+  links(): Promise<number>;
 
   /** Fills `into` from `position` on; gives the bytes read, fewer than asked only at the end of the file. */
   readAt(position: number, into: Uint8Array): Promise<number>;

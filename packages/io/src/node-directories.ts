@@ -42,29 +42,33 @@ export async function syncDirectory(name: string): Promise<void> {
 }
 
 /**
- * Makes a directory and what leads to it, and gives the first one that it made. Not Node's recursive mkdir: that
+ * Makes a directory and what leads to it, and gives the first one that it made; `adopt` is called with each. Not Node's recursive mkdir: that
  * reports every error that it does not know as ENOENT (EROFS, EDQUOT, EIO).
  */
-export async function makeDirectories(name: string): Promise<string | undefined> {
+export async function makeDirectories(
+  name: string,
+  adopt: (made: string) => Promise<void> = async () => undefined,
+): Promise<string | undefined> {
   try {
-    return (await makeDirectory(name)) ? name : undefined;
+    return (await makeDirectory(name, adopt)) ? name : undefined;
   } catch (cause) {
     if (errnoOf(cause) !== "ENOENT" || dirname(name) === name) throw cause;
   }
-  const first = await makeDirectories(dirname(name));
-  const made = await makeDirectory(name);
+  const first = await makeDirectories(dirname(name), adopt);
+  const made = await makeDirectory(name, adopt);
   return first ?? (made ? name : undefined);
 }
 
 /** False where it was there already. */
-async function makeDirectory(name: string): Promise<boolean> {
+async function makeDirectory(name: string, adopt: (made: string) => Promise<void>): Promise<boolean> {
   try {
     await mkdir(name);
-    return true;
   } catch (cause) {
     if (errnoOf(cause) !== "EEXIST") throw cause;
     if (!(await stat(name)).isDirectory())
       throw Object.assign(new Error("not a directory", { cause }), { code: "ENOTDIR" });
     return false;
   }
+  await adopt(name);
+  return true;
 }

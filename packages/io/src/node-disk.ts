@@ -3,10 +3,12 @@ import { type FileHandle, lstat, open, readdir, rename, rm, stat } from "node:fs
 import { join, resolve } from "node:path";
 import { KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
+import { openOrMake } from "./new-file.js";
 import { makeDirectories, makeDurableDirectory, syncDirectory } from "./node-directories.js";
 import { errnoOf, fromSyncError, fromSystemError } from "./node-errors.js";
 import { NodeFile } from "./node-file.js";
 import { lockFile } from "./node-lock.js";
+import { forDirectory, giveTo, type Ownership, ownerOfDirectory, ownershipOfFile } from "./ownership.js";
 import { parentOf, relativeFilePath, relativePath } from "./relative-path.js";
 
 /** A directory of the real file system. It is made, with its parents, by the first operation that creates something. */
@@ -14,6 +16,8 @@ export class NodeDisk implements Disk {
   /** The absolute path. */
   readonly root: string;
   #rootIsDurable: Promise<void> | undefined;
+  /** What new files look like that take the place of none. */
+  #model: Ownership | undefined;
 
   constructor(root: string) {
     this.root = resolve(root);
@@ -24,8 +28,11 @@ export class NodeDisk implements Disk {
     const name = join(this.root, relative);
     if (options.create === true) await this.#makeParents(relative);
     const access = options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR;
+    const like = options.like === undefined ? undefined : relativeFilePath(options.like);
     try {
-      const handle = await open(name, options.create === true ? access | constants.O_CREAT : access, 0o666);
+      const handle = await (options.create === true
+        ? openOrMake(name, access, () => this.#modelOf(like))
+        : open(name, access));
       // A directory opens read-only without complaint on POSIX, and fails only when it is read.
       if (options.readOnly === true && (await isDirectory(handle))) {
         await handle.close();
@@ -87,7 +94,30 @@ export class NodeDisk implements Disk {
   async lock(path: string): Promise<DiskLock> {
     const relative = relativeFilePath(path);
     await this.#makeParents(relative);
-    return lockFile(join(this.root, relative));
+    const name = join(this.root, relative);
+    const lock = await lockFile(name, () => ownerOfDirectory(this.root));
+    this.#model = await ownershipOfFile(name);
+    return lock;
+  }
+
+  /** What a new file is to look like: the one it takes the place of, or else the lock's file, or else whatever the root's owner owns. */
+  async #modelOf(like: string | undefined): Promise<Ownership | undefined> {
+    const replaced = like === undefined ? undefined : await ownershipOfFile(join(this.root, like));
+    if (replaced !== undefined) return replaced;
+    this.#model ??= await ownerOfDirectory(this.root);
+    return this.#model;
+  }
+
+  /** Gives a directory that was just made to those whom the files in it will belong to. */
+  async #adopt(made: string): Promise<void> {
+    const model = await this.#modelOf(undefined);
+    if (model === undefined) return;
+    const handle = await open(made, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      await giveTo(handle, forDirectory(model));
+    } finally {
+      await handle.close();
+    }
   }
 
   async #entry(dir: string, entry: string): Promise<DirEntry | undefined> {
@@ -112,7 +142,7 @@ export class NodeDisk implements Disk {
     if (parent === "") return;
     const name = join(this.root, parent);
     try {
-      await makeDirectories(name);
+      await makeDirectories(name, (made) => this.#adopt(made));
     } catch (cause) {
       throw fromSystemError(cause, "make the directory", name);
     }

@@ -1,4 +1,4 @@
-import { fdatasync, fstatSync, writeSync } from "node:fs";
+import { fdatasync, fstatSync, type Stats, writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
@@ -35,7 +35,12 @@ export class NodeFile implements DiskFile {
 
   async length(): Promise<number> {
     this.#assertOpen();
-    return this.#observe(this.#size());
+    return this.#observe(this.#stat().then(({ size }) => size));
+  }
+
+  async links(): Promise<number> {
+    this.#assertOpen();
+    return this.#observe(this.#stat().then(({ nlink }) => nlink));
   }
 
   async readAt(position: number, into: Uint8Array): Promise<number> {
@@ -143,9 +148,9 @@ export class NodeFile implements DiskFile {
     }
   }
 
-  async #size(): Promise<number> {
+  async #stat(): Promise<Stats> {
     try {
-      return (await this.#handle.stat()).size;
+      return await this.#handle.stat();
     } catch (cause) {
       throw fromSystemError(cause, "stat", this.#name);
     }

@@ -1,10 +1,12 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type FileHandle, readFile, rename, stat, unlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { KayaError } from "@kaya/core";
 import type { DiskLock } from "./disk.js";
 import { checkMark } from "./lock-mark.js";
+import { makeFile, openOrMake } from "./new-file.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
+import { type Ownership, ownershipOfFile } from "./ownership.js";
 
 // Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
 const LOCKED_OFFSET = 2 ** 30;
@@ -19,12 +21,14 @@ interface Note {
   readonly mark?: string | undefined;
 }
 
-/** Takes the kernel lock on `name` (an absolute path). */
-export async function lockFile(name: string): Promise<DiskLock> {
+/**
+ * Takes the kernel lock on `name` (an absolute path).
+ * @param like whose the file is to be where it is made
+ */
+export async function lockFile(name: string, like: () => Promise<Ownership | undefined>): Promise<DiskLock> {
   const { tryLock } = loadLocks(name);
-  const handle = await openLockFile(name);
+  const handle = await takeLock(name, tryLock, like);
   try {
-    if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
     const boot = await bootId();
     const previous = await readNote(handle);
     const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
@@ -36,6 +40,61 @@ export async function lockFile(name: string): Promise<DiskLock> {
     await handle.close();
     throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
   }
+}
+
+/** A handle on what `name` is now, with the lock on it. */
+async function takeLock(
+  name: string,
+  tryLock: Locks["tryLock"],
+  like: () => Promise<Ownership | undefined>,
+): Promise<FileHandle> {
+  for (;;) {
+    const handle = await openLockFile(name, like);
+    try {
+      if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
+      if (await isNamed(handle, name)) return await ownLockFile(handle, name, tryLock);
+    } catch (error) {
+      await handle.close();
+      throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
+    }
+    await handle.close(); // it was replaced between opening and locking: the lock is on the new one
+  }
+}
+
+/** Whether `name` still leads to the file that is open. */
+async function isNamed(handle: FileHandle, name: string): Promise<boolean> {
+  const held = await handle.stat({ bigint: true });
+  const named = await stat(name, { bigint: true }).catch((cause: unknown) => {
+    if (errnoOf(cause) === "ENOENT") return undefined;
+    throw cause;
+  });
+  return named !== undefined && named.dev === held.dev && named.ino === held.ino;
+}
+
+/**
+ * A file with other names (a copy of the directory made of hard links) has one note and one lock for all of them: so a new file, which
+ * is locked before it has the name, takes its place here. On a full disk the shared one serves; the lock matters more than the note.
+ */
+async function ownLockFile(shared: FileHandle, name: string, tryLock: Locks["tryLock"]): Promise<FileHandle> {
+  if ((await shared.stat()).nlink <= 1) return shared;
+  const temporary = `${name}.tmp`;
+  await unlink(temporary).catch(() => undefined); // what a crash left; if it cannot go, making it anew says why
+  let own: FileHandle | undefined;
+  try {
+    own = await makeFile(temporary, constants.O_RDWR, await ownershipOfFile(name));
+    const note = new Uint8Array(NOTE_BYTES);
+    const { bytesRead } = await shared.read(note, 0, NOTE_BYTES, 0);
+    await own.write(note, 0, bytesRead, 0);
+    if (!tryLock(own.fd, LOCKED_OFFSET, 1)) throw await conflict(own, temporary);
+    await rename(temporary, name);
+  } catch (cause) {
+    await own?.close();
+    if (own !== undefined) await unlink(temporary).catch(() => undefined);
+    if (["ENOSPC", "EDQUOT"].includes(errnoOf(cause))) return shared;
+    throw cause;
+  }
+  await shared.close();
+  return own;
 }
 
 class NodeLock implements DiskLock {
@@ -70,9 +129,9 @@ class NodeLock implements DiskLock {
   }
 }
 
-async function openLockFile(name: string): Promise<FileHandle> {
+async function openLockFile(name: string, like: () => Promise<Ownership | undefined>): Promise<FileHandle> {
   try {
-    return await open(name, constants.O_RDWR | constants.O_CREAT, 0o666);
+    return await openOrMake(name, constants.O_RDWR, like);
   } catch (cause) {
     throw fromSystemError(cause, "open the lock file", name);
   }

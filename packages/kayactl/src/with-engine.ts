@@ -11,17 +11,19 @@ import { whileShown } from "./while-shown.js";
 export interface WithEngineOptions {
   /** Make the data directory where it is absent. Default false. */
   readonly create?: boolean;
+  /** Look only: no lock, and nothing is changed. Default false. */
+  readonly readOnly?: boolean;
 }
 
 /** Opens the engine, says what its recovery found, does the work, and closes: what it gives was closed without an error. */
 export async function withEngine<T>(
   context: Context,
   work: (engine: Engine) => Promise<T>,
-  { create = false }: WithEngineOptions = {},
+  { create = false, readOnly = false }: WithEngineOptions = {},
 ): Promise<T> {
   if (!create) await requireDataDir(context.options.data);
   const engine = await withProgress(context, (onProgress) => {
-    return Engine.open(engineConfig(context.options), undefined, { onProgress });
+    return Engine.open({ ...engineConfig(context.options), readOnly }, undefined, { onProgress });
   });
   return closeAfter(engine, async () => {
     context.io.signal?.throwIfAborted();

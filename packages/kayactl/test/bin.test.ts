@@ -100,7 +100,7 @@ describe("the built program", () => {
 });
 
 describe("a directory that may only be read", () => {
-  test("is verified and inspected, and refuses the rest with 1", async (context) => {
+  test("is read, verified and inspected, and refuses the rest with 1", async (context) => {
     const data = await filledDirectory(3);
     const asNobody = (...argv: string[]) =>
       child(process.execPath, [BIN, ...argv, "--data", data], NOBODY === undefined ? {} : { uid: NOBODY });
@@ -119,7 +119,10 @@ describe("a directory that may only be read", () => {
     expect((await asNobody("verify")).code).toBe(0);
     expect((await asNobody("recover", "--dry-run")).code).toBe(0);
     expect((await asNobody("inspect", "wal", data)).stdout).toContain("lsn=3");
-    for (const argv of [["get", "key-00000"], ["put", "a", "b"], ["delete", "a"], ["scan"], ["recover"]]) {
+    expect((await asNobody("get", "key-00000")).stdout).toBe("value-0\n");
+    expect((await asNobody("scan", "--limit", "1")).stdout).toBe("key-00000\tvalue-0\n");
+    expect((await asNobody("stats")).stdout).toMatch(/^entries +3$/m);
+    for (const argv of [["put", "a", "b"], ["delete", "a"], ["recover"], ["checkpoint"]]) {
       const { code, stdout, stderr } = await asNobody(...argv);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toMatch(/^error KAYA_IO: .*EACCES/);

@@ -180,14 +180,11 @@ describe("stats", () => {
     expect(ok(stdout.replace(/(?<=^memory +)[\d.]+ [KM]iB$/m, "MEMORY"))).toEqual(
       ok(
         [
-          "state          open",
           "entries        1,200",
           "key bytes      10.5 KiB",
           "value bytes    10.6 KiB",
           "last LSN       1,200",
           "last sequence  1,200",
-          "durable LSN    1,200",
-          "pending bytes  0 B",
           "memory         MEMORY",
           "snapshots      none",
           "log segments   1",

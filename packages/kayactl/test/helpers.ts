@@ -155,7 +155,7 @@ export function bin(...argv: readonly string[]): Promise<Outcome> {
   return child(process.execPath, [BIN, ...argv]);
 }
 
-/** Every file and directory under a path: times, sizes, bytes. */
+/** Every file and directory under a path: owner, mode, times, sizes, bytes. */
 export async function snapshot(directory: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const name of ["", ...(await readdir(directory, { recursive: true }))].sort()) {
@@ -166,7 +166,8 @@ export async function snapshot(directory: string): Promise<Record<string, string
           .update(await readFile(path))
           .digest("hex")
       : "";
-    found[name] = `${info.mode} ${info.size} ${info.mtimeNs} ${info.ctimeNs} ${bytes}`;
+    found[name] =
+      `${info.uid}:${info.gid} ${info.mode} ${info.size} ${info.mtimeNs} ${info.ctimeNs} ${bytes}`;
   }
   return found;
 }

@@ -1,9 +1,12 @@
 import { appendFile, mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32c } from "@kaya/core";
+import { Engine } from "@kaya/engine";
 import { inspectWalPath } from "@kaya/wal";
 import { describe, expect, test } from "vitest";
 import {
+  absentDirectory,
+  child,
   dataDirectory,
   filledDirectory,
   flipInFile,
@@ -330,15 +333,22 @@ test("what an opening found is told by every command, on standard error", async 
   expect(stderr).toMatch(
     /^warning: offset 128: the log ends inside a record.*\nwarning: .* are not part of the log\n$/,
   );
+  expect((await kayactl(["get", "key-00000", "--data", data])).stderr).toBe(stderr); // looking repairs nothing
+  expect((await kayactl(["recover", "--data", data])).code).toBe(0);
   expect((await kayactl(["get", "key-00000", "--data", data])).stderr).toBe("");
 });
 
-describe("verify, inspect and a dry run", () => {
+describe("a command that only looks", () => {
   test.each([
     ["verify", (data: string) => ["verify", "--data", data]],
     ["verify --recovery prefix", (data: string) => ["verify", "--recovery", "prefix", "--data", data]],
     ["recover --dry-run", (data: string) => ["recover", "--dry-run", "--recovery", "prefix", "--data", data]],
     ["inspect", (data: string) => ["inspect", "wal", data]],
+    ["get", (data: string) => ["get", "key-00000", "--data", data]],
+    ["scan", (data: string) => ["scan", "--data", data]],
+    ["scan --recovery prefix", (data: string) => ["scan", "--recovery", "prefix", "--data", data]],
+    ["stats", (data: string) => ["stats", "--data", data]],
+    ["consumers", (data: string) => ["consumers", "--data", data]],
   ])("%s writes nothing", async (_, argv) => {
     const whole = await filledDirectory(20, 400);
     const damaged = await filledDirectory(20, 400);
@@ -349,10 +359,30 @@ describe("verify, inspect and a dry run", () => {
     const empty = await temporaryDirectory();
     const bare = await temporaryDirectory();
     await mkdir(join(bare, "wal"));
-    for (const data of [whole, damaged, torn, zeros, empty, bare]) {
+    const killed = await killedDirectory();
+    const open = await absentDirectory();
+    const writer = await Engine.open({ dataDir: open });
+    await writer.put("key-00000", "value");
+    for (const data of [whole, damaged, torn, zeros, empty, bare, killed, open]) {
       const before = await snapshot(data);
-      expect([0, 3]).toContain((await kayactl(argv(data))).code);
+      expect([0, 2, 3]).toContain((await kayactl(argv(data))).code);
       expect(await snapshot(data)).toEqual(before);
     }
+    await writer.close();
   });
 });
+
+/** One whose process was killed, with a checkpoint, a log behind it, and a consumer. */
+async function killedDirectory(): Promise<string> {
+  const data = await absentDirectory();
+  const script = `
+    const { Engine } = await import(${JSON.stringify(new URL("../../engine/dist/index.js", import.meta.url).href)});
+    const db = await Engine.open({ dataDir: ${JSON.stringify(data)} });
+    await db.addConsumer("index");
+    await db.put("key-00000", "value");
+    await db.checkpoint();
+    await db.put("key-00001", "value");
+    process.kill(process.pid, "SIGKILL");`;
+  await child(process.execPath, ["--input-type=module", "-e", script]);
+  return data;
+}

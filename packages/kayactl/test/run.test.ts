@@ -94,9 +94,10 @@ test("a directory that is open elsewhere ends with 6, but may be looked at", asy
   const data = await filledDirectory(1);
   const engine = await Engine.open({ dataDir: data });
   try {
-    const { code, stderr } = await kayactl(["get", "a", "--data", data]);
+    const { code, stderr } = await kayactl(["put", "a", "b", "--data", data]);
     expect(code).toBe(6);
     expect(stderr).toMatch(/^error KAYA_LOCK_CONFLICT: .*pid/);
+    expect((await kayactl(["scan", "--data", data])).code).toBe(0);
     expect((await kayactl(["recover", "--data", data])).code).toBe(6);
     expect((await kayactl(["verify", "--data", data])).code).toBe(0);
     expect((await kayactl(["recover", "--dry-run", "--data", data])).code).toBe(0);

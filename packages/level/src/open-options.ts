@@ -47,8 +47,9 @@ export async function checkExistence(location: string, disk: Disk, options: Open
     );
   }
   const exists = KAYA_NAMES.some((name) => names.includes(name));
-  if (!exists && options.createIfMissing === false) {
-    throw new KayaError("KAYA_NOT_FOUND", `${location} does not exist, and createIfMissing is false`);
+  if (!exists && (options.createIfMissing === false || options.readOnly === true)) {
+    const why = options.readOnly === true ? "readOnly is true" : "createIfMissing is false";
+    throw new KayaError("KAYA_NOT_FOUND", `${location} does not exist, and ${why}`);
   }
   if (exists && options.errorIfExists === true) {
     throw new KayaError("KAYA_INVALID_ARGUMENT", `${location} exists, and errorIfExists is true`);

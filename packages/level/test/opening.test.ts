@@ -39,6 +39,18 @@ describe("opening", () => {
     await db.close();
   });
 
+  it("looks without a trace where readOnly is true, beside a database that writes", async () => {
+    const location = newLocation();
+    await rejection([NOT_OPEN, "KAYA_NOT_FOUND"], new KayaLevel(location, { readOnly: true }).open());
+    await expect(readdir(location)).rejects.toThrow("ENOENT");
+    const writer = new KayaLevel(location);
+    await writer.put("a", "1");
+    const looker = new KayaLevel(location, { readOnly: true });
+    expect(await looker.iterator().all()).toEqual([["a", "1"]]);
+    await rejection(["KAYA_READ_ONLY"], looker.put("b", "2"));
+    await Promise.all([looker.close(), writer.close()]);
+  });
+
   it("fails where errorIfExists is true and a database is there, even one that was never written to", async () => {
     const location = newLocation();
     await mkdir(location);

@@ -3,6 +3,7 @@ import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
+import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
@@ -31,4 +32,5 @@ export const MUTANTS = [
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
   ...LOOP_MUTANTS,
+  ...OWNER_MUTANTS,
 ];

@@ -9,7 +9,7 @@ import {
   type WalConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { makeTailDurable, syncClosed } from "./durable-tail.js";
+import { makeTailDurable, syncClosed, type TailTreatment } from "./durable-tail.js";
 import { LogIdentity, type NewLogId } from "./log-identity.js";
 import { type LogScan, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
 import { Quarantine } from "./quarantine.js";
@@ -136,9 +136,10 @@ export async function recoverLog(
     const changes = plan.cutBytes > 0 || plan.moved.length > 0;
     if (changes) done.push(...(await identity.cutBehind(last.lsn)));
     done.push(...(await takeOut(disk, plan)));
-    const trusted = isTrusted(options.trustPageCache, directory.segments) || !(forWriter || changes);
-    if (!trusted) await syncClosed(disk, segments.slice(0, -1));
-    finishTail = await endTail(disk, plan, trusted);
+    const willChange = forWriter || changes;
+    const trustPageCache = isTrusted(options.trustPageCache, directory.segments) || !willChange;
+    if (!trustPageCache) await syncClosed(disk, segments.slice(0, -1));
+    finishTail = await endTail(disk, plan, { trustPageCache, willChange });
   }
   const unknown = directory.unknown.map((path) => ({ kind: "UnknownFile", path }) as const);
   const warnings = [...plan.warnings, ...done, ...unknown];
@@ -196,10 +197,10 @@ async function takeOut(disk: Disk, plan: RecoveryPlan): Promise<WalWarning[]> {
 async function endTail(
   disk: Disk,
   { tail }: RecoveryPlan,
-  trustPageCache: boolean,
+  treatment: TailTreatment,
 ): Promise<(() => Promise<void>) | undefined> {
   if (tail === undefined) return undefined;
-  const finish = () => makeTailDurable(disk, tail.file, tail.validLength, trustPageCache);
+  const finish = () => makeTailDurable(disk, tail.file, tail.validLength, treatment);
   try {
     await finish();
     return undefined;

@@ -16,7 +16,7 @@ const SEAL_LENGTH = "crc32c 00000000\n".length;
 export async function writeSealedFile(disk: Disk, path: string, text: string): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX;
   try {
-    await writeWhole(disk, temporary, seal(text));
+    await writeWhole(disk, temporary, path, seal(text));
     await disk.rename(temporary, path);
   } catch (error) {
     await removeHalfMade(disk, temporary);
@@ -47,10 +47,10 @@ export async function readSealedFile(disk: Disk, path: string): Promise<string |
   return Buffer.from(body).toString("utf8");
 }
 
-async function writeWhole(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
-  const file = await disk.open(path, { create: true });
+async function writeWhole(disk: Disk, path: string, like: string, bytes: Uint8Array): Promise<void> {
+  await disk.remove(path); // what a crash left; never emptied, as it may have other names
+  const file = await disk.open(path, { create: true, like });
   try {
-    await file.truncate(0); // a crash may have left something
     await file.append(bytes);
     await file.sync().catch(asNotWritten);
   } finally {

@@ -163,7 +163,7 @@ export class SegmentStore {
     await this.#assertFree(path);
     let file: DiskFile | undefined;
     try {
-      file = await this.#disk.open(path, { create: true });
+      file = await this.#disk.open(path, { create: true, ...(before !== undefined && { like: before }) });
       await this.#makeNamesDurable();
       if (before !== undefined) await this.#assertStillThere(before);
       return file;
@@ -264,6 +264,11 @@ export class SegmentStore {
     }
     if (dropped > 0) await finalSync(this.#disk.syncDir(WAL_DIR));
     return dropped;
+  }
+
+  /** Counts as kept what `dropBefore` would keep. */
+  countKept(lsn: Lsn, kept?: KeptLog): void {
+    this.#closed.countKept(lsn, kept);
   }
 
   async close(): Promise<void> {

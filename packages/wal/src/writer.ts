@@ -38,6 +38,11 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
    * settles. The record's bytes are only lent for the call. Should it throw, the writer fails: the record is in the log.
    */
   readonly onCommit?: (record: WalRecord) => void;
+  /**
+   * Looks only: recovers as a dry run does, beside another writer too, and leaves no trace. Whatever would change the log, or wait for
+   * what comes, is refused with KAYA_READ_ONLY. Default false.
+   */
+  readonly readOnly?: boolean;
   /** What `append` resolves with, made of its result: cheaper than a promise behind each append. It must not throw. */
   readonly toResult?: (result: AppendResult) => T;
 }
@@ -49,6 +54,7 @@ const WRITER_OPTIONS = [
   "trustPageCache",
   "newLogId",
   "onCommit",
+  "readOnly",
   "toResult",
 ];
 
@@ -67,6 +73,7 @@ export class WalWriter<T = AppendResult> {
   readonly #watch: LogWatch;
   readonly #identity: LogIdentity;
   readonly #followers: Followers;
+  readonly #isReadOnly: boolean;
   /** The last of what changes the log's directory beside the commits, one after the other. */
   #besides: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -78,8 +85,10 @@ export class WalWriter<T = AppendResult> {
     segments: SegmentStore,
     commit: GroupCommit<T>,
     watch: LogWatch,
+    isReadOnly: boolean,
   ) {
     this.#config = config;
+    this.#isReadOnly = isReadOnly;
     this.recovery = log.report;
     this.#identity = log.identity;
     this.#segments = segments;
@@ -104,12 +113,13 @@ export class WalWriter<T = AppendResult> {
   ): Promise<WalWriter<T>> {
     const resolved = resolveWalConfig(config);
     checkKeys(options, WRITER_OPTIONS, "the options of WalWriter.open");
-    const { onCommit, toResult = asItIs as ToResult<T>, ...recoverOptions } = options;
-    const log = await recoverLog(resolved, disk, recoverOptions, true);
+    const { onCommit, readOnly = false, toResult = asItIs as ToResult<T>, ...recoverOptions } = options;
+    const recovered = await recoverLog(resolved, disk, { ...recoverOptions, dryRun: readOnly }, !readOnly);
+    const log = readOnly ? { ...recovered, finishTail: refuse } : recovered;
     const watch = new LogWatch(disk.root);
     const segments = await SegmentStore.open(disk, log, watch);
     const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
-    return new WalWriter(resolved, disk, log, segments, commit, watch);
+    return new WalWriter(resolved, disk, log, segments, commit, watch, readOnly);
   }
 
   /**
@@ -122,7 +132,7 @@ export class WalWriter<T = AppendResult> {
    */
   append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {
-      this.#assertOpen();
+      this.#assertWritable();
       if (!isDurabilityMode(mode)) {
         throw new KayaError(
           "KAYA_INVALID_ARGUMENT",
@@ -138,7 +148,7 @@ export class WalWriter<T = AppendResult> {
 
   /** Resolves when all that was appended so far is durable. Rejects as `append`. */
   sync(): Promise<void> {
-    return this.#whenOpen(() => this.#commit.sync());
+    return this.#whenWritable(() => this.#commit.sync());
   }
 
   /**
@@ -146,7 +156,7 @@ export class WalWriter<T = AppendResult> {
    * empty segment stays as it is. Resolves when what was appended before is durable. Rejects as `append`.
    */
   rotate(): Promise<void> {
-    return this.#whenOpen(() => this.#commit.rotate());
+    return this.#whenWritable(() => this.#commit.rotate());
   }
 
   /**
@@ -168,7 +178,7 @@ export class WalWriter<T = AppendResult> {
    * @param kept what stays all the same
    */
   async dropSegmentsBefore(lsn: Lsn, kept?: KeptLog): Promise<number> {
-    this.#assertOpen();
+    this.#assertWritable();
     if (!Number.isSafeInteger(lsn) || lsn < 1 || lsn > this.nextLsn) {
       throw new KayaError(
         "KAYA_INVALID_ARGUMENT",
@@ -176,6 +186,11 @@ export class WalWriter<T = AppendResult> {
       );
     }
     return this.#inTurn(() => this.#segments.dropBefore(lsn, kept), "drop segments");
+  }
+
+  /** Counts as kept what `dropSegmentsBefore` would keep, and drops nothing: for a log that is only looked at. */
+  countKept(lsn: Lsn, kept?: KeptLog): void {
+    this.#segments.countKept(lsn, kept);
   }
 
   #inTurn<R>(work: () => Promise<R>, doing: string): Promise<R> {
@@ -196,7 +211,7 @@ export class WalWriter<T = AppendResult> {
   async identify(): Promise<LogHistory> {
     if (this.#closing !== undefined) throw closed();
     if (this.history !== undefined && this.#identity.isDurable) return this.history;
-    this.#assertOpen();
+    this.#assertWritable();
     return this.#inTurn(() => this.#identity.make(), "say which log this is");
   }
 
@@ -207,6 +222,7 @@ export class WalWriter<T = AppendResult> {
    */
   follow({ after = 0 }: { readonly after?: Lsn } = {}): LogFollower {
     if (this.#closing !== undefined) throw closed();
+    if (this.#isReadOnly) throw readOnlyError();
     return this.#followers.follow(after);
   }
 
@@ -222,7 +238,7 @@ export class WalWriter<T = AppendResult> {
   async #close(): Promise<void> {
     try {
       await this.#followers.close(closed());
-      await this.#commit.close();
+      if (!this.#isReadOnly) await this.#commit.close();
     } finally {
       await this.#besides;
       await this.#segments.close();
@@ -316,6 +332,18 @@ export class WalWriter<T = AppendResult> {
     }
   }
 
+  #whenWritable<R>(run: () => Promise<R>): Promise<R> {
+    return this.#whenOpen(() => {
+      this.#assertWritable();
+      return run();
+    });
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen();
+    if (this.#isReadOnly) throw readOnlyError();
+  }
+
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closed();
     this.#commit.assertWorking();
@@ -328,6 +356,17 @@ export class WalWriter<T = AppendResult> {
       `a record of ${length} bytes is over maxRecordBytes (${this.#config.maxRecordBytes}): split it, or raise the limit`,
     );
   }
+}
+
+function readOnlyError(): KayaError {
+  return new KayaError(
+    "KAYA_READ_ONLY",
+    "the log was opened read-only: nothing is written, and what comes is not followed",
+  );
+}
+
+async function refuse(): Promise<never> {
+  throw readOnlyError();
 }
 
 function closed(): KayaError {

@@ -22,6 +22,7 @@ it.each(["strict", "relaxed"] as const)(
         return {
           path: file.path,
           length: () => file.length(),
+          links: () => file.links(),
           readAt: (position, into) => file.readAt(position, into),
           writeAt: (position, bytes) => file.writeAt(position, bytes),
           truncate: (length) => file.truncate(length),

@@ -74,6 +74,9 @@ class HaltingFile implements DiskFile {
   length(): Promise<number> {
     return this.#disk.observe(() => this.#file.length());
   }
+  links(): Promise<number> {
+    return this.#disk.observe(() => this.#file.links());
+  }
   readAt(position: number, into: Uint8Array): Promise<number> {
     return this.#disk.observe(() => this.#file.readAt(position, into));
   }

@@ -28,6 +28,7 @@ export class InterceptedDisk implements Disk {
     return {
       path: file.path,
       length: () => read("length", () => file.length()),
+      links: () => file.links(),
       readAt: (position, into) => read("readAt", () => file.readAt(position, into)),
       append: (bytes) => change("append", () => file.append(bytes)),
       writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),

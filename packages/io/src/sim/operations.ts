@@ -12,7 +12,7 @@ import {
 /** One operation that reached the disk. What is refused before (a bad path, a closed handle) is none. */
 export interface SimDiskEvent {
   /** The method's name. */
-  readonly kind: MutatingKind | "list" | "lock" | "release" | "length" | "readAt" | "close";
+  readonly kind: MutatingKind | "list" | "lock" | "release" | "length" | "links" | "readAt" | "close";
   readonly path: string;
   /** `FaultRule.at` of a mutating operation; the others have none. */
   readonly index?: number;

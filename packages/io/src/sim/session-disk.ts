@@ -7,7 +7,17 @@ import type { SimDirectory } from "./sim-directory.js";
 import { SimFile } from "./sim-file.js";
 import type { SimInode } from "./sim-inode.js";
 import { SimLock, type SimLocks } from "./sim-locks.js";
-import { entriesOf, existingFile, findDirectory, findFile, link, move, notFound, unlink } from "./tree.js";
+import {
+  countNames,
+  entriesOf,
+  existingFile,
+  findDirectory,
+  findFile,
+  link,
+  move,
+  notFound,
+  unlink,
+} from "./tree.js";
 
 interface Served {
   readonly root: SimDirectory;
@@ -39,6 +49,7 @@ export class SessionDisk implements Disk {
     return new SimFile({
       path: name,
       inode,
+      links: () => countNames(this.#root, inode),
       readOnly: options.readOnly === true,
       operations: this.#operations,
       session: this.#session,

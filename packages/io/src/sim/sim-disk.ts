@@ -15,7 +15,7 @@ import { SessionDisk } from "./session-disk.js";
 import { SimDirectory } from "./sim-directory.js";
 import { SimLocks } from "./sim-locks.js";
 import { digestState } from "./state-digest.js";
-import { directoriesAbove, existingFile, findFile, link, unlink } from "./tree.js";
+import { addName, directoriesAbove, existingFile, findFile, link, unlink } from "./tree.js";
 
 export interface SimDiskOptions {
   /** Any whole number; the same seed and the same calls give the same disk. Default 0. */
@@ -174,6 +174,17 @@ export class SimDisk implements Disk {
     inode.write(0, bytes.slice());
     inode.sync();
     for (const directory of directoriesAbove(this.#root, name)) directory.sync();
+  }
+
+  /**
+   * Gives a file one more name, durably, without an event or a fault: a hard link, as `cp -al` makes them. Whatever had the name
+   * before has it no more.
+   */
+  linkDurably(path: string, name: string): void {
+    const target = relativeFilePath(name);
+    findFile(this.#root, target); // refuses a directory
+    addName(this.#root, existingFile(this.#root, relativeFilePath(path)), target);
+    for (const directory of directoriesAbove(this.#root, target)) directory.sync();
   }
 
   /** Removes a file and syncs its directory, without an event or a fault; nothing happens where it is absent. */

@@ -12,6 +12,8 @@ const MAX_FILE_BYTES = 2 ** 31;
 interface OpenedFile {
   readonly path: string;
   readonly inode: SimInode;
+  /** How many names the inode has now. */
+  readonly links: () => number;
   readonly readOnly: boolean;
   readonly operations: Operations;
   readonly session: Session;
@@ -24,6 +26,7 @@ interface OpenedFile {
 export class SimFile implements DiskFile {
   readonly path: string;
   readonly #inode: SimInode;
+  readonly #links: () => number;
   readonly #readOnly: boolean;
   readonly #operations: Operations;
   readonly #session: Session;
@@ -32,6 +35,7 @@ export class SimFile implements DiskFile {
   constructor(opened: OpenedFile) {
     this.path = opened.path;
     this.#inode = opened.inode;
+    this.#links = opened.links;
     this.#readOnly = opened.readOnly;
     this.#operations = opened.operations;
     this.#session = opened.session;
@@ -40,6 +44,12 @@ export class SimFile implements DiskFile {
   async length(): Promise<number> {
     this.#checkOpen();
     return this.#operations.read({ kind: "length", path: this.path }, () => this.#inode.length);
+  }
+
+  /** What the system knows of an open file without the disk: no fault meets it. */
+  async links(): Promise<number> {
+    this.#checkOpen();
+    return this.#operations.observe({ kind: "links", path: this.path }, this.#links);
   }
 
   async readAt(position: number, into: Uint8Array): Promise<number> {

@@ -83,6 +83,21 @@ export function link(root: SimDirectory, path: string): SimInode {
   return inode;
 }
 
+/** Gives a file one more name, with the directories that lead to it. */
+export function addName(root: SimDirectory, inode: SimInode, path: string): void {
+  makeParent(root, path).link(nameOf(path), inode);
+}
+
+/** How many live names lead to a file. */
+export function countNames(directory: SimDirectory, inode: SimInode): number {
+  let count = 0;
+  for (const node of directory.live.values()) {
+    if (node === inode) count++;
+    else if (node instanceof SimDirectory) count += countNames(node, inode);
+  }
+  return count;
+}
+
 export function unlink(root: SimDirectory, path: string): void {
   if (findFile(root, path) !== undefined) makeParent(root, path).unlink(nameOf(path));
 }

@@ -29,7 +29,7 @@ Examples:
     .action((key: string, options: GetOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         const keyBytes = parseBytes(key, "KEY", options.keyHex === true);
-        const value = await withEngine(context, (engine) => engine.get(keyBytes));
+        const value = await withEngine(context, (engine) => engine.get(keyBytes), { readOnly: true });
         if (value === undefined) return notFound(context);
         if (options.raw) await context.out.bytes(value);
         else await printValue(context, keyBytes, value);

@@ -49,7 +49,9 @@ Examples:
     .action((prefix: string | undefined, options: ScanOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         const range = toRange(prefix, options);
-        const count = await withEngine(context, (engine) => printEntries(context, engine, range, options));
+        const count = await withEngine(context, (engine) => printEntries(context, engine, range, options), {
+          readOnly: true,
+        });
         if (context.err.isTty && !context.options.json)
           await context.err.line(plural(count, "entry", "entries"));
         return ExitCode.Ok;

@@ -1,5 +1,6 @@
-import { KayaError } from "@kaya/core";
+import { join } from "node:path";
 import type { CheckpointStats, Engine, EngineStats } from "@kaya/engine";
+import { readLockHolder } from "@kaya/io";
 import { InvalidArgumentError } from "commander";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
@@ -52,13 +53,12 @@ Examples:
 };
 
 async function printOnce(context: Context): Promise<void> {
-  try {
-    const stats = await withEngine(context, async (engine: Engine) => engine.stats());
-    await context.out.line(context.options.json ? toJson(stats) : table(statsRows(stats)));
-  } catch (error) {
-    if (!KayaError.is(error, "KAYA_LOCK_CONFLICT")) throw error;
-    await printFromOutside(context);
-  }
+  const { data, json } = context.options;
+  await requireDataDir(data);
+  const holder = await readLockHolder(join(data, "LOCK"));
+  if (holder?.state === "held") return printFromOutside(context);
+  const stats = await withEngine(context, async (engine: Engine) => engine.stats(), { readOnly: true });
+  await context.out.line(json ? toJson(stats) : table(statsRows(stats)));
 }
 
 /** Another process has it open: its files still tell something. */
@@ -73,14 +73,11 @@ async function printFromOutside({ out, err, options }: Context): Promise<void> {
 
 function statsRows(stats: EngineStats): [name: string, value: string][] {
   return [
-    ["state", stats.state],
     ["entries", formatCount(stats.entries)],
     ["key bytes", formatBytes(stats.keyBytes)],
     ["value bytes", formatBytes(stats.valueBytes)],
     ["last LSN", formatCount(stats.lastLsn)],
     ["last sequence", formatCount(stats.lastSequence)],
-    ["durable LSN", formatCount(stats.durableLsn)],
-    ["pending bytes", formatBytes(stats.pendingBytes)],
     ["memory", formatBytes(stats.memoryBytes)],
     ["snapshots", formatSnapshots(stats.snapshots)],
     ["log segments", formatCount(stats.wal.segments)],

@@ -5,6 +5,7 @@ import { walCheck } from "./wal-check.js";
 import { damagedLogScenarios } from "./wal-damage-scenarios.js";
 import { walFaultScenarios } from "./wal-fault-scenarios.js";
 import { foreignHandsScenarios } from "./wal-foreign-scenarios.js";
+import { linkedLogScenarios } from "./wal-linked-scenarios.js";
 import { refusalScenarios } from "./wal-refusal-scenarios.js";
 import { WalSession } from "./wal-session.js";
 import { batch, del, noop, put, value, type WalWrite } from "./wal-write.js";
@@ -47,6 +48,7 @@ export function walScenarios(): Scenario[] {
     ...damagedLogScenarios(TINY),
     ...refusalScenarios(TINY),
     ...foreignHandsScenarios(TINY),
+    ...linkedLogScenarios(TINY),
   ];
 }
 

@@ -34,6 +34,7 @@ export class GatedDisk implements Disk {
     return {
       path: file.path,
       length: () => this.#read("length", path, () => file.length()),
+      links: () => this.#look(() => file.links()),
       readAt: (position, into) => this.#read("readAt", path, () => file.readAt(position, into)),
       append: (bytes) => change("append", () => file.append(bytes)),
       writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
