@@ -18,6 +18,7 @@ const EXIT_CODES: Record<KayaErrorCode, number> = {
   KAYA_CONFLICT: 1,
   KAYA_MEMORY_LIMIT: 1,
   KAYA_LOG_TRUNCATED: 1,
+  KAYA_DIRECTORY_REPLACED: 1,
 };
 
 describe("KayaError", () => {

@@ -44,6 +44,8 @@ interface EngineParts extends RecoveredState {
   readonly config: EngineConfig;
   readonly disk: Disk;
   readonly lock: DiskLock | undefined;
+  /** The disk where it was made for this engine. */
+  readonly own: Disk | undefined;
   readonly clock: Clock;
 }
 
@@ -63,7 +65,7 @@ export class Engine {
   readonly #memtable: Memtable;
   readonly #memoryBound: MemoryBound;
   readonly #wal: WalWriter<WriteResult>;
-  readonly #lock: DiskLock | undefined;
+  readonly #held: Pick<EngineParts, "lock" | "own">;
   readonly #checkpoints: Checkpoints;
   readonly #consumers: Consumers;
   readonly #feeds: ChangeFeeds;
@@ -76,7 +78,7 @@ export class Engine {
     this.#memtable = parts.applied.memtable;
     this.#memoryBound = new MemoryBound(parts.config.memoryLimitBytes, this.#memtable);
     this.#wal = parts.wal;
-    this.#lock = parts.lock;
+    this.#held = { lock: parts.lock, own: parts.own };
     this.#checkpoints = new Checkpoints(parts);
     this.#wal.throttle(() => this.#checkpoints.throttle());
     this.#consumers = parts.consumers;
@@ -100,12 +102,13 @@ export class Engine {
     checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
+    const own = disk === undefined ? target : undefined;
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock, clock });
+      return new Engine({ ...state, config: resolved, disk: target, lock, own, clock });
     } catch (error) {
-      await letGo(lock);
+      await letGo({ lock, own });
       throw error;
     }
   }
@@ -330,7 +333,7 @@ export class Engine {
       await this.#checkpoints.close();
       await this.#wal.close();
     } finally {
-      await letGo(this.#lock, this.#wal);
+      await letGo(this.#held, this.#wal);
     }
   }
 

@@ -1,10 +1,12 @@
-import { constants } from "node:fs";
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { constants, fstatSync, lstatSync } from "node:fs";
+import { type FileHandle, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { KayaError } from "@kaya/core";
 import type { DiskLock } from "./disk.js";
+import { type FileIdentity, identityOf, isSame } from "./file-identity.js";
 import { checkMark } from "./lock-mark.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
+import { openFile } from "./open-file.js";
 
 // Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
 const LOCKED_OFFSET = 2 ** 30;
@@ -19,39 +21,79 @@ interface Note {
   readonly mark?: string | undefined;
 }
 
-/** Takes the kernel lock on `name` (an absolute path). */
-export async function lockFile(name: string): Promise<DiskLock> {
+/** How often the file may be another one by the time that it is locked. */
+const MOST_TRIES = 10;
+
+/**
+ * Takes the kernel lock on `name` (an absolute path).
+ * @param reach gives what to call it in a system call
+ * @param released called once the lock is let go of
+ */
+export async function lockFile(
+  name: string,
+  reach: () => string,
+  released: () => Promise<void>,
+): Promise<NodeLock> {
   const { tryLock } = loadLocks(name);
-  const handle = await openLockFile(name);
-  try {
-    if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
-    const boot = await bootId();
-    const previous = await readNote(handle);
-    const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
-    const cleanStart = rebooted || previous?.state === "clean";
-    const mark = rebooted ? undefined : previous?.mark;
-    await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
-    return new NodeLock(handle, name, boot, { cleanStart, mark });
-  } catch (error) {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const handle = await openLockFile(name, reach());
+    try {
+      if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
+      const identity = identityOf(fstatSync(handle.fd, { bigint: true }));
+      // A file that was removed or replaced since it was opened keeps nobody out.
+      if (isSame(identity, lstatSync(name, { bigint: true, throwIfNoEntry: false })))
+        return await takeOver(handle, name, identity, released);
+    } catch (error) {
+      await handle.close();
+      throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
+    }
     await handle.close();
-    throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
   }
+  throw new KayaError(
+    "KAYA_LOCK_CONFLICT",
+    `${name} cannot be locked: each time it was another file by then. Something removes or replaces it all the time: stop that.`,
+  );
 }
 
-class NodeLock implements DiskLock {
+async function takeOver(
+  handle: FileHandle,
+  name: string,
+  identity: FileIdentity,
+  released: () => Promise<void>,
+): Promise<NodeLock> {
+  const boot = await bootId();
+  const previous = await readNote(handle);
+  const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
+  const cleanStart = rebooted || previous?.state === "clean";
+  const mark = rebooted ? undefined : previous?.mark;
+  await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
+  return new NodeLock(handle, name, boot, { cleanStart, mark, identity, released });
+}
+
+interface TakenLock extends Pick<DiskLock, "cleanStart" | "mark"> {
+  readonly identity: FileIdentity;
+  readonly released: () => Promise<void>;
+}
+
+export class NodeLock implements DiskLock {
   readonly cleanStart: boolean;
   readonly mark: string | undefined;
+  /** Of the file that is locked. */
+  readonly identity: FileIdentity;
+  readonly #letGo: () => Promise<void>;
   readonly #handle: FileHandle;
   readonly #name: string;
   readonly #boot: string;
   #released: Promise<void> | undefined;
 
-  constructor(handle: FileHandle, name: string, boot: string, left: Pick<DiskLock, "cleanStart" | "mark">) {
+  constructor(handle: FileHandle, name: string, boot: string, taken: TakenLock) {
     this.#handle = handle;
     this.#name = name;
     this.#boot = boot;
-    this.cleanStart = left.cleanStart;
-    this.mark = left.mark;
+    this.cleanStart = taken.cleanStart;
+    this.mark = taken.mark;
+    this.identity = taken.identity;
+    this.#letGo = taken.released;
   }
 
   async release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void> {
@@ -65,17 +107,14 @@ class NodeLock implements DiskLock {
       const note = { pid: process.pid, boot: this.#boot, state: "clean", mark } as const;
       if (clean) await writeNote(this.#handle, this.#name, note);
     } finally {
+      await this.#letGo();
       await this.#handle.close(); // drops the kernel lock
     }
   }
 }
 
-async function openLockFile(name: string): Promise<FileHandle> {
-  try {
-    return await open(name, constants.O_RDWR | constants.O_CREAT, 0o666);
-  } catch (cause) {
-    throw fromSystemError(cause, "open the lock file", name);
-  }
+async function openLockFile(name: string, way: string): Promise<FileHandle> {
+  return openFile(way, name, constants.O_RDWR | constants.O_CREAT, "open the lock file");
 }
 
 async function conflict(handle: FileHandle, name: string): Promise<KayaError> {

@@ -2,7 +2,7 @@ import { crc32c } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { readExactly, WINDOW_BYTES } from "./file-window.js";
 
-/** Copies a range into a new file and syncs it; the directory entry is not durable yet. */
+/** Copies a range into a new file, in the place of what a crash left there, and syncs it; the directory entry is not durable yet. */
 export async function copyRange(
   disk: Disk,
   source: DiskFile,
@@ -10,9 +10,9 @@ export async function copyRange(
   to: number,
   path: string,
 ): Promise<void> {
-  const target = await disk.open(path, { create: true });
+  await disk.remove(path);
+  const target = await disk.open(path, { create: true, exclusive: true });
   try {
-    await target.truncate(0);
     for await (const { bytes } of pieces(source, from, to)) await target.append(bytes);
     await target.sync();
   } finally {

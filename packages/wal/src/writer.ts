@@ -117,7 +117,7 @@ export class WalWriter<T = AppendResult> {
    * payload's bytes are read before the call returns.
    *
    * Rejects with KAYA_INVALID_ARGUMENT (nothing was appended), KAYA_DISK_FULL or KAYA_IO (taken back; the writer goes
-   * on), KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED (after that), KAYA_CLOSED.
+   * on), KAYA_FSYNC_FAILED and KAYA_DIRECTORY_REPLACED (final), KAYA_WRITER_FAILED (after that), KAYA_CLOSED.
    */
   append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {
@@ -175,6 +175,14 @@ export class WalWriter<T = AppendResult> {
       );
     }
     return this.#inTurn(() => this.#segments.dropBefore(lsn, kept), "drop segments");
+  }
+
+  /**
+   * Tells of a failure beside the log. Where it says that the directory is another one by now (KAYA_DIRECTORY_REPLACED), the log takes no
+   * more writes either (W4); any other error is not the log's business.
+   */
+  noteFailure(error: unknown): void {
+    if (KayaError.is(error, "KAYA_DIRECTORY_REPLACED")) this.#commit.fail(error);
   }
 
   #inTurn<R>(work: () => Promise<R>, doing: string): Promise<R> {

@@ -128,7 +128,7 @@ describe("the log's id", () => {
     const disk = new SimDisk();
     const writer = await WalWriter.open({}, disk);
     await writer.append(noop);
-    disk.addFault({ at: disk.nextOperation, kind: "disk-full" });
+    disk.addFault({ at: disk.nextOperation + 1, kind: "disk-full" });
     await expect(writer.identify()).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await writer.append(noop);
     expect((await writer.identify()).id).toMatch(/^[0-9a-f]{16}$/);

@@ -151,7 +151,7 @@ describe("reopening", () => {
 
     const distrustful = diskOf(image);
     await WalWriter.open({}, distrustful);
-    const rewrite = ["open", "truncate", "append", "sync", "rename"].map((kind) => `${kind} ${TWO}.tmp`);
+    const rewrite = ["remove", "open", "append", "sync", "rename"].map((kind) => `${kind} ${TWO}.tmp`);
     const closed = "sync wal/0000000000000001.wal";
     const emptied = `truncate ${TWO}`; // the old file, which has no name any more
     expect(mutationsOf(distrustful)).toEqual([closed, ...rewrite, "syncDir wal", "syncDir ", emptied]);

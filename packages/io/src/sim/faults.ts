@@ -21,15 +21,25 @@ export type FailedSyncOutcome = "readable-until-crash" | "kept" | "lost";
  * - `disk-full` (append, writeAt, creating open): KAYA_DISK_FULL with nothing changed.
  * - `partial-write` (append, writeAt): the first `bytes` bytes are written, then KAYA_DISK_FULL. On a creating open
  *   the same as `disk-full`.
+ * - `no-descriptors` (open, rename to a directory and syncDir of a directory that is not held open, list): KAYA_IO with nothing
+ *   changed: the process has as many files open as it may. No fsync was tried. A moment of it is several rules in a row.
+ * - `directory-replaced` (open, rename, remove, syncDir): another directory has the disk's name from now on:
+ *   `SimDisk.replaceDirectory`.
  * - `read-error` (readAt, list, length, open without `create`): KAYA_IO.
  */
-export type FaultRule = WriteFaultRule | { readonly atRead: number; readonly kind: "read-error" };
+export type FaultRule = WriteFaultRule | ReadFaultRule;
+
+/** A failure of a reading operation. */
+export interface ReadFaultRule {
+  readonly atRead: number;
+  readonly kind: "read-error" | "no-descriptors";
+}
 
 /** A failure of a mutating operation. */
 export type WriteFaultRule =
   | {
       readonly at: number;
-      readonly kind: "fsync-failed" | "io-error" | "disk-full";
+      readonly kind: "fsync-failed" | "io-error" | "disk-full" | "no-descriptors" | "directory-replaced";
       readonly outcome?: FailedSyncOutcome;
     }
   | { readonly at: number; readonly kind: "partial-write"; readonly bytes: number };
@@ -47,27 +57,27 @@ export type MutatingKind =
 
 const SYNCING: readonly MutatingKind[] = ["sync", "syncDir"];
 const FILLING: readonly MutatingKind[] = ["append", "writeAt", "open"];
+const OPENING: readonly MutatingKind[] = ["open", "rename", "syncDir"];
+const BY_NAME: readonly MutatingKind[] = ["open", "rename", "remove", "syncDir"];
+const READING_BY_NAME: readonly string[] = ["open", "list"];
 const FITTING: Record<WriteFaultRule["kind"], readonly MutatingKind[] | "all"> = {
   "fsync-failed": SYNCING,
   "io-error": "all",
   "disk-full": FILLING,
   "partial-write": FILLING,
+  "no-descriptors": OPENING,
+  "directory-replaced": BY_NAME,
 };
 
 /** The rules of a disk, by the operation that they wait for. */
 export class FaultPlan {
   readonly #rules = new Map<number, WriteFaultRule[]>();
-  readonly #failingReads = new Set<number>();
+  readonly #failingReads = new Map<number, ReadFaultRule[]>();
 
   add(rule: FaultRule): void {
     checkRule(rule);
-    if (rule.kind === "read-error") {
-      this.#failingReads.add(rule.atRead);
-      return;
-    }
-    const others = this.#rules.get(rule.at);
-    if (others === undefined) this.#rules.set(rule.at, [{ ...rule }]);
-    else others.push({ ...rule });
+    if ("atRead" in rule) push(this.#failingReads, rule.atRead, { ...rule });
+    else push(this.#rules, rule.at, { ...rule });
   }
 
   /** The first rule that fits. */
@@ -78,19 +88,37 @@ export class FaultPlan {
     });
   }
 
-  failsRead(index: number): boolean {
-    return this.#failingReads.has(index);
+  /** The first rule that fits a reading operation. */
+  findRead(index: number, kind: string): ReadFaultRule | undefined {
+    return this.#failingReads
+      .get(index)
+      ?.find((rule) => rule.kind === "read-error" || READING_BY_NAME.includes(kind));
   }
+}
+
+function push<T>(rules: Map<number, T[]>, index: number, rule: T): void {
+  const others = rules.get(index);
+  if (others === undefined) rules.set(index, [rule]);
+  else others.push(rule);
 }
 
 /** The rejection that a rule causes. */
 export function failureOf(rule: WriteFaultRule, kind: MutatingKind, path: string): KayaError {
   const what = `${kind} ${nameable(path)} failed by a simulated fault at operation ${rule.at}`;
+  if (rule.kind === "no-descriptors") return new KayaError("KAYA_IO", `${what}: too many open files.`);
   if (SYNCING.includes(kind)) {
     return new KayaError("KAYA_FSYNC_FAILED", `${what}. What was not synced before may be lost.`);
   }
   if (rule.kind === "io-error") return new KayaError("KAYA_IO", `${what}: I/O error.`);
   return new KayaError("KAYA_DISK_FULL", `${what}: no space left.`);
+}
+
+/** The rejection of every operation by name once another directory has the name. */
+export function replacedFailure(kind: string, path: string): KayaError {
+  return new KayaError(
+    "KAYA_DIRECTORY_REPLACED",
+    `${kind} ${nameable(path)}: another directory has the name of the one that was opened, by a simulated fault`,
+  );
 }
 
 /** The rejection of a reading operation that meets a fault. */
@@ -113,18 +141,19 @@ function nameable(path: string): string {
 }
 
 function checkRule(rule: FaultRule): void {
-  if (rule.kind === "read-error") {
+  if ("atRead" in rule) {
+    if (rule.kind !== "read-error" && rule.kind !== "no-descriptors")
+      throw unknownKind(rule, ["read-error", "no-descriptors"]);
     checkCount(rule.atRead, "atRead");
     return;
   }
-  if (!(rule.kind in FITTING)) {
-    throw new KayaError(
-      "KAYA_INVALID_ARGUMENT",
-      `fault: kind ${describe(rule.kind)} is not one of ${[...Object.keys(FITTING), "read-error"]}`,
-    );
-  }
+  if (!(rule.kind in FITTING)) throw unknownKind(rule, [...Object.keys(FITTING), "read-error"]);
   checkCount(rule.at, "at");
   if (rule.kind === "partial-write") checkCount(rule.bytes, "bytes");
+}
+
+function unknownKind({ kind }: { readonly kind: unknown }, known: readonly string[]): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", `fault: kind ${describe(kind)} is not one of ${known}`);
 }
 
 function checkCount(value: number, what: string): void {
