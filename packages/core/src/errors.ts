@@ -17,7 +17,8 @@ export type KayaErrorCode =
   | "KAYA_CONFLICT"
   | "KAYA_MEMORY_LIMIT"
   | "KAYA_LOG_TRUNCATED"
-  | "KAYA_READ_ONLY";
+  | "KAYA_READ_ONLY"
+  | "KAYA_DIRECTORY_REPLACED";
 
 const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
   KAYA_NOT_FOUND: 2,

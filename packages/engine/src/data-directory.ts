@@ -48,8 +48,18 @@ export function trustOf(lock: DiskLock | undefined): boolean | string {
   return lock.mark ?? true;
 }
 
-/** Lets go of the directory, and tells the next holder how the log was left, if it was opened at all. */
-export async function letGo(lock: DiskLock | undefined, wal?: Pick<WalWriter, "tailMark">): Promise<void> {
+/**
+ * Lets go of the directory, and tells the next holder how the log was left, if it was opened at all.
+ * @param own a disk that nobody else uses
+ */
+export async function letGo(
+  { lock, own }: { readonly lock: DiskLock | undefined; readonly own: Disk | undefined },
+  wal?: Pick<WalWriter, "tailMark">,
+): Promise<void> {
   const mark = wal?.tailMark;
-  await lock?.release(mark === undefined ? {} : { clean: true, mark });
+  try {
+    await lock?.release(mark === undefined ? {} : { clean: true, mark });
+  } finally {
+    await own?.close?.();
+  }
 }

@@ -45,6 +45,8 @@ interface EngineParts extends RecoveredState {
   readonly config: EngineConfig;
   readonly disk: Disk;
   readonly lock: DiskLock | undefined;
+  /** The disk where it was made for this engine. */
+  readonly own: Disk | undefined;
   readonly clock: Clock;
 }
 
@@ -64,7 +66,7 @@ export class Engine {
   readonly #memtable: Memtable;
   readonly #memoryBound: MemoryBound;
   readonly #wal: WalWriter<WriteResult>;
-  readonly #lock: DiskLock | undefined;
+  readonly #held: Pick<EngineParts, "lock" | "own">;
   readonly #checkpoints: Checkpoints;
   readonly #consumers: Consumers;
   readonly #feeds: ChangeFeeds;
@@ -77,7 +79,7 @@ export class Engine {
     this.#memtable = parts.applied.memtable;
     this.#memoryBound = new MemoryBound(parts.config.memoryLimitBytes, this.#memtable);
     this.#wal = parts.wal;
-    this.#lock = parts.lock;
+    this.#held = { lock: parts.lock, own: parts.own };
     this.#checkpoints = new Checkpoints(parts);
     this.#wal.throttle(() => this.#checkpoints.throttle());
     this.#consumers = parts.consumers;
@@ -105,17 +107,18 @@ export class Engine {
     checkRecoveryOptions(options, ["onProgress", "clock", "newLogId", "hashSecret"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
+    const own = disk === undefined ? target : undefined;
     if (resolved.readOnly) {
       if (disk === undefined) await assertDirectory(resolved.dataDir);
       const state = await lookAtState(resolved, target, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock: undefined, clock });
+      return new Engine({ ...state, config: resolved, disk: target, lock: undefined, own, clock });
     }
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock, clock });
+      return new Engine({ ...state, config: resolved, disk: target, lock, own, clock });
     } catch (error) {
-      await letGo(lock);
+      await letGo({ lock, own });
       throw error;
     }
   }
@@ -340,7 +343,7 @@ export class Engine {
       await this.#checkpoints.close();
       await this.#wal.close();
     } finally {
-      await letGo(this.#lock, this.#wal);
+      await letGo(this.#held, this.#wal);
     }
   }
 

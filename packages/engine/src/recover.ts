@@ -51,7 +51,7 @@ export async function recover(
     await wal.close();
     return state.report;
   } finally {
-    await letGo(lock, wal);
+    await letGo({ lock, own: disk === undefined ? target : undefined }, wal);
   }
 }
 

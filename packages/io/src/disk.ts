@@ -8,6 +8,9 @@
  * Everything else may survive, or not, or in part, each for itself and in any order.
  *
  * Paths are relative to the disk's root and follow the rules of `relativePath`. Every rejection is a KayaError.
+ *
+ * A disk that was written to belongs to one directory, not to a path. Where the path names another directory from then on, each operation
+ * that takes a path rejects with KAYA_DIRECTORY_REPLACED and changes nothing: this is final. Files that are open go on working.
  */
 export interface Disk {
   /** Where it is, as an absolute path: names it in events. Absent where it is nowhere. */
@@ -15,15 +18,16 @@ export interface Disk {
 
   /**
    * Opens a file for reading and writing. With `create` it is made where it is absent, with its parent directories;
-   * with `readOnly` every mutating operation on it is refused.
-   * @throws KayaError KAYA_NOT_FOUND where it is absent; KAYA_INVALID_ARGUMENT where the path is a directory or
-   *   leads through a file; KAYA_DISK_FULL; KAYA_IO.
+   * with `exclusive` besides it must be absent; with `readOnly` every mutating operation on it is refused.
+   * @throws KayaError KAYA_NOT_FOUND where it is absent; KAYA_INVALID_ARGUMENT where the path is anything but a regular
+   *   file, leads through a file or a symbolic link, or is there and must not be; KAYA_DISK_FULL; KAYA_IO;
+   *   KAYA_DIRECTORY_REPLACED.
    */
   open(path: string, options?: OpenOptions): Promise<DiskFile>;
 
   /**
    * The entries of a directory, not of those below it, sorted by path; none where it is absent.
-   * @throws KayaError KAYA_INVALID_ARGUMENT where it is a file.
+   * @throws KayaError KAYA_INVALID_ARGUMENT where it is a file or a symbolic link; KAYA_IO; KAYA_DIRECTORY_REPLACED.
    */
   list(dir: string): Promise<DirEntry[]>;
 
@@ -31,30 +35,39 @@ export interface Disk {
    * Gives a file another name, replacing what has it, and makes the parent directories of `to`. Atomic while the
    * machine runs; durable once the directories of both names are synced, that of `to` first: in the other order a
    * crash in between may leave neither name.
-   * @throws KayaError KAYA_NOT_FOUND; KAYA_INVALID_ARGUMENT where either is a directory.
+   * @throws KayaError KAYA_NOT_FOUND; KAYA_INVALID_ARGUMENT where either is a directory; KAYA_IO; KAYA_DIRECTORY_REPLACED.
    */
   rename(from: string, to: string): Promise<void>;
 
   /**
-   * Removes a file's name; no error where it is absent. Handles that are open go on working.
-   * @throws KayaError KAYA_INVALID_ARGUMENT where it is a directory.
+   * Removes the name of a file or a symbolic link; no error where it is absent. Handles that are open go on working.
+   * @throws KayaError KAYA_INVALID_ARGUMENT where it is a directory or anything else; KAYA_IO; KAYA_DIRECTORY_REPLACED.
    */
   remove(path: string): Promise<void>;
 
   /**
    * Makes the names in a directory durable: creations, renames and removals. Not those of directories below it, nor
    * its own name in its parent. `""` is the root; the root's own name is the disk's business.
-   * @throws KayaError KAYA_FSYNC_FAILED: as final as a failed `sync`. KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT where
-   *   there is no such directory.
+   *
+   * It opens nothing where this disk created or renamed something into the directory, or synced it before.
+   * @throws KayaError KAYA_FSYNC_FAILED: as final as a failed `sync`. KAYA_IO where no fsync was tried: the directory could
+   *   not be opened. KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT where there is no such directory; KAYA_DIRECTORY_REPLACED.
    */
   syncDir(dir: string): Promise<void>;
 
   /**
    * Takes an exclusive lock that the kernel drops when the process dies. The file at `path` is created for it and
-   * stays.
-   * @throws KayaError KAYA_LOCK_CONFLICT where it is held, by another process or this one.
+   * stays. While the lock is held and another file gets its name, or none has it, that is KAYA_DIRECTORY_REPLACED too.
+   * @throws KayaError KAYA_LOCK_CONFLICT where it is held, by another process or this one; KAYA_INVALID_ARGUMENT where it is
+   *   not a regular file; KAYA_IO; KAYA_DIRECTORY_REPLACED.
    */
   lock(path: string): Promise<DiskLock>;
+
+  /**
+   * Waits for what is under way and lets go of the directories that are held open. The disk can be used again: it then holds what the
+   * path names by that time. A disk that holds nothing has none.
+   */
+  close?(): Promise<void>;
 }
 
 export interface OpenOptions {
@@ -64,6 +77,8 @@ export interface OpenOptions {
    * process may. Where there is no such file, it gets those of the lock's file, or else the owner of the root. A disk without owners ignores it.
    */
   readonly like?: string;
+  /** With `create`: whatever has the name already is an error, and is not opened. */
+  readonly exclusive?: boolean;
   readonly readOnly?: boolean;
 }
 
@@ -109,10 +124,16 @@ export interface DiskFile {
 
 export interface DirEntry {
   readonly path: string;
+  /** False for a symbolic link to one. */
   readonly isDirectory: boolean;
-  /** In bytes; 0 for a directory. */
+  /** In bytes; 0 for anything but a file. */
   readonly length: number;
+  /** What it is where it is neither a file nor a directory. */
+  readonly special?: SpecialEntry;
 }
+
+/** As an error names it. None of these is ever opened. */
+export type SpecialEntry = "a symbolic link" | "a FIFO" | "a socket" | "a device";
 
 export interface DiskLock {
   /**

@@ -1,6 +1,8 @@
-import { open } from "node:fs/promises";
+import { constants } from "node:fs";
+import { KayaError } from "@kaya/core";
 import { errnoOf, fromSystemError } from "./node-errors.js";
 import { bootId, isOtherBoot, readNote } from "./node-lock.js";
+import { openFile } from "./open-file.js";
 
 /** What a lock file says of the process that had the lock last. */
 export interface LockHolder {
@@ -21,7 +23,12 @@ export interface LockHolder {
  */
 export async function readLockHolder(path: string): Promise<LockHolder | undefined> {
   try {
-    const handle = await open(path, "r");
+    const handle = await openFile({
+      way: path,
+      name: path,
+      access: constants.O_RDONLY,
+      doing: "read the lock file",
+    });
     try {
       const note = await readNote(handle);
       if (note === undefined) return undefined;
@@ -33,8 +40,8 @@ export async function readLockHolder(path: string): Promise<LockHolder | undefin
       await handle.close();
     }
   } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") return undefined;
-    throw fromSystemError(cause, "read the lock file", path);
+    if (KayaError.is(cause, "KAYA_NOT_FOUND")) return undefined;
+    throw KayaError.is(cause) ? cause : fromSystemError(cause, "read the lock file", path);
   }
 }
 

@@ -1,41 +1,63 @@
 import { constants } from "node:fs";
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir, open, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { KayaError } from "@kaya/core";
 import { errnoOf, fromSyncError, fromSystemError } from "./node-errors.js";
 
 // Windows has no fsync of a directory; NTFS journals names by itself.
 const DIRECTORIES_CAN_SYNC = process.platform !== "win32";
 
 /**
- * Makes the root and what leads to it, and fsyncs the directories that hold a new name: no `syncDir` of the caller's
- * reaches above the root. Where the root was there already, its name may still be in flight from a process that died.
+ * Makes the root and what leads to it, and fsyncs the directories that hold their names: no `syncDir` of the caller's reaches above
+ * the root. What was there already may have been made by a process that died before it synced the names. So all directories above
+ * the root are synced, up to where its file system is mounted; those above what this call made only where that is permitted.
  */
 export async function makeDurableDirectory(root: string): Promise<void> {
-  let made: string | undefined;
+  let first: string | undefined;
+  let real: string;
   try {
-    made = await makeDirectories(root);
+    const made = await makeDirectories(root);
+    first = made && dirname(await realpath(made));
+    real = await realpath(root); // a link on the way leads to other directories above
   } catch (cause) {
     throw fromSystemError(cause, "make the directory", root);
   }
-  const first = dirname(made ?? root);
-  for (let dir = dirname(root); ; dir = dirname(dir)) {
+  let isOurs = first !== undefined;
+  for (let dir = real; !(await isMountPoint(dir)); ) {
+    dir = dirname(dir);
     try {
       await syncDirectory(dir);
-    } catch (cause) {
-      const mayNotRead =
-        made === undefined && ["EACCES", "EPERM", "EROFS", "EINVAL"].includes(errnoOf(cause));
-      if (!mayNotRead) throw fromSyncError(cause, dir);
+    } catch (error) {
+      if (isOurs || !CANNOT.includes(errnoOf((error as KayaError).cause))) throw error;
     }
-    if (dir === first || dir === dirname(dir)) return;
+    if (dir === first) isOurs = false;
   }
 }
 
-/** Fsyncs a directory; nothing but a directory. */
-export async function syncDirectory(name: string): Promise<void> {
+/** What says that this process may not, or this file system cannot, sync a directory. */
+const CANNOT = ["EACCES", "EPERM", "EROFS", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
+
+/** Whether the name of a directory is not in the file system that the directory is in; nor is that of "/". */
+async function isMountPoint(dir: string): Promise<boolean> {
+  const above = dirname(dir);
+  if (above === dir) return true;
+  try {
+    return (await stat(above)).dev !== (await stat(dir)).dev;
+  } catch (cause) {
+    throw fromSystemError(cause, "look at", dir);
+  }
+}
+
+/** @throws KayaError KAYA_FSYNC_FAILED; KAYA_IO and the like where it cannot be opened: then no fsync was tried */
+async function syncDirectory(name: string): Promise<void> {
   if (!DIRECTORIES_CAN_SYNC) return;
-  const handle = await open(name, constants.O_RDONLY | constants.O_DIRECTORY);
+  const handle = await open(name, constants.O_RDONLY | constants.O_DIRECTORY).catch((cause: unknown) => {
+    throw fromSystemError(cause, "open the directory", name);
+  });
   try {
     await handle.sync();
+  } catch (cause) {
+    throw fromSyncError(cause, name);
   } finally {
     await handle.close();
   }

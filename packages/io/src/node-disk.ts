@@ -1,111 +1,160 @@
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { constants, fsync, lstatSync } from "node:fs";
+import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
-import { openOrMake } from "./new-file.js";
-import { makeDirectories, makeDurableDirectory, syncDirectory } from "./node-directories.js";
+import { specialOf } from "./file-kind.js";
+import { HeldDirectories } from "./held-directories.js";
+import { makeDirectories, makeDurableDirectory } from "./node-directories.js";
 import { errnoOf, fromSyncError, fromSystemError } from "./node-errors.js";
 import { NodeFile } from "./node-file.js";
 import { lockFile } from "./node-lock.js";
+import { assertFile, makeFile, type Opening, openFile, openOrMakeFile } from "./open-file.js";
 import { forDirectory, giveTo, type Ownership, ownerOfDirectory, ownershipOfFile } from "./ownership.js";
 import { parentOf, relativeFilePath, relativePath } from "./relative-path.js";
 
-/** A directory of the real file system. It is made, with its parents, by the first operation that creates something. */
+/**
+ * A directory of the real file system. It is made, with its parents, by the first operation that creates something. From the first
+ * one that changes anything on it is held open, so that no other directory is taken for it (see `Disk`).
+ */
 export class NodeDisk implements Disk {
   /** The absolute path. */
   readonly root: string;
+  readonly #directories: HeldDirectories;
   #rootIsDurable: Promise<void> | undefined;
   /** What new files look like that take the place of none. */
   #model: Ownership | undefined;
+  /** What is under way may still use the number of a descriptor that `close` would give back. */
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(root: string) {
     this.root = resolve(root);
+    this.#directories = new HeldDirectories(this.root);
   }
 
-  async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+  open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+    return this.#track(() => this.#open(path, options));
+  }
+
+  list(dir: string): Promise<DirEntry[]> {
+    return this.#track(() => this.#list(dir));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#track(() => this.#rename(from, to));
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#track(() => this.#remove(path));
+  }
+
+  syncDir(dir: string): Promise<void> {
+    return this.#track(() => this.#syncDir(dir));
+  }
+
+  lock(path: string): Promise<DiskLock> {
+    return this.#track(() => this.#lock(path));
+  }
+
+  async close(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    this.#directories.close();
+    this.#rootIsDurable = undefined;
+  }
+
+  async #open(path: string, options: OpenOptions): Promise<DiskFile> {
     const relative = relativeFilePath(path);
     const name = join(this.root, relative);
+    const readOnly = options.readOnly === true;
     if (options.create === true) await this.#makeParents(relative);
-    const access = options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR;
-    const like = options.like === undefined ? undefined : relativeFilePath(options.like);
-    try {
-      const handle = await (options.create === true
-        ? openOrMake(name, access, () => this.#modelOf(like))
-        : open(name, access));
-      // A directory opens read-only without complaint on POSIX, and fails only when it is read.
-      if (options.readOnly === true && (await isDirectory(handle))) {
-        await handle.close();
-        throw Object.assign(new Error(`${name} is a directory`), { code: "EISDIR" });
-      }
-      return new NodeFile(relative, name, handle, options.readOnly === true);
-    } catch (cause) {
-      throw fromSystemError(cause, "open", name);
-    }
+    else if (!readOnly) this.#directories.holdRoot();
+    const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
+    const opening = { way: this.#directories.reach(relative), name, access, doing: "open" };
+    const handle = await this.#openAs(opening, options);
+    return new NodeFile(relative, name, handle, readOnly);
   }
 
-  async list(dir: string): Promise<DirEntry[]> {
+  #openAs(opening: Opening, { create, exclusive, like }: OpenOptions): Promise<FileHandle> {
+    if (create !== true) return openFile(opening);
+    const model = () => this.#modelOf(like === undefined ? undefined : relativeFilePath(like));
+    return exclusive === true ? makeFile(opening, model) : openOrMakeFile(opening, model);
+  }
+
+  async #list(dir: string): Promise<DirEntry[]> {
     const relative = relativePath(dir);
-    const name = join(this.root, relative);
+    const way = this.#directories.reachDirectory(relative);
     try {
-      const names = await readdir(name);
-      const entries = await Promise.all(names.map((entry) => this.#entry(relative, entry)));
+      const names = await readdir(way);
+      const entries = await Promise.all(names.map((entry) => entryOf(relative, entry, way)));
       return entries.filter((entry) => entry !== undefined).sort((a, b) => (a.path < b.path ? -1 : 1));
     } catch (cause) {
       if (errnoOf(cause) === "ENOENT") return [];
-      throw fromSystemError(cause, "list", name);
+      throw fromSystemError(cause, "list", join(this.root, relative));
     }
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    const source = join(this.root, relativeFilePath(from));
+  async #rename(from: string, to: string): Promise<void> {
+    const source = relativeFilePath(from);
     const target = relativeFilePath(to);
+    const name = join(this.root, source);
     try {
-      if ((await lstat(source)).isDirectory())
-        throw Object.assign(new Error("a directory"), { code: "EISDIR" });
+      this.#directories.holdRoot();
+      assertFile(lstatSync(this.#directories.reach(source)), name);
       await this.#makeParents(target);
-      await rename(source, join(this.root, target));
+      await rename(this.#directories.reach(source), this.#directories.reach(target));
     } catch (cause) {
-      throw KayaError.is(cause) ? cause : fromSystemError(cause, `rename to ${target} of`, source);
+      throw KayaError.is(cause) ? cause : fromSystemError(cause, `rename to ${target} of`, name);
     }
   }
 
-  async remove(path: string): Promise<void> {
-    const name = join(this.root, relativeFilePath(path));
+  async #remove(path: string): Promise<void> {
+    const relative = relativeFilePath(path);
+    const name = join(this.root, relative);
     try {
-      await rm(name);
+      this.#directories.holdRoot();
+      const way = this.#directories.reach(relative);
+      const info = lstatSync(way);
+      if (!info.isSymbolicLink()) assertFile(info, name);
+      await unlink(way);
     } catch (cause) {
-      if (errnoOf(cause) === "ENOENT") return;
-      throw fromSystemError(errnoOf(cause) === "ERR_FS_EISDIR" ? { code: "EISDIR" } : cause, "remove", name);
+      if (errnoOf(cause) === "ENOENT" || KayaError.is(cause, "KAYA_NOT_FOUND")) return;
+      throw KayaError.is(cause) ? cause : fromSystemError(cause, "remove", name);
     }
   }
 
-  async syncDir(dir: string): Promise<void> {
-    const name = join(this.root, relativePath(dir));
-    try {
-      await syncDirectory(name);
-    } catch (cause) {
-      // Nothing was there to sync, so nothing failed to be.
-      if (["ENOENT", "ENOTDIR"].includes(errnoOf(cause))) throw fromSystemError(cause, "fsync", name);
-      throw fromSyncError(cause, name);
-    }
+  async #syncDir(dir: string): Promise<void> {
+    const relative = relativePath(dir);
+    const fd = this.#directories.hold(relative);
+    if (fd === undefined) return;
+    await new Promise<void>((resolve, reject) => {
+      fsync(fd, (cause) => (cause ? reject(fromSyncError(cause, join(this.root, relative))) : resolve()));
+    });
   }
 
-  async lock(path: string): Promise<DiskLock> {
+  async #lock(path: string): Promise<DiskLock> {
     const relative = relativeFilePath(path);
     await this.#makeParents(relative);
-    const name = join(this.root, relative);
-    const lock = await lockFile(name, () => ownerOfDirectory(this.root));
-    this.#model = await ownershipOfFile(name);
+    const lock = await lockFile(
+      join(this.root, relative),
+      () => this.#directories.reach(relative),
+      () => this.#ownerOfRoot(),
+      () => this.#released(relative),
+    );
+    this.#directories.watchLock(relative, lock.identity);
+    this.#model = lock.ownership;
     return lock;
   }
 
   /** What a new file is to look like: the one it takes the place of, or else the lock's file, or else whatever the root's owner owns. */
   async #modelOf(like: string | undefined): Promise<Ownership | undefined> {
-    const replaced = like === undefined ? undefined : await ownershipOfFile(join(this.root, like));
+    const replaced = like === undefined ? undefined : await ownershipOfFile(this.#directories.reach(like));
     if (replaced !== undefined) return replaced;
-    this.#model ??= await ownerOfDirectory(this.root);
+    this.#model ??= await this.#ownerOfRoot();
     return this.#model;
+  }
+
+  #ownerOfRoot(): Promise<Ownership | undefined> {
+    return ownerOfDirectory(this.#directories.reachDirectory(""));
   }
 
   /** Gives a directory that was just made to those whom the files in it will belong to. */
@@ -120,14 +169,9 @@ export class NodeDisk implements Disk {
     }
   }
 
-  async #entry(dir: string, entry: string): Promise<DirEntry | undefined> {
-    const path = dir === "" ? entry : `${dir}/${entry}`;
-    const name = join(this.root, path);
-    // A link that leads nowhere is still an entry; one that went away meanwhile is not.
-    const info = await stat(name).catch(() => lstat(name).catch(ignoreAbsent));
-    if (info === undefined) return undefined;
-    const isDirectory = info.isDirectory();
-    return { path, isDirectory, length: isDirectory ? 0 : info.size };
+  /** Without a lock the directory is nobody's, and may become another one. */
+  async #released(lock: string): Promise<void> {
+    if (this.#directories.unwatchLock(lock)) await this.close();
   }
 
   async #makeParents(relative: string): Promise<void> {
@@ -138,24 +182,38 @@ export class NodeDisk implements Disk {
       this.#rootIsDurable = undefined; // to be tried again
       throw error;
     }
+    this.#directories.holdRoot();
     const parent = parentOf(relative);
     if (parent === "") return;
-    const name = join(this.root, parent);
+    if (this.#directories.holds(parent)) return;
+    const way = this.#directories.reachDirectory(parent);
     try {
-      await makeDirectories(name, (made) => this.#adopt(made));
+      await makeDirectories(way, (made) => this.#adopt(made));
     } catch (cause) {
-      throw fromSystemError(cause, "make the directory", name);
+      throw fromSystemError(cause, "make the directory", join(this.root, parent));
+    }
+    // So that syncing their new entries opens nothing.
+    for (let dir = parent; dir !== ""; dir = parentOf(dir)) this.#directories.hold(dir);
+  }
+
+  async #track<T>(run: () => Promise<T>): Promise<T> {
+    const result = run();
+    this.#underWay.add(result);
+    try {
+      return await result;
+    } finally {
+      this.#underWay.delete(result);
     }
   }
 }
 
-async function isDirectory(handle: FileHandle): Promise<boolean> {
-  try {
-    return (await handle.stat()).isDirectory();
-  } catch (cause) {
-    await handle.close();
-    throw cause;
-  }
+async function entryOf(dir: string, entry: string, way: string): Promise<DirEntry | undefined> {
+  const path = dir === "" ? entry : `${dir}/${entry}`;
+  const info = await lstat(`${way}/${entry}`).catch(ignoreAbsent);
+  if (info === undefined) return undefined; // went away meanwhile
+  const isDirectory = info.isDirectory();
+  if (isDirectory || info.isFile()) return { path, isDirectory, length: isDirectory ? 0 : info.size };
+  return { path, isDirectory, length: 0, special: specialOf(info) };
 }
 
 function ignoreAbsent(cause: unknown): undefined {

@@ -7,6 +7,8 @@ const CODES: Record<string, KayaErrorCode> = {
   EISDIR: "KAYA_INVALID_ARGUMENT",
   ENOTDIR: "KAYA_INVALID_ARGUMENT",
   ENAMETOOLONG: "KAYA_INVALID_ARGUMENT",
+  ELOOP: "KAYA_INVALID_ARGUMENT",
+  EEXIST: "KAYA_INVALID_ARGUMENT",
 };
 
 const ADVICE: Record<string, string> = {
@@ -20,6 +22,8 @@ const ADVICE: Record<string, string> = {
   ENFILE: "The system has too many open files.",
   ENOTDIR: "A part of the path is a file where a directory must be.",
   EISDIR: "It is a directory where a file must be.",
+  ELOOP: "It is a symbolic link, and links are not followed here.",
+  EEXIST: "It is there already.",
 };
 
 /** A failed system call as a KayaError that says what was tried, on which file, and what to do. */

@@ -1,12 +1,13 @@
-import { constants } from "node:fs";
-import { type FileHandle, readFile, rename, stat, unlink } from "node:fs/promises";
+import { constants, fstatSync, lstatSync } from "node:fs";
+import { type FileHandle, readFile, rename, unlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { KayaError } from "@kaya/core";
 import type { DiskLock } from "./disk.js";
+import { type FileIdentity, identityOf, isSame } from "./file-identity.js";
 import { checkMark } from "./lock-mark.js";
-import { makeFile, openOrMake } from "./new-file.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
-import { type Ownership, ownershipOfFile } from "./ownership.js";
+import { type Model, makeFile, openOrMakeFile } from "./open-file.js";
+import { type Ownership, ownershipOfOpen } from "./ownership.js";
 
 // Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
 const LOCKED_OFFSET = 2 ** 30;
@@ -21,96 +22,127 @@ interface Note {
   readonly mark?: string | undefined;
 }
 
+/** How often the file may be another one by the time that it is locked. */
+const MOST_TRIES = 10;
+
 /**
  * Takes the kernel lock on `name` (an absolute path).
+ * @param reach gives what to call it in a system call
  * @param like whose the file is to be where it is made
+ * @param released called once the lock is let go of
  */
-export async function lockFile(name: string, like: () => Promise<Ownership | undefined>): Promise<DiskLock> {
-  const { tryLock } = loadLocks(name);
-  const handle = await takeLock(name, tryLock, like);
-  try {
-    const boot = await bootId();
-    const previous = await readNote(handle);
-    const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
-    const cleanStart = rebooted || previous?.state === "clean";
-    const mark = rebooted ? undefined : previous?.mark;
-    await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
-    return new NodeLock(handle, name, boot, { cleanStart, mark });
-  } catch (error) {
-    await handle.close();
-    throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
-  }
-}
-
-/** A handle on what `name` is now, with the lock on it. */
-async function takeLock(
+export async function lockFile(
   name: string,
-  tryLock: Locks["tryLock"],
-  like: () => Promise<Ownership | undefined>,
-): Promise<FileHandle> {
-  for (;;) {
-    const handle = await openLockFile(name, like);
+  reach: () => string,
+  like: Model,
+  released: () => Promise<void>,
+): Promise<NodeLock> {
+  const { tryLock } = loadLocks(name);
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    let handle = await openOrMakeFile(openingOf(name, reach()), like);
     try {
       if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
-      if (await isNamed(handle, name)) return await ownLockFile(handle, name, tryLock);
+      // A file that was removed or replaced since it was opened keeps nobody out.
+      if (isNamed(handle, name)) {
+        handle = await ownLockFile(handle, name, reach, tryLock);
+        return await takeOver(handle, name, released);
+      }
     } catch (error) {
       await handle.close();
       throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
     }
-    await handle.close(); // it was replaced between opening and locking: the lock is on the new one
+    await handle.close();
   }
+  throw new KayaError(
+    "KAYA_LOCK_CONFLICT",
+    `${name} cannot be locked: each time it was another file by then. Something removes or replaces it all the time: stop that.`,
+  );
+}
+
+function openingOf(name: string, way: string) {
+  return { way, name, access: constants.O_RDWR, doing: "open the lock file" };
+}
+
+function identityOfOpen(handle: FileHandle): FileIdentity {
+  return identityOf(fstatSync(handle.fd, { bigint: true }));
 }
 
 /** Whether `name` still leads to the file that is open. */
-async function isNamed(handle: FileHandle, name: string): Promise<boolean> {
-  const held = await handle.stat({ bigint: true });
-  const named = await stat(name, { bigint: true }).catch((cause: unknown) => {
-    if (errnoOf(cause) === "ENOENT") return undefined;
-    throw cause;
-  });
-  return named !== undefined && named.dev === held.dev && named.ino === held.ino;
+function isNamed(handle: FileHandle, name: string): boolean {
+  return isSame(identityOfOpen(handle), lstatSync(name, { bigint: true, throwIfNoEntry: false }));
 }
 
 /**
  * A file with other names (a copy of the directory made of hard links) has one note and one lock for all of them: so a new file, which
  * is locked before it has the name, takes its place here. On a full disk the shared one serves; the lock matters more than the note.
  */
-async function ownLockFile(shared: FileHandle, name: string, tryLock: Locks["tryLock"]): Promise<FileHandle> {
-  if ((await shared.stat()).nlink <= 1) return shared;
-  const temporary = `${name}.tmp`;
+async function ownLockFile(
+  shared: FileHandle,
+  name: string,
+  reach: () => string,
+  tryLock: Locks["tryLock"],
+): Promise<FileHandle> {
+  if (fstatSync(shared.fd).nlink <= 1) return shared;
+  const way = reach();
+  const temporary = `${way}.tmp`;
   await unlink(temporary).catch(() => undefined); // what a crash left; if it cannot go, making it anew says why
   let own: FileHandle | undefined;
   try {
-    own = await makeFile(temporary, constants.O_RDWR, await ownershipOfFile(name));
+    own = await makeFile(openingOf(`${name}.tmp`, temporary), async () => ownershipOfOpen(shared.fd));
     const note = new Uint8Array(NOTE_BYTES);
     const { bytesRead } = await shared.read(note, 0, NOTE_BYTES, 0);
     await own.write(note, 0, bytesRead, 0);
-    if (!tryLock(own.fd, LOCKED_OFFSET, 1)) throw await conflict(own, temporary);
-    await rename(temporary, name);
+    if (!tryLock(own.fd, LOCKED_OFFSET, 1)) throw await conflict(own, `${name}.tmp`);
+    await rename(temporary, way);
   } catch (cause) {
     await own?.close();
     if (own !== undefined) await unlink(temporary).catch(() => undefined);
-    if (["ENOSPC", "EDQUOT"].includes(errnoOf(cause))) return shared;
+    if (["ENOSPC", "EDQUOT"].includes(errnoOf(KayaError.is(cause) ? cause.cause : cause))) return shared;
     throw cause;
   }
   await shared.close();
   return own;
 }
 
-class NodeLock implements DiskLock {
+async function takeOver(handle: FileHandle, name: string, released: () => Promise<void>): Promise<NodeLock> {
+  const boot = await bootId();
+  const previous = await readNote(handle);
+  const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
+  const cleanStart = rebooted || previous?.state === "clean";
+  const mark = rebooted ? undefined : previous?.mark;
+  await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
+  const identity = identityOfOpen(handle);
+  const ownership = ownershipOfOpen(handle.fd);
+  return new NodeLock(handle, name, boot, { cleanStart, mark, identity, ownership, released });
+}
+
+interface TakenLock extends Pick<DiskLock, "cleanStart" | "mark"> {
+  readonly identity: FileIdentity;
+  readonly ownership: Ownership | undefined;
+  readonly released: () => Promise<void>;
+}
+
+export class NodeLock implements DiskLock {
   readonly cleanStart: boolean;
   readonly mark: string | undefined;
+  /** Of the file that is locked. */
+  readonly identity: FileIdentity;
+  readonly ownership: Ownership | undefined;
+  readonly #letGo: () => Promise<void>;
   readonly #handle: FileHandle;
   readonly #name: string;
   readonly #boot: string;
   #released: Promise<void> | undefined;
 
-  constructor(handle: FileHandle, name: string, boot: string, left: Pick<DiskLock, "cleanStart" | "mark">) {
+  constructor(handle: FileHandle, name: string, boot: string, taken: TakenLock) {
     this.#handle = handle;
     this.#name = name;
     this.#boot = boot;
-    this.cleanStart = left.cleanStart;
-    this.mark = left.mark;
+    this.cleanStart = taken.cleanStart;
+    this.mark = taken.mark;
+    this.identity = taken.identity;
+    this.ownership = taken.ownership;
+    this.#letGo = taken.released;
   }
 
   async release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void> {
@@ -124,16 +156,9 @@ class NodeLock implements DiskLock {
       const note = { pid: process.pid, boot: this.#boot, state: "clean", mark } as const;
       if (clean) await writeNote(this.#handle, this.#name, note);
     } finally {
+      await this.#letGo();
       await this.#handle.close(); // drops the kernel lock
     }
-  }
-}
-
-async function openLockFile(name: string, like: () => Promise<Ownership | undefined>): Promise<FileHandle> {
-  try {
-    return await openOrMake(name, constants.O_RDWR, like);
-  } catch (cause) {
-    throw fromSystemError(cause, "open the lock file", name);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Stats } from "node:fs";
+import { fstatSync, type Stats } from "node:fs";
 import { type FileHandle, lstat, stat } from "node:fs/promises";
 import { errnoOf } from "./node-errors.js";
 
@@ -22,6 +22,11 @@ const PERMISSIONS = 0o777;
 export async function ownershipOfFile(name: string): Promise<Ownership | undefined> {
   const found = await lstat(name).catch(ignoreAbsent);
   return HAS_OWNERS && found?.isFile() === true ? ownershipOf(found) : undefined;
+}
+
+/** Of the file that is open. */
+export function ownershipOfOpen(fd: number): Ownership | undefined {
+  return HAS_OWNERS ? ownershipOf(fstatSync(fd)) : undefined;
 }
 
 /** The owner of the directory at `name`, with no mode: what a directory permits says nothing of the files in it. */

@@ -14,6 +14,7 @@ describe.skipIf(full === undefined)(
   "NodeDisk on a full disk (skipped where mounting a tmpfs is not permitted)",
   () => {
     const disk = new NodeDisk(full?.path ?? "");
+    afterAll(() => disk.close()); // or the file system is busy when it is unmounted
 
     it("rejects with KAYA_DISK_FULL and goes on with the same file once there is space", async () => {
       const filler = await disk.open("filler", { create: true });
@@ -79,6 +80,7 @@ describe.skipIf(readOnly === undefined)(
       await rejectsWith("KAYA_IO", disk.rename("dir/file", "dir/other"));
       await rejectsWith("KAYA_IO", disk.remove("dir/file"));
       await rejectsWith("KAYA_IO", disk.lock("LOCK"));
+      await Promise.all([writable.close(), disk.close()]);
     });
   },
 );

@@ -305,3 +305,32 @@ describe("the cost of an operation", () => {
     expect(await file.length()).toBe(20_000 * 1024);
   }, 20_000);
 });
+
+describe("no descriptors", () => {
+  it("fail what must open something, and not the sync of what is held open", async () => {
+    const disk = new SimDisk();
+    await (await disk.open("held/file", { create: true })).close();
+    disk.writeFile("other/file", new Uint8Array(1));
+    const next = (kind: "no-descriptors") => disk.addFault({ at: disk.nextOperation, kind });
+    next("no-descriptors");
+    await disk.syncDir("held");
+    next("no-descriptors");
+    await disk.rename("held/file", "held/renamed");
+    for (const run of [
+      () => disk.syncDir("other"),
+      () => disk.rename("held/renamed", "other/renamed"),
+      () => disk.open("held/new", { create: true }),
+    ]) {
+      next("no-descriptors");
+      await rejectsWith("KAYA_IO", run());
+    }
+    for (const run of [() => disk.list("held"), () => disk.open("held/renamed")]) {
+      disk.addFault({ atRead: disk.nextRead, kind: "no-descriptors" });
+      await rejectsWith("KAYA_IO", run());
+    }
+    const file = await disk.open("held/renamed");
+    disk.addFault({ atRead: disk.nextRead, kind: "no-descriptors" });
+    expect(await file.length()).toBe(0);
+    expect((await disk.list("held")).map(({ path }) => path)).toEqual(["held/renamed"]);
+  });
+});

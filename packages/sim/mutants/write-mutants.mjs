@@ -24,7 +24,7 @@ export const WRITE_MUTANTS = [
     name: "no directory sync after a segment was created",
     rule: "W2",
     file: "wal/dist/segment-store.js",
-    find: `await finalSync(this.#disk.syncDir(WAL_DIR));
+    find: `await finalDirSync(this.#disk.syncDir(WAL_DIR));
         if (!this.#rootSynced)`,
     replace: "if (!this.#rootSynced)",
   },
@@ -32,7 +32,7 @@ export const WRITE_MUTANTS = [
     name: "no sync of the root directory after wal/ was made",
     rule: "W2",
     file: "wal/dist/segment-store.js",
-    find: `await finalSync(this.#disk.syncDir(""));`,
+    find: `await finalDirSync(this.#disk.syncDir(""));`,
     replace: "await undefined;",
   },
   {
@@ -160,8 +160,7 @@ export const WRITE_MUTANTS = [
     rule: "W3",
     instrument: "explorer",
     file: "wal/dist/segment-store.js",
-    find: `if (await this.#isIn("", WAL_DIR))
-                await this.#disk.syncDir(WAL_DIR);`,
+    find: "await finalDirSync(this.#disk.syncDir(WAL_DIR).catch(ignoreAbsent));",
     replace: "",
   },
 ];

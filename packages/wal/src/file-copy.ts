@@ -2,7 +2,10 @@ import { crc32c } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { readExactly, WINDOW_BYTES } from "./file-window.js";
 
-/** Copies a range into a new file, which gets the owner and mode of the source, and syncs it; its name is not durable yet. */
+/**
+ * Copies a range into a new file, in the place of what a crash left there, and syncs it. The new file gets the owner and mode of the
+ * source. Its name is not durable yet.
+ */
 export async function copyRange(
   disk: Disk,
   source: DiskFile,
@@ -11,7 +14,7 @@ export async function copyRange(
   path: string,
 ): Promise<void> {
   await disk.remove(path); // what a crash left; never emptied, as it may have other names
-  const target = await disk.open(path, { create: true, like: source.path });
+  const target = await disk.open(path, { create: true, exclusive: true, like: source.path });
   try {
     for await (const { bytes } of pieces(source, from, to)) await target.append(bytes);
     await target.sync();

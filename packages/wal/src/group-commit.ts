@@ -76,7 +76,10 @@ export class GroupCommit<T> {
   /** Everything written is on stable storage, and nothing failed on the way there. */
   get isClean(): boolean {
     return (
-      this.#failure === undefined && this.#durableLsn === this.#writtenLsn && this.#segments.isTailFinished
+      this.#failure === undefined &&
+      this.#durableLsn === this.#writtenLsn &&
+      this.#segments.isTailFinished &&
+      !this.#segments.hasHalfMade
     );
   }
 
@@ -189,6 +192,7 @@ export class GroupCommit<T> {
       await this.#segments.finishTail();
       this.#becameDurable();
     }
+    if (this.#segments.hasHalfMade) await this.#segments.takeAwayHalfMade();
     if (batch.place.opensSegment) {
       await this.#segments.rotate(this.#writtenLsn);
       this.#becameDurable(); // W1
@@ -262,9 +266,14 @@ export class GroupCommit<T> {
       return await work();
     } catch (cause) {
       const error = asKayaError(cause, doing);
-      if (isFinal(error) && this.#failure === undefined) this.#poison(error);
+      if (isFinal(error)) this.fail(error);
       throw error;
     }
+  }
+
+  /** A failure beside the log after which the log must not go on either. */
+  fail(error: KayaError): void {
+    if (this.#failure === undefined) this.#poison(error);
   }
 
   #rejectQueue(error: KayaError): void {
@@ -320,10 +329,12 @@ function behindTheWrite(error: unknown): KayaError {
   );
 }
 
-// A failed fsync cannot be taken back, and after a broken invariant nothing is known.
+// A failed fsync cannot be taken back; what belongs to another directory now is not ours to change; and after a broken
+// invariant nothing is known.
 function isFinal(error: KayaError): boolean {
   return (
     error.code === "KAYA_FSYNC_FAILED" ||
+    error.code === "KAYA_DIRECTORY_REPLACED" ||
     error.code === "KAYA_INVARIANT_VIOLATION" ||
     error.code === "KAYA_INTERNAL"
   );

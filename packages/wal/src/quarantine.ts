@@ -1,4 +1,4 @@
-import type { Disk, DiskFile } from "@kaya/io";
+import { type DirEntry, type Disk, type DiskFile, isFile, isRemovable } from "@kaya/io";
 import { checksumRange, copyRange, isCopyOf, removeHalfMade } from "./file-copy.js";
 import { QUARANTINE_DIR, type SegmentFile, segmentName, TEMPORARY_SUFFIX, WAL_DIR } from "./segments.js";
 
@@ -11,25 +11,30 @@ const UNFINISHED_COPY = /\/[0-9a-f]{16}\.wal\.\d+-\d+\.[0-9a-f]{8}(-\d+)?\.tmp$/
  */
 export class Quarantine {
   readonly #disk: Disk;
+  /** Paths of all that is there. */
   readonly #taken: Set<string>;
+  /** Paths of the files among them: nothing else is opened. */
+  readonly #files: Set<string>;
+  readonly #leftovers: readonly string[];
 
-  private constructor(disk: Disk, taken: Set<string>) {
+  private constructor(disk: Disk, entries: readonly DirEntry[]) {
     this.#disk = disk;
-    this.#taken = taken;
+    this.#taken = new Set(entries.map(({ path }) => path));
+    this.#files = new Set(entries.filter(isFile).map(({ path }) => path));
+    const removable = entries.filter((entry) => UNFINISHED_COPY.test(entry.path) && isRemovable(entry));
+    this.#leftovers = removable.map(({ path }) => path);
   }
 
   static async open(disk: Disk): Promise<Quarantine> {
-    const entries = await disk.list(QUARANTINE_DIR);
-    const files = entries.filter((entry) => !entry.isDirectory);
-    return new Quarantine(disk, new Set(files.map((entry) => entry.path)));
+    return new Quarantine(disk, await disk.list(QUARANTINE_DIR));
   }
 
   /** Removes copies that a crash left unfinished. */
   async removeLeftovers(): Promise<void> {
-    for (const path of this.#taken) {
-      if (!UNFINISHED_COPY.test(path)) continue;
+    for (const path of this.#leftovers) {
       await this.#disk.remove(path);
       this.#taken.delete(path);
+      this.#files.delete(path);
     }
   }
 
@@ -42,7 +47,7 @@ export class Quarantine {
     try {
       const crc = await checksumRange(source, from, to);
       const path = await this.#pathFor(segment, from, to, crc, source);
-      if (!this.#taken.has(path)) await this.#copyTo(path, source, from, to);
+      if (!this.#files.has(path)) await this.#copyTo(path, source, from, to);
       return path;
     } finally {
       await source.close();
@@ -61,6 +66,7 @@ export class Quarantine {
       await copyRange(this.#disk, source, from, to, temporary);
       await this.#disk.rename(temporary, path);
       this.#taken.add(path);
+      this.#files.add(path);
     } catch (error) {
       await removeHalfMade(this.#disk, temporary);
       throw error;
@@ -76,7 +82,7 @@ export class Quarantine {
     source: DiskFile,
   ): Promise<string> {
     const base = baseName(segment, from, to, crc);
-    for (const path of this.#taken) {
+    for (const path of this.#files) {
       if (path !== base && !path.startsWith(`${base}-`)) continue;
       if (await this.#holds(path, source, from, to)) return path;
     }

@@ -11,7 +11,7 @@ const SEAL_LENGTH = "crc32c 00000000\n".length;
 /**
  * Replaces a small text file, durably: a crash leaves the old text or the new one. The last line is the checksum of those before it.
  * @param text whole lines, at most a mebibyte
- * @throws KayaError KAYA_DISK_FULL or KAYA_IO, where the old text stands; KAYA_FSYNC_FAILED, where either may
+ * @throws KayaError KAYA_DISK_FULL, KAYA_IO or KAYA_DIRECTORY_REPLACED, where the old text stands; KAYA_FSYNC_FAILED, where either may
  */
 export async function writeSealedFile(disk: Disk, path: string, text: string): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX;
@@ -49,7 +49,7 @@ export async function readSealedFile(disk: Disk, path: string): Promise<string |
 
 async function writeWhole(disk: Disk, path: string, like: string, bytes: Uint8Array): Promise<void> {
   await disk.remove(path); // what a crash left; never emptied, as it may have other names
-  const file = await disk.open(path, { create: true, like });
+  const file = await disk.open(path, { create: true, exclusive: true, like });
   try {
     await file.append(bytes);
     await file.sync().catch(asNotWritten);

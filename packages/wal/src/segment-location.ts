@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { type Disk, NodeDisk } from "@kaya/io";
@@ -30,8 +30,15 @@ export async function locateSegments(path: string): Promise<readonly SegmentLoca
     throw new KayaError("KAYA_IO", `${path} cannot be looked at: ${cause.message}`, { cause });
   });
   if (!info.isDirectory()) {
-    const name = basename(path);
-    return [{ disk: new NodeDisk(dirname(path)), path: name, name, length: info.size }];
+    const file = await realpath(path); // a disk opens no links, and this one was named by its user
+    return [
+      {
+        disk: new NodeDisk(dirname(file)),
+        path: basename(file),
+        name: basename(path),
+        length: info.size,
+      },
+    ];
   }
   const hasWalDir = await stat(join(path, WAL_DIR)).then(
     (inner) => inner.isDirectory(),

@@ -31,6 +31,8 @@ export class SegmentStore {
   #open: OpenSegment | undefined;
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
+  /** A segment that could not be made, and may be there all the same: it must be taken away before anything is written. */
+  #halfMade: string | undefined;
 
   private constructor(disk: Disk, log: OpenedLog, watch: LogWatch) {
     this.#disk = disk;
@@ -138,7 +140,8 @@ export class SegmentStore {
 
   /**
    * Closes the open segment and creates the next one. `lastLsn` is of the last record in the segment that is closed.
-   * @throws KayaError KAYA_FSYNC_FAILED: final (W4). Anything else: the next segment is not there, and may be tried again.
+   * @throws KayaError KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INVARIANT_VIOLATION: final (W4). Anything else: it may be tried
+   *   again, after `takeAwayHalfMade`.
    */
   async rotate(lastLsn: Lsn): Promise<void> {
     const started = performance.now();
@@ -146,7 +149,7 @@ export class SegmentStore {
     if (old !== undefined) {
       // W1: a closed segment is durable whole, name and bytes, before there is a next one.
       await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
-      await finalSync(this.#disk.syncDir(WAL_DIR));
+      await finalDirSync(this.#disk.syncDir(WAL_DIR));
     }
     const id = this.openId + 1;
     const file = await this.#create(segmentPath(id), old?.path);
@@ -160,16 +163,20 @@ export class SegmentStore {
   }
 
   async #create(path: string, before?: string): Promise<DiskFile> {
-    await this.#assertFree(path);
     let file: DiskFile | undefined;
     try {
-      file = await this.#disk.open(path, { create: true, ...(before !== undefined && { like: before }) });
+      file = await this.#disk.open(path, {
+        create: true,
+        exclusive: true,
+        ...(before !== undefined && { like: before }),
+      });
       await this.#makeNamesDurable();
       if (before !== undefined) await this.#assertStillThere(before);
       return file;
     } catch (error) {
       await file?.close().catch(() => undefined); // the first failure is the one to tell
-      if (!KayaError.is(error, "KAYA_FSYNC_FAILED")) await this.#takeBack(path, error);
+      if (KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw isTaken(path, error);
+      if (!FINAL.some((code) => KayaError.is(error, code))) await this.#takeBack(path, error);
       throw error;
     }
   }
@@ -180,14 +187,6 @@ export class SegmentStore {
     throw new KayaError(
       "KAYA_FSYNC_FAILED",
       `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
-    );
-  }
-
-  async #assertFree(path: string): Promise<void> {
-    invariant(
-      !(await this.#isThere(path)),
-      "W7",
-      `${path} is there before it was created: another process writes to this log`,
     );
   }
 
@@ -202,16 +201,14 @@ export class SegmentStore {
     }
   }
 
-  async #isIn(dir: string, path: string): Promise<boolean> {
-    return (await this.#disk.list(dir)).some((entry) => entry.path === path);
-  }
-
-  // W1: were it left behind, the writer would go on in a segment that is not the last.
+  /** W1: were it left behind, the writer would go on in a segment that is not the last. Where that cannot be done now, it is done later. */
   async #takeBack(path: string, failure: unknown): Promise<void> {
+    this.#halfMade = path;
     try {
-      await this.#disk.remove(path);
-      if (await this.#isIn("", WAL_DIR)) await this.#disk.syncDir(WAL_DIR);
+      await this.takeAwayHalfMade();
     } catch (cause) {
+      if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL")) return; // nothing is written until it succeeds
+      if (KayaError.is(cause, "KAYA_DIRECTORY_REPLACED")) throw cause;
       const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
       throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, {
         cause,
@@ -219,10 +216,26 @@ export class SegmentStore {
     }
   }
 
+  /** A segment that could not be made may be there: `takeAwayHalfMade` before anything is written. */
+  get hasHalfMade(): boolean {
+    return this.#halfMade !== undefined;
+  }
+
+  /**
+   * Takes a segment away that could not be made, durably.
+   * @throws KayaError KAYA_IO, KAYA_DISK_FULL: to be tried again; KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED: final
+   */
+  async takeAwayHalfMade(): Promise<void> {
+    if (this.#halfMade === undefined) return;
+    await this.#disk.remove(this.#halfMade);
+    await finalDirSync(this.#disk.syncDir(WAL_DIR).catch(ignoreAbsent));
+    this.#halfMade = undefined;
+  }
+
   // W2: its name, and that of the directory made for it, before anything in it is acknowledged.
   async #makeNamesDurable(): Promise<void> {
-    await finalSync(this.#disk.syncDir(WAL_DIR));
-    if (!this.#rootSynced) await finalSync(this.#disk.syncDir(""));
+    await finalDirSync(this.#disk.syncDir(WAL_DIR));
+    if (!this.#rootSynced) await finalDirSync(this.#disk.syncDir(""));
     this.#rootSynced = true;
   }
 
@@ -262,7 +275,7 @@ export class SegmentStore {
       this.#closed.removeOldest();
       dropped++;
     }
-    if (dropped > 0) await finalSync(this.#disk.syncDir(WAL_DIR));
+    if (dropped > 0) await finalDirSync(this.#disk.syncDir(WAL_DIR));
     return dropped;
   }
 
@@ -290,6 +303,12 @@ export class SegmentStore {
   }
 }
 
+/** After these nothing is known, or nothing of ours is there. */
+const FINAL = ["KAYA_FSYNC_FAILED", "KAYA_DIRECTORY_REPLACED"] as const;
+
+/** Of a directory's sync: no fsync was tried (`Disk.syncDir`), so that nothing of what was written is in doubt. */
+const NOT_TRIED = ["KAYA_IO", "KAYA_DIRECTORY_REPLACED"] as const;
+
 /** W4 hangs on the code: a sync that failed is final, whatever a disk calls it. */
 async function finalSync(sync: Promise<void>): Promise<void> {
   try {
@@ -298,4 +317,26 @@ async function finalSync(sync: Promise<void>): Promise<void> {
     if (KayaError.is(cause, "KAYA_FSYNC_FAILED")) throw cause;
     throw new KayaError("KAYA_FSYNC_FAILED", asKayaError(cause, "sync the log").message, { cause });
   }
+}
+
+/** The same for a directory, where opening it may fail before there is a sync. */
+async function finalDirSync(sync: Promise<void>): Promise<void> {
+  try {
+    await sync;
+  } catch (cause) {
+    if (NOT_TRIED.some((code) => KayaError.is(cause, code))) throw cause;
+    await finalSync(sync);
+  }
+}
+
+function ignoreAbsent(error: unknown): void {
+  if (!KayaError.is(error, "KAYA_NOT_FOUND")) throw error;
+}
+
+function isTaken(path: string, cause?: KayaError): KayaError {
+  return new KayaError(
+    "KAYA_INVARIANT_VIOLATION",
+    `W7: ${path} is there before it was created: another process writes to this log. Stop it, then open again.${cause === undefined ? "" : ` ${cause.message}`}`,
+    cause && { cause },
+  );
 }

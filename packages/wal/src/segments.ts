@@ -1,5 +1,5 @@
 import { KayaError } from "@kaya/core";
-import type { Disk } from "@kaya/io";
+import { type DirEntry, type Disk, isFile, isRemovable } from "@kaya/io";
 
 export const WAL_DIR = "wal";
 export const QUARANTINE_DIR = "wal/quarantine";
@@ -55,7 +55,8 @@ export function parseSegmentName(name: string): number | undefined {
 
 /**
  * What is in `dir`, told apart.
- * @throws KayaError KAYA_CORRUPTION where a segment's id is out of range: it may hold records, so it is not ignored.
+ * @throws KayaError KAYA_CORRUPTION where a segment's id is out of range, or something else than a file has its name: there may be
+ *   records, so it is not ignored.
  */
 export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<WalDirectory> {
   const segments: SegmentFile[] = [];
@@ -65,21 +66,22 @@ export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<W
   for (const entry of await disk.list(dir)) {
     const name = entry.path.slice(entry.path.lastIndexOf("/") + 1);
     const id = parseSegmentName(name);
-    if (id !== undefined && entry.isDirectory) throw notASegment(entry.path);
+    if (id !== undefined && !isFile(entry)) throw notAs(entry, "a segment");
+    if (entry.path === QUARANTINE_DIR && !entry.isDirectory) throw notAs(entry, "a directory");
     if (id !== undefined)
       segments.push({ id: checkId(id, entry.path), path: entry.path, length: entry.length });
     else if (!entry.isDirectory && name === LOG_ID_NAME) hasLogId = true;
-    else if (!entry.isDirectory && TEMPORARY_NAME.test(name)) leftovers.push(entry.path);
+    else if (isRemovable(entry) && TEMPORARY_NAME.test(name)) leftovers.push(entry.path);
     else if (entry.path !== QUARANTINE_DIR) unknown.push(entry.path);
   }
   // The disk lists by name, and sixteen hex digits sort as the numbers that they are.
   return { segments, unknown, leftovers, hasLogId };
 }
 
-function notASegment(path: string): KayaError {
+function notAs({ path, isDirectory, special }: DirEntry, what: string): KayaError {
   return new KayaError(
     "KAYA_CORRUPTION",
-    `${path} is a directory where a segment must be. Nothing was changed. Move it away.`,
+    `${path} is ${isDirectory ? "a directory" : (special ?? "a file")} where ${what} must be. Nothing was changed. Move it away.`,
   );
 }
 

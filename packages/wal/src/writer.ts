@@ -127,8 +127,8 @@ export class WalWriter<T = AppendResult> {
    * payload's bytes are read before the call returns.
    *
    * Rejects with KAYA_INVALID_ARGUMENT (nothing was appended), KAYA_DISK_FULL or KAYA_IO (taken back; the writer goes
-   * on), KAYA_FSYNC_FAILED, KAYA_INTERNAL or KAYA_INVARIANT_VIOLATION (final: whether the record counts shows when the log is opened
-   * again), KAYA_WRITER_FAILED (after one of those; nothing was appended), KAYA_CLOSED.
+   * on), KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL or KAYA_INVARIANT_VIOLATION (final: whether the record counts shows
+   * when the log is opened again), KAYA_WRITER_FAILED (after one of those; nothing was appended), KAYA_CLOSED.
    */
   append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {
@@ -191,6 +191,14 @@ export class WalWriter<T = AppendResult> {
   /** Counts as kept what `dropSegmentsBefore` would keep, and drops nothing: for a log that is only looked at. */
   countKept(lsn: Lsn, kept?: KeptLog): void {
     this.#segments.countKept(lsn, kept);
+  }
+
+  /**
+   * Tells of a failure beside the log. Where it says that the directory is another one by now (KAYA_DIRECTORY_REPLACED), the log takes no
+   * more writes either (W4); any other error is not the log's business.
+   */
+  noteFailure(error: unknown): void {
+    if (KayaError.is(error, "KAYA_DIRECTORY_REPLACED")) this.#commit.fail(error);
   }
 
   #inTurn<R>(work: () => Promise<R>, doing: string): Promise<R> {

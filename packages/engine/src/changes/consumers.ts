@@ -2,7 +2,7 @@ import { describe, KayaError, type Lsn } from "@kaya/core";
 import type { KeptLog, WalWriter } from "@kaya/wal";
 import { invalid } from "../input.js";
 import { type ChangePosition, isOf, readToken, toLsn, toToken } from "./change-token.js";
-import type { Registrations } from "./registrations.js";
+import type { Edit, Registrations } from "./registrations.js";
 
 const MOST_CONSUMERS = 1000;
 
@@ -24,7 +24,7 @@ export interface AddedConsumer extends Consumer {
   readonly isNew: boolean;
 }
 
-type ConsumedLog = Pick<WalWriter<unknown>, "beginsAfter" | "endLsn" | "history">;
+type ConsumedLog = Pick<WalWriter<unknown>, "beginsAfter" | "endLsn" | "history" | "noteFailure">;
 
 /** Those for whom the log is kept, and how far each has got. */
 export class Consumers {
@@ -72,7 +72,7 @@ export class Consumers {
     if (known === undefined && this.count >= MOST_CONSUMERS)
       throw invalid(`there are ${MOST_CONSUMERS} consumers already`);
     const position = since === undefined ? await now() : this.#check(since);
-    await this.#registrations.change((positions) => positions.set(name, position));
+    await this.#change((positions) => positions.set(name, position));
     // A checkpoint may have been dropping segments when it was registered.
     this.#assertReaches(toLsn(this.#log.history, position));
     return { ...this.#describe(name, position), isNew: true };
@@ -81,7 +81,7 @@ export class Consumers {
   /** False where there was none. */
   async remove(name: string): Promise<boolean> {
     const isThere = this.#registrations.positions.has(checkName(name));
-    if (isThere) await this.#registrations.change((positions) => positions.delete(name));
+    if (isThere) await this.#change((positions) => positions.delete(name));
     return isThere;
   }
 
@@ -91,7 +91,7 @@ export class Consumers {
     const isAhead = (of: ChangePosition | undefined) =>
       of !== undefined && (!isOf(history, of) || of.lsn < position.lsn);
     if (!isAhead(this.positionOf(name))) return;
-    await this.#registrations.change((positions) => {
+    await this.#change((positions) => {
       if (isAhead(positions.get(name))) positions.set(name, position);
     });
   }
@@ -106,6 +106,15 @@ export class Consumers {
   /** From now on changes reject with `reason`. Resolves when nothing is being written. */
   close(reason: KayaError): Promise<void> {
     return this.#registrations.close(reason);
+  }
+
+  async #change(edit: Edit): Promise<void> {
+    try {
+      await this.#registrations.change(edit);
+    } catch (error) {
+      this.#log.noteFailure(error);
+      throw error;
+    }
   }
 
   #describe(name: string, position: ChangePosition): Consumer {

@@ -48,7 +48,7 @@ async function look(disk: Disk, options: LookAtConsumersOptions): Promise<readon
   const history = await readLogHistory(disk);
   const covered = (await listCheckpoints(disk)).newest?.lsn ?? 0;
   const { segments, firstLsn = covered + 1 } = await lookAtSegments(disk, options);
-  const log = { history, beginsAfter: firstLsn - 1, endLsn: 0 };
+  const log = { history, beginsAfter: firstLsn - 1, endLsn: 0, noteFailure: () => undefined };
   return new Consumers(registrations, log, 0).list().map((consumer) => {
     const isKept = ({ lastLsn = Number.POSITIVE_INFINITY }: LookedAtSegment) =>
       !consumer.isTruncated && lastLsn > consumer.lsn && lastLsn <= covered;

@@ -9,7 +9,7 @@ const CONSUMERS_PATH = "consumers";
 const HEAD = "kaya consumers 1";
 
 export type Positions = ReadonlyMap<string, ChangePosition>;
-type Edit = (positions: Map<string, ChangePosition>) => void;
+export type Edit = (positions: Map<string, ChangePosition>) => void;
 
 /** The consumers of an engine and their places, in one small file. Those who change it at the same time share one writing. */
 export class Registrations {
@@ -58,7 +58,7 @@ export class Registrations {
     return [this.#durable, written, wanted].flatMap((positions) => [...positions.values()]);
   }
 
-  /** Resolves when the change is durable. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED: then what was before stands; KAYA_CLOSED. */
+  /** Resolves when the change is durable. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED: then what was before stands; KAYA_CLOSED. */
   async change(edit: Edit): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed;
     this.#edits.push(edit);

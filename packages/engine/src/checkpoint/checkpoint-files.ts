@@ -1,5 +1,5 @@
 import { KayaError, type Lsn } from "@kaya/core";
-import type { Disk } from "@kaya/io";
+import { type DirEntry, type Disk, isFile, isRemovable } from "@kaya/io";
 
 export const CHECKPOINT_DIR = "checkpoint";
 
@@ -53,17 +53,22 @@ export async function listCheckpoints(disk: Disk): Promise<CheckpointDirectory> 
   const leftovers: string[] = [];
   const unknown: string[] = [];
   const impossible: ImpossibleCheckpoint[] = [];
-  for (const { path, isDirectory, length } of await disk.list(CHECKPOINT_DIR)) {
+  for (const entry of await disk.list(CHECKPOINT_DIR)) {
+    const { path, length } = entry;
     const name = path.slice(path.lastIndexOf("/") + 1);
     const lsn = checkpointLsn(name);
-    if (lsn !== undefined && !isDirectory) files.push({ lsn, path, bytes: length });
-    else if (NAME.test(name))
-      impossible.push({ path, reason: isDirectory ? "is a directory" : "no LSN is that large" });
-    else if (!isDirectory && TEMPORARY_NAME.test(name)) leftovers.push(path);
+    if (lsn !== undefined && isFile(entry)) files.push({ lsn, path, bytes: length });
+    else if (NAME.test(name)) impossible.push({ path, reason: whyImpossible(entry) });
+    else if (isRemovable(entry) && TEMPORARY_NAME.test(name)) leftovers.push(path);
     else unknown.push(path);
   }
   // The disk lists by name, and sixteen hex digits sort as the numbers that they are.
   return { newest: files.at(-1), older: files.slice(0, -1), leftovers, unknown, impossible };
+}
+
+function whyImpossible({ isDirectory, special }: DirEntry): string {
+  if (isDirectory) return "is a directory";
+  return special === undefined ? "no LSN is that large" : `is ${special}`;
 }
 
 /**

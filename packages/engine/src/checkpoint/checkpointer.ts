@@ -44,7 +44,10 @@ export interface CheckpointerStats {
 }
 
 /** What a checkpoint needs of the log's writer. */
-type CheckpointedLog = Pick<WalWriter, "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure">;
+type CheckpointedLog = Pick<
+  WalWriter,
+  "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure" | "noteFailure"
+>;
 
 /**
  * Keeps the log short: writes the state into a checkpoint and drops the segments that it covers. One at a time, from a snapshot, while
@@ -156,6 +159,7 @@ export class Checkpointer {
       return result;
     } catch (error) {
       const failure = asKayaError(error, "write a checkpoint");
+      this.#wal.noteFailure(failure);
       // Closing is no failure of the checkpoint's.
       if (failure.code !== "KAYA_CLOSED") {
         this.#failure = failure;

@@ -70,7 +70,7 @@ async function writeFile(
   snapshot: MemtableSnapshot,
   { onStep }: WriteCheckpointOptions,
 ): Promise<number> {
-  const file = await disk.open(path, { create: true });
+  const file = await disk.open(path, { create: true, exclusive: true });
   try {
     const writer = new CheckpointWriter(file, covered, snapshot);
     while (await writer.step()) {

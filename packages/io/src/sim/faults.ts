@@ -21,30 +21,36 @@ export type FailedSyncOutcome = "readable-until-crash" | "kept" | "lost";
  * - `disk-full` (append, writeAt, creating open): KAYA_DISK_FULL with nothing changed.
  * - `partial-write` (append, writeAt): the first `bytes` bytes are written, then KAYA_DISK_FULL. On a creating open
  *   the same as `disk-full`.
+ * - `no-descriptors` (open, rename to a directory and syncDir of a directory that is not held open, list): KAYA_IO with nothing
+ *   changed: the process has as many files open as it may. No fsync was tried. A moment of it is several rules in a row.
+ * - `directory-replaced` (open, rename, remove, syncDir): another directory has the disk's name from now on:
+ *   `SimDisk.replaceDirectory`.
  * - `read-error` (readAt, list, length, open without `create`): KAYA_IO.
  */
-export type FaultRule = WriteFaultRule | { readonly atRead: number; readonly kind: "read-error" };
+export type FaultRule = WriteFaultRule | ReadFaultRule;
+
+/** A failure of a reading operation. */
+export interface ReadFaultRule {
+  readonly atRead: number;
+  readonly kind: "read-error" | "no-descriptors";
+}
 
 /** A failure of a mutating operation. */
 export type WriteFaultRule =
   | {
       readonly at: number;
-      readonly kind: "fsync-failed" | "io-error" | "disk-full";
+      readonly kind: "fsync-failed" | "io-error" | "disk-full" | "no-descriptors" | "directory-replaced";
       readonly outcome?: FailedSyncOutcome;
     }
   | { readonly at: number; readonly kind: "partial-write"; readonly bytes: number };
 
 /** A fault without its place. */
-export type Fault = Unplaced<FaultRule>;
+export type Fault = WriteFault | { readonly kind: "read-error" };
 
 /** A failure of a mutating operation, without its place. */
 export type WriteFault = Unplaced<WriteFaultRule>;
 
-type Unplaced<R> = R extends { readonly at: number }
-  ? Omit<R, "at">
-  : R extends { readonly atRead: number }
-    ? Omit<R, "atRead">
-    : never;
+type Unplaced<R> = R extends { readonly at: number } ? Omit<R, "at"> : never;
 
 /** The operations that change something, by method name; `open` only where it may create. */
 export type MutatingKind =
@@ -62,11 +68,16 @@ export type ReadingKind = "open" | "list" | "length" | "readAt";
 
 const SYNCING: readonly MutatingKind[] = ["sync", "syncDir"];
 const FILLING: readonly MutatingKind[] = ["append", "writeAt", "open"];
+const OPENING: readonly MutatingKind[] = ["open", "rename", "syncDir"];
+const BY_NAME: readonly MutatingKind[] = ["open", "rename", "remove", "syncDir"];
+const READING_BY_NAME: readonly string[] = ["open", "list"];
 const FITTING: Record<WriteFaultRule["kind"], readonly MutatingKind[] | "all"> = {
   "fsync-failed": SYNCING,
   "io-error": "all",
   "disk-full": FILLING,
   "partial-write": FILLING,
+  "no-descriptors": OPENING,
+  "directory-replaced": BY_NAME,
 };
 
 /** Whether a fault can meet an operation of that kind. */
@@ -87,18 +98,13 @@ export interface FaultSource {
 /** The rules of a disk: by the operation that they wait for, and those that wait in turn. */
 export class FaultPlan {
   readonly #rules = new Map<number, WriteFaultRule[]>();
-  readonly #failingReads = new Set<number>();
+  readonly #failingReads = new Map<number, ReadFaultRule[]>();
   readonly #sources: FaultSource[] = [];
 
   add(rule: FaultRule): void {
     checkRule(rule);
-    if (rule.kind === "read-error") {
-      this.#failingReads.add(rule.atRead);
-      return;
-    }
-    const others = this.#rules.get(rule.at);
-    if (others === undefined) this.#rules.set(rule.at, [{ ...rule }]);
-    else others.push({ ...rule });
+    if ("atRead" in rule) push(this.#failingReads, rule.atRead, { ...rule });
+    else push(this.#rules, rule.at, { ...rule });
   }
 
   addSource(source: FaultSource): void {
@@ -116,21 +122,39 @@ export class FaultPlan {
     return undefined;
   }
 
-  failsRead(index: number, kind: ReadingKind, path: string): boolean {
-    return (
-      this.#failingReads.has(index) || this.#sources.some((source) => source.meetRead(index, kind, path))
-    );
+  /** The kind of the fault that meets a reading operation; undefined for none. */
+  findRead(index: number, kind: ReadingKind, path: string): ReadFaultRule["kind"] | undefined {
+    const rule = this.#failingReads
+      .get(index)
+      ?.find((each) => each.kind === "read-error" || READING_BY_NAME.includes(kind));
+    if (rule !== undefined) return rule.kind;
+    return this.#sources.some((source) => source.meetRead(index, kind, path)) ? "read-error" : undefined;
   }
+}
+
+function push<T>(rules: Map<number, T[]>, index: number, rule: T): void {
+  const others = rules.get(index);
+  if (others === undefined) rules.set(index, [rule]);
+  else others.push(rule);
 }
 
 /** The rejection that a rule causes. */
 export function failureOf(rule: WriteFaultRule, kind: MutatingKind, path: string): KayaError {
   const what = `${kind} ${nameable(path)} failed by a simulated fault at operation ${rule.at}`;
+  if (rule.kind === "no-descriptors") return new KayaError("KAYA_IO", `${what}: too many open files.`);
   if (SYNCING.includes(kind)) {
     return new KayaError("KAYA_FSYNC_FAILED", `${what}. What was not synced before may be lost.`);
   }
   if (rule.kind === "io-error") return new KayaError("KAYA_IO", `${what}: I/O error.`);
   return new KayaError("KAYA_DISK_FULL", `${what}: no space left.`);
+}
+
+/** The rejection of every operation by name once another directory has the name. */
+export function replacedFailure(kind: string, path: string): KayaError {
+  return new KayaError(
+    "KAYA_DIRECTORY_REPLACED",
+    `${kind} ${nameable(path)}: another directory has the name of the one that was opened, by a simulated fault`,
+  );
 }
 
 /** The rejection of a reading operation that meets a fault. */
@@ -153,21 +177,25 @@ function nameable(path: string): string {
 }
 
 function checkRule(rule: FaultRule): void {
+  if ("atRead" in rule) {
+    if (rule.kind !== "read-error" && rule.kind !== "no-descriptors")
+      throw unknownKind(rule, ["read-error", "no-descriptors"]);
+    checkCount(rule.atRead, "atRead");
+    return;
+  }
   checkFault(rule);
-  if (rule.kind === "read-error") checkCount(rule.atRead, "atRead");
-  else checkCount(rule.at, "at");
+  checkCount(rule.at, "at");
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export function checkFault(fault: Fault): void {
   if (fault.kind === "read-error") return;
-  if (!(fault.kind in FITTING)) {
-    throw new KayaError(
-      "KAYA_INVALID_ARGUMENT",
-      `fault: kind ${describe(fault.kind)} is not one of ${[...Object.keys(FITTING), "read-error"]}`,
-    );
-  }
+  if (!(fault.kind in FITTING)) throw unknownKind(fault, [...Object.keys(FITTING), "read-error"]);
   if (fault.kind === "partial-write") checkCount(fault.bytes, "bytes");
+}
+
+function unknownKind({ kind }: { readonly kind: unknown }, known: readonly string[]): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", `fault: kind ${describe(kind)} is not one of ${known}`);
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT */

@@ -74,10 +74,11 @@ export class Operations {
   /** An operation that gives something back from the disk. */
   read<T>(event: Reading, run: () => T): T {
     const readIndex = this.#nextRead++;
-    if (!this.#faults.failsRead(readIndex, event.kind, event.path))
-      return this.#record({ ...event, readIndex }, run);
+    const fault = this.#faults.findRead(readIndex, event.kind, event.path);
+    if (fault === undefined) return this.#record({ ...event, readIndex }, run);
+    const why = fault === "read-error" ? "I/O error" : "too many open files";
     return this.#record({ ...event, readIndex }, () => {
-      throw readFailureOf(event.kind, event.path, `I/O error at read ${readIndex}.`);
+      throw readFailureOf(event.kind, event.path, `${why} at read ${readIndex}.`);
     });
   }
 

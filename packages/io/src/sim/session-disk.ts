@@ -1,7 +1,15 @@
+import { KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
-import { relativeFilePath, relativePath } from "../relative-path.js";
-import { failureOf, syncOutcomeOf } from "./faults.js";
-import type { Operations } from "./operations.js";
+import { parentOf, relativeFilePath, relativePath } from "../relative-path.js";
+import {
+  failureOf,
+  happensAllTheSame,
+  type MutatingKind,
+  replacedFailure,
+  syncOutcomeOf,
+  type WriteFaultRule,
+} from "./faults.js";
+import type { Operations, SimDiskEvent } from "./operations.js";
 import type { Session } from "./session.js";
 import type { SimDirectory } from "./sim-directory.js";
 import { SimFile } from "./sim-file.js";
@@ -45,7 +53,7 @@ export class SessionDisk implements Disk {
     this.#session.check(name);
     const creates = options.create === true;
     if (creates && this.#session.isUnhurried) await this.#session.turn(name);
-    const inode = creates ? this.#create(name) : this.#existing(name);
+    const inode = creates ? this.#create(name, options.exclusive === true) : this.#existing(name);
     return new SimFile({
       path: name,
       inode,
@@ -59,7 +67,10 @@ export class SessionDisk implements Disk {
   async list(dir: string): Promise<DirEntry[]> {
     const path = relativePath(dir);
     this.#session.check(path);
-    return this.#operations.read({ kind: "list", path }, () => entriesOf(this.#root, path));
+    return this.#operations.read({ kind: "list", path }, () => {
+      this.#assertSame("list", path);
+      return entriesOf(this.#root, path);
+    });
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -67,10 +78,12 @@ export class SessionDisk implements Disk {
     const target = relativeFilePath(to);
     this.#session.check(path);
     if (this.#session.isUnhurried) await this.#session.turn(path);
-    this.#operations.mutate({ kind: "rename", path, target }, () => {
+    const event = { kind: "rename", path, target } as const;
+    this.#byName(event, !this.#session.holds(parentOf(target)), () => {
       const inode = existingFile(this.#root, path);
       findFile(this.#root, target);
       if (path !== target) move(this.#root, inode, path, target);
+      this.#session.hold(parentOf(target));
     });
   }
 
@@ -78,16 +91,18 @@ export class SessionDisk implements Disk {
     const name = relativeFilePath(path);
     this.#session.check(name);
     if (this.#session.isUnhurried) await this.#session.turn(name);
-    this.#operations.mutate({ kind: "remove", path: name }, () => unlink(this.#root, name));
+    this.#byName({ kind: "remove", path: name }, false, () => unlink(this.#root, name));
   }
 
   async syncDir(dir: string): Promise<void> {
     const path = relativePath(dir);
     this.#session.check(path);
     if (this.#session.isUnhurried) await this.#session.turn(path);
-    this.#operations.mutateInParts({ kind: "syncDir", path }, (fault) => {
+    this.#operations.mutateInParts({ kind: "syncDir", path }, (planned) => {
+      const fault = this.#met(planned, "syncDir", path, !this.#session.holds(path));
       const directory = findDirectory(this.#root, path);
       if (directory === undefined) throw notFound(path);
+      this.#session.hold(path);
       if (fault !== undefined) {
         directory.failSync(syncOutcomeOf(fault));
         throw failureOf(fault, "syncDir", path);
@@ -100,7 +115,9 @@ export class SessionDisk implements Disk {
     const name = relativeFilePath(path);
     this.#session.check(name);
     const left = this.#operations.observe({ kind: "lock", path: name }, () => {
+      this.#assertSame("lock", name);
       link(this.#root, name);
+      this.#session.hold(parentOf(name));
       return this.#locks.take(name);
     });
     return new SimLock(left, (leaving) => {
@@ -110,10 +127,51 @@ export class SessionDisk implements Disk {
   }
 
   #existing(path: string): SimInode {
-    return this.#operations.read({ kind: "open", path }, () => existingFile(this.#root, path));
+    return this.#operations.read({ kind: "open", path }, () => {
+      this.#assertSame("open", path);
+      return existingFile(this.#root, path);
+    });
   }
 
-  #create(path: string): SimInode {
-    return this.#operations.mutate({ kind: "open", path }, () => link(this.#root, path));
+  #create(path: string, exclusive: boolean): SimInode {
+    return this.#byName({ kind: "open", path }, true, () => {
+      if (exclusive && findFile(this.#root, path) !== undefined) throw isThere(path);
+      this.#session.hold(parentOf(path));
+      return link(this.#root, path);
+    });
   }
+
+  /** An operation on a name, whole or not at all. @param opens whether it needs a descriptor */
+  #byName<T>(event: ByNameEvent, opens: boolean, run: () => T): T {
+    return this.#operations.mutateInParts(event, (planned) => {
+      const fault = this.#met(planned, event.kind, event.path, opens);
+      if (fault === undefined) return run();
+      if (happensAllTheSame(fault)) run();
+      throw failureOf(fault, event.kind, event.path);
+    });
+  }
+
+  /** What of a fault is left to meet. @throws KayaError KAYA_DIRECTORY_REPLACED; KAYA_IO where a descriptor is needed and there is none */
+  #met(
+    fault: WriteFaultRule | undefined,
+    kind: MutatingKind,
+    path: string,
+    opens: boolean,
+  ): WriteFaultRule | undefined {
+    if (fault?.kind === "directory-replaced") this.#session.replaceDirectory();
+    this.#assertSame(kind, path);
+    if (fault?.kind !== "no-descriptors") return fault;
+    if (!opens) return undefined;
+    throw failureOf(fault, kind, path);
+  }
+
+  #assertSame(kind: string, path: string): void {
+    if (this.#session.isReplaced) throw replacedFailure(kind, path);
+  }
+}
+
+type ByNameEvent = SimDiskEvent & { readonly kind: "open" | "rename" | "remove" };
+
+function isThere(path: string): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", `${path} is there already`);
 }

@@ -1,11 +1,16 @@
 import { setImmediate } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
+import { parentOf } from "../relative-path.js";
 
 /** The life of everything that was opened between two crashes: all of it ends at once. */
 export class Session {
   /** Whatever changes something waits for a `turn` first. */
   readonly isUnhurried: boolean;
   #end: string | undefined;
+  /** Another directory has the name: what takes a path is refused. */
+  #isReplaced = false;
+  /** Directories that are held open. */
+  readonly #held = new Set<string>();
 
   constructor(isUnhurried: boolean) {
     this.isUnhurried = isUnhurried;
@@ -17,6 +22,24 @@ export class Session {
 
   end(how: string): void {
     this.#end = how;
+  }
+
+  replaceDirectory(): void {
+    this.#isReplaced = true;
+  }
+
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
+  /** From now on no descriptor is needed to sync the directory, nor those above it. */
+  hold(dir: string): void {
+    for (let above = dir; above !== ""; above = parentOf(above)) this.#held.add(above);
+    this.#held.add("");
+  }
+
+  holds(dir: string): boolean {
+    return this.#held.has(dir);
   }
 
   /** @throws KayaError KAYA_CLOSED once it is over. */

@@ -153,6 +153,15 @@ export class SimDisk implements Disk {
     this.#endSession("its process was killed", "killed");
   }
 
+  /**
+   * Gives the name of the directory to another one, while processes have it open: each of their operations that takes a path is
+   * KAYA_DIRECTORY_REPLACED from now on, and files that are open go on working. The SimDisk stands for the directory that was moved:
+   * after a `crash` or `killProcess` it is opened again, as under its new name.
+   */
+  replaceDirectory(): void {
+    this.#session.replaceDirectory();
+  }
+
   /** A copy of a file as reads see it, without an event; undefined where it is absent. */
   readFile(path: string): Uint8Array | undefined {
     return findFile(this.#root, relativeFilePath(path))?.liveBytes();

@@ -36,6 +36,15 @@ export const openChecks: readonly Check[] = [
     },
   },
   {
+    name: "open with exclusive makes a file, and refuses and keeps one that is there",
+    run: async ({ disk, open }) => {
+      const exclusive = { create: true, exclusive: true };
+      await (await open("file", exclusive)).append(text("kept"));
+      await rejectsWith("KAYA_INVALID_ARGUMENT", disk.open("file", exclusive));
+      await holds(await open("file", {}), "kept");
+    },
+  },
+  {
     name: "open normalises the path that a file reports",
     run: async ({ open }) => {
       const file = await open("./a//b/./c");

@@ -1,0 +1,15 @@
+import type { BigIntStats } from "node:fs";
+
+/** Which file or directory it is, whatever its name. No other one has the same while a handle on it is open. */
+export interface FileIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+export function identityOf({ dev, ino }: BigIntStats): FileIdentity {
+  return { dev, ino };
+}
+
+export function isSame(a: FileIdentity, b: FileIdentity | undefined): boolean {
+  return b !== undefined && a.ino === b.ino && a.dev === b.dev;
+}
