@@ -1,4 +1,4 @@
-/** Bugs with what else has the log's files: hard links (R7). @type {import("./mutants.mjs").Mutant[]} */
+/** Bugs with what else has the files: hard links (R7), who only looks, and segments that a checkpoint covers. @type {import("./mutants.mjs").Mutant[]} */
 export const OWNER_MUTANTS = [
   {
     name: "a tail that has another name is cut and written behind in place",
@@ -17,5 +17,21 @@ export const OWNER_MUTANTS = [
     file: "wal/dist/durable-tail.js",
     find: "(await replaced.links()) === 0",
     replace: "(await replaced.links()) >= 0",
+  },
+  {
+    name: "a segment with the first record behind the checkpoint at its end is not read",
+    rule: "R6",
+    file: "wal/dist/covered-segments.js",
+    find: "next > after + 1",
+    replace: "next > after + 2",
+  },
+  {
+    name: "a looking engine clears up as an opening does",
+    first: "engine: looked at",
+    rule: "read-only",
+    instrument: "explorer",
+    file: "wal/dist/writer.js",
+    find: "{ ...recoverOptions, dryRun: readOnly }",
+    replace: "{ ...recoverOptions, dryRun: false }",
   },
 ];

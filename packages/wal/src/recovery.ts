@@ -54,7 +54,9 @@ export interface WalRecoveryReport {
   readonly lastSequence?: SequenceNumber;
   /** Segments that are part of the log. */
   readonly segments: number;
-  /** Bytes of whole records in them. */
+  /** Of them, those that were not read: `after` covers all their records. Their bytes were not checked. */
+  readonly coveredSegments: number;
+  /** Bytes of whole records in them; those that were not read count as they are. */
   readonly validBytes: number;
   /** Bytes that are not part of the log any more: cut from the tail, and of segments taken out. */
   readonly truncatedBytes: number;
@@ -122,6 +124,7 @@ export async function recoverLog(
   const scan = await scanLog(disk, directory.segments, {
     maxRecordBytes: config.maxRecordBytes,
     after,
+    skipsCovered: true,
     onRecord: options.onRecord ?? ((record) => records.push(record)),
     onProgress: options.onProgress,
   });
@@ -245,6 +248,7 @@ function report(
       lastSequence: scan.last.sequence,
     }),
     segments: segments.length,
+    coveredSegments: scan.covered,
     validBytes: segments.reduce((sum, segment) => sum + segment.length, 0),
     truncatedBytes: plan.cutBytes + movedBytes,
     quarantined: warnings.flatMap((warning) => (warning.kind === "Quarantined" ? [warning.path] : [])),

@@ -99,6 +99,7 @@ describe("an empty log", () => {
       records: [],
       recordCount: 0,
       segments: 0,
+      coveredSegments: 0,
       validBytes: 0,
       truncatedBytes: 0,
       quarantined: [],
