@@ -100,6 +100,7 @@ describe("an empty log", () => {
       recordCount: 0,
       segments: 0,
       coveredSegments: 0,
+      quarantine: { files: 0, bytes: 0, torn: { files: 0, bytes: 0 } },
       validBytes: 0,
       truncatedBytes: 0,
       quarantined: [],
