@@ -29,6 +29,11 @@ export interface WalConfig {
   readonly maxBatchBytes: number;
   /** Default `"tail"`. */
   readonly recovery: RecoveryMode;
+  /**
+   * Most bytes of torn ends that stay in `wal/quarantine/`: an opening removes what is over it, oldest first, but never the newest one, and never
+   * what was kept for damage that no crash explains. Default: 2^53 - 1, everything stays.
+   */
+  readonly quarantineMaxBytes: number;
 }
 
 /**
@@ -49,6 +54,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     "maxRecordBytes",
     "maxBatchBytes",
     "recovery",
+    "quarantineMaxBytes",
   ]);
   const name = (key: string) => (path === "config" ? key : `${path}.${key}`);
   const before = problems.count;
@@ -79,5 +85,11 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     maxRecordBytes,
     maxBatchBytes: problems.integer(given.maxBatchBytes, name("maxBatchBytes"), 4 * MiB, 1, MAX_BYTES),
     recovery: problems.oneOf(given.recovery, name("recovery"), "tail", ["tail", "prefix", "absolute"]),
+    quarantineMaxBytes: problems.integer(
+      given.quarantineMaxBytes,
+      name("quarantineMaxBytes"),
+      Number.MAX_SAFE_INTEGER,
+      0,
+    ),
   };
 }

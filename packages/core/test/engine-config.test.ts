@@ -15,11 +15,13 @@ describe("defaults", () => {
       maxRecordBytes: 33_554_432,
       maxBatchBytes: 4_194_304,
       recovery: "tail",
+      quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
     },
     limits: { maxKeyBytes: 4096, maxValueBytes: 16_777_216 },
     memoryLimitBytes: 24 * 2 ** 30,
     checkpoint: { auto: true, minLogBytes: 32 * 2 ** 20, logRatio: 0.5 },
     changes: { maxKeptLogBytes: 256 * 2 ** 20 },
+    readOnly: false,
     disableLocking: false,
   };
 
@@ -43,11 +45,18 @@ describe("what is possible is kept", () => {
     const config = {
       dataDir: "/var/lib/kaya",
       durability: "relaxed",
-      wal: { segmentMaxBytes: 400, maxRecordBytes: 200, maxBatchBytes: 100, recovery: "prefix" },
+      wal: {
+        segmentMaxBytes: 400,
+        maxRecordBytes: 200,
+        maxBatchBytes: 100,
+        recovery: "prefix",
+        quarantineMaxBytes: 7,
+      },
       limits: { maxKeyBytes: 0, maxValueBytes: 0 },
       memoryLimitBytes: 0,
       checkpoint: { auto: false, minLogBytes: 0, logRatio: 0.5 },
       changes: { maxKeptLogBytes: 0 },
+      readOnly: true,
       disableLocking: true,
     } as const;
     expect(resolveEngineConfig(config)).toEqual(config);

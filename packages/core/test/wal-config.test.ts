@@ -12,6 +12,7 @@ describe("defaults", () => {
     segmentMaxBytes: 64 * MiB,
     maxRecordBytes: 32 * MiB,
     maxBatchBytes: 4 * MiB,
+    quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
     recovery: "tail",
   };
 
@@ -39,6 +40,7 @@ describe("what is possible is kept", () => {
       segmentMaxBytes: 1,
       maxRecordBytes: 1,
       maxBatchBytes: 1,
+      quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
       recovery: "absolute",
     } as const;
     expect(resolveWalConfig(tiny)).toEqual(tiny);

@@ -6,7 +6,7 @@ import {
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
-import type { WalPayload, WalWriter } from "@kaya/wal";
+import type { QuarantineCleaned, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
@@ -277,6 +277,16 @@ export class Engine {
   consumers(): readonly Consumer[] {
     this.#assertOpen();
     return this.#consumers.list();
+  }
+
+  /**
+   * Removes what recoveries kept in `wal/quarantine/` of ends that a crash tore, oldest first, until there are at most `maxBytes` of them. The newest one
+   * stays, and what was kept for damage stays too. Rejects with KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED.
+   */
+  async cleanQuarantine(options: { readonly maxBytes: number }): Promise<QuarantineCleaned> {
+    this.#assertWritable();
+    checkKeys(options, ["maxBytes"], "the options of cleanQuarantine");
+    return this.#wal.cleanQuarantine(options.maxBytes);
   }
 
   /** Resolves when every write so far, relaxed ones too, is on stable storage. Rejects as a write does. */

@@ -6,6 +6,7 @@ import { registerDelete } from "./commands/delete.js";
 import { registerGet } from "./commands/get.js";
 import { registerInspect } from "./commands/inspect.js";
 import { registerPut } from "./commands/put.js";
+import { registerQuarantine } from "./commands/quarantine.js";
 import { registerRecover } from "./commands/recover.js";
 import { registerScan } from "./commands/scan.js";
 import { registerSim } from "./commands/sim.js";
@@ -74,6 +75,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     registerCheckpoint,
     registerBackup,
     registerConsumers,
+    registerQuarantine,
     registerInspect,
   ]) {
     register(program, execute);

@@ -1,5 +1,5 @@
 import type { RecoveryReport, WrittenCheckpoint } from "@kaya/engine";
-import { isDamage, type WalWarning } from "@kaya/wal";
+import { isDamage, type QuarantineSummary, type WalWarning } from "@kaya/wal";
 import { escapeText } from "./text.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
@@ -25,7 +25,14 @@ export function reportRows(report: RecoveryReport): [name: string, value: string
   for (const [index, path] of report.quarantined.entries()) {
     rows.push([index === 0 ? "kept in" : "", escapeText(path)]);
   }
-  return rows;
+  return [...rows, ...quarantineRows(report.quarantine)];
+}
+
+/** What is kept of earlier recoveries is a row only where there is something. */
+export function quarantineRows({ files, bytes, torn }: QuarantineSummary): [name: string, value: string][] {
+  if (files === 0) return [];
+  const ends = torn.files === 0 ? "no torn ends" : `torn ends ${formatBytes(torn.bytes)}`;
+  return [["quarantine", `${plural(files, "file", "files")}, ${formatBytes(bytes)}, of that ${ends}`]];
 }
 
 /** `LSN 1,200, 1,100 entries, 77.4 KiB`. */

@@ -36,8 +36,8 @@ export const FEED_MUTANTS = [
     file: "wal/dist/recovery.js",
     find: `if (changes)
             done.push(...(await identity.cutBehind(last.lsn)));
-        done.push(...(await takeOut(disk, plan)));`,
-    replace: `done.push(...(await takeOut(disk, plan)));
+        done.push(...(await takeOut(disk, plan, quarantine)));`,
+    replace: `done.push(...(await takeOut(disk, plan, quarantine)));
         if (changes && plan.tail !== undefined) {
             const early = await disk.open(plan.tail.file.path);
             await early.truncate(plan.tail.validLength);

@@ -1,4 +1,4 @@
-/** Bugs with what else has the log's files: hard links (R7). @type {import("./mutants.mjs").Mutant[]} */
+/** Bugs with what else has the files: hard links (R7), who only looks, and segments that a checkpoint covers. @type {import("./mutants.mjs").Mutant[]} */
 export const OWNER_MUTANTS = [
   {
     name: "a tail that has another name is cut and written behind in place",
@@ -17,5 +17,39 @@ export const OWNER_MUTANTS = [
     file: "wal/dist/durable-tail.js",
     find: "(await replaced.links()) === 0",
     replace: "(await replaced.links()) >= 0",
+  },
+  {
+    name: "a segment with the first record behind the checkpoint at its end is not read",
+    rule: "R6",
+    file: "wal/dist/covered-segments.js",
+    find: "next > after + 1",
+    replace: "next > after + 2",
+  },
+  {
+    name: "what was kept for damage counts as a torn end, and goes",
+    first: "recovery of a damaged",
+    rule: "quarantine",
+    instrument: "explorer",
+    file: "wal/dist/quarantine.js",
+    find: `return match[4] === undefined ? "damage" : "torn";`,
+    replace: `return "torn";`,
+  },
+  {
+    name: "the newest torn end goes like the others",
+    first: "recovery of a damaged last record",
+    rule: "quarantine",
+    instrument: "explorer",
+    file: "wal/dist/quarantine.js",
+    find: "file.path === newest ||",
+    replace: "",
+  },
+  {
+    name: "a looking engine clears up as an opening does",
+    first: "engine: looked at",
+    rule: "read-only",
+    instrument: "explorer",
+    file: "wal/dist/writer.js",
+    find: "{ ...recoverOptions, dryRun: readOnly }",
+    replace: "{ ...recoverOptions, dryRun: false }",
   },
 ];

@@ -59,16 +59,16 @@ export const RECOVERY_MUTANTS = [
     name: "the tail is cut before its copy is in quarantine",
     rule: "R2",
     file: "wal/dist/recovery.js",
-    find: "done.push(...(await takeOut(disk, plan)));",
+    find: "done.push(...(await takeOut(disk, plan, quarantine)));",
     replace: `const late = plan.quarantineCut ? await cutFirst(disk, plan.tail) : disk;
-        done.push(...(await takeOut(late, plan)));`,
+        done.push(...(await takeOut(late, plan, await Quarantine.open(late))));`,
     append: `
 // Cuts, and gives a disk on which the old bytes are still to be read: they are in memory only.
 async function cutFirst(disk, { file: { path, length }, file, validLength }) {
     const source = await disk.open(path, { readOnly: true });
     const bytes = new Uint8Array(length);
     await source.readAt(0, bytes);
-    await makeTailDurable(disk, file, validLength, false);
+    await makeTailDurable(disk, file, validLength, { trustPageCache: false, willChange: true });
     const readAt = async (at, into) => {
         into.set(bytes.subarray(at, at + into.length));
         return into.length;
@@ -117,8 +117,8 @@ async function cutFirst(disk, { file: { path, length }, file, validLength }) {
     name: "the tail is never written again after an unclean end",
     rule: "R5",
     file: "wal/dist/durable-tail.js",
-    find: "= trustPageCache ?",
-    replace: "= tail.length > 0 ?",
+    find: "const isReplaced = !trustPageCache ||",
+    replace: "const isReplaced = tail.length < 0 ||",
   },
   {
     name: "a full disk excuses the tail from being made durable",
@@ -240,8 +240,9 @@ async function cutFirst(disk, { file: { path, length }, file, validLength }) {
     instrument: "explorer",
     file: "wal/dist/durable-tail.js",
     find: `await file.truncate(validLength);
-        await file.sync();`,
-    replace: "await file.truncate(validLength);",
+    await file.sync();`,
+    replace: `return file.truncate(validLength);
+    await file.sync();`,
   },
   {
     name: "an empty log begins anew, whatever the checkpoint covers",

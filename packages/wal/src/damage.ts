@@ -1,6 +1,7 @@
 import { KayaError, type Lsn } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
-import { FileWindow, WINDOW_BYTES } from "./file-window.js";
+import { isZero } from "./file-copy.js";
+import { FileWindow } from "./file-window.js";
 import { MAGIC_BYTES, WAL_HEADER_LENGTH } from "./format.js";
 import { takeView } from "./payload-codec.js";
 import { decodeAt, recordLengthAt } from "./record-codec.js";
@@ -26,8 +27,6 @@ interface Found {
   lastLsn: Lsn;
 }
 
-const ZEROS = new Uint8Array(WINDOW_BYTES);
-
 /**
  * Looks at what follows the damage at `offset`. `resumeAt` is where a record can begin at the earliest: inside the
  * extent of a record whose header holds, a value that is itself a log must not be taken for one.
@@ -49,7 +48,7 @@ async function hasOnlyZeros(file: DiskFile, fileLength: number, from: number): P
   const window = new FileWindow(file, fileLength);
   for (let offset = from; offset < fileLength; offset = window.end) {
     await window.moveTo(offset, 1);
-    if (Buffer.compare(window.bytes, ZEROS.subarray(0, window.bytes.length)) !== 0) return false;
+    if (!isZero(window.bytes)) return false;
   }
   return true;
 }

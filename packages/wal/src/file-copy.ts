@@ -2,6 +2,8 @@ import { crc32c } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { readExactly, WINDOW_BYTES } from "./file-window.js";
 
+const ZEROS = new Uint8Array(WINDOW_BYTES);
+
 /**
  * Copies a range into a new file, in the place of what a crash left there, and syncs it. The new file gets the owner and mode of the
  * source. Its name is not durable yet.
@@ -16,11 +18,28 @@ export async function copyRange(
   await disk.remove(path); // what a crash left; never emptied, as it may have other names
   const target = await disk.open(path, { create: true, exclusive: true, like: source.path });
   try {
-    for await (const { bytes } of pieces(source, from, to)) await target.append(bytes);
+    await copyPieces(source, from, to, target);
     await target.sync();
   } finally {
     await target.close();
   }
+}
+
+/** Pieces of zeros are left out: what was a hole stays one, and the file has room for what is not. */
+async function copyPieces(source: DiskFile, from: number, to: number, target: DiskFile): Promise<void> {
+  let end = 0;
+  for await (const { offset, bytes } of pieces(source, from, to)) {
+    if (isZero(bytes)) continue;
+    if (offset - from === end) await target.append(bytes);
+    else await target.writeAt(offset - from, bytes);
+    end = offset - from + bytes.length;
+  }
+  if (end < to - from) await target.truncate(to - from);
+}
+
+/** Whether a piece holds nothing but zeros. */
+export function isZero(bytes: Uint8Array): boolean {
+  return Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) === 0;
 }
 
 /** Takes a half-made file away. Where that fails too, its suffix lets the next recovery do it. */

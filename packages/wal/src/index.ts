@@ -42,6 +42,13 @@ export { isLogId, LogHistory } from "./log-history.js";
 export { readLogHistory } from "./log-identity.js";
 export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
 export type { WalActivity } from "./log-watch.js";
+export {
+  listQuarantine,
+  type QuarantineCleaned,
+  type QuarantineFile,
+  type QuarantineKind,
+  type QuarantineSummary,
+} from "./quarantine.js";
 export { type LogReading, type ReadLogOptions, readLog } from "./read-log.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";

@@ -4,6 +4,7 @@ import { surveyDamage } from "./damage.js";
 import type { WalRecord } from "./format.js";
 import { type ScanEnd, scanWindows } from "./scanner.js";
 import { locateSegments } from "./segment-location.js";
+import { MOST_SEGMENT_BYTES } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
 export interface WalInspectionRow {
@@ -124,6 +125,7 @@ async function warningsAt(
   maxRecordBytes: number,
 ): Promise<WalWarning[]> {
   if (end.kind !== "torn" && end.kind !== "damaged") return [];
+  if (fileLength - end.offset > MOST_SEGMENT_BYTES) return [end.warning]; // no log wrote it: it is not read
   const resumeAt = end.kind === "damaged" ? end.resumeAt : fileLength;
   const survey = await surveyDamage(file, fileLength, end.offset, resumeAt, maxRecordBytes);
   if (survey.onlyZeros)

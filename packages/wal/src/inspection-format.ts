@@ -1,7 +1,12 @@
 import type { WalInspection, WalInspectionRow } from "./inspect.js";
 import { formatWarningFields, type WalWarning } from "./warnings.js";
 
-const NO_DAMAGE: readonly WalWarning["kind"][] = ["ZeroFilledTail", "UnknownFile", "LogIdRemoved"];
+const NO_DAMAGE: readonly WalWarning["kind"][] = [
+  "ZeroFilledTail",
+  "UnknownFile",
+  "LogIdRemoved",
+  "QuarantineCleaned",
+];
 
 /** A line a record, then a line a warning; several segments each under a line of their own. */
 export function formatInspection(inspection: WalInspection): string {

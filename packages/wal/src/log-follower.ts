@@ -19,7 +19,7 @@ const DONE = { done: true, value: undefined } as const;
 /** A log that is written to, as far as one who follows it needs to know. */
 export interface FollowedLog {
   readonly disk: Disk;
-  readonly segments: Pick<SegmentStore, "beginsAfter" | "durableTail" | "find" | "holding">;
+  readonly segments: Pick<SegmentStore, "after" | "beginsAfter" | "durableTail" | "find" | "holding">;
   readonly maxRecordBytes: number;
   /** Called before the first read. @throws KayaError KAYA_CLOSED */
   begin(follower: LogFollower): void;
@@ -174,7 +174,7 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
   #accept(record: WalRecord, into: WalRecord[]): boolean {
     if (into.length === DECODED_AHEAD) return false;
     if (record.lsn <= this.#lastLsn) return true; // before what was asked for
-    if (record.lsn !== this.#lastLsn + 1) throw this.#gap(`LSN ${record.lsn}`);
+    if (record.lsn !== this.#lastLsn + 1) throw this.#gap(`LSN ${record.lsn}`, record.lsn - 1);
     this.#lastLsn = record.lsn;
     into.push(record);
     return true;
@@ -200,7 +200,7 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
     // A segment that is dropped while it is read stays readable to its end, and that is durable (W1).
     if (segment === undefined) return file.length();
     if (this.#offset >= segment.length && this.#lastLsn < segment.lastLsn)
-      throw this.#gap("the segment's end");
+      throw this.#gap("the segment's end", segment.lastLsn);
     return segment.length;
   }
 
@@ -233,7 +233,10 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
     await segment?.file.close();
   }
 
-  #gap(found: string): KayaError {
+  /** @param missing the last record that is not there */
+  #gap(found: string, missing: Lsn): KayaError {
+    // R6: what a checkpoint covers may be missing, also in segments that no opening has read.
+    if (missing <= this.#log.segments.after) return truncated(this.#lastLsn, missing);
     return new KayaError(
       "KAYA_CORRUPTION",
       `${this.#segment?.path}: found ${found} where LSN ${this.#lastLsn + 1} must follow. A crash cannot have done this: restore the file from a backup.`,

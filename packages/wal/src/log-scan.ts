@@ -1,5 +1,6 @@
 import type { LogPosition, Lsn, SequenceNumber } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
+import { findCovered } from "./covered-segments.js";
 import { operationCount, type WalRecord } from "./format.js";
 import { refusesInEveryMode } from "./recovery-decision.js";
 import { type ScanEnd, scanSegment } from "./scanner.js";
@@ -25,6 +26,8 @@ export interface LogScanOptions {
   readonly after: LogPosition;
   /** The last record to be read: whatever stands behind it is not looked at. Default: the log's last. */
   readonly through?: Lsn | undefined;
+  /** Segments of which all records are covered by `after` are not read. Default false. */
+  readonly skipsCovered?: boolean;
   readonly onRecord: (record: RecoveredRecord) => void;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
@@ -56,6 +59,8 @@ export interface LogScan {
   /** Up to the stop, its segment included. */
   readonly segments: readonly ScannedSegment[];
   readonly stop?: LogStop | undefined;
+  /** How many of them, the first ones, were not read: all their records are covered by `after`. */
+  readonly covered: number;
   /** Records behind `after`, and where the log ends. */
   readonly recordCount: number;
   readonly firstLsn?: Lsn | undefined;
@@ -98,8 +103,11 @@ class LogScanner {
   }
 
   async run(disk: Disk): Promise<LogScan> {
-    let expectedId = 1;
+    const covered = this.#options.skipsCovered === true ? await this.#skipCovered(disk) : 0;
+    let expectedId = (this.#scanned.at(-1)?.id ?? 0) + 1;
     for (const [index, file] of this.#files.entries()) {
+      if (index < covered) continue;
+      if (covered > 0 && index === covered) expectedId = file.id;
       if (file.id !== expectedId) this.#hole ??= { index, expectedId };
       await this.#scanFile(disk, file, index);
       if (this.#stop !== undefined || this.#isThrough) break;
@@ -109,12 +117,25 @@ class LogScanner {
     return {
       segments: this.#scanned,
       stop: this.#stop,
+      covered,
       recordCount: this.#recordCount,
       firstLsn: this.#firstLsn,
       last: { lsn: this.#lastLsn, sequence: this.#nextSequence - 1 },
       // A log that ends below the checkpoint goes on behind it.
       beginsAfter: this.#lastLsn < this.#options.after.lsn ? this.#options.after.lsn : this.#beginsAfter,
     };
+  }
+
+  /** Goes on behind the segments that need not be read. */
+  async #skipCovered(disk: Disk): Promise<number> {
+    const { segments, beginsAfter } = await findCovered(disk, this.#files, this.#options.after.lsn);
+    for (const segment of segments) {
+      this.#scanned.push({ ...segment, validLength: segment.length });
+      this.#bytesBefore += segment.length;
+      this.#lastLsn = segment.lastLsn;
+    }
+    this.#beginsAfter = beginsAfter;
+    return segments.length;
   }
 
   async #scanFile(disk: Disk, file: SegmentFile, index: number): Promise<void> {

@@ -2,26 +2,62 @@ import { type DirEntry, type Disk, type DiskFile, isFile, isRemovable } from "@k
 import { checksumRange, copyRange, isCopyOf, removeHalfMade } from "./file-copy.js";
 import { QUARANTINE_DIR, type SegmentFile, segmentName, TEMPORARY_SUFFIX, WAL_DIR } from "./segments.js";
 
-const UNFINISHED_COPY = /\/[0-9a-f]{16}\.wal\.\d+-\d+\.[0-9a-f]{8}(-\d+)?\.tmp$/;
+const NAME = /\/([0-9a-f]{16})\.wal\.(\d+)-(\d+)\.[0-9a-f]{8}(\.torn)?(-\d+)?$/;
+
+/** Why bytes were taken out of the log: a crash explains a torn end; nothing that the log knows of explains damage. */
+export type QuarantineKind = "torn" | "damage";
+
+export interface QuarantineFile {
+  /** Relative to the disk's root. */
+  readonly path: string;
+  readonly bytes: number;
+  /** `unknown`: the name is none that recovery gives. */
+  readonly kind: QuarantineKind | "unknown";
+}
+
+/** What is in quarantine. */
+export interface QuarantineSummary {
+  readonly files: number;
+  readonly bytes: number;
+  /** Of these, the ends that a crash tore: `quarantineMaxBytes` bounds them. */
+  readonly torn: { readonly files: number; readonly bytes: number };
+}
+
+/** What a cleaning removed. */
+export interface QuarantineCleaned {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/**
+ * What recovery took out of the log and kept, in the order in which it stood there. Changes nothing and takes no lock.
+ * @throws KayaError KAYA_IO
+ */
+export async function listQuarantine(disk: Disk): Promise<readonly QuarantineFile[]> {
+  return (await Quarantine.open(disk)).files;
+}
 
 /**
  * Where recovery keeps what it takes out of the log. A name says where the bytes stood and what they are
- * (`<segment>.<from>-<to>.<crc>`), so that a recovery that is repeated after a crash finds its own copy again, and no
- * name is ever used for other bytes.
+ * (`<segment>.<from>-<to>.<crc>`, with `.torn` behind it for an end that a crash tore), so that a recovery that is repeated after a crash
+ * finds its own copy again, and no name is ever used for other bytes.
  */
 export class Quarantine {
   readonly #disk: Disk;
-  /** Paths of all that is there. */
-  readonly #taken: Set<string>;
-  /** Paths of the files among them: nothing else is opened. */
-  readonly #files: Set<string>;
+  /** Paths of all that is there: none of them is used again. */
+  readonly #names: Set<string>;
+  /** Bytes of each file among them, by path: nothing else is opened. */
+  readonly #taken: Map<string, number>;
+  /** What a crash left: unfinished copies, and links with such a name. */
   readonly #leftovers: readonly string[];
+  /** What this recovery relies on. */
+  readonly #kept = new Set<string>();
 
   private constructor(disk: Disk, entries: readonly DirEntry[]) {
     this.#disk = disk;
-    this.#taken = new Set(entries.map(({ path }) => path));
-    this.#files = new Set(entries.filter(isFile).map(({ path }) => path));
-    const removable = entries.filter((entry) => UNFINISHED_COPY.test(entry.path) && isRemovable(entry));
+    this.#names = new Set(entries.map(({ path }) => path));
+    this.#taken = new Map(entries.filter(isFile).map(({ path, length }) => [path, length]));
+    const removable = entries.filter((entry) => isUnfinished(entry.path) && isRemovable(entry));
     this.#leftovers = removable.map(({ path }) => path);
   }
 
@@ -29,25 +65,55 @@ export class Quarantine {
     return new Quarantine(disk, await disk.list(QUARANTINE_DIR));
   }
 
+  /** In the order in which the bytes stood in the log; what is not finished is not among them. */
+  get files(): readonly QuarantineFile[] {
+    const names = [...this.#taken].filter(([path]) => !isUnfinished(path));
+    return names
+      .map(([path, bytes]) => ({ path, bytes, kind: kindOf(path) }))
+      .sort((a, b) => comparePlaces(placeOf(a.path), placeOf(b.path)));
+  }
+
+  get summary(): QuarantineSummary {
+    const { files } = this;
+    const torn = files.filter(({ kind }) => kind === "torn");
+    return { files: files.length, bytes: bytesOf(files), torn: { files: torn.length, bytes: bytesOf(torn) } };
+  }
+
   /** Removes copies that a crash left unfinished. */
   async removeLeftovers(): Promise<void> {
-    for (const path of this.#leftovers) {
-      await this.#disk.remove(path);
-      this.#taken.delete(path);
-      this.#files.delete(path);
+    for (const path of this.#leftovers) await this.#remove(path);
+  }
+
+  /**
+   * Removes torn ends, oldest first, until there are at most so many bytes of them. The newest one stays, and what was kept since this was opened.
+   * Their names may come back in a power cut; then the next cleaning has them again.
+   */
+  async clean(maxBytes: number): Promise<QuarantineCleaned> {
+    const torn = this.files.filter(({ kind }) => kind === "torn");
+    const newest = torn.at(-1)?.path;
+    let left = bytesOf(torn);
+    const removed: QuarantineFile[] = [];
+    for (const file of torn) {
+      if (left <= maxBytes) break;
+      if (file.path === newest || this.#kept.has(file.path)) continue;
+      await this.#remove(file.path);
+      left -= file.bytes;
+      removed.push(file);
     }
+    return { files: removed.length, bytes: bytesOf(removed) };
   }
 
   /**
    * Keeps a copy of a segment's bytes from `from` to `to` and gives its path; `makeDurable` makes its name durable. Where
    * that fails, nothing is left behind and nothing of the segment was changed.
    */
-  async keepCopy(segment: SegmentFile, from: number, to: number): Promise<string> {
+  async keepCopy(segment: SegmentFile, from: number, to: number, kind: QuarantineKind): Promise<string> {
     const source = await this.#disk.open(segment.path, { readOnly: true });
     try {
       const crc = await checksumRange(source, from, to);
-      const path = await this.#pathFor(segment, from, to, crc, source);
-      if (!this.#files.has(path)) await this.#copyTo(path, source, from, to);
+      const path = await this.#pathFor(baseName(segment, from, to, crc, kind), source, from, to);
+      if (!this.#taken.has(path)) await this.#copyTo(path, source, from, to);
+      this.#kept.add(path);
       return path;
     } finally {
       await source.close();
@@ -65,8 +131,8 @@ export class Quarantine {
     try {
       await copyRange(this.#disk, source, from, to, temporary);
       await this.#disk.rename(temporary, path);
-      this.#taken.add(path);
-      this.#files.add(path);
+      this.#names.add(path);
+      this.#taken.set(path, to - from);
     } catch (error) {
       await removeHalfMade(this.#disk, temporary);
       throw error;
@@ -74,19 +140,18 @@ export class Quarantine {
   }
 
   /** The name of an earlier copy of the same bytes, or one that was never used. */
-  async #pathFor(
-    segment: SegmentFile,
-    from: number,
-    to: number,
-    crc: number,
-    source: DiskFile,
-  ): Promise<string> {
-    const base = baseName(segment, from, to, crc);
-    for (const path of this.#files) {
+  async #pathFor(base: string, source: DiskFile, from: number, to: number): Promise<string> {
+    for (const path of this.#taken.keys()) {
       if (path !== base && !path.startsWith(`${base}-`)) continue;
       if (await this.#holds(path, source, from, to)) return path;
     }
     return this.#freeName(base);
+  }
+
+  async #remove(path: string): Promise<void> {
+    await this.#disk.remove(path);
+    this.#names.delete(path);
+    this.#taken.delete(path);
   }
 
   async #holds(path: string, source: DiskFile, from: number, to: number): Promise<boolean> {
@@ -100,11 +165,37 @@ export class Quarantine {
 
   #freeName(base: string): string {
     let path = base;
-    for (let n = 2; this.#taken.has(path); n++) path = `${base}-${n}`;
+    for (let n = 2; this.#names.has(path); n++) path = `${base}-${n}`;
     return path;
   }
 }
 
-function baseName(segment: SegmentFile, from: number, to: number, crc: number): string {
-  return `${QUARANTINE_DIR}/${segmentName(segment.id)}.${from}-${to}.${crc.toString(16).padStart(8, "0")}`;
+function baseName(segment: SegmentFile, from: number, to: number, crc: number, kind: QuarantineKind): string {
+  const name = `${segmentName(segment.id)}.${from}-${to}.${crc.toString(16).padStart(8, "0")}`;
+  return `${QUARANTINE_DIR}/${name}${kind === "torn" ? ".torn" : ""}`;
+}
+
+function isUnfinished(path: string): boolean {
+  return path.endsWith(TEMPORARY_SUFFIX) && NAME.test(path.slice(0, -TEMPORARY_SUFFIX.length));
+}
+
+function kindOf(path: string): QuarantineFile["kind"] {
+  const match = NAME.exec(path);
+  if (match === null) return "unknown";
+  return match[4] === undefined ? "damage" : "torn";
+}
+
+/** Segment and offset that the bytes had; what is not named by them comes first. */
+function placeOf(path: string): readonly [segment: string, from: number, path: string] {
+  const match = NAME.exec(path);
+  return [match?.[1] ?? "", Number(match?.[2] ?? 0), path];
+}
+
+function comparePlaces(a: ReturnType<typeof placeOf>, b: ReturnType<typeof placeOf>): number {
+  if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
+  return a[1] - b[1] || (a[2] < b[2] ? -1 : 1);
+}
+
+function bytesOf(files: readonly QuarantineFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,8 +1,7 @@
 import type { KayaError, LogPosition, Lsn } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { WAL_HEADER_LENGTH } from "./format.js";
+import { firstLsn } from "./covered-segments.js";
 import { type LogStop, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
-import { lsnOfHeader } from "./record-codec.js";
 import { assessStop } from "./recovery-plan.js";
 import { refusal } from "./refusal.js";
 import { listSegments, type SegmentFile } from "./segments.js";
@@ -60,17 +59,6 @@ async function firstToRead(disk: Disk, segments: readonly SegmentFile[], lsn: Ls
     index = i;
   }
   return index;
-}
-
-async function firstLsn(disk: Disk, path: string): Promise<Lsn | undefined> {
-  const header = new Uint8Array(WAL_HEADER_LENGTH);
-  const file = await disk.open(path, { readOnly: true });
-  try {
-    const length = await file.readAt(0, header);
-    return lsnOfHeader(header.subarray(0, length));
-  } finally {
-    await file.close();
-  }
 }
 
 function isGap(stop: LogStop): boolean {

@@ -185,10 +185,12 @@ export function headerChecksumHolds(input: Uint8Array, view: DataView, at: numbe
   return headerCrc(input, at) === view.getInt32(at + FIELD.headerCrc, true);
 }
 
-/** What the header at the beginning of `bytes` gives as its record's LSN; undefined where it is not whole, or not a header. */
+/** What the header at the beginning of `bytes` gives as its record's LSN; undefined where it is not whole, not a header, or of another version. */
 export function lsnOfHeader(bytes: Uint8Array): Lsn | undefined {
   const view = viewOf(bytes);
   if (bytes.length < WAL_HEADER_LENGTH || !headerChecksumHolds(bytes, view, 0)) return undefined;
+  if (view.getUint32(FIELD.magic, true) !== WAL_MAGIC) return undefined;
+  if (view.getUint16(FIELD.version, true) !== WAL_VERSION) return undefined;
   return readU64(view, FIELD.lsn);
 }
 

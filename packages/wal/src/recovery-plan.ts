@@ -1,10 +1,10 @@
-import type { RecoveryMode } from "@kaya/core";
+import { KayaError, type RecoveryMode } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { type DamageSurvey, surveyDamage } from "./damage.js";
 import type { LogScan, LogStop } from "./log-scan.js";
 import { RECOVERY_TABLE, type Situation, situationOf } from "./recovery-decision.js";
 import { refusal } from "./refusal.js";
-import type { SegmentFile } from "./segments.js";
+import { MOST_SEGMENT_BYTES, type SegmentFile } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
 /** What recovery is going to change, decided before anything is. */
@@ -15,6 +15,8 @@ export interface RecoveryPlan {
   readonly cutBytes: number;
   /** Keep a copy of what is cut: it may be more than the crash's own unfinished write. */
   readonly quarantineCut: boolean;
+  /** What is kept of the cut is explained by a crash: an unfinished write at the end, with nothing whole behind it. */
+  readonly isTorn: boolean;
   /** Whole segments that go to quarantine, in order of their ids. */
   readonly moved: readonly SegmentFile[];
   readonly warnings: readonly WalWarning[];
@@ -33,6 +35,7 @@ export async function planRecovery(
 ): Promise<RecoveryPlan> {
   const { stop } = scan;
   if (stop === undefined) return wholeLog(scan);
+  for (const file of files.slice(stop.index + 1)) checkRest(file, file.length, 0);
   const { situation, survey } = await assessStop(disk, files, stop, maxRecordBytes);
   const decision = RECOVERY_TABLE[situation][mode];
   if (decision === "refuse") throw refusal({ situation, stop, files, lastLsn: scan.last.lsn, survey }, mode);
@@ -42,7 +45,7 @@ export async function planRecovery(
 function wholeLog(scan: LogScan): RecoveryPlan {
   const last = scan.segments.at(-1);
   const tail = last === undefined ? undefined : { file: last, validLength: last.validLength };
-  return { tail, cutBytes: 0, quarantineCut: false, moved: [], warnings: [] };
+  return { tail, cutBytes: 0, quarantineCut: false, isTorn: false, moved: [], warnings: [] };
 }
 
 /** The row of the table that a stop falls into, and what stands behind it. */
@@ -61,6 +64,20 @@ export async function assessStop(
   return { situation, survey };
 }
 
+/**
+ * What stands behind the end of the log is read, and may have to be kept: so much of it was never written by a log. It is a hole, most likely, and
+ * reading it would take as long as reading a whole disk.
+ */
+function checkRest({ path }: SegmentFile, length: number, from: number): void {
+  if (length - from <= MOST_SEGMENT_BYTES) return;
+  throw new KayaError(
+    "KAYA_CORRUPTION",
+    `${path} goes on for ${length - from} bytes behind offset ${from}, where its valid records end, and no segment is longer than ${MOST_SEGMENT_BYTES} bytes: ` +
+      "something else made it longer. Nothing was changed, and what stands there was not read. If it is not wanted, cut the file there " +
+      `(truncate -s ${from}), else restore it from a backup.`,
+  );
+}
+
 async function surveyTail(
   disk: Disk,
   files: readonly SegmentFile[],
@@ -72,6 +89,7 @@ async function surveyTail(
   const handle = await disk.open(file.path, { readOnly: true });
   try {
     const length = await handle.length();
+    checkRest(file, length, stop.end.offset);
     const resumeAt = stop.end.kind === "damaged" ? stop.end.resumeAt : length;
     return await surveyDamage(handle, length, stop.end.offset, resumeAt, maxRecordBytes);
   } finally {
@@ -100,6 +118,7 @@ function cutAt(
     cutBytes,
     quarantineCut:
       cutBytes > 0 && situation !== "zero-tail" && !(situation === "torn-tail" && isPlainTear(stop)),
+    isTorn: situation === "damaged-tail" && mayBeUnfinished(stop),
     moved,
     warnings: warningsOf(
       stop,
@@ -113,6 +132,13 @@ function cutAt(
 // The crash's own unfinished record. What does not begin as a record does may never have been a log.
 function isPlainTear(stop: LogStop): boolean {
   return stop.kind === "bad-record" && stop.end.kind === "torn" && stop.end.plain;
+}
+
+// Pages reach the disk in any order: the first ones of an unfinished write may be missing, and read as zeros. Other bytes were never ours.
+function mayBeUnfinished(stop: LogStop): boolean {
+  return (
+    stop.kind === "bad-record" && !(stop.end.warning.kind === "BadMagic" && stop.end.warning.found !== 0)
+  );
 }
 
 function warningsOf(

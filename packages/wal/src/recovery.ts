@@ -12,7 +12,7 @@ import type { Disk } from "@kaya/io";
 import { makeTailDurable, syncClosed, type TailTreatment } from "./durable-tail.js";
 import { LogIdentity, type NewLogId } from "./log-identity.js";
 import { type LogScan, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
-import { Quarantine } from "./quarantine.js";
+import { Quarantine, type QuarantineSummary } from "./quarantine.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
 import { listSegments, type SegmentFile, tailMark, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
@@ -54,12 +54,16 @@ export interface WalRecoveryReport {
   readonly lastSequence?: SequenceNumber;
   /** Segments that are part of the log. */
   readonly segments: number;
-  /** Bytes of whole records in them. */
+  /** Of them, those that were not read: `after` covers all their records. Their bytes were not checked. */
+  readonly coveredSegments: number;
+  /** Bytes of whole records in them; those that were not read count as they are. */
   readonly validBytes: number;
   /** Bytes that are not part of the log any more: cut from the tail, and of segments taken out. */
   readonly truncatedBytes: number;
   /** Where what was taken out is kept. Paths are relative to the disk's root. */
   readonly quarantined: readonly string[];
+  /** What is in `wal/quarantine/` now, from this recovery and from those before. */
+  readonly quarantine: QuarantineSummary;
   readonly warnings: readonly WalWarning[];
 }
 
@@ -81,6 +85,8 @@ export interface RecoveredLog {
   /** The records behind this LSN are in the log, without a gap; those up to it may be gone (R6). */
   readonly beginsAfter: Lsn;
   readonly identity: LogIdentity;
+  /** What is in quarantine now. */
+  readonly quarantine: QuarantineSummary;
   /** Makes the tail durable, where the disk had no room for that: nothing may be appended before. */
   readonly finishTail?: (() => Promise<void>) | undefined;
 }
@@ -122,6 +128,7 @@ export async function recoverLog(
   const scan = await scanLog(disk, directory.segments, {
     maxRecordBytes: config.maxRecordBytes,
     after,
+    skipsCovered: true,
     onRecord: options.onRecord ?? ((record) => records.push(record)),
     onProgress: options.onProgress,
   });
@@ -130,12 +137,15 @@ export async function recoverLog(
   const last = lastOf(scan, after);
   const { identity, warnings: told } = await LogIdentity.read(disk, directory.hasLogId, options.newLogId);
   const done: WalWarning[] = [...told];
+  const quarantine = await Quarantine.open(disk);
   let finishTail: RecoveredLog["finishTail"];
   if (options.dryRun !== true) {
     for (const path of directory.leftovers) await disk.remove(path);
     const changes = plan.cutBytes > 0 || plan.moved.length > 0;
     if (changes) done.push(...(await identity.cutBehind(last.lsn)));
-    done.push(...(await takeOut(disk, plan)));
+    done.push(...(await takeOut(disk, plan, quarantine)));
+    const cleaned = await quarantine.clean(config.quarantineMaxBytes);
+    if (cleaned.files > 0) done.push({ kind: "QuarantineCleaned", ...cleaned });
     const willChange = forWriter || changes;
     const trustPageCache = isTrusted(options.trustPageCache, directory.segments) || !willChange;
     if (!trustPageCache) await syncClosed(disk, segments.slice(0, -1));
@@ -144,7 +154,8 @@ export async function recoverLog(
   const unknown = directory.unknown.map((path) => ({ kind: "UnknownFile", path }) as const);
   const warnings = [...plan.warnings, ...done, ...unknown];
   return {
-    report: report(scan, plan, segments, records, warnings),
+    report: report(scan, plan, segments, records, warnings, quarantine.summary),
+    quarantine: quarantine.summary,
     segments,
     last,
     after: after.lsn,
@@ -170,18 +181,17 @@ function checkPosition(after: LogPosition): LogPosition {
  * R2, first half: keep what is taken out, then remove what is behind, highest first. Segments are copied, not renamed: a
  * crash may tear a rename between two directories apart and leave neither name.
  */
-async function takeOut(disk: Disk, plan: RecoveryPlan): Promise<WalWarning[]> {
-  const quarantine = await Quarantine.open(disk);
+async function takeOut(disk: Disk, plan: RecoveryPlan, quarantine: Quarantine): Promise<WalWarning[]> {
   await quarantine.removeLeftovers();
   const kept: WalWarning[] = [];
   if (plan.quarantineCut && plan.tail !== undefined) {
     const { file, validLength } = plan.tail;
-    const path = await quarantine.keepCopy(file, validLength, file.length);
+    const path = await quarantine.keepCopy(file, validLength, file.length, plan.isTorn ? "torn" : "damage");
     kept.push({ kind: "Quarantined", path, from: validLength, bytes: plan.cutBytes });
   }
   const highestFirst = plan.moved.toReversed();
   for (const segment of highestFirst) {
-    const path = await quarantine.keepCopy(segment, 0, segment.length);
+    const path = await quarantine.keepCopy(segment, 0, segment.length, "damage");
     kept.push({ kind: "Quarantined", path, from: 0, bytes: segment.length });
   }
   if (kept.length > 0) await quarantine.makeDurable();
@@ -234,6 +244,7 @@ function report(
   segments: readonly LogSegment[],
   records: readonly RecoveredRecord[],
   warnings: readonly WalWarning[],
+  quarantine: QuarantineSummary,
 ): WalRecoveryReport {
   const movedBytes = plan.moved.reduce((sum, segment) => sum + segment.length, 0);
   return {
@@ -245,9 +256,11 @@ function report(
       lastSequence: scan.last.sequence,
     }),
     segments: segments.length,
+    coveredSegments: scan.covered,
     validBytes: segments.reduce((sum, segment) => sum + segment.length, 0),
     truncatedBytes: plan.cutBytes + movedBytes,
     quarantined: warnings.flatMap((warning) => (warning.kind === "Quarantined" ? [warning.path] : [])),
+    quarantine,
     warnings,
   };
 }

@@ -71,6 +71,11 @@ export class SegmentStore {
     return this.#open?.durable.lastLsn ?? this.#closed.lastLsn;
   }
 
+  /** LSN up to which the log was known elsewhere when it was opened: records up to it may be missing anywhere (R6). */
+  get after(): Lsn {
+    return this.#after;
+  }
+
   /** The records behind this LSN are in the log, without a gap; those up to it may be gone. */
   get beginsAfter(): Lsn {
     return this.#closed.beginsAfter;

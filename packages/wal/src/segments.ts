@@ -7,6 +7,9 @@ export const QUARANTINE_DIR = "wal/quarantine";
 /** Ends the names of files that are being made; whatever bears it after a crash is of no use. */
 export const TEMPORARY_SUFFIX = ".tmp";
 
+/** No configuration writes a longer segment. */
+export const MOST_SEGMENT_BYTES = 2 ** 31;
+
 /** Says which log this is. */
 export const LOG_ID_PATH = "wal/log-id";
 

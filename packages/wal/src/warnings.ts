@@ -57,6 +57,7 @@ export type LogWarning =
       readonly lastLsn: Lsn;
     }
   | { readonly kind: "Quarantined"; readonly path: string; readonly from: number; readonly bytes: number }
+  | { readonly kind: "QuarantineCleaned"; readonly files: number; readonly bytes: number }
   | { readonly kind: "ZeroFilledTail"; readonly offset: number; readonly bytes: number }
   | { readonly kind: "UnknownFile"; readonly path: string }
   | { readonly kind: "DamagedLogId"; readonly path: string }
@@ -109,6 +110,8 @@ function formatLogWarning(warning: LogWarning): string {
       );
     case "Quarantined":
       return `${warning.bytes} bytes from offset ${warning.from} were kept as ${warning.path}`;
+    case "QuarantineCleaned":
+      return `${warning.files} torn ${warning.files === 1 ? "end" : "ends"} of ${warning.bytes} bytes went out of quarantine, over quarantineMaxBytes`;
     case "ZeroFilledTail":
       return `offset ${warning.offset}: only zeros follow (${warning.bytes} bytes): space that was never written`;
     case "UnknownFile":

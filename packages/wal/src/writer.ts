@@ -21,6 +21,7 @@ import type { LogHistory } from "./log-history.js";
 import type { LogIdentity } from "./log-identity.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
 import { payloadLength } from "./payload-codec.js";
+import { Quarantine, type QuarantineCleaned, type QuarantineSummary } from "./quarantine.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
 
@@ -30,6 +31,8 @@ export interface WalStats extends WalActivity {
   readonly segments: number;
   /** In them: what is pending is not counted. */
   readonly bytes: number;
+  /** What recoveries took out of the log and kept. */
+  readonly quarantine: QuarantineSummary;
 }
 
 export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
@@ -74,6 +77,8 @@ export class WalWriter<T = AppendResult> {
   readonly #identity: LogIdentity;
   readonly #followers: Followers;
   readonly #isReadOnly: boolean;
+  readonly #disk: Disk;
+  #quarantine: QuarantineSummary;
   /** The last of what changes the log's directory beside the commits, one after the other. */
   #besides: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -89,6 +94,8 @@ export class WalWriter<T = AppendResult> {
   ) {
     this.#config = config;
     this.#isReadOnly = isReadOnly;
+    this.#disk = disk;
+    this.#quarantine = log.quarantine;
     this.recovery = log.report;
     this.#identity = log.identity;
     this.#segments = segments;
@@ -199,6 +206,25 @@ export class WalWriter<T = AppendResult> {
    */
   noteFailure(error: unknown): void {
     if (KayaError.is(error, "KAYA_DIRECTORY_REPLACED")) this.#commit.fail(error);
+  }
+
+  /**
+   * Removes torn ends from quarantine, oldest first, until there are at most so many bytes of them; the newest one stays, and so does what was
+   * kept for damage. Rejects with KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED.
+   */
+  async cleanQuarantine(maxBytes: number): Promise<QuarantineCleaned> {
+    this.#assertWritable();
+    if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) {
+      const message = `maxBytes must be a whole number >= 0, not ${describe(maxBytes)}`;
+      throw new KayaError("KAYA_INVALID_ARGUMENT", message);
+    }
+    const clean = async () => {
+      const quarantine = await Quarantine.open(this.#disk);
+      const cleaned = await quarantine.clean(maxBytes);
+      this.#quarantine = quarantine.summary;
+      return cleaned;
+    };
+    return this.#inTurn(clean, "clean the quarantine");
   }
 
   #inTurn<R>(work: () => Promise<R>, doing: string): Promise<R> {
@@ -314,7 +340,7 @@ export class WalWriter<T = AppendResult> {
 
   /** Size of the log, and what was done since it was opened. Some microseconds of work. */
   stats(): WalStats {
-    return { ...this.size, ...this.#watch.activity };
+    return { ...this.size, quarantine: this.#quarantine, ...this.#watch.activity };
   }
 
   /** Records that were appended and are not settled yet, oldest first. Their bytes are lent until the next `await`. */

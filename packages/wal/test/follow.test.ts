@@ -49,7 +49,7 @@ describe("a follower", () => {
     const before = await WalWriter.open({}, disk);
     for (let i = 0; i < 3; i++) await before.append(noop);
     await before.close();
-    disk.addFault({ at: disk.nextOperation + 1, kind: "disk-full" });
+    disk.addFault({ at: disk.nextOperation + 1, kind: "disk-full" }); // behind the removal of a leftover
     const writer = await WalWriter.open({}, disk, { after: { lsn: 2, sequence: 2 } });
     expect(writer.durableLsn).toBe(2);
     const reader = new Reader(writer.follow());

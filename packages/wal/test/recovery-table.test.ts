@@ -37,6 +37,8 @@ interface Segment {
   readonly bytes: Uint8Array;
 }
 
+const MAGIC = [0x41, 0x59, 0x41, 0x4b];
+
 async function segmentsOf(disk: SimDisk): Promise<Segment[]> {
   const entries = await disk.list("wal");
   return entries.map(({ path }) => ({ path, bytes: present(disk.readFile(path)) }));
@@ -53,11 +55,14 @@ async function expectedOf(log: DamagedLog) {
   const moved = segments.slice(tailIndex + 1);
   const cut = tail?.bytes.subarray(validLength) ?? new Uint8Array(0);
   const keepsCut = cut.length > 0 && log.situation !== "zero-tail" && log.situation !== "torn-tail";
-  const out: { path: string; from: number; bytes: Uint8Array }[] = [];
-  if (keepsCut && tail !== undefined) out.push({ path: tail.path, from: validLength, bytes: cut });
-  for (const { path, bytes } of moved.toReversed()) out.push({ path, from: 0, bytes });
-  const kept = out.map(({ path, from, bytes }) => ({
-    path: `${path.replace("wal/", `${QUARANTINE_DIR}/`)}.${from}-${from + bytes.length}.${crc32c(bytes).toString(16).padStart(8, "0")}`,
+  // An unfinished write begins as a record, or with pages that were never written; what else is there was never a log's.
+  const begins = cut.subarray(0, 4).every((byte, i) => byte === 0 || byte === MAGIC[i]);
+  const end = log.situation === "damaged-tail" && begins ? ".torn" : "";
+  const out: { path: string; from: number; bytes: Uint8Array; end: string }[] = [];
+  if (keepsCut && tail !== undefined) out.push({ path: tail.path, from: validLength, bytes: cut, end });
+  for (const { path, bytes } of moved.toReversed()) out.push({ path, from: 0, bytes, end: "" });
+  const kept = out.map(({ path, from, bytes, end }) => ({
+    path: `${path.replace("wal/", `${QUARANTINE_DIR}/`)}.${from}-${from + bytes.length}.${crc32c(bytes).toString(16).padStart(8, "0")}${end}`,
     from,
     bytes,
   }));

@@ -99,6 +99,8 @@ describe("an empty log", () => {
       records: [],
       recordCount: 0,
       segments: 0,
+      coveredSegments: 0,
+      quarantine: { files: 0, bytes: 0, torn: { files: 0, bytes: 0 } },
       validBytes: 0,
       truncatedBytes: 0,
       quarantined: [],

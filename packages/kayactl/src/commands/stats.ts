@@ -8,7 +8,7 @@ import { requireDataDir } from "../data-dir.js";
 import { DirectoryWatch } from "../directory-watch.js";
 import { consumerRows, lookRows } from "../look-text.js";
 import { table } from "../output.js";
-import { formatCheckpoint } from "../report.js";
+import { formatCheckpoint, quarantineRows } from "../report.js";
 import { formatBytes, formatCount } from "../units.js";
 import { watch } from "../watch.js";
 import { withEngine } from "../with-engine.js";
@@ -84,6 +84,7 @@ function statsRows(stats: EngineStats): [name: string, value: string][] {
     ["log bytes", formatBytes(stats.wal.bytes)],
     ["checkpoint", formatLast(stats.checkpoint)],
     ...consumerRows(stats.changes),
+    ...quarantineRows(stats.wal.quarantine),
   ];
 }
 

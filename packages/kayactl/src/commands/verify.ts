@@ -60,10 +60,12 @@ Examples:
 
 async function examine(context: Context): Promise<Verification> {
   const verdict = await judge(context);
-  const isClean = verdict.action !== "refuse" && !speaksOfDamage(verdict.report);
+  const seemsClean = verdict.action !== "refuse" && !speaksOfDamage(verdict.report);
   const checkpoints = await listCheckpointFiles(context.options.data);
-  const survey = isClean ? { found: [], count: 0 } : await surveyDamage(context, checkpoints);
-  return { isClean, verdict, survey, checkpoints };
+  // A recovery does not read the segments that the checkpoint covers: their damage is nobody's but the consumers' of changes.
+  const isAllRead = seemsClean && verdict.report.coveredSegments === 0;
+  const survey = isAllRead ? { found: [], count: 0 } : await surveyDamage(context, checkpoints);
+  return { isClean: seemsClean && survey.count === 0, verdict, survey, checkpoints };
 }
 
 async function judge(context: Context): Promise<Verdict> {

@@ -4,6 +4,7 @@ import { engineCheck } from "./engine-check.js";
 import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
 import { engineCopyScenarios } from "./engine-copy-scenarios.js";
 import { engineFeedScenarios } from "./engine-feed-scenarios.js";
+import { engineLookScenarios } from "./engine-look-scenarios.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
 import { type Scenario, scenario } from "./scenario.js";
@@ -50,6 +51,7 @@ export function engineScenarios(): Scenario[] {
     ...engineCheckpointScenarios(CONFIG),
     ...engineFeedScenarios(CONFIG),
     ...engineCopyScenarios(CONFIG),
+    ...engineLookScenarios(CONFIG),
   ];
 }
 

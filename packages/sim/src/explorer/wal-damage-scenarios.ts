@@ -66,6 +66,14 @@ const DAMAGES: readonly Damage[] = [
     apply: (disk) => disk.flipBit(segmentPath(3), 100, 3),
     quarantined: [flipped(THIRD, 100, 3)],
   },
+  {
+    name: "a damaged last record",
+    recovery: "tail",
+    wholeSegments: 2,
+    recordsBehind: 3,
+    apply: (disk) => disk.flipBit(segmentPath(3), THIRD.length - 1, 0),
+    quarantined: [flipped(THIRD, THIRD.length - 1, 0).subarray(recordOffset(THIRD, 3))],
+  },
   { name: "a damaged tail with a record behind it", ...damagedAtF },
   {
     name: "a damaged tail with a record behind it, opened after a restart",
@@ -111,7 +119,7 @@ const DAMAGES: readonly Damage[] = [
 export function damagedLogScenarios(tiny: Partial<WalConfig>): Scenario[] {
   return DAMAGES.map(
     ({ name, recovery, wholeSegments, recordsBehind, apply, quarantined, trustPageCache = false }) => {
-      const config = { ...tiny, recovery };
+      const config = { ...tiny, recovery, quarantineMaxBytes: 0 }; // what must be kept is kept all the same
       const survivors = [
         ...SEGMENTS.slice(0, wholeSegments).flat(),
         ...(SEGMENTS[wholeSegments] ?? []).slice(0, recordsBehind),

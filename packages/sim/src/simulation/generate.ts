@@ -91,6 +91,7 @@ class Generator {
       maxRecordBytes,
       maxBatchBytes: random.pick([1, 200, 1000, 100_000]),
       recovery: random.pick(["tail", "tail", "tail", "prefix", "absolute"]),
+      quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
     };
   }
 
