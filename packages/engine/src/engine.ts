@@ -15,7 +15,7 @@ import { type BackupOptions, type BackupResult, writeBackup } from "./checkpoint
 import type { CheckpointResult } from "./checkpoint/checkpointer.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
 import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
-import { keysToClear, toDeletePayloads } from "./clear.js";
+import { deletesOf } from "./clear.js";
 import { type Conflict, findConflict, toConditions } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
@@ -144,8 +144,8 @@ export class Engine {
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertOpen();
-    const keys = keysToClear(this.#memtable, this.#wal.pending(), toKeyRange(range));
-    const payloads = toDeletePayloads(keys, this.#config.wal.maxRecordBytes);
+    const { maxRecordBytes } = this.#config.wal;
+    const payloads = deletesOf(this.#memtable, this.#wal.pending(), toKeyRange(range), maxRecordBytes);
     const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult];
     return { ...last, sequence: first.sequence };
@@ -192,7 +192,7 @@ export class Engine {
     if (keys.length <= this.#turns.operations) return Array.from(keys, (key: Bytes) => this.getSync(key));
     const snapshot = this.snapshot();
     try {
-      return await getInSlices(snapshot, [...keys], this.#turns);
+      return await getInSlices(snapshot, keys.slice(), this.#turns);
     } finally {
       snapshot.close();
     }

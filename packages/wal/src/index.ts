@@ -44,6 +44,7 @@ export { isLogId, LogHistory } from "./log-history.js";
 export { readLogHistory } from "./log-identity.js";
 export type { OnRecovered, RecoveredRecord, ScanProgress } from "./log-scan.js";
 export type { WalActivity } from "./log-watch.js";
+export { OperationsBuffer } from "./operations-buffer.js";
 export { type LogReading, type ReadLogOptions, readLog } from "./read-log.js";
 export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js";
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";

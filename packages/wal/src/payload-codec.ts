@@ -1,9 +1,9 @@
 import { describe, KayaError } from "@kaya/core";
 import { EncodedOperations } from "./batch-operations.js";
+import { copyInto } from "./copy-into.js";
 import { BATCH_OP, type WalOperations, type WalPayload, WalRecordType } from "./format.js";
 
 const U32_MAX = 0xffffffff;
-const INLINE_BYTES = 32;
 /** Operations of a decoded batch that are an array; more of them are made when they are asked for. */
 const MADE_AT_ONCE = 128;
 
@@ -122,13 +122,6 @@ function writeBatch(target: Uint8Array, view: DataView, at: number, operations: 
       position += operation.value.length;
     }
   }
-}
-
-/** Up to some dozen bytes a loop is faster than a call. */
-function copyInto(target: Uint8Array, at: number, bytes: Uint8Array): void {
-  const length = bytes.length;
-  if (length > INLINE_BYTES) target.set(bytes, at);
-  else for (let i = 0; i < length; i++) target[at + i] = bytes[i] as number;
 }
 
 /** The payload in `input[start, end)`, or what is wrong with its shape. Trusts no length before it is checked. */
