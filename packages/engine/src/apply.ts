@@ -1,59 +1,165 @@
-import type { LogPosition, Lsn, SequenceNumber } from "@kaya/core";
-import { operationCount, type WalOperation, type WalRecord } from "@kaya/wal";
+import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
+import {
+  EncodedOperations,
+  operationCount,
+  operationsOf,
+  type WalOperation,
+  type WalRecord,
+} from "@kaya/wal";
 import { Memtable } from "./memtable/memtable.js";
+import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
+import { SYSTEM_TURNS, type Turns } from "./turns.js";
 
 const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
 
-/** What the log says, as far as it was applied. */
+/** What readers look at. */
+export type ReadView = Pick<MemtableSnapshot, "get" | "has" | "sequenceOf">;
+
+/** How much there is. */
+export interface DataSize {
+  readonly size: number;
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+}
+
+/** The data as it was before a large batch. */
+interface Before {
+  readonly snapshot: MemtableSnapshot;
+  readonly size: DataSize;
+}
+
+/**
+ * What the log says, as far as it was applied. A large batch is applied in slices, so that the event loop goes on in between; until the last
+ * of them is in, readers see the data as it was before.
+ */
 export class AppliedLog {
+  /** All that was applied, of a batch that is under way too: readers take `view`. */
   readonly memtable: Memtable;
+  readonly #turns: Turns;
   #lsn: Lsn;
   #sequence: SequenceNumber;
+  #before: Before | undefined;
+  #failure: unknown;
 
   /** @param start what the memtable shows without any record: a checkpoint's position */
-  constructor(memtable = new Memtable(), start: LogPosition = LOG_START) {
+  constructor(memtable = new Memtable(), start: LogPosition = LOG_START, turns: Turns = SYSTEM_TURNS) {
     this.memtable = memtable;
+    this.#turns = turns;
     this.#lsn = start.lsn;
     this.#sequence = start.sequence;
   }
 
-  /** The last record that the memtable shows, and its last operation. */
+  /** The last record that readers see, and its last operation. */
   get position(): LogPosition {
     return { lsn: this.#lsn, sequence: this.#sequence };
   }
 
-  /** For a record that was just committed and for one that is replayed, in LSN order. */
-  apply(record: WalRecord): void {
-    applyRecord(this.memtable, record);
-    this.#lsn = record.lsn;
-    this.#sequence = record.sequence + operationCount(record.payload) - 1;
+  /** For one read in this turn. @throws KayaError KAYA_WRITER_FAILED where a write could not be applied whole */
+  get view(): ReadView {
+    if (this.#failure !== undefined) throw notWhole(this.#failure);
+    return this.#before === undefined ? this.memtable : this.#before.snapshot;
+  }
+
+  get size(): DataSize {
+    return this.#before === undefined ? this.memtable : this.#before.size;
+  }
+
+  /** The data as readers see it now. @throws KayaError KAYA_WRITER_FAILED as `view` */
+  snapshot(): MemtableSnapshot {
+    if (this.#failure !== undefined) throw notWhole(this.#failure);
+    return this.#before === undefined ? this.memtable.snapshot() : this.#before.snapshot.another();
+  }
+
+  /** For a record that was just committed, in LSN order. The next one comes once the promise, where there is one, has resolved. */
+  commit(record: WalRecord): Promise<void> | undefined {
+    const { payload } = record;
+    if (payload.type === "batch" && payload.operations.length > this.#turns.operations)
+      return this.#commitInSlices(record);
+    try {
+      this.#applyAll(record);
+    } catch (error) {
+      // Half of it may be there, which nobody is to see; the log has all of it.
+      this.#failure = error;
+      throw error;
+    }
+    return undefined;
+  }
+
+  /** For a record that is replayed, before anybody reads. */
+  replay(record: WalRecord): Promise<void> | undefined {
+    const { payload } = record;
+    if (payload.type === "batch" && payload.operations.length > this.#turns.operations)
+      return this.#applyInSlices(record);
+    this.#applyAll(record);
+    return undefined;
+  }
+
+  async #commitInSlices(record: WalRecord): Promise<void> {
+    const { size, keyBytes, valueBytes } = this.memtable;
+    // Where a slice fails it stays: readers never see the others.
+    this.#before = { snapshot: this.memtable.snapshot(), size: { size, keyBytes, valueBytes } };
+    await this.#applyInSlices(record);
+    this.#before.snapshot.release();
+    this.#before = undefined;
+  }
+
+  async #applyInSlices(record: WalRecord): Promise<void> {
+    const slices = slicesOf(operationsOf(record.payload), this.#turns.operations);
+    let next = record.sequence;
+    const apply = (operation: WalOperation) => this.#apply(operation, next++);
+    while (slices.next(apply)) await this.#turns.next();
+    this.#advanceTo(record);
+  }
+
+  #applyAll(record: WalRecord): void {
+    let next = record.sequence;
+    for (const operation of operationsOf(record.payload)) this.#apply(operation, next++);
+    this.#advanceTo(record);
+  }
+
+  #apply(operation: WalOperation, sequence: SequenceNumber): void {
+    if (operation.type === "put") this.memtable.put(operation.key, operation.value, sequence);
+    else this.memtable.delete(operation.key, sequence);
+  }
+
+  #advanceTo({ lsn, sequence, payload }: WalRecord): void {
+    this.#lsn = lsn;
+    this.#sequence = sequence + operationCount(payload) - 1;
   }
 }
 
-function applyRecord(memtable: Memtable, { sequence, payload }: WalRecord): void {
-  switch (payload.type) {
-    case "put":
-      memtable.put(payload.key, payload.value, sequence);
-      return;
-    case "delete":
-      memtable.delete(payload.key, sequence);
-      return;
-    case "noop":
-      return;
-    case "batch":
-      applyOperations(memtable, payload.operations, sequence);
-  }
+interface Slices {
+  /** Visits the operations of the next slice. False where it was the last. */
+  next(visit: (operation: WalOperation) => void): boolean;
 }
 
-function applyOperations(
-  memtable: Memtable,
-  operations: readonly WalOperation[],
-  sequence: SequenceNumber,
-): void {
-  let next = sequence;
-  for (const operation of operations) {
-    if (operation.type === "put") memtable.put(operation.key, operation.value, next);
-    else memtable.delete(operation.key, next);
-    next++;
+function slicesOf(operations: Iterable<WalOperation>, count: number): Slices {
+  if (operations instanceof EncodedOperations) {
+    let at = 0;
+    return {
+      next: (visit) => {
+        at = operations.visit(at, count, visit);
+        return !operations.isEnd(at);
+      },
+    };
   }
+  const rest = operations[Symbol.iterator]();
+  return {
+    next: (visit) => {
+      for (let left = count; left > 0; left--) {
+        const { done, value } = rest.next();
+        if (done === true) return false;
+        visit(value);
+      }
+      return true;
+    },
+  };
+}
+
+function notWhole(cause: unknown): KayaError {
+  return new KayaError(
+    "KAYA_WRITER_FAILED",
+    "a write could not be applied to what is in memory, where half of it may be: open the engine again, the log has all of it",
+    { cause },
+  );
 }

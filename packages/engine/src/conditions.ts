@@ -1,5 +1,5 @@
 import { describe, KayaError, type SequenceNumber } from "@kaya/core";
-import type { WalWriter } from "@kaya/wal";
+import type { PendingChange, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 
@@ -36,29 +36,32 @@ function isSequence(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 1;
 }
 
+/** What a condition found in its way. */
+export interface Conflict {
+  readonly key: Uint8Array;
+  readonly error: KayaError;
+  /** The write under way that broke it; undefined where that is applied. */
+  readonly ahead: PendingChange | undefined;
+}
+
 /**
  * Whether conditions hold for what is written next, in commit order: the last write to a key that is queued ahead counts, and where there is
  * none what is applied.
- * @returns undefined where all hold; else a rejection with KAYA_CONFLICT, which comes after the write that broke the
- *   condition: whoever then reads again finds that write. Where it fails, so does what was queued behind it (W3), and this.
+ * @returns undefined where all hold; else what the first of the others found. It is to be told behind the write that broke the condition:
+ *   whoever then reads again finds that write.
  */
 export function findConflict(
   conditions: readonly CheckedCondition[],
   { memtable }: AppliedLog,
   wal: WalWriter<unknown>,
-): Promise<never> | undefined {
+): Conflict | undefined {
   for (const { key, sequence } of conditions) {
     const ahead = wal.pendingChange(key);
     const found =
       ahead === undefined ? memtable.sequenceOf(key) : ahead.type === "put" ? ahead.sequence : undefined;
-    if (found !== sequence) return rejectAfter(ahead?.settled(), conflict(key, sequence, found));
+    if (found !== sequence) return { key, error: conflict(key, sequence, found), ahead };
   }
   return undefined;
-}
-
-async function rejectAfter(ahead: Promise<void> | undefined, error: KayaError): Promise<never> {
-  await ahead;
-  throw error;
 }
 
 function conflict(key: Uint8Array, wanted: SequenceNumber | undefined, found: SequenceNumber | undefined) {

@@ -15,10 +15,12 @@ import { type BackupOptions, type BackupResult, writeBackup } from "./checkpoint
 import type { CheckpointResult } from "./checkpoint/checkpointer.js";
 import { Checkpoints } from "./checkpoint/checkpoints.js";
 import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
-import { keysToClear, toDeletePayloads } from "./clear.js";
-import { findConflict, toConditions } from "./conditions.js";
+import { deletesOf } from "./clear.js";
+import { type Conflict, findConflict, toConditions } from "./conditions.js";
+import { ConflictQueue } from "./conflict-queue.js";
 import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
 import { type Entry, entryOf } from "./entry.js";
+import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { assertDirectory, lookAtState } from "./look-at-state.js";
 import { MemoryBound } from "./memory-bound.js";
@@ -29,6 +31,7 @@ import { type OpenEngineOptions, type RecoveredState, recoverState } from "./rec
 import { Scan } from "./scan.js";
 import { Snapshot } from "./snapshot.js";
 import type { EngineState, EngineStats } from "./stats.js";
+import { SYSTEM_TURNS, type Turns } from "./turns.js";
 import {
   BATCH_OPTIONS,
   type BatchOperation,
@@ -48,6 +51,7 @@ interface EngineParts extends RecoveredState {
   /** The disk where it was made for this engine. */
   readonly own: Disk | undefined;
   readonly clock: Clock;
+  readonly turns: Turns;
 }
 
 /**
@@ -70,6 +74,8 @@ export class Engine {
   readonly #checkpoints: Checkpoints;
   readonly #consumers: Consumers;
   readonly #feeds: ChangeFeeds;
+  readonly #conflicts: ConflictQueue;
+  readonly #turns: Turns;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
@@ -82,6 +88,8 @@ export class Engine {
     this.#held = { lock: parts.lock, own: parts.own };
     this.#checkpoints = new Checkpoints(parts);
     this.#wal.throttle(() => this.#checkpoints.throttle());
+    this.#turns = parts.turns;
+    this.#conflicts = new ConflictQueue((key) => this.#wal.pendingChange(key), this.#turns.next);
     this.#consumers = parts.consumers;
     const assertOpen = () => this.#assertOpen();
     this.#feeds = new ChangeFeeds({ ...parts, log: this.#checkpoints, assertOpen });
@@ -104,19 +112,19 @@ export class Engine {
     options: OpenEngineOptions = {},
   ): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId", "hashSecret"]);
-    const { clock = SYSTEM_CLOCK } = options;
+    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId", "hashSecret", "turns"]);
+    const { clock = SYSTEM_CLOCK, turns = SYSTEM_TURNS } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;
     if (resolved.readOnly) {
       if (disk === undefined) await assertDirectory(resolved.dataDir);
       const state = await lookAtState(resolved, target, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock: undefined, own, clock });
+      return new Engine({ ...state, config: resolved, disk: target, lock: undefined, own, clock, turns });
     }
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock, own, clock });
+      return new Engine({ ...state, config: resolved, disk: target, lock, own, clock, turns });
     } catch (error) {
       await letGo({ lock, own });
       throw error;
@@ -149,8 +157,8 @@ export class Engine {
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertWritable();
-    const keys = keysToClear(this.#memtable, this.#wal.pending(), toKeyRange(range));
-    const payloads = toDeletePayloads(keys, this.#config.wal.maxRecordBytes);
+    const { maxRecordBytes } = this.#config.wal;
+    const payloads = deletesOf(this.#memtable, this.#wal.pending(), toKeyRange(range), maxRecordBytes);
     const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult];
     return { ...last, sequence: first.sequence };
@@ -167,7 +175,7 @@ export class Engine {
    */
   getSync(key: Bytes): Uint8Array | undefined {
     this.#assertOpen();
-    return this.#memtable.get(toBytes(key, "key"));
+    return this.#applied.view.get(toBytes(key, "key"));
   }
 
   /** The value of a key with the sequence of the write that made it: what a later batch may have as its condition. */
@@ -178,19 +186,29 @@ export class Engine {
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   getEntrySync(key: Bytes): Entry {
     this.#assertOpen();
-    return entryOf(this.#memtable, key);
+    return entryOf(this.#applied.view, key);
   }
 
   async has(key: Bytes): Promise<boolean> {
     this.#assertOpen();
-    return this.#memtable.has(toBytes(key, "key"));
+    return this.#applied.view.has(toBytes(key, "key"));
   }
 
-  /** The values of several keys at one point in time, in the keys' order. */
+  /**
+   * The values of several keys at one point in time, in the keys' order. Many are read over several turns of the event loop: leave the bytes of
+   * the keys alone until it resolves.
+   */
   async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     this.#assertOpen();
     if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
-    return Array.from(keys, (key: Bytes) => this.getSync(key)); // not `map`, which would skip the holes of an array
+    // Not `map`, which would skip the holes of an array.
+    if (keys.length <= this.#turns.operations) return Array.from(keys, (key: Bytes) => this.getSync(key));
+    const snapshot = this.snapshot();
+    try {
+      return await getInSlices(snapshot, keys.slice(), this.#turns);
+    } finally {
+      snapshot.close();
+    }
   }
 
   /**
@@ -200,14 +218,14 @@ export class Engine {
   scan(range?: RangeOptions): Scan {
     this.#assertOpen();
     const keyRange = toKeyRange(range);
-    const snapshot = this.#memtable.snapshot();
+    const snapshot = this.#applied.snapshot();
     return new Scan({ view: () => this.#ifOpen(snapshot), release: () => snapshot.release() }, keyRange);
   }
 
   /** The data as it is now, to be read for as long as wanted. @throws KayaError KAYA_CLOSED */
   snapshot(): Snapshot {
     this.#assertOpen();
-    return new Snapshot(this.#memtable.snapshot(), () => this.#assertOpen());
+    return new Snapshot(this.#applied.snapshot(), () => this.#assertOpen());
   }
 
   /**
@@ -315,11 +333,12 @@ export class Engine {
   /** Counts and sizes, as they are now. Some microseconds of work. */
   stats(): EngineStats {
     const memory = this.#memtable.memory;
+    const { size, keyBytes, valueBytes } = this.#applied.size;
     return {
       state: this.state,
-      entries: this.#memtable.size,
-      keyBytes: this.#memtable.keyBytes,
-      valueBytes: this.#memtable.valueBytes,
+      entries: size,
+      keyBytes,
+      valueBytes,
       memoryBytes: memory.allocated,
       liveBytes: memory.live,
       deadBytes: memory.dead,
@@ -368,7 +387,7 @@ export class Engine {
       const durability = this.#input.durability(options, known);
       if (options?.conditions !== undefined && this.#wal.failure === undefined) {
         const conflict = findConflict(toConditions(options.conditions), this.#applied, this.#wal);
-        if (conflict !== undefined) return conflict;
+        if (conflict !== undefined) return this.#reject(conflict);
       }
       this.#memoryBound.check(payload, this.#wal.pendingBytes);
       const written = this.#wal.append(payload, durability);
@@ -377,6 +396,10 @@ export class Engine {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #reject({ key, error, ahead }: Conflict): Promise<never> {
+    return ahead === undefined ? Promise.reject(error) : this.#conflicts.reject(key, ahead, error);
   }
 
   #ifOpen<T>(value: T): T {

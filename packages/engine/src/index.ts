@@ -44,4 +44,5 @@ export type { KeyValue, Scan } from "./scan.js";
 export type { Snapshot } from "./snapshot.js";
 export type { EngineState, EngineStats } from "./stats.js";
 export { lookSteadily } from "./steady-look.js";
+export type { Turns } from "./turns.js";
 export type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";

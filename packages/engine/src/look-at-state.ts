@@ -7,12 +7,13 @@ import { Registrations } from "./changes/registrations.js";
 import { tellRecovery } from "./channels.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import { recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { Memtable } from "./memtable/memtable.js";
 import type { OpenEngineOptions, RecoveredState } from "./recover-state.js";
 import { ProgressTeller } from "./recovery-progress.js";
 import { lookSteadily } from "./steady-look.js";
 import type { WriteResult } from "./write.js";
 
-type LookOptions = Pick<OpenEngineOptions, "onProgress">;
+type LookOptions = Pick<OpenEngineOptions, "onProgress" | "hashSecret" | "turns">;
 
 /**
  * What `recoverState` gives, for an engine that only looks: everything is read into memory as a dry run reads it, without the lock, and nothing
@@ -45,16 +46,23 @@ export async function assertDirectory(dataDir: string): Promise<void> {
   );
 }
 
-async function look(config: EngineConfig, disk: Disk, { onProgress }: LookOptions): Promise<RecoveredState> {
+async function look(
+  config: EngineConfig,
+  disk: Disk,
+  { onProgress, hashSecret, turns }: LookOptions,
+): Promise<RecoveredState> {
   const started = performance.now();
   const { newest } = await checkpointsToRead(disk);
   const registrations = await Registrations.read(disk);
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, "memory");
+  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, "memory", {
+    memtable: new Memtable(hashSecret && { hashSecret }),
+    turns,
+  });
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     readOnly: true,
     after: applied.position,
-    onRecord: ({ record }) => applied.apply(record),
+    onRecord: ({ record }) => applied.replay(record),
     toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });

@@ -1,5 +1,5 @@
 import { KayaError } from "@kaya/core";
-import { operationsOf, type WalOperation, type WalPayload } from "@kaya/wal";
+import { EncodedOperations, operationsOf, type WalOperation, type WalPayload } from "@kaya/wal";
 import type { Memtable } from "./memtable/memtable.js";
 
 /** An entry takes less than this beside its key and value. */
@@ -81,7 +81,10 @@ function outOfChunks(): KayaError {
 function mostGrowth(payload: WalPayload): number {
   if (payload.type === "put") return ENTRY_BYTES + payload.key.length + payload.value.length;
   if (payload.type !== "batch") return 0;
+  const { operations } = payload;
+  if (operations instanceof EncodedOperations)
+    return ENTRY_BYTES * operations.length + operations.bytes.length;
   let sum = 0;
-  for (const operation of payload.operations) sum += mostGrowth(operation);
+  for (const operation of operations) sum += mostGrowth(operation);
   return sum;
 }

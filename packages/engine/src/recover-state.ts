@@ -14,6 +14,7 @@ import type { HashSecret } from "./memtable/hash.js";
 import { Memtable } from "./memtable/memtable.js";
 import type { RecoveryReport } from "./recover.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
+import type { Turns } from "./turns.js";
 import type { WriteResult } from "./write.js";
 
 export interface OpenEngineOptions {
@@ -25,9 +26,11 @@ export interface OpenEngineOptions {
   readonly newLogId?: () => string;
   /** Of the hash that finds keys in memory, for tests that must run the same way each time. Default: random. */
   readonly hashSecret?: HashSecret;
+  /** Into what slices long work is cut, for tests. Default: of 2,048 keys, with a turn of the event loop in between. */
+  readonly turns?: Turns;
 }
 
-type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId" | "hashSecret">;
+type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId" | "hashSecret" | "turns">;
 
 export interface RecoveredState {
   readonly applied: AppliedLog;
@@ -56,7 +59,7 @@ async function load(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress, newLogId, hashSecret }: LoadOptions,
+  { onProgress, newLogId, hashSecret, turns }: LoadOptions,
   into: "memory" | "report",
 ): Promise<RecoveredState> {
   const started = performance.now();
@@ -65,11 +68,12 @@ async function load(
   const registrations = await Registrations.read(disk);
   const memtable = new Memtable(hashSecret && { hashSecret });
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into, memtable);
+  const replayed = { memtable, turns };
+  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into, replayed);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     after: applied.position,
-    onRecord: into === "memory" ? ({ record }) => applied.apply(record) : () => undefined,
-    onCommit: (record) => applied.apply(record),
+    onRecord: into === "memory" ? ({ record }) => applied.replay(record) : () => undefined,
+    onCommit: (record) => applied.commit(record),
     toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
     trustPageCache: trustOf(lock),
     ...(newLogId !== undefined && { newLogId }),

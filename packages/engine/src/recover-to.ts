@@ -68,7 +68,7 @@ export async function recoverTo(
   const { applied, checkpoint, recordCount } = await lookSteadily(source, () =>
     readState(resolved, source, options),
   );
-  const snapshot = applied.memtable.snapshot();
+  const snapshot = applied.snapshot();
   try {
     const written = await writeDirectory(target, applied.position, snapshot, {
       maxRecordBytes: resolved.wal.maxRecordBytes,
@@ -112,8 +112,8 @@ async function readState(
     after: applied.position,
     through: lsn,
     onRecord: ({ record }) => {
-      applied.apply(record);
       recordCount++;
+      return applied.replay(record);
     },
     onProgress: (state) => progress.ofLog(state),
   });

@@ -1,5 +1,12 @@
-import { checkKeys, type DurabilityMode, type EngineConfig, type Lsn, type SequenceNumber } from "@kaya/core";
-import type { WalOperation } from "@kaya/wal";
+import {
+  checkKeys,
+  type DurabilityMode,
+  describe,
+  type EngineConfig,
+  type Lsn,
+  type SequenceNumber,
+} from "@kaya/core";
+import { OperationsBuffer, type WalOperation, type WalOperations } from "@kaya/wal";
 import type { BatchCondition } from "./conditions.js";
 import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
 
@@ -28,6 +35,9 @@ export type BatchOperation =
   | { readonly type: "put"; readonly key: Bytes; readonly value: Bytes }
   | { readonly type: "delete"; readonly key: Bytes };
 
+/** Operations of a batch from which on they are encoded while they are checked. */
+const ENCODED_AT_ONCE = 1024;
+
 /** Turns what a caller wants written into what the log takes. It throws before anything is written. */
 export class WriteInput {
   readonly #config: EngineConfig;
@@ -44,8 +54,9 @@ export class WriteInput {
     return { type: "delete", key: this.#key(key) };
   }
 
-  operations(operations: readonly BatchOperation[]): WalOperation[] {
+  operations(operations: readonly BatchOperation[]): WalOperations {
     if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
+    if (operations.length > ENCODED_AT_ONCE) return this.#encoded(operations);
     // Not `map`, which would skip the holes of an array.
     return Array.from(operations, (operation: BatchOperation) => {
       const key = this.#key(operation?.key);
@@ -53,6 +64,21 @@ export class WriteInput {
         ? { type: "put", key, value: this.#value(operation.value) }
         : { type: operation.type, key };
     });
+  }
+
+  /** As they will stand in the log, so that nothing goes over a large batch twice. */
+  #encoded(operations: readonly BatchOperation[]): WalOperations {
+    const buffer = new OperationsBuffer();
+    for (const operation of operations) {
+      const key = this.#key(operation?.key);
+      if (operation.type === "put") buffer.put(key, this.#value(operation.value));
+      else if (operation.type === "delete") buffer.delete(key);
+      else
+        throw invalid(
+          `an operation of a batch is a put or a delete, not ${describe((operation as { type: unknown }).type)}`,
+        );
+    }
+    return buffer.take();
   }
 
   durability(options: WriteOptions | undefined, known: readonly string[]): DurabilityMode {

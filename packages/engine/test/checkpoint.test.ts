@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type CrashOptions, type Disk, type FaultRule, SimDisk } from "@kaya/io";
 import { inspectWal } from "@kaya/wal";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { listCheckpoints } from "../src/checkpoint/checkpoint-files.js";
 import { loadCheckpoint } from "../src/checkpoint/load-checkpoint.js";
 import { writeCheckpoint } from "../src/checkpoint/write-checkpoint.js";
@@ -10,6 +10,9 @@ import { Memtable } from "../src/memtable/memtable.js";
 import { holdUp, InterceptedDisk, type Operation, stopBefore } from "./support/intercepted-disk.js";
 import { entriesOf, keysOf, latin1, rejection } from "./support/text.js";
 import { openPatiently } from "./support/workload.js";
+
+// They try every place of a fault; how long that takes depends on what else the machine does.
+vi.setConfig({ testTimeout: 120_000 });
 
 const CONFIG: PartialEngineConfig = {
   wal: { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 },

@@ -26,6 +26,47 @@ async function increment(engine: Engine, key: string): Promise<void> {
   }
 }
 
+describe("many that change one key", () => {
+  it("are told of a conflict when they have a chance: each tries a few times, not once for each of the others", async () => {
+    const engine = await Engine.open({ durability: "relaxed" }, new SimDisk());
+    const batch = engine.batch.bind(engine);
+    let attempts = 0;
+    engine.batch = (...args) => {
+      attempts++;
+      return batch(...args);
+    };
+    const writers = 1000;
+    await Promise.all(Array.from({ length: writers }, () => increment(engine, "counter")));
+    expect(text(await engine.get("counter"))).toBe(`${writers}`);
+    expect(attempts).toBeLessThan(4 * writers);
+    await engine.close();
+  });
+
+  it("wait for nobody who was told and does not write again", async () => {
+    const engine = await Engine.open({}, new SimDisk());
+    const conflicts = Array.from({ length: 50 }, (_, i) =>
+      engine.batch([put("counter", `${i}`)], { conditions: [absent("counter")] }),
+    );
+    const results = await Promise.allSettled(conflicts);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", ...Array(49).fill("rejected")]);
+    await engine.close();
+  });
+
+  it("are told of another failure where the write ahead of them fails", async () => {
+    const disk = new SimDisk();
+    const engine = await Engine.open({}, disk);
+    await engine.put("first", "1");
+    disk.addFault({ at: disk.nextOperation, kind: "disk-full" });
+    const ahead = rejection("KAYA_DISK_FULL", engine.put("counter", "1"));
+    const others = [1, 2, 3].map(() =>
+      rejection("KAYA_DISK_FULL", engine.batch([put("x", "1")], { conditions: [absent("counter")] })),
+    );
+    await Promise.all([ahead, ...others]);
+    await engine.batch([put("x", "1")], { conditions: [absent("counter")] });
+    await engine.close();
+  });
+});
+
 describe("a batch with conditions", () => {
   it("is written where they hold, and a key that was never there is absent", async () => {
     const engine = await Engine.open({}, new SimDisk());

@@ -1,5 +1,5 @@
 import type { Lsn } from "@kaya/core";
-import type { WalInspectionRow, WalOperation, WalPayload, WalRecord } from "@kaya/wal";
+import { operationsOf, type WalInspectionRow, type WalOperation, type WalRecord } from "@kaya/wal";
 import { InvalidArgumentError } from "commander";
 import { invalid, parseHex } from "./bytes.js";
 
@@ -37,15 +37,17 @@ export class RecordFilter {
   accepts({ lsn }: WalInspectionRow, record: WalRecord | undefined): boolean {
     if (lsn < this.lsns.first || lsn > this.lsns.last) return false;
     if (this.#prefix === undefined) return true;
-    return record !== undefined && operationsOf(record.payload).some(({ key }) => this.#begins(key));
+    return record !== undefined && this.matches(record).length > 0;
   }
 
   /** The operations whose keys are asked for; none where no key is. */
   matches({ payload }: WalRecord): Match[] {
     if (this.#prefix === undefined) return [];
     const matches: Match[] = [];
-    for (const [index, operation] of operationsOf(payload).entries()) {
+    let index = 0;
+    for (const operation of operationsOf(payload)) {
       if (this.#begins(operation.key)) matches.push({ index, operation });
+      index++;
     }
     return matches;
   }
@@ -54,11 +56,6 @@ export class RecordFilter {
     const prefix = this.#prefix ?? key;
     return key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0;
   }
-}
-
-function operationsOf(payload: WalPayload): readonly WalOperation[] {
-  if (payload.type === "batch") return payload.operations;
-  return payload.type === "noop" ? [] : [payload];
 }
 
 /** For commander: `A..B`, `A..`, `..B` or `A`; both ends belong to it. */

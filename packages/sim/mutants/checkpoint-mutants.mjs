@@ -60,7 +60,7 @@ export const CHECKPOINT_MUTANTS = [
     rule: "ckpt",
     instrument: "explorer",
     file: "engine/dist/recover-state.js",
-    find: "await recoverCheckpoint(config, disk, newest, progress, into, memtable);",
+    find: "await recoverCheckpoint(config, disk, newest, progress, into, replayed);",
     replace: `await recoverCheckpoint(config, disk, newest, progress).catch(async (error) => {
         const { older } = checkpoints;
         if (older.length === 0)

@@ -4,23 +4,26 @@ export const ENGINE_MUTANTS = [
     name: "a write settles before it is applied",
     rule: "order",
     file: "wal/dist/batch.js",
-    find: "onCommit(this.#recordAt(i));",
-    replace: "setImmediate(onCommit, this.#recordAt(i));",
+    find: "const later = onCommit?.(this.#recordAt(this.#applied));",
+    replace: "const later = void setImmediate(onCommit, this.#recordAt(this.#applied));",
   },
   {
     name: "readers see strict writes that are not durable",
     first: "simulation",
     rule: "order",
     file: "wal/dist/batch.js",
-    find: "for (let i = this.#applied; i < until; i++)",
-    replace: "for (let i = this.#applied; i < (durable ? 0 : this.#ends.length); i++)",
+    find: "const until = durable ? this.#ends.length : this.#relaxed;",
+    replace: "const until = this.#ends.length;",
   },
   {
     name: "the writes of a batch are applied newest first",
     rule: "order",
     file: "wal/dist/batch.js",
-    find: "for (let i = this.#applied; i < until; i++)",
-    replace: "for (let i = until - 1; i >= this.#applied; i--)",
+    find: "const later = onCommit?.(this.#recordAt(this.#applied));",
+    replace: `this.applyFrom ??= this.#applied;
+            const later = onCommit?.(this.#recordAt(until - 1 - (this.#applied - this.applyFrom)));
+            if (this.#applied === until - 1)
+                this.applyFrom = undefined;`,
   },
   {
     name: "a batch is written as separate records",
@@ -34,9 +37,9 @@ export const ENGINE_MUTANTS = [
     name: "a batch is applied without its last operation",
     rule: "atomic",
     file: "engine/dist/apply.js",
-    find: "applyOperations(memtable, payload.operations, sequence);",
-    replace:
-      "applyOperations(memtable, payload.operations.slice(0, payload.operations.length - 1 || 1), sequence);",
+    find: "for (const operation of operationsOf(record.payload))",
+    replace: `const operations = [...operationsOf(record.payload)];
+        for (const operation of operations.slice(0, operations.length - 1 || 1))`,
   },
   {
     name: "the lock's note says clean after a failure, too",
@@ -72,9 +75,9 @@ export const ENGINE_MUTANTS = [
     name: "a conflict is told before the write that it lost to",
     first: "simulation",
     rule: "conditions",
-    file: "engine/dist/conditions.js",
-    find: "await ahead;",
-    replace: "ahead?.catch(() => undefined);",
+    file: "engine/dist/conflict-queue.js",
+    find: "await told;",
+    replace: "told.catch(() => undefined);",
   },
   {
     name: "what joins a batch after it was looked at is not seen by conditions",

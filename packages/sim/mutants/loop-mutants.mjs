@@ -9,4 +9,12 @@ export const LOOP_MUTANTS = [
     find: "this.#poison(this.#failure ?? behindTheWrite(error));",
     replace: `await this.#recoverFrom(asKayaError(error, "commit"));`,
   },
+  {
+    name: "those who lost against a write are told before it settles, one by one",
+    rule: "conditions",
+    first: "simulation",
+    file: "engine/dist/conflict-queue.js",
+    find: "ahead.settled());",
+    replace: "Promise.resolve());",
+  },
 ];

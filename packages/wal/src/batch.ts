@@ -1,8 +1,9 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { WalPayload, WalRecord } from "./format.js";
 import { type KeyChange, KeyChanges } from "./key-changes.js";
-import { readOwnRecord, viewOf, writeRecord } from "./record-codec.js";
+import { readOwnRecord, writeRecord } from "./record-codec.js";
 import { Settlement } from "./settlement.js";
+import { viewOf } from "./views.js";
 
 // What a batch begins with at most: it doubles as it grows.
 const INITIAL_BYTES = 64 * 1024;
@@ -21,6 +22,9 @@ export interface AppendResult {
 
 /** What an append is to resolve with, made of what is known about it. */
 export type ToResult<T> = (result: AppendResult) => T;
+
+/** See `WalWriterOptions.onCommit`. */
+export type OnCommit = ((record: WalRecord) => void) | ((record: WalRecord) => Promise<void>);
 
 /** Where in the log a batch is going to stand. */
 export interface BatchPlace {
@@ -122,13 +126,18 @@ export class Batch<T> {
     return this.#syncedSettlement().addBarrier();
   }
 
-  /** Gives the records that need no fsync, or all of them, oldest first, each of them once; their bytes are views of the batch. */
-  apply(durable: boolean, onCommit: ((record: WalRecord) => void) | undefined): void {
+  /**
+   * Gives the records that need no fsync, or all of them, oldest first, each of them once; their bytes are views of the batch.
+   * @returns a promise where a record takes its time: call it again for those behind it, once it has resolved
+   */
+  apply(durable: boolean, onCommit: OnCommit | undefined): Promise<void> | undefined {
     const until = durable ? this.#ends.length : this.#relaxed;
-    if (onCommit !== undefined) {
-      for (let i = this.#applied; i < until; i++) onCommit(this.#recordAt(i));
+    if (onCommit === undefined) this.#applied = until;
+    for (; this.#applied < until; this.#applied++) {
+      const later = onCommit?.(this.#recordAt(this.#applied));
+      if (later instanceof Promise) return later.then(() => void this.#applied++);
     }
-    this.#applied = until;
+    return undefined;
   }
 
   /** Tells those whose records were applied. */

@@ -1,6 +1,6 @@
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
-import { viewOf } from "./record-codec.js";
+import { viewOf } from "./views.js";
 
 /** Bytes of one sequential read. */
 export const WINDOW_BYTES = 1024 * 1024;

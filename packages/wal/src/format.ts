@@ -32,10 +32,15 @@ export type WalOperation =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: "delete"; readonly key: Uint8Array };
 
+/** The operations of a batch, in order: an array, or what makes each of them when it is asked for. */
+export interface WalOperations extends Iterable<WalOperation> {
+  readonly length: number;
+}
+
 export type WalPayload =
   | WalOperation
   | { readonly type: "noop" }
-  | { readonly type: "batch"; readonly operations: readonly WalOperation[] };
+  | { readonly type: "batch"; readonly operations: WalOperations };
 
 export interface WalRecord {
   readonly lsn: Lsn;
@@ -47,13 +52,13 @@ export interface WalRecord {
 /** The largest payload that a default configuration writes. */
 export const DEFAULT_MAX_PAYLOAD_BYTES = DEFAULT_MAX_RECORD_BYTES - WAL_HEADER_LENGTH;
 
-/** How many sequence numbers a record takes: one, or one an operation. */
 /** What a payload does to keys, in order. */
-export function operationsOf(payload: WalPayload): readonly WalOperation[] {
+export function operationsOf(payload: WalPayload): WalOperations {
   if (payload.type === "batch") return payload.operations;
   return payload.type === "noop" ? [] : [payload];
 }
 
+/** How many sequence numbers a record takes: one, or one an operation. */
 export function operationCount(payload: WalPayload): number {
   return payload.type === "batch" ? payload.operations.length : 1;
 }

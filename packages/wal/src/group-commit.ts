@@ -6,7 +6,7 @@ import {
   type SequenceNumber,
   type WalConfig,
 } from "@kaya/core";
-import type { Batch, ToResult } from "./batch.js";
+import type { Batch, OnCommit, ToResult } from "./batch.js";
 import { BatchQueue, type PendingChange } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
@@ -27,7 +27,7 @@ export class GroupCommit<T> {
   readonly #segments: SegmentStore;
   readonly #watch: LogWatch;
   readonly #queue: BatchQueue<T>;
-  readonly #onCommit: ((record: WalRecord) => void) | undefined;
+  readonly #onCommit: OnCommit | undefined;
   readonly #maxPendingBytes: number;
   #draining: Promise<void> | undefined;
   #writtenLsn: Lsn;
@@ -43,7 +43,7 @@ export class GroupCommit<T> {
     segments: SegmentStore,
     watch: LogWatch,
     last: LogPosition,
-    onCommit: ((record: WalRecord) => void) | undefined,
+    onCommit: OnCommit | undefined,
     toResult: ToResult<T>,
   ) {
     this.#segments = segments;
@@ -205,12 +205,15 @@ export class GroupCommit<T> {
     this.#assertNotFailed();
     this.#writtenLsn = batch.lastLsn;
     // Relaxed records ahead of the first strict one have what they asked for.
-    this.#settle(batch, false);
+    const relaxed = this.#settle(batch, false);
+    if (relaxed !== undefined) await relaxed;
     if (!batch.needsSync) return;
     await this.#segments.sync();
     this.#assertNotFailed();
-    this.#becameDurable();
-    this.#settle(batch, true);
+    this.#durableLsn = this.#writtenLsn;
+    const strict = this.#settle(batch, true);
+    if (strict !== undefined) await strict;
+    this.#becameDurable(); // behind it: nobody follows the log ahead of what can be read
   }
 
   /** All that was written is on stable storage now. */
@@ -226,9 +229,25 @@ export class GroupCommit<T> {
   }
 
   /** Shows the records that have what they asked for, then tells those who wait. No write settles before it is applied. */
-  #settle(batch: Batch<T>, durable: boolean): void {
+  #settle(batch: Batch<T>, durable: boolean): Promise<void> | undefined {
     const before = batch.appliedBytes;
-    batch.apply(durable, this.#onCommit);
+    const later = batch.apply(durable, this.#onCommit);
+    if (later !== undefined) return this.#settleLater(batch, durable, before, later);
+    this.#tellSettled(batch, durable, before);
+    return undefined;
+  }
+
+  /** Where records take their time. */
+  async #settleLater(batch: Batch<T>, durable: boolean, before: number, first: Promise<void>): Promise<void> {
+    for (let later: Promise<void> | undefined = first; later !== undefined; ) {
+      await later;
+      this.#assertNotFailed();
+      later = batch.apply(durable, this.#onCommit);
+    }
+    this.#tellSettled(batch, durable, before);
+  }
+
+  #tellSettled(batch: Batch<T>, durable: boolean, before: number): void {
     const settled = batch.appliedBytes - before;
     if (settled > 0) this.#acknowledgedLsn = batch.appliedLsn;
     this.#pendingBytes -= settled;

@@ -1,4 +1,5 @@
-export type { AppendResult } from "./batch.js";
+export type { AppendResult, OnCommit } from "./batch.js";
+export { EncodedOperations } from "./batch-operations.js";
 export type { PendingChange } from "./batch-queue.js";
 export {
   WAL_CHANNELS,
@@ -15,6 +16,7 @@ export {
   WAL_MAGIC,
   WAL_VERSION,
   type WalOperation,
+  type WalOperations,
   type WalPayload,
   type WalRecord,
   WalRecordType,
@@ -40,8 +42,9 @@ export {
 export type { LogFollower } from "./log-follower.js";
 export { isLogId, LogHistory } from "./log-history.js";
 export { readLogHistory } from "./log-identity.js";
-export type { RecoveredRecord, ScanProgress } from "./log-scan.js";
+export type { OnRecovered, RecoveredRecord, ScanProgress } from "./log-scan.js";
 export type { WalActivity } from "./log-watch.js";
+export { OperationsBuffer } from "./operations-buffer.js";
 export {
   listQuarantine,
   type QuarantineCleaned,

@@ -14,6 +14,9 @@ export interface RecoveredRecord {
   readonly record: WalRecord;
 }
 
+/** Called for each record in order. Its bytes never change. */
+export type OnRecovered = ((record: RecoveredRecord) => void) | ((record: RecoveredRecord) => Promise<void>);
+
 export interface ScanProgress {
   /** Of the log, read and verified so far. */
   readonly bytes: number;
@@ -28,7 +31,8 @@ export interface LogScanOptions {
   readonly through?: Lsn | undefined;
   /** Segments of which all records are covered by `after` are not read. Default false. */
   readonly skipsCovered?: boolean;
-  readonly onRecord: (record: RecoveredRecord) => void;
+  /** Where it gives a promise, the next record comes once that has resolved. */
+  readonly onRecord: OnRecovered;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
 
@@ -92,6 +96,8 @@ class LogScanner {
   #firstLsn: Lsn | undefined;
   #beginsAfter: Lsn = 0;
   #stop: LogStop | undefined;
+  /** What the last record waits for. */
+  #taking: Promise<void> | undefined;
   // Segments that are not there, with no record read since that says what was in them.
   #hole: { index: number; expectedId: number } | undefined;
 
@@ -151,16 +157,28 @@ class LogScanner {
     const length = await handle.length();
     const scanned: ScannedSegment = { ...file, length, validLength: 0, lastLsn: this.#lastLsn };
     this.#scanned.push(scanned);
-    const end = await scanSegment(handle, length, {
-      maxRecordBytes: this.#options.maxRecordBytes,
-      onRecord: (record, offset) => this.#accept(record, offset, index, file.id),
-      onProgress: (offset) => this.#progress(offset),
-    });
+    let end: ScanEnd | undefined;
+    do {
+      end = await scanSegment(handle, length, {
+        maxRecordBytes: this.#options.maxRecordBytes,
+        from: end?.offset,
+        onRecord: (record, offset) => this.#accept(record, offset, index, file.id),
+        onProgress: (offset) => this.#progress(offset),
+      });
+    } while ((await this.#isTaken()) && end.kind === "stopped");
     scanned.validLength = end.offset;
     scanned.lastLsn = this.#lastLsn;
     this.#bytesBefore += length;
     if (this.#isThrough) return;
     if (end.kind === "torn" || end.kind === "damaged") this.#stop = { kind: "bad-record", index, end };
+  }
+
+  /** Waits for the last record to be taken; false where it was at once, and so did not stop the scan. */
+  async #isTaken(): Promise<boolean> {
+    if (this.#taking === undefined) return false;
+    await this.#taking;
+    this.#taking = undefined;
+    return true;
   }
 
   get #isThrough(): boolean {
@@ -169,7 +187,7 @@ class LogScanner {
 
   /** Whether this record may stand here; then it is given on. */
   #accept(record: WalRecord, offset: number, index: number, segmentId: number): boolean {
-    if (this.#isThrough) return false;
+    if (this.#isThrough || this.#taking !== undefined) return false;
     const { after } = this.#options;
     const expected = this.#lastLsn + 1;
     // R6: what is missing wholly below the checkpoint is no damage.
@@ -198,9 +216,16 @@ class LogScanner {
     if (record.lsn > after.lsn) {
       this.#recordCount++;
       this.#firstLsn ??= record.lsn;
-      this.#options.onRecord({ segmentId, offset, record });
+      this.#take({ segmentId, offset, record });
     }
     return true;
+  }
+
+  #take(record: RecoveredRecord): void {
+    const taken = this.#options.onRecord(record);
+    if (!(taken instanceof Promise)) return;
+    this.#taking = taken;
+    taken.catch(() => undefined); // told to the one that waits for it, where no read fails before
   }
 
   #stopAt(stop: LogStop): false {

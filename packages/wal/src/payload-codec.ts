@@ -1,7 +1,11 @@
 import { describe, KayaError } from "@kaya/core";
-import { BATCH_OP, type WalOperation, type WalPayload, WalRecordType } from "./format.js";
+import { EncodedOperations } from "./batch-operations.js";
+import { copyInto } from "./copy-into.js";
+import { BATCH_OP, type WalOperations, type WalPayload, WalRecordType } from "./format.js";
 
 const U32_MAX = 0xffffffff;
+/** Operations of a decoded batch that are an array; more of them are made when they are asked for. */
+const MADE_AT_ONCE = 128;
 
 /** What a decoder takes out of the bytes it is given: copies for a caller to keep, or views. */
 export type TakeBytes = (input: Uint8Array, start: number, end: number) => Uint8Array;
@@ -47,10 +51,12 @@ export function payloadLength(payload: WalPayload): number {
   }
 }
 
-function batchLength(operations: readonly WalOperation[]): number {
-  if (!Array.isArray(operations) || operations.length === 0) {
+function batchLength(operations: WalOperations): number {
+  const isList = Array.isArray(operations) || operations instanceof EncodedOperations;
+  if (!isList || operations.length === 0) {
     throw invalid("a batch needs an array of at least one operation");
   }
+  if (operations instanceof EncodedOperations) return 4 + operations.bytes.length;
   let length = 4;
   for (const operation of operations) {
     if (operation?.type !== "put" && operation?.type !== "delete") {
@@ -94,14 +100,13 @@ export function writePayload(target: Uint8Array, view: DataView, at: number, pay
   }
 }
 
-function writeBatch(
-  target: Uint8Array,
-  view: DataView,
-  at: number,
-  operations: readonly WalOperation[],
-): void {
+function writeBatch(target: Uint8Array, view: DataView, at: number, operations: WalOperations): void {
   view.setUint32(at, operations.length, true);
   let position = at + 4;
+  if (operations instanceof EncodedOperations) {
+    target.set(operations.bytes, position);
+    return;
+  }
   for (const operation of operations) {
     target[position] = BATCH_OP[operation.type];
     view.setUint32(position + 1, operation.key.length, true);
@@ -110,10 +115,10 @@ function writeBatch(
       view.setUint32(position, operation.value.length, true);
       position += 4;
     }
-    target.set(operation.key, position);
+    copyInto(target, position, operation.key);
     position += operation.key.length;
     if (operation.type === "put") {
-      target.set(operation.value, position);
+      copyInto(target, position, operation.value);
       position += operation.value.length;
     }
   }
@@ -178,8 +183,21 @@ function readBatch(
   if (end - start < 4) return `a BATCH payload of ${end - start} bytes has no room for its count`;
   const count = view.getUint32(start, true);
   if (count === 0) return "a BATCH has at least one operation, this one has none";
-  const operations: WalOperation[] = [];
-  let position = start + 4;
+  const wrong = checkOperations(input, view, start + 4, end, count);
+  if (wrong !== undefined) return wrong;
+  const operations = new EncodedOperations(take(input, start + 4, end), count);
+  // Made once and not each time they are looked at, as long as that costs little.
+  return { type: "batch", operations: count <= MADE_AT_ONCE ? [...operations] : operations };
+}
+
+function checkOperations(
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  count: number,
+): string | undefined {
+  let position = start;
   for (let i = 0; i < count; i++) {
     const isPut = input[position] === BATCH_OP.put;
     const lengths = isPut ? 9 : 5;
@@ -188,14 +206,10 @@ function readBatch(
     if (!isPut && input[position] !== BATCH_OP.delete) {
       return `BATCH operation ${i} of ${count} has the unknown code ${input[position]}`;
     }
-    const keyStart = position + lengths;
-    const keyEnd = keyStart + view.getUint32(position + 1, true);
+    const keyEnd = position + lengths + view.getUint32(position + 1, true);
     const stop = isPut ? keyEnd + view.getUint32(position + 5, true) : keyEnd;
     if (stop > end) return `BATCH operation ${i} of ${count} is longer than what is left of the payload`;
-    const key = take(input, keyStart, keyEnd);
-    operations.push(isPut ? { type: "put", key, value: take(input, keyEnd, stop) } : { type: "delete", key });
     position = stop;
   }
-  if (position !== end) return `${end - position} bytes follow the last operation of a BATCH`;
-  return { type: "batch", operations };
+  return position === end ? undefined : `${end - position} bytes follow the last operation of a BATCH`;
 }

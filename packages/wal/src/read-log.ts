@@ -1,7 +1,7 @@
 import type { KayaError, LogPosition, Lsn } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { firstLsn } from "./covered-segments.js";
-import { type LogStop, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
+import { type LogStop, type OnRecovered, type ScanProgress, scanLog } from "./log-scan.js";
 import { assessStop } from "./recovery-plan.js";
 import { refusal } from "./refusal.js";
 import { listSegments, type SegmentFile } from "./segments.js";
@@ -13,8 +13,8 @@ export interface ReadLogOptions {
   readonly after: LogPosition;
   /** The last record to be read: nothing behind it is looked at, whatever it is like. */
   readonly through: Lsn;
-  /** Called for each record in order; its bytes never change. Where reading ends before `through` they are a prefix of what was asked for. */
-  readonly onRecord: (record: RecoveredRecord) => void;
+  /** Called for each record in order, as `RecoverOptions.onRecord`; its bytes never change. Where reading ends before `through` they are a prefix of what was asked for. */
+  readonly onRecord: OnRecovered;
   /** Called about once a mebibyte. */
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }

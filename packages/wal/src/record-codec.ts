@@ -19,6 +19,7 @@ import {
   takeView,
   writePayload,
 } from "./payload-codec.js";
+import { viewOf } from "./views.js";
 import type { RecordWarning } from "./warnings.js";
 
 const U32 = 2 ** 32;
@@ -214,10 +215,6 @@ export function readOwnRecord(input: Uint8Array, view: DataView, at: number): Wa
   if (typeof payload === "string")
     throw new KayaError("KAYA_INVARIANT_VIOLATION", `encoded a bad record: ${payload}`);
   return { lsn: readU64(view, at + FIELD.lsn), sequence: readU64(view, at + FIELD.sequence), payload };
-}
-
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function isRecordType(type: number): type is WalRecordType {

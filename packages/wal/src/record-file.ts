@@ -2,9 +2,10 @@ import { KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { payloadLength } from "./payload-codec.js";
-import { viewOf, writeRecord } from "./record-codec.js";
+import { writeRecord } from "./record-codec.js";
 import { intactSituation, refusalCode } from "./recovery-decision.js";
 import { type ScanEnd, scanWindows } from "./scanner.js";
+import { viewOf } from "./views.js";
 import { formatWarning } from "./warnings.js";
 
 /** Encodes records one behind the other, for files that use the log's framing without being one. */

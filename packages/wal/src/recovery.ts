@@ -11,7 +11,13 @@ import {
 import type { Disk } from "@kaya/io";
 import { makeTailDurable, syncClosed, type TailTreatment } from "./durable-tail.js";
 import { LogIdentity, type NewLogId } from "./log-identity.js";
-import { type LogScan, type RecoveredRecord, type ScanProgress, scanLog } from "./log-scan.js";
+import {
+  type LogScan,
+  type OnRecovered,
+  type RecoveredRecord,
+  type ScanProgress,
+  scanLog,
+} from "./log-scan.js";
 import { Quarantine, type QuarantineSummary } from "./quarantine.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
 import { listSegments, type SegmentFile, tailMark, WAL_DIR } from "./segments.js";
@@ -26,9 +32,10 @@ export interface RecoverOptions {
   readonly after?: LogPosition;
   /**
    * Called for each record in order; then `records` of the report stays empty and memory stays flat. The record's bytes never
-   * change. Where recovery refuses in the end, what was given before stands for nothing.
+   * change. Where recovery refuses in the end, what was given before stands for nothing. Where it gives a promise, the next record comes once
+   * that has resolved.
    */
-  readonly onRecord?: (record: RecoveredRecord) => void;
+  readonly onRecord?: OnRecovered;
   /** Called about once a mebibyte. */
   readonly onProgress?: (progress: ScanProgress) => void;
   /**
@@ -129,7 +136,7 @@ export async function recoverLog(
     maxRecordBytes: config.maxRecordBytes,
     after,
     skipsCovered: true,
-    onRecord: options.onRecord ?? ((record) => records.push(record)),
+    onRecord: options.onRecord ?? ((record) => void records.push(record)),
     onProgress: options.onProgress,
   });
   const plan = await planRecovery(disk, directory.segments, scan, config.recovery, config.maxRecordBytes);

@@ -10,7 +10,7 @@ import {
   type WalConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import type { AppendResult, ToResult } from "./batch.js";
+import type { AppendResult, OnCommit, ToResult } from "./batch.js";
 import type { PendingChange } from "./batch-queue.js";
 import type { KeptLog } from "./closed-segments.js";
 import { Followers } from "./followers.js";
@@ -38,9 +38,10 @@ export interface WalStats extends WalActivity {
 export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
   /**
    * Called for each record once it may be seen: in LSN order, after the durability it asked for, before its promise
-   * settles. The record's bytes are only lent for the call. Should it throw, the writer fails: the record is in the log.
+   * settles. Where it gives a promise, the record settles, and the next one comes, once that has resolved. The record's bytes are lent until
+   * then. Should it throw or reject, the writer fails: the record is in the log.
    */
-  readonly onCommit?: (record: WalRecord) => void;
+  readonly onCommit?: OnCommit;
   /**
    * Looks only: recovers as a dry run does, beside another writer too, and leaves no trace. Whatever would change the log, or wait for
    * what comes, is refused with KAYA_READ_ONLY. Default false.

@@ -81,7 +81,7 @@ export function describePayload(payload: WalPayload): string {
   if (payload.type === "put") return `put ${text(payload.key)}=${text(payload.value)}`;
   if (payload.type === "delete") return `delete ${text(payload.key)}`;
   if (payload.type === "noop") return "noop";
-  return `batch[${payload.operations.map(describePayload).join(", ")}]`;
+  return `batch[${[...payload.operations].map(describePayload).join(", ")}]`;
 }
 
 /** Every file of a disk with its bytes as hex. */

@@ -1,5 +1,6 @@
 import { checkKeys, describe, type KayaError } from "@kaya/core";
 import type { WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "../apply.js";
 import { invalid } from "../input.js";
 import { type ChangePosition, readToken, toLsn, toToken } from "./change-token.js";
 import { Changes } from "./changes.js";
@@ -24,6 +25,7 @@ export interface ChangesStats {
 
 interface FollowedEngine {
   readonly wal: WalWriter<unknown>;
+  readonly applied: Pick<AppliedLog, "position">;
   readonly consumers: Consumers;
   /** The engine's checkpoints. */
   readonly log: { dropCovered(): Promise<void> };
@@ -95,10 +97,11 @@ export class ChangeFeeds {
   }
 
   async #now(): Promise<ChangePosition> {
-    const { wal } = this.#engine;
+    const { wal, applied } = this.#engine;
     await wal.sync();
     const { id } = await wal.identify();
-    return { id, lsn: wal.durableLsn };
+    // What is durable may not be readable yet: it comes behind the token.
+    return { id, lsn: Math.min(wal.durableLsn, applied.position.lsn) };
   }
 
   async #acknowledge(consumer: string, token: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
-import type { LogFollower, WalOperation, WalRecord } from "@kaya/wal";
+import { type LogFollower, operationsOf, type WalOperation, type WalRecord } from "@kaya/wal";
 import { invalid } from "../input.js";
 import { toToken } from "./change-token.js";
 
@@ -131,12 +131,12 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
 }
 
 function toChange({ lsn, sequence, payload }: WalRecord, id: string): Change {
-  return { lsn, sequence, operations: operationsOf(payload).map(copyOf), token: toToken({ id, lsn }) };
-}
-
-function operationsOf(payload: WalRecord["payload"]): readonly WalOperation[] {
-  if (payload.type === "batch") return payload.operations;
-  return payload.type === "noop" ? [] : [payload];
+  return {
+    lsn,
+    sequence,
+    operations: Array.from(operationsOf(payload), copyOf),
+    token: toToken({ id, lsn }),
+  };
 }
 
 // What was read is one buffer for many records: a view of it would keep all of it.

@@ -34,7 +34,7 @@ export async function writeBackup(
   checkCallback(onProgress, "onProgress");
   signal?.throwIfAborted();
   const covered = applied.position;
-  const snapshot = applied.memtable.snapshot();
+  const snapshot = applied.snapshot();
   try {
     const disk = await emptyDirectory(target, "a backup");
     const check = () => {

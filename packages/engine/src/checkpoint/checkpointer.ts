@@ -197,7 +197,7 @@ export class Checkpointer {
   }
 
   async #writeFile(covered: LogPosition, pace: Pace): Promise<WrittenCheckpoint> {
-    const snapshot = this.#applied.memtable.snapshot();
+    const snapshot = this.#applied.snapshot();
     this.#setProgress(0);
     try {
       const file = await writeCheckpoint(this.#disk, covered, snapshot, {

@@ -4,6 +4,7 @@ import type { KeptLog, WalWriter } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import { Memtable } from "../memtable/memtable.js";
 import type { ProgressTeller } from "../recovery-progress.js";
+import type { Turns } from "../turns.js";
 import {
   type CheckpointDirectory,
   type CheckpointFile,
@@ -20,6 +21,11 @@ export interface RecoveredCheckpoint {
   readonly applied: AppliedLog;
 }
 
+interface ReplayInto {
+  readonly memtable?: Memtable;
+  readonly turns?: Turns | undefined;
+}
+
 /**
  * Loads the newest checkpoint, where there is one. Changes nothing.
  * @throws KayaError as `loadCheckpoint`: an older one never takes its place
@@ -30,9 +36,10 @@ export async function recoverCheckpoint(
   newest: CheckpointFile | undefined,
   progress: ProgressTeller | undefined,
   into: "memory" | "report",
-  memtable = new Memtable(),
+  { memtable = new Memtable(), turns }: ReplayInto = {},
 ): Promise<RecoveredCheckpoint> {
-  if (newest === undefined) return { checkpoint: undefined, applied: new AppliedLog(memtable) };
+  if (newest === undefined)
+    return { checkpoint: undefined, applied: new AppliedLog(memtable, undefined, turns) };
   const { covered, entries } = await loadCheckpoint(disk, newest, {
     maxRecordBytes: config.wal.maxRecordBytes,
     onEntry:
@@ -40,7 +47,7 @@ export async function recoverCheckpoint(
     onProgress: progress && ((bytes) => progress.ofCheckpoint(bytes)),
   });
   memtable.finishLoading(covered.sequence);
-  return { checkpoint: { ...newest, entries }, applied: new AppliedLog(memtable, covered) };
+  return { checkpoint: { ...newest, entries }, applied: new AppliedLog(memtable, covered, turns) };
 }
 
 /**

@@ -1,11 +1,12 @@
 import type { SequenceNumber } from "@kaya/core";
-import type { Arena } from "./arena.js";
+import { type Arena, byteOffset, chunkOf } from "./arena.js";
 import type { CopyOut, KeyValue } from "./copy-out.js";
 import { Cursor } from "./cursor.js";
 import type { KeyRange } from "./key-range.js";
 import { LEAF_CAPACITY } from "./node-layout.js";
-import { keyOf, lengthOf, sequenceOf, valueIn } from "./record.js";
+import { keyLengthOf, keyOf, lengthOf, RECORD_HEADER_BYTES, sequenceOf, valueIn } from "./record.js";
 import type { Tree } from "./tree.js";
+import { itemAt } from "./words.js";
 
 /** Reads the entries of a range, in its order. All bytes are copies. */
 export class EntryReader {
@@ -70,6 +71,22 @@ export class EntryReader {
         valueIn(this.#records, address),
         sequenceOf(this.#records, address),
       );
+    }
+    return count;
+  }
+
+  /**
+   * Calls `visit` for the keys of the next entries, at most `limit`: with the bytes that hold each, from where to where. They are lent for
+   * the call.
+   * @returns how many; 0 where there are no more
+   */
+  lendKeys(limit: number, visit: (bytes: Uint8Array, start: number, end: number) => void): number {
+    const count = this.#cursor.read(this.#addresses, limit);
+    for (let i = 0; i < count; i++) {
+      const address = this.#addresses[i] as number;
+      const start = byteOffset(address) + RECORD_HEADER_BYTES;
+      const bytes = itemAt(this.#records.bytes, chunkOf(address));
+      visit(bytes, start, start + keyLengthOf(this.#records, address));
     }
     return count;
   }

@@ -15,15 +15,17 @@ export class MemtableSnapshot {
   readonly #tree: Tree;
   readonly #copyOut: CopyOut;
   readonly #pin: Pin;
+  readonly #unpin: () => void;
   #release: (() => void) | undefined;
 
-  /** @param release of the pin: called once */
-  constructor(tree: Tree, copyOut: CopyOut, pin: Pin, release: () => void) {
+  /** @param unpin lets go of one holder of the pin: called once */
+  constructor(tree: Tree, copyOut: CopyOut, pin: Pin, unpin: () => void) {
     this.#tree = tree;
     this.#copyOut = copyOut;
     this.#pin = pin;
-    this.#release = release;
-    dropped.register(this, release, this);
+    this.#unpin = unpin;
+    this.#release = unpin;
+    dropped.register(this, unpin, this);
   }
 
   /** How many entries there are. */
@@ -50,6 +52,12 @@ export class MemtableSnapshot {
   /** The reader must not be used after the snapshot was released, and keeps it from being dropped until then. */
   entries(range: KeyRange = {}): EntryReader {
     return new EntryReader(this, this.#tree, this.#pin.root, this.#copyOut, range);
+  }
+
+  /** Another holder of the same point in time, to be released for itself. */
+  another(): MemtableSnapshot {
+    this.#pin.holders++;
+    return new MemtableSnapshot(this.#tree, this.#copyOut, this.#pin, this.#unpin);
   }
 
   /** Doing it again is fine; nothing else may be asked afterwards. */

@@ -134,6 +134,6 @@ export class Journal {
 function textOf(payload: WalPayload): string {
   if (payload.type !== "batch") return payload.type;
   return JSON.stringify(
-    payload.operations.map((o) => [latin1(o.key), o.type === "put" ? latin1(o.value) : undefined]),
+    [...payload.operations].map((o) => [latin1(o.key), o.type === "put" ? latin1(o.value) : undefined]),
   );
 }

@@ -25,8 +25,9 @@ export function samePayload(a: WalPayload, b: WalPayload): boolean {
   if (a.type === "noop" || b.type === "noop") return a.type === b.type;
   if (a.type !== "batch" && b.type !== "batch") return sameOperation(a, b);
   if (a.type !== "batch" || b.type !== "batch" || a.operations.length !== b.operations.length) return false;
-  return a.operations.every((operation, index) => {
-    const other = b.operations[index];
+  const others = [...b.operations];
+  return [...a.operations].every((operation, index) => {
+    const other = others[index];
     return other !== undefined && sameOperation(operation, other);
   });
 }
@@ -47,7 +48,7 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 function describePayload(payload: WalPayload): string {
   if (payload.type === "noop") return "noop";
-  if (payload.type === "batch") return `batch[${payload.operations.map(describePayload).join(", ")}]`;
+  if (payload.type === "batch") return `batch[${[...payload.operations].map(describePayload).join(", ")}]`;
   const key = Buffer.from(payload.key).toString();
   return payload.type === "put" ? `put ${key} of ${payload.value.length} bytes` : `delete ${key}`;
 }

@@ -177,7 +177,7 @@ export function isRecordOf(record: WalRecord, attempt: Attempt): boolean {
 
 function changesOf({ payload }: WalRecord): Change[] {
   if (payload.type === "noop") return [];
-  const operations = payload.type === "batch" ? payload.operations : [payload];
+  const operations = payload.type === "batch" ? [...payload.operations] : [payload];
   return operations.map((operation) => ({
     key: toText(operation.key),
     value: operation.type === "put" ? toText(operation.value) : undefined,

@@ -1,0 +1,239 @@
+import { type Disk, SimDisk } from "@kaya/io";
+import { decodeRecord, EncodedOperations, encodeRecord } from "@kaya/wal";
+import { describe, expect, it } from "vitest";
+import { AppliedLog } from "../src/apply.js";
+import { type BatchOperation, Engine, type Turns } from "../src/index.js";
+import { Memtable } from "../src/memtable/memtable.js";
+import { bytes, entriesOf, latin1, rejection } from "./support/text.js";
+
+const SLICE = 10;
+/** Above what a decoded batch makes at once. */
+const MANY = 400;
+
+/** Turns that are counted, and come when they are let. */
+class HeldTurns implements Turns {
+  readonly operations = SLICE;
+  count = 0;
+  isHeld = false;
+  #go: () => void = () => undefined;
+  #arrived: () => void = () => undefined;
+
+  next = async (): Promise<void> => {
+    this.count++;
+    this.#arrived();
+    if (!this.isHeld) return;
+    await new Promise<void>((resolve) => {
+      this.#go = resolve;
+    });
+  };
+
+  /** Holds the next turn, and resolves when it is asked for. */
+  hold(): Promise<void> {
+    this.isHeld = true;
+    return new Promise((resolve) => {
+      this.#arrived = resolve;
+    });
+  }
+
+  letGo(): void {
+    this.isHeld = false;
+    this.#go();
+  }
+}
+
+const key = (i: number) => `key ${String(i).padStart(4, "0")}`;
+const puts = (count: number, value: string): BatchOperation[] =>
+  Array.from({ length: count }, (_, i) => ({ type: "put", key: key(i), value }));
+
+const open = (turns: Turns, disk: Disk = new SimDisk()) =>
+  Engine.open({ checkpoint: { auto: false } }, disk, { turns });
+
+/** An engine with `MANY` entries that are "old", and a batch that makes them "new", of which some slices are in. */
+async function halfWay(durability: "strict" | "relaxed" = "strict", disk: Disk = new SimDisk()) {
+  const turns = new HeldTurns();
+  const engine = await open(turns, disk);
+  await engine.batch(puts(MANY, "old"));
+  const held = turns.hold();
+  const batch = engine.batch(
+    [...puts(MANY, "new"), { type: "delete", key: key(1) }, { type: "put", key: "added", value: "1" }],
+    { durability },
+  );
+  await held;
+  return { engine, turns, batch };
+}
+
+const textOf = (value: Uint8Array | undefined) => value && latin1(value);
+
+describe("a large batch", () => {
+  it.each(["strict", "relaxed"] as const)(
+    "is applied in slices, and readers see nothing of it before all of it is in (%s)",
+    async (durability) => {
+      const { engine, turns, batch } = await halfWay(durability);
+      let isSettled = false;
+      void batch.then(() => {
+        isSettled = true;
+      });
+      for (const i of [0, 1, MANY - 1]) expect(textOf(engine.getSync(key(i)))).toBe("old");
+      expect(await engine.has("added")).toBe(false);
+      expect((await engine.getEntry(key(0))).sequence).toBe(1);
+      expect(engine.stats()).toMatchObject({ entries: MANY, valueBytes: 3 * MANY });
+      const snapshot = engine.snapshot();
+      const scan = engine.scan();
+      expect(isSettled).toBe(false);
+
+      turns.letGo();
+      await batch;
+      expect(turns.count).toBeGreaterThanOrEqual(MANY / SLICE);
+      expect(textOf(engine.getSync(key(0)))).toBe("new");
+      expect(await engine.has(key(1))).toBe(false);
+      expect(await engine.has("added")).toBe(true);
+      expect(engine.stats().entries).toBe(MANY);
+      // What was taken meanwhile shows what there was then.
+      const found = await entriesOf(scan);
+      expect(found.map(([, value]) => value)).toEqual(Array(MANY).fill("old"));
+      expect(textOf(await snapshot.get(key(0)))).toBe("old");
+      snapshot.close();
+      expect(engine.stats().snapshots.open).toBe(0);
+      await engine.close();
+    },
+  );
+
+  it("counts whole for conditions and for writes behind it", async () => {
+    const { engine, turns, batch } = await halfWay();
+    const wrong = engine.batch([{ type: "put", key: "x", value: "1" }], {
+      conditions: [{ key: key(0), sequence: 1 }],
+    });
+    const gone = engine.batch([{ type: "put", key: "y", value: "1" }], {
+      conditions: [{ key: key(1), sequence: undefined }],
+    });
+    const last = engine.batch([{ type: "put", key: "z", value: "1" }], {
+      conditions: [{ key: key(MANY - 1), sequence: 2 * MANY }],
+    });
+    const behind = engine.put(key(2), "newest");
+    const told = rejection("KAYA_CONFLICT", wrong);
+    turns.letGo();
+    await told;
+    await Promise.all([batch, gone, last, behind]);
+    expect(textOf(engine.getSync(key(2)))).toBe("newest");
+    await engine.close();
+  });
+
+  it("is in a checkpoint or backup whole or not at all, and in none ahead of its position", async () => {
+    const { engine, turns, batch } = await halfWay();
+    const target = new SimDisk();
+    const { lsn, entries } = await engine.backup(target);
+    expect([lsn, entries]).toEqual([1, MANY]);
+    const checkpoint = engine.checkpoint();
+    turns.letGo();
+    await batch;
+    expect(await checkpoint).toMatchObject({ lsn: 2, entries: MANY });
+    await engine.close();
+    const copy = await Engine.open({}, target);
+    expect(textOf(copy.getSync(key(0)))).toBe("old");
+    await copy.close();
+  });
+
+  it("comes to those who follow once it can be read, and behind a token that was taken before", async () => {
+    const { engine, turns, batch } = await halfWay();
+    const feed = engine.changes();
+    expect((await feed.next()).value?.lsn).toBe(1);
+    let isTold = false;
+    const next = feed.next().then((result) => {
+      isTold = true;
+      return result;
+    });
+    const token = engine.changesToken();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isTold).toBe(false);
+    turns.letGo();
+    await batch;
+    expect((await next).value).toMatchObject({ lsn: 2 });
+    const after = await engine.put("after", "1");
+    for await (const { lsn } of engine.changes({ since: await token })) {
+      expect(lsn).toBe(after.lsn);
+      break;
+    }
+    await engine.close();
+  });
+
+  it("is replayed in slices too", async () => {
+    const disk = new SimDisk();
+    const first = await open(new HeldTurns(), disk);
+    await first.batch(puts(MANY, "a"));
+    await first.put("between", "1");
+    await first.batch(puts(MANY, "b"));
+    await first.close();
+    const turns = new HeldTurns();
+    const engine = await open(turns, disk);
+    expect(turns.count).toBeGreaterThanOrEqual((2 * MANY) / SLICE - 2);
+    expect(engine.lastRecovery.recordCount).toBe(3);
+    expect(engine.stats()).toMatchObject({ entries: MANY + 1, lastSequence: 2 * MANY + 1 });
+    expect(textOf(engine.getSync(key(7)))).toBe("b");
+    await engine.close();
+  });
+
+  it("that cannot be applied whole is not seen at all, and the log has it", async () => {
+    const memtable = new Memtable();
+    const applied = new AppliedLog(memtable, undefined, new HeldTurns());
+    await applied.commit(record(1, 1, puts(MANY, "old")));
+    const before = applied.position;
+    const apply = memtable.put.bind(memtable);
+    memtable.put = (...[name, value, sequence]) => {
+      if (latin1(name) === key(MANY - 5)) throw new RangeError("Array buffer allocation failed");
+      apply(name, value, sequence);
+    };
+    await expect(applied.commit(record(2, MANY + 1, puts(MANY, "new")))).rejects.toThrow("allocation");
+    expect(textOf(applied.view.get(bytes(key(0))))).toBe("old");
+    expect(applied.position).toEqual(before);
+  });
+
+  it("nor is a small one: reads say so instead", () => {
+    const memtable = new Memtable();
+    const applied = new AppliedLog(memtable);
+    memtable.delete = () => {
+      throw new RangeError("Array buffer allocation failed");
+    };
+    const half: BatchOperation[] = [...puts(2, "new"), { type: "delete", key: key(0) }];
+    expect(() => applied.commit(record(1, 1, half))).toThrow("allocation");
+    expect(() => applied.view).toThrow("open the engine again");
+    expect(() => applied.snapshot()).toThrow("open the engine again");
+  });
+});
+
+/** As it comes out of the log. */
+function record(lsn: number, sequence: number, operations: BatchOperation[]) {
+  const encoded = operations.map((operation) =>
+    operation.type === "put"
+      ? { type: "put" as const, key: bytes(`${operation.key}`), value: bytes(`${operation.value}`) }
+      : { type: "delete" as const, key: bytes(`${operation.key}`) },
+  );
+  const result = decodeRecord(
+    encodeRecord({ lsn, sequence, payload: { type: "batch", operations: encoded } }),
+  );
+  if (result.status !== "complete") throw new Error("the record is whole");
+  const { payload } = result.record;
+  if (encoded.length > 128 && payload.type === "batch")
+    expect(payload.operations).toBeInstanceOf(EncodedOperations);
+  return result.record;
+}
+
+describe("getMany", () => {
+  it("reads many keys over several turns, as of one point in time", async () => {
+    const turns = new HeldTurns();
+    const engine = await open(turns);
+    await engine.batch(puts(MANY, "old"));
+    const before = turns.count;
+    const held = turns.hold();
+    const values = engine.getMany([...Array.from({ length: MANY }, (_, i) => key(i)), "absent"]);
+    await held;
+    const overwritten = engine.put(key(MANY - 1), "new");
+    await overwritten;
+    turns.letGo();
+    expect((await values).map(textOf)).toEqual([...Array(MANY).fill("old"), undefined]);
+    expect(turns.count - before).toBe(MANY / SLICE);
+    expect(engine.stats().snapshots.open).toBe(0);
+    await rejection("KAYA_INVALID_ARGUMENT", engine.getMany([...Array(SLICE + 5).fill("a"), 7 as never]));
+    expect(engine.stats().snapshots.open).toBe(0);
+    await engine.close();
+  });
+});

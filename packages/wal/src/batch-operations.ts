@@ -1,0 +1,88 @@
+import { BATCH_OP, type WalOperation, type WalOperations } from "./format.js";
+import { viewOf } from "./views.js";
+
+/** Bytes after which a `visit` ends early: values of any size are copied in much less than a turn may take. */
+const VISIT_BYTES = 1024 * 1024;
+
+/**
+ * The operations of a batch as they are encoded: each is made when it is asked for, and none is kept, so that a batch takes the memory of its
+ * bytes. Keys and values are views of those.
+ */
+export class EncodedOperations implements WalOperations {
+  /** As they stand in a BATCH, behind its count. */
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly length: number;
+
+  /** @param bytes of `count` operations, one behind the other, which were checked */
+  constructor(bytes: Uint8Array, count: number) {
+    this.bytes = bytes;
+    this.#view = viewOf(bytes);
+    this.length = count;
+  }
+
+  *[Symbol.iterator](): IterableIterator<WalOperation> {
+    for (let at = 0; at < this.bytes.length; at = this.#end(at)) yield this.#operationAt(at);
+  }
+
+  /** Of the last operation with this key, from the one at `at` on. It looks at all of them, and makes no object an operation. */
+  lastOf(
+    key: Uint8Array,
+    at = 0,
+  ): { readonly type: WalOperation["type"]; readonly behind: number } | undefined {
+    const [bytes, view] = [this.bytes, this.#view];
+    let found: { type: WalOperation["type"]; behind: number } | undefined;
+    let behind = 0;
+    for (let position = at; position < bytes.length; behind++) {
+      const isPut = bytes[position] === BATCH_OP.put;
+      const keyLength = view.getUint32(position + 1, true);
+      const keyStart = position + (isPut ? 9 : 5);
+      if (keyLength === key.length && isAt(bytes, keyStart, key))
+        found = { type: isPut ? "put" : "delete", behind };
+      position = keyStart + keyLength + (isPut ? view.getUint32(position + 5, true) : 0);
+    }
+    return found;
+  }
+
+  /** Up to `count` operations from the one at `at` on, fewer where they are large. @returns where the next one stands */
+  visit(at: number, count: number, visitor: (operation: WalOperation) => void): number {
+    const until = Math.min(this.bytes.length, at + VISIT_BYTES);
+    let position = at;
+    for (let left = count; left > 0 && position < until; left--) {
+      visitor(this.#operationAt(position));
+      position = this.#end(position);
+    }
+    return position;
+  }
+
+  /** Nothing stands at `at` any more. */
+  isEnd(at: number): boolean {
+    return at >= this.bytes.length;
+  }
+
+  #operationAt(at: number): WalOperation {
+    const keyStart = this.#keyStart(at);
+    const keyEnd = keyStart + this.#view.getUint32(at + 1, true);
+    const key = this.bytes.subarray(keyStart, keyEnd);
+    if (this.bytes[at] === BATCH_OP.delete) return { type: "delete", key };
+    return {
+      type: "put",
+      key,
+      value: this.bytes.subarray(keyEnd, keyEnd + this.#view.getUint32(at + 5, true)),
+    };
+  }
+
+  #keyStart(at: number): number {
+    return at + (this.bytes[at] === BATCH_OP.put ? 9 : 5);
+  }
+
+  #end(at: number): number {
+    const keyEnd = this.#keyStart(at) + this.#view.getUint32(at + 1, true);
+    return this.bytes[at] === BATCH_OP.put ? keyEnd + this.#view.getUint32(at + 5, true) : keyEnd;
+  }
+}
+
+function isAt(bytes: Uint8Array, start: number, key: Uint8Array): boolean {
+  for (let i = 0; i < key.length; i++) if (bytes[start + i] !== key[i]) return false;
+  return true;
+}

@@ -1,0 +1,64 @@
+import { EncodedOperations } from "./batch-operations.js";
+import { copyInto } from "./copy-into.js";
+import { BATCH_OP } from "./format.js";
+import { viewOf } from "./views.js";
+
+const INITIAL_BYTES = 64 * 1024;
+
+/** Encodes the operations of a large batch one by one: no object is made for each, and keys and values are not needed afterwards. */
+export class OperationsBuffer {
+  #bytes = new Uint8Array(INITIAL_BYTES);
+  #view = viewOf(this.#bytes);
+  #length = 0;
+  #count = 0;
+
+  /** Encoded bytes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Operations. */
+  get count(): number {
+    return this.#count;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    const at = this.#begin(BATCH_OP.put, key.length, 9 + key.length + value.length);
+    this.#view.setUint32(at + 5, value.length, true);
+    copyInto(this.#bytes, at + 9, key);
+    copyInto(this.#bytes, at + 9 + key.length, value);
+  }
+
+  /** The key stands in `bytes`, from `start` to `end`. */
+  delete(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    const at = this.#begin(BATCH_OP.delete, end - start, 5 + end - start);
+    copyInto(this.#bytes, at + 5, bytes, start, end);
+  }
+
+  /** What was added, as the operations of a batch; then it is empty. */
+  take(): EncodedOperations {
+    const taken = new EncodedOperations(this.#bytes.subarray(0, this.#length), this.#count);
+    this.#bytes = new Uint8Array(INITIAL_BYTES);
+    this.#view = viewOf(this.#bytes);
+    this.#length = 0;
+    this.#count = 0;
+    return taken;
+  }
+
+  #begin(operation: number, keyLength: number, length: number): number {
+    const at = this.#length;
+    if (at + length > this.#bytes.length) this.#grow(at + length);
+    this.#bytes[at] = operation;
+    this.#view.setUint32(at + 1, keyLength, true);
+    this.#length = at + length;
+    this.#count++;
+    return at;
+  }
+
+  #grow(needed: number): void {
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = viewOf(grown);
+  }
+}
