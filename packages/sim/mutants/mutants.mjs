@@ -1,5 +1,6 @@
 import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
 import { COPY_MUTANTS } from "./copy-mutants.mjs";
+import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
@@ -29,4 +30,5 @@ export const MUTANTS = [
   ...checkpointMutants,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
+  ...DIR_MUTANTS,
 ];

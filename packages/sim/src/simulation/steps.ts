@@ -77,7 +77,7 @@ export type FaultStep = { readonly step: "fault"; readonly after: number } & Pla
 
 export type PlannedFault =
   | { readonly kind: "fsync-failed" | "io-error"; readonly outcome: FailedSyncOutcome }
-  | { readonly kind: "disk-full"; readonly times: number }
+  | { readonly kind: "disk-full" | "no-descriptors"; readonly times: number }
   | { readonly kind: "partial-write"; readonly bytes: number }
   | { readonly kind: "read-error" };
 
