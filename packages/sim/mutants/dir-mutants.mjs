@@ -61,4 +61,21 @@ export const DIR_MUTANTS = [
     find: "return (await this.#disk.list(dir)).some((entry) => entry.path === path);",
     replace: "return (await this.#disk.list(dir).catch(() => [])).some((entry) => entry.path === path);",
   },
+  {
+    name: "a small file is written behind what a crash left under its temporary name",
+    first: "a feed",
+    rule: "F9",
+    file: "wal/dist/sealed-file.js",
+    find: `await disk.remove(path); // a crash may have left something
+    const file = await disk.open(path, { create: true, exclusive: true });`,
+    replace: "const file = await disk.open(path, { create: true });",
+  },
+  {
+    name: "a small file's temporary that a crash left keeps it from being written",
+    first: "simulation",
+    rule: "F9",
+    file: "wal/dist/sealed-file.js",
+    find: "await disk.remove(path); // a crash may have left something",
+    replace: "",
+  },
 ];
