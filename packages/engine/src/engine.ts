@@ -70,6 +70,7 @@ export class Engine {
   readonly #memtable: Memtable;
   readonly #memoryBound: MemoryBound;
   readonly #wal: WalWriter<WriteResult>;
+  readonly #disk: Disk;
   readonly #held: Pick<EngineParts, "lock" | "own">;
   readonly #checkpoints: Checkpoints;
   readonly #consumers: Consumers;
@@ -85,6 +86,7 @@ export class Engine {
     this.#memtable = parts.applied.memtable;
     this.#memoryBound = new MemoryBound(parts.config.memoryLimitBytes, this.#memtable);
     this.#wal = parts.wal;
+    this.#disk = parts.disk;
     this.#held = { lock: parts.lock, own: parts.own };
     this.#checkpoints = new Checkpoints(parts);
     this.#wal.throttle(() => this.#checkpoints.throttle());
@@ -248,7 +250,9 @@ export class Engine {
   async backup(targetDir: string | Disk, options: BackupOptions = {}): Promise<BackupResult> {
     this.#assertOpen();
     const { maxRecordBytes } = this.#config.wal;
-    return writeBackup(this.#applied, targetDir, options, maxRecordBytes, () => this.#assertOpen());
+    return writeBackup(this.#applied, this.#disk, targetDir, options, maxRecordBytes, () =>
+      this.#assertOpen(),
+    );
   }
 
   /**

@@ -1,4 +1,3 @@
-import { isAbsolute, relative, resolve, sep } from "node:path";
 import {
   checkKeys,
   describe,
@@ -18,6 +17,7 @@ import { recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 import { diskOf } from "./data-directory.js";
 import { checkCallback, checkSignal, invalid } from "./input.js";
+import { assertOutside } from "./outside.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 import { lookSteadily } from "./steady-look.js";
 
@@ -63,7 +63,7 @@ export async function recoverTo(
   const { into, signal, onWrite } = options;
   signal?.throwIfAborted();
   const source = diskOf(resolved, disk);
-  if (disk === undefined && typeof into === "string") assertOutside(into, resolved.dataDir);
+  await assertOutside("what is recovered", into, source);
   const target = await emptyDirectory(into, "what is recovered");
   const { applied, checkpoint, recordCount } = await lookSteadily(source, () =>
     readState(resolved, source, options),
@@ -83,6 +83,7 @@ export async function recoverTo(
     };
   } finally {
     snapshot.release();
+    if (typeof into === "string") await target.close?.();
   }
 }
 
@@ -156,11 +157,4 @@ function checkOptions(options: RecoverToOptions): void {
   checkSignal(signal);
   checkCallback(onRead, "onRead");
   checkCallback(onWrite, "onWrite");
-}
-
-/** @throws KayaError KAYA_INVALID_ARGUMENT: the directory that is read is not written to */
-function assertOutside(into: string, dataDir: string): void {
-  const way = relative(resolve(dataDir), resolve(into));
-  if (way.split(sep)[0] === ".." || isAbsolute(way)) return;
-  throw invalid(`what is recovered goes into a directory of its own: ${into} is in ${dataDir}`);
 }

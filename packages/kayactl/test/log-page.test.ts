@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Script } from "node:vm";
 import { gunzipSync } from "node:zlib";
@@ -374,5 +374,38 @@ describe("the file", () => {
       code: 1,
       hasCode: true,
     });
+  });
+});
+
+describe("a file of a data directory", () => {
+  test("is never written over, with --force and by whatever links", async () => {
+    const data = await filledDirectory(3);
+    const other = await filledDirectory(3);
+    expect((await kayactl(["checkpoint", "--data", other])).code).toBe(0);
+    const [checkpoint = ""] = await readdir(join(other, "checkpoint"));
+    await writeFile(join(other, "consumers"), "whoever");
+    const links = await temporaryDirectory();
+    await symlink(other, join(links, "dir"));
+    await symlink(join(other, "LOCK"), join(links, "page.html"));
+    const targets = [
+      join(data, "LOCK"),
+      join(other, "LOCK"),
+      join(other, "consumers"),
+      join(other, "checkpoint", checkpoint),
+      join(other, "wal", SEGMENT),
+      join(other, "wal/00000000000000ff.wal"), // one that is not there would be taken for one of the log
+      join(other, "wal/log-id"),
+      join(links, "dir/LOCK"),
+      join(links, "page.html"),
+    ];
+    const before = await snapshot(other);
+    for (const target of targets) {
+      const { code, stderr } = await kayactl(["inspect", "wal", data, "--html", target, "--force"]);
+      expect([target, code]).toEqual([target, 4]);
+      expect(stderr).toMatch(/--html would write/);
+    }
+    expect(await snapshot(other)).toEqual(before);
+    const page = join(other, "page.html"); // it is nobody's file there
+    expect((await kayactl(["inspect", "wal", data, "--html", page])).code).toBe(0);
   });
 });

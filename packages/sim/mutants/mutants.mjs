@@ -1,5 +1,6 @@
 import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
 import { COPY_MUTANTS } from "./copy-mutants.mjs";
+import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
@@ -33,4 +34,5 @@ export const MUTANTS = [
   ...COPY_MUTANTS,
   ...LOOP_MUTANTS,
   ...OWNER_MUTANTS,
+  ...DIR_MUTANTS,
 ];

@@ -97,7 +97,13 @@ describe("a generated trace", () => {
 
   it("has the faults that were asked for, or none", () => {
     expect(stepsOf({ faults: false }).some(({ step }) => step === "fault")).toBe(false);
-    const zero = { "fsync-failed": 0, "io-error": 0, "partial-write": 0, "read-error": 0 };
+    const zero = {
+      "fsync-failed": 0,
+      "io-error": 0,
+      "partial-write": 0,
+      "read-error": 0,
+      "no-descriptors": 0,
+    };
     const kinds = stepsOf({ faults: { ...zero, "disk-full": 1 } }).flatMap((step) =>
       step.step === "fault" ? [step.kind] : [],
     );

@@ -2,6 +2,7 @@ import { checkKeys } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { AppliedLog } from "../apply.js";
 import { checkCallback, checkSignal } from "../input.js";
+import { assertOutside } from "../outside.js";
 import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./new-directory.js";
 import type { CheckpointProgress } from "./write-checkpoint.js";
 
@@ -17,11 +18,13 @@ export interface BackupResult extends WrittenDirectory {
 
 /**
  * Writes the state as of now into an empty directory.
+ * @param source where the data is
  * @param target a directory, absent or empty, or a disk
  * @param assertOpen called between steps
  */
 export async function writeBackup(
   applied: AppliedLog,
+  source: Disk,
   target: string | Disk,
   options: BackupOptions,
   maxRecordBytes: number,
@@ -36,13 +39,18 @@ export async function writeBackup(
   const covered = applied.position;
   const snapshot = applied.snapshot();
   try {
+    await assertOutside("a backup", target, source);
     const disk = await emptyDirectory(target, "a backup");
     const check = () => {
       assertOpen();
       signal?.throwIfAborted();
     };
-    const written = await writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress });
-    return { ...written, durationMs: performance.now() - started };
+    try {
+      const written = await writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress });
+      return { ...written, durationMs: performance.now() - started };
+    } finally {
+      if (typeof target === "string") await disk.close?.();
+    }
   } finally {
     snapshot.release();
   }

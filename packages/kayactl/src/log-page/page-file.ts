@@ -4,13 +4,15 @@ import { KayaError } from "@kaya/core";
 import { NodeDisk } from "@kaya/io";
 import type { SegmentLocation } from "@kaya/wal";
 import { invalid } from "../bytes.js";
+import { isOfDataDirectory } from "../data-file.js";
 import { GENERATOR } from "./html.js";
 
 /** A page says in its first bytes that it is one. */
 const HEAD_BYTES = 1024;
 
 /**
- * A page that was made before is made anew; any other file only with --force, and what is looked at never.
+ * A page that was made before is made anew; any other file only with --force; what is looked at never, nor a file of any data directory, by
+ * whatever links.
  * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_IO
  */
 export async function checkTarget(
@@ -19,6 +21,10 @@ export async function checkTarget(
   isForced: boolean,
 ): Promise<void> {
   const target = await realpath(file).catch(() => undefined);
+  // Where nothing is yet, a new file among those of a data directory would be taken for one of them.
+  const place = target ?? join(await realpath(dirname(file)).catch(() => dirname(file)), basename(file));
+  if (await isOfDataDirectory(place))
+    throw invalid(`--html would write into a data directory: ${place} has the name of one of its files`);
   if (target === undefined) return;
   for (const { disk, path } of locations) {
     if (disk instanceof NodeDisk && (await realpath(join(disk.root, path))) === target)

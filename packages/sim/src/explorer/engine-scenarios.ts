@@ -3,6 +3,7 @@ import type { FaultRule, SimDisk } from "@kaya/io";
 import { engineCheck } from "./engine-check.js";
 import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
 import { engineCopyScenarios } from "./engine-copy-scenarios.js";
+import { engineDirectoryScenarios } from "./engine-directory-scenarios.js";
 import { engineFeedScenarios } from "./engine-feed-scenarios.js";
 import { engineLookScenarios } from "./engine-look-scenarios.js";
 import { EngineSession } from "./engine-session.js";
@@ -52,6 +53,7 @@ export function engineScenarios(): Scenario[] {
     ...engineFeedScenarios(CONFIG),
     ...engineCopyScenarios(CONFIG),
     ...engineLookScenarios(CONFIG),
+    ...engineDirectoryScenarios(CONFIG),
   ];
 }
 

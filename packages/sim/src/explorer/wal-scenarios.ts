@@ -3,6 +3,7 @@ import type { SimDisk } from "@kaya/io";
 import { type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import { damagedLogScenarios } from "./wal-damage-scenarios.js";
+import { walDirectoryScenarios } from "./wal-directory-scenarios.js";
 import { walFaultScenarios } from "./wal-fault-scenarios.js";
 import { foreignHandsScenarios } from "./wal-foreign-scenarios.js";
 import { linkedLogScenarios } from "./wal-linked-scenarios.js";
@@ -45,6 +46,7 @@ export function walScenarios(): Scenario[] {
   return [
     ...lives,
     ...walFaultScenarios(TINY),
+    ...walDirectoryScenarios(TINY),
     ...damagedLogScenarios(TINY),
     ...refusalScenarios(TINY),
     ...foreignHandsScenarios(TINY),

@@ -57,20 +57,27 @@ export class ArmedFaults {
     path: string,
     strikes: Strike[],
   ): FaultRule | undefined {
-    const fault = this.#next((kind) => kind === "read-error");
-    if (fault === undefined) return undefined;
+    const fault = this.#next((kind) => fitsRead(kind, operation));
+    if (fault?.kind !== "read-error" && fault?.kind !== "no-descriptors") return undefined;
     strikes.push({ fault, operation, path });
-    return { atRead, kind: "read-error" };
+    return { atRead, kind: fault.kind };
   }
 
   countByKind(): Record<FaultKind, number> {
-    const counts = { "fsync-failed": 0, "io-error": 0, "disk-full": 0, "partial-write": 0, "read-error": 0 };
+    const counts = {
+      "fsync-failed": 0,
+      "io-error": 0,
+      "disk-full": 0,
+      "partial-write": 0,
+      "read-error": 0,
+      "no-descriptors": 0,
+    };
     for (const { fault } of [...this.strikes, ...this.strikesBeside]) counts[fault.kind]++;
     return counts;
   }
 
   #add(fault: WaitingFault, next: WaitingFault | undefined, isSecond: boolean): void {
-    const left = fault.kind === "disk-full" ? fault.times : 1;
+    const left = "times" in fault ? fault.times : 1;
     this.#armed.push({ fault, next, isSecond, wait: fault.after, left });
   }
 
@@ -121,12 +128,16 @@ function fits(kind: FaultKind, operation: MutatingKind): boolean {
   if (kind === "read-error") return false;
   if (kind === "io-error") return true;
   if (kind === "fsync-failed") return isSync(operation);
+  if (kind === "no-descriptors") return operation === "open"; // directories that are synced are held open
   return operation === "append" || operation === "writeAt" || operation === "open";
+}
+
+function fitsRead(kind: FaultKind, operation: ReadingKind): boolean {
+  if (kind === "no-descriptors") return operation === "open" || operation === "list";
+  return kind === "read-error";
 }
 
 function ruleOf(fault: Exclude<PlannedFault, { readonly kind: "read-error" }>, at: number): FaultRule {
   if (fault.kind === "partial-write") return { at, kind: fault.kind, bytes: fault.bytes };
-  return fault.kind === "disk-full"
-    ? { at, kind: fault.kind }
-    : { at, kind: fault.kind, outcome: fault.outcome };
+  return "times" in fault ? { at, kind: fault.kind } : { at, kind: fault.kind, outcome: fault.outcome };
 }

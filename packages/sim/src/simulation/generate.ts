@@ -205,7 +205,8 @@ class Generator {
   #waitingFault(random: Random): WaitingFault {
     const kind = pickByWeight(this.#faults, random);
     const step = { after: random.below(random.pick([1, 4, 15])) } as const;
-    if (kind === "disk-full") return { ...step, kind, times: 1 + random.below(random.pick([1, 8])) };
+    if (kind === "disk-full" || kind === "no-descriptors")
+      return { ...step, kind, times: 1 + random.below(random.pick([1, 8])) };
     if (kind === "read-error") return { ...step, kind };
     if (kind === "partial-write") return { ...step, kind, bytes: random.below(random.pick([50, 500])) };
     return { ...step, kind, outcome: random.pick(["readable-until-crash", "kept", "lost"]) };

@@ -80,7 +80,7 @@ export type FaultStep = { readonly step: "fault"; readonly next?: WaitingFault }
 
 export type PlannedFault =
   | { readonly kind: "fsync-failed" | "io-error"; readonly outcome: FailedSyncOutcome }
-  | { readonly kind: "disk-full"; readonly times: number }
+  | { readonly kind: "disk-full" | "no-descriptors"; readonly times: number }
   | { readonly kind: "partial-write"; readonly bytes: number }
   | { readonly kind: "read-error" };
 

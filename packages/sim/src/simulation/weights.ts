@@ -47,6 +47,7 @@ export const FAULT_WEIGHTS: FaultWeights = {
   "disk-full": 2,
   "partial-write": 3,
   "read-error": 1,
+  "no-descriptors": 1,
 };
 
 /** Of the runs: how likely a fault is to be one of a pair. */

@@ -1,0 +1,41 @@
+import { stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { KayaError } from "@kaya/core";
+import { readLockHolder } from "@kaya/io";
+
+/** Files that stand in a data directory itself. */
+const IN_ROOT = /^(LOCK|consumers(\.tmp)?)$/;
+
+/** Files by the directory that they stand in. */
+const IN_DIRECTORY: readonly (readonly [dir: string, name: RegExp])[] = [
+  ["wal", /^([0-9a-f]{16}\.wal|log-id)(\.tmp)?$/],
+  ["checkpoint", /^[0-9a-f]{16}\.ckpt(\.tmp)?$/],
+  ["wal/quarantine", /^[0-9a-f]{16}\.wal\./],
+];
+
+/** Whether a real path has the name of a file of a data directory, and stands where such a file would: it may be absent. */
+export async function isOfDataDirectory(path: string): Promise<boolean> {
+  const [dir, name] = [dirname(path), basename(path)];
+  if (IN_ROOT.test(name)) return isDataDirectory(dir);
+  const above = join(basename(dirname(dir)), basename(dir));
+  return IN_DIRECTORY.some(([of, names]) => names.test(name) && (basename(dir) === of || above === join(of)));
+}
+
+/** One that was opened has a lock file; a backup that was not has a checkpoint alone. */
+async function isDataDirectory(dir: string): Promise<boolean> {
+  for (const below of ["wal", "checkpoint"]) if (await isDirectory(join(dir, below))) return true;
+  return (await readLockHolder(join(dir, "LOCK")).catch(ignoreOurs)) !== undefined;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false, // nothing is there, or nothing that this process may look at
+  );
+}
+
+// A file that has the name of a lock file and is none says nothing of its directory.
+function ignoreOurs(error: unknown): undefined {
+  if (!KayaError.is(error)) throw error;
+  return undefined;
+}
