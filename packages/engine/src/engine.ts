@@ -1,8 +1,10 @@
 import {
-  checkKeys,
+  type DurabilityMode,
   type EngineConfig,
   KayaError,
   type PartialEngineConfig,
+  readInput,
+  readOptions,
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
@@ -17,7 +19,7 @@ import { Checkpoints } from "./checkpoint/checkpoints.js";
 import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
 import { keysToClear, toDeletePayloads } from "./clear.js";
 import { findConflict, toConditions } from "./conditions.js";
-import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
+import { diskOf, LOCK_PATH, letGo, readRecoveryOptions } from "./data-directory.js";
 import { type Entry, entryOf } from "./entry.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { MemoryBound } from "./memory-bound.js";
@@ -47,6 +49,9 @@ interface EngineParts extends RecoveredState {
   readonly clock: Clock;
 }
 
+/** What `Engine.open` made: nothing else may become an engine. */
+const opened = new WeakSet<EngineParts>();
+
 /**
  * An ordered key-value store in memory, made durable by a write-ahead log. All data must fit in memory. Keys order
  * bytewise; an empty key is a key, an empty value is a value.
@@ -70,6 +75,8 @@ export class Engine {
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
+    // `private` is a matter of types alone.
+    if (!opened.has(parts)) throw invalid("an engine is made by Engine.open, not by new Engine");
     this.#config = parts.config;
     this.#input = new WriteInput(parts.config);
     this.#applied = parts.applied;
@@ -91,19 +98,17 @@ export class Engine {
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOCK_CONFLICT, KAYA_DISK_FULL, KAYA_IO, and as `recoverWal`:
    *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION
    */
-  static async open(
-    config?: PartialEngineConfig,
-    disk?: Disk,
-    options: OpenEngineOptions = {},
-  ): Promise<Engine> {
+  static async open(config?: PartialEngineConfig, disk?: Disk, given?: OpenEngineOptions): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
+    const options = readRecoveryOptions(given, ["onProgress", "clock", "newLogId"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock, clock });
+      const parts = { ...state, config: resolved, disk: target, lock, clock };
+      opened.add(parts);
+      return new Engine(parts);
     } catch (error) {
       await letGo(lock);
       throw error;
@@ -124,6 +129,9 @@ export class Engine {
    * Does all of it or nothing, in order: readers and a crash see no part of it. Where a condition does not hold it is nothing: rejects
    * with KAYA_CONFLICT and the `key`. Conditions look at what is there when the batch's turn in the log comes, writes under
    * way before it included.
+   *
+   * A batch without operations writes no record. A strict one resolves when all writes before it are on stable storage, a relaxed one at
+   * once; `lsn` and `sequence` are of the last write before it, 0 where there is none. Its conditions count.
    */
   batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult> {
     const payload = (): WalPayload => ({ type: "batch", operations: this.#input.operations(operations) });
@@ -176,8 +184,11 @@ export class Engine {
   /** The values of several keys at one point in time, in the keys' order. */
   async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     this.#assertOpen();
-    if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
-    return Array.from(keys, (key: Bytes) => this.getSync(key)); // not `map`, which would skip the holes of an array
+    const given = readInput("the keys of getMany", () => {
+      if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
+      return Array.from(keys, (key: Bytes) => key); // not `map`, which would skip the holes of an array
+    });
+    return given.map((key) => this.getSync(key));
   }
 
   /**
@@ -214,7 +225,7 @@ export class Engine {
    * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
    *   reason: then nothing is there that could be taken for a backup.
    */
-  async backup(targetDir: string | Disk, options: BackupOptions = {}): Promise<BackupResult> {
+  async backup(targetDir: string | Disk, options?: BackupOptions): Promise<BackupResult> {
     this.#assertOpen();
     const { maxRecordBytes } = this.#config.wal;
     return writeBackup(this.#applied, targetDir, options, maxRecordBytes, () => this.#assertOpen());
@@ -228,7 +239,7 @@ export class Engine {
    * @throws KayaError KAYA_LOG_TRUNCATED where the log does not reach back to there, or the token is of another log or of what a recovery
    *   cut: read the data as it is now, and follow from a new token; KAYA_INVALID_ARGUMENT; KAYA_NOT_FOUND (the consumer); KAYA_CLOSED
    */
-  changes(options: ChangesOptions = {}): Changes {
+  changes(options?: ChangesOptions): Changes {
     this.#assertOpen();
     return this.#feeds.open(options);
   }
@@ -248,10 +259,10 @@ export class Engine {
    * @param options.since where it begins, or begins anew
    * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED.
    */
-  async addConsumer(name: string, options: { readonly since?: string } = {}): Promise<AddedConsumer> {
+  async addConsumer(name: string, options?: { readonly since?: string }): Promise<AddedConsumer> {
     this.#assertOpen();
-    checkKeys(options, ["since"], "the options of addConsumer");
-    return this.#feeds.addConsumer(name, options.since);
+    const { since } = readOptions(options, ["since"], "the options of addConsumer");
+    return this.#feeds.addConsumer(name, since);
   }
 
   /** Forgets a consumer, durably: nothing is kept for it any more. False where there was none. */
@@ -342,11 +353,12 @@ export class Engine {
     try {
       this.#assertOpen();
       const payload = toPayload();
-      const durability = this.#input.durability(options, known);
-      if (options?.conditions !== undefined && this.#wal.failure === undefined) {
-        const conflict = findConflict(toConditions(options.conditions), this.#applied, this.#wal);
+      const { durability, conditions } = this.#input.options(options, known);
+      if (conditions !== undefined && this.#wal.failure === undefined) {
+        const conflict = findConflict(toConditions(conditions), this.#applied, this.#wal);
         if (conflict !== undefined) return conflict;
       }
+      if (payload.type === "batch" && payload.operations.length === 0) return this.#flush(durability);
       this.#memoryBound.check(payload, this.#wal.pendingBytes);
       const written = this.#wal.append(payload, durability);
       this.#checkpoints.consider();
@@ -354,6 +366,17 @@ export class Engine {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** What a batch of nothing does: no record is written, and what was written before it becomes as durable as it asks for. */
+  async #flush(durability: DurabilityMode): Promise<WriteResult> {
+    if (durability === "strict" || this.#wal.failure !== undefined) {
+      const last = { lsn: this.#wal.nextLsn - 1, sequence: this.#wal.nextSequence - 1 };
+      await this.#wal.sync();
+      return { ...last, durable: true };
+    }
+    const applied = this.#applied.position;
+    return { ...applied, durable: applied.lsn <= this.#wal.durableLsn };
   }
 
   #ifOpen<T>(value: T): T {

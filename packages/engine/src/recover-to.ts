@@ -1,11 +1,12 @@
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import {
-  checkKeys,
+  checkCallback,
   describe,
   type EngineConfig,
   KayaError,
   type Lsn,
   type PartialEngineConfig,
+  readOptions,
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
@@ -17,8 +18,9 @@ import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./checkpo
 import { recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 import { diskOf } from "./data-directory.js";
-import { checkCallback, checkSignal, invalid } from "./input.js";
+import { invalid } from "./input.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
+import { checkSignal, throwIfAborted } from "./signal.js";
 import { lookSteadily } from "./steady-look.js";
 
 export interface RecoverToOptions {
@@ -59,20 +61,20 @@ export async function recoverTo(
 ): Promise<RecoverToResult> {
   const started = performance.now();
   const resolved = resolveEngineConfig(config);
-  checkOptions(options);
-  const { into, signal, onWrite } = options;
-  signal?.throwIfAborted();
+  const read = checkOptions(options);
+  const { into, signal, onWrite } = read;
+  throwIfAborted(signal);
   const source = diskOf(resolved, disk);
   if (disk === undefined && typeof into === "string") assertOutside(into, resolved.dataDir);
   const target = await emptyDirectory(into, "what is recovered");
   const { applied, checkpoint, recordCount } = await lookSteadily(source, () =>
-    readState(resolved, source, options),
+    readState(resolved, source, read),
   );
   const snapshot = applied.memtable.snapshot();
   try {
     const written = await writeDirectory(target, applied.position, snapshot, {
       maxRecordBytes: resolved.wal.maxRecordBytes,
-      check: () => signal?.throwIfAborted(),
+      check: () => throwIfAborted(signal),
       onProgress: onWrite,
     });
     return {
@@ -101,7 +103,7 @@ async function readState(
   const checkpoints = newest === undefined ? older : [...older, newest];
   const base = checkpoints.findLast((file) => file.lsn <= lsn);
   const progress = await ProgressTeller.of(disk, base, (state) => {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     onRead?.(state);
   });
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, base, progress, "memory");
@@ -148,14 +150,16 @@ function notReached(
   );
 }
 
-function checkOptions(options: RecoverToOptions): void {
-  checkKeys(options, OPTIONS, "the options of recoverTo");
-  const { lsn, signal, onRead, onWrite } = options;
+/** The options, read once. @throws KayaError KAYA_INVALID_ARGUMENT */
+function checkOptions(options: RecoverToOptions): RecoverToOptions {
+  const read = readOptions(options, OPTIONS, "the options of recoverTo") as RecoverToOptions;
+  const { lsn, signal, onRead, onWrite } = read;
   if (!Number.isSafeInteger(lsn) || lsn < 1)
     throw invalid(`lsn must be a whole number >= 1, not ${describe(lsn)}`);
   checkSignal(signal);
   checkCallback(onRead, "onRead");
   checkCallback(onWrite, "onWrite");
+  return read;
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT: the directory that is read is not written to */

@@ -1,4 +1,11 @@
-import { checkKeys, type DurabilityMode, type EngineConfig, type Lsn, type SequenceNumber } from "@kaya/core";
+import {
+  type DurabilityMode,
+  type EngineConfig,
+  type Lsn,
+  readInput,
+  readOptions,
+  type SequenceNumber,
+} from "@kaya/core";
 import type { WalOperation } from "@kaya/wal";
 import type { BatchCondition } from "./conditions.js";
 import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
@@ -16,6 +23,12 @@ export interface BatchOptions extends WriteOptions {
   readonly conditions?: readonly BatchCondition[];
 }
 
+/** The options of a write, read once. */
+export interface ReadWriteOptions {
+  readonly durability: DurabilityMode;
+  readonly conditions: readonly BatchCondition[] | undefined;
+}
+
 export interface WriteResult {
   readonly lsn: Lsn;
   /** Of the write; of a batch's first operation. */
@@ -31,9 +44,11 @@ export type BatchOperation =
 /** Turns what a caller wants written into what the log takes. It throws before anything is written. */
 export class WriteInput {
   readonly #config: EngineConfig;
+  readonly #defaults: ReadWriteOptions;
 
   constructor(config: EngineConfig) {
     this.#config = config;
+    this.#defaults = { durability: config.durability, conditions: undefined };
   }
 
   put(key: Bytes, value: Bytes): WalOperation {
@@ -45,22 +60,32 @@ export class WriteInput {
   }
 
   operations(operations: readonly BatchOperation[]): WalOperation[] {
-    if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
-    // Not `map`, which would skip the holes of an array.
-    return Array.from(operations, (operation: BatchOperation) => {
-      const key = this.#key(operation?.key);
-      return operation.type === "put"
-        ? { type: "put", key, value: this.#value(operation.value) }
-        : { type: operation.type, key };
+    return readInput("a batch", () => {
+      if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
+      // Not `map`, which would skip the holes of an array.
+      return Array.from(operations, (operation: BatchOperation) => this.#operation(operation));
     });
   }
 
-  durability(options: WriteOptions | undefined, known: readonly string[]): DurabilityMode {
-    if (options === undefined) return this.#config.durability;
-    checkKeys(options, known, "the options of a write");
-    if (options.durability === undefined) return this.#config.durability;
-    checkDurability(options.durability);
-    return options.durability;
+  /** @throws KayaError KAYA_INVALID_ARGUMENT */
+  options(options: BatchOptions | undefined, known: readonly string[]): ReadWriteOptions {
+    if (options === undefined) return this.#defaults;
+    const { durability = this.#config.durability, conditions } = readOptions(
+      options,
+      known,
+      "the options of a write",
+    );
+    checkDurability(durability);
+    return { durability, conditions };
+  }
+
+  #operation(operation: BatchOperation): WalOperation {
+    // Each is read once: a getter may answer differently the second time.
+    const { type, key: givenKey } = operation ?? {};
+    const key = this.#key(givenKey);
+    return type === "put"
+      ? { type, key, value: this.#value((operation as { value: Bytes }).value) }
+      : { type, key };
   }
 
   #key(key: Bytes): Uint8Array {

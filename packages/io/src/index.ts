@@ -1,4 +1,4 @@
-export type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
+export type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions, ReleaseOptions } from "./disk.js";
 export { type LockHolder, readLockHolder } from "./lock-holder.js";
 export { NodeDisk } from "./node-disk.js";
 export { parentOf, relativeFilePath, relativePath } from "./relative-path.js";

@@ -1,8 +1,15 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { KayaError } from "@kaya/core";
-import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
+import { describe, KayaError, readOptions } from "@kaya/core";
+import {
+  type DirEntry,
+  type Disk,
+  type DiskFile,
+  type DiskLock,
+  OPEN_OPTIONS,
+  type OpenOptions,
+} from "./disk.js";
 import { makeDirectories, makeDurableDirectory, syncDirectory } from "./node-directories.js";
 import { errnoOf, fromSyncError, fromSystemError } from "./node-errors.js";
 import { NodeFile } from "./node-file.js";
@@ -15,12 +22,20 @@ export class NodeDisk implements Disk {
   readonly root: string;
   #rootIsDurable: Promise<void> | undefined;
 
+  /** @throws KayaError KAYA_INVALID_ARGUMENT for what is no path */
   constructor(root: string) {
+    if (typeof root !== "string" || root === "" || root.includes("\0")) {
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        `a disk's root is a path, not empty and without NUL: not ${describe(root)}`,
+      );
+    }
     this.root = resolve(root);
   }
 
-  async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+  async open(path: string, given?: OpenOptions): Promise<DiskFile> {
     const relative = relativeFilePath(path);
+    const options = readOptions(given, OPEN_OPTIONS, "the options of open");
     const name = join(this.root, relative);
     if (options.create === true) await this.#makeParents(relative);
     const access = options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR;

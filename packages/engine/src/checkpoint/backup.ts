@@ -1,7 +1,7 @@
-import { checkKeys } from "@kaya/core";
+import { checkCallback, readOptions } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { AppliedLog } from "../apply.js";
-import { checkCallback, checkSignal } from "../input.js";
+import { checkSignal, throwIfAborted } from "../signal.js";
 import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./new-directory.js";
 import type { CheckpointProgress } from "./write-checkpoint.js";
 
@@ -23,23 +23,22 @@ export interface BackupResult extends WrittenDirectory {
 export async function writeBackup(
   applied: AppliedLog,
   target: string | Disk,
-  options: BackupOptions,
+  options: BackupOptions | undefined,
   maxRecordBytes: number,
   assertOpen: () => void,
 ): Promise<BackupResult> {
   const started = performance.now();
-  checkKeys(options, ["signal", "onProgress"], "the options of a backup");
-  const { signal, onProgress } = options;
+  const { signal, onProgress } = readOptions(options, ["signal", "onProgress"], "the options of a backup");
   checkSignal(signal);
   checkCallback(onProgress, "onProgress");
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const covered = applied.position;
   const snapshot = applied.memtable.snapshot();
   try {
     const disk = await emptyDirectory(target, "a backup");
     const check = () => {
       assertOpen();
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
     };
     const written = await writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress });
     return { ...written, durationMs: performance.now() - started };

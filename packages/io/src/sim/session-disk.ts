@@ -1,4 +1,12 @@
-import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
+import { readOptions } from "@kaya/core";
+import {
+  type DirEntry,
+  type Disk,
+  type DiskFile,
+  type DiskLock,
+  OPEN_OPTIONS,
+  type OpenOptions,
+} from "../disk.js";
 import { relativeFilePath, relativePath } from "../relative-path.js";
 import { failureOf, syncOutcomeOf } from "./faults.js";
 import type { Operations } from "./operations.js";
@@ -30,8 +38,9 @@ export class SessionDisk implements Disk {
     this.#session = session;
   }
 
-  async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+  async open(path: string, given?: OpenOptions): Promise<DiskFile> {
     const name = relativeFilePath(path);
+    const options = readOptions(given, OPEN_OPTIONS, "the options of open");
     this.#session.check(name);
     const creates = options.create === true;
     if (creates && this.#session.isUnhurried) await this.#session.turn(name);
