@@ -13,8 +13,7 @@ function pollute(options: Record<string, unknown>): void {
     Object.defineProperty(polluted, name, { value, configurable: true, writable: true });
 }
 afterEach(() => {
-  for (const name of ["durability", "sync", "disk", "dataDir"])
-    delete polluted[name];
+  for (const name of ["durability", "sync", "disk", "dataDir"]) delete polluted[name];
 });
 
 async function opened(disk = new SimDisk()): Promise<KayaLevel<Uint8Array, Uint8Array>> {
