@@ -56,19 +56,19 @@ const OPTIONS = ["lsn", "into", "signal", "onRead", "onWrite"];
  */
 export async function recoverTo(
   config: PartialEngineConfig | undefined,
-  options: RecoverToOptions,
+  given: RecoverToOptions,
   disk?: Disk,
 ): Promise<RecoverToResult> {
   const started = performance.now();
   const resolved = resolveEngineConfig(config);
-  const read = checkOptions(options);
-  const { into, signal, onWrite } = read;
+  const options = checkOptions(given);
+  const { into, signal, onWrite } = options;
   throwIfAborted(signal);
   const source = diskOf(resolved, disk);
   if (disk === undefined && typeof into === "string") assertOutside(into, resolved.dataDir);
   const target = await emptyDirectory(into, "what is recovered");
   const { applied, checkpoint, recordCount } = await lookSteadily(source, () =>
-    readState(resolved, source, read),
+    readState(resolved, source, options),
   );
   const snapshot = applied.memtable.snapshot();
   try {
@@ -151,15 +151,15 @@ function notReached(
 }
 
 /** The options, read once. @throws KayaError KAYA_INVALID_ARGUMENT */
-function checkOptions(options: RecoverToOptions): RecoverToOptions {
-  const read = readOptions(options, OPTIONS, "the options of recoverTo") as RecoverToOptions;
-  const { lsn, signal, onRead, onWrite } = read;
+function checkOptions(given: RecoverToOptions): RecoverToOptions {
+  const options = readOptions(given, OPTIONS, "the options of recoverTo") as RecoverToOptions;
+  const { lsn, signal, onRead, onWrite } = options;
   if (!Number.isSafeInteger(lsn) || lsn < 1)
     throw invalid(`lsn must be a whole number >= 1, not ${describe(lsn)}`);
   checkSignal(signal);
   checkCallback(onRead, "onRead");
   checkCallback(onWrite, "onWrite");
-  return read;
+  return options;
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT: the directory that is read is not written to */
