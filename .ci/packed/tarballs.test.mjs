@@ -8,6 +8,9 @@ import { packPackages, run, tool } from "./packages.mjs";
 const work = mkdtempSync(join(tmpdir(), "kaya-packed-"));
 after(() => rmSync(work, { recursive: true }));
 
+/** For what cannot require an ES module. */
+const isCommonJsToo = ({ exports }) => exports["."].require !== undefined;
+
 for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
   describe(`${manifest.name} as it is packed`, () => {
     test("is what publint asks for", () => {
@@ -15,7 +18,8 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
     });
 
     test("has types that resolve wherever it can be imported", () => {
-      run(tool("attw"), [tarball, "--profile", "esm-only", "--no-color", "--no-emoji", "--format", "ascii"]);
+      const profile = isCommonJsToo(manifest) ? "node16" : "esm-only";
+      run(tool("attw"), [tarball, "--profile", profile, "--no-color", "--no-emoji", "--format", "ascii"]);
     });
 
     test("says what it is", () => {
@@ -44,7 +48,11 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
       const sources = files.filter((file) => /^src\/.*\.ts$/.test(file));
       const compiled = sources.flatMap((file) => {
         const name = file.replace(/^src\/(.*)\.ts$/, "dist/$1");
-        return [`${name}.js`, `${name}.js.map`, `${name}.d.ts`, `${name}.d.ts.map`];
+        const commonjs = name.replace("dist/", "dist/cjs/");
+        return [
+          ...[`${name}.js`, `${name}.js.map`, `${name}.d.ts`, `${name}.d.ts.map`],
+          ...(isCommonJsToo(manifest) ? [`${commonjs}.js`, `${commonjs}.js.map`, `${commonjs}.d.ts`] : []),
+        ];
       });
       const styles = files.filter((file) => /^src\/.*\.css$/.test(file)); // read where they are
       const documents = files.filter((file) => /^[A-Z]+\.md$/.test(file));
@@ -52,6 +60,7 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
         "LICENSE",
         "README.md",
         "package.json",
+        ...(isCommonJsToo(manifest) ? ["dist/cjs/package.json"] : []),
         ...sources,
         ...compiled,
         ...styles,

@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { checkBytes } from "./bytes.js";
 
 /**
  * CRC-32C (Castagnoli), reflected polynomial 0x82f63b78. Short inputs go through slice-by-16 tables in JavaScript,
@@ -29,10 +29,17 @@ function buildTables(): Int32Array {
 
 type NativeCrc32c = (bytes: Uint8Array, initial?: number) => number;
 
-// Optional at run time: a platform without a prebuilt binary computes everything in JavaScript.
+/**
+ * Optional at run time: a platform without a prebuilt binary computes everything in JavaScript, and so does a bundle without this package beside
+ * it. Bundlers do not see this `require` (webpack knows an imported `createRequire`): they need no setting for a native module. `import.meta` is
+ * empty in CommonJS.
+ */
 function loadNative(): NativeCrc32c | undefined {
   try {
-    const native = createRequire(import.meta.url)("@node-rs/crc32") as { crc32c: NativeCrc32c };
+    const here = import.meta.filename ?? __filename;
+    const native = process.getBuiltinModule("node:module").createRequire(here)("@node-rs/crc32") as {
+      crc32c: NativeCrc32c;
+    };
     return native.crc32c;
   } catch {
     return undefined;
@@ -44,8 +51,10 @@ const native = loadNative();
 /**
  * CRC-32C of `bytes`, as an unsigned 32-bit number. `initial` is the CRC of what came before, so that
  * `crc32c(b, crc32c(a))` is the CRC of a followed by b.
+ * @throws KayaError KAYA_INVALID_ARGUMENT for what is no Uint8Array
  */
 export function crc32c(bytes: Uint8Array, initial = 0): number {
+  checkBytes(bytes, "what a checksum is taken of");
   return crc32cRange(bytes, 0, bytes.length, initial) >>> 0;
 }
 

@@ -18,7 +18,14 @@ export function describe(value: unknown): string {
 }
 
 function describeObject(value: object): string {
-  if (Array.isArray(value)) return "an array";
+  try {
+    return Array.isArray(value) ? "an array" : describeByMaker(value);
+  } catch {
+    return "an object that throws when it is looked at"; // a revoked proxy, a getter
+  }
+}
+
+function describeByMaker(value: object): string {
   // `constructor` and `name` can be anything in data that someone else made.
   const maker: unknown = value.constructor;
   const name: unknown = typeof maker === "function" ? maker.name : undefined;

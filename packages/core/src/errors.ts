@@ -33,6 +33,8 @@ const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
 // A registered symbol, so that two copies of this package recognise each other's errors.
 const MARKER = Symbol.for("@kaya/core/KayaError");
 
+const NO_OPTIONS = Object.freeze(Object.create(null)) as object;
+
 /**
  * The one error class of every Kaya package. `code` is stable; `message` names the file, the offset, what was
  * found and what to do; `cause` is the error underneath, where there is one.
@@ -44,9 +46,11 @@ export class KayaError extends Error {
   declare readonly key?: Uint8Array;
 
   constructor(code: KayaErrorCode, message: string, options?: { cause?: unknown; key?: Uint8Array }) {
-    super(message, options);
+    // Own properties alone: a polluted Object.prototype gives no error a cause.
+    const { cause, key } = { cause: undefined, key: undefined, ...options };
+    super(message, options !== undefined && Object.hasOwn(options, "cause") ? { cause } : NO_OPTIONS);
     this.code = code;
-    if (options?.key !== undefined) this.key = options.key;
+    if (key !== undefined) this.key = key;
     Object.defineProperty(this, MARKER, { value: true });
   }
 
@@ -57,8 +61,12 @@ export class KayaError extends Error {
 
   /** True for a KayaError of any copy of this package; with `code`, only for that code. */
   static is(value: unknown, code?: KayaErrorCode): value is KayaError {
-    if (typeof value !== "object" || value === null || !(MARKER in value)) return false;
-    return code === undefined || (value as { code?: unknown }).code === code;
+    if (typeof value !== "object" || value === null) return false;
+    try {
+      return MARKER in value && (code === undefined || (value as { code?: unknown }).code === code);
+    } catch {
+      return false; // a revoked proxy
+    }
   }
 }
 
@@ -70,13 +78,11 @@ export function asKayaError(value: unknown, doing: string): KayaError {
 
 // By shape and not by instanceof: an error of another realm is no Error here, and anything at all can be thrown.
 function reasonOf(value: unknown): string {
-  if (
-    typeof value === "object" &&
-    value !== null &&
-    "message" in value &&
-    typeof value.message === "string"
-  ) {
-    return value.message;
+  if (typeof value !== "object" || value === null) return describe(value);
+  try {
+    const { message } = value as { message?: unknown };
+    return typeof message === "string" ? message : describe(value);
+  } catch {
+    return describe(value); // a getter that throws
   }
-  return describe(value);
 }

@@ -1,5 +1,6 @@
 import { describe } from "./describe.js";
 import { KayaError } from "./errors.js";
+import { ownOptions } from "./options.js";
 
 /** Collects what is wrong with a configuration, so that the caller hears of all of it in one message. */
 export class Problems {
@@ -13,18 +14,28 @@ export class Problems {
     this.#found.push(problem);
   }
 
-  /** A plain object with only the known keys; anything else is a problem. */
+  /** The own values of a plain object, read once; one with an unknown key, and anything else, is a problem. */
   object(value: unknown, path: string, known: readonly string[]): Record<string, unknown> {
-    if (value === undefined) return {};
+    const none = Object.create(null) as Record<string, unknown>;
+    if (value === undefined) return none;
+    try {
+      return this.#plainObject(value, path, known) ?? none;
+    } catch (cause) {
+      // A getter or a proxy: nothing else of it can be believed.
+      throw new KayaError("KAYA_INVALID_ARGUMENT", `${path} cannot be read: looking at it throws`, { cause });
+    }
+  }
+
+  #plainObject(value: unknown, path: string, known: readonly string[]): Record<string, unknown> | undefined {
     if (!isPlainObject(value)) {
       this.add(`${path} must be a plain object, not ${describe(value)}`);
-      return {};
+      return undefined;
     }
     const prefix = path === "config" ? "" : `${path}.`;
     for (const key of Object.keys(value)) {
       if (!known.includes(key)) this.add(`${prefix}${key} is not an option (known: ${known.join(", ")})`);
     }
-    return value;
+    return ownOptions(value, known, path);
   }
 
   integer(

@@ -2,7 +2,7 @@ import { Problems } from "./validation.js";
 
 const MiB = 1024 * 1024;
 
-/** Bytes of a record's header. */
+/** Bytes of a record's header, and so of the smallest record. */
 export const RECORD_HEADER_BYTES = 40;
 
 /** Default of `maxRecordBytes`, header included. */
@@ -21,9 +21,9 @@ const MAX_BYTES = 2 ** 31;
 export type RecoveryMode = "tail" | "prefix" | "absolute";
 
 export interface WalConfig {
-  /** A segment is closed before it would grow past this many bytes. Default 64 MiB. */
+  /** A segment is closed before it would grow past this many bytes. From 40, the smallest record, to 2 GiB. Default 64 MiB. */
   readonly segmentMaxBytes: number;
-  /** Largest record, header included; at most `segmentMaxBytes`. Default 32 MiB. */
+  /** Largest record, header included; from 40, a header alone, to `segmentMaxBytes`. Default 32 MiB. */
   readonly maxRecordBytes: number;
   /** Most bytes of one group-commit write; a larger record goes alone. Default 4 MiB. */
   readonly maxBatchBytes: number;
@@ -62,7 +62,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     given.segmentMaxBytes,
     name("segmentMaxBytes"),
     64 * MiB,
-    1,
+    RECORD_HEADER_BYTES,
     MAX_BYTES,
   );
   // A caller who only shrinks the segments gets records that fit into them.
@@ -71,7 +71,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     given.maxRecordBytes,
     name("maxRecordBytes"),
     defaultRecord,
-    1,
+    RECORD_HEADER_BYTES,
     MAX_BYTES,
   );
   // Only where both are possible by themselves: a fallback that nobody gave is nothing to compare with.

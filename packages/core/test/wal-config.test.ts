@@ -37,8 +37,8 @@ describe("defaults", () => {
 describe("what is possible is kept", () => {
   test("tiny values, down to a bare header", () => {
     const tiny = {
-      segmentMaxBytes: 1,
-      maxRecordBytes: 1,
+      segmentMaxBytes: 40,
+      maxRecordBytes: 40,
       maxBatchBytes: 1,
       quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
       recovery: "absolute",
@@ -59,6 +59,9 @@ describe("what is possible is kept", () => {
 describe("what is impossible is refused", () => {
   test.each([
     ["segmentMaxBytes", 0],
+    ["segmentMaxBytes", 1],
+    ["segmentMaxBytes", 39],
+    ["maxRecordBytes", 39],
     ["segmentMaxBytes", 2 ** 31 + 1],
     ["segmentMaxBytes", Number.POSITIVE_INFINITY],
     ["maxRecordBytes", 0],
@@ -72,6 +75,11 @@ describe("what is impossible is refused", () => {
     const message = messageOf(() => resolveWalConfig(untyped({ [key]: value })));
     expect(message).toContain(`${key} must be a whole number from`);
     expect(message).toContain(`not ${value}`);
+  });
+
+  test("a segment that holds no record, with the least that does", () => {
+    const message = messageOf(() => resolveWalConfig({ segmentMaxBytes: 39 }));
+    expect(message).toContain("segmentMaxBytes must be a whole number from 40 to 2147483648, not 39");
   });
 
   test("a string is not taken for its number, and the message tells them apart", () => {

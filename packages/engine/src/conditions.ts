@@ -1,4 +1,4 @@
-import { describe, KayaError, type SequenceNumber } from "@kaya/core";
+import { describe, KayaError, readInput, type SequenceNumber } from "@kaya/core";
 import type { PendingChange, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
@@ -18,18 +18,22 @@ interface CheckedCondition {
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export function toConditions(conditions: readonly BatchCondition[] | undefined): readonly CheckedCondition[] {
   if (conditions === undefined) return [];
-  if (!Array.isArray(conditions)) throw invalid("the conditions of a batch are an array");
-  return Array.from(conditions, (condition: BatchCondition) => {
-    const key = toBytes(condition?.key, "key of a condition");
-    const sequence = condition.sequence;
-    // Without the second test a misspelt name would mean "absent".
-    const isKnown = sequence === undefined ? "sequence" in condition : isSequence(sequence);
-    if (isKnown) return { key, sequence };
-    throw invalid(
-      "a condition has the `sequence` that its key must have, a whole number >= 1, or undefined for a key that must be absent, " +
-        `not ${describe(sequence)}`,
-    );
+  return readInput("the conditions of a batch", () => {
+    if (!Array.isArray(conditions)) throw invalid("the conditions of a batch are an array");
+    return Array.from(conditions, toCondition);
   });
+}
+
+function toCondition(condition: BatchCondition): CheckedCondition {
+  const key = toBytes(condition?.key, "key of a condition");
+  // Own properties: with a polluted Object.prototype "absent" would have a sequence. Without it a misspelt name would mean "absent".
+  const hasSequence = Object.hasOwn(condition, "sequence");
+  const sequence = hasSequence ? condition.sequence : undefined;
+  if (sequence === undefined ? hasSequence : isSequence(sequence)) return { key, sequence };
+  throw invalid(
+    "a condition has the `sequence` that its key must have, a whole number >= 1, or undefined for a key that must be absent, " +
+      `not ${describe(sequence)}`,
+  );
 }
 
 function isSequence(value: unknown): boolean {
@@ -84,5 +88,5 @@ function showKey(key: Uint8Array): string {
 }
 
 function isPrintable(text: string): boolean {
-  return /^[^\p{C}\ufffd]*$/u.test(text);
+  return /^[^\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]*$/u.test(text);
 }

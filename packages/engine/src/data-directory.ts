@@ -1,8 +1,8 @@
-import { checkKeys, describe, type EngineConfig } from "@kaya/core";
+import { checkCallback, describe, type EngineConfig, readInput, readOptions } from "@kaya/core";
 import { type Disk, type DiskLock, NodeDisk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { Clock } from "./checkpoint/pace.js";
-import { checkCallback, invalid } from "./input.js";
+import { invalid } from "./input.js";
 
 /** The lock of a data directory. */
 export const LOCK_PATH = "LOCK";
@@ -16,33 +16,42 @@ const DISK_METHODS = ["open", "list", "rename", "remove", "syncDir", "lock"];
 export function diskOf(config: EngineConfig, disk: Disk | undefined): Disk {
   if (disk === undefined) return new NodeDisk(config.dataDir);
   const given = disk as unknown as Readonly<Record<string, unknown>> | null;
-  const missing = DISK_METHODS.filter((method) => typeof given?.[method] !== "function");
+  const missing = readInput("a disk", () =>
+    DISK_METHODS.filter((method) => typeof given?.[method] !== "function"),
+  );
   if (missing.length === 0) return disk;
   throw invalid(
     `a disk must have ${missing.map((method) => `${method}()`).join(", ")}: ${describe(disk)} does not`,
   );
 }
 
+interface RecoveryOptions {
+  readonly dryRun?: boolean;
+  readonly onProgress?: unknown;
+  readonly clock?: Partial<Clock>;
+}
+
 /**
- * Refuses options that would be ignored or fail in the middle.
+ * The options, read once. Refuses what would be ignored or fail in the middle.
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
-export function checkRecoveryOptions(
-  options: { readonly dryRun?: boolean; readonly onProgress?: unknown; readonly clock?: Partial<Clock> },
+export function readRecoveryOptions<T extends RecoveryOptions>(
+  given: T | undefined,
   known: readonly string[],
-): void {
-  checkKeys(options, known, "the options");
-  const { dryRun = false, onProgress, clock } = options;
+): Partial<T> {
+  const options = readOptions(given, known, "the options");
+  readInput("the options", () => checkRecoveryOptions(options as RecoveryOptions));
+  return options;
+}
+
+function checkRecoveryOptions({ dryRun = false, onProgress, clock }: RecoveryOptions): void {
   if (typeof dryRun !== "boolean") throw invalid(`dryRun must be true or false, not ${describe(dryRun)}`);
   checkCallback(onProgress, "onProgress");
   if (clock === undefined || (typeof clock?.now === "function" && typeof clock.sleep === "function")) return;
   throw invalid(`a clock must have now() and sleep(): ${describe(clock)} does not`);
 }
 
-/**
- * What the lock says of the page cache: nothing to fear after a start of the machine; else that the last engine left the log's
- * tail as it marked it, unless somebody wrote to it since without the lock.
- */
+/** What the lock says of the page cache: that the last engine left the log's tail as it marked it, unless somebody wrote to it since without the lock. */
 export function trustOf(lock: DiskLock | undefined): boolean | string {
   if (lock?.cleanStart !== true) return false;
   return lock.mark ?? true;

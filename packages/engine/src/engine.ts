@@ -1,8 +1,10 @@
 import {
-  checkKeys,
+  type DurabilityMode,
   type EngineConfig,
   KayaError,
   type PartialEngineConfig,
+  readInput,
+  readOptions,
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
@@ -18,7 +20,7 @@ import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
 import { deletesOf } from "./clear.js";
 import { type Conflict, findConflict, toConditions } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
-import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
+import { diskOf, LOCK_PATH, letGo, readRecoveryOptions } from "./data-directory.js";
 import { type Entry, entryOf } from "./entry.js";
 import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
@@ -54,6 +56,9 @@ interface EngineParts extends RecoveredState {
   readonly turns: Turns;
 }
 
+/** What `Engine.open` made: nothing else may become an engine. */
+const opened = new WeakSet<EngineParts>();
+
 /**
  * An ordered key-value store in memory, made durable by a write-ahead log. All data must fit in memory. Keys order
  * bytewise; an empty key is a key, an empty value is a value.
@@ -80,6 +85,8 @@ export class Engine {
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
+    // `private` is a matter of types alone.
+    if (!opened.has(parts)) throw invalid("an engine is made by Engine.open, not by new Engine");
     this.#config = parts.config;
     this.#input = new WriteInput(parts.config);
     this.#applied = parts.applied;
@@ -108,25 +115,25 @@ export class Engine {
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOCK_CONFLICT, KAYA_DISK_FULL, KAYA_IO, and as `recoverWal`:
    *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION; with `readOnly` KAYA_NOT_FOUND where there is no such directory
    */
-  static async open(
-    config?: PartialEngineConfig,
-    disk?: Disk,
-    options: OpenEngineOptions = {},
-  ): Promise<Engine> {
+  static async open(config?: PartialEngineConfig, disk?: Disk, given?: OpenEngineOptions): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    checkRecoveryOptions(options, ["onProgress", "clock", "newLogId", "hashSecret", "turns"]);
+    const options = readRecoveryOptions(given, ["onProgress", "clock", "newLogId", "hashSecret", "turns"]);
     const { clock = SYSTEM_CLOCK, turns = SYSTEM_TURNS } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;
     if (resolved.readOnly) {
       if (disk === undefined) await assertDirectory(resolved.dataDir);
       const state = await lookAtState(resolved, target, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock: undefined, own, clock, turns });
+      const parts = { ...state, config: resolved, disk: target, lock: undefined, own, clock, turns };
+      opened.add(parts);
+      return new Engine(parts);
     }
     const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock, own, clock, turns });
+      const parts = { ...state, config: resolved, disk: target, lock, own, clock, turns };
+      opened.add(parts);
+      return new Engine(parts);
     } catch (error) {
       await letGo({ lock, own });
       throw error;
@@ -147,6 +154,9 @@ export class Engine {
    * Does all of it or nothing, in order: readers and a crash see no part of it. Where a condition does not hold it is nothing: rejects
    * with KAYA_CONFLICT and the `key`. Conditions look at what is there when the batch's turn in the log comes, writes under
    * way before it included.
+   *
+   * A batch without operations writes no record. A strict one resolves when all writes before it are on stable storage, a relaxed one at
+   * once; `lsn` and `sequence` are of the last write before it, 0 where there is none. Its conditions count.
    */
   batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult> {
     const payload = (): WalPayload => ({ type: "batch", operations: this.#input.operations(operations) });
@@ -202,12 +212,15 @@ export class Engine {
    */
   async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     this.#assertOpen();
-    if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
     // Not `map`, which would skip the holes of an array.
-    if (keys.length <= this.#turns.operations) return Array.from(keys, (key: Bytes) => this.getSync(key));
+    const given = readInput("the keys of getMany", () => {
+      if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
+      return Array.from(keys, (key: Bytes) => key);
+    });
+    if (given.length <= this.#turns.operations) return given.map((key) => this.getSync(key));
     const snapshot = this.snapshot();
     try {
-      return await getInSlices(snapshot, keys.slice(), this.#turns);
+      return await getInSlices(snapshot, given, this.#turns);
     } finally {
       snapshot.close();
     }
@@ -247,7 +260,7 @@ export class Engine {
    * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
    *   reason: then nothing is there that could be taken for a backup.
    */
-  async backup(targetDir: string | Disk, options: BackupOptions = {}): Promise<BackupResult> {
+  async backup(targetDir: string | Disk, options?: BackupOptions): Promise<BackupResult> {
     this.#assertOpen();
     const { maxRecordBytes } = this.#config.wal;
     return writeBackup(this.#applied, this.#disk, targetDir, options, maxRecordBytes, () =>
@@ -263,7 +276,7 @@ export class Engine {
    * @throws KayaError KAYA_LOG_TRUNCATED where the log does not reach back to there, or the token is of another log or of what a recovery
    *   cut: read the data as it is now, and follow from a new token; KAYA_INVALID_ARGUMENT; KAYA_NOT_FOUND (the consumer); KAYA_CLOSED
    */
-  changes(options: ChangesOptions = {}): Changes {
+  changes(options?: ChangesOptions): Changes {
     this.#assertWritable();
     return this.#feeds.open(options);
   }
@@ -283,10 +296,10 @@ export class Engine {
    * @param options.since where it begins, or begins anew
    * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED.
    */
-  async addConsumer(name: string, options: { readonly since?: string } = {}): Promise<AddedConsumer> {
+  async addConsumer(name: string, options?: { readonly since?: string }): Promise<AddedConsumer> {
     this.#assertWritable();
-    checkKeys(options, ["since"], "the options of addConsumer");
-    return this.#feeds.addConsumer(name, options.since);
+    const { since } = readOptions(options, ["since"], "the options of addConsumer");
+    return this.#feeds.addConsumer(name, since);
   }
 
   /** Forgets a consumer, durably: nothing is kept for it any more. False where there was none. */
@@ -307,8 +320,8 @@ export class Engine {
    */
   async cleanQuarantine(options: { readonly maxBytes: number }): Promise<QuarantineCleaned> {
     this.#assertWritable();
-    checkKeys(options, ["maxBytes"], "the options of cleanQuarantine");
-    return this.#wal.cleanQuarantine(options.maxBytes);
+    const { maxBytes } = readOptions(options, ["maxBytes"], "the options of cleanQuarantine");
+    return this.#wal.cleanQuarantine(maxBytes as number); // what is none is refused there
   }
 
   /** Resolves when every write so far, relaxed ones too, is on stable storage. Rejects as a write does. */
@@ -388,11 +401,12 @@ export class Engine {
     try {
       this.#assertWritable();
       const payload = toPayload();
-      const durability = this.#input.durability(options, known);
-      if (options?.conditions !== undefined && this.#wal.failure === undefined) {
-        const conflict = findConflict(toConditions(options.conditions), this.#applied, this.#wal);
+      const { durability, conditions } = this.#input.options(options, known);
+      if (conditions !== undefined && this.#wal.failure === undefined) {
+        const conflict = findConflict(toConditions(conditions), this.#applied, this.#wal);
         if (conflict !== undefined) return this.#reject(conflict);
       }
+      if (payload.type === "batch" && payload.operations.length === 0) return this.#flush(durability);
       this.#memoryBound.check(payload, this.#wal.pendingBytes);
       const written = this.#wal.append(payload, durability);
       this.#checkpoints.consider();
@@ -404,6 +418,17 @@ export class Engine {
 
   #reject({ key, error, ahead }: Conflict): Promise<never> {
     return ahead === undefined ? Promise.reject(error) : this.#conflicts.reject(key, ahead, error);
+  }
+
+  /** What a batch of nothing does: no record is written, and what was written before it becomes as durable as it asks for. */
+  async #flush(durability: DurabilityMode): Promise<WriteResult> {
+    if (durability === "strict" || this.#wal.failure !== undefined) {
+      const last = { lsn: this.#wal.nextLsn - 1, sequence: this.#wal.nextSequence - 1 };
+      await this.#wal.sync();
+      return { ...last, durable: true };
+    }
+    const applied = this.#applied.position;
+    return { ...applied, durable: applied.lsn <= this.#wal.durableLsn };
   }
 
   #ifOpen<T>(value: T): T {

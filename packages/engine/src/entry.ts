@@ -1,4 +1,4 @@
-import type { SequenceNumber } from "@kaya/core";
+import { copyBytes, type SequenceNumber } from "@kaya/core";
 import { type Bytes, toBytes } from "./input.js";
 
 /** A key, and what it has. It serves as the condition of a batch: that the key still is as it was read. */
@@ -17,6 +17,6 @@ interface View {
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export function entryOf(view: View, key: Bytes): Entry {
-  const bytes = new Uint8Array(toBytes(key, "key")); // not `slice`: that of a Buffer copies nothing
+  const bytes = copyBytes(toBytes(key, "key"), "a key");
   return { key: bytes, value: view.get(bytes), sequence: view.sequenceOf(bytes) };
 }

@@ -1,4 +1,4 @@
-import { type DurabilityMode, describe, isDurabilityMode, KayaError } from "@kaya/core";
+import { checkBytes, type DurabilityMode, describe, isBytes, isDurabilityMode, KayaError } from "@kaya/core";
 
 /** A key or value as a caller may give it: bytes, or text that is stored as UTF-8. */
 export type Bytes = Uint8Array | string;
@@ -9,7 +9,7 @@ const SHORT_TEXT = 32;
 /**
  * The bytes of a key or value.
  * @throws KayaError KAYA_INVALID_ARGUMENT for anything but bytes and well-formed text. Half a surrogate pair has no UTF-8:
- *   replacing it, as encoders do, would make different keys equal.
+ *   replacing it, as encoders do, would make different keys equal. An array whose memory is gone would be taken for an empty one.
  */
 export function toBytes(input: Bytes, what: string): Uint8Array {
   if (typeof input === "string") {
@@ -20,9 +20,9 @@ export function toBytes(input: Bytes, what: string): Uint8Array {
       `the ${what} ${describe(input)} holds half a surrogate pair, which UTF-8 cannot store: give it as bytes`,
     );
   }
-  // The second test, because an object may have the prototype and no bytes.
-  if (input instanceof Uint8Array && ArrayBuffer.isView(input)) return input;
-  throw invalid(`a ${what} must be a string or a Uint8Array, not ${describe(input)}`);
+  if (!isBytes(input)) throw invalid(`a ${what} must be a string or a Uint8Array, not ${describe(input)}`);
+  if (input.length === 0) checkBytes(input, `a ${what}`);
+  return input;
 }
 
 /** Undefined where the text is not all ASCII. */
@@ -45,18 +45,6 @@ function isWellFormed(text: string): boolean {
 export function checkDurability(mode: unknown): asserts mode is DurabilityMode {
   if (!isDurabilityMode(mode))
     throw invalid(`durability must be "strict" or "relaxed", not ${describe(mode)}`);
-}
-
-/** @throws KayaError KAYA_INVALID_ARGUMENT */
-export function checkCallback(callback: unknown, name: string): void {
-  if (callback !== undefined && typeof callback !== "function")
-    throw invalid(`${name} must be a function, not ${describe(callback)}`);
-}
-
-/** @throws KayaError KAYA_INVALID_ARGUMENT */
-export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
 }
 
 export function invalid(message: string): KayaError {

@@ -1,4 +1,4 @@
-import { checkKeys, describe } from "@kaya/core";
+import { copyBytes, describe, readOptions } from "@kaya/core";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { compareBytes, successorOfPrefix } from "./memtable/bytes.js";
 import type { KeyRange } from "./memtable/memtable.js";
@@ -23,20 +23,24 @@ const KNOWN = ["prefix", "gt", "gte", "lt", "lte", "reverse", "limit"];
  * The range in bytes, copied, so that a caller may change what it gave.
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
-export function toKeyRange(options: RangeOptions = {}): KeyRange {
-  checkKeys(options, KNOWN, "a range");
-  const { reverse = false, limit = Number.POSITIVE_INFINITY } = options;
+export function toKeyRange(options?: RangeOptions): KeyRange {
+  const given = readOptions(options, KNOWN, "a range");
+  const { reverse = false, limit = Number.POSITIVE_INFINITY, prefix } = given;
   if (typeof reverse !== "boolean") throw invalid(`reverse must be true or false, not ${describe(reverse)}`);
   if (limit !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(limit) || limit < 0)) {
     throw invalid(`limit must be a whole number >= 0, not ${describe(limit)}`);
   }
   const range: { -readonly [K in keyof KeyRange]: KeyRange[K] } = { reverse, limit };
   for (const bound of ["gt", "gte", "lt", "lte"] as const) {
-    const given = options[bound];
-    if (given !== undefined) range[bound] = Uint8Array.from(toBytes(given, `bound ${bound}`));
+    const bytes = given[bound];
+    if (bytes !== undefined) range[bound] = copyOf(bytes, `bound ${bound}`);
   }
-  if (options.prefix !== undefined) narrowToPrefix(range, Uint8Array.from(toBytes(options.prefix, "prefix")));
+  if (prefix !== undefined) narrowToPrefix(range, copyOf(prefix, "prefix"));
   return range;
+}
+
+function copyOf(bytes: Bytes, what: string): Uint8Array {
+  return copyBytes(toBytes(bytes, what), what);
 }
 
 function narrowToPrefix(range: { -readonly [K in keyof KeyRange]: KeyRange[K] }, prefix: Uint8Array): void {

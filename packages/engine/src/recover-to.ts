@@ -1,10 +1,11 @@
 import {
-  checkKeys,
+  checkCallback,
   describe,
   type EngineConfig,
   KayaError,
   type Lsn,
   type PartialEngineConfig,
+  readOptions,
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
@@ -16,9 +17,10 @@ import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./checkpo
 import { recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 import { diskOf } from "./data-directory.js";
-import { checkCallback, checkSignal, invalid } from "./input.js";
+import { invalid } from "./input.js";
 import { assertOutside } from "./outside.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
+import { checkSignal, throwIfAborted } from "./signal.js";
 import { lookSteadily } from "./steady-look.js";
 
 export interface RecoverToOptions {
@@ -54,14 +56,14 @@ const OPTIONS = ["lsn", "into", "signal", "onRead", "onWrite"];
  */
 export async function recoverTo(
   config: PartialEngineConfig | undefined,
-  options: RecoverToOptions,
+  given: RecoverToOptions,
   disk?: Disk,
 ): Promise<RecoverToResult> {
   const started = performance.now();
   const resolved = resolveEngineConfig(config);
-  checkOptions(options);
+  const options = checkOptions(given);
   const { into, signal, onWrite } = options;
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const source = diskOf(resolved, disk);
   await assertOutside("what is recovered", into, source);
   const target = await emptyDirectory(into, "what is recovered");
@@ -72,7 +74,7 @@ export async function recoverTo(
   try {
     const written = await writeDirectory(target, applied.position, snapshot, {
       maxRecordBytes: resolved.wal.maxRecordBytes,
-      check: () => signal?.throwIfAborted(),
+      check: () => throwIfAborted(signal),
       onProgress: onWrite,
     });
     return {
@@ -102,7 +104,7 @@ async function readState(
   const checkpoints = newest === undefined ? older : [...older, newest];
   const base = checkpoints.findLast((file) => file.lsn <= lsn);
   const progress = await ProgressTeller.of(disk, base, (state) => {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     onRead?.(state);
   });
   const { checkpoint, applied } = await recoverCheckpoint(config, disk, base, progress, "memory");
@@ -149,12 +151,14 @@ function notReached(
   );
 }
 
-function checkOptions(options: RecoverToOptions): void {
-  checkKeys(options, OPTIONS, "the options of recoverTo");
+/** The options, read once. @throws KayaError KAYA_INVALID_ARGUMENT */
+function checkOptions(given: RecoverToOptions): RecoverToOptions {
+  const options = readOptions(given, OPTIONS, "the options of recoverTo") as RecoverToOptions;
   const { lsn, signal, onRead, onWrite } = options;
   if (!Number.isSafeInteger(lsn) || lsn < 1)
     throw invalid(`lsn must be a whole number >= 1, not ${describe(lsn)}`);
   checkSignal(signal);
   checkCallback(onRead, "onRead");
   checkCallback(onWrite, "onWrite");
+  return options;
 }

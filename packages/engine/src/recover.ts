@@ -5,7 +5,7 @@ import { Registrations } from "./changes/registrations.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
-import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
+import { diskOf, LOCK_PATH, letGo, readRecoveryOptions } from "./data-directory.js";
 import { recoverState } from "./recover-state.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 import { lookSteadily } from "./steady-look.js";
@@ -32,10 +32,10 @@ export interface RecoverEngineOptions {
 export async function recover(
   config?: PartialEngineConfig,
   disk?: Disk,
-  options: RecoverEngineOptions = {},
+  given?: RecoverEngineOptions,
 ): Promise<RecoveryReport> {
   const resolved = resolveEngineConfig(config);
-  checkRecoveryOptions(options, ["dryRun", "onProgress"]);
+  const options = readRecoveryOptions(given, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
   if (options.dryRun === true) {
     // Without a record behind the checkpoint nothing says that the log is still the checkpoint's.

@@ -1,9 +1,10 @@
 import {
-  checkKeys,
   type DurabilityMode,
   describe,
   type EngineConfig,
   type Lsn,
+  readInput,
+  readOptions,
   type SequenceNumber,
 } from "@kaya/core";
 import { OperationsBuffer, type WalOperation, type WalOperations } from "@kaya/wal";
@@ -21,6 +22,12 @@ export interface WriteOptions {
 export interface BatchOptions extends WriteOptions {
   /** The batch is written only if all of these hold, else it is rejected with KAYA_CONFLICT. */
   readonly conditions?: readonly BatchCondition[];
+}
+
+/** The options of a write, read once. */
+export interface ReadWriteOptions {
+  readonly durability: DurabilityMode;
+  readonly conditions: readonly BatchCondition[] | undefined;
 }
 
 export interface WriteResult {
@@ -41,9 +48,11 @@ const ENCODED_AT_ONCE = 1024;
 /** Turns what a caller wants written into what the log takes. It throws before anything is written. */
 export class WriteInput {
   readonly #config: EngineConfig;
+  readonly #defaults: ReadWriteOptions;
 
   constructor(config: EngineConfig) {
     this.#config = config;
+    this.#defaults = { durability: config.durability, conditions: undefined };
   }
 
   put(key: Bytes, value: Bytes): WalOperation {
@@ -55,14 +64,11 @@ export class WriteInput {
   }
 
   operations(operations: readonly BatchOperation[]): WalOperations {
-    if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
-    if (operations.length > ENCODED_AT_ONCE) return this.#encoded(operations);
-    // Not `map`, which would skip the holes of an array.
-    return Array.from(operations, (operation: BatchOperation) => {
-      const key = this.#key(operation?.key);
-      return operation.type === "put"
-        ? { type: "put", key, value: this.#value(operation.value) }
-        : { type: operation.type, key };
+    return readInput("a batch", () => {
+      if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
+      if (operations.length > ENCODED_AT_ONCE) return this.#encoded(operations);
+      // Not `map`, which would skip the holes of an array.
+      return Array.from(operations, (operation: BatchOperation) => this.#operation(operation));
     });
   }
 
@@ -70,23 +76,35 @@ export class WriteInput {
   #encoded(operations: readonly BatchOperation[]): WalOperations {
     const buffer = new OperationsBuffer();
     for (const operation of operations) {
-      const key = this.#key(operation?.key);
-      if (operation.type === "put") buffer.put(key, this.#value(operation.value));
-      else if (operation.type === "delete") buffer.delete(key);
-      else
-        throw invalid(
-          `an operation of a batch is a put or a delete, not ${describe((operation as { type: unknown }).type)}`,
-        );
+      // Each is read once: a getter may answer differently the second time.
+      const { type, key: givenKey } = operation ?? {};
+      const key = this.#key(givenKey);
+      if (type === "put") buffer.put(key, this.#value((operation as { value: Bytes }).value));
+      else if (type === "delete") buffer.delete(key);
+      else throw invalid(`an operation of a batch is a put or a delete, not ${describe(type)}`);
     }
     return buffer.take();
   }
 
-  durability(options: WriteOptions | undefined, known: readonly string[]): DurabilityMode {
-    if (options === undefined) return this.#config.durability;
-    checkKeys(options, known, "the options of a write");
-    if (options.durability === undefined) return this.#config.durability;
-    checkDurability(options.durability);
-    return options.durability;
+  /** @throws KayaError KAYA_INVALID_ARGUMENT */
+  options(options: BatchOptions | undefined, known: readonly string[]): ReadWriteOptions {
+    if (options === undefined) return this.#defaults;
+    const { durability = this.#config.durability, conditions } = readOptions(
+      options,
+      known,
+      "the options of a write",
+    );
+    checkDurability(durability);
+    return { durability, conditions };
+  }
+
+  #operation(operation: BatchOperation): WalOperation {
+    // Each is read once: a getter may answer differently the second time.
+    const { type, key: givenKey } = operation ?? {};
+    const key = this.#key(givenKey);
+    return type === "put"
+      ? { type, key, value: this.#value((operation as { value: Bytes }).value) }
+      : { type, key };
   }
 
   #key(key: Bytes): Uint8Array {

@@ -104,7 +104,7 @@ describe("a wrong type", () => {
   it("is refused as a batch or one of its operations", async () => {
     const disk = new SimDisk();
     const engine = await open({}, disk);
-    const batches: unknown[] = [undefined, null, "abc", {}, [], [undefined], [null], ["put"], new Array(2)];
+    const batches: unknown[] = [undefined, null, "abc", {}, [undefined], [null], ["put"], new Array(2)];
     batches.push([{ key: "a" }], [{ type: "merge", key: "a", value: "x" }], [{ type: "put", key: "a" }]);
     batches.push([{ type: "put", key: "fine", value: "x" }, { type: "delete" }]);
     for (const batch of batches) await rejection("KAYA_INVALID_ARGUMENT", engine.batch(wrong(batch)));

@@ -1,3 +1,5 @@
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Random } from "@kaya/io";
 import { afterAll, describe, expect, it } from "vitest";
 import { Engine } from "../src/index.js";
@@ -57,6 +59,29 @@ describe("a process that is killed", () => {
     const engine = await Engine.open({ dataDir });
     expect(engine.stats().entries).toBeGreaterThanOrEqual(acknowledged.length);
     await engine.close();
+  });
+
+  // A container with boots of its own leaves such a note when it is killed and started again: the page cache is still the one of before.
+  it("R5: leaves a tail that is written again, also where the boot is another one", {
+    timeout: 30_000,
+  }, async () => {
+    const dataDir = await directories.make();
+    const writer = startWriter(dataDir, "killed");
+    await writer.until((lines) => lines.length > 1);
+    await writer.kill();
+    const lock = join(dataDir, "LOCK");
+    const note = await readFile(lock, "utf8");
+    await writeFile(lock, note.replace(/boot=\S+/, "boot=00000000-0000-4000-8000-000000000000"));
+    const tail = async () => {
+      const segments = (await readdir(join(dataDir, "wal"))).filter((name) => name.endsWith(".wal"));
+      return (await stat(join(dataDir, "wal", segments.sort().at(-1) as string))).ino;
+    };
+    const before = await tail();
+    await (await Engine.open({ dataDir })).close();
+    const after = await tail();
+    expect(after).not.toBe(before);
+    await (await Engine.open({ dataDir })).close(); // behind a clean close nothing is written again
+    expect(await tail()).toBe(after);
   });
 });
 

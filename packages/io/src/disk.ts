@@ -82,6 +82,8 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
 }
 
+export const OPEN_OPTIONS: readonly (keyof OpenOptions)[] = ["create", "readOnly"];
+
 /** One open file. Mutating operations take effect in the order of their calls. */
 export interface DiskFile {
   readonly path: string;
@@ -137,18 +139,23 @@ export type SpecialEntry = "a symbolic link" | "a FIFO" | "a socket" | "a device
 
 export interface DiskLock {
   /**
-   * What the previous holder left in the page cache can be trusted to be what the disk has: it released the lock as
-   * clean, or the machine was started again since. False where it died or failed in this boot, and where nothing is
-   * known: then bytes may read back that a failed fsync never wrote.
+   * What the previous holder left in the page cache can be trusted to be what the disk has: it released the lock as clean. False where it
+   * died or failed, and where nothing is known: then bytes may read back that a failed fsync never wrote. A start of the machine empties the
+   * page cache, and still counts as nothing known: the start of a container looks the same from inside, and empties nothing.
    */
   readonly cleanStart: boolean;
 
-  /** What the previous holder left with `clean`; undefined where it left nothing, and after a start of the machine. */
+  /** What the previous holder left with `clean`; undefined where it left nothing. */
   readonly mark: string | undefined;
 
   /**
    * Lets go. `clean` tells the next holder that everything written under this one was synced without a failure; `mark` (up
    * to 40 printable characters, no white space) is given to it, so that it can tell whether anyone wrote without the lock.
    */
-  release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void>;
+  release(options?: ReleaseOptions): Promise<void>;
+}
+
+export interface ReleaseOptions {
+  readonly clean?: boolean;
+  readonly mark?: string;
 }

@@ -1,4 +1,4 @@
-import { describe, KayaError } from "@kaya/core";
+import { checkBytes as checkAreBytes, describe, isBytes, KayaError } from "@kaya/core";
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT unless it is a whole number from 0 to 2^53 - 1. */
 export function checkOffset(value: number, what: string, path: string): void {
@@ -9,16 +9,15 @@ export function checkOffset(value: number, what: string, path: string): void {
   );
 }
 
-/** @throws KayaError KAYA_INVALID_ARGUMENT unless it is a Uint8Array. */
-export function checkBytes(bytes: Uint8Array, path: string): void {
-  if (bytes instanceof Uint8Array) return;
-  throw new KayaError("KAYA_INVALID_ARGUMENT", `${path}: bytes must be a Uint8Array, not ${describe(bytes)}`);
+/** @throws KayaError KAYA_INVALID_ARGUMENT unless it is a Uint8Array whose memory is there. */
+export function checkBytes(bytes: unknown, path: string): asserts bytes is Uint8Array {
+  checkAreBytes(bytes, `${path}: bytes`);
 }
 
 /** What `append` takes, as a list. @throws KayaError KAYA_INVALID_ARGUMENT */
 export function checkParts(bytes: Uint8Array | readonly Uint8Array[], path: string): readonly Uint8Array[] {
   const parts: readonly Uint8Array[] =
-    bytes instanceof Uint8Array || !Array.isArray(bytes) ? [bytes as Uint8Array] : bytes;
+    isBytes(bytes) || !Array.isArray(bytes) ? [bytes as Uint8Array] : bytes;
   for (const part of parts) checkBytes(part, path);
   return parts;
 }

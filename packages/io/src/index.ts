@@ -1,5 +1,13 @@
 export { isFile, isRemovable } from "./dir-entry.js";
-export type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions, SpecialEntry } from "./disk.js";
+export type {
+  DirEntry,
+  Disk,
+  DiskFile,
+  DiskLock,
+  OpenOptions,
+  ReleaseOptions,
+  SpecialEntry,
+} from "./disk.js";
 export { type LockHolder, readLockHolder } from "./lock-holder.js";
 export { NodeDisk } from "./node-disk.js";
 export { parentOf, relativeFilePath, relativePath } from "./relative-path.js";

@@ -1,10 +1,19 @@
-import { describe, KayaError } from "@kaya/core";
+import { describe, KayaError, readOptions } from "@kaya/core";
+import type { ReleaseOptions } from "./disk.js";
 
 const MARK = /^[\x21-\x7e]{1,40}$/;
 
-/** @throws KayaError KAYA_INVALID_ARGUMENT for a mark that the note in a lock file cannot hold */
-export function checkMark(mark: string | undefined): void {
-  if (mark === undefined || MARK.test(mark)) return;
+/**
+ * How a lock is let go of.
+ * @throws KayaError KAYA_INVALID_ARGUMENT, also for a mark that the note in a lock file cannot hold
+ */
+export function readRelease(options: ReleaseOptions | undefined): {
+  readonly clean: boolean;
+  readonly mark: string | undefined;
+} {
+  const { clean, mark } = readOptions(options, ["clean", "mark"], "the options of release");
+  if (mark === undefined || (typeof mark === "string" && MARK.test(mark)))
+    return { clean: clean === true, mark };
   throw new KayaError(
     "KAYA_INVALID_ARGUMENT",
     `a lock's mark has 1 to 40 printable characters without white space, not ${describe(mark)}`,

@@ -1,8 +1,15 @@
 import { constants, fsync, lstatSync } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { KayaError } from "@kaya/core";
-import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
+import { describe, KayaError, readOptions } from "@kaya/core";
+import {
+  type DirEntry,
+  type Disk,
+  type DiskFile,
+  type DiskLock,
+  OPEN_OPTIONS,
+  type OpenOptions,
+} from "./disk.js";
 import { specialOf } from "./file-kind.js";
 import { HeldDirectories } from "./held-directories.js";
 import { makeDirectories, makeDurableDirectory } from "./node-directories.js";
@@ -27,12 +34,19 @@ export class NodeDisk implements Disk {
   /** What is under way may still use the number of a descriptor that `close` would give back. */
   readonly #underWay = new Set<Promise<unknown>>();
 
+  /** @throws KayaError KAYA_INVALID_ARGUMENT for what is no path */
   constructor(root: string) {
+    if (typeof root !== "string" || root === "" || root.includes("\0")) {
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        `a disk's root is a path, not empty and without NUL: not ${describe(root)}`,
+      );
+    }
     this.root = resolve(root);
     this.#directories = new HeldDirectories(this.root);
   }
 
-  open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+  open(path: string, options?: OpenOptions): Promise<DiskFile> {
     return this.#track(() => this.#open(path, options));
   }
 
@@ -62,8 +76,9 @@ export class NodeDisk implements Disk {
     this.#rootIsDurable = undefined;
   }
 
-  async #open(path: string, options: OpenOptions): Promise<DiskFile> {
+  async #open(path: string, given: OpenOptions | undefined): Promise<DiskFile> {
     const relative = relativeFilePath(path);
+    const options = readOptions(given, OPEN_OPTIONS, "the options of open");
     const name = join(this.root, relative);
     const readOnly = options.readOnly === true;
     if (options.create === true) await this.#makeParents(relative);

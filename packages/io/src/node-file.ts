@@ -53,17 +53,16 @@ export class NodeFile implements DiskFile {
   async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     this.#assertWritable();
     const parts = checkParts(bytes, this.#name);
+    const length = totalLength(parts);
     // Not while an fsync is under way: the kernel may hold a write back until it is done.
-    if (this.#mutations === 0 && totalLength(parts) <= SYNCHRONOUS_BYTES && hasTimeLeft()) {
-      return this.#appendNow(parts);
+    if (this.#mutations === 0 && length <= SYNCHRONOUS_BYTES && hasTimeLeft()) {
+      return this.#appendNow(parts, length);
     }
     return this.#mutate(async () => {
       const end = this.#end();
       let position = end;
-      for (const part of parts) {
-        await this.#writeAll(position, part);
-        position += part.length;
-      }
+      for (const part of parts) position += await this.#writeAll(position, part);
+      this.#assertAllWritten(position - end, length);
       return end;
     });
   }
@@ -72,7 +71,8 @@ export class NodeFile implements DiskFile {
     this.#assertWritable();
     checkOffset(position, "position", this.#name);
     checkBytes(bytes, this.#name);
-    return this.#mutate(() => this.#writeAll(position, bytes));
+    const { length } = bytes;
+    return this.#mutate(async () => this.#assertAllWritten(await this.#writeAll(position, bytes), length));
   }
 
   async truncate(length: number): Promise<void> {
@@ -113,30 +113,41 @@ export class NodeFile implements DiskFile {
   }
 
   /** A small write goes into the page cache sooner than it gets to another thread. */
-  #appendNow(parts: readonly Uint8Array[]): number {
+  #appendNow(parts: readonly Uint8Array[], length: number): number {
     const start = wroteLast(this) ? this.#lastEnd : this.#end();
     markWritten(undefined);
     let position = start;
-    for (const part of parts) {
-      this.#writeNow(position, part);
-      position += part.length;
-    }
+    for (const part of parts) position += this.#writeNow(position, part);
+    this.#assertAllWritten(position - start, length);
     this.#lastEnd = position;
     markWritten(this);
     return start;
   }
 
-  #writeNow(position: number, bytes: Uint8Array): void {
+  /** Gives the bytes written: all that there are. */
+  #writeNow(position: number, bytes: Uint8Array): number {
+    const { length } = bytes; // an array over shared memory may grow meanwhile
     let done = 0;
     try {
-      while (done < bytes.length) {
-        const written = writeSync(this.#handle.fd, bytes, done, bytes.length - done, position + done);
+      while (done < length) {
+        const written = writeSync(this.#handle.fd, bytes, done, length - done, position + done);
         if (written === 0) throw new Error("the system wrote nothing");
         done += written;
       }
+      return done;
     } catch (cause) {
       throw fromSystemError(cause, `write at offset ${position + done} of`, this.#name);
     }
+  }
+
+  // Bytes that were transferred or shrunk while they waited for their turn have no length any more.
+  #assertAllWritten(written: number, length: number): void {
+    if (written === length) return;
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `${this.#name}: ${length} bytes were given and ${written} were left when it came to writing: their memory was transferred or resized. ` +
+        "Leave bytes alone until the promise settles.",
+    );
   }
 
   /** Asked once a turn at least: the end is where the file ends, whoever moved it. Synchronously, as a thread hop costs ten times more. */
@@ -157,10 +168,11 @@ export class NodeFile implements DiskFile {
   }
 
   async #readAll(position: number, into: Uint8Array): Promise<number> {
+    const wanted = into.length;
     let done = 0;
     try {
-      while (done < into.length) {
-        const length = Math.min(into.length - done, MAX_TRANSFER_BYTES);
+      while (done < wanted) {
+        const length = Math.min(wanted - done, MAX_TRANSFER_BYTES);
         const { bytesRead } = await this.#handle.read(into, done, length, position + done);
         if (bytesRead === 0) break;
         done += bytesRead;
@@ -171,15 +183,18 @@ export class NodeFile implements DiskFile {
     return done;
   }
 
-  async #writeAll(position: number, bytes: Uint8Array): Promise<void> {
+  /** Gives the bytes written: all that there are. */
+  async #writeAll(position: number, bytes: Uint8Array): Promise<number> {
+    const total = bytes.length;
     let done = 0;
     try {
-      while (done < bytes.length) {
-        const length = Math.min(bytes.length - done, MAX_TRANSFER_BYTES);
+      while (done < total) {
+        const length = Math.min(total - done, MAX_TRANSFER_BYTES);
         const { bytesWritten } = await this.#handle.write(bytes, done, length, position + done);
         if (bytesWritten === 0) throw new Error("the system wrote nothing");
         done += bytesWritten;
       }
+      return done;
     } catch (cause) {
       throw fromSystemError(cause, `write at offset ${position + done} of`, this.#name);
     }

@@ -1,10 +1,10 @@
 import { constants, fstatSync, lstatSync } from "node:fs";
 import { type FileHandle, readFile, rename, unlink } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { KayaError } from "@kaya/core";
-import type { DiskLock } from "./disk.js";
+import type { DiskLock, ReleaseOptions } from "./disk.js";
 import { type FileIdentity, identityOf, isSame } from "./file-identity.js";
-import { checkMark } from "./lock-mark.js";
+import { readRelease } from "./lock-mark.js";
+import { loadTryLock, type TryLock } from "./native-lock.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
 import { type Model, makeFile, openOrMakeFile } from "./open-file.js";
 import { type Ownership, ownershipOfOpen } from "./ownership.js";
@@ -37,7 +37,7 @@ export async function lockFile(
   like: Model,
   released: () => Promise<void>,
 ): Promise<NodeLock> {
-  const { tryLock } = loadLocks(name);
+  const tryLock = loadTryLock(name);
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     let handle = await openOrMakeFile(openingOf(name, reach()), like);
     try {
@@ -80,7 +80,7 @@ async function ownLockFile(
   shared: FileHandle,
   name: string,
   reach: () => string,
-  tryLock: Locks["tryLock"],
+  tryLock: TryLock,
 ): Promise<FileHandle> {
   if (fstatSync(shared.fd).nlink <= 1) return shared;
   const way = reach();
@@ -107,9 +107,8 @@ async function ownLockFile(
 async function takeOver(handle: FileHandle, name: string, released: () => Promise<void>): Promise<NodeLock> {
   const boot = await bootId();
   const previous = await readNote(handle);
-  const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
-  const cleanStart = rebooted || previous?.state === "clean";
-  const mark = rebooted ? undefined : previous?.mark;
+  const cleanStart = previous?.state === "clean";
+  const mark = previous?.mark;
   await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
   const identity = identityOfOpen(handle);
   const ownership = ownershipOfOpen(handle.fd);
@@ -143,11 +142,12 @@ export class NodeLock implements DiskLock {
     this.identity = taken.identity;
     this.ownership = taken.ownership;
     this.#letGo = taken.released;
+    held.add(this);
   }
 
-  async release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void> {
-    checkMark(options?.mark);
-    this.#released ??= this.#release(options?.clean === true, options?.mark);
+  async release(options?: ReleaseOptions): Promise<void> {
+    const { clean, mark } = readRelease(options);
+    this.#released ??= this.#release(clean, mark);
     return this.#released;
   }
 
@@ -155,12 +155,30 @@ export class NodeLock implements DiskLock {
     try {
       const note = { pid: process.pid, boot: this.#boot, state: "clean", mark } as const;
       if (clean) await writeNote(this.#handle, this.#name, note);
+    } catch (cause) {
+      throw KayaError.is(cause) ? cause : fromSystemError(cause, "write the lock file", this.#name);
     } finally {
       await this.#letGo();
-      await this.#handle.close(); // drops the kernel lock
+      await this.#close(); // drops the kernel lock
+    }
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#handle.close();
+    } catch (cause) {
+      throw fromSystemError(cause, "close the lock file", this.#name);
+    } finally {
+      held.delete(this);
     }
   }
 }
+
+/**
+ * Every lock that is held. A lock that nobody refers to any more is still a lock: were its handle collected, the system would close it, and
+ * another process could open a directory that files of this one still write to.
+ */
+const held = new Set<NodeLock>();
 
 async function conflict(handle: FileHandle, name: string): Promise<KayaError> {
   const holder = await readNote(handle);
@@ -207,13 +225,17 @@ async function writeNote(handle: FileHandle, name: string, note: Note): Promise<
   }
 }
 
+/**
+ * For messages alone. The id says nothing of the page cache: a container may have one of its own (systemd-nspawn, LXC), which changes with each
+ * start of the container, while the pages that a failed fsync left behind stay.
+ */
 export function isOtherBoot(a: string, b: string): boolean {
   return a !== b && a !== UNKNOWN_BOOT && b !== UNKNOWN_BOOT;
 }
 
 const UNKNOWN_BOOT = "unknown";
 
-// Only Linux names its boots; elsewhere every start counts as the same boot, which costs a copy of the tail and no data.
+// Only Linux names its boots; elsewhere every start counts as the same boot.
 export async function bootId(): Promise<string> {
   try {
     const id = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
@@ -221,24 +243,4 @@ export async function bootId(): Promise<string> {
   } catch {
     return UNKNOWN_BOOT;
   }
-}
-
-type Locks = { tryLock(fd: number, offset: number, length: number): boolean };
-
-function loadLocks(name: string): Locks {
-  try {
-    return createRequire(import.meta.url)("fs-native-extensions") as Locks;
-  } catch (cause) {
-    throw new KayaError(
-      "KAYA_IO",
-      `cannot lock ${name}: the native module fs-native-extensions does not load on ${process.platform}-${process.arch} ` +
-        `(${firstLineOf(cause)}). Nothing else would keep a second process out, and two writers destroy the log: ` +
-        "make sure that only one process opens the directory, and say so with `disableLocking: true`.",
-      { cause },
-    );
-  }
-}
-
-function firstLineOf(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split("\n", 1)[0] as string;
 }

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
@@ -9,6 +9,8 @@ import { rejectsWith } from "../src/testing/check.js";
 import { temporaryDirectories } from "./temporary-directory.js";
 
 const HOLDER = fileURLToPath(new URL("./lock-holder.mjs", import.meta.url));
+
+const FORGETTER = fileURLToPath(new URL("./lock-forgetter.mjs", import.meta.url));
 
 const directories = temporaryDirectories();
 const holders: ChildProcessWithoutNullStreams[] = [];
@@ -127,12 +129,47 @@ describe("NodeDisk's lock", () => {
     await next.release();
   });
 
-  it.skipIf(process.platform !== "linux")("starts clean after another boot, whatever was left", async () => {
+  it.skipIf(process.platform !== "linux")(
+    "does not start clean because the boot is another one: a container has boots of its own",
+    async () => {
+      const note = async (text: string) => {
+        const root = await directories.make();
+        await writeFile(join(root, "LOCK"), `${text.padEnd(127)}\n`);
+        const lock = await new NodeDisk(root).lock("LOCK");
+        await lock.release();
+        return { cleanStart: lock.cleanStart, mark: lock.mark };
+      };
+      const otherBoot = "pid=1 boot=00000000-0000-4000-8000-000000000000";
+      expect(await note(`${otherBoot} state=open`)).toEqual({ cleanStart: false, mark: undefined });
+      expect(await note(`${otherBoot} state=clean mark=m`)).toEqual({ cleanStart: true, mark: "m" });
+    },
+  );
+
+  it("says with a KayaError what keeps it from being released, and lets go all the same", async () => {
     const root = await directories.make();
-    const note = "pid=1 boot=00000000-0000-4000-8000-000000000000 state=open";
-    await writeFile(join(root, "LOCK"), `${note.padEnd(127)}\n`);
     const lock = await new NodeDisk(root).lock("LOCK");
-    expect(lock.cleanStart).toBe(true);
-    await lock.release();
+    // What a full disk gives where not even the empty note fits.
+    const full = async () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+    const probe = await open(join(root, "LOCK"));
+    const { write, truncate } = Object.getPrototypeOf(probe);
+    Object.assign(Object.getPrototypeOf(probe), { write: full, truncate: full });
+    try {
+      await rejectsWith("KAYA_DISK_FULL", lock.release({ clean: true }));
+    } finally {
+      Object.assign(Object.getPrototypeOf(probe), { write, truncate });
+      await probe.close();
+    }
+    await (await new NodeDisk(root).lock("LOCK")).release();
+  });
+
+  it("is held for as long as the process lives where nobody refers to it any more", async () => {
+    const root = await directories.make();
+    const child = spawn(process.execPath, ["--expose-gc", FORGETTER, root]);
+    holders.push(child);
+    const [said] = await once(child.stdout, "data");
+    expect(String(said)).toBe("the disk was collected\n");
+    await rejectsWith("KAYA_LOCK_CONFLICT", new NodeDisk(root).lock("LOCK"));
+    await end(child, "SIGKILL");
+    await (await new NodeDisk(root).lock("LOCK")).release();
   });
 });

@@ -87,7 +87,7 @@ describe("a fork", () => {
     await rejectsWith("KAYA_LOCK_CONFLICT", disk.lock("LOCK"));
     const crashed = disk.fork();
     crashed.crash();
-    expect((await crashed.lock("LOCK")).cleanStart).toBe(true);
+    expect((await crashed.lock("LOCK")).cleanStart).toBe(false);
   });
 
   it("has only the faults that it is given", async () => {

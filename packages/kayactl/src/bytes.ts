@@ -43,13 +43,20 @@ export function jsonField(name: "key" | "value", bytes: Uint8Array): Record<stri
   return text === undefined ? { [`${name}Hex`]: toHex(bytes) } : { [name]: text };
 }
 
-// JSON.stringify leaves DEL, C1 controls and marks that reorder text as they are; a terminal obeys some of them.
-const UNSAFE_IN_JSON = /[\u007f-\u009f\u00ad\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+/**
+ * A character that a terminal obeys or hides instead of showing it, as the source of a regular expression with the flag `u`: controls, line
+ * separators, format characters, and what is not drawn (tags, fillers, variation selectors), but for what emoji are joined of.
+ */
+export const UNSAFE_CHARACTER =
+  "(?![\\u200d\\ufe0f])[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]";
 
-/** One compact document that may be shown on a terminal: every control character in it is escaped. */
+const UNSAFE = new RegExp(UNSAFE_CHARACTER, "gu");
+
+/** One compact document that may be shown on a terminal: JSON.stringify itself escapes no more than the first controls. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE_IN_JSON, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value).replace(UNSAFE, (character) => {
+    const units = character.split("");
+    return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
   });
 }
 

@@ -1,10 +1,9 @@
-import { asText, toHex } from "./bytes.js";
+import { asText, toHex, UNSAFE_CHARACTER } from "./bytes.js";
 
-// What a terminal obeys or hides instead of showing: controls, line separators, and format characters (but the joiner of
-// emoji). A backslash counts only in a text that has one of these, so that an escape is never taken for what it is not.
-const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/u;
-const ESCAPED = /[\p{Cc}\p{Zl}\p{Zp}\\]|(?!\u200d)\p{Cf}/gu;
-const ESCAPED_BUT_LINES = /[^\P{Cc}\n\t]|[\p{Zl}\p{Zp}\\]|(?!\u200d)\p{Cf}/gu;
+// A backslash counts only in a text that has an unsafe character, so that an escape is never taken for what it is not.
+const UNSAFE = new RegExp(UNSAFE_CHARACTER, "u");
+const ESCAPED = new RegExp(`${UNSAFE_CHARACTER}|\\\\`, "gu");
+const ESCAPED_BUT_LINES = new RegExp(`(?![\\n\\t])(?:${UNSAFE_CHARACTER}|\\\\)`, "gu");
 
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
 

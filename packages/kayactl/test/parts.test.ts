@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { jsonField, toJson } from "../src/bytes.js";
 import { engineConfig } from "../src/options.js";
 import { Progress } from "../src/progress.js";
-import { clip, escapeLines, escapeText, padEnd, textWidth } from "../src/text.js";
+import { clip, displayBytes, escapeLines, escapeText, padEnd, textWidth } from "../src/text.js";
 import { formatBytes, formatDuration } from "../src/units.js";
 import { Sink } from "./helpers.js";
 
@@ -36,6 +37,40 @@ describe("text", () => {
     );
     expect(escapeLines("a\\b\n\tc")).toBe("a\\b\n\tc");
     expect(escapeLines("a\\b\n\r\u007f")).toBe("a\\\\b\n\\r\\u007f");
+  });
+
+  const HIDDEN = {
+    "a tag": "\u{e0041}",
+    "the first tag, which is not assigned": "\u{e0000}",
+    "the last tag": "\u{e007f}",
+    "an interlinear anchor": "\ufff9",
+    "an interlinear separator": "\ufffa",
+    "an interlinear terminator": "\ufffb",
+    "a bidi override": "\u202e",
+    "a bidi isolate": "\u2066",
+    "an Arabic letter mark": "\u061c",
+    "a zero width space": "\u200b",
+    "a zero width non-joiner": "\u200c",
+    "a word joiner": "\u2060",
+    "a soft hyphen": "\u00ad",
+    "a combining grapheme joiner": "\u034f",
+    "a Hangul filler": "\u3164",
+    "a variation selector of the supplement": "\u{e0100}",
+    "a shorthand format control": "\u{1bca0}",
+    "a line separator": "\u2028",
+    "a C1 control": "\u009b",
+  };
+  test.each(Object.entries(HIDDEN))("%s never reaches a terminal as it is", (_, character) => {
+    const bytes = new TextEncoder().encode(`a${character}b`);
+    for (const shown of [
+      displayBytes(bytes),
+      escapeLines(`a${character}b`),
+      toJson(jsonField("key", bytes)),
+    ]) {
+      expect(shown).not.toContain(character);
+      expect(shown).toMatch(/a\\u[0-9a-f{}]+/);
+    }
+    expect(JSON.parse(toJson(jsonField("key", bytes)))).toEqual({ key: `a${character}b` });
   });
 
   test("has a width", () => {

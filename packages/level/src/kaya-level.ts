@@ -13,7 +13,13 @@ import {
 import { notOpen, toOpenError } from "./errors.js";
 import { type Data, type Format, toFormat } from "./format.js";
 import { KayaIterator, type LevelIteratorOptions, type View } from "./iterator.js";
-import { checkExistence, type DatabaseOptions, type OpenOptions, toEngineConfig } from "./open-options.js";
+import {
+  checkExistence,
+  type DatabaseOptions,
+  type OpenOptions,
+  readOwn,
+  toEngineConfig,
+} from "./open-options.js";
 import { type LevelRange, toBounds } from "./range.js";
 import { KayaSnapshot, viewOf } from "./snapshot.js";
 import { toEngineOptions, type WriteOptions } from "./write-options.js";
@@ -99,7 +105,7 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
   }
 
   protected async _open(options: OpenOptions): Promise<void> {
-    const { disk = new NodeDisk(this.#location) } = options;
+    const { disk = new NodeDisk(this.#location) } = readOwn(options, ["disk"]);
     const config = toEngineConfig(options);
     try {
       await checkExistence(this.#location, disk, options);

@@ -1,4 +1,4 @@
-import { resolveEngineConfig } from "@kaya/core";
+import { ownOptions, readInput, resolveEngineConfig } from "@kaya/core";
 import { KayaError, type PartialEngineConfig } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 import type { AbstractDatabaseOptions, AbstractOpenOptions } from "abstract-level";
@@ -19,13 +19,22 @@ export interface DatabaseOptions<K, V> extends AbstractDatabaseOptions<K, V>, Om
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export function toEngineConfig(options: OpenOptions): PartialEngineConfig {
-  if ("dataDir" in options) {
+  if (Object.hasOwn(options, "dataDir")) {
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
       "there is no option dataDir: the location is the data directory",
     );
   }
   return Object.fromEntries(Object.entries(options).filter(([name]) => ENGINE_OPTIONS.includes(name)));
+}
+
+/** Options of ours, not of a polluted Object.prototype. */
+export function readOwn<K extends keyof OpenOptions>(
+  options: OpenOptions,
+  names: readonly K[],
+): Pick<OpenOptions, K> {
+  const what = "the options of a database";
+  return readInput(what, () => ownOptions(options, names, what) as Pick<OpenOptions, K>);
 }
 
 const ENGINE_OPTIONS = Object.keys(resolveEngineConfig());
@@ -39,6 +48,11 @@ const KAYA_NAMES = ["LOCK", "wal", "checkpoint"];
  * @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO
  */
 export async function checkExistence(location: string, disk: Disk, options: OpenOptions): Promise<void> {
+  const { createIfMissing, errorIfExists, readOnly } = readOwn(options, [
+    "createIfMissing",
+    "errorIfExists",
+    "readOnly",
+  ]);
   const names = (await disk.list("")).map(({ path }) => path);
   if (names.includes("CURRENT") && !names.includes("wal") && !names.includes("checkpoint")) {
     throw new KayaError(
@@ -47,11 +61,11 @@ export async function checkExistence(location: string, disk: Disk, options: Open
     );
   }
   const exists = KAYA_NAMES.some((name) => names.includes(name));
-  if (!exists && (options.createIfMissing === false || options.readOnly === true)) {
-    const why = options.readOnly === true ? "readOnly is true" : "createIfMissing is false";
+  if (!exists && (createIfMissing === false || readOnly === true)) {
+    const why = readOnly === true ? "readOnly is true" : "createIfMissing is false";
     throw new KayaError("KAYA_NOT_FOUND", `${location} does not exist, and ${why}`);
   }
-  if (exists && options.errorIfExists === true) {
+  if (exists && errorIfExists === true) {
     throw new KayaError("KAYA_INVALID_ARGUMENT", `${location} exists, and errorIfExists is true`);
   }
 }

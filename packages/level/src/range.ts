@@ -1,3 +1,4 @@
+import { copyBytes } from "@kaya/core";
 import type { RangeOptions } from "@kaya/engine";
 import type { Data } from "./format.js";
 
@@ -42,7 +43,7 @@ export function boundsBehind(bounds: Bounds, key: Uint8Array): Bounds {
 }
 
 function copy<T extends Data>(data: T): T | Uint8Array {
-  return typeof data === "string" ? data : Uint8Array.prototype.slice.call(data);
+  return typeof data === "string" ? data : copyBytes(data, "a bound");
 }
 
 function compare(a: Data, b: Data): number {

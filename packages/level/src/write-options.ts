@@ -1,3 +1,4 @@
+import { describe, ownOptions, readInput } from "@kaya/core";
 import { type WriteOptions as EngineWriteOptions, KayaError } from "@kaya/engine";
 
 /** Of `put`, `del`, `batch`, the `write` of a chained batch, and `clear`. */
@@ -10,10 +11,12 @@ const STRICT: EngineWriteOptions = { durability: "strict" };
 const RELAXED: EngineWriteOptions = { durability: "relaxed" };
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
-export function toEngineOptions({ durability, sync }: WriteOptions): EngineWriteOptions | undefined {
+export function toEngineOptions(options: WriteOptions): EngineWriteOptions | undefined {
+  const what = "the options of a write";
+  const { durability, sync } = readInput(what, () => ownOptions(options, ["durability", "sync"], what));
   if (sync === undefined) return durability === undefined ? undefined : { durability };
   if (typeof sync !== "boolean") {
-    throw new KayaError("KAYA_INVALID_ARGUMENT", `sync must be true or false, not ${String(sync)}`);
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `sync must be true or false, not ${describe(sync)}`);
   }
   const asked = sync ? STRICT : RELAXED;
   if (durability !== undefined && durability !== asked.durability) {

@@ -3,6 +3,7 @@ import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
+import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
@@ -35,4 +36,5 @@ export const MUTANTS = [
   ...LOOP_MUTANTS,
   ...OWNER_MUTANTS,
   ...DIR_MUTANTS,
+  ...INPUT_MUTANTS,
 ];

@@ -141,8 +141,9 @@ export class BatchQueue<T> {
   }
 
   #startBatch(opensSegment: boolean): Batch<T> {
+    const segmentId = opensSegment ? this.#nextSegmentId() : this.#plannedId();
     const place = {
-      segmentId: opensSegment ? this.#plannedId() + 1 : this.#plannedId(),
+      segmentId,
       offset: opensSegment ? 0 : this.#plannedEnd(),
       opensSegment,
       lsn: this.#nextLsn,
@@ -153,6 +154,13 @@ export class BatchQueue<T> {
     this.#batches.push(batch);
     this.#open = batch;
     return batch;
+  }
+
+  // Recovery refuses a file whose id is larger, so it must not be made.
+  #nextSegmentId(): number {
+    const id = this.#plannedId();
+    if (id < Number.MAX_SAFE_INTEGER) return id + 1;
+    throw new KayaError("KAYA_INVALID_ARGUMENT", "the log has no segment ids left: 2^53 - 1 is the last");
   }
 
   /** The segment in which the log will end once the queue is written. */

@@ -1,4 +1,11 @@
-import { DEFAULT_MAX_RECORD_BYTES, type Lsn, type SequenceNumber } from "@kaya/core";
+import {
+  DEFAULT_MAX_RECORD_BYTES,
+  describe,
+  KayaError,
+  type Lsn,
+  readOptions,
+  type SequenceNumber,
+} from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { surveyDamage } from "./damage.js";
 import type { WalRecord } from "./format.js";
@@ -55,21 +62,37 @@ export interface InspectedRecord {
 export function inspectWal(
   disk: Disk,
   path: string,
-  options: InspectOptions = {},
+  options?: InspectOptions,
 ): AsyncGenerator<WalInspectionRow | WalWarning, void> {
-  return inspectWith(disk, path, options, rowOf);
+  return inspectWith(disk, path, readInspectOptions(options), rowOf);
 }
 
 /** `inspectWal` with the keys and values. Keeping a record keeps the mebibyte that it was read with. */
 export function inspectRecords(
   disk: Disk,
   path: string,
-  options: InspectOptions = {},
+  options?: InspectOptions,
 ): AsyncGenerator<InspectedRecord | WalWarning, void> {
-  return inspectWith(disk, path, options, (record, offset, encodedLength) => ({
+  return inspectWith(disk, path, readInspectOptions(options), (record, offset, encodedLength) => ({
     row: rowOf(record, offset, encodedLength),
     record,
   }));
+}
+
+const OPTIONS: readonly (keyof InspectOptions)[] = ["maxRecordBytes", "expectedLsn", "from"];
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+function readInspectOptions(given: InspectOptions | undefined): InspectOptions {
+  const options = readOptions(given, OPTIONS, "the options of an inspection");
+  for (const name of OPTIONS) {
+    const value = options[name];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) continue;
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `${name} must be a whole number >= 0, not ${describe(value)}`,
+    );
+  }
+  return options;
 }
 
 type Describe<T> = (record: WalRecord, offset: number, encodedLength: number) => T;
@@ -78,11 +101,11 @@ async function* inspectWith<T>(
   disk: Disk,
   path: string,
   options: InspectOptions,
-  describe: Describe<T>,
+  toItem: Describe<T>,
 ): AsyncGenerator<T | WalWarning, void> {
   const file = await disk.open(path, { readOnly: true });
   try {
-    yield* inspectFile(file, await file.length(), options, describe);
+    yield* inspectFile(file, await file.length(), options, toItem);
   } finally {
     await file.close();
   }
@@ -92,7 +115,7 @@ async function* inspectFile<T>(
   file: DiskFile,
   fileLength: number,
   { maxRecordBytes = DEFAULT_MAX_RECORD_BYTES, expectedLsn, from }: InspectOptions,
-  describe: Describe<T>,
+  toItem: Describe<T>,
 ): AsyncGenerator<T | WalWarning, void> {
   let expected = expectedLsn;
   let found: (T | WalWarning)[] = [];
@@ -104,7 +127,7 @@ async function* inspectFile<T>(
         found.push({ kind: "NonMonotonicLsn", offset, expected, found: record.lsn });
       }
       expected = record.lsn + 1;
-      found.push(describe(record, offset, length));
+      found.push(toItem(record, offset, length));
       return true;
     },
   });
@@ -167,8 +190,9 @@ export function isWarning(item: WalInspectionRow | InspectedRecord | WalWarning)
  */
 export async function inspectWalPath(
   path: string,
-  options: Omit<InspectOptions, "from"> = {},
+  given?: Omit<InspectOptions, "from">,
 ): Promise<WalInspection> {
+  const options = readInspectOptions(given);
   const segments: SegmentInspection[] = [];
   let expectedLsn = options.expectedLsn;
   for (const { disk, path: segmentPath, name, length } of await locateSegments(path)) {

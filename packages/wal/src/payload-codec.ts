@@ -1,4 +1,4 @@
-import { describe, KayaError } from "@kaya/core";
+import { checkBytes, describe, isBytes, KayaError } from "@kaya/core";
 import { EncodedOperations } from "./batch-operations.js";
 import { copyInto } from "./copy-into.js";
 import { BATCH_OP, type WalOperations, type WalPayload, WalRecordType } from "./format.js";
@@ -28,6 +28,20 @@ export function recordTypeOf(payload: WalPayload): WalRecordType {
       return WalRecordType.Noop;
     case "batch":
       return WalRecordType.Batch;
+  }
+}
+
+/** The same payload, its fields read once: a getter may answer differently the second time. What it is shows in `payloadLength`. */
+export function ownPayload(payload: WalPayload): WalPayload {
+  switch (payload?.type) {
+    case "put":
+      return { type: "put", key: payload.key, value: payload.value };
+    case "delete":
+      return { type: "delete", key: payload.key };
+    case "batch":
+      return { type: "batch", operations: payload.operations };
+    default:
+      return payload;
   }
 }
 
@@ -71,57 +85,74 @@ function batchLength(operations: WalOperations): number {
 }
 
 function bytesLength(bytes: Uint8Array, what: string): number {
-  if (!(bytes instanceof Uint8Array)) throw invalid(`a ${what} must be a Uint8Array, not ${describe(bytes)}`);
-  if (bytes.length > U32_MAX) throw invalid(`a ${what} of ${bytes.length} bytes does not fit the format`);
-  return bytes.length;
+  if (!isBytes(bytes)) throw invalid(`a ${what} must be a Uint8Array, not ${describe(bytes)}`);
+  const { length } = bytes;
+  if (length === 0) checkBytes(bytes, `a ${what}`);
+  if (length > U32_MAX) throw invalid(`a ${what} of ${length} bytes does not fit the format`);
+  return length;
 }
 
 function invalid(message: string): KayaError {
   return new KayaError("KAYA_INVALID_ARGUMENT", message);
 }
 
-/** Writes the payload at `at`; there must be room for `payloadLength` bytes. */
-export function writePayload(target: Uint8Array, view: DataView, at: number, payload: WalPayload): void {
+/**
+ * Writes the payload at `at`; there must be room for `payloadLength` bytes.
+ *
+ * Arrays over shared or resizable memory may have another length by now than they were measured with. Each length is read once, and
+ * what an array has more by the time it is copied is written over, or stands behind the end.
+ * @returns where it ends: somewhere else than measured where a length changed
+ */
+export function writePayload(target: Uint8Array, view: DataView, at: number, payload: WalPayload): number {
   switch (payload.type) {
-    case "put":
-      view.setUint32(at, payload.key.length, true);
-      view.setUint32(at + 4, payload.value.length, true);
+    case "put": {
+      const keyLength = payload.key.length;
+      const valueLength = payload.value.length;
+      view.setUint32(at, keyLength, true);
+      view.setUint32(at + 4, valueLength, true);
       target.set(payload.key, at + 8);
-      target.set(payload.value, at + 8 + payload.key.length);
-      return;
-    case "delete":
-      view.setUint32(at, payload.key.length, true);
+      target.set(payload.value, at + 8 + keyLength);
+      return at + 8 + keyLength + valueLength;
+    }
+    case "delete": {
+      const { length } = payload.key;
+      view.setUint32(at, length, true);
       target.set(payload.key, at + 4);
-      return;
+      return at + 4 + length;
+    }
     case "noop":
-      return;
+      return at;
     case "batch":
-      writeBatch(target, view, at, payload.operations);
+      return writeBatch(target, view, at, payload.operations);
   }
 }
 
-function writeBatch(target: Uint8Array, view: DataView, at: number, operations: WalOperations): void {
+function writeBatch(target: Uint8Array, view: DataView, at: number, operations: WalOperations): number {
   view.setUint32(at, operations.length, true);
   let position = at + 4;
   if (operations instanceof EncodedOperations) {
     target.set(operations.bytes, position);
-    return;
+    return position + operations.bytes.length;
   }
   for (const operation of operations) {
+    const isPut = operation.type === "put";
+    const keyLength = operation.key.length;
+    const valueLength = isPut ? operation.value.length : 0;
     target[position] = BATCH_OP[operation.type];
-    view.setUint32(position + 1, operation.key.length, true);
+    view.setUint32(position + 1, keyLength, true);
     position += 5;
-    if (operation.type === "put") {
-      view.setUint32(position, operation.value.length, true);
+    if (isPut) {
+      view.setUint32(position, valueLength, true);
       position += 4;
     }
     copyInto(target, position, operation.key);
-    position += operation.key.length;
-    if (operation.type === "put") {
+    position += keyLength;
+    if (isPut) {
       copyInto(target, position, operation.value);
-      position += operation.value.length;
+      position += valueLength;
     }
   }
+  return position;
 }
 
 /** The payload in `input[start, end)`, or what is wrong with its shape. Trusts no length before it is checked. */

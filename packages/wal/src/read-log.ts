@@ -1,4 +1,4 @@
-import type { KayaError, LogPosition, Lsn } from "@kaya/core";
+import { type KayaError, type LogPosition, type Lsn, readOptions } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { firstLsn } from "./covered-segments.js";
 import { type LogStop, type OnRecovered, type ScanProgress, scanLog } from "./log-scan.js";
@@ -19,6 +19,14 @@ export interface ReadLogOptions {
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
 
+const OPTIONS: readonly (keyof ReadLogOptions)[] = [
+  "maxRecordBytes",
+  "after",
+  "through",
+  "onRecord",
+  "onProgress",
+];
+
 export interface LogReading {
   /** Of the last record that was given, or `after.lsn`: below `through` where the log has no more. */
   readonly lastLsn: Lsn;
@@ -31,7 +39,8 @@ export interface LogReading {
  * @throws KayaError KAYA_CORRUPTION with file and offset, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT (a record over
  *   `maxRecordBytes`) where damage stands before `through`; KAYA_IO
  */
-export async function readLog(disk: Disk, options: ReadLogOptions): Promise<LogReading> {
+export async function readLog(disk: Disk, given: ReadLogOptions): Promise<LogReading> {
+  const options = readOptions(given, OPTIONS, "the options of readLog") as ReadLogOptions;
   const { after, maxRecordBytes } = options;
   const { segments } = await listSegments(disk);
   const files = segments.slice(await firstToRead(disk, segments, after.lsn + 1));

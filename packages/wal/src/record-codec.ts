@@ -1,4 +1,12 @@
-import { crc32cRange, describe, KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
+import {
+  checkBytes,
+  crc32cRange,
+  describe,
+  KayaError,
+  type Lsn,
+  readInput,
+  type SequenceNumber,
+} from "@kaya/core";
 import {
   DEFAULT_MAX_PAYLOAD_BYTES,
   FIELD,
@@ -11,6 +19,7 @@ import {
   WalRecordType,
 } from "./format.js";
 import {
+  ownPayload,
   payloadLength,
   readPayload,
   recordTypeOf,
@@ -34,33 +43,49 @@ export type DecodeResult =
  * @throws KayaError KAYA_INVALID_ARGUMENT for a record that the format cannot hold.
  */
 export function encodeRecord(record: WalRecord): Uint8Array {
-  for (const field of ["lsn", "sequence"] as const) {
-    if (!Number.isSafeInteger(record?.[field]) || record[field] < 0) {
-      throw new KayaError(
-        "KAYA_INVALID_ARGUMENT",
-        `${field} must be a whole number >= 0, not ${describe(record?.[field])}`,
-      );
-    }
-  }
-  const length = WAL_HEADER_LENGTH + payloadLength(record.payload);
+  return readInput("a record", () => {
+    const { lsn, sequence, payload } = record ?? {};
+    return encode(lsn, sequence, ownPayload(payload));
+  });
+}
+
+function encode(lsn: Lsn, sequence: SequenceNumber, payload: WalPayload): Uint8Array {
+  const length = WAL_HEADER_LENGTH + payloadLength(payload);
   if (length - WAL_HEADER_LENGTH >= U32) {
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
       `a payload of ${length - WAL_HEADER_LENGTH} bytes does not fit the format`,
     );
   }
-  if (record.sequence > lastFirstSequence(record.payload)) {
-    throw new KayaError(
-      "KAYA_INVALID_ARGUMENT",
-      `the last operation's sequence is above ${Number.MAX_SAFE_INTEGER}`,
-    );
-  }
+  checkNumbers(lsn, sequence, payload);
   const bytes = new Uint8Array(length);
-  writeRecord(bytes, viewOf(bytes), 0, length, record.lsn, record.sequence, record.payload);
+  writeRecord(bytes, viewOf(bytes), 0, length, lsn, sequence, payload);
   return bytes;
 }
 
-/** Writes a record of `length` bytes (header and payload) at `at`. Payload and room were checked by the caller. */
+/**
+ * Refuses numbers that no decoder would take.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function checkNumbers(lsn: Lsn, sequence: SequenceNumber, payload: WalPayload): void {
+  if (!Number.isSafeInteger(lsn) || lsn < 0) throw noNumber("lsn", lsn);
+  if (!Number.isSafeInteger(sequence) || sequence < 0) throw noNumber("sequence", sequence);
+  if (sequence <= lastFirstSequence(payload)) return;
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `the last operation's sequence is above ${Number.MAX_SAFE_INTEGER}`,
+  );
+}
+
+function noNumber(field: string, found: unknown): KayaError {
+  const message = `${field} must be a whole number from 0 to 2^53 - 1, not ${describe(found)}`;
+  return new KayaError("KAYA_INVALID_ARGUMENT", message);
+}
+
+/**
+ * Writes a record of `length` bytes (header and payload) at `at`. Payload and room were checked by the caller.
+ * @throws KayaError KAYA_INVALID_ARGUMENT where the payload has another length by now: then what stands at `at` is no record
+ */
 export function writeRecord(
   target: Uint8Array,
   view: DataView,
@@ -71,7 +96,12 @@ export function writeRecord(
   payload: WalPayload,
 ): void {
   const payloadStart = at + WAL_HEADER_LENGTH;
-  writePayload(target, view, payloadStart, payload);
+  if (writePayload(target, view, payloadStart, payload) !== at + length) {
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      "a key or value had another length when it was copied than when it was measured: another thread changes its memory. Give a copy",
+    );
+  }
   view.setUint32(at + FIELD.magic, WAL_MAGIC, true);
   view.setUint16(at + FIELD.version, WAL_VERSION, true);
   view.setUint16(at + FIELD.headerLength, WAL_HEADER_LENGTH, true);
@@ -94,9 +124,7 @@ export function decodeRecord(
   offset = 0,
   maxPayloadBytes: number = DEFAULT_MAX_PAYLOAD_BYTES,
 ): DecodeResult {
-  if (!(input instanceof Uint8Array)) {
-    throw new KayaError("KAYA_INVALID_ARGUMENT", `the input must be a Uint8Array, not ${describe(input)}`);
-  }
+  checkBytes(input, "the input");
   return decodeAt(input, viewOf(input), 0, input.length, offset, maxPayloadBytes, takeCopy);
 }
 

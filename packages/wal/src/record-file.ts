@@ -2,7 +2,7 @@ import { KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { payloadLength } from "./payload-codec.js";
-import { writeRecord } from "./record-codec.js";
+import { checkNumbers, writeRecord } from "./record-codec.js";
 import { intactSituation, refusalCode } from "./recovery-decision.js";
 import { type ScanEnd, scanWindows } from "./scanner.js";
 import { viewOf } from "./views.js";
@@ -30,9 +30,13 @@ export class RecordBuffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Encodes a record behind the others. The payload's bytes are not needed afterwards. */
+  /**
+   * Encodes a record behind the others. The payload's bytes are not needed afterwards.
+   * @throws KayaError KAYA_INVALID_ARGUMENT for what the format cannot hold
+   */
   add(lsn: Lsn, sequence: SequenceNumber, payload: WalPayload): void {
     const length = WAL_HEADER_LENGTH + payloadLength(payload);
+    checkNumbers(lsn, sequence, payload);
     this.#makeRoom(length);
     writeRecord(this.#bytes, this.#view, this.#length, length, lsn, sequence, payload);
     this.#length += length;

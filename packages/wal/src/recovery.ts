@@ -1,9 +1,10 @@
 import {
-  checkKeys,
+  checkCallback,
   describe,
   KayaError,
   type LogPosition,
   type Lsn,
+  readOptions,
   resolveWalConfig,
   type SequenceNumber,
   type WalConfig,
@@ -39,9 +40,10 @@ export interface RecoverOptions {
   /** Called about once a mebibyte. */
   readonly onProgress?: (progress: ScanProgress) => void;
   /**
-   * The last writer of this log closed cleanly, or the machine was started again since; or the `tailMark` that a writer left
-   * when it closed: trusted where the tail is still what it was then. Without trust a writer writes the last segment again,
-   * because after a failed fsync what reads back may not be on the disk (R5). Default false.
+   * What reads back is known to be on the disk: the last writer of this log closed cleanly; or the `tailMark` that a writer left when it
+   * closed: trusted where the tail is still what it was then. Without trust a writer writes the last segment again, because after a failed
+   * fsync what reads back may not be on the disk (R5). A start of the machine gives no trust: the start of a container looks the same from
+   * inside, and leaves the page cache as it was. Default false.
    */
   readonly trustPageCache?: boolean | string;
   /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
@@ -110,9 +112,9 @@ export interface RecoveredLog {
 export async function recoverWal(
   config: Partial<WalConfig>,
   disk: Disk,
-  options: RecoverOptions = {},
+  given?: RecoverOptions,
 ): Promise<WalRecoveryReport> {
-  checkKeys(options, RECOVER_OPTIONS, "the options of recoverWal");
+  const options = readOptions(given, RECOVER_OPTIONS, "the options of recoverWal");
   const log = await recoverLog(resolveWalConfig(config), disk, options, false);
   await log.finishTail?.();
   return log.report;
@@ -130,6 +132,7 @@ export async function recoverLog(
   forWriter: boolean,
 ): Promise<RecoveredLog> {
   const after = checkPosition(options.after ?? LOG_START);
+  for (const name of ["onRecord", "onProgress", "newLogId"] as const) checkCallback(options[name], name);
   const records: RecoveredRecord[] = [];
   const directory = await listSegments(disk);
   const scan = await scanLog(disk, directory.segments, {
@@ -174,14 +177,15 @@ export async function recoverLog(
 
 // A position that compares with nothing would skip every record, and say that all is well.
 function checkPosition(after: LogPosition): LogPosition {
-  for (const field of ["lsn", "sequence"] as const) {
-    if (Number.isSafeInteger(after?.[field]) && after[field] >= 0) continue;
+  const { lsn, sequence } = readOptions(after, ["lsn", "sequence"], "after") as LogPosition;
+  for (const [field, value] of Object.entries({ lsn, sequence })) {
+    if (Number.isSafeInteger(value) && value >= 0) continue;
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
-      `after.${field} must be a whole number >= 0, not ${describe(after?.[field])}`,
+      `after.${field} must be a whole number >= 0, not ${describe(value)}`,
     );
   }
-  return after;
+  return { lsn, sequence };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { KayaError } from "@kaya/core";
+import { describe, KayaError } from "@kaya/core";
 import { type Disk, NodeDisk } from "@kaya/io";
 import { listSegments, WAL_DIR } from "./segments.js";
 
@@ -19,6 +19,8 @@ export interface SegmentLocation {
  * @throws KayaError KAYA_NOT_FOUND, KAYA_IO
  */
 export async function locateSegments(path: string): Promise<readonly SegmentLocation[]> {
+  if (typeof path !== "string" || path.includes("\0"))
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `${describe(path)} is no path`);
   const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT" || cause.code === "ENOTDIR") {
       throw new KayaError(

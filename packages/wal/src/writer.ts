@@ -1,10 +1,12 @@
 import {
-  checkKeys,
+  checkCallback,
   type DurabilityMode,
   describe,
   isDurabilityMode,
   KayaError,
   type Lsn,
+  readInput,
+  readOptions,
   resolveWalConfig,
   type SequenceNumber,
   type WalConfig,
@@ -20,7 +22,7 @@ import type { FollowedLog, LogFollower } from "./log-follower.js";
 import type { LogHistory } from "./log-history.js";
 import type { LogIdentity } from "./log-identity.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
-import { payloadLength } from "./payload-codec.js";
+import { ownPayload, payloadLength } from "./payload-codec.js";
 import { Quarantine, type QuarantineCleaned, type QuarantineSummary } from "./quarantine.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
@@ -62,6 +64,9 @@ const WRITER_OPTIONS = [
   "toResult",
 ];
 
+/** What `WalWriter.open` made: nothing else may become a writer. */
+const opened = new WeakSet<object>();
+
 /**
  * Appends records to the log. Appends that are under way together share one write and one fsync (group commit), without a
  * timer: what arrives while a batch is on its way to the disk is the next batch.
@@ -93,6 +98,12 @@ export class WalWriter<T = AppendResult> {
     watch: LogWatch,
     isReadOnly: boolean,
   ) {
+    // `private` is a matter of types alone.
+    if (!opened.has(commit))
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        "a writer is made by WalWriter.open, not by new WalWriter",
+      );
     this.#config = config;
     this.#isReadOnly = isReadOnly;
     this.#disk = disk;
@@ -117,16 +128,19 @@ export class WalWriter<T = AppendResult> {
   static async open<T = AppendResult>(
     config: Partial<WalConfig>,
     disk: Disk,
-    options: WalWriterOptions<T> = {},
+    given?: WalWriterOptions<T>,
   ): Promise<WalWriter<T>> {
     const resolved = resolveWalConfig(config);
-    checkKeys(options, WRITER_OPTIONS, "the options of WalWriter.open");
-    const { onCommit, readOnly = false, toResult = asItIs as ToResult<T>, ...recoverOptions } = options;
-    const recovered = await recoverLog(resolved, disk, { ...recoverOptions, dryRun: readOnly }, !readOnly);
+    const options = readOptions(given, WRITER_OPTIONS, "the options of WalWriter.open");
+    const { onCommit, readOnly = false, toResult = asItIs as ToResult<T> } = options;
+    checkCallback(onCommit, "onCommit");
+    checkCallback(toResult, "toResult");
+    const recovered = await recoverLog(resolved, disk, { ...options, dryRun: readOnly }, !readOnly);
     const log = readOnly ? { ...recovered, finishTail: refuse } : recovered;
     const watch = new LogWatch(disk.root);
     const segments = await SegmentStore.open(disk, log, watch);
     const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
+    opened.add(commit);
     return new WalWriter(resolved, disk, log, segments, commit, watch, readOnly);
   }
 
@@ -147,8 +161,11 @@ export class WalWriter<T = AppendResult> {
           `durability must be "strict" or "relaxed", not ${describe(mode)}`,
         );
       }
-      const length = this.#checkLength(WAL_HEADER_LENGTH + payloadLength(payload));
-      return this.#commit.append(payload, length, operationCount(payload), mode === "strict");
+      return readInput("a record", () => {
+        const own = ownPayload(payload);
+        const length = this.#checkLength(WAL_HEADER_LENGTH + payloadLength(own));
+        return this.#commit.append(own, length, operationCount(own), mode === "strict");
+      });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -255,9 +272,10 @@ export class WalWriter<T = AppendResult> {
    * as they come. Any number may follow at their own pace: none holds up the writer or another. `close` ends them.
    * @throws KayaError KAYA_LOG_TRUNCATED where the log reaches neither back nor on to `after`; KAYA_INVALID_ARGUMENT, KAYA_CLOSED
    */
-  follow({ after = 0 }: { readonly after?: Lsn } = {}): LogFollower {
+  follow(options?: { readonly after?: Lsn }): LogFollower {
     if (this.#closing !== undefined) throw closed();
     if (this.#isReadOnly) throw readOnlyError();
+    const { after = 0 } = readOptions(options, ["after"], "the options of follow");
     return this.#followers.follow(after);
   }
 

@@ -1,7 +1,8 @@
-import { checkKeys, describe, type KayaError } from "@kaya/core";
+import { type KayaError, readOptions } from "@kaya/core";
 import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { invalid } from "../input.js";
+import { checkSignal, throwIfAborted } from "../signal.js";
 import { type ChangePosition, readToken, toLsn, toToken } from "./change-token.js";
 import { Changes } from "./changes.js";
 import type { AddedConsumer, Consumers } from "./consumers.js";
@@ -43,14 +44,16 @@ export class ChangeFeeds {
   }
 
   /** @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_FOUND, KAYA_LOG_TRUNCATED, and the signal's reason */
-  open(options: ChangesOptions): Changes {
-    checkKeys(options, ["since", "consumer", "signal"], "the options of changes");
-    const { since, consumer, signal } = options;
+  open(options: ChangesOptions | undefined): Changes {
+    const { since, consumer, signal } = readOptions(
+      options,
+      ["since", "consumer", "signal"],
+      "the options of changes",
+    );
     if (since !== undefined && consumer !== undefined)
       throw invalid("give since or consumer, not both: to begin anew, add the consumer with a token");
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw invalid(`signal must be an AbortSignal, not ${describe(signal)}`);
-    signal?.throwIfAborted();
+    checkSignal(signal);
+    throwIfAborted(signal);
     const { wal, consumers } = this.#engine;
     const asked = since === undefined ? undefined : readToken(since);
     const position = consumer === undefined ? asked : consumers.positionOf(consumer);

@@ -1,6 +1,7 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
 import { type LogFollower, operationsOf, type WalOperation, type WalRecord } from "@kaya/wal";
 import { invalid } from "../input.js";
+import { onAbort } from "../signal.js";
 import { toToken } from "./change-token.js";
 
 export type ChangeOperation =
@@ -38,10 +39,8 @@ type Result = IteratorResult<Change, undefined>;
 export class Changes implements AsyncIterableIterator<Change, undefined> {
   readonly #source: FeedSource;
   #id: Promise<string> | undefined;
-  readonly #abort = () => {
-    const { follower, signal } = this.#source;
-    follower.end(signal?.reason).catch(() => undefined); // the next call is told the reason
-  };
+  /** No signal is waited for any more. */
+  #stopWaiting: () => void = () => undefined;
 
   /** @internal Made by `Engine.changes`. */
   constructor(source: FeedSource) {
@@ -108,9 +107,13 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
 
   #begin(): Promise<string> {
     const { signal } = this.#source;
-    if (signal?.aborted === true) this.#abort();
-    else signal?.addEventListener("abort", this.#abort);
+    if (signal?.aborted === true) this.#abort(signal);
+    else if (signal !== undefined) this.#stopWaiting = onAbort(signal, () => this.#abort(signal));
     return this.#source.begin(this);
+  }
+
+  #abort({ reason }: AbortSignal): void {
+    this.#source.follower.end(reason).catch(() => undefined); // the next call is told the reason
   }
 
   /** In the order of the calls, also of those that come before the first is through. */
@@ -125,7 +128,7 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
   }
 
   #end(): void {
-    this.#source.signal?.removeEventListener("abort", this.#abort);
+    this.#stopWaiting();
     this.#source.end(this);
   }
 }

@@ -92,16 +92,21 @@ function format(positions: Positions): string {
   return [HEAD, ...lines, ""].join("\n");
 }
 
+// Whatever is not exactly as `format` writes it is refused: a line that is passed over is a consumer whose changes are dropped.
 function parse(text: string): Positions {
   const [head, ...lines] = text.split("\n");
+  if (head !== HEAD) throw unknownContent(JSON.stringify(head));
+  const end = lines.pop();
+  if (end !== "") throw unknownContent(`${JSON.stringify(end ?? head)} without a line end`);
   const positions = new Map<string, ChangePosition>();
-  for (const line of lines.slice(0, -1)) {
+  for (const line of lines) {
     const space = line.indexOf(" ");
+    const name = line.slice(space + 1);
     const position = parseToken(line.slice(0, space));
-    if (position === undefined) throw unknownContent(`"${line}"`);
-    positions.set(line.slice(space + 1), position);
+    if (position === undefined || name === "") throw unknownContent(JSON.stringify(line));
+    if (positions.has(name)) throw unknownContent(`${JSON.stringify(name)} twice`);
+    positions.set(name, position);
   }
-  if (head !== HEAD) throw unknownContent(`"${head}"`);
   return positions;
 }
 

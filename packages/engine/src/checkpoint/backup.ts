@@ -1,8 +1,8 @@
-import { checkKeys } from "@kaya/core";
+import { checkCallback, readOptions } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { AppliedLog } from "../apply.js";
-import { checkCallback, checkSignal } from "../input.js";
 import { assertOutside } from "../outside.js";
+import { checkSignal, throwIfAborted } from "../signal.js";
 import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./new-directory.js";
 import type { CheckpointProgress } from "./write-checkpoint.js";
 
@@ -26,16 +26,15 @@ export async function writeBackup(
   applied: AppliedLog,
   source: Disk,
   target: string | Disk,
-  options: BackupOptions,
+  options: BackupOptions | undefined,
   maxRecordBytes: number,
   assertOpen: () => void,
 ): Promise<BackupResult> {
   const started = performance.now();
-  checkKeys(options, ["signal", "onProgress"], "the options of a backup");
-  const { signal, onProgress } = options;
+  const { signal, onProgress } = readOptions(options, ["signal", "onProgress"], "the options of a backup");
   checkSignal(signal);
   checkCallback(onProgress, "onProgress");
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const covered = applied.position;
   const snapshot = applied.snapshot();
   try {
@@ -43,7 +42,7 @@ export async function writeBackup(
     const disk = await emptyDirectory(target, "a backup");
     const check = () => {
       assertOpen();
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
     };
     try {
       const written = await writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress });

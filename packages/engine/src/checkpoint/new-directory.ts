@@ -1,4 +1,4 @@
-import { describe, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
+import { describe, KayaError, type LogPosition, type Lsn, readInput, type SequenceNumber } from "@kaya/core";
 import { type Disk, NodeDisk } from "@kaya/io";
 import { invalid } from "../input.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
@@ -78,7 +78,7 @@ async function verify(
 export async function emptyDirectory(target: string | Disk, what: string): Promise<Disk> {
   if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
   const disk = typeof target === "string" ? new NodeDisk(target) : target;
-  if (typeof disk?.list !== "function")
+  if (typeof readInput("a disk", () => disk?.list) !== "function")
     throw invalid(`${what} goes into a directory, not ${describe(target)}`);
   const found: string[] = [];
   for (const entry of await disk.list("")) {

@@ -1,4 +1,4 @@
-import type { LogPosition } from "@kaya/core";
+import { KayaError, type LogPosition } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { RecordBuffer } from "@kaya/wal";
 import type { EntryReader } from "../memtable/entry-reader.js";
@@ -39,6 +39,7 @@ export async function writeCheckpoint(
   snapshot: MemtableSnapshot,
   options: WriteCheckpointOptions = {},
 ): Promise<CheckpointFile> {
+  assertNumbered(covered, snapshot.size);
   const temporary = temporaryPath(covered.lsn);
   const path = checkpointPath(covered.lsn);
   const made = [temporary];
@@ -61,6 +62,15 @@ export async function writeCheckpoint(
 async function isThere(disk: Disk, path: string): Promise<boolean> {
   const { newest, older } = await listCheckpoints(disk);
   return newest?.path === path || older.some((file) => file.path === path);
+}
+
+// Its records are numbered on from what it covers, and a reader refuses a number that is larger.
+function assertNumbered({ lsn }: LogPosition, entries: number): void {
+  if (lsn + entries + 1 <= Number.MAX_SAFE_INTEGER) return;
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `a checkpoint of ${entries} entries at LSN ${lsn} needs LSNs above 2^53 - 1, the last. Nothing was changed.`,
+  );
 }
 
 async function writeFile(

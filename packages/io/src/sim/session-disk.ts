@@ -1,5 +1,12 @@
-import { KayaError } from "@kaya/core";
-import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
+import { KayaError, readOptions } from "@kaya/core";
+import {
+  type DirEntry,
+  type Disk,
+  type DiskFile,
+  type DiskLock,
+  OPEN_OPTIONS,
+  type OpenOptions,
+} from "../disk.js";
 import { parentOf, relativeFilePath, relativePath } from "../relative-path.js";
 import {
   failureOf,
@@ -48,8 +55,9 @@ export class SessionDisk implements Disk {
     this.#session = session;
   }
 
-  async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+  async open(path: string, given?: OpenOptions): Promise<DiskFile> {
     const name = relativeFilePath(path);
+    const options = readOptions(given, OPEN_OPTIONS, "the options of open");
     this.#session.check(name);
     const creates = options.create === true;
     if (creates && this.#session.isUnhurried) await this.#session.turn(name);

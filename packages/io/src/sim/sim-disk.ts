@@ -1,4 +1,4 @@
-import { describe, KayaError } from "@kaya/core";
+import { describe, KayaError, readOptions } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
 import { checkOffset } from "../file-arguments.js";
 import { relativeFilePath } from "../relative-path.js";
@@ -29,6 +29,8 @@ export interface SimDiskOptions {
   readonly unhurried?: boolean;
 }
 
+const SIM_DISK_OPTIONS: readonly (keyof SimDiskOptions)[] = ["seed", "faults", "onOperation", "unhurried"];
+
 /**
  * A disk in memory that behaves as badly as a POSIX disk may. Bytes are volatile until the file's `sync`, names until
  * the `syncDir` of their directory; `crash` decides what is left of the rest, faults come where they were asked for.
@@ -44,7 +46,9 @@ export class SimDisk implements Disk {
   #session: Session;
   #disk: SessionDisk;
 
-  constructor(options: SimDiskOptions = {}) {
+  /** @throws KayaError KAYA_INVALID_ARGUMENT */
+  constructor(given?: SimDiskOptions) {
+    const options = readOptions(given, SIM_DISK_OPTIONS, "the options of a SimDisk");
     this.#seed = checkSeed(options.seed ?? 0);
     this.#isUnhurried = options.unhurried === true;
     this.#operations = new Operations(this.#faults, options.onOperation);
@@ -144,13 +148,13 @@ export class SimDisk implements Disk {
     const seed = checkSeed(options.seed ?? new Random(this.#seed, this.#operations.next).uint32());
     const random = new Random(seed);
     const decide = decisionOf(options, random);
-    this.#endSession("the disk crashed", "crashed");
+    this.#endSession("the disk crashed");
     return { seed, items: crashTree(this.#root, decide, random) };
   }
 
   /** Kills the processes that use the disk: what is open is dead as after a crash, but nothing is lost. */
   killProcess(): void {
-    this.#endSession("its process was killed", "killed");
+    this.#endSession("its process was killed");
   }
 
   /**
@@ -249,11 +253,11 @@ export class SimDisk implements Disk {
     return digestState(this.#root, this.#locks, of === "everything");
   }
 
-  #endSession(message: string, how: "killed" | "crashed"): void {
+  #endSession(message: string): void {
     this.#session.end(message);
     this.#session = new Session(this.#isUnhurried);
     this.#disk = this.#serve();
-    this.#locks.dropAll(how);
+    this.#locks.dropAll();
   }
 
   #serve(): SessionDisk {

@@ -76,7 +76,7 @@ export class SimFile implements DiskFile {
     this.#checkWritable();
     checkOffset(position, "position", this.path);
     checkBytes(bytes, this.path);
-    const copy = bytes.slice();
+    const copy = new Uint8Array(bytes); // not `slice`: that of a Buffer copies nothing
     if (this.#session.isUnhurried) await this.#turn();
     this.#write("writeAt", position, copy);
   }
@@ -152,11 +152,7 @@ function roomLeft(fault: WriteFaultRule): number {
 }
 
 function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
-  }
-  return whole;
+  // Copied before they are measured: shared memory may grow meanwhile.
+  const copies = parts.map((part) => new Uint8Array(part));
+  return copies.length === 1 ? (copies[0] as Uint8Array) : new Uint8Array(Buffer.concat(copies));
 }

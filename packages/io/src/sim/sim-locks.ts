@@ -1,12 +1,11 @@
 import { KayaError } from "@kaya/core";
-import type { DiskLock } from "../disk.js";
-import { checkMark } from "../lock-mark.js";
+import type { DiskLock, ReleaseOptions } from "../disk.js";
+import { readRelease } from "../lock-mark.js";
 
 /** How the next holder finds a lock: what `DiskLock` tells it. */
 export type LockLeft = Pick<DiskLock, "cleanStart" | "mark">;
 
 const UNCLEAN: LockLeft = { cleanStart: false, mark: undefined };
-const RESTARTED: LockLeft = { cleanStart: true, mark: undefined };
 
 /** Who holds which lock, and how the last holder left it. */
 export class SimLocks {
@@ -41,10 +40,9 @@ export class SimLocks {
     this.#left.set(path, left);
   }
 
-  /** The holders died: by a kill, which leaves the page cache as it was, or by a crash, which leaves none. */
-  dropAll(how: "killed" | "crashed"): void {
+  /** The holders died, by a kill or by a crash. */
+  dropAll(): void {
     this.#held.clear();
-    if (how === "crashed") for (const path of this.#left.keys()) this.#left.set(path, RESTARTED);
   }
 }
 
@@ -60,10 +58,10 @@ export class SimLock implements DiskLock {
     this.#leave = leave;
   }
 
-  async release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void> {
-    checkMark(options?.mark);
+  async release(options?: ReleaseOptions): Promise<void> {
+    const { clean, mark } = readRelease(options);
     if (this.#released) return;
     this.#released = true;
-    this.#leave(options?.clean === true ? { cleanStart: true, mark: options.mark } : UNCLEAN);
+    this.#leave(clean ? { cleanStart: true, mark } : UNCLEAN);
   }
 }

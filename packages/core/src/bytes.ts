@@ -1,0 +1,53 @@
+import { describe } from "./describe.js";
+import { KayaError } from "./errors.js";
+
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+
+// The getter reads an internal slot, so it knows the arrays of every realm (node:vm, test runners), and nothing deceives it: not a
+// prototype without bytes behind it, not a proxy.
+const tagOf = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)?.get as (
+  this: unknown,
+) => string | undefined;
+
+const { indexOf } = Uint8Array.prototype;
+
+/** True for a Uint8Array, a Buffer included, of any realm. It may be detached: see `checkBytes`. Never throws. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return tagOf.call(value) === "Uint8Array";
+}
+
+/**
+ * Refuses whatever is not a Uint8Array of any realm, and one whose memory is gone: that of a buffer which was transferred to another thread,
+ * or shrunk below the array. Such an array has a length of 0, and would be taken for an empty one.
+ * @param what names it in the message: `"a key"`
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function checkBytes(value: unknown, what: string): asserts value is Uint8Array {
+  if (!isBytes(value)) throw invalid(`${what} must be a Uint8Array, not ${describe(value)}`);
+  if (value.length === 0) checkEmpty(value, what);
+}
+
+/**
+ * A copy in memory of its own, that nobody else can change, detach or resize.
+ * @throws KayaError KAYA_INVALID_ARGUMENT as `checkBytes`
+ */
+export function copyBytes(value: unknown, what: string): Uint8Array {
+  checkBytes(value, what);
+  return new Uint8Array(value); // not `slice`: that of a Buffer copies nothing
+}
+
+function checkEmpty(bytes: Uint8Array, what: string): void {
+  try {
+    // Every method of an array first checks that its memory is there.
+    indexOf.call(bytes, 0);
+  } catch (cause) {
+    throw invalid(
+      `the memory of ${what} is gone: its ArrayBuffer was transferred (postMessage, structuredClone) or shrunk. Give bytes that are there`,
+      cause,
+    );
+  }
+}
+
+function invalid(message: string, cause?: unknown): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", message, cause === undefined ? undefined : { cause });
+}

@@ -1,0 +1,225 @@
+import { createContext, runInContext } from "node:vm";
+import { KayaError } from "@kaya/core";
+import { SimDisk } from "@kaya/io";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  encodeRecord,
+  inspectWal,
+  inspectWalPath,
+  RecordBuffer,
+  recoverWal,
+  type WalPayload,
+  type WalRecord,
+  WalWriter,
+} from "../src/index.js";
+import { batch, bytes, encodeAll, noop, put, segmentPath } from "./support.js";
+
+const LAST = Number.MAX_SAFE_INTEGER;
+const CONFIG = { segmentMaxBytes: 200, maxRecordBytes: 200 };
+
+const polluted = Object.prototype as Record<string, unknown>;
+afterEach(() => {
+  for (const name of ["dryRun", "after", "trustPageCache"]) delete polluted[name];
+});
+
+async function rejection(promise: Promise<unknown>): Promise<KayaError> {
+  const error = await promise.then(
+    () => "it resolved",
+    (reason: unknown) => reason,
+  );
+  if (!KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw new Error(`got ${error}`, { cause: error });
+  return error;
+}
+
+async function recordsOf(disk: SimDisk): Promise<WalRecord[]> {
+  const { records } = await recoverWal({}, disk, { dryRun: true });
+  return records.map(({ record }) => record);
+}
+
+/** An array over shared memory that another thread lets grow while it is looked at: each look at its length finds more. */
+function growing(): Uint8Array {
+  const options = { maxByteLength: 1024 };
+  const buffer = Reflect.construct(SharedArrayBuffer, [4, options]) as SharedArrayBuffer & {
+    grow(length: number): void;
+  };
+  const value = new Uint8Array(buffer);
+  Object.defineProperty(value, "length", {
+    get: () => {
+      buffer.grow(buffer.byteLength + 1);
+      return buffer.byteLength;
+    },
+  });
+  return value;
+}
+
+describe("bytes", () => {
+  it("that grow while they are encoded are refused, and the log goes on", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({}, disk);
+    await writer.append(put("before"));
+    for (const payload of [
+      { type: "put", key: bytes("key"), value: growing() },
+      { type: "put", key: growing(), value: bytes("value") },
+      { type: "delete", key: growing() },
+      batch({ type: "put", key: bytes("key"), value: growing() }, put("other")),
+      batch({ type: "delete", key: growing() }),
+    ] as const) {
+      await rejection(writer.append(payload));
+    }
+    await writer.append(put("behind"));
+    await writer.close();
+    expect((await recordsOf(disk)).map(({ payload }) => payload)).toEqual([put("before"), put("behind")]);
+  });
+
+  it("that are detached by a getter of the same record are refused, and the log goes on", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({}, disk);
+    const key = bytes("key");
+    const operation = {
+      type: "put",
+      key: bytes("other"),
+      get value() {
+        if (key.length > 0) structuredClone(key.buffer, { transfer: [key.buffer as ArrayBuffer] });
+        return bytes("value");
+      },
+    } as const;
+    await rejection(writer.append(batch({ type: "delete", key }, operation)));
+    await writer.append(put("behind"));
+    await writer.close();
+    expect(await recordsOf(disk)).toHaveLength(1);
+  });
+
+  it("of another realm are bytes", async () => {
+    const foreign = runInContext(
+      'const one = new Uint8Array([1]); ({ type: "put", key: one, value: one })',
+      createContext({}),
+    ) as WalPayload;
+    const record = { lsn: 1, sequence: 1, payload: foreign };
+    const one = new Uint8Array([1]);
+    expect(encodeRecord(record)).toEqual(
+      encodeRecord({ lsn: 1, sequence: 1, payload: { type: "put", key: one, value: one } }),
+    );
+  });
+
+  it("whose memory is gone are refused as a key and as a value", async () => {
+    const gone = bytes("gone");
+    structuredClone(gone.buffer, { transfer: [gone.buffer as ArrayBuffer] });
+    for (const payload of [
+      { type: "delete", key: gone },
+      { type: "put", key: bytes("key"), value: gone },
+      batch({ type: "delete", key: gone }),
+    ] as const) {
+      expect(() => encodeRecord({ lsn: 1, sequence: 1, payload })).toThrow("is gone");
+      expect(() => new RecordBuffer().add(1, 1, payload)).toThrow("is gone");
+    }
+  });
+});
+
+describe("numbers near 2^53 - 1", () => {
+  const logUpTo = (lsn: number, id = 1) => {
+    const disk = new SimDisk();
+    disk.writeFile(segmentPath(id), encodeAll([{ lsn, sequence: lsn, payload: put("a") }]));
+    return disk;
+  };
+  const after = { lsn: LAST - 3, sequence: LAST - 3 };
+
+  it("an LSN that no reader takes is not written", async () => {
+    const disk = logUpTo(LAST - 2);
+    const writer = await WalWriter.open({}, disk, { after });
+    await writer.append(put("b"));
+    await rejection(writer.append(batch(put("c"), put("d"))));
+    expect(await writer.append(put("e"))).toMatchObject({ lsn: LAST, sequence: LAST });
+    const error = await rejection(writer.append(put("f")));
+    expect(error.message).toContain("2^53 - 1 is the last");
+    await writer.close();
+    const again = await WalWriter.open({}, disk, { after });
+    expect(again.recovery.lastLsn).toBe(LAST);
+    await rejection(again.append(noop));
+    await again.close();
+  });
+
+  it("a segment that recovery would refuse is not made, by a full segment or by rotate", async () => {
+    const disk = logUpTo(1, LAST - 1);
+    const writer = await WalWriter.open(CONFIG, disk);
+    await writer.rotate();
+    await writer.append(put("b", "x".repeat(100)));
+    const full = await rejection(writer.append(put("c", "x".repeat(100))));
+    expect(full.message).toContain("no segment ids left");
+    await rejection(writer.rotate());
+    expect(await writer.append(put("d", "x"))).toMatchObject({ segmentId: LAST });
+    await writer.close();
+    const again = await WalWriter.open(CONFIG, disk);
+    expect(again.recovery).toMatchObject({ recordCount: 3, warnings: [] });
+    await again.close();
+  });
+
+  it("a record with one is not encoded", () => {
+    for (const [lsn, sequence] of [
+      [LAST + 1, 1],
+      [1, LAST + 1],
+      [Number.NaN, 1],
+      [-1, 1],
+    ] as const) {
+      expect(() => encodeRecord({ lsn, sequence, payload: noop })).toThrow("must be a whole number");
+      expect(() => new RecordBuffer().add(lsn, sequence, noop)).toThrow("must be a whole number");
+    }
+    const payload = batch(put("a"), put("b"));
+    expect(() => new RecordBuffer().add(1, LAST, payload)).toThrow("the last operation's sequence is above");
+  });
+});
+
+describe("options", () => {
+  it("of a polluted Object.prototype are not obeyed", async () => {
+    const disk = new SimDisk();
+    Object.assign(polluted, { dryRun: true, after: { lsn: 9, sequence: 9 }, trustPageCache: "no mark" });
+    const writer = await WalWriter.open({}, disk, {});
+    expect(await writer.append(put("a"))).toMatchObject({ lsn: 1 });
+    const follower = writer.follow({});
+    expect((await follower.next()).value?.lsn).toBe(1);
+    await writer.close();
+    expect(await recoverWal({}, disk, {})).toMatchObject({ recordCount: 1 });
+  });
+
+  it("that nobody knows are refused, wherever options are taken", async () => {
+    const disk = new SimDisk();
+    const wrong = { afterr: 1 } as object;
+    const writer = await WalWriter.open({}, disk);
+    expect(() => writer.follow(wrong)).toThrow("has no afterr");
+    await writer.close();
+    await rejection(WalWriter.open({}, disk, wrong));
+    await rejection(recoverWal({}, disk, wrong));
+    await rejection(recoverWal({}, disk, { onRecord: 5 } as object));
+    await rejection(WalWriter.open({}, disk, { onCommit: 5 } as object));
+    expect(() => inspectWal(disk, "x", wrong)).toThrow("has no afterr");
+    expect(() => inspectWal(disk, "x", { from: -1 })).toThrow("from must be a whole number");
+    await rejection(inspectWalPath(undefined as unknown as string));
+    await rejection(inspectWalPath("a\0b"));
+  });
+});
+
+describe("a caller without types", () => {
+  it("makes no writer by its constructor", () => {
+    expect(() => Reflect.construct(WalWriter, [])).toThrow("WalWriter.open");
+    expect(() => Reflect.construct(WalWriter, [{}, {}, {}, {}, {}, {}])).toThrow("WalWriter.open");
+  });
+
+  it("gets a KayaError for what throws when it is looked at", async () => {
+    const writer = await WalWriter.open({}, new SimDisk());
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const getter = {
+      get type(): never {
+        throw new RangeError("not now");
+      },
+    };
+    for (const payload of [proxy, getter, { type: "batch", operations: [proxy] }]) {
+      const error = await rejection(writer.append(payload as WalPayload));
+      expect(error.cause).toBeInstanceOf(Error);
+      expect(() => encodeRecord({ lsn: 1, sequence: 1, payload: payload as WalPayload })).toThrow(
+        "cannot be read",
+      );
+    }
+    await writer.append(put("a"));
+    await writer.close();
+  });
+});
