@@ -53,3 +53,10 @@ export async function letGo(lock: DiskLock | undefined, wal?: Pick<WalWriter, "t
   const mark = wal?.tailMark;
   await lock?.release(mark === undefined ? {} : { clean: true, mark });
 }
+
+/** Lets go of a directory in which nothing was changed: the next holder is told what this one was told. */
+export async function letGoAsFound(lock: DiskLock | undefined): Promise<void> {
+  if (lock === undefined) return;
+  const { cleanStart, mark } = lock;
+  await lock.release(cleanStart ? { clean: true, ...(mark !== undefined && { mark }) } : {});
+}

@@ -211,13 +211,17 @@ export class Engine {
    * Writes all that is readable now into an empty directory, while reads and writes go on, reads it back, and resolves once it is durable: a
    * data directory by itself, to be opened as any other. Relaxed writes that are not on the disk here yet are in it too.
    * @param targetDir absent or empty; or a disk
-   * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
+   * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_LOCK_CONFLICT (somebody else writes there), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
    *   reason: then nothing is there that could be taken for a backup.
    */
   async backup(targetDir: string | Disk, options: BackupOptions = {}): Promise<BackupResult> {
     this.#assertOpen();
-    const { maxRecordBytes } = this.#config.wal;
-    return writeBackup(this.#applied, targetDir, options, maxRecordBytes, () => this.#assertOpen());
+    const engine = {
+      applied: this.#applied,
+      config: this.#config,
+      assertOpen: () => this.#assertOpen(),
+    };
+    return writeBackup(engine, targetDir, options);
   }
 
   /**

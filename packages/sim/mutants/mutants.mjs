@@ -1,6 +1,7 @@
 import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
 import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
+import { EVID_MUTANTS } from "./evid-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
@@ -29,4 +30,5 @@ export const MUTANTS = [
   ...checkpointMutants,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
+  ...EVID_MUTANTS,
 ];

@@ -1,8 +1,9 @@
-import { checkKeys } from "@kaya/core";
+import { checkKeys, type EngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { AppliedLog } from "../apply.js";
 import { checkCallback, checkSignal } from "../input.js";
-import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./new-directory.js";
+import { type WrittenDirectory, writeDirectory } from "./new-directory.js";
+import { TargetDirectory } from "./target-directory.js";
 import type { CheckpointProgress } from "./write-checkpoint.js";
 
 export interface BackupOptions {
@@ -15,17 +16,22 @@ export interface BackupResult extends WrittenDirectory {
   readonly durationMs: number;
 }
 
+/** What a backup needs of its engine. */
+interface BackedUpEngine {
+  readonly applied: AppliedLog;
+  readonly config: EngineConfig;
+  /** Called between steps. */
+  readonly assertOpen: () => void;
+}
+
 /**
  * Writes the state as of now into an empty directory.
  * @param target a directory, absent or empty, or a disk
- * @param assertOpen called between steps
  */
 export async function writeBackup(
-  applied: AppliedLog,
+  { applied, config, assertOpen }: BackedUpEngine,
   target: string | Disk,
   options: BackupOptions,
-  maxRecordBytes: number,
-  assertOpen: () => void,
 ): Promise<BackupResult> {
   const started = performance.now();
   checkKeys(options, ["signal", "onProgress"], "the options of a backup");
@@ -36,12 +42,16 @@ export async function writeBackup(
   const covered = applied.position;
   const snapshot = applied.memtable.snapshot();
   try {
-    const disk = await emptyDirectory(target, "a backup");
+    const { maxRecordBytes } = config.wal;
     const check = () => {
       assertOpen();
       signal?.throwIfAborted();
     };
-    const written = await writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress });
+    const { disableLocking } = config;
+    const directory = await TargetDirectory.find(target, { what: "a backup", disableLocking });
+    const written = await directory.fill((disk) =>
+      writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress }),
+    );
     return { ...written, durationMs: performance.now() - started };
   } finally {
     snapshot.release();

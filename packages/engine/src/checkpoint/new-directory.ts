@@ -1,6 +1,5 @@
-import { describe, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
-import { type Disk, NodeDisk } from "@kaya/io";
-import { invalid } from "../input.js";
+import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
+import type { Disk } from "@kaya/io";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import { type CheckpointFile, removeCheckpoint } from "./checkpoint-files.js";
 import { loadCheckpoint } from "./load-checkpoint.js";
@@ -25,7 +24,7 @@ export interface NewDirectoryOptions {
 /**
  * Writes a snapshot into an empty directory, reads it back, and only then calls it done. What is there then is a data directory by
  * itself: one with a checkpoint and no log. Where anything fails, nothing is there that could be opened.
- * @param disk as `emptyDirectory` gives it
+ * @param disk empty and locked, as `TargetDirectory` lends it
  * @param covered the last record that the snapshot shows
  */
 export async function writeDirectory(
@@ -68,26 +67,4 @@ async function verify(
     await removeCheckpoint(disk, file);
     throw error;
   }
-}
-
-/**
- * The disk of a directory that has to be absent or empty.
- * @param what goes there, for the error: "a backup"
- * @throws KayaError KAYA_INVALID_ARGUMENT
- */
-export async function emptyDirectory(target: string | Disk, what: string): Promise<Disk> {
-  if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
-  const disk = typeof target === "string" ? new NodeDisk(target) : target;
-  if (typeof disk?.list !== "function")
-    throw invalid(`${what} goes into a directory, not ${describe(target)}`);
-  const found: string[] = [];
-  for (const entry of await disk.list("")) {
-    // What one that was broken off leaves behind.
-    const isEmpty = entry.isDirectory && (await disk.list(entry.path)).length === 0;
-    if (!isEmpty) found.push(entry.path);
-  }
-  if (found.length === 0) return disk;
-  throw invalid(
-    `${what} goes into an empty directory: ${typeof target === "string" ? target : "the disk"} holds ${found[0]}`,
-  );
 }

@@ -36,15 +36,17 @@ export async function writeCheckpoint(
   const temporary = temporaryPath(covered.lsn);
   const path = checkpointPath(covered.lsn);
   await disk.remove(temporary);
+  let made = temporary;
   try {
     const bytes = await writeFile(disk, temporary, covered, snapshot, options);
     await disk.rename(temporary, path);
+    made = path;
     await makeNameDurable(disk);
     return { lsn: covered.lsn, path, bytes };
   } catch (error) {
     // Whether its name is durable is not known then. What cannot be removed now is no harm: a temporary name says what it is, and
     // what has the other one is whole, with the log behind it that it does not take the place of.
-    for (const left of [temporary, path]) await disk.remove(left).catch(() => undefined);
+    await disk.remove(made).catch(() => undefined);
     throw error;
   }
 }

@@ -1,0 +1,96 @@
+import { describe } from "@kaya/core";
+import { type Disk, NodeDisk } from "@kaya/io";
+import { LOCK_PATH, letGo, letGoAsFound } from "../data-directory.js";
+import { invalid } from "../input.js";
+
+/** A new file system makes this directory in its root. */
+const LOST_AND_FOUND = "lost+found";
+
+/** Names that a backup which is under way has in its root. */
+const OWN_DIRECTORIES = ["checkpoint", "wal"];
+
+export interface TargetOptions {
+  /** What goes there, for the error: "a backup". */
+  readonly what: string;
+  /** As of the engine: then nothing keeps a second writer out. */
+  readonly disableLocking: boolean;
+}
+
+/** A directory that is to be filled. */
+export class TargetDirectory {
+  readonly #disk: Disk;
+  readonly #options: TargetOptions;
+  readonly #name: string;
+
+  private constructor(disk: Disk, options: TargetOptions, name: string) {
+    this.#disk = disk;
+    this.#options = options;
+    this.#name = name;
+  }
+
+  /**
+   * A directory that is absent or empty. A file `LOCK`, the directory `lost+found` and empty directories count as nothing: a write that
+   * was broken off leaves the first and the last. Changes nothing.
+   * @param target a path, or a disk
+   * @throws KayaError KAYA_INVALID_ARGUMENT
+   */
+  static async find(target: string | Disk, options: TargetOptions): Promise<TargetDirectory> {
+    const disk = toDisk(target, options.what);
+    const directory = new TargetDirectory(disk, options, typeof target === "string" ? target : "the disk");
+    const { hasLock, found } = await contentOf(disk);
+    // With a lock file beside them, these are for its holder to judge, which is known once the lock is taken or refused.
+    directory.#assertEmpty(hasLock ? found.filter((path) => !OWN_DIRECTORIES.includes(path)) : found);
+    return directory;
+  }
+
+  /**
+   * Locks the directory, as an engine would that opens it, and lets `write` fill it.
+   * @throws KayaError KAYA_LOCK_CONFLICT where somebody else writes there, KAYA_INVALID_ARGUMENT where somebody else wrote there: in both
+   *   cases nothing was changed; and what `write` throws
+   */
+  async fill<T>(write: (disk: Disk) => Promise<T>): Promise<T> {
+    const lock = this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
+    try {
+      this.#assertEmpty((await contentOf(this.#disk)).found);
+    } catch (error) {
+      await letGoAsFound(lock);
+      throw error;
+    }
+    let mark: string | undefined;
+    try {
+      const written = await write(this.#disk);
+      mark = NO_LOG;
+      return written;
+    } finally {
+      await letGo(lock, { tailMark: mark });
+    }
+  }
+
+  #assertEmpty(found: readonly string[]): void {
+    if (found.length === 0) return;
+    throw invalid(`${this.#options.what} goes into an empty directory: ${this.#name} holds ${found[0]}`);
+  }
+}
+
+/** The mark of a log without segments. */
+const NO_LOG = "empty";
+
+function toDisk(target: string | Disk, what: string): Disk {
+  if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
+  const disk = typeof target === "string" ? new NodeDisk(target) : target;
+  if (typeof disk?.list === "function") return disk;
+  throw invalid(`${what} goes into a directory, not ${describe(target)}`);
+}
+
+async function contentOf(
+  disk: Disk,
+): Promise<{ readonly hasLock: boolean; readonly found: readonly string[] }> {
+  let hasLock = false;
+  const found: string[] = [];
+  for (const { path, isDirectory } of await disk.list("")) {
+    if (path === LOCK_PATH && !isDirectory) hasLock = true;
+    else if (path === LOST_AND_FOUND && isDirectory) continue;
+    else if (!isDirectory || (await disk.list(path)).length > 0) found.push(path);
+  }
+  return { hasLock, found };
+}
