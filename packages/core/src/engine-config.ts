@@ -41,6 +41,11 @@ export interface EngineConfig {
     /** Most bytes of the log that stay for consumers although a checkpoint covers them. Default 256 MiB. */
     readonly maxKeptLogBytes: number;
   };
+  /**
+   * Writes into a directory that holds files of somebody else and no data of Kaya. Default false: it is refused, naming such a file. A directory
+   * with data of Kaya may hold other files in any case.
+   */
+  readonly allowForeignFiles: boolean;
   /** Leaves out the kernel lock on the data directory; then nothing keeps a second process out. Default false. */
   readonly disableLocking: boolean;
 }
@@ -66,6 +71,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     "memoryLimitBytes",
     "checkpoint",
     "changes",
+    "allowForeignFiles",
     "disableLocking",
   ]);
   const limits = problems.object(given.limits, "limits", ["maxKeyBytes", "maxValueBytes"]);
@@ -93,6 +99,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     changes: {
       maxKeptLogBytes: problems.integer(changes.maxKeptLogBytes, "changes.maxKeptLogBytes", 256 * MiB, 0),
     },
+    allowForeignFiles: problems.boolean(given.allowForeignFiles, "allowForeignFiles", false),
     disableLocking: problems.boolean(given.disableLocking, "disableLocking", false),
   };
   problems.throwIfAny("engine configuration");

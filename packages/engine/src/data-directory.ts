@@ -2,10 +2,9 @@ import { checkKeys, describe, type EngineConfig } from "@kaya/core";
 import { type Disk, type DiskLock, NodeDisk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { Clock } from "./checkpoint/pace.js";
+import { assertNotForeign } from "./foreign-files.js";
 import { checkCallback, invalid } from "./input.js";
-
-/** The lock of a data directory. */
-export const LOCK_PATH = "LOCK";
+import { LOCK_PATH } from "./lock-path.js";
 
 const DISK_METHODS = ["open", "list", "rename", "remove", "syncDir", "lock"];
 
@@ -21,6 +20,16 @@ export function diskOf(config: EngineConfig, disk: Disk | undefined): Disk {
   throw invalid(
     `a disk must have ${missing.map((method) => `${method}()`).join(", ")}: ${describe(disk)} does not`,
   );
+}
+
+/**
+ * Takes a directory for writing: makes it where it is absent.
+ * @returns undefined where the configuration wants no lock
+ * @throws KayaError KAYA_INVALID_ARGUMENT where it holds files of somebody else, and nothing was changed; KAYA_LOCK_CONFLICT, KAYA_IO
+ */
+export async function takeDirectory(config: EngineConfig, disk: Disk): Promise<DiskLock | undefined> {
+  if (!config.allowForeignFiles) await assertNotForeign(disk);
+  return config.disableLocking ? undefined : disk.lock(LOCK_PATH);
 }
 
 /**

@@ -17,7 +17,7 @@ import { Checkpoints } from "./checkpoint/checkpoints.js";
 import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
 import { keysToClear, toDeletePayloads } from "./clear.js";
 import { findConflict, toConditions } from "./conditions.js";
-import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
+import { checkRecoveryOptions, diskOf, letGo, takeDirectory } from "./data-directory.js";
 import { type Entry, entryOf } from "./entry.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { MemoryBound } from "./memory-bound.js";
@@ -86,7 +86,8 @@ export class Engine {
   }
 
   /**
-   * Locks the data directory, recovers its log and replays it. Makes the directory where it is absent.
+   * Locks the data directory, recovers its log and replays it. Makes the directory where it is absent; one that holds files of somebody else
+   * and no data of Kaya is refused (`allowForeignFiles`).
    * @param disk instead of the real directory `config.dataDir`
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOCK_CONFLICT, KAYA_DISK_FULL, KAYA_IO, and as `recoverWal`:
    *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION
@@ -100,7 +101,7 @@ export class Engine {
     checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
     const { clock = SYSTEM_CLOCK } = options;
     const target = diskOf(resolved, disk);
-    const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
+    const lock = await takeDirectory(resolved, target);
     try {
       const state = await recoverState(resolved, target, lock, options);
       return new Engine({ ...state, config: resolved, disk: target, lock, clock });

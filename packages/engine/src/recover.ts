@@ -5,7 +5,7 @@ import { Registrations } from "./changes/registrations.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
-import { checkRecoveryOptions, diskOf, LOCK_PATH, letGo } from "./data-directory.js";
+import { checkRecoveryOptions, diskOf, letGo, takeDirectory } from "./data-directory.js";
 import { recoverState } from "./recover-state.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 import { lookSteadily } from "./steady-look.js";
@@ -38,7 +38,7 @@ export async function recover(
   checkRecoveryOptions(options, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
   if (options.dryRun === true) return lookSteadily(target, () => dryRun(resolved, target, options));
-  const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
+  const lock = await takeDirectory(resolved, target);
   let wal: WalWriter<unknown> | undefined;
   try {
     const state = await recoverState(resolved, target, lock, options, "report");

@@ -1,5 +1,6 @@
 export type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "./disk.js";
 export { type LockHolder, readLockHolder } from "./lock-holder.js";
+export { type LockNote, readLockNote } from "./lock-note.js";
 export { NodeDisk } from "./node-disk.js";
 export { parentOf, relativeFilePath, relativePath } from "./relative-path.js";
 export type {

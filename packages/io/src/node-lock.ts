@@ -4,20 +4,11 @@ import { createRequire } from "node:module";
 import { KayaError } from "@kaya/core";
 import type { DiskLock } from "./disk.js";
 import { checkMark } from "./lock-mark.js";
+import { formatNote, type LockNote, NOTE_BYTES, parseNote } from "./lock-note.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
 
 // Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
 const LOCKED_OFFSET = 2 ** 30;
-
-// Fixed, so that a note never needs space that the disk may not have.
-const NOTE_BYTES = 128;
-
-interface Note {
-  readonly pid: number;
-  readonly boot: string;
-  readonly state: "open" | "clean";
-  readonly mark?: string | undefined;
-}
 
 /** Takes the kernel lock on `name` (an absolute path). */
 export async function lockFile(name: string): Promise<DiskLock> {
@@ -94,24 +85,14 @@ async function conflict(handle: FileHandle, name: string): Promise<KayaError> {
 }
 
 /** Undefined where there is none that can be read. */
-export async function readNote(handle: FileHandle): Promise<Note | undefined> {
+export async function readNote(handle: FileHandle): Promise<LockNote | undefined> {
   const buffer = new Uint8Array(NOTE_BYTES);
   const { bytesRead } = await handle.read(buffer, 0, NOTE_BYTES, 0);
-  const text = new TextDecoder().decode(buffer.subarray(0, bytesRead));
-  const match = /^pid=(\d+) boot=(\S+) state=(open|clean)(?: mark=(\S+))? *\n$/.exec(text);
-  if (match === null) return undefined;
-  return {
-    pid: Number(match[1]),
-    boot: match[2] as string,
-    state: match[3] as Note["state"],
-    mark: match[4],
-  };
+  return parseNote(buffer.subarray(0, bytesRead));
 }
 
-async function writeNote(handle: FileHandle, name: string, note: Note): Promise<void> {
-  const mark = note.mark === undefined ? "" : ` mark=${note.mark}`;
-  const text = `pid=${note.pid} boot=${note.boot} state=${note.state}${mark}`;
-  const bytes = new TextEncoder().encode(`${text.padEnd(NOTE_BYTES - 1)}\n`);
+async function writeNote(handle: FileHandle, name: string, note: LockNote): Promise<void> {
+  const bytes = formatNote(note);
   try {
     await handle.write(bytes, 0, bytes.length, 0);
   } catch (cause) {

@@ -1,10 +1,9 @@
 import { describe } from "@kaya/core";
 import { type Disk, NodeDisk } from "@kaya/io";
-import { LOCK_PATH, letGo, letGoAsFound } from "../data-directory.js";
+import { letGo, letGoAsFound } from "../data-directory.js";
+import { LOST_AND_FOUND } from "../foreign-files.js";
 import { invalid } from "../input.js";
-
-/** A new file system makes this directory in its root. */
-const LOST_AND_FOUND = "lost+found";
+import { LOCK_PATH } from "../lock-path.js";
 
 /** Names that a backup which is under way has in its root. */
 const OWN_DIRECTORIES = ["checkpoint", "wal"];

@@ -6,7 +6,7 @@ import type { Session } from "./session.js";
 import type { SimDirectory } from "./sim-directory.js";
 import { SimFile } from "./sim-file.js";
 import type { SimInode } from "./sim-inode.js";
-import { SimLock, type SimLocks } from "./sim-locks.js";
+import { putNote, SimLock, type SimLocks, UNCLEAN } from "./sim-locks.js";
 import { entriesOf, existingFile, findDirectory, findFile, link, move, notFound, unlink } from "./tree.js";
 
 interface Served {
@@ -89,12 +89,18 @@ export class SessionDisk implements Disk {
     const name = relativeFilePath(path);
     this.#session.check(name);
     const left = this.#operations.observe({ kind: "lock", path: name }, () => {
-      link(this.#root, name);
-      return this.#locks.take(name);
+      const inode = link(this.#root, name);
+      const left = this.#locks.take(name);
+      putNote(inode, UNCLEAN);
+      return left;
     });
     return new SimLock(left, (leaving) => {
       if (this.#session.isOver) return; // the lock went with its holder, and may be someone else's by now
-      this.#operations.observe({ kind: "release", path: name }, () => this.#locks.leave(name, leaving));
+      this.#operations.observe({ kind: "release", path: name }, () => {
+        this.#locks.leave(name, leaving);
+        const inode = findFile(this.#root, name);
+        if (inode !== undefined) putNote(inode, leaving);
+      });
     });
   }
 

@@ -1,11 +1,13 @@
 import { KayaError } from "@kaya/core";
 import type { DiskLock } from "../disk.js";
 import { checkMark } from "../lock-mark.js";
+import { formatNote } from "../lock-note.js";
+import type { SimInode } from "./sim-inode.js";
 
 /** How the next holder finds a lock: what `DiskLock` tells it. */
 export type LockLeft = Pick<DiskLock, "cleanStart" | "mark">;
 
-const UNCLEAN: LockLeft = { cleanStart: false, mark: undefined };
+export const UNCLEAN: LockLeft = { cleanStart: false, mark: undefined };
 const RESTARTED: LockLeft = { cleanStart: true, mark: undefined };
 
 /** Who holds which lock, and how the last holder left it. */
@@ -66,4 +68,11 @@ export class SimLock implements DiskLock {
     this.#released = true;
     this.#leave(options?.clean === true ? { cleanStart: true, mark: options.mark } : UNCLEAN);
   }
+}
+
+/** The note that the lock file holds for those who look without the lock. What the next holder is told stands in `SimLocks`. */
+export function putNote(inode: SimInode, { cleanStart, mark }: LockLeft): void {
+  inode.truncate(0);
+  inode.write(0, formatNote({ pid: 1, boot: "unknown", state: cleanStart ? "clean" : "open", mark }));
+  inode.sync();
 }
