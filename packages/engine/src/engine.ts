@@ -6,7 +6,7 @@ import {
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
-import type { WalPayload, WalWriter } from "@kaya/wal";
+import type { NewLogId, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
@@ -45,6 +45,7 @@ interface EngineParts extends RecoveredState {
   readonly disk: Disk;
   readonly lock: DiskLock | undefined;
   readonly clock: Clock;
+  readonly newLogId: NewLogId | undefined;
 }
 
 /**
@@ -67,6 +68,7 @@ export class Engine {
   readonly #checkpoints: Checkpoints;
   readonly #consumers: Consumers;
   readonly #feeds: ChangeFeeds;
+  readonly #newLogId: NewLogId | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
@@ -77,6 +79,7 @@ export class Engine {
     this.#memoryBound = new MemoryBound(parts.config.memoryLimitBytes, this.#memtable);
     this.#wal = parts.wal;
     this.#lock = parts.lock;
+    this.#newLogId = parts.newLogId;
     this.#checkpoints = new Checkpoints(parts);
     this.#wal.throttle(() => this.#checkpoints.throttle());
     this.#consumers = parts.consumers;
@@ -99,12 +102,12 @@ export class Engine {
   ): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
     checkRecoveryOptions(options, ["onProgress", "clock", "newLogId"]);
-    const { clock = SYSTEM_CLOCK } = options;
+    const { clock = SYSTEM_CLOCK, newLogId } = options;
     const target = diskOf(resolved, disk);
     const lock = await takeDirectory(resolved, target);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      return new Engine({ ...state, config: resolved, disk: target, lock, clock });
+      return new Engine({ ...state, config: resolved, disk: target, lock, clock, newLogId });
     } catch (error) {
       await letGo(lock);
       throw error;
@@ -220,6 +223,7 @@ export class Engine {
     const engine = {
       applied: this.#applied,
       config: this.#config,
+      newLogId: this.#newLogId,
       assertOpen: () => this.#assertOpen(),
     };
     return writeBackup(engine, targetDir, options);

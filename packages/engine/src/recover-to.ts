@@ -9,12 +9,12 @@ import {
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { readLog } from "@kaya/wal";
+import { assertOneStoreOn, readLog } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type CheckpointFile, checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import { type WrittenDirectory, writeDirectory } from "./checkpoint/new-directory.js";
-import { recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { coversOf, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { TargetDirectory } from "./checkpoint/target-directory.js";
 import type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 import { diskOf } from "./data-directory.js";
@@ -103,6 +103,10 @@ async function readState(
 ): Promise<StateAt> {
   const { older, newest } = await checkpointsToRead(disk);
   const checkpoints = newest === undefined ? older : [...older, newest];
+  await assertOneStoreOn(
+    disk,
+    await coversOf(disk, { older: checkpoints }, undefined, config.wal.maxRecordBytes),
+  );
   const base = checkpoints.findLast((file) => file.lsn <= lsn);
   const progress = await ProgressTeller.of(disk, base, (state) => {
     signal?.throwIfAborted();

@@ -84,7 +84,7 @@ describe("a directory that a backup goes into", () => {
     const engine = await filled();
     const dir = await directories.make();
     const there = await filled(new NodeDisk(dir) as unknown as SimDisk);
-    await rejection("KAYA_LOCK_CONFLICT", engine.backup(dir));
+    await rejection("KAYA_INVALID_ARGUMENT", engine.backup(dir));
     await there.close();
     await rejection("KAYA_INVALID_ARGUMENT", engine.backup(dir));
     const lock = await new NodeDisk(dir).lock("LOCK");

@@ -2,7 +2,7 @@ import { KayaError } from "@kaya/core";
 import type { Disk } from "./disk.js";
 
 /** Fixed, so that a note never needs space that the disk may not have; less than a sector, so that no power cut tears it. */
-export const NOTE_BYTES = 128;
+export const NOTE_BYTES = 192;
 
 /** What the holder of a lock keeps in the lock file. */
 export interface LockNote {
@@ -11,6 +11,7 @@ export interface LockNote {
   readonly boot: string;
   /** `clean`: it let go, and everything was synced. */
   readonly state: "open" | "clean";
+  /** The last one that was left with `clean`, by this holder or one before it. */
   readonly mark?: string | undefined;
 }
 

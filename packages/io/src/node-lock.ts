@@ -20,9 +20,10 @@ export async function lockFile(name: string): Promise<DiskLock> {
     const previous = await readNote(handle);
     const rebooted = previous !== undefined && isOtherBoot(previous.boot, boot);
     const cleanStart = rebooted || previous?.state === "clean";
-    const mark = rebooted ? undefined : previous?.mark;
-    await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
-    return new NodeLock(handle, name, boot, { cleanStart, mark });
+    const lastMark = previous?.mark;
+    const mark = rebooted || !cleanStart ? undefined : lastMark;
+    await writeNote(handle, name, { pid: process.pid, boot, state: "open", mark: lastMark });
+    return new NodeLock(handle, name, boot, { cleanStart, mark, lastMark });
   } catch (error) {
     await handle.close();
     throw KayaError.is(error) ? error : fromSystemError(error, "lock", name);
@@ -32,17 +33,19 @@ export async function lockFile(name: string): Promise<DiskLock> {
 class NodeLock implements DiskLock {
   readonly cleanStart: boolean;
   readonly mark: string | undefined;
+  readonly lastMark: string | undefined;
   readonly #handle: FileHandle;
   readonly #name: string;
   readonly #boot: string;
   #released: Promise<void> | undefined;
 
-  constructor(handle: FileHandle, name: string, boot: string, left: Pick<DiskLock, "cleanStart" | "mark">) {
+  constructor(handle: FileHandle, name: string, boot: string, left: Omit<DiskLock, "release">) {
     this.#handle = handle;
     this.#name = name;
     this.#boot = boot;
     this.cleanStart = left.cleanStart;
     this.mark = left.mark;
+    this.lastMark = left.lastMark;
   }
 
   async release(options?: { readonly clean?: boolean; readonly mark?: string }): Promise<void> {
@@ -53,8 +56,11 @@ class NodeLock implements DiskLock {
 
   async #release(clean: boolean, mark: string | undefined): Promise<void> {
     try {
-      const note = { pid: process.pid, boot: this.#boot, state: "clean", mark } as const;
+      const last = mark ?? this.lastMark;
+      const note = { pid: process.pid, boot: this.#boot, state: "clean", mark: last } as const;
       if (clean) await writeNote(this.#handle, this.#name, note);
+      // A new mark is worth an fsync. Where that fails an older one may be what is left: it says less, and nothing wrong.
+      if (clean && last !== this.lastMark) await this.#handle.datasync().catch(() => undefined);
     } finally {
       await this.#handle.close(); // drops the kernel lock
     }

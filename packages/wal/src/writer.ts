@@ -19,6 +19,7 @@ import { GroupCommit } from "./group-commit.js";
 import type { FollowedLog, LogFollower } from "./log-follower.js";
 import type { LogHistory } from "./log-history.js";
 import type { LogIdentity } from "./log-identity.js";
+import { formatLogMark } from "./log-mark.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
 import { payloadLength } from "./payload-codec.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
@@ -38,6 +39,8 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
    * settles. The record's bytes are only lent for the call. It must not throw.
    */
   readonly onCommit?: (record: WalRecord) => void;
+  /** The log gets an id before its first segment, or the next one where it has none yet. Default false: where somebody asks. */
+  readonly identified?: boolean;
   /** What `append` resolves with, made of its result: cheaper than a promise behind each append. It must not throw. */
   readonly toResult?: (result: AppendResult) => T;
 }
@@ -47,7 +50,10 @@ const WRITER_OPTIONS = [
   "onRecord",
   "onProgress",
   "trustPageCache",
+  "closedAt",
+  "covers",
   "newLogId",
+  "identified",
   "onCommit",
   "toResult",
 ];
@@ -104,10 +110,12 @@ export class WalWriter<T = AppendResult> {
   ): Promise<WalWriter<T>> {
     const resolved = resolveWalConfig(config);
     checkKeys(options, WRITER_OPTIONS, "the options of WalWriter.open");
-    const { onCommit, toResult = asItIs as ToResult<T>, ...recoverOptions } = options;
+    const { onCommit, toResult = asItIs as ToResult<T>, identified = false, ...recoverOptions } = options;
     const log = await recoverLog(resolved, disk, recoverOptions, true);
     const watch = new LogWatch(disk.root);
-    const segments = await SegmentStore.open(disk, log, watch);
+    const { identity } = log;
+    const identify = async () => identity.history ?? identity.make();
+    const segments = await SegmentStore.open(disk, identified ? { ...log, identify } : log, watch);
     const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
     return new WalWriter(resolved, disk, log, segments, commit, watch);
   }
@@ -257,9 +265,14 @@ export class WalWriter<T = AppendResult> {
     return this.#commit.isClean;
   }
 
-  /** Asked after `close`: what the next writer may give as `trustPageCache`; undefined where the log was not left clean. */
+  /**
+   * Asked after `close`: what the next writer may give as `trustPageCache`, and every later one as `closedAt`; undefined where the log was
+   * not left clean.
+   */
   get tailMark(): string | undefined {
-    return this.isClean ? this.#segments.tailMark : undefined;
+    if (!this.isClean) return undefined;
+    const { openId: segmentId, openLength: length } = this.#segments;
+    return formatLogMark({ id: this.history?.id, lsn: this.durableLsn, segmentId, length });
   }
 
   /** Segments of the log and the bytes in them, what is pending not counted. */

@@ -1,5 +1,6 @@
 import { checkKeys, type EngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
+import type { NewLogId } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { checkCallback, checkSignal } from "../input.js";
 import { type WrittenDirectory, writeDirectory } from "./new-directory.js";
@@ -20,6 +21,8 @@ export interface BackupResult extends WrittenDirectory {
 interface BackedUpEngine {
   readonly applied: AppliedLog;
   readonly config: EngineConfig;
+  /** Where ids of logs come from. Default: random. */
+  readonly newLogId: NewLogId | undefined;
   /** Called between steps. */
   readonly assertOpen: () => void;
 }
@@ -29,7 +32,7 @@ interface BackedUpEngine {
  * @param target a directory, absent or empty, or a disk
  */
 export async function writeBackup(
-  { applied, config, assertOpen }: BackedUpEngine,
+  { applied, config, newLogId, assertOpen }: BackedUpEngine,
   target: string | Disk,
   options: BackupOptions,
 ): Promise<BackupResult> {
@@ -50,7 +53,7 @@ export async function writeBackup(
     const { disableLocking } = config;
     const directory = await TargetDirectory.find(target, { what: "a backup", disableLocking });
     const written = await directory.fill((disk) =>
-      writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress }),
+      writeDirectory(disk, covered, snapshot, { maxRecordBytes, newLogId, check, onProgress }),
     );
     return { ...written, durationMs: performance.now() - started };
   } finally {

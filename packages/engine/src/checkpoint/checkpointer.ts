@@ -1,16 +1,10 @@
-import {
-  asKayaError,
-  invariant,
-  KayaError,
-  type LogPosition,
-  type Lsn,
-  type SequenceNumber,
-} from "@kaya/core";
+import { asKayaError, invariant, KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { tellCheckpoint } from "../channels.js";
 import { type CheckpointFile, listCheckpoints, removeSuperfluous } from "./checkpoint-files.js";
+import type { CoveredLog } from "./load-checkpoint.js";
 import type { Pace } from "./pace.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
 
@@ -44,7 +38,10 @@ export interface CheckpointerStats {
 }
 
 /** What a checkpoint needs of the log's writer. */
-type CheckpointedLog = Pick<WalWriter, "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure">;
+type CheckpointedLog = Pick<
+  WalWriter,
+  "identify" | "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure"
+>;
 
 /**
  * Keeps the log short: writes the state into a checkpoint and drops the segments that it covers. One at a time, from a snapshot, while
@@ -169,6 +166,7 @@ export class Checkpointer {
   async #write(pace: Pace): Promise<CheckpointResult> {
     const started = performance.now();
     this.#assertGoesOn();
+    const { id: logId } = await this.#wal.identify();
     // So that the segments before are covered as a whole.
     await this.#wal.rotate();
     this.#assertGoesOn();
@@ -179,14 +177,15 @@ export class Checkpointer {
       "C2",
       `LSN ${lsn} is about to be covered, and not durable in the log yet`,
     );
-    const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
+    const written =
+      this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence, logId }, pace);
     const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());
     this.#setProgress(0); // the log is short again; what it grows by now is for the next one
     await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
     return { ...written, sequence, segmentsDropped, durationMs: performance.now() - started };
   }
 
-  async #writeFile(covered: LogPosition, pace: Pace): Promise<WrittenCheckpoint> {
+  async #writeFile(covered: CoveredLog, pace: Pace): Promise<WrittenCheckpoint> {
     const snapshot = this.#applied.memtable.snapshot();
     this.#setProgress(0);
     try {

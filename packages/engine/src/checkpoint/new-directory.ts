@@ -1,5 +1,6 @@
 import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
+import { checkedLogId, type NewLogId, randomLogId } from "@kaya/wal";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import { type CheckpointFile, removeCheckpoint } from "./checkpoint-files.js";
 import { loadCheckpoint } from "./load-checkpoint.js";
@@ -16,6 +17,8 @@ export interface WrittenDirectory {
 
 export interface NewDirectoryOptions {
   readonly maxRecordBytes: number;
+  /** Where ids of logs come from. Default: random. */
+  readonly newLogId?: NewLogId | undefined;
   /** Called between steps. It may throw, and so end the writing. */
   readonly check: () => void;
   readonly onProgress?: ((progress: CheckpointProgress) => void) | undefined;
@@ -23,7 +26,8 @@ export interface NewDirectoryOptions {
 
 /**
  * Writes a snapshot into an empty directory, reads it back, and only then calls it done. What is there then is a data directory by
- * itself: one with a checkpoint and no log. Where anything fails, nothing is there that could be opened.
+ * itself: one with a checkpoint and no log. The checkpoint has an id of its own, for it is of no other directory: beside the log that it was
+ * made of it is refused as beside any other. Where anything fails, nothing is there that could be opened.
  * @param disk empty and locked, as `TargetDirectory` lends it
  * @param covered the last record that the snapshot shows
  */
@@ -31,10 +35,11 @@ export async function writeDirectory(
   disk: Disk,
   covered: LogPosition,
   snapshot: MemtableSnapshot,
-  { maxRecordBytes, check, onProgress }: NewDirectoryOptions,
+  { maxRecordBytes, newLogId = randomLogId, check, onProgress }: NewDirectoryOptions,
 ): Promise<WrittenDirectory> {
   check();
-  const file = await writeCheckpoint(disk, covered, snapshot, {
+  const logId = checkedLogId(newLogId);
+  const file = await writeCheckpoint(disk, { ...covered, logId }, snapshot, {
     onStep: (progress) => {
       check();
       onProgress?.(progress);

@@ -1,12 +1,11 @@
 import { describe } from "@kaya/core";
 import { type Disk, NodeDisk } from "@kaya/io";
+import { formatLogMark } from "@kaya/wal";
 import { letGo, letGoAsFound } from "../data-directory.js";
 import { LOST_AND_FOUND } from "../foreign-files.js";
 import { invalid } from "../input.js";
 import { LOCK_PATH } from "../lock-path.js";
-
-/** Names that a backup which is under way has in its root. */
-const OWN_DIRECTORIES = ["checkpoint", "wal"];
+import { CHECKPOINT_DIR, listCheckpoints } from "./checkpoint-files.js";
 
 export interface TargetOptions {
   /** What goes there, for the error: "a backup". */
@@ -37,8 +36,9 @@ export class TargetDirectory {
     const disk = toDisk(target, options.what);
     const directory = new TargetDirectory(disk, options, typeof target === "string" ? target : "the disk");
     const { hasLock, found } = await contentOf(disk);
-    // With a lock file beside them, these are for its holder to judge, which is known once the lock is taken or refused.
-    directory.#assertEmpty(hasLock ? found.filter((path) => !OWN_DIRECTORIES.includes(path)) : found);
+    // One that is being written now: its lock will say so.
+    const isBegun = hasLock && found.every((path) => path === CHECKPOINT_DIR) && (await isUnfinished(disk));
+    directory.#assertEmpty(isBegun ? [] : found);
     return directory;
   }
 
@@ -72,7 +72,13 @@ export class TargetDirectory {
 }
 
 /** The mark of a log without segments. */
-const NO_LOG = "empty";
+const NO_LOG = formatLogMark({ id: undefined, lsn: 0, segmentId: 0, length: 0 });
+
+/** Whether there is no checkpoint, but one that is being written, or was. */
+async function isUnfinished(disk: Disk): Promise<boolean> {
+  const { newest, unknown, impossible } = await listCheckpoints(disk);
+  return newest === undefined && unknown.length === 0 && impossible.length === 0;
+}
 
 function toDisk(target: string | Disk, what: string): Disk {
   if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);

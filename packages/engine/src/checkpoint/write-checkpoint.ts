@@ -1,9 +1,9 @@
-import type { LogPosition } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { RecordBuffer } from "@kaya/wal";
 import type { EntryReader } from "../memtable/entry-reader.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import { type CheckpointFile, checkpointPath, makeNameDurable, temporaryPath } from "./checkpoint-files.js";
+import { type CoveredLog, LOG_ID_KEY } from "./load-checkpoint.js";
 
 /** Bytes of one write and its fsync: while that is under way those of the log wait. Less would cost more fsyncs than it saves waiting. */
 const STEP_BYTES = 64 * 1024;
@@ -22,31 +22,31 @@ export interface WriteCheckpointOptions {
 }
 
 /**
- * Writes a checkpoint: the entries of a snapshot in key order, framed as records between a NOOP that says what is covered and one
- * that proves that nothing is missing. It has its name only once it is whole and durable; where anything fails nothing is left.
+ * Writes a checkpoint: the entries of a snapshot in key order, framed as records behind one that says what is covered, of which log, and
+ * before one that proves that nothing is missing. It has its name only once it is whole and durable; where anything fails nothing is left.
  * @param covered the last record of the log that the snapshot shows
  * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO, and what the callbacks throw
  */
 export async function writeCheckpoint(
   disk: Disk,
-  covered: LogPosition,
+  covered: CoveredLog,
   snapshot: MemtableSnapshot,
   options: WriteCheckpointOptions = {},
 ): Promise<CheckpointFile> {
   const temporary = temporaryPath(covered.lsn);
   const path = checkpointPath(covered.lsn);
   await disk.remove(temporary);
-  let made = temporary;
+  const made = [temporary];
   try {
     const bytes = await writeFile(disk, temporary, covered, snapshot, options);
+    made.push(path); // also a rename that fails may have been done
     await disk.rename(temporary, path);
-    made = path;
     await makeNameDurable(disk);
     return { lsn: covered.lsn, path, bytes };
   } catch (error) {
     // Whether its name is durable is not known then. What cannot be removed now is no harm: a temporary name says what it is, and
     // what has the other one is whole, with the log behind it that it does not take the place of.
-    await disk.remove(made).catch(() => undefined);
+    for (const left of made) await disk.remove(left).catch(() => undefined);
     throw error;
   }
 }
@@ -54,7 +54,7 @@ export async function writeCheckpoint(
 async function writeFile(
   disk: Disk,
   path: string,
-  covered: LogPosition,
+  covered: CoveredLog,
   snapshot: MemtableSnapshot,
   { onStep }: WriteCheckpointOptions,
 ): Promise<number> {
@@ -73,18 +73,19 @@ async function writeFile(
 
 class CheckpointWriter {
   readonly #file: DiskFile;
-  readonly #covered: LogPosition;
+  readonly #covered: CoveredLog;
   readonly #reader: EntryReader;
   readonly #buffer = new RecordBuffer(STEP_BYTES + STEP_BYTES / 4);
   #isDone = false;
   entries = 0;
   bytes = 0;
 
-  constructor(file: DiskFile, covered: LogPosition, snapshot: MemtableSnapshot) {
+  constructor(file: DiskFile, covered: CoveredLog, snapshot: MemtableSnapshot) {
     this.#file = file;
     this.#covered = covered;
     this.#reader = snapshot.entries();
-    this.#buffer.add(covered.lsn, covered.sequence, { type: "noop" });
+    const value = Buffer.from(covered.logId, "latin1");
+    this.#buffer.add(covered.lsn, covered.sequence, { type: "put", key: LOG_ID_KEY, value });
   }
 
   /** Writes some more. @returns false once all is written */

@@ -6,7 +6,7 @@ import type { Session } from "./session.js";
 import type { SimDirectory } from "./sim-directory.js";
 import { SimFile } from "./sim-file.js";
 import type { SimInode } from "./sim-inode.js";
-import { putNote, SimLock, type SimLocks, UNCLEAN } from "./sim-locks.js";
+import { putNote, SimLock, type SimLocks } from "./sim-locks.js";
 import { entriesOf, existingFile, findDirectory, findFile, link, move, notFound, unlink } from "./tree.js";
 
 interface Served {
@@ -89,9 +89,10 @@ export class SessionDisk implements Disk {
     const name = relativeFilePath(path);
     this.#session.check(name);
     const left = this.#operations.observe({ kind: "lock", path: name }, () => {
+      if (findFile(this.#root, name) === undefined) this.#locks.forgetMarks(name);
       const inode = link(this.#root, name);
       const left = this.#locks.take(name);
-      putNote(inode, UNCLEAN);
+      putNote(inode, { ...left, cleanStart: false });
       return left;
     });
     return new SimLock(left, (leaving) => {

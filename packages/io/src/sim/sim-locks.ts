@@ -5,10 +5,18 @@ import { formatNote } from "../lock-note.js";
 import type { SimInode } from "./sim-inode.js";
 
 /** How the next holder finds a lock: what `DiskLock` tells it. */
-export type LockLeft = Pick<DiskLock, "cleanStart" | "mark">;
+export type LockLeft = Omit<DiskLock, "release">;
 
-export const UNCLEAN: LockLeft = { cleanStart: false, mark: undefined };
-const RESTARTED: LockLeft = { cleanStart: true, mark: undefined };
+const NEVER_HELD: LockLeft = { cleanStart: false, mark: undefined, lastMark: undefined };
+
+function unclean({ lastMark }: LockLeft): LockLeft {
+  return { cleanStart: false, mark: undefined, lastMark };
+}
+
+/** A mark was synced when it was left, and what is written over it later holds it too: no crash takes it away. */
+function restarted({ lastMark }: LockLeft): LockLeft {
+  return { cleanStart: true, mark: undefined, lastMark };
+}
 
 /** Who holds which lock, and how the last holder left it. */
 export class SimLocks {
@@ -20,10 +28,16 @@ export class SimLocks {
     if (this.#held.has(path)) {
       throw new KayaError("KAYA_LOCK_CONFLICT", `${path} is held: only one may have the directory open`);
     }
-    const left = this.#left.get(path) ?? UNCLEAN;
+    const left = this.#left.get(path) ?? NEVER_HELD;
     this.#held.add(path);
-    this.#left.set(path, UNCLEAN);
+    this.#left.set(path, unclean(left));
     return left;
+  }
+
+  /** The lock file is gone, and what it said of marks with it. */
+  forgetMarks(path: string): void {
+    const left = this.#left.get(path);
+    if (left !== undefined) this.#left.set(path, { ...left, mark: undefined, lastMark: undefined });
   }
 
   /** How things stand for a fork, which has no holders: they are as good as killed. */
@@ -46,19 +60,21 @@ export class SimLocks {
   /** The holders died: by a kill, which leaves the page cache as it was, or by a crash, which leaves none. */
   dropAll(how: "killed" | "crashed"): void {
     this.#held.clear();
-    if (how === "crashed") for (const path of this.#left.keys()) this.#left.set(path, RESTARTED);
+    if (how === "crashed") for (const [path, left] of this.#left) this.#left.set(path, restarted(left));
   }
 }
 
 export class SimLock implements DiskLock {
   readonly cleanStart: boolean;
   readonly mark: string | undefined;
+  readonly lastMark: string | undefined;
   readonly #leave: (left: LockLeft) => void;
   #released = false;
 
   constructor(left: LockLeft, leave: (left: LockLeft) => void) {
     this.cleanStart = left.cleanStart;
     this.mark = left.mark;
+    this.lastMark = left.lastMark;
     this.#leave = leave;
   }
 
@@ -66,13 +82,17 @@ export class SimLock implements DiskLock {
     checkMark(options?.mark);
     if (this.#released) return;
     this.#released = true;
-    this.#leave(options?.clean === true ? { cleanStart: true, mark: options.mark } : UNCLEAN);
+    const mark = options?.mark ?? this.lastMark;
+    this.#leave(options?.clean === true ? { cleanStart: true, mark, lastMark: mark } : unclean(this));
   }
 }
 
 /** The note that the lock file holds for those who look without the lock. What the next holder is told stands in `SimLocks`. */
-export function putNote(inode: SimInode, { cleanStart, mark }: LockLeft): void {
+export function putNote(inode: SimInode, { cleanStart, lastMark }: LockLeft): void {
   inode.truncate(0);
-  inode.write(0, formatNote({ pid: 1, boot: "unknown", state: cleanStart ? "clean" : "open", mark }));
+  inode.write(
+    0,
+    formatNote({ pid: 1, boot: "unknown", state: cleanStart ? "clean" : "open", mark: lastMark }),
+  );
   inode.sync();
 }

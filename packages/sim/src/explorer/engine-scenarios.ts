@@ -3,6 +3,7 @@ import type { FaultRule, SimDisk } from "@kaya/io";
 import { engineCheck } from "./engine-check.js";
 import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
 import { engineCopyScenarios } from "./engine-copy-scenarios.js";
+import { engineEvidenceScenarios } from "./engine-evidence-scenarios.js";
 import { engineFeedScenarios } from "./engine-feed-scenarios.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
@@ -50,6 +51,7 @@ export function engineScenarios(): Scenario[] {
     ...engineCheckpointScenarios(CONFIG),
     ...engineFeedScenarios(CONFIG),
     ...engineCopyScenarios(CONFIG),
+    ...engineEvidenceScenarios(CONFIG),
   ];
 }
 
