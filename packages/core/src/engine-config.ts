@@ -46,6 +46,11 @@ export interface EngineConfig {
    * to somebody else, or be open in another process. Everything that would write is refused with KAYA_READ_ONLY. Default false.
    */
   readonly readOnly: boolean;
+  /**
+   * Writes into a directory that holds files of somebody else and no data of Kaya. Default false: it is refused, naming such a file. A directory
+   * with data of Kaya may hold other files in any case.
+   */
+  readonly allowForeignFiles: boolean;
   /** Leaves out the kernel lock on the data directory; then nothing keeps a second process out. Default false. */
   readonly disableLocking: boolean;
 }
@@ -72,6 +77,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
     "checkpoint",
     "changes",
     "readOnly",
+    "allowForeignFiles",
     "disableLocking",
   ]);
   const limits = problems.object(given.limits, "limits", ["maxKeyBytes", "maxValueBytes"]);
@@ -100,6 +106,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
       maxKeptLogBytes: problems.integer(changes.maxKeptLogBytes, "changes.maxKeptLogBytes", 256 * MiB, 0),
     },
     readOnly: problems.boolean(given.readOnly, "readOnly", false),
+    allowForeignFiles: problems.boolean(given.allowForeignFiles, "allowForeignFiles", false),
     disableLocking: problems.boolean(given.disableLocking, "disableLocking", false),
   };
   problems.throwIfAny("engine configuration");

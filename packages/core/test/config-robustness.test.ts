@@ -37,6 +37,7 @@ const engineLike = optionsLike({
     logRatio: fc.double({ min: 0.01, max: 100 }),
   }),
   changes: optionsLike({ maxKeptLogBytes: fc.nat() }),
+  allowForeignFiles: fc.boolean(),
   disableLocking: fc.boolean(),
 });
 

@@ -22,6 +22,7 @@ describe("defaults", () => {
     checkpoint: { auto: true, minLogBytes: 32 * 2 ** 20, logRatio: 0.5 },
     changes: { maxKeptLogBytes: 256 * 2 ** 20 },
     readOnly: false,
+    allowForeignFiles: false,
     disableLocking: false,
   };
 
@@ -57,6 +58,7 @@ describe("what is possible is kept", () => {
       checkpoint: { auto: false, minLogBytes: 0, logRatio: 0.5 },
       changes: { maxKeptLogBytes: 0 },
       readOnly: true,
+      allowForeignFiles: true,
       disableLocking: true,
     } as const;
     expect(resolveEngineConfig(config)).toEqual(config);
@@ -93,6 +95,7 @@ describe("what is impossible is refused", () => {
     [{ limits: { maxValueBytes: 1n } }, "limits.maxValueBytes must be a whole number >= 0, not 1n"],
     [{ checkpoint: { auto: "yes" } }, 'checkpoint.auto must be true or false, not "yes"'],
     [{ checkpoint: true }, "checkpoint must be a plain object, not true"],
+    [{ allowForeignFiles: "yes" }, 'allowForeignFiles must be true or false, not "yes"'],
     [{ disableLocking: 1 }, "disableLocking must be true or false, not 1"],
     [{ wal: null }, "wal must be a plain object, not null"],
     [{ wal: { maxBatchBytes: 0 } }, "wal.maxBatchBytes must be a whole number from 1"],

@@ -2,10 +2,9 @@ import { checkCallback, describe, type EngineConfig, readInput, readOptions } fr
 import { type Disk, type DiskLock, NodeDisk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { Clock } from "./checkpoint/pace.js";
+import { assertNotForeign } from "./foreign-files.js";
 import { invalid } from "./input.js";
-
-/** The lock of a data directory. */
-export const LOCK_PATH = "LOCK";
+import { LOCK_PATH } from "./lock-path.js";
 
 const DISK_METHODS = ["open", "list", "rename", "remove", "syncDir", "lock"];
 
@@ -29,6 +28,16 @@ interface RecoveryOptions {
   readonly dryRun?: boolean;
   readonly onProgress?: unknown;
   readonly clock?: Partial<Clock>;
+}
+
+/**
+ * Takes a directory for writing: makes it where it is absent.
+ * @returns undefined where the configuration wants no lock
+ * @throws KayaError KAYA_INVALID_ARGUMENT where it holds files of somebody else, and nothing was changed; KAYA_LOCK_CONFLICT, KAYA_IO
+ */
+export async function takeDirectory(config: EngineConfig, disk: Disk): Promise<DiskLock | undefined> {
+  if (!config.allowForeignFiles) await assertNotForeign(disk);
+  return config.disableLocking ? undefined : disk.lock(LOCK_PATH);
 }
 
 /**
@@ -71,4 +80,11 @@ export async function letGo(
   } finally {
     await own?.close?.();
   }
+}
+
+/** Lets go of a directory in which nothing was changed: the next holder is told what this one was told. */
+export async function letGoAsFound(lock: DiskLock | undefined): Promise<void> {
+  if (lock === undefined) return;
+  const { cleanStart, mark } = lock;
+  await lock.release(cleanStart ? { clean: true, ...(mark !== undefined && { mark }) } : {});
 }

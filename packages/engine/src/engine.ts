@@ -8,7 +8,7 @@ import {
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
-import type { QuarantineCleaned, WalPayload, WalWriter } from "@kaya/wal";
+import type { NewLogId, QuarantineCleaned, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
@@ -20,7 +20,7 @@ import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
 import { deletesOf } from "./clear.js";
 import { type Conflict, findConflict, toConditions } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
-import { diskOf, LOCK_PATH, letGo, readRecoveryOptions } from "./data-directory.js";
+import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { type Entry, entryOf } from "./entry.js";
 import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
@@ -54,6 +54,7 @@ interface EngineParts extends RecoveredState {
   readonly own: Disk | undefined;
   readonly clock: Clock;
   readonly turns: Turns;
+  readonly newLogId: NewLogId | undefined;
 }
 
 /** What `Engine.open` made: nothing else may become an engine. */
@@ -82,6 +83,7 @@ export class Engine {
   readonly #feeds: ChangeFeeds;
   readonly #conflicts: ConflictQueue;
   readonly #turns: Turns;
+  readonly #newLogId: NewLogId | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
@@ -95,6 +97,7 @@ export class Engine {
     this.#wal = parts.wal;
     this.#disk = parts.disk;
     this.#held = { lock: parts.lock, own: parts.own };
+    this.#newLogId = parts.newLogId;
     this.#checkpoints = new Checkpoints(parts);
     this.#wal.throttle(() => this.#checkpoints.throttle());
     this.#turns = parts.turns;
@@ -106,7 +109,8 @@ export class Engine {
   }
 
   /**
-   * Locks the data directory, recovers its log and replays it. Makes the directory where it is absent.
+   * Locks the data directory, recovers its log and replays it. Makes the directory where it is absent; one that holds files of somebody else
+   * and no data of Kaya is refused (`allowForeignFiles`).
    *
    * With `readOnly` it only looks, and does none of that: it reads what the files show into memory once, beside another process that writes, too,
    * and gives all reads. What another process wrote after that is not seen, and what it had not synced by then a power cut may still take back. The
@@ -118,20 +122,29 @@ export class Engine {
   static async open(config?: PartialEngineConfig, disk?: Disk, given?: OpenEngineOptions): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
     const options = readRecoveryOptions(given, ["onProgress", "clock", "newLogId", "hashSecret", "turns"]);
-    const { clock = SYSTEM_CLOCK, turns = SYSTEM_TURNS } = options;
+    const { clock = SYSTEM_CLOCK, turns = SYSTEM_TURNS, newLogId } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;
     if (resolved.readOnly) {
       if (disk === undefined) await assertDirectory(resolved.dataDir);
       const state = await lookAtState(resolved, target, options);
-      const parts = { ...state, config: resolved, disk: target, lock: undefined, own, clock, turns };
+      const parts = {
+        ...state,
+        config: resolved,
+        disk: target,
+        lock: undefined,
+        own,
+        clock,
+        turns,
+        newLogId,
+      };
       opened.add(parts);
       return new Engine(parts);
     }
-    const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
+    const lock = await takeDirectory(resolved, target);
     try {
       const state = await recoverState(resolved, target, lock, options);
-      const parts = { ...state, config: resolved, disk: target, lock, own, clock, turns };
+      const parts = { ...state, config: resolved, disk: target, lock, own, clock, turns, newLogId };
       opened.add(parts);
       return new Engine(parts);
     } catch (error) {
@@ -257,15 +270,19 @@ export class Engine {
    * Writes all that is readable now into an empty directory, while reads and writes go on, reads it back, and resolves once it is durable: a
    * data directory by itself, to be opened as any other. Relaxed writes that are not on the disk here yet are in it too.
    * @param targetDir absent or empty; or a disk
-   * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
+   * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_LOCK_CONFLICT (somebody else writes there), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
    *   reason: then nothing is there that could be taken for a backup.
    */
   async backup(targetDir: string | Disk, options?: BackupOptions): Promise<BackupResult> {
     this.#assertOpen();
-    const { maxRecordBytes } = this.#config.wal;
-    return writeBackup(this.#applied, this.#disk, targetDir, options, maxRecordBytes, () =>
-      this.#assertOpen(),
-    );
+    const engine = {
+      applied: this.#applied,
+      disk: this.#disk,
+      config: this.#config,
+      newLogId: this.#newLogId,
+      assertOpen: () => this.#assertOpen(),
+    };
+    return writeBackup(engine, targetDir, options);
   }
 
   /**

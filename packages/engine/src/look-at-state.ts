@@ -1,12 +1,13 @@
 import { stat } from "node:fs/promises";
 import { type EngineConfig, KayaError } from "@kaya/core";
-import type { Disk } from "@kaya/io";
+import { type Disk, readLockNote } from "@kaya/io";
 import { WalWriter } from "@kaya/wal";
 import { Consumers } from "./changes/consumers.js";
 import { Registrations } from "./changes/registrations.js";
 import { tellRecovery } from "./channels.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
-import { recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { coversOf, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { LOCK_PATH } from "./lock-path.js";
 import { Memtable } from "./memtable/memtable.js";
 import type { OpenEngineOptions, RecoveredState } from "./recover-state.js";
 import { ProgressTeller } from "./recovery-progress.js";
@@ -52,16 +53,20 @@ async function look(
   { onProgress, hashSecret, turns }: LookOptions,
 ): Promise<RecoveredState> {
   const started = performance.now();
-  const { newest } = await checkpointsToRead(disk);
+  const note = config.disableLocking ? undefined : await readLockNote(disk, LOCK_PATH);
+  const checkpoints = await checkpointsToRead(disk);
+  const { newest } = checkpoints;
   const registrations = await Registrations.read(disk);
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, "memory", {
+  const { checkpoint, applied, cover } = await recoverCheckpoint(config, disk, newest, progress, "memory", {
     memtable: new Memtable(hashSecret && { hashSecret }),
     turns,
   });
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     readOnly: true,
     after: applied.position,
+    covers: await coversOf(disk, checkpoints, cover, config.wal.maxRecordBytes),
+    ...(note?.mark !== undefined && { closedAt: note.mark }),
     onRecord: ({ record }) => applied.replay(record),
     toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),

@@ -8,7 +8,7 @@ import { tellRecovery } from "./channels.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
 import type { Clock } from "./checkpoint/pace.js";
-import { finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { coversOf, finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { trustOf } from "./data-directory.js";
 import type { HashSecret } from "./memtable/hash.js";
 import { Memtable } from "./memtable/memtable.js";
@@ -68,14 +68,20 @@ async function load(
   const registrations = await Registrations.read(disk);
   const memtable = new Memtable(hashSecret && { hashSecret });
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const replayed = { memtable, turns };
-  const { checkpoint, applied } = await recoverCheckpoint(config, disk, newest, progress, into, replayed);
+  const { checkpoint, applied, cover } = await recoverCheckpoint(config, disk, newest, progress, into, {
+    memtable,
+    turns,
+  });
+  const covers = await coversOf(disk, checkpoints, cover, config.wal.maxRecordBytes);
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     after: applied.position,
     onRecord: into === "memory" ? ({ record }) => applied.replay(record) : () => undefined,
     onCommit: (record) => applied.commit(record),
     toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
     trustPageCache: trustOf(lock),
+    ...(lock?.lastMark !== undefined && { closedAt: lock.lastMark }),
+    covers,
+    identified: true,
     ...(newLogId !== undefined && { newLogId }),
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });

@@ -9,12 +9,13 @@ import {
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { readLog } from "@kaya/wal";
+import { assertOneStoreOn, readLog } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type CheckpointFile, checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
-import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./checkpoint/new-directory.js";
-import { recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { type WrittenDirectory, writeDirectory } from "./checkpoint/new-directory.js";
+import { coversOf, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { TargetDirectory } from "./checkpoint/target-directory.js";
 import type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
 import { diskOf } from "./data-directory.js";
 import { invalid } from "./input.js";
@@ -50,7 +51,7 @@ const OPTIONS = ["lsn", "into", "signal", "onRead", "onWrite"];
  * stands behind that LSN is not read: it may be damaged. The directory that is read is not changed, and may be open: then what is being
  * written may count as written. What is built was read back, is durable, and goes on at `lsn + 1` when it is opened.
  * @throws KayaError KAYA_INVALID_ARGUMENT (`into` is not empty; `lsn` is above the last one, which the message names),
- *   KAYA_LOG_TRUNCATED (the log does not reach back so far; the message names the lowest LSN that can be had), KAYA_CORRUPTION with
+ *   KAYA_LOCK_CONFLICT (somebody else writes into `into`), KAYA_LOG_TRUNCATED (the log does not reach back so far; the message names the lowest LSN that can be had), KAYA_CORRUPTION with
  *   file and offset where damage stands before `lsn`, whatever `wal.recovery` says; KAYA_UNSUPPORTED_VERSION, KAYA_IO, KAYA_DISK_FULL,
  *   KAYA_FSYNC_FAILED; or the signal's reason. Then nothing is there that could be opened.
  */
@@ -66,17 +67,20 @@ export async function recoverTo(
   throwIfAborted(signal);
   const source = diskOf(resolved, disk);
   await assertOutside("what is recovered", into, source);
-  const target = await emptyDirectory(into, "what is recovered");
+  const { disableLocking } = resolved;
+  const target = await TargetDirectory.find(into, { what: "what is recovered", disableLocking });
   const { applied, checkpoint, recordCount } = await lookSteadily(source, () =>
     readState(resolved, source, options),
   );
   const snapshot = applied.snapshot();
   try {
-    const written = await writeDirectory(target, applied.position, snapshot, {
-      maxRecordBytes: resolved.wal.maxRecordBytes,
-      check: () => throwIfAborted(signal),
-      onProgress: onWrite,
-    });
+    const written = await target.fill((disk) =>
+      writeDirectory(disk, applied.position, snapshot, {
+        maxRecordBytes: resolved.wal.maxRecordBytes,
+        check: () => throwIfAborted(signal),
+        onProgress: onWrite,
+      }),
+    );
     return {
       ...written,
       ...(checkpoint !== undefined && { checkpoint }),
@@ -85,7 +89,6 @@ export async function recoverTo(
     };
   } finally {
     snapshot.release();
-    if (typeof into === "string") await target.close?.();
   }
 }
 
@@ -102,6 +105,10 @@ async function readState(
 ): Promise<StateAt> {
   const { older, newest } = await checkpointsToRead(disk);
   const checkpoints = newest === undefined ? older : [...older, newest];
+  await assertOneStoreOn(
+    disk,
+    await coversOf(disk, { older: checkpoints }, undefined, config.wal.maxRecordBytes),
+  );
   const base = checkpoints.findLast((file) => file.lsn <= lsn);
   const progress = await ProgressTeller.of(disk, base, (state) => {
     throwIfAborted(signal);

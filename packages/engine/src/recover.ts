@@ -1,11 +1,12 @@
 import { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
-import type { Disk } from "@kaya/io";
+import { type Disk, readLockNote } from "@kaya/io";
 import { recoverWal, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
 import { Registrations } from "./changes/registrations.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
-import { loadCheckpoint } from "./checkpoint/load-checkpoint.js";
-import { diskOf, LOCK_PATH, letGo, readRecoveryOptions } from "./data-directory.js";
+import { coversOf, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
+import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
+import { LOCK_PATH } from "./lock-path.js";
 import { recoverState } from "./recover-state.js";
 import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
 import { lookSteadily } from "./steady-look.js";
@@ -42,7 +43,7 @@ export async function recover(
     const isDoubtful = ({ recordCount }: RecoveryReport) => recordCount === 0;
     return lookSteadily(target, () => dryRun(resolved, target, options), isDoubtful);
   }
-  const lock = resolved.disableLocking ? undefined : await target.lock(LOCK_PATH);
+  const lock = await takeDirectory(resolved, target);
   let wal: WalWriter<unknown> | undefined;
   try {
     const state = await recoverState(resolved, target, lock, options, "report");
@@ -61,26 +62,23 @@ async function dryRun(
   { onProgress }: RecoverEngineOptions,
 ): Promise<RecoveryReport> {
   const started = performance.now();
-  const { newest } = await checkpointsToRead(disk);
+  const note = config.disableLocking ? undefined : await readLockNote(disk, LOCK_PATH);
+  const checkpoints = await checkpointsToRead(disk);
+  const { newest } = checkpoints;
   await Registrations.read(disk); // as opening would: it refuses where that is damaged
   const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const loaded =
-    newest &&
-    (await loadCheckpoint(disk, newest, {
-      maxRecordBytes: config.wal.maxRecordBytes,
-      onEntry: () => undefined,
-      onProgress: progress && ((bytes) => progress.ofCheckpoint(bytes)),
-    }));
+  const { checkpoint, applied, cover } = await recoverCheckpoint(config, disk, newest, progress, "report");
   const report = await recoverWal(config.wal, disk, {
     dryRun: true,
+    after: applied.position,
+    covers: await coversOf(disk, checkpoints, cover, config.wal.maxRecordBytes),
     onRecord: () => undefined,
-    ...(loaded !== undefined && { after: loaded.covered }),
+    ...(note?.mark !== undefined && { closedAt: note.mark }),
     ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
   });
   return {
     ...report,
-    ...(newest !== undefined &&
-      loaded !== undefined && { checkpoint: { ...newest, entries: loaded.entries } }),
+    ...(checkpoint !== undefined && { checkpoint }),
     dryRun: true,
     durationMs: performance.now() - started,
   };

@@ -161,7 +161,9 @@ describe("a backup", () => {
   it("is refused where there is something, before anything is written", async () => {
     const engine = await filled(1);
     const dir = await directories.make();
-    await (await Engine.open({ dataDir: dir })).close();
+    const there = await Engine.open({ dataDir: dir }); // one that was never written to holds nothing but its LOCK
+    await there.put("a", "1");
+    await there.close();
     await rejection("KAYA_INVALID_ARGUMENT", engine.backup(dir));
     await rejection("KAYA_INVALID_ARGUMENT", engine.backup(""));
     await rejection("KAYA_INVALID_ARGUMENT", engine.backup(7 as unknown as string));

@@ -217,8 +217,11 @@ describe("F7: a feed ends", () => {
 
   it("where the log's id has no room, and another one begins once there is some", async () => {
     const disk = new SimDisk();
-    const engine = await open(disk);
+    let engine = await open(disk);
     await engine.put("a", "1");
+    await engine.close();
+    disk.removeDurably("wal/log-id");
+    engine = await open(disk);
     disk.addFault({ at: disk.nextOperation + 1, kind: "disk-full" });
     const feed = engine.changes();
     await rejection("KAYA_DISK_FULL", feed.next());
@@ -269,6 +272,8 @@ describe("F5: what the log does not have is said, never passed over", () => {
     await engine.close();
     const last = (await disk.list("wal")).filter(({ path }) => path.endsWith(".wal")).at(-1)?.path ?? "";
     disk.removeDurably(last);
+    await rejection("KAYA_CORRUPTION", open(disk));
+    disk.removeDurably("LOCK"); // and with it what was known of the log's end
     const again = await open(disk);
     expect(() => again.changes({ since: token })).toThrow(code("KAYA_LOG_TRUNCATED", "the log ends at"));
     await rejection("KAYA_LOG_TRUNCATED", again.addConsumer("x", { since: token }));
@@ -283,7 +288,7 @@ describe("F5: what the log does not have is said, never passed over", () => {
     await engine.close();
     const bytes = disk.readFile(SEGMENT_1) ?? new Uint8Array();
     disk.writeFile(SEGMENT_1, bytes.subarray(0, bytes.length - 100)); // damage: a crash takes nothing that was durable
-    engine = await open(disk);
+    engine = await Engine.open({ wal: { recovery: "prefix" } }, disk);
     const left = engine.stats().lastLsn;
     expect(left).toBeLessThan(6);
     await fill(engine, 6);

@@ -48,7 +48,7 @@ describe("the channels of an engine", () => {
 
   it("tell of one that a full disk ended, with the error that stats() has", async () => {
     const disk = new InterceptedDisk(new SimDisk(), ({ kind, path }) =>
-      kind === "append" && path.endsWith(".tmp")
+      kind === "append" && path.endsWith(".ckpt.tmp")
         ? Promise.reject(new KayaError("KAYA_DISK_FULL", "no space left"))
         : undefined,
     );

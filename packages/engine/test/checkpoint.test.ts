@@ -74,7 +74,7 @@ describe("a checkpoint", () => {
     await reopened.close();
   });
 
-  it("is framed as the log is: each entry with its own sequence, between two NOOPs", async () => {
+  it("is framed as the log is: each entry with its own sequence, between the log's id and a NOOP", async () => {
     const disk = new SimDisk();
     const engine = await open(disk);
     await engine.put("b", "1");
@@ -86,7 +86,7 @@ describe("a checkpoint", () => {
       if ("type" in row) rows.push([row.type, row.lsn, row.sequence]);
     }
     expect(rows).toEqual([
-      ["NOOP", 3, 3],
+      ["PUT", 3, 3],
       ["PUT", 4, 2],
       ["PUT", 5, 3],
       ["NOOP", 6, 3],
@@ -113,7 +113,7 @@ describe("a checkpoint", () => {
 
   it("lets writes and reads go on, and shows none of what came after it began", async () => {
     const disk = new SimDisk();
-    const gate = holdUp(disk, ({ kind, path }) => kind === "append" && path.endsWith(".tmp"));
+    const gate = holdUp(disk, ({ kind, path }) => kind === "append" && path.endsWith(".ckpt.tmp"));
     const engine = await Engine.open(CONFIG, gate.disk);
     await fill(engine, 0, 10);
     const running = engine.checkpoint();
@@ -169,7 +169,7 @@ describe("a checkpoint", () => {
 
   it("is made once for all who ask while another is on its way", async () => {
     const disk = new SimDisk();
-    const gate = holdUp(disk, ({ kind, path }) => kind === "append" && path.endsWith(".tmp"));
+    const gate = holdUp(disk, ({ kind, path }) => kind === "append" && path.endsWith(".ckpt.tmp"));
     const engine = await Engine.open(CONFIG, gate.disk);
     await engine.put("a", "1");
     const first = engine.checkpoint();
@@ -185,7 +185,7 @@ describe("a checkpoint", () => {
 
   it("that is under way when the engine is closed ends, and leaves nothing", async () => {
     const disk = new SimDisk();
-    const gate = holdUp(disk, ({ kind, path }) => kind === "append" && path.endsWith(".tmp"));
+    const gate = holdUp(disk, ({ kind, path }) => kind === "append" && path.endsWith(".ckpt.tmp"));
     const engine = await Engine.open(CONFIG, gate.disk);
     // More than one step's worth, so that there is a moment at which it can end.
     for (let i = 0; i < 900; i++) void engine.put(`key ${i}`, "x".repeat(300), { durability: "relaxed" });
@@ -289,7 +289,7 @@ describe("a checkpoint whose attempt failed behind its file", () => {
 
   it("leaves a file alone that has its name already, whatever fails", async () => {
     const snapshot = new Memtable().snapshot();
-    const covered = { lsn: 3, sequence: 3 };
+    const covered = { lsn: 3, sequence: 3, logId: "0123456789abcdef" };
     const operations = await (async () => {
       const disk = new SimDisk();
       await writeCheckpoint(disk, covered, snapshot);
@@ -376,7 +376,8 @@ describe("automatic checkpoints", () => {
     const last = write(200);
     await turns(3);
     await Promise.all([last, engine.close()]);
-    expect((await recover({}, disk, { dryRun: true })).lastLsn).toBe(400);
+    const { lastLsn, checkpoint } = await recover({}, disk, { dryRun: true });
+    expect(lastLsn ?? checkpoint?.lsn).toBe(400);
   });
 
   it("do not come before the log is as large as the data, nor below the floor", async () => {
@@ -396,7 +397,7 @@ describe("automatic checkpoints", () => {
     const disk = new SimDisk();
     let attempts = 0;
     const full = new InterceptedDisk(disk, ({ path, kind }) =>
-      kind === "append" && path.endsWith(".tmp") && ++attempts <= 2
+      kind === "append" && path.endsWith(".ckpt.tmp") && ++attempts <= 2
         ? Promise.reject(new KayaError("KAYA_DISK_FULL", "no space left"))
         : undefined,
     );

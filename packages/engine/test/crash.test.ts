@@ -1,5 +1,5 @@
 import { type CrashOptions, type FaultRule, SimDisk } from "@kaya/io";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Engine, KayaError } from "../src/index.js";
 import { stopBefore } from "./support/intercepted-disk.js";
 import { Journal } from "./support/journal.js";
@@ -18,6 +18,9 @@ const ENDS: readonly End[] = [
   "killed",
   ...[1, 2, 3, 4, 5, 6].map((seed) => ({ survive: "random", seed }) as const),
 ];
+
+// Some ten thousand crash states: on a machine with other things to do that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 describe("the engine after a crash", () => {
   it("has what was acknowledged, as a prefix, wherever the process stopped and whatever the disk kept", async () => {

@@ -184,7 +184,7 @@ describe("damage", () => {
     await running;
     const { newest } = await listCheckpoints(disk);
     if (newest === undefined) throw new Error("a checkpoint is needed here");
-    disk.flipBit(newest.path, 45, 1);
+    disk.flipBit(newest.path, 75, 1);
     const before = newest.lsn - 1;
     await rejection("KAYA_CORRUPTION", recover(TINY, disk, { dryRun: true }));
     const target = new SimDisk();
@@ -194,7 +194,7 @@ describe("damage", () => {
       "KAYA_CORRUPTION",
       recoverTo(TINY, { lsn: newest.lsn, into: new SimDisk() }, disk),
     );
-    expect(message).toContain(`${newest.path}: offset 40: `);
+    expect(message).toContain(`${newest.path}: offset 70: `);
   });
 
   it("by which segments are missing is told, where no checkpoint covers them", async () => {
@@ -235,8 +235,8 @@ describe("the new directory", () => {
       lsn: 3,
       sequence: 3,
       entries: 3,
-      bytes: 80 + 3 * 50,
-      checkpoint: { lsn: 1, entries: 1, path: "checkpoint/0000000000000001.ckpt", bytes: 130 },
+      bytes: 110 + 3 * 50,
+      checkpoint: { lsn: 1, entries: 1, path: "checkpoint/0000000000000001.ckpt", bytes: 160 },
       recordCount: 2,
       durationMs: expect.any(Number),
     });
@@ -248,7 +248,7 @@ describe("the new directory", () => {
     const { disk, history } = await recordedHistory(4, 10);
     await history.engine.close();
     const lsn = history.lastLsn;
-    const tail = (await disk.list("wal")).at(-1)?.path as string;
+    const tail = (await disk.list("wal")).findLast(({ path }) => path.endsWith(".wal"))?.path as string;
     const bytes = disk.readFile(tail) as Uint8Array;
     disk.writeFile(tail, bytes.subarray(0, bytes.length - 1));
     await rejection("KAYA_INVALID_ARGUMENT", recoverTo(TINY, { lsn, into: new SimDisk() }, disk));
@@ -351,7 +351,7 @@ describe("on the real disk", () => {
     expect(await entriesOf(copy.scan())).toEqual(before);
     await copy.close();
 
-    const segments = (await readdir(join(dataDir, "wal"))).sort();
+    const segments = (await readdir(join(dataDir, "wal"))).filter((name) => name.endsWith(".wal")).sort();
     const late = join(dataDir, "wal", segments.at(-2) as string);
     const bytes = await readFile(late);
     bytes[45] = (bytes[45] as number) ^ 1;

@@ -113,7 +113,7 @@ describe("stats() of checkpoints", () => {
   it("tell why the last one failed, until one does not", async () => {
     let isFull = true;
     const disk = new InterceptedDisk(new SimDisk(), ({ kind, path }) =>
-      isFull && kind === "append" && path.endsWith(".tmp")
+      isFull && kind === "append" && path.endsWith(".ckpt.tmp")
         ? Promise.reject(new KayaError("KAYA_DISK_FULL", "no space left"))
         : undefined,
     );

@@ -149,8 +149,15 @@ export interface DiskLock {
   readonly mark: string | undefined;
 
   /**
+   * The last mark that any holder left with `clean`, whoever died or failed since, and also after a start of the machine: it may be older than
+   * what is there, never newer. What it stands for was on stable storage, so nothing that happens to a process or a machine takes it away.
+   * Undefined where none was ever left, or the disk had no room for it.
+   */
+  readonly lastMark: string | undefined;
+
+  /**
    * Lets go. `clean` tells the next holder that everything written under this one was synced without a failure; `mark` (up
-   * to 40 printable characters, no white space) is given to it, so that it can tell whether anyone wrote without the lock.
+   * to 64 printable characters, no white space; default: the last one) is given to it and to all after it, so that they can tell what was there.
    */
   release(options?: ReleaseOptions): Promise<void>;
 }

@@ -9,6 +9,7 @@ export type {
   SpecialEntry,
 } from "./disk.js";
 export { type LockHolder, readLockHolder } from "./lock-holder.js";
+export { type LockNote, readLockNote } from "./lock-note.js";
 export { NodeDisk } from "./node-disk.js";
 export { parentOf, relativeFilePath, relativePath } from "./relative-path.js";
 export type {

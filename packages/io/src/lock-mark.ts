@@ -1,7 +1,7 @@
 import { describe, KayaError, readOptions } from "@kaya/core";
 import type { ReleaseOptions } from "./disk.js";
 
-const MARK = /^[\x21-\x7e]{1,40}$/;
+const MARK = /^[\x21-\x7e]{1,64}$/;
 
 /**
  * How a lock is let go of.
@@ -16,6 +16,6 @@ export function readRelease(options: ReleaseOptions | undefined): {
     return { clean: clean === true, mark };
   throw new KayaError(
     "KAYA_INVALID_ARGUMENT",
-    `a lock's mark has 1 to 40 printable characters without white space, not ${describe(mark)}`,
+    `a lock's mark has 1 to 64 printable characters without white space, not ${describe(mark)}`,
   );
 }

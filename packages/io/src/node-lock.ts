@@ -4,6 +4,7 @@ import { KayaError } from "@kaya/core";
 import type { DiskLock, ReleaseOptions } from "./disk.js";
 import { type FileIdentity, identityOf, isSame } from "./file-identity.js";
 import { readRelease } from "./lock-mark.js";
+import { formatNote, type LockNote, NOTE_BYTES, parseNote } from "./lock-note.js";
 import { loadTryLock, type TryLock } from "./native-lock.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
 import { type Model, makeFile, openOrMakeFile } from "./open-file.js";
@@ -11,16 +12,6 @@ import { type Ownership, ownershipOfOpen } from "./ownership.js";
 
 // Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
 const LOCKED_OFFSET = 2 ** 30;
-
-// Fixed, so that a note never needs space that the disk may not have.
-const NOTE_BYTES = 128;
-
-interface Note {
-  readonly pid: number;
-  readonly boot: string;
-  readonly state: "open" | "clean";
-  readonly mark?: string | undefined;
-}
 
 /** How often the file may be another one by the time that it is locked. */
 const MOST_TRIES = 10;
@@ -108,14 +99,21 @@ async function takeOver(handle: FileHandle, name: string, released: () => Promis
   const boot = await bootId();
   const previous = await readNote(handle);
   const cleanStart = previous?.state === "clean";
-  const mark = previous?.mark;
-  await writeNote(handle, name, { pid: process.pid, boot, state: "open" });
+  const lastMark = previous?.mark;
+  await writeNote(handle, name, { pid: process.pid, boot, state: "open", mark: lastMark });
   const identity = identityOfOpen(handle);
   const ownership = ownershipOfOpen(handle.fd);
-  return new NodeLock(handle, name, boot, { cleanStart, mark, identity, ownership, released });
+  return new NodeLock(handle, name, boot, {
+    cleanStart,
+    mark: cleanStart ? lastMark : undefined,
+    lastMark,
+    identity,
+    ownership,
+    released,
+  });
 }
 
-interface TakenLock extends Pick<DiskLock, "cleanStart" | "mark"> {
+interface TakenLock extends Omit<DiskLock, "release"> {
   readonly identity: FileIdentity;
   readonly ownership: Ownership | undefined;
   readonly released: () => Promise<void>;
@@ -124,6 +122,7 @@ interface TakenLock extends Pick<DiskLock, "cleanStart" | "mark"> {
 export class NodeLock implements DiskLock {
   readonly cleanStart: boolean;
   readonly mark: string | undefined;
+  readonly lastMark: string | undefined;
   /** Of the file that is locked. */
   readonly identity: FileIdentity;
   readonly ownership: Ownership | undefined;
@@ -139,6 +138,7 @@ export class NodeLock implements DiskLock {
     this.#boot = boot;
     this.cleanStart = taken.cleanStart;
     this.mark = taken.mark;
+    this.lastMark = taken.lastMark;
     this.identity = taken.identity;
     this.ownership = taken.ownership;
     this.#letGo = taken.released;
@@ -153,8 +153,11 @@ export class NodeLock implements DiskLock {
 
   async #release(clean: boolean, mark: string | undefined): Promise<void> {
     try {
-      const note = { pid: process.pid, boot: this.#boot, state: "clean", mark } as const;
+      const last = mark ?? this.lastMark;
+      const note = { pid: process.pid, boot: this.#boot, state: "clean", mark: last } as const;
       if (clean) await writeNote(this.#handle, this.#name, note);
+      // A new mark is worth an fsync. Where that fails an older one may be what is left: it says less, and nothing wrong.
+      if (clean && last !== this.lastMark) await this.#handle.datasync().catch(() => undefined);
     } catch (cause) {
       throw KayaError.is(cause) ? cause : fromSystemError(cause, "write the lock file", this.#name);
     } finally {
@@ -196,24 +199,14 @@ async function conflict(handle: FileHandle, name: string): Promise<KayaError> {
 }
 
 /** Undefined where there is none that can be read. */
-export async function readNote(handle: FileHandle): Promise<Note | undefined> {
+export async function readNote(handle: FileHandle): Promise<LockNote | undefined> {
   const buffer = new Uint8Array(NOTE_BYTES);
   const { bytesRead } = await handle.read(buffer, 0, NOTE_BYTES, 0);
-  const text = new TextDecoder().decode(buffer.subarray(0, bytesRead));
-  const match = /^pid=(\d+) boot=(\S+) state=(open|clean)(?: mark=(\S+))? *\n$/.exec(text);
-  if (match === null) return undefined;
-  return {
-    pid: Number(match[1]),
-    boot: match[2] as string,
-    state: match[3] as Note["state"],
-    mark: match[4],
-  };
+  return parseNote(buffer.subarray(0, bytesRead));
 }
 
-async function writeNote(handle: FileHandle, name: string, note: Note): Promise<void> {
-  const mark = note.mark === undefined ? "" : ` mark=${note.mark}`;
-  const text = `pid=${note.pid} boot=${note.boot} state=${note.state}${mark}`;
-  const bytes = new TextEncoder().encode(`${text.padEnd(NOTE_BYTES - 1)}\n`);
+async function writeNote(handle: FileHandle, name: string, note: LockNote): Promise<void> {
+  const bytes = formatNote(note);
   try {
     await handle.write(bytes, 0, bytes.length, 0);
   } catch (cause) {

@@ -26,6 +26,7 @@ export async function printError(err: Output, error: unknown, isJson: boolean): 
 function hintFor(code: string, message: string): string | undefined {
   if (message.includes("maxRecordBytes")) return "--max-record-bytes N raises it";
   if (message.includes("disableLocking")) return "--no-lock says so";
+  if (message.includes("allowForeignFiles")) return "--allow-foreign-files does that";
   if (code !== "KAYA_CORRUPTION") return undefined;
   if (namesCheckpoint(message))
     return '"kayactl verify" lists all damage; no --recovery passes a checkpoint over: what it covers is in no log any more';

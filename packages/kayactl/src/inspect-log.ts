@@ -76,7 +76,7 @@ async function inspectCheckpoint(
   await printer.begin();
   await printer.segment(location);
   const warnings = await inspector.segment(location, (row, record) => {
-    if (rows++ === 0) hasOpening = row.type === "NOOP";
+    if (rows++ === 0) hasOpening = row.type === "PUT";
     last = row.type;
     return filter.accepts(row, record) ? printer.record(row, record) : undefined;
   });
@@ -85,6 +85,6 @@ async function inspectCheckpoint(
   if (warnings.some(isDamage)) return { isDamaged: true };
   const isWhole = hasOpening && rows > 1 && last === "NOOP" && warnings.length === 0;
   if (isWhole || inspector.isPast) return { isDamaged: false };
-  const note = `${location.name} is no whole checkpoint: one begins with a NOOP and ends with the next`;
+  const note = `${location.name} is no whole checkpoint: one begins with the id of its log and ends with a NOOP`;
   return { isDamaged: true, note };
 }

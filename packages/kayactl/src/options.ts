@@ -9,6 +9,7 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly maxRecordBytes?: number;
   readonly lock: boolean;
+  readonly allowForeignFiles?: boolean;
 }
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -33,15 +34,19 @@ export function addGlobalOptions(program: Command): void {
       new Option("--max-record-bytes <n>", "for a log with records over 32 MiB").argParser(parseWholeNumber),
     )
     .addOption(new Option("--no-lock", "where no lock can be had: nothing then keeps a second process out"))
+    .addOption(
+      new Option("--allow-foreign-files", "begin a store in a directory that holds files of somebody else"),
+    )
     .addOption(new Option("--json", "one compact JSON document instead of text"));
 }
 
 export function engineConfig(options: GlobalOptions): PartialEngineConfig {
-  const { data, durability, recovery, maxRecordBytes, lock } = options;
+  const { data, durability, recovery, maxRecordBytes, lock, allowForeignFiles = false } = options;
   return {
     dataDir: data,
     durability,
     disableLocking: !lock,
+    allowForeignFiles,
     // One that begins by itself would be ended by the close that follows a command's only write.
     checkpoint: { auto: false },
     wal: {

@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { absentDirectory, filledDirectory, kayactl, temporaryDirectory } from "./helpers.js";
 
@@ -20,6 +22,19 @@ describe("put and delete", () => {
       ok('{"ok":true,"sequence":4,"lsn":4,"durable":true}\n'),
     );
     expect((await kayactl(["get", "user:1", "--data", data])).stdout).toBe("NOT_FOUND\n");
+  });
+
+  test("leave a directory of somebody else alone, unless they are told to begin a store there", async () => {
+    const data = await temporaryDirectory();
+    await writeFile(join(data, "passwd"), "root");
+    const refused = await kayactl(["put", "a", "b", "--data", data]);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toMatch(
+      /^error KAYA_INVALID_ARGUMENT: .+ holds passwd,.+\nhint: --allow-foreign-files /,
+    );
+    expect(await readdir(data)).toEqual(["passwd"]);
+    expect((await kayactl(["put", "a", "b", "--data", data, "--allow-foreign-files"])).code).toBe(0);
+    expect((await kayactl(["get", "a", "--data", data])).stdout).toBe("b\n");
   });
 
   test("a relaxed write does not claim to be durable", async () => {

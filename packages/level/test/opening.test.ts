@@ -33,7 +33,9 @@ describe("opening", () => {
     await writeFile(join(location, "unrelated"), "");
     await rejection([NOT_OPEN, "KAYA_NOT_FOUND"], db.open());
     expect(await readdir(location)).toEqual(["unrelated"]);
-    await db.open({ createIfMissing: true });
+    await rejection([NOT_OPEN, "KAYA_INVALID_ARGUMENT"], db.open({ createIfMissing: true }));
+    expect(await readdir(location)).toEqual(["unrelated"]);
+    await db.open({ createIfMissing: true, allowForeignFiles: true });
     await db.close();
     await db.open();
     await db.close();

@@ -28,7 +28,7 @@ export const COPY_MUTANTS = [
     name: "a backup is made over another one",
     first: "simulation",
     rule: "backup",
-    file: "engine/dist/checkpoint/new-directory.js",
+    file: "engine/dist/checkpoint/target-directory.js",
     find: "if (found.length === 0)",
     replace: `if (found.every((path) => path === "checkpoint"))`,
   },

@@ -45,8 +45,10 @@ export const ENGINE_MUTANTS = [
     name: "the lock's note says clean after a failure, too",
     rule: "R5",
     file: "wal/dist/writer.js",
-    find: "return this.isClean ? this.#segments.tailMark : undefined;",
-    replace: "return this.#segments.tailMark;",
+    find: `        if (!this.isClean)
+            return undefined;
+        const { openId`,
+    replace: "        const { openId",
   },
   {
     name: "the engine does not look at the lock's note",

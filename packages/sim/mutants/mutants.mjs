@@ -2,6 +2,7 @@ import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
 import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
+import { EVID_MUTANTS } from "./evid-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
@@ -37,4 +38,5 @@ export const MUTANTS = [
   ...OWNER_MUTANTS,
   ...DIR_MUTANTS,
   ...INPUT_MUTANTS,
+  ...EVID_MUTANTS,
 ];

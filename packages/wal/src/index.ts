@@ -39,9 +39,11 @@ export {
   formatInspectionWarning,
   isDamage,
 } from "./inspection-format.js";
+export { assertOneStoreOn, type LogCover } from "./log-cover.js";
 export type { LogFollower } from "./log-follower.js";
-export { isLogId, LogHistory } from "./log-history.js";
-export { readLogHistory } from "./log-identity.js";
+export { isLogId, LogHistory, type LogOrigin } from "./log-history.js";
+export { checkedLogId, type NewLogId, randomLogId, readLogHistory } from "./log-identity.js";
+export { formatLogMark, type LogMark, parseLogMark } from "./log-mark.js";
 export type { OnRecovered, RecoveredRecord, ScanProgress } from "./log-scan.js";
 export type { WalActivity } from "./log-watch.js";
 export { OperationsBuffer } from "./operations-buffer.js";

@@ -11,8 +11,10 @@ export function isLogId(text: unknown): text is string {
   return typeof text === "string" && ID.test(text);
 }
 
-/** What the log was before a cut, and the last record that it still has of that. */
-interface EarlierLog {
+const BASE = /^behind ([0-9a-f]{16}) (0|[1-9][0-9]{0,15})$/;
+
+/** A record of a log: of the one with this id. */
+export interface LogOrigin {
   readonly id: string;
   readonly lsn: Lsn;
 }
@@ -23,10 +25,14 @@ interface EarlierLog {
  */
 export class LogHistory {
   readonly id: string;
-  readonly #earlier: readonly EarlierLog[];
+  /** What the log went on from when it got its first id: a checkpoint that is of no log that is known of here. */
+  readonly #base: LogOrigin | undefined;
+  /** What the log was before each cut, and the last record that it still has of that. */
+  readonly #earlier: readonly LogOrigin[];
 
-  constructor(id: string, earlier: readonly EarlierLog[] = []) {
+  constructor(id: string, base?: LogOrigin, earlier: readonly LogOrigin[] = []) {
     this.id = id;
+    this.#base = base;
     this.#earlier = earlier;
   }
 
@@ -36,27 +42,45 @@ export class LogHistory {
     return this.#earlier.find((each) => each.id === id)?.lsn;
   }
 
+  /**
+   * Whether the state at that record is one that this log went through, or went on from. Not the same as `commonWith`: that a log goes on from a
+   * backup makes it no part of the log that the backup was made of.
+   */
+  includes({ id, lsn }: LogOrigin): boolean {
+    if (lsn <= (this.commonWith(id) ?? -1)) return true;
+    return id === this.#base?.id && lsn <= this.#base.lsn;
+  }
+
   /** The history of the log that is cut behind `lsn`, under a new id. */
   cutBehind(lsn: Lsn, id: string): LogHistory {
     const known = [...this.#earlier, { id: this.id, lsn }];
     const earlier = known.map((each) => ({ id: each.id, lsn: Math.min(each.lsn, lsn) }));
-    return new LogHistory(id, earlier.slice(-MOST_EARLIER));
+    return new LogHistory(id, this.#base, earlier.slice(-MOST_EARLIER));
   }
 
   toText(): string {
-    return [HEAD, this.id, ...this.#earlier.map(({ id, lsn }) => `from ${id} ${lsn}`), ""].join("\n");
+    const base = this.#base && `behind ${this.#base.id} ${this.#base.lsn}`;
+    const earlier = this.#earlier.map(({ id, lsn }) => `from ${id} ${lsn}`);
+    return [HEAD, this.id, ...(base === undefined ? [] : [base]), ...earlier, ""].join("\n");
   }
 
   /** Undefined where the text is no history that this code knows. */
   static parse(text: string): LogHistory | undefined {
     const [head, id, ...lines] = text.split("\n");
     if (head !== HEAD || !isLogId(id) || lines.pop() !== "") return undefined;
-    const earlier: EarlierLog[] = [];
+    const base = parseOrigin(BASE, lines[0]);
+    if (base !== undefined) lines.shift();
+    const earlier: LogOrigin[] = [];
     for (const line of lines) {
-      const [, from, lsn] = EARLIER.exec(line) ?? [];
-      if (from === undefined || !Number.isSafeInteger(Number(lsn))) return undefined;
-      earlier.push({ id: from, lsn: Number(lsn) });
+      const origin = parseOrigin(EARLIER, line);
+      if (origin === undefined) return undefined;
+      earlier.push(origin);
     }
-    return new LogHistory(id, earlier);
+    return new LogHistory(id, base, earlier);
   }
+}
+
+function parseOrigin(form: RegExp, line: string | undefined): LogOrigin | undefined {
+  const [, id, lsn] = form.exec(line ?? "") ?? [];
+  return id === undefined || !Number.isSafeInteger(Number(lsn)) ? undefined : { id, lsn: Number(lsn) };
 }

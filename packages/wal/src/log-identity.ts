@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, KayaError, type Lsn } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { isLogId, LogHistory } from "./log-history.js";
+import { isLogId, LogHistory, type LogOrigin } from "./log-history.js";
 import { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 import { LOG_ID_PATH, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
@@ -10,12 +10,14 @@ import type { WalWarning } from "./warnings.js";
 export type NewLogId = () => string;
 
 /**
- * The file that says which log this is. It is there only where somebody asked; before recovery cuts the log it says that this is
+ * The file that says which log this is. It is there where somebody asked, or a writer says which log it writes; before recovery cuts the log it says that this is
  * another one, so that no crash leaves a log that was cut under the id that it had before.
  */
 export class LogIdentity {
   readonly #disk: Disk;
   readonly #newId: NewLogId;
+  #base: LogOrigin | undefined;
+  #making: Promise<LogHistory> | undefined;
   #history: LogHistory | undefined;
   #isWritten: boolean;
   /** What a killed process left may be in the page cache alone. */
@@ -35,7 +37,7 @@ export class LogIdentity {
   static async read(
     disk: Disk,
     exists: boolean,
-    newId: NewLogId = randomId,
+    newId: NewLogId = randomLogId,
   ): Promise<{ readonly identity: LogIdentity; readonly warnings: readonly WalWarning[] }> {
     const none = new LogIdentity(disk, newId, exists, undefined);
     if (!exists) return { identity: none, warnings: [] };
@@ -49,9 +51,23 @@ export class LogIdentity {
     return { identity: none, warnings: [{ kind: "DamagedLogId", path: LOG_ID_PATH }] };
   }
 
+  /**
+   * Says what the log goes on from: a checkpoint. Where it has no segments, and is not known to go on from that, it is a log that begins anew, and
+   * gets another id.
+   */
+  goOnFrom(base: LogOrigin, hasSegments: boolean): void {
+    this.#base = base;
+    if (!hasSegments && this.#history?.includes(base) === false) this.#history = undefined;
+  }
+
   /** Whether no crash takes the history away. */
   get isDurable(): boolean {
     return this.#isDurable;
+  }
+
+  /** The directory and the one above it were synced: so is the file's name, and its bytes were before it had it. */
+  namesWereSynced(): void {
+    this.#isDurable = this.#history !== undefined;
   }
 
   /** What the log is; undefined where nobody asked for it yet. */
@@ -59,9 +75,16 @@ export class LogIdentity {
     return this.#history;
   }
 
-  /** The same, made where there is none; durable. One call at a time. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED. */
-  async make(): Promise<LogHistory> {
-    if (this.#history === undefined) return this.#write(new LogHistory(this.#nextId()));
+  /** The same, made where there is none; durable. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED. */
+  make(): Promise<LogHistory> {
+    this.#making ??= this.#make().finally(() => {
+      this.#making = undefined;
+    });
+    return this.#making;
+  }
+
+  async #make(): Promise<LogHistory> {
+    if (this.#history === undefined) return this.#write(new LogHistory(this.#nextId(), this.#base));
     if (!this.#isDurable) await makeNameDurable(this.#disk, LOG_ID_PATH);
     this.#isDurable = true;
     return this.#history;
@@ -100,13 +123,18 @@ export class LogIdentity {
   }
 
   #nextId(): string {
-    const id = this.#newId();
-    if (isLogId(id)) return id;
-    throw new KayaError(
-      "KAYA_INVALID_ARGUMENT",
-      `newLogId must give 16 lower-case hex digits, not ${describe(id)}`,
-    );
+    return checkedLogId(this.#newId);
   }
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT for what is no id */
+export function checkedLogId(newId: NewLogId): string {
+  const id = newId();
+  if (isLogId(id)) return id;
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `newLogId must give 16 lower-case hex digits, not ${describe(id)}`,
+  );
 }
 
 /**
@@ -118,6 +146,7 @@ export async function readLogHistory(disk: Disk): Promise<LogHistory | undefined
   return identity.history;
 }
 
-function randomId(): string {
+/** An id that no log ever had: 64 random bits. */
+export function randomLogId(): string {
   return randomBytes(8).toString("hex");
 }

@@ -8,6 +8,7 @@ export type Situation =
   | "torn-tail"
   | "damaged-tail"
   | "damaged-tail-with-records-behind"
+  | "before-a-clean-close"
   | "not-the-tail"
   | "unknown-format"
   | "oversized-record";
@@ -24,12 +25,13 @@ export const RECOVERY_TABLE: Readonly<Record<Situation, Readonly<Record<Recovery
   "torn-tail": { tail: "cut", prefix: "cut", absolute: "refuse" },
   "damaged-tail": { tail: "cut", prefix: "cut", absolute: "refuse" },
   "damaged-tail-with-records-behind": { tail: "cut", prefix: "cut", absolute: "refuse" },
+  "before-a-clean-close": { tail: "refuse", prefix: "stop", absolute: "refuse" },
   "not-the-tail": { tail: "refuse", prefix: "stop", absolute: "refuse" },
   "unknown-format": { tail: "refuse", prefix: "refuse", absolute: "refuse" },
   "oversized-record": { tail: "refuse", prefix: "refuse", absolute: "refuse" },
 };
 
-/** The code of a refusal. Only `not-the-tail` and a mode that refuses tails speak of corruption. */
+/** The code of a refusal. */
 export function refusalCode(situation: Situation): KayaErrorCode {
   if (situation === "unknown-format") return "KAYA_UNSUPPORTED_VERSION";
   if (situation === "oversized-record") return "KAYA_INVALID_ARGUMENT";
@@ -45,6 +47,11 @@ export function intactSituation(end: ScanEnd): "unknown-format" | "oversized-rec
   const { kind } = end.warning;
   if (UNKNOWN_FORMAT_KINDS.includes(kind)) return "unknown-format";
   return kind === "OversizedPayload" ? "oversized-record" : undefined;
+}
+
+/** Whether a crash leaves such a thing at the end of a log. */
+export function isTail(situation: Situation): boolean {
+  return RECOVERY_TABLE[situation].tail === "cut";
 }
 
 /** Whether no mode cuts this, wherever it stands. */

@@ -1,10 +1,11 @@
-import { KayaError, type RecoveryMode } from "@kaya/core";
+import { KayaError, type Lsn, type RecoveryMode } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { type DamageSurvey, surveyDamage } from "./damage.js";
+import type { ClosedLog } from "./log-mark.js";
 import type { LogScan, LogStop } from "./log-scan.js";
-import { RECOVERY_TABLE, type Situation, situationOf } from "./recovery-decision.js";
-import { refusal } from "./refusal.js";
-import { MOST_SEGMENT_BYTES, type SegmentFile } from "./segments.js";
+import { isTail, RECOVERY_TABLE, refusalCode, type Situation, situationOf } from "./recovery-decision.js";
+import { advice, closedAt, refusal } from "./refusal.js";
+import { MOST_SEGMENT_BYTES, type SegmentFile, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
 /** What recovery is going to change, decided before anything is. */
@@ -19,7 +20,19 @@ export interface RecoveryPlan {
   readonly isTorn: boolean;
   /** Whole segments that go to quarantine, in order of their ids. */
   readonly moved: readonly SegmentFile[];
+  /** The log has lost records that it had: it is another one from now on, also where nothing is to be cut. */
+  readonly isShorter: boolean;
   readonly warnings: readonly WalWarning[];
+}
+
+/** A log, and what is known of it, to be decided upon. */
+export interface ScannedLog {
+  readonly files: readonly SegmentFile[];
+  readonly scan: LogScan;
+  /** The log is known up to this LSN, and durable elsewhere. */
+  readonly after: Lsn;
+  /** What a clean close says of it. */
+  readonly closed: ClosedLog | undefined;
 }
 
 /**
@@ -28,21 +41,55 @@ export interface RecoveryPlan {
  */
 export async function planRecovery(
   disk: Disk,
-  files: readonly SegmentFile[],
-  scan: LogScan,
+  log: ScannedLog,
   mode: RecoveryMode,
   maxRecordBytes: number,
 ): Promise<RecoveryPlan> {
+  const { files, scan, closed } = log;
   const { stop } = scan;
-  if (stop === undefined) return wholeLog(scan);
+  const lost = lostSinceClose(log);
+  if (stop === undefined) {
+    if (lost.length > 0 && RECOVERY_TABLE["before-a-clean-close"][mode] === "refuse")
+      throw shorterThanClosed(log, mode);
+    return { ...wholeLog(scan), isShorter: lost.length > 0, warnings: lost };
+  }
   for (const file of files.slice(stop.index + 1)) checkRest(file, file.length, 0);
-  const { situation, survey } = await assessStop(disk, files, stop, maxRecordBytes);
+  const { situation: found, survey } = await assessStop(disk, files, stop, maxRecordBytes);
+  const isBefore = lost.length > 0 || stopsBeforeClose(log, stop);
+  const situation = isBefore && isTail(found) ? "before-a-clean-close" : found;
   const decision = RECOVERY_TABLE[situation][mode];
-  if (decision === "refuse") throw refusal({ situation, stop, files, lastLsn: scan.last.lsn, survey }, mode);
-  return cutAt(files, scan, stop, situation, survey);
+  if (decision === "refuse")
+    throw refusal({ situation, stop, files, lastLsn: scan.last.lsn, survey, closed }, mode);
+  const plan = cutAt(files, scan, stop, situation, survey);
+  return { ...plan, warnings: [...lost, ...plan.warnings] };
 }
 
-function wholeLog(scan: LogScan): RecoveryPlan {
+/** What a log has lost that was on stable storage when it was closed. */
+function lostSinceClose({ files, scan, after, closed }: ScannedLog): WalWarning[] {
+  const lastLsn = Math.max(scan.last.lsn, after);
+  if (closed === undefined || lastLsn >= closed.lsn) return [];
+  const path = files[scan.stop?.index ?? files.length - 1]?.path ?? WAL_DIR;
+  return [{ kind: "LostSinceClose", path, lastLsn, closedLsn: closed.lsn }];
+}
+
+/** What a checkpoint covers may be damaged too: no record that counts is lost then, but no crash did it. */
+function stopsBeforeClose({ files, closed }: ScannedLog, stop: LogStop): boolean {
+  if (closed?.end === undefined || stop.kind !== "bad-record") return false;
+  return files[stop.index]?.id === closed.end.segmentId && stop.end.offset < closed.end.length;
+}
+
+function shorterThanClosed({ files, scan, after, closed }: ScannedLog, mode: RecoveryMode): KayaError {
+  const tail = files.at(-1);
+  const where = tail === undefined ? WAL_DIR : `${tail.path} at offset ${tail.length}`;
+  const lastLsn = Math.max(scan.last.lsn, after);
+  return new KayaError(
+    refusalCode("before-a-clean-close"),
+    `${where}: the log ends here, whole up to LSN ${lastLsn}. ${closedAt(closed)} Nothing was changed. ` +
+      advice("before-a-clean-close", mode),
+  );
+}
+
+function wholeLog(scan: LogScan): Omit<RecoveryPlan, "isShorter"> {
   const last = scan.segments.at(-1);
   const tail = last === undefined ? undefined : { file: last, validLength: last.validLength };
   return { tail, cutBytes: 0, quarantineCut: false, isTorn: false, moved: [], warnings: [] };
@@ -120,6 +167,7 @@ function cutAt(
       cutBytes > 0 && situation !== "zero-tail" && !(situation === "torn-tail" && isPlainTear(stop)),
     isTorn: situation === "damaged-tail" && mayBeUnfinished(stop),
     moved,
+    isShorter: true,
     warnings: warningsOf(
       stop,
       survey,

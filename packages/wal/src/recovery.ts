@@ -11,7 +11,9 @@ import {
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { makeTailDurable, syncClosed, type TailTreatment } from "./durable-tail.js";
+import { assertOneStore, type LogCover } from "./log-cover.js";
 import { LogIdentity, type NewLogId } from "./log-identity.js";
+import { closedLog, isAtMark, parseLogMark } from "./log-mark.js";
 import {
   type LogScan,
   type OnRecovered,
@@ -21,7 +23,7 @@ import {
 } from "./log-scan.js";
 import { Quarantine, type QuarantineSummary } from "./quarantine.js";
 import { planRecovery, type RecoveryPlan } from "./recovery-plan.js";
-import { listSegments, type SegmentFile, tailMark, WAL_DIR } from "./segments.js";
+import { listSegments, type SegmentFile, WAL_DIR, type WalDirectory } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
 export const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
@@ -46,11 +48,27 @@ export interface RecoverOptions {
    * inside, and leaves the page cache as it was. Default false.
    */
   readonly trustPageCache?: boolean | string;
+  /**
+   * The `tailMark` that some writer of this log left when it closed, not necessarily the last one: all that it stands for was on stable storage, so no
+   * crash explains damage before it, or a log that ends before it. Default: nothing is known.
+   */
+  readonly closedAt?: string;
+  /** Files that take the place of the log up to some record, oldest first; the last is the one that `after` is of. */
+  readonly covers?: readonly LogCover[];
   /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
   readonly newLogId?: NewLogId;
 }
 
-const RECOVER_OPTIONS = ["dryRun", "after", "onRecord", "onProgress", "trustPageCache", "newLogId"];
+const RECOVER_OPTIONS = [
+  "dryRun",
+  "after",
+  "onRecord",
+  "onProgress",
+  "trustPageCache",
+  "closedAt",
+  "covers",
+  "newLogId",
+];
 
 export interface WalRecoveryReport {
   /** Empty where `onRecord` was given. */
@@ -106,7 +124,7 @@ export interface RecoveredLog {
  * changes nothing of the result (R1). It takes no lock: one owner at a time. Beside a writer use `dryRun`.
  *
  * @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT where the recovery table
- *   (FORMAT.md) says refuse, and nothing was changed; KAYA_IO for a failed read, which is never taken for the end of
+ *   (FORMAT.md) says refuse, or `covers` are of another log, and nothing was changed; KAYA_IO for a failed read, which is never taken for the end of
  *   the log; KAYA_DISK_FULL where what is cut could not be kept, and nothing was cut.
  */
 export async function recoverWal(
@@ -135,6 +153,7 @@ export async function recoverLog(
   for (const name of ["onRecord", "onProgress", "newLogId"] as const) checkCallback(options[name], name);
   const records: RecoveredRecord[] = [];
   const directory = await listSegments(disk);
+  const { identity, warnings: told } = await identify(disk, directory, options);
   const scan = await scanLog(disk, directory.segments, {
     maxRecordBytes: config.maxRecordBytes,
     after,
@@ -142,24 +161,27 @@ export async function recoverLog(
     onRecord: options.onRecord ?? ((record) => void records.push(record)),
     onProgress: options.onProgress,
   });
-  const plan = await planRecovery(disk, directory.segments, scan, config.recovery, config.maxRecordBytes);
+  const closed = closedLog(parseLogMark(options.closedAt), identity.history);
+  const log = { files: directory.segments, scan, after: after.lsn, closed };
+  const plan = await planRecovery(disk, log, config.recovery, config.maxRecordBytes);
   const segments = remaining(scan, plan);
   const last = lastOf(scan, after);
-  const { identity, warnings: told } = await LogIdentity.read(disk, directory.hasLogId, options.newLogId);
   const done: WalWarning[] = [...told];
   const quarantine = await Quarantine.open(disk);
   let finishTail: RecoveredLog["finishTail"];
   if (options.dryRun !== true) {
     for (const path of directory.leftovers) await disk.remove(path);
-    const changes = plan.cutBytes > 0 || plan.moved.length > 0;
+    const isAsMarked = isTrusted(options.trustPageCache, directory.segments, identity);
+    const changes = plan.isShorter;
     if (changes) done.push(...(await identity.cutBehind(last.lsn)));
     done.push(...(await takeOut(disk, plan, quarantine)));
     const cleaned = await quarantine.clean(config.quarantineMaxBytes);
     if (cleaned.files > 0) done.push({ kind: "QuarantineCleaned", ...cleaned });
     const willChange = forWriter || changes;
-    const trustPageCache = isTrusted(options.trustPageCache, directory.segments) || !willChange;
+    const trustPageCache = isAsMarked || !willChange;
     if (!trustPageCache) await syncClosed(disk, segments.slice(0, -1));
     finishTail = await endTail(disk, plan, { trustPageCache, willChange });
+    if (plan.tail !== undefined && finishTail === undefined) identity.namesWereSynced();
   }
   const unknown = directory.unknown.map((path) => ({ kind: "UnknownFile", path }) as const);
   const warnings = [...plan.warnings, ...done, ...unknown];
@@ -231,8 +253,25 @@ async function endTail(
   }
 }
 
-function isTrusted(trust: boolean | string | undefined, segments: readonly SegmentFile[]): boolean {
-  return trust === true || (typeof trust === "string" && trust === tailMark(segments));
+function isTrusted(
+  trust: boolean | string | undefined,
+  segments: readonly SegmentFile[],
+  { history }: LogIdentity,
+): boolean {
+  return typeof trust === "string" ? isAtMark(parseLogMark(trust), segments, history) : trust === true;
+}
+
+/** Which log this is, and that the checkpoints beside it are of that one. */
+async function identify(
+  disk: Disk,
+  { segments, hasLogId }: WalDirectory,
+  { covers = [], newLogId }: RecoverOptions,
+): ReturnType<typeof LogIdentity.read> {
+  const found = await LogIdentity.read(disk, hasLogId, newLogId);
+  assertOneStore(found.identity.history, segments, covers);
+  const base = covers.at(-1);
+  if (base !== undefined) found.identity.goOnFrom(base, segments.length > 0);
+  return found;
 }
 
 function remaining(scan: LogScan, plan: RecoveryPlan): LogSegment[] {

@@ -1,5 +1,6 @@
 import { KayaError, type Lsn, type RecoveryMode } from "@kaya/core";
 import type { DamageSurvey } from "./damage.js";
+import type { ClosedLog } from "./log-mark.js";
 import type { LogStop } from "./log-scan.js";
 import { refusalCode, type Situation } from "./recovery-decision.js";
 import { QUARANTINE_DIR, type SegmentFile, segmentPath } from "./segments.js";
@@ -12,6 +13,8 @@ interface RefusedLog {
   /** Of the last record before the stop. */
   readonly lastLsn: Lsn;
   readonly survey: DamageSurvey;
+  /** What a clean close says of it. */
+  readonly closed?: ClosedLog | undefined;
 }
 
 /**
@@ -30,9 +33,18 @@ export function refusal(log: RefusedLog, mode?: RecoveryMode): KayaError {
       `${count} valid records stand behind it, from offset ${firstOffset} on (LSN ${firstLsn} to ${lastLsn}).`,
     );
   }
+  if (situation === "before-a-clean-close") parts.push(closedAt(log.closed));
   parts.push(`The log is whole up to LSN ${log.lastLsn}. Nothing was changed.`);
   parts.push(advice(situation, mode));
   return new KayaError(refusalCode(situation), parts.join(" "));
+}
+
+/** What the lock file says of a log that was closed cleanly. */
+export function closedAt(closed: ClosedLog | undefined): string {
+  if (closed === undefined) return "";
+  const { lsn, end } = closed;
+  const where = end === undefined ? "" : `, ${segmentPath(end.segmentId)} to offset ${end.length}`;
+  return `LOCK says that the log was closed cleanly with LSN ${lsn} on stable storage${where}.`;
 }
 
 function whatIsWrong(stop: LogStop): string {
@@ -42,7 +54,7 @@ function whatIsWrong(stop: LogStop): string {
   return formatWarning(stop.kind === "discontinuity" ? stop.warning : stop.end.warning);
 }
 
-function advice(situation: Situation, mode: RecoveryMode | undefined): string {
+export function advice(situation: Situation, mode: RecoveryMode | undefined): string {
   if (situation === "unknown-format") {
     return "The bytes are intact: a newer version wrote them. Open the log with that version.";
   }
@@ -50,11 +62,12 @@ function advice(situation: Situation, mode: RecoveryMode | undefined): string {
     return "The record's header is intact: raise maxRecordBytes to what the log was written with.";
   }
   if (mode === undefined) return "Up to there it can be read.";
-  if (mode === "absolute") {
+  if (mode === "absolute" && situation !== "before-a-clean-close") {
     return 'recovery: "absolute" accepts no damage. Restore from a backup, or open with recovery: "tail".';
   }
   return (
     "A crash cannot have done this: restore the file from a backup, " +
-    `or open once with recovery: "prefix" to go on with what stands before it (the rest is kept in ${QUARANTINE_DIR}/).`
+    `or open once with recovery: "prefix" to go on with what stands before it (the rest is kept in ${QUARANTINE_DIR}/); ` +
+    "recoverTo builds the state as of an LSN before it elsewhere."
   );
 }

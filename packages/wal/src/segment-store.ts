@@ -3,7 +3,7 @@ import type { Disk, DiskFile } from "@kaya/io";
 import { ClosedSegments, type KeptLog } from "./closed-segments.js";
 import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
-import { segmentPath, tailMark, WAL_DIR } from "./segments.js";
+import { segmentPath, WAL_DIR } from "./segments.js";
 
 interface OpenSegment {
   readonly id: number;
@@ -17,7 +17,10 @@ interface OpenSegment {
 }
 
 /** What a writer begins with. */
-type OpenedLog = Pick<RecoveredLog, "segments" | "after" | "beginsAfter" | "finishTail">;
+interface OpenedLog extends Pick<RecoveredLog, "segments" | "after" | "beginsAfter" | "finishTail"> {
+  /** Called before each segment is created: the log is to have an id by then. */
+  readonly identify?: (() => Promise<unknown>) | undefined;
+}
 
 /**
  * The files of a log that is written to: the open segment, and the closed ones behind it. It knows bytes and files,
@@ -29,6 +32,7 @@ export class SegmentStore {
   readonly #after: Lsn;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
+  readonly #identify: OpenedLog["identify"];
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
   /** A segment that could not be made, and may be there all the same: it must be taken away before anything is written. */
@@ -40,6 +44,7 @@ export class SegmentStore {
     this.#after = log.after;
     this.#closed = new ClosedSegments(log.segments.slice(0, -1), log.beginsAfter);
     this.#finishTail = log.finishTail;
+    this.#identify = log.identify;
     const last = log.segments.at(-1);
     if (last === undefined) return;
     const { id, path, length, lastLsn } = last;
@@ -125,10 +130,6 @@ export class SegmentStore {
     return this.#open?.end ?? 0;
   }
 
-  get tailMark(): string {
-    return tailMark(this.#open === undefined ? [] : [{ id: this.#open.id, length: this.#open.end }]);
-  }
-
   get count(): number {
     return this.#closed.count + (this.#open === undefined ? 0 : 1);
   }
@@ -156,6 +157,7 @@ export class SegmentStore {
       await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalDirSync(this.#disk.syncDir(WAL_DIR));
     }
+    await this.#identify?.();
     const id = this.openId + 1;
     const file = await this.#create(segmentPath(id), old?.path);
     this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };

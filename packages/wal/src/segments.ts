@@ -44,12 +44,6 @@ export function segmentPath(id: number): string {
   return `${WAL_DIR}/${segmentName(id)}`;
 }
 
-/** Which file the log ends with, and where: what a writer leaves behind for the next one to compare. No white space. */
-export function tailMark(segments: readonly Pick<SegmentFile, "id" | "length">[]): string {
-  const tail = segments.at(-1);
-  return tail === undefined ? "empty" : `${segmentName(tail.id)}:${tail.length}`;
-}
-
 /** The id that a file name stands for; undefined where it is not a segment's name. */
 export function parseSegmentName(name: string): number | undefined {
   const digits = SEGMENT_NAME.exec(name)?.[1];

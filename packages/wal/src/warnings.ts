@@ -48,6 +48,13 @@ export type LogWarning =
       readonly validLength: number;
       readonly truncatedBytes: number;
     }
+  | {
+      /** Records are gone that were on stable storage when the log was closed cleanly. */
+      readonly kind: "LostSinceClose";
+      readonly path: string;
+      readonly lastLsn: Lsn;
+      readonly closedLsn: Lsn;
+    }
   | { readonly kind: "TrailingSegmentsIgnored"; readonly count: number }
   | {
       readonly kind: "ValidRecordsBeyondDamage";
@@ -101,6 +108,11 @@ function formatLogWarning(warning: LogWarning): string {
       return `offset ${warning.offset}: found LSN ${warning.found} where ${warning.expected} must follow`;
     case "TailTruncated":
       return `${warning.path}: ${warning.truncatedBytes} bytes behind offset ${warning.validLength} are not part of the log`;
+    case "LostSinceClose":
+      return (
+        `${warning.path}: the log is whole up to LSN ${warning.lastLsn} only, and was closed cleanly with LSN ${warning.closedLsn} ` +
+        "on stable storage: no crash did this"
+      );
     case "TrailingSegmentsIgnored":
       return `not part of the log any more: ${warning.count} later ${warning.count === 1 ? "segment" : "segments"}`;
     case "ValidRecordsBeyondDamage":

@@ -21,6 +21,7 @@ import { GroupCommit } from "./group-commit.js";
 import type { FollowedLog, LogFollower } from "./log-follower.js";
 import type { LogHistory } from "./log-history.js";
 import type { LogIdentity } from "./log-identity.js";
+import { formatLogMark } from "./log-mark.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
 import { ownPayload, payloadLength } from "./payload-codec.js";
 import { Quarantine, type QuarantineCleaned, type QuarantineSummary } from "./quarantine.js";
@@ -49,6 +50,8 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
    * what comes, is refused with KAYA_READ_ONLY. Default false.
    */
   readonly readOnly?: boolean;
+  /** The log gets an id before its first segment, or the next one where it has none yet. Default false: where somebody asks. */
+  readonly identified?: boolean;
   /** What `append` resolves with, made of its result: cheaper than a promise behind each append. It must not throw. */
   readonly toResult?: (result: AppendResult) => T;
 }
@@ -58,7 +61,10 @@ const WRITER_OPTIONS = [
   "onRecord",
   "onProgress",
   "trustPageCache",
+  "closedAt",
+  "covers",
   "newLogId",
+  "identified",
   "onCommit",
   "readOnly",
   "toResult",
@@ -132,13 +138,15 @@ export class WalWriter<T = AppendResult> {
   ): Promise<WalWriter<T>> {
     const resolved = resolveWalConfig(config);
     const options = readOptions(given, WRITER_OPTIONS, "the options of WalWriter.open");
-    const { onCommit, readOnly = false, toResult = asItIs as ToResult<T> } = options;
+    const { onCommit, readOnly = false, identified = false, toResult = asItIs as ToResult<T> } = options;
     checkCallback(onCommit, "onCommit");
     checkCallback(toResult, "toResult");
     const recovered = await recoverLog(resolved, disk, { ...options, dryRun: readOnly }, !readOnly);
     const log = readOnly ? { ...recovered, finishTail: refuse } : recovered;
     const watch = new LogWatch(disk.root);
-    const segments = await SegmentStore.open(disk, log, watch);
+    const { identity } = log;
+    const identify = async () => identity.history ?? identity.make();
+    const segments = await SegmentStore.open(disk, identified ? { ...log, identify } : log, watch);
     const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
     opened.add(commit);
     return new WalWriter(resolved, disk, log, segments, commit, watch, readOnly);
@@ -327,9 +335,14 @@ export class WalWriter<T = AppendResult> {
     return this.#commit.isClean;
   }
 
-  /** Asked after `close`: what the next writer may give as `trustPageCache`; undefined where the log was not left clean. */
+  /**
+   * Asked after `close`: what the next writer may give as `trustPageCache`, and every later one as `closedAt`; undefined where the log was
+   * not left clean.
+   */
   get tailMark(): string | undefined {
-    return this.isClean ? this.#segments.tailMark : undefined;
+    if (!this.isClean) return undefined;
+    const { openId: segmentId, openLength: length } = this.#segments;
+    return formatLogMark({ id: this.history?.id, lsn: this.durableLsn, segmentId, length });
   }
 
   /** Segments of the log and the bytes in them, what is pending not counted. */

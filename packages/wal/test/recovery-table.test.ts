@@ -26,6 +26,7 @@ const TABLE: Readonly<Record<Situation, Row>> = {
   "torn-tail": ["go on", "go on", "KAYA_CORRUPTION"],
   "damaged-tail": ["go on", "go on", "KAYA_CORRUPTION"],
   "damaged-tail-with-records-behind": ["go on", "go on", "KAYA_CORRUPTION"],
+  "before-a-clean-close": ["KAYA_CORRUPTION", "go on", "KAYA_CORRUPTION"],
   "not-the-tail": ["KAYA_CORRUPTION", "go on", "KAYA_CORRUPTION"],
   "unknown-format": ["KAYA_UNSUPPORTED_VERSION", "KAYA_UNSUPPORTED_VERSION", "KAYA_UNSUPPORTED_VERSION"],
   "oversized-record": ["KAYA_INVALID_ARGUMENT", "KAYA_INVALID_ARGUMENT", "KAYA_INVALID_ARGUMENT"],
@@ -100,11 +101,13 @@ const numbersOf = ({ recordCount, segments, validBytes, truncatedBytes }: WalRec
 });
 
 it("every situation has its logs", () => {
-  expect(new Set(DAMAGED_LOGS.map(({ situation }) => situation))).toEqual(new Set(Object.keys(TABLE)));
+  // What a log says by itself is not enough for this one: closed-log.test.ts.
+  const situations = ["before-a-clean-close", ...DAMAGED_LOGS.map(({ situation }) => situation)];
+  expect(new Set(situations)).toEqual(new Set(Object.keys(TABLE)));
   expect(Object.keys(RECOVERY_TABLE).sort()).toEqual(Object.keys(TABLE).sort());
 });
 
-for (const situation of Object.keys(TABLE) as Situation[]) {
+for (const situation of new Set(DAMAGED_LOGS.map((log) => log.situation))) {
   describe(situation, () => {
     for (const [index, mode] of MODES.entries()) {
       const verdict = present(TABLE[situation][index]);

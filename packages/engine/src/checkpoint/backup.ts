@@ -1,9 +1,11 @@
-import { checkCallback, readOptions } from "@kaya/core";
+import { checkCallback, type EngineConfig, readOptions } from "@kaya/core";
 import type { Disk } from "@kaya/io";
+import type { NewLogId } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { assertOutside } from "../outside.js";
 import { checkSignal, throwIfAborted } from "../signal.js";
-import { emptyDirectory, type WrittenDirectory, writeDirectory } from "./new-directory.js";
+import { type WrittenDirectory, writeDirectory } from "./new-directory.js";
+import { TargetDirectory } from "./target-directory.js";
 import type { CheckpointProgress } from "./write-checkpoint.js";
 
 export interface BackupOptions {
@@ -16,19 +18,26 @@ export interface BackupResult extends WrittenDirectory {
   readonly durationMs: number;
 }
 
+/** What a backup needs of its engine. */
+interface BackedUpEngine {
+  readonly applied: AppliedLog;
+  /** Where the data is. */
+  readonly disk: Disk;
+  readonly config: EngineConfig;
+  /** Where ids of logs come from. Default: random. */
+  readonly newLogId: NewLogId | undefined;
+  /** Called between steps. */
+  readonly assertOpen: () => void;
+}
+
 /**
  * Writes the state as of now into an empty directory.
- * @param source where the data is
  * @param target a directory, absent or empty, or a disk
- * @param assertOpen called between steps
  */
 export async function writeBackup(
-  applied: AppliedLog,
-  source: Disk,
+  { applied, disk, config, newLogId, assertOpen }: BackedUpEngine,
   target: string | Disk,
   options: BackupOptions | undefined,
-  maxRecordBytes: number,
-  assertOpen: () => void,
 ): Promise<BackupResult> {
   const started = performance.now();
   const { signal, onProgress } = readOptions(options, ["signal", "onProgress"], "the options of a backup");
@@ -38,18 +47,18 @@ export async function writeBackup(
   const covered = applied.position;
   const snapshot = applied.snapshot();
   try {
-    await assertOutside("a backup", target, source);
-    const disk = await emptyDirectory(target, "a backup");
+    await assertOutside("a backup", target, disk);
+    const { maxRecordBytes } = config.wal;
     const check = () => {
       assertOpen();
       throwIfAborted(signal);
     };
-    try {
-      const written = await writeDirectory(disk, covered, snapshot, { maxRecordBytes, check, onProgress });
-      return { ...written, durationMs: performance.now() - started };
-    } finally {
-      if (typeof target === "string") await disk.close?.();
-    }
+    const { disableLocking } = config;
+    const directory = await TargetDirectory.find(target, { what: "a backup", disableLocking });
+    const written = await directory.fill((empty) =>
+      writeDirectory(empty, covered, snapshot, { maxRecordBytes, newLogId, check, onProgress }),
+    );
+    return { ...written, durationMs: performance.now() - started };
   } finally {
     snapshot.release();
   }

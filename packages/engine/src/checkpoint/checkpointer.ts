@@ -1,16 +1,10 @@
-import {
-  asKayaError,
-  invariant,
-  KayaError,
-  type LogPosition,
-  type Lsn,
-  type SequenceNumber,
-} from "@kaya/core";
+import { asKayaError, invariant, KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { tellCheckpoint } from "../channels.js";
 import { type CheckpointFile, listCheckpoints, removeSuperfluous } from "./checkpoint-files.js";
+import type { CoveredLog } from "./load-checkpoint.js";
 import type { Pace } from "./pace.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
 
@@ -46,7 +40,7 @@ export interface CheckpointerStats {
 /** What a checkpoint needs of the log's writer. */
 type CheckpointedLog = Pick<
   WalWriter,
-  "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure" | "noteFailure"
+  "identify" | "rotate" | "durableLsn" | "dropSegmentsBefore" | "failure" | "noteFailure"
 >;
 
 /**
@@ -172,6 +166,7 @@ export class Checkpointer {
   async #write(pace: Pace): Promise<CheckpointResult> {
     const started = performance.now();
     this.#assertGoesOn();
+    const { id: logId } = await this.#wal.identify();
     // So that the segments before are covered as a whole.
     await this.#wal.rotate();
     this.#assertGoesOn();
@@ -182,7 +177,8 @@ export class Checkpointer {
       "C2",
       `LSN ${lsn} is about to be covered, and not durable in the log yet`,
     );
-    const written = this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence }, pace);
+    const written =
+      this.#last?.lsn === lsn ? this.#last : await this.#writeFile({ lsn, sequence, logId }, pace);
     // C11: it counts from here on, also where what follows fails: the next attempt goes on with it.
     this.#remember(written, performance.now() - started);
     const segmentsDropped = await this.#wal.dropSegmentsBefore(lsn + 1, this.#kept());
@@ -196,7 +192,7 @@ export class Checkpointer {
     this.#lastRun = { finishedAt: Date.now(), durationMs };
   }
 
-  async #writeFile(covered: LogPosition, pace: Pace): Promise<WrittenCheckpoint> {
+  async #writeFile(covered: CoveredLog, pace: Pace): Promise<WrittenCheckpoint> {
     const snapshot = this.#applied.snapshot();
     this.#setProgress(0);
     try {

@@ -1,6 +1,6 @@
 import { KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { readRecordFile, type WalRecord } from "@kaya/wal";
+import { isLogId, readRecordFile, type WalRecord } from "@kaya/wal";
 import { compareBytes } from "../memtable/bytes.js";
 import type { CheckpointFile } from "./checkpoint-files.js";
 
@@ -13,8 +13,46 @@ export interface LoadCheckpointOptions {
 }
 
 export interface LoadedCheckpoint {
-  readonly covered: LogPosition;
+  readonly covered: CoveredLog;
   readonly entries: number;
+}
+
+/** The last record that a checkpoint covers, and of which log. */
+export interface CoveredLog extends LogPosition {
+  readonly logId: string;
+}
+
+/** Key of the record that a checkpoint begins with; its value is the log's id. */
+export const LOG_ID_KEY = Buffer.from("log-id");
+
+/**
+ * Which log a checkpoint covers, of its first record alone.
+ * @returns undefined where that is not whole: what follows it is not looked at
+ * @throws KayaError KAYA_IO
+ */
+export async function readCover(
+  disk: Disk,
+  file: CheckpointFile,
+  maxRecordBytes: number,
+): Promise<CoveredLog | undefined> {
+  let first: CoveredLog | undefined;
+  try {
+    const windows = readRecordFile(disk, file.path, maxRecordBytes, (record, offset) => {
+      if (offset === 0) first = coveredBy(record, file);
+    });
+    for await (const _offset of windows) break;
+  } catch (error) {
+    if (!KayaError.is(error) || error.code === "KAYA_IO") throw error;
+  }
+  return first;
+}
+
+/** Undefined where the record is none that a checkpoint begins with. */
+function coveredBy({ lsn, sequence, payload }: WalRecord, file: CheckpointFile): CoveredLog | undefined {
+  if (payload.type !== "put" || lsn !== file.lsn || compareBytes(payload.key, LOG_ID_KEY) !== 0)
+    return undefined;
+  const logId = Buffer.from(payload.value).toString("latin1");
+  return isLogId(logId) ? { lsn, sequence, logId } : undefined;
 }
 
 /**
@@ -39,7 +77,7 @@ export async function loadCheckpoint(
 class CheckpointChecker {
   readonly #file: CheckpointFile;
   readonly #onEntry: LoadCheckpointOptions["onEntry"];
-  #covered: LogPosition | undefined;
+  #covered: CoveredLog | undefined;
   #entries = 0;
   #lastKey: Uint8Array | undefined;
   #isClosed = false;
@@ -49,11 +87,11 @@ class CheckpointChecker {
     this.#onEntry = onEntry;
   }
 
-  accept({ lsn, sequence, payload }: WalRecord, offset: number): void {
+  accept(record: WalRecord, offset: number): void {
+    const { lsn, sequence, payload } = record;
     if (this.#covered === undefined) {
-      if (payload.type !== "noop" || lsn !== this.#file.lsn)
-        throw this.#bad(offset, "it does not begin as one");
-      this.#covered = { lsn, sequence };
+      this.#covered = coveredBy(record, this.#file);
+      if (this.#covered === undefined) throw this.#bad(offset, "it does not begin as one");
       return;
     }
     const expected = this.#covered.lsn + this.#entries + 1;

@@ -1,6 +1,6 @@
-import { describe, KayaError, type LogPosition, type Lsn, readInput, type SequenceNumber } from "@kaya/core";
-import { type Disk, NodeDisk } from "@kaya/io";
-import { invalid } from "../input.js";
+import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { checkedLogId, type NewLogId, randomLogId } from "@kaya/wal";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import { type CheckpointFile, removeCheckpoint } from "./checkpoint-files.js";
 import { loadCheckpoint } from "./load-checkpoint.js";
@@ -17,6 +17,8 @@ export interface WrittenDirectory {
 
 export interface NewDirectoryOptions {
   readonly maxRecordBytes: number;
+  /** Where ids of logs come from. Default: random. */
+  readonly newLogId?: NewLogId | undefined;
   /** Called between steps. It may throw, and so end the writing. */
   readonly check: () => void;
   readonly onProgress?: ((progress: CheckpointProgress) => void) | undefined;
@@ -24,18 +26,20 @@ export interface NewDirectoryOptions {
 
 /**
  * Writes a snapshot into an empty directory, reads it back, and only then calls it done. What is there then is a data directory by
- * itself: one with a checkpoint and no log. Where anything fails, nothing is there that could be opened.
- * @param disk as `emptyDirectory` gives it
+ * itself: one with a checkpoint and no log. The checkpoint has an id of its own, for it is of no other directory: beside the log that it was
+ * made of it is refused as beside any other. Where anything fails, nothing is there that could be opened.
+ * @param disk empty and locked, as `TargetDirectory` lends it
  * @param covered the last record that the snapshot shows
  */
 export async function writeDirectory(
   disk: Disk,
   covered: LogPosition,
   snapshot: MemtableSnapshot,
-  { maxRecordBytes, check, onProgress }: NewDirectoryOptions,
+  { maxRecordBytes, newLogId = randomLogId, check, onProgress }: NewDirectoryOptions,
 ): Promise<WrittenDirectory> {
   check();
-  const file = await writeCheckpoint(disk, covered, snapshot, {
+  const logId = checkedLogId(newLogId);
+  const file = await writeCheckpoint(disk, { ...covered, logId }, snapshot, {
     onStep: (progress) => {
       check();
       onProgress?.(progress);
@@ -68,26 +72,4 @@ async function verify(
     await removeCheckpoint(disk, file);
     throw error;
   }
-}
-
-/**
- * The disk of a directory that has to be absent or empty.
- * @param what goes there, for the error: "a backup"
- * @throws KayaError KAYA_INVALID_ARGUMENT
- */
-export async function emptyDirectory(target: string | Disk, what: string): Promise<Disk> {
-  if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
-  const disk = typeof target === "string" ? new NodeDisk(target) : target;
-  if (typeof readInput("a disk", () => disk?.list) !== "function")
-    throw invalid(`${what} goes into a directory, not ${describe(target)}`);
-  const found: string[] = [];
-  for (const entry of await disk.list("")) {
-    // What one that was broken off leaves behind.
-    const isEmpty = entry.isDirectory && (await disk.list(entry.path)).length === 0;
-    if (!isEmpty) found.push(entry.path);
-  }
-  if (found.length === 0) return disk;
-  throw invalid(
-    `${what} goes into an empty directory: ${typeof target === "string" ? target : "the disk"} holds ${found[0]}`,
-  );
 }

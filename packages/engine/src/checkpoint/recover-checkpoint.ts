@@ -1,6 +1,6 @@
 import type { EngineConfig } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import type { KeptLog, WalWriter } from "@kaya/wal";
+import type { KeptLog, LogCover, WalWriter } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import { Memtable } from "../memtable/memtable.js";
 import type { ProgressTeller } from "../recovery-progress.js";
@@ -13,12 +13,14 @@ import {
   removeSuperfluous,
 } from "./checkpoint-files.js";
 import type { WrittenCheckpoint } from "./checkpointer.js";
-import { loadCheckpoint } from "./load-checkpoint.js";
+import { type CoveredLog, loadCheckpoint, readCover } from "./load-checkpoint.js";
 
 /** The state that the log goes on from. */
 export interface RecoveredCheckpoint {
   readonly checkpoint: WrittenCheckpoint | undefined;
   readonly applied: AppliedLog;
+  /** What the checkpoint covers, of which log. */
+  readonly cover: LogCover | undefined;
 }
 
 interface ReplayInto {
@@ -38,8 +40,13 @@ export async function recoverCheckpoint(
   into: "memory" | "report",
   { memtable = new Memtable(), turns }: ReplayInto = {},
 ): Promise<RecoveredCheckpoint> {
-  if (newest === undefined)
-    return { checkpoint: undefined, applied: new AppliedLog(memtable, undefined, turns) };
+  if (newest === undefined) {
+    return {
+      checkpoint: undefined,
+      applied: new AppliedLog(memtable, undefined, turns),
+      cover: undefined,
+    };
+  }
   const { covered, entries } = await loadCheckpoint(disk, newest, {
     maxRecordBytes: config.wal.maxRecordBytes,
     onEntry:
@@ -47,7 +54,32 @@ export async function recoverCheckpoint(
     onProgress: progress && ((bytes) => progress.ofCheckpoint(bytes)),
   });
   memtable.finishLoading(covered.sequence);
-  return { checkpoint: { ...newest, entries }, applied: new AppliedLog(memtable, covered, turns) };
+  const cover = coverOf(newest, covered);
+  return { checkpoint: { ...newest, entries }, applied: new AppliedLog(memtable, covered, turns), cover };
+}
+
+function coverOf({ path }: CheckpointFile, { lsn, logId }: CoveredLog): LogCover {
+  return { path, lsn, id: logId };
+}
+
+/**
+ * What all checkpoints of a directory cover, oldest first. An older one is there only where a crash ended the making of the newest, or somebody
+ * put it there; one that does not begin as it must says nothing.
+ * @param newest what the newest one covers, where that is known
+ */
+export async function coversOf(
+  disk: Disk,
+  { older }: Pick<CheckpointDirectory, "older">,
+  newest: LogCover | undefined,
+  maxRecordBytes: number,
+): Promise<LogCover[]> {
+  const covers: LogCover[] = [];
+  for (const file of older) {
+    const covered = await readCover(disk, file, maxRecordBytes);
+    if (covered !== undefined) covers.push(coverOf(file, covered));
+  }
+  if (newest !== undefined) covers.push(newest);
+  return covers;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   makeNameDurable,
   temporaryPath,
 } from "./checkpoint-files.js";
+import { type CoveredLog, LOG_ID_KEY } from "./load-checkpoint.js";
 
 /** Bytes of one write and its fsync: while that is under way those of the log wait. Less would cost more fsyncs than it saves waiting. */
 const STEP_BYTES = 64 * 1024;
@@ -28,14 +29,14 @@ export interface WriteCheckpointOptions {
 }
 
 /**
- * Writes a checkpoint: the entries of a snapshot in key order, framed as records between a NOOP that says what is covered and one
- * that proves that nothing is missing. It has its name only once it is whole and durable; where anything fails nothing is left.
+ * Writes a checkpoint: the entries of a snapshot in key order, framed as records behind one that says what is covered, of which log, and
+ * before one that proves that nothing is missing. It has its name only once it is whole and durable; where anything fails nothing is left.
  * @param covered the last record of the log that the snapshot shows
  * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO, and what the callbacks throw
  */
 export async function writeCheckpoint(
   disk: Disk,
-  covered: LogPosition,
+  covered: CoveredLog,
   snapshot: MemtableSnapshot,
   options: WriteCheckpointOptions = {},
 ): Promise<CheckpointFile> {
@@ -46,7 +47,8 @@ export async function writeCheckpoint(
   await disk.remove(temporary);
   try {
     const bytes = await writeFile(disk, temporary, covered, snapshot, options);
-    // C11: a file that has the name already is whole. Another whole one may take its place; it is not removed.
+    // C11: a file that has the name already is whole. Another whole one may take its place; it is not removed. Also a rename that fails
+    // may have been done.
     if (!(await isThere(disk, path))) made.push(path);
     await disk.rename(temporary, path);
     await makeNameDurable(disk);
@@ -76,7 +78,7 @@ function assertNumbered({ lsn }: LogPosition, entries: number): void {
 async function writeFile(
   disk: Disk,
   path: string,
-  covered: LogPosition,
+  covered: CoveredLog,
   snapshot: MemtableSnapshot,
   { onStep }: WriteCheckpointOptions,
 ): Promise<number> {
@@ -95,18 +97,19 @@ async function writeFile(
 
 class CheckpointWriter {
   readonly #file: DiskFile;
-  readonly #covered: LogPosition;
+  readonly #covered: CoveredLog;
   readonly #reader: EntryReader;
   readonly #buffer = new RecordBuffer(STEP_BYTES + STEP_BYTES / 4);
   #isDone = false;
   entries = 0;
   bytes = 0;
 
-  constructor(file: DiskFile, covered: LogPosition, snapshot: MemtableSnapshot) {
+  constructor(file: DiskFile, covered: CoveredLog, snapshot: MemtableSnapshot) {
     this.#file = file;
     this.#covered = covered;
     this.#reader = snapshot.entries();
-    this.#buffer.add(covered.lsn, covered.sequence, { type: "noop" });
+    const value = Buffer.from(covered.logId, "latin1");
+    this.#buffer.add(covered.lsn, covered.sequence, { type: "put", key: LOG_ID_KEY, value });
   }
 
   /** Writes some more. @returns false once all is written */

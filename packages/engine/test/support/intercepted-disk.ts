@@ -59,6 +59,7 @@ export class InterceptedDisk implements Disk {
     return {
       cleanStart: lock.cleanStart,
       mark: lock.mark,
+      lastMark: lock.lastMark,
       release: (options) => this.#run("release", path, false, () => lock.release(options)),
     };
   }

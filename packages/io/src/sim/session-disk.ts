@@ -21,7 +21,7 @@ import type { Session } from "./session.js";
 import type { SimDirectory } from "./sim-directory.js";
 import { SimFile } from "./sim-file.js";
 import type { SimInode } from "./sim-inode.js";
-import { SimLock, type SimLocks } from "./sim-locks.js";
+import { putNote, SimLock, type SimLocks } from "./sim-locks.js";
 import {
   countNames,
   entriesOf,
@@ -124,13 +124,20 @@ export class SessionDisk implements Disk {
     this.#session.check(name);
     const left = this.#operations.observe({ kind: "lock", path: name }, () => {
       this.#assertSame("lock", name);
-      link(this.#root, name);
+      if (findFile(this.#root, name) === undefined) this.#locks.forgetMarks(name);
+      const inode = link(this.#root, name);
       this.#session.hold(parentOf(name));
-      return this.#locks.take(name);
+      const left = this.#locks.take(name);
+      putNote(inode, { ...left, cleanStart: false });
+      return left;
     });
     return new SimLock(left, (leaving) => {
       if (this.#session.isOver) return; // the lock went with its holder, and may be someone else's by now
-      this.#operations.observe({ kind: "release", path: name }, () => this.#locks.leave(name, leaving));
+      this.#operations.observe({ kind: "release", path: name }, () => {
+        this.#locks.leave(name, leaving);
+        const inode = findFile(this.#root, name);
+        if (inode !== undefined) putNote(inode, leaving);
+      });
     });
   }
 

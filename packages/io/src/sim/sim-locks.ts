@@ -1,11 +1,18 @@
 import { KayaError } from "@kaya/core";
 import type { DiskLock, ReleaseOptions } from "../disk.js";
 import { readRelease } from "../lock-mark.js";
+import { formatNote } from "../lock-note.js";
+import type { SimInode } from "./sim-inode.js";
 
 /** How the next holder finds a lock: what `DiskLock` tells it. */
-export type LockLeft = Pick<DiskLock, "cleanStart" | "mark">;
+export type LockLeft = Omit<DiskLock, "release">;
 
-const UNCLEAN: LockLeft = { cleanStart: false, mark: undefined };
+const NEVER_HELD: LockLeft = { cleanStart: false, mark: undefined, lastMark: undefined };
+
+/** A mark was synced when it was left, and what is written over it later holds it too: no crash takes it away. */
+function unclean({ lastMark }: LockLeft): LockLeft {
+  return { cleanStart: false, mark: undefined, lastMark };
+}
 
 /** Who holds which lock, and how the last holder left it. */
 export class SimLocks {
@@ -17,10 +24,16 @@ export class SimLocks {
     if (this.#held.has(path)) {
       throw new KayaError("KAYA_LOCK_CONFLICT", `${path} is held: only one may have the directory open`);
     }
-    const left = this.#left.get(path) ?? UNCLEAN;
+    const left = this.#left.get(path) ?? NEVER_HELD;
     this.#held.add(path);
-    this.#left.set(path, UNCLEAN);
+    this.#left.set(path, unclean(left));
     return left;
+  }
+
+  /** The lock file is gone, and what it said of marks with it. */
+  forgetMarks(path: string): void {
+    const left = this.#left.get(path);
+    if (left !== undefined) this.#left.set(path, { ...left, mark: undefined, lastMark: undefined });
   }
 
   /** How things stand for a fork, which has no holders: they are as good as killed. */
@@ -49,12 +62,14 @@ export class SimLocks {
 export class SimLock implements DiskLock {
   readonly cleanStart: boolean;
   readonly mark: string | undefined;
+  readonly lastMark: string | undefined;
   readonly #leave: (left: LockLeft) => void;
   #released = false;
 
   constructor(left: LockLeft, leave: (left: LockLeft) => void) {
     this.cleanStart = left.cleanStart;
     this.mark = left.mark;
+    this.lastMark = left.lastMark;
     this.#leave = leave;
   }
 
@@ -62,6 +77,17 @@ export class SimLock implements DiskLock {
     const { clean, mark } = readRelease(options);
     if (this.#released) return;
     this.#released = true;
-    this.#leave(clean ? { cleanStart: true, mark } : UNCLEAN);
+    const last = mark ?? this.lastMark;
+    this.#leave(clean ? { cleanStart: true, mark: last, lastMark: last } : unclean(this));
   }
+}
+
+/** The note that the lock file holds for those who look without the lock. What the next holder is told stands in `SimLocks`. */
+export function putNote(inode: SimInode, { cleanStart, lastMark }: LockLeft): void {
+  inode.truncate(0);
+  inode.write(
+    0,
+    formatNote({ pid: 1, boot: "unknown", state: cleanStart ? "clean" : "open", mark: lastMark }),
+  );
+  inode.sync();
 }

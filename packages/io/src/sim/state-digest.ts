@@ -7,11 +7,12 @@ import type { SimLocks } from "./sim-locks.js";
 export function digestState(root: SimDirectory, locks: SimLocks, withUnsynced: boolean): number {
   const digest = new Digest().word(withUnsynced ? 1 : 0);
   digestDirectory(root, digest, withUnsynced);
-  for (const [path, { cleanStart, mark }] of locks.states()) {
+  for (const [path, { cleanStart, mark, lastMark }] of locks.states()) {
     digest
       .text(path)
       .word(cleanStart ? 1 : 0)
-      .text(mark ?? "");
+      .text(mark ?? "")
+      .text(lastMark ?? "");
   }
   return digest.value;
 }

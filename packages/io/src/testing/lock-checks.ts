@@ -60,6 +60,33 @@ export const lockChecks: readonly Check[] = [
     },
   },
   {
+    name: "the last mark that was left with clean stays, whoever comes after it; mark is only of a clean release",
+    run: async ({ disk }) => {
+      const told: (string | undefined)[][] = [];
+      for (const left of [
+        { clean: true, mark: "a:1" },
+        { clean: true },
+        {},
+        {},
+        { clean: true, mark: "b:2" },
+      ]) {
+        const lock = await disk.lock("LOCK");
+        told.push([lock.mark, lock.lastMark]);
+        await lock.release(left);
+      }
+      assert.deepEqual(told, [
+        [undefined, undefined],
+        ["a:1", "a:1"],
+        ["a:1", "a:1"],
+        [undefined, "a:1"],
+        [undefined, "a:1"],
+      ]);
+      const last = await disk.lock("LOCK");
+      assert.deepEqual([last.mark, last.lastMark], ["b:2", "b:2"]);
+      await last.release();
+    },
+  },
+  {
     name: "a conflict does not change what the next holder learns",
     run: async ({ disk }) => {
       const first = await disk.lock("LOCK");

@@ -1,5 +1,6 @@
 import type { PartialEngineConfig } from "@kaya/core";
 import { Engine } from "@kaya/engine";
+import { logIdsOf } from "../log-ids.js";
 import type { Check } from "./check-run.js";
 import { checkContents, contentsAfter, contentsOf, type EngineWrite, perform } from "./engine-write.js";
 import type { HistoryView } from "./history.js";
@@ -22,7 +23,7 @@ export function engineCheck(
   { makesCheckpoint = false, alsoCheck }: EngineCheckOptions = {},
 ): Check<EngineWrite> {
   return async (disk, view, recovered) => {
-    const engine = await Engine.open(config, disk);
+    const engine = await Engine.open(config, disk, { newLogId: logIdsOf(disk) });
     recovered();
     const count = engine.stats().lastLsn;
     checkCount(view, count);
@@ -33,7 +34,7 @@ export function engineCheck(
     if (makesCheckpoint) await checkpointAndGoOn(engine);
     disk.crash();
 
-    const again = await Engine.open(config, disk);
+    const again = await Engine.open(config, disk, { newLogId: logIdsOf(disk) });
     const expected = contentsAfter([...writes, PROBE]);
     checkContents(await contentsOf(again), expected, "after a second crash");
     await again.close();

@@ -56,6 +56,7 @@ export function engineCopyScenarios(config: PartialEngineConfig): Scenario[] {
     ...[BACKUP, RECOVERY].flatMap((way) => [
       make(`${way.name} beside writes`, (target) => target.mustHave(way)),
       make(`${way.name} that cannot be read back`, (target) => target.failToRead(way)),
+      make(`${way.name} beside another into the same directory`, (target) => target.beOneOfTwo(way)),
     ]),
     ...FAULTS.map(([name, fault, places]) =>
       make(`a backup, ${name}`, (target) => target.failToWrite(BACKUP, fault, places)),
@@ -127,6 +128,19 @@ class Target {
     await this.#source.put();
     if (!(await isGranted(done))) throw new Error(`${way.name} was refused, and no fault had struck`);
     this.#history.acknowledge(item);
+  }
+
+  /** One of two that begin together is refused, and takes nothing of the other's away. */
+  async beOneOfTwo(way: Way): Promise<void> {
+    const first = await this.#start(way);
+    const isFirst = isGranted(first.done); // handled from here on, whatever comes meanwhile
+    const second = await this.#start(way);
+    const granted = await Promise.all([isFirst, isGranted(second.done)]);
+    if (granted.filter(Boolean).length !== 1)
+      throw new Error(`of two that began together ${granted.filter(Boolean).length} were granted, not one`);
+    const [whole, refused] = granted[0] ? [first, second] : [second, first];
+    this.#history.reject(refused.item);
+    this.#history.acknowledge(whole.item);
   }
 
   /** What was written and cannot be read back is taken away for good; then it is made after all. */

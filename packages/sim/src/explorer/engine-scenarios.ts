@@ -4,6 +4,7 @@ import { engineCheck } from "./engine-check.js";
 import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
 import { engineCopyScenarios } from "./engine-copy-scenarios.js";
 import { engineDirectoryScenarios } from "./engine-directory-scenarios.js";
+import { engineEvidenceScenarios } from "./engine-evidence-scenarios.js";
 import { engineFeedScenarios } from "./engine-feed-scenarios.js";
 import { engineLookScenarios } from "./engine-look-scenarios.js";
 import { EngineSession } from "./engine-session.js";
@@ -54,6 +55,7 @@ export function engineScenarios(): Scenario[] {
     ...engineCopyScenarios(CONFIG),
     ...engineLookScenarios(CONFIG),
     ...engineDirectoryScenarios(CONFIG),
+    ...engineEvidenceScenarios(CONFIG),
   ];
 }
 

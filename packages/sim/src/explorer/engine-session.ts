@@ -1,6 +1,7 @@
 import type { DurabilityMode, KayaError, PartialEngineConfig } from "@kaya/core";
 import { type BatchOperation, Engine } from "@kaya/engine";
 import type { CrashOptions, SimDisk } from "@kaya/io";
+import { logIdsOf } from "../log-ids.js";
 import { isGranted, isWithoutEffect } from "./answers.js";
 import { type EngineWrite, perform } from "./engine-write.js";
 import type { HistoryNotes } from "./history.js";
@@ -41,7 +42,8 @@ export class EngineSession {
 
   /** Opens the engine. What it says is durable is, and what it has not is gone for good. */
   async open(): Promise<void> {
-    this.#engine = await Engine.open(this.#options.config, this.#disk.session());
+    const newLogId = logIdsOf(this.#disk);
+    this.#engine = await Engine.open(this.#options.config, this.#disk.session(), { newLogId });
     const { durableLsn, lastLsn } = this.#engine.stats();
     this.#isTailFinished = durableLsn === lastLsn;
     this.#accepted.clear();

@@ -1,6 +1,6 @@
 import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
-import { readRecordFile, type WalRecord } from "@kaya/wal";
+import { isLogId, readRecordFile, type WalRecord } from "@kaya/wal";
 import { quote, toText } from "./bytes.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold, RuleBroken } from "./violation.js";
@@ -39,7 +39,7 @@ export async function findCheckpoint(
   const [first, ...rest] = await readRecords(disk, path, maxRecordBytes);
   const last = rest.pop();
   const covered = { lsn: lsnOfCheckpoint(path) ?? 0, sequence: first?.sequence ?? 0 };
-  const isFramed = first?.payload.type === "noop" && last?.payload.type === "noop";
+  const isFramed = isLogIdRecord(first) && last?.payload.type === "noop";
   mustHold(
     isFramed && first.lsn === covered.lsn && last.lsn === first.lsn + rest.length + 1,
     "wrong-refusal",
@@ -61,6 +61,12 @@ async function readRecords(disk: SimDisk, path: string, maxRecordBytes: number):
     throw error;
   }
   return records;
+}
+
+/** A checkpoint says first which log it is of. */
+function isLogIdRecord(record: WalRecord | undefined): record is WalRecord {
+  const payload = record?.payload;
+  return payload?.type === "put" && toText(payload.key) === "log-id" && isLogId(toText(payload.value));
 }
 
 function entryOf({ payload, sequence }: WalRecord, path: string): FoundEntry {

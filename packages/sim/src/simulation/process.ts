@@ -79,8 +79,9 @@ export class Process {
     this.#world.reopenings++;
     const { segmentMaxBytes } = this.#world.config;
     this.#world.largestSegmentBytes = Math.max(this.#world.largestSegmentBytes, segmentMaxBytes);
+    const strikesBefore = faults.strikes.length; // the first operation may meet one before the call returns
     const opening = new Watched(openEngine(engineConfig, new GatedDisk(disk, faults, this.#gate)));
-    this.#phase = { name: "opening", opening, strikesBefore: faults.strikes.length };
+    this.#phase = { name: "opening", opening, strikesBefore };
   }
 
   startClosing(): void {

@@ -180,12 +180,15 @@ async function changeLife(step: LifeStep, process: Process, world: World): Promi
 /** The lock is the kernel's: it must keep a second engine out, and the first one must not notice. */
 async function intrude(process: Process, world: World): Promise<void> {
   await process.ensureOpen();
+  const strikesBefore = world.faults.strikes.length;
   const second = new Watched(
     world.openEngine(world.engineConfig, new GatedDisk(world.disk, world.faults, new Gate())),
   );
   await process.rest();
+  // It looks at what is there before it asks for the lock.
+  const isFailedRead = KayaError.is(second.error, "KAYA_IO") && world.faults.strikes.length > strikesBefore;
   mustHold(
-    second.state === "rejected" && KayaError.is(second.error, "KAYA_LOCK_CONFLICT"),
+    second.state === "rejected" && (KayaError.is(second.error, "KAYA_LOCK_CONFLICT") || isFailedRead),
     "wrong-refusal",
     () => {
       return `a second engine on the same directory was ${second.state}, and not refused: ${second.error}`;

@@ -129,7 +129,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         withDisk(disk, {
           lock: async (path) => {
             const lock = await disk.lock(path);
-            return { cleanStart: true, mark: undefined, release: (options) => lock.release(options) };
+            return {
+              cleanStart: true,
+              mark: undefined,
+              lastMark: undefined,
+              release: (options) => lock.release(options),
+            };
           },
         }),
     },
@@ -140,7 +145,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     target: {
       wrapDisk: (disk) =>
         withDisk(disk, {
-          lock: async () => ({ cleanStart: false, mark: undefined, release: async () => undefined }),
+          lock: async () => ({
+            cleanStart: false,
+            mark: undefined,
+            lastMark: undefined,
+            release: async () => undefined,
+          }),
         }),
     },
   },

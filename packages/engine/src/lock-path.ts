@@ -1,0 +1,2 @@
+/** The lock of a data directory. Relative to it. */
+export const LOCK_PATH = "LOCK";

@@ -1,0 +1,107 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { NodeDisk, SimDisk } from "@kaya/io";
+import { afterAll, describe, expect, it } from "vitest";
+import { Engine, recoverTo } from "../src/index.js";
+import { holdUp } from "./support/intercepted-disk.js";
+import { temporaryDirectories } from "./support/temporary-directory.js";
+import { rejection } from "./support/text.js";
+
+const directories = temporaryDirectories();
+afterAll(() => directories.remove());
+
+const ENTRIES = 20;
+
+async function filled(disk = new SimDisk()): Promise<Engine> {
+  const engine = await Engine.open({}, disk);
+  for (let n = 0; n < ENTRIES; n++) await engine.put(`k${n}`, "v");
+  return engine;
+}
+
+const WAYS = [
+  ["a backup", (engine: Engine, _source: SimDisk, into: SimDisk) => engine.backup(into)],
+  [
+    "what is recovered to an LSN",
+    (_engine: Engine, source: SimDisk, into: SimDisk) => recoverTo({}, { lsn: ENTRIES, into }, source),
+  ],
+] as const;
+
+describe.each(WAYS)("the directory of %s", (_what, write) => {
+  it("is whole where one resolved, whenever another began beside it", async () => {
+    const source = new SimDisk();
+    const engine = await filled(source);
+    const outcomes = new Set<string>();
+    for (let later = 0; later < 40; later++) {
+      const target = new SimDisk({ unhurried: true });
+      const second = async () => {
+        for (let turn = 0; turn < later; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return write(engine, source, target);
+      };
+      const results = await Promise.allSettled([write(engine, source, target), second()]);
+      const codes = results.map((result) => (result.status === "fulfilled" ? "done" : result.reason.code));
+      expect(codes, `the second began ${later} turns later`).toContain("done");
+      for (const code of codes) outcomes.add(code);
+      const copy = await Engine.open({}, target);
+      expect(copy.stats().entries, `the second began ${later} turns later`).toBe(ENTRIES);
+      await copy.close();
+    }
+    expect(outcomes).toEqual(new Set(["done", "KAYA_LOCK_CONFLICT", "KAYA_INVALID_ARGUMENT"]));
+    await engine.close();
+  });
+
+  it("cannot be opened while it is written", async () => {
+    const source = new SimDisk();
+    const engine = await filled(source);
+    const target = new SimDisk();
+    const gate = holdUp(target, ({ kind }) => kind === "append");
+    const running = write(engine, source, gate.disk as unknown as SimDisk);
+    await gate.held;
+    await rejection("KAYA_LOCK_CONFLICT", Engine.open({}, target));
+    gate.release();
+    await running;
+    const copy = await Engine.open({}, target);
+    expect(copy.stats().entries).toBe(ENTRIES);
+    await copy.close();
+    await engine.close();
+  });
+});
+
+describe("a directory that a backup goes into", () => {
+  it("may hold a LOCK that nobody holds, lost+found and empty directories", async () => {
+    const engine = await filled();
+    const dir = await directories.make();
+    await (await Engine.open({ dataDir: dir })).close();
+    for (const name of ["lost+found", "checkpoint", "wal"]) await mkdir(join(dir, name));
+    await writeFile(join(dir, "lost+found", "#12"), "of the file system");
+    expect(await engine.backup(dir)).toMatchObject({ entries: ENTRIES });
+    const copy = await Engine.open({ dataDir: dir });
+    expect(copy.stats().entries).toBe(ENTRIES);
+    await copy.close();
+    await engine.close();
+  });
+
+  it("is not touched where it holds something: neither its LOCK nor what that says", async () => {
+    const engine = await filled();
+    const dir = await directories.make();
+    const there = await filled(new NodeDisk(dir) as unknown as SimDisk);
+    await rejection("KAYA_INVALID_ARGUMENT", engine.backup(dir));
+    await there.close();
+    await rejection("KAYA_INVALID_ARGUMENT", engine.backup(dir));
+    const lock = await new NodeDisk(dir).lock("LOCK");
+    expect(lock.cleanStart).toBe(true);
+    expect(lock.mark).toBeDefined();
+    await lock.release();
+
+    const foreign = await directories.make();
+    await writeFile(join(foreign, "LOCK"), "");
+    await writeFile(join(foreign, "CURRENT"), "MANIFEST-000001\n");
+    const error = await rejection("KAYA_INVALID_ARGUMENT", engine.backup(foreign));
+    expect(error.message).toContain("CURRENT");
+    const entries = await new NodeDisk(foreign).list("");
+    expect(entries.map(({ path, length }) => [path, length])).toEqual([
+      ["CURRENT", 16],
+      ["LOCK", 0],
+    ]);
+    await engine.close();
+  });
+});
