@@ -5,28 +5,6 @@
  */
 export const TWO_FAULT_MUTANTS = [
   {
-    name: "a checkpoint's next attempt removes the finished file of the one before",
-    rule: "C11",
-    first: "two faults: a checkpoint",
-    file: "engine/dist/checkpoint/write-checkpoint.js",
-    find: `if (!(await isThere(disk, path)))
-            made.push(path);`,
-    replace: "made.push(path);",
-    also: [
-      {
-        file: "engine/dist/checkpoint/checkpointer.js",
-        find: "this.#remember(written, performance.now() - started);",
-        replace: "",
-      },
-      {
-        file: "engine/dist/checkpoint/checkpointer.js",
-        find: "await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));",
-        replace: `await removeSuperfluous(this.#disk, await listCheckpoints(this.#disk));
-        this.#remember(written, performance.now() - started);`,
-      },
-    ],
-  },
-  {
     name: "a checkpoint whose name was not made durable, nor taken back, is taken for done by the next attempt",
     rule: "C3",
     first: "two faults: a checkpoint",
