@@ -31,9 +31,10 @@ export async function lookSteadily<T>(
   }
 }
 
-/** What a checkpoint changes: which is the newest one, and with which segment the log begins. */
+/** What a checkpoint changes: which checkpoints there are, older ones too, and with which segment the log begins. */
 async function firstFiles(disk: Disk): Promise<string> {
-  const { newest } = await listCheckpoints(disk);
+  const { older, newest } = await listCheckpoints(disk);
   const segments = await disk.list("wal");
-  return `${newest?.path} ${segments.find(({ path }) => path.endsWith(".wal"))?.path}`;
+  const first = segments.find(({ path }) => path.endsWith(".wal"));
+  return [...older, newest, first].map((file) => file?.path).join(" ");
 }

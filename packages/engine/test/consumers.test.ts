@@ -235,6 +235,51 @@ describe("a consumer", () => {
     expect((await open(disk)).consumers()).toMatchObject([{ name: "x" }]);
   });
 
+  it("whose removal failed is registered durably again before it is told that it is there", async () => {
+    for (const [only, kind, code] of [
+      ["rename", "io-error", "KAYA_IO"],
+      ["syncDir", "fsync-failed", "KAYA_FSYNC_FAILED"],
+    ] as const) {
+      const disk = new SimDisk();
+      const engine = await open(disk);
+      await engine.addConsumer("x");
+      await fill(engine, 5);
+      disk.scheduleFaults({ kind, only, outcome: "kept", after: 0 });
+      await rejection(code, engine.removeConsumer("x"));
+      expect(await engine.addConsumer("x")).toMatchObject({ isNew: false, lsn: 0 });
+      disk.crash({ survive: "everything" });
+      expect((await open(disk)).consumers()).toMatchObject([{ name: "x", lsn: 0 }]);
+    }
+  });
+
+  it("whose registration failed is not there any more once its removal was answered", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk);
+    await engine.changesToken();
+    disk.scheduleFaults(
+      { kind: "io-error", only: "rename", outcome: "kept", after: 0 },
+      { kind: "disk-full", after: 0 },
+    );
+    await rejection("KAYA_IO", engine.addConsumer("x"));
+    // The second fault strikes the removal: it is not answered as if it were done.
+    await rejection("KAYA_DISK_FULL", engine.removeConsumer("x"));
+    expect(await engine.removeConsumer("x")).toBe(false);
+    disk.crash({ survive: "everything" });
+    expect((await open(disk)).consumers()).toEqual([]);
+  });
+
+  it("that a killed process had removed, in the page cache, does not come back in a power cut", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk);
+    await engine.addConsumer("x");
+    disk.scheduleFaults({ kind: "fsync-failed", only: "syncDir", after: 0 });
+    await rejection("KAYA_FSYNC_FAILED", engine.removeConsumer("x"));
+    disk.killProcess();
+    expect((await open(disk)).consumers()).toEqual([]);
+    disk.crash();
+    expect((await open(disk)).consumers()).toEqual([]);
+  });
+
   it("that was removed is told so by its feed", async () => {
     const engine = await open(new SimDisk());
     await engine.addConsumer("x");

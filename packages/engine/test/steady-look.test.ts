@@ -47,6 +47,19 @@ describe("a look at a directory that may be open", () => {
     expect(await lookSteadily(disk, look)).toBe("all of it");
   });
 
+  it("is taken again where an older checkpoint was removed that had been listed", async () => {
+    const { disk, change } = directory();
+    change();
+    change();
+    let looks = 0;
+    const look = async () => {
+      if (++looks > 1) return "what the newest has";
+      await disk.remove("checkpoint/0000000000000001.ckpt");
+      throw new KayaError("KAYA_NOT_FOUND", "the older one is not there");
+    };
+    expect(await lookSteadily(disk, look)).toBe("what the newest has");
+  });
+
   it("tells what it saw where nothing changed, where that leaves no doubt, and where changes never end", async () => {
     const { disk, change } = directory();
     await expect(lookSteadily(disk, () => Promise.reject(damaged()))).rejects.toThrow("damaged");

@@ -18,7 +18,7 @@ import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs"
  * @property {string} name
  * @property {string} rule
  * @property {"found" | "survived" | "stale" | "broken"} outcome
- * @property {string} foundBy the scenario or "simulation"; empty where it was not found
+ * @property {string} foundBy the scenario, "simulation", or the program in real/; empty where it was not found
  * @property {string} cost "123 states" or "4 seeds": what was run until it was found, or all that was run
  * @property {number} states
  * @property {number} seeds
@@ -35,6 +35,7 @@ import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs"
 const BUDGET = {
   glance: { maxStatesPerBoundary: 3, maxStatesPerRecoveryBoundary: 1 },
   full: { maxStatesPerBoundary: 6, maxStatesPerRecoveryBoundary: 2 },
+  pairs: { maxStatesPerBoundary: 6, recoveryDepth: 0 },
   deep: { maxStatesPerBoundary: 60, maxStatesPerRecoveryBoundary: 2 },
   seeds: 300,
   operations: 200,
@@ -54,6 +55,7 @@ const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read p
  * @param {string} [options.only] a part of the names of those that are wanted
  * @param {readonly import("./mutants.mjs").Mutant[]} [options.mutants] default: all that there are
  * @param {import("./runner.mjs").Budget} [options.budget] what is run before a bug counts as not found
+ * @param {boolean} [options.oneFault] without schedules of two faults; default false
  * @param {number} [options.concurrency] children at once; default 2
  * @param {boolean} [options.control] whether the code as it is is looked at too; default true
  * @param {(result: MutantResult) => void} [options.onResult]
@@ -62,7 +64,7 @@ const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read p
  */
 export async function runMutants(options = {}) {
   const { only = "", mutants = MUTANTS, budget = BUDGET, concurrency = 2 } = options;
-  const { control = true, onResult = () => {}, signal } = options;
+  const { control = true, oneFault = false, onResult = () => {}, signal } = options;
   const wanted = mutants.filter(({ name }) => name.includes(only));
   if (wanted.length === 0) throw new Error(`no mutant has «${only}» in its name`);
   const results = [];
@@ -73,7 +75,7 @@ export async function runMutants(options = {}) {
   const work = async () => {
     for (const [index, mutant] of waiting) {
       const copy = join(root, String(index));
-      results[index] = await runMutant({ original, copy, mutant, budget, signal });
+      results[index] = await runMutant({ original, copy, mutant, budget: { ...budget, oneFault }, signal });
       signal?.throwIfAborted();
       onResult(results[index]);
     }
@@ -102,11 +104,21 @@ async function look({ original, copy, mutant, budget, signal }) {
   try {
     makePatchedCopy(original, copy, mutant);
     const seeds = mutant?.instrument === "explorer" ? 0 : budget.seeds;
-    return judge(await runChild(copy, { ...budget, seeds, first: mutant?.first }, signal));
+    const isReal = mutant?.instrument === "real";
+    const result = await runChild(copy, { ...budget, seeds, isReal, first: mutant?.first }, signal);
+    // The code as it is passes through all instruments.
+    if (mutant === undefined && result.found === undefined)
+      Object.assign(result, await realFindings(copy, budget, signal));
+    return judge(result);
   } catch (error) {
     const outcome = error instanceof StaleMutantError ? "stale" : "broken";
     return { outcome, foundBy: "", cost: "", states: 0, seeds: 0, message: error.message };
   }
+}
+
+async function realFindings(copy, budget, signal) {
+  const { found } = await runChild(copy, { ...budget, isReal: true }, signal);
+  return found === undefined ? {} : { found };
 }
 
 /** @returns {Promise<import("./runner.mjs").RunnerResult>} */
@@ -133,13 +145,18 @@ function judge({ found, states, seeds, unfinished }) {
     };
   }
   const { instrument, where, message } = found;
-  const isExplorer = instrument === "explorer";
   return {
     outcome: NONSENSE.test(message) ? "broken" : "found",
-    foundBy: isExplorer ? where : instrument,
-    cost: isExplorer ? `${states} states` : `${seeds} ${seeds === 1 ? "seed" : "seeds"}`,
+    foundBy: instrument === "simulation" ? instrument : where,
+    cost: costOf(instrument, states, seeds),
     states,
     seeds,
     message,
   };
+}
+
+function costOf(instrument, states, seeds) {
+  if (instrument === "real") return "1 program";
+  if (instrument === "explorer") return `${states} states`;
+  return `${seeds} ${seeds === 1 ? "seed" : "seeds"}`;
 }

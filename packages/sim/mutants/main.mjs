@@ -1,5 +1,5 @@
 // The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT] [--no-control]`. Build first. Ends with 1 where a bug was not
-// found. `--stale` only tells, at once, which bugs find their piece of code no more.
+// found. `--one-fault` looks without schedules of two faults: those that only these find survive. `--stale` only tells, at once, which bugs find their piece of code no more.
 import { parseArgs } from "node:util";
 import { runMutants } from "./harness.mjs";
 import { MUTANTS } from "./mutants.mjs";
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     "no-control": { type: "boolean", default: false },
     stale: { type: "boolean", default: false },
+    "one-fault": { type: "boolean", default: false },
   },
 });
 
@@ -30,6 +31,7 @@ const { signal } = interruption;
 const { baseline, mutants, failures } = await runMutants({
   only: values.only,
   control: !values["no-control"],
+  oneFault: values["one-fault"],
   onResult: print,
   signal,
 }).catch((error) => {

@@ -8,9 +8,15 @@ import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
 /**
+ * @typedef {object} Patch
+ * @property {string} file below packages/
+ * @property {string} find
+ * @property {string} replace
+ *
  * A deliberate bug: one piece of the built code, which must be there exactly once, and what stands in its place.
  *
  * @typedef {object} Mutant
@@ -20,7 +26,8 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} find
  * @property {string} replace
  * @property {string} [append] what the replacement needs besides, at the end of the file
- * @property {"explorer"} [instrument] the one that must find it; default: any
+ * @property {readonly Patch[]} [also] where the bug has more than one place
+ * @property {"explorer" | "real"} [instrument] the one that must find it; default: any but "real"
  * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation"
  */
 
@@ -34,6 +41,7 @@ export const MUTANTS = [
   ...checkpointMutants,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
+  ...TWO_FAULT_MUTANTS,
   ...LOOP_MUTANTS,
   ...OWNER_MUTANTS,
   ...DIR_MUTANTS,

@@ -37,8 +37,10 @@ export function makeCopy(root) {
 export function staleMutants(mutants) {
   return mutants.flatMap((mutant) => {
     try {
-      const [name, ...rest] = mutant.file.split("/");
-      patch(readFileSync(join(PACKAGES, name, ...rest), "utf8"), mutant);
+      for (const piece of piecesOf(mutant)) {
+        const [name, ...rest] = piece.file.split("/");
+        patch(readFileSync(join(PACKAGES, name, ...rest), "utf8"), piece);
+      }
       return [];
     } catch (error) {
       return [`${mutant.name}: ${error.message}`];
@@ -56,13 +58,20 @@ export function staleMutants(mutants) {
 export function makePatchedCopy(source, root, mutant) {
   cpSync(source, root, { recursive: true, verbatimSymlinks: true });
   if (mutant === undefined) return;
-  const file = join(root, "node_modules", SCOPE, mutant.file);
-  writeFileSync(file, patch(readFileSync(file, "utf8"), mutant));
+  for (const piece of piecesOf(mutant)) {
+    const file = join(root, "node_modules", SCOPE, piece.file);
+    writeFileSync(file, patch(readFileSync(file, "utf8"), piece));
+  }
+}
+
+/** @param {import("./mutants.mjs").Mutant} mutant */
+function piecesOf(mutant) {
+  return [mutant, ...(mutant.also ?? [])];
 }
 
 /**
  * @param {string} code
- * @param {import("./mutants.mjs").Mutant} mutant
+ * @param {import("./mutants.mjs").Patch & { readonly append?: string }} piece
  */
 export function patch(code, { file, find, replace, append = "" }) {
   const [before, ...behind] = code.split(find);

@@ -1,8 +1,10 @@
 import { join } from "node:path";
-import { engineScenarios, walScenarios } from "../dist/explorer/index.js";
+import { engineScenarios, faultPairScenarios, walScenarios } from "../dist/explorer/index.js";
 
 const SEEDS_A_JOB = 10;
 const KILLS_A_LOOP = 125;
+// Each has other pairs of faults; every other one may take bytes from a living process.
+const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
 
 /**
  * The jobs of a run: what takes long first, generated workloads at the end, for as long as there are too few states.
@@ -19,7 +21,8 @@ export function* jobsOf({ states, seeds, operations, kills, month, seed, process
     yield { kind: "kill", kills: share, seed: seed + loop, dir: join(dir, `kills-${seed + loop}`) };
   }
   if (states > 0) {
-    for (const { name } of [...engineScenarios(), ...walScenarios()])
+    const pairs = FAULT_PAIR_SEEDS.flatMap((each) => faultPairScenarios({ seed: each }));
+    for (const { name } of [...engineScenarios(), ...walScenarios(), ...pairs])
       yield { kind: "explore", scenario: name };
   }
   for (let from = seeds.from; from <= seeds.to; from += SEEDS_A_JOB) {

@@ -33,7 +33,8 @@ async function torture(options) {
   print(tally, mutants, { machine, ms, processes: options.processes, isInterrupted });
   if (options.json !== undefined) {
     const rows = [...tally.rows.values()];
-    const document = { machine, options, isInterrupted, ms, ...tally, rows, mutants };
+    const faultPairs = Object.fromEntries(tally.faultPairs);
+    const document = { machine, options, isInterrupted, ms, ...tally, faultPairs, rows, mutants };
     await writeFile(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
   }
   if (tally.kills.violations.length + tally.month.violations.length === 0 && options.dir === undefined)

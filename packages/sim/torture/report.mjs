@@ -55,6 +55,10 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
     ],
     ["", counts(tally.statesByKind)],
     [
+      "two faults",
+      `${n(tally.faultPairStates)} of the distinct states behind pairs of faults, of which ${n(tally.faultPairs.size)} unlike ones struck; ${n(simulation.faultPairs ?? 0)} pairs struck in the simulation`,
+    ],
+    [
       "simulation",
       `${n(simulation.runs ?? 0)} seeds, ${n(simulation.steps ?? 0)} steps: ${violations(tally.simulationViolations.length)}`,
     ],

@@ -1,11 +1,13 @@
-import { engineScenarios, walScenarios } from "../dist/explorer/index.js";
+import { engineScenarios, faultPairScenarios, walScenarios } from "../dist/explorer/index.js";
 import { generatedScenario } from "./generated-scenarios.mjs";
 
 /** @param {string} name */
 export function scenarioNamed(name) {
   const [, seed] = /: generated from seed (\d+)/.exec(name) ?? [];
-  if (seed !== undefined) return generatedScenario(Number(seed));
-  const found = [...engineScenarios(), ...walScenarios()].find((each) => each.name === name);
+  const isOfPairs = name.includes(": two faults: ");
+  if (seed !== undefined && !isOfPairs) return generatedScenario(Number(seed));
+  const pairs = isOfPairs ? faultPairScenarios({ seed: Number(seed ?? 0) }) : [];
+  const found = [...engineScenarios(), ...walScenarios(), ...pairs].find((each) => each.name === name);
   if (found === undefined) throw new Error(`there is no scenario ${name}`);
   return found;
 }

@@ -10,6 +10,7 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "diskOperations",
   "crashes",
   "kills",
+  "faultPairs",
   "reopenings",
   "checkpoints",
   "acknowledged",
@@ -27,6 +28,9 @@ export class Tally {
   rows = new Map();
   /** @type {Record<string, number>} */
   statesByKind = {};
+  /** Of the workloads in which two faults strike: the pairs that did, by text, and the states that were made of them. @type {Map<string, number>} */
+  faultPairs = new Map();
+  faultPairStates = 0;
   /** @type {Record<string, number>} */
   simulation = Object.fromEntries(SIMULATION_COUNTS.map((name) => [name, 0]));
   /** @type {Record<string, number>} */
@@ -42,7 +46,7 @@ export class Tally {
   broken = [];
 
   /** @param {any} report */
-  addExploration({ name, boundaries, states, violations, durationMs, seed }) {
+  addExploration({ name, boundaries, faultPairs, states, violations, durationMs, seed }) {
     const key = name.replace(/generated from seed \d+/, "generated from seeds");
     const row = this.rows.get(key) ?? {
       name: key,
@@ -61,6 +65,8 @@ export class Tally {
     row.ms += durationMs;
     this.rows.set(key, row);
     add(this.statesByKind, states.byKind);
+    for (const pair of faultPairs) this.faultPairs.set(pair, (this.faultPairs.get(pair) ?? 0) + 1);
+    if (faultPairs.length > 0) this.faultPairStates += states.distinct;
     for (const { text, crashes } of violations) {
       const trace = { scenario: name, seed, crashes };
       this.crashViolations.push({ seed, message: `${name}: ${text}`, again: "", trace });

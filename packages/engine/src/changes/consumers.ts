@@ -67,8 +67,10 @@ export class Consumers {
     now: () => Promise<ChangePosition>,
   ): Promise<AddedConsumer> {
     const known = this.#registrations.positions.get(checkName(name));
-    if (since === undefined && known !== undefined && this.#isInLog(known))
+    if (since === undefined && known !== undefined && this.#isInLog(known)) {
+      await this.#confirm();
       return { ...this.#describe(name, known), isNew: false };
+    }
     if (known === undefined && this.count >= MOST_CONSUMERS)
       throw invalid(`there are ${MOST_CONSUMERS} consumers already`);
     const position = since === undefined ? await now() : this.#check(since);
@@ -81,7 +83,7 @@ export class Consumers {
   /** False where there was none. */
   async remove(name: string): Promise<boolean> {
     const isThere = this.#registrations.positions.has(checkName(name));
-    if (isThere) await this.#change((positions) => positions.delete(name));
+    await (isThere ? this.#change((positions) => positions.delete(name)) : this.#confirm());
     return isThere;
   }
 
@@ -90,7 +92,7 @@ export class Consumers {
     const position = this.#check(token);
     const isAhead = (of: ChangePosition | undefined) =>
       of !== undefined && (!isOf(history, of) || of.lsn < position.lsn);
-    if (!isAhead(this.positionOf(name))) return;
+    if (!isAhead(this.positionOf(name))) return this.#confirm();
     await this.#change((positions) => {
       if (isAhead(positions.get(name))) positions.set(name, position);
     });
@@ -108,9 +110,17 @@ export class Consumers {
     return this.#registrations.close(reason);
   }
 
-  async #change(edit: Edit): Promise<void> {
+  #change(edit: Edit): Promise<void> {
+    return this.#noting(this.#registrations.change(edit));
+  }
+
+  #confirm(): Promise<void> {
+    return this.#noting(this.#registrations.confirm());
+  }
+
+  async #noting(written: Promise<void>): Promise<void> {
     try {
-      await this.#registrations.change(edit);
+      await written;
     } catch (error) {
       this.#log.noteFailure(error);
       throw error;

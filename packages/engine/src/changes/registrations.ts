@@ -21,17 +21,21 @@ export class Registrations {
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #closed: KayaError | undefined;
+  readonly #isThere: boolean;
+  /** The last writing failed: the disk may have what it was to write, or what was there before. */
+  #isDoubtful = false;
 
-  private constructor(disk: Disk, durable: Positions) {
+  private constructor(disk: Disk, durable: Positions, isThere: boolean) {
     this.#disk = disk;
     this.#durable = durable;
+    this.#isThere = isThere;
   }
 
   /** @throws KayaError KAYA_CORRUPTION where the file is damaged: without it what consumers need would be dropped; KAYA_IO */
   static async read(disk: Disk): Promise<Registrations> {
     try {
       const text = await readSealedFile(disk, CONSUMERS_PATH);
-      return new Registrations(disk, text === undefined ? new Map() : parse(text));
+      return new Registrations(disk, text === undefined ? new Map() : parse(text), text !== undefined);
     } catch (error) {
       if (!KayaError.is(error, "KAYA_CORRUPTION")) throw error;
       const choices =
@@ -42,7 +46,7 @@ export class Registrations {
 
   /** What a killed process left may be in the page cache alone, and nobody may rely on it before. Rejects with KAYA_FSYNC_FAILED. */
   async makeDurable(): Promise<void> {
-    if (this.#durable.size > 0) await makeNameDurable(this.#disk, CONSUMERS_PATH);
+    if (this.#isThere) await makeNameDurable(this.#disk, CONSUMERS_PATH);
   }
 
   /** As they are on the disk. */
@@ -67,6 +71,11 @@ export class Registrations {
     return this.#next;
   }
 
+  /** Resolves when `positions` is what the disk has. Writes only after a writing that failed. Rejects as `change`. */
+  async confirm(): Promise<void> {
+    if (this.#isDoubtful) await this.change(() => undefined);
+  }
+
   /** From now on changes reject with `reason`. Resolves when nothing is being written. */
   close(reason: KayaError): Promise<void> {
     this.#closed = reason;
@@ -81,6 +90,10 @@ export class Registrations {
     try {
       await writeSealedFile(this.#disk, CONSUMERS_PATH, format(positions));
       this.#durable = positions;
+      this.#isDoubtful = false;
+    } catch (error) {
+      this.#isDoubtful = true;
+      throw error;
     } finally {
       this.#written = undefined;
     }

@@ -15,13 +15,13 @@ import type { WalWrite } from "./wal-write.js";
 export interface FaultPairBudget {
   /** Chooses the pairs. Default 0. */
   readonly seed?: number;
-  /** Pairs of each scenario. Default 16. */
+  /** Pairs of each scenario. Default 10. */
   readonly rounds?: number;
 }
 
 /** What a round leaves is crashed at each of its many operations: a few states each. */
 const LIMITS: ExplorationBudget = {
-  maxStatesPerBoundary: 8,
+  maxStatesPerBoundary: 6,
   maxStatesPerRecoveryBoundary: 2,
   timeoutMs: 30_000,
 };
@@ -61,7 +61,7 @@ export function faultPairScenarios(budget: FaultPairBudget = {}): Scenario[] {
   ];
 }
 
-function walScenario(action: LogAction, name: string, { seed = 0, rounds = 16 }: FaultPairBudget): Scenario {
+function walScenario(action: LogAction, name: string, { seed = 0, rounds = 10 }: FaultPairBudget): Scenario {
   const mayTakeBytes = seed % 2 === 1;
   return scenario<WalWrite>(
     nameOf("wal", name, seed),
@@ -81,7 +81,7 @@ function walScenario(action: LogAction, name: string, { seed = 0, rounds = 16 }:
 function engineScenario(
   action: EngineAction,
   name: string,
-  { seed = 0, rounds = 16 }: FaultPairBudget,
+  { seed = 0, rounds = 10 }: FaultPairBudget,
 ): Scenario {
   const mayTakeBytes = seed % 2 === 1;
   return scenario<EngineWrite | ConsumerFact>(

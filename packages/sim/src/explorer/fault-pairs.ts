@@ -37,7 +37,7 @@ export interface FaultPairOptions {
 /** Of the pairs, at least so many have to strike. */
 const LEAST_MET = 0.5;
 
-/** A cleanup has few operations: every third of the second faults strikes one of so many that come next. */
+/** A cleanup has few operations: every other of the second faults strikes one of so many that come next. */
 const SOON = 3;
 
 /**
@@ -134,8 +134,8 @@ class PairChooser {
   #second(sequelIndex: number): ScheduledFault {
     const random = this.#random;
     const [place] = this.#sequels[sequelIndex]?.places.choose(random) ?? [];
-    return place === undefined || random.below(SOON) === 0
-      ? faultSoon(random.below(SOON), random, this.#mayTakeBytes)
+    return place === undefined || random.chance(0.5)
+      ? faultSoon(random.below(SOON), random)
       : faultAt(place, random, this.#mayTakeBytes);
   }
 

@@ -112,6 +112,11 @@ export function lostCache({ fault, operation, path }: Strike): boolean {
   return isSync(operation) && !isBesideTheLog(path) && "outcome" in fault && fault.outcome === "lost";
 }
 
+/** Whether what was removed or renamed is at once as it was before. */
+export function takesNamesBack({ fault, operation }: Strike): boolean {
+  return operation === "syncDir" && "outcome" in fault && fault.outcome === "lost";
+}
+
 /** Whether a writer that met it must not go on (W4), or may not be able to (an undo that fails). */
 export function isSync(operation: Strike["operation"]): boolean {
   return operation === "sync" || operation === "syncDir";

@@ -1,6 +1,6 @@
 import type { Lsn } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
-import { ArmedFaults, type Strike } from "./armed-faults.js";
+import { ArmedFaults, type Strike, takesNamesBack } from "./armed-faults.js";
 import { toText } from "./bytes.js";
 import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
 import { Gate } from "./gate.js";
@@ -45,7 +45,7 @@ export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
  */
 export async function mustBeGone(world: World, copy: Copy, strikes: readonly Strike[]): Promise<void> {
   const found = await lookAt(world, copy, copy.disk.fork());
-  const isRemoved = !strikes.some(({ operation }) => operation === "remove");
+  const isRemoved = !strikes.some((strike) => strike.operation === "remove" || takesNamesBack(strike));
   mustHold(found === undefined || !isRemoved, "wrong-refusal", () => {
     return `${copy.what} was rejected, and left ${found?.path}, which could be taken for it`;
   });

@@ -23,11 +23,13 @@ export interface GenerateOptions {
   readonly weights?: Partial<StepWeights>;
   /** The same for kinds of faults; `false` for none. */
   readonly faults?: Partial<FaultWeights> | false;
+  /** `false`: no fault begins to wait for what follows another one. */
+  readonly faultPairs?: false;
 }
 
 /** Makes the steps of a run from its seed alone: nothing that happens while it runs has a say in them. */
 export function generateTrace(options: GenerateOptions): Trace {
-  const { seed, operations, weights, faults } = options;
+  const { seed, operations, weights, faults, faultPairs } = options;
   for (const [name, value] of Object.entries({ seed, operations })) {
     const least = name === "seed" ? Number.MIN_SAFE_INTEGER : 0;
     if (Number.isSafeInteger(value) && value >= least) continue;
@@ -37,7 +39,7 @@ export function generateTrace(options: GenerateOptions): Trace {
   const random = new Random(seed, operations);
   const generator = new Generator(
     random,
-    new Random(seed, operations, 1),
+    faultPairs === false ? undefined : new Random(seed, operations, 1),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
@@ -65,13 +67,13 @@ class Generator {
   /** One for the whole run: a log is not readable with less than its largest record. */
   readonly #maxRecordBytes: number;
   /** Of what concerns pairs of faults alone. */
-  readonly #pairing: Random;
+  readonly #pairing: Random | undefined;
   readonly #pairChance: number;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
 
-  constructor(random: Random, pairing: Random, weights: StepWeights, faults: FaultWeights) {
+  constructor(random: Random, pairing: Random | undefined, weights: StepWeights, faults: FaultWeights) {
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
@@ -79,7 +81,7 @@ class Generator {
     this.#strictness = random.pick([0.1, 0.5, 0.5, 0.9]);
     this.#maxRecordBytes = random.pick([150, 400, 1500, 6000]);
     this.#pairing = pairing;
-    this.#pairChance = pairing.pick(PAIR_CHANCES);
+    this.#pairChance = pairing?.pick(PAIR_CHANCES) ?? 0;
   }
 
   /** Segments of a few records, batches of one or of many. */
@@ -190,16 +192,17 @@ class Generator {
 
   #fault(): FaultStep {
     const first = { step: "fault", ...this.#waitingFault(this.#random) } as const;
-    if (!this.#pairing.chance(this.#pairChance)) return first;
-    if (this.#pairing.chance(0.7)) this.#planRetry();
-    return { ...first, next: this.#waitingFault(this.#pairing) };
+    const pairing = this.#pairing;
+    if (pairing?.chance(this.#pairChance) !== true) return first;
+    if (pairing.chance(0.7)) this.#planRetry(pairing);
+    return { ...first, next: this.#waitingFault(pairing) };
   }
 
   /** Something is done until the disk has nothing left to do, and then once more. */
-  #planRetry(): void {
-    const tried = pickByWeight(RETRIED_WEIGHTS, this.#pairing);
+  #planRetry(pairing: Random): void {
+    const tried = pickByWeight(RETRIED_WEIGHTS, pairing);
     const steps = [this.#make(tried), { step: "settle" } as const, this.#make(tried)];
-    this.#planned.push(...steps, ...(this.#pairing.chance(0.5) ? [{ step: "settle" } as const] : []));
+    this.#planned.push(...steps, ...(pairing.chance(0.5) ? [{ step: "settle" } as const] : []));
   }
 
   #waitingFault(random: Random): WaitingFault {

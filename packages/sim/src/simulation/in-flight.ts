@@ -235,7 +235,10 @@ export class InFlight {
     const { failure } = this.#engine;
     // The next checkpoint begins where one failed: its rotation may fail for good once all was taken back. So may what
     // those who follow the log ask of it.
-    const mayBeTakenBack = failure === undefined || !this.#checkpoints.isEmpty || this.#mayOthersUseLog();
+    // And where two faults struck, what came after the write that was taken back may have met the second.
+    const haveTwoStruck = this.#world.faults.strikes.length > this.#strikesAtRest + 1;
+    const mayBeTakenBack =
+      failure === undefined || haveTwoStruck || !this.#checkpoints.isEmpty || this.#mayOthersUseLog();
     const isUncertain = failure !== undefined && KayaError.is(error) && UNCERTAIN.includes(error.code);
     mustHold(isUncertain || (mayBeTakenBack && isTakenBack(error)), "wrong-refusal", () => {
       return `${what} was rejected with ${error}, and the engine's failure is ${failure}`;

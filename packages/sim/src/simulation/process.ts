@@ -43,6 +43,11 @@ export class Process {
     return this.#gate.isIdle;
   }
 
+  /** No engine has recovered the directory since it was left. */
+  get isDown(): boolean {
+    return this.#phase.name === "down";
+  }
+
   /** Where an engine is open: it, and what goes on in it. */
   get session(): Session | undefined {
     return this.#phase.name === "open" ? this.#phase.session : undefined;

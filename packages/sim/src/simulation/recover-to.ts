@@ -45,11 +45,14 @@ export async function recoverSomewhere(step: RecoverToStep, process: Process, wo
   const { error } = answer;
   world.digest.add(`not recovered to ${lsn}: ${error}`);
   const struck = faults.strikesBeside.slice(strikesBefore);
+  // A crash may leave a hole before what it kept of the end. Only an opening cuts that off; up to there it can be read.
+  const isHole = KayaError.is(error, "KAYA_CORRUPTION") && lsn > had && process.isDown;
   const isExplained =
-    KayaError.is(error) &&
-    ((error.code === "KAYA_INVALID_ARGUMENT" && lsn > Math.min(had, process.mustHave())) ||
-      (error.code === "KAYA_LOG_TRUNCATED" && (await isBelowReach(world, lsn))) ||
-      (FAILED.includes(error.code) && struck.length > 0));
+    isHole ||
+    (KayaError.is(error) &&
+      ((error.code === "KAYA_INVALID_ARGUMENT" && lsn > Math.min(had, process.mustHave())) ||
+        (error.code === "KAYA_LOG_TRUNCATED" && (await isBelowReach(world, lsn))) ||
+        (FAILED.includes(error.code) && struck.length > 0)));
   mustHold(isExplained, "wrong-refusal", () => {
     return `LSN ${lsn} was not recovered: ${error}; the log must hold LSN ${had}, after ${describeStrikes(struck)}`;
   });
