@@ -222,7 +222,7 @@ describe("F7: a feed ends", () => {
     await engine.close();
     disk.removeDurably("wal/log-id");
     engine = await open(disk);
-    disk.addFault({ at: disk.nextOperation + 1, kind: "disk-full" });
+    disk.addFault({ at: disk.nextOperation + 1, kind: "disk-full" }); // behind the removal of a leftover
     const feed = engine.changes();
     await rejection("KAYA_DISK_FULL", feed.next());
     expect(await feed.next()).toEqual({ done: true, value: undefined });

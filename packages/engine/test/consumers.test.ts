@@ -199,7 +199,7 @@ describe("a consumer", () => {
     const feed = engine.changes({ consumer: "x" });
     const token = await engine.changesToken();
     for (const [after, kind] of [
-      [1, "disk-full"],
+      [1, "disk-full"], // behind the removal of a leftover
       [2, "partial-write"],
       [3, "fsync-failed"],
       [5, "fsync-failed"],

@@ -13,6 +13,7 @@ describe("what a writer did since it was opened", () => {
     expect(stats).toStrictEqual({
       segments: 0,
       bytes: 0,
+      quarantine: { files: 0, bytes: 0, torn: { files: 0, bytes: 0 } },
       appends: { strict: 0, relaxed: 0, rejected: 0 },
       commits: { count: 0, records: NOTHING, bytes: NOTHING },
       fsyncs: { count: 0, durationMs: NOTHING },
