@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { readInput } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { invalid } from "./input.js";
 
@@ -13,7 +14,7 @@ export async function assertOutside(
   into: string | Disk | undefined,
   source: Disk,
 ): Promise<void> {
-  const target = typeof into === "string" ? into : into?.root;
+  const target = typeof into === "string" ? into : readInput("a disk", () => into?.root);
   // A disk that is nowhere is in nothing; what is no directory at all is told elsewhere.
   if (typeof target !== "string" || target === "" || source.root === undefined) return;
   const way = relative(await realPlace(source.root), await realPlace(target));

@@ -82,7 +82,7 @@ export interface OpenOptions {
   readonly readOnly?: boolean;
 }
 
-export const OPEN_OPTIONS: readonly (keyof OpenOptions)[] = ["create", "readOnly"];
+export const OPEN_OPTIONS: readonly (keyof OpenOptions)[] = ["create", "exclusive", "like", "readOnly"];
 
 /** One open file. Mutating operations take effect in the order of their calls. */
 export interface DiskFile {

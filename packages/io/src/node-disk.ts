@@ -31,6 +31,8 @@ export class NodeDisk implements Disk {
   #rootIsDurable: Promise<void> | undefined;
   /** What new files look like that take the place of none. */
   #model: Ownership | undefined;
+  /** Open files live as long as the disk: a lock that is held keeps its disk, and so the files that are written under it. */
+  readonly #files = new Set<NodeFile>();
   /** What is under way may still use the number of a descriptor that `close` would give back. */
   readonly #underWay = new Set<Promise<unknown>>();
 
@@ -86,7 +88,9 @@ export class NodeDisk implements Disk {
     const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
     const opening = { way: this.#directories.reach(relative), name, access, doing: "open" };
     const handle = await this.#openAs(opening, options);
-    return new NodeFile(relative, name, handle, readOnly);
+    const file = new NodeFile(relative, name, handle, readOnly, (closed) => this.#files.delete(closed));
+    this.#files.add(file);
+    return file;
   }
 
   #openAs(opening: Opening, { create, exclusive, like }: OpenOptions): Promise<FileHandle> {

@@ -26,7 +26,17 @@ export class NodeFile implements DiskFile {
   #lastEnd = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(path: string, name: string, handle: FileHandle, readOnly: boolean) {
+  readonly #closed: (file: NodeFile) => void;
+
+  /** @param closed called once it lets go of the file */
+  constructor(
+    path: string,
+    name: string,
+    handle: FileHandle,
+    readOnly: boolean,
+    closed: (file: NodeFile) => void = () => undefined,
+  ) {
+    this.#closed = closed;
     this.path = path;
     this.#name = name;
     this.#handle = handle;
@@ -109,6 +119,8 @@ export class NodeFile implements DiskFile {
       await this.#handle.close();
     } catch (cause) {
       throw fromSystemError(cause, "close", this.#name);
+    } finally {
+      this.#closed(this);
     }
   }
 

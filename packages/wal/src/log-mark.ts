@@ -52,8 +52,14 @@ export interface ClosedLog {
 /**
  * A mark is of one log: a recovery that cuts gives the log another id, which says up to where it is still the one that it was. So a mark
  * may be old, or of another directory: then it says less, or nothing.
+ * @param isAbsent neither a segment nor the log's id is there: then the mark alone tells that there was a log
  */
-export function closedLog(mark: LogMark | undefined, history: LogHistory | undefined): ClosedLog | undefined {
+export function closedLog(
+  mark: LogMark | undefined,
+  history: LogHistory | undefined,
+  isAbsent: boolean,
+): ClosedLog | undefined {
+  if (isAbsent && mark?.id !== undefined) return { lsn: mark.lsn, end: undefined };
   const common = mark?.id === undefined ? undefined : history?.commonWith(mark.id);
   if (mark === undefined || common === undefined) return undefined;
   return { lsn: Math.min(mark.lsn, common), end: common < mark.lsn ? undefined : mark };

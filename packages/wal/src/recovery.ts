@@ -161,7 +161,8 @@ export async function recoverLog(
     onRecord: options.onRecord ?? ((record) => void records.push(record)),
     onProgress: options.onProgress,
   });
-  const closed = closedLog(parseLogMark(options.closedAt), identity.history);
+  const isAbsent = directory.segments.length === 0 && !directory.hasLogId;
+  const closed = closedLog(parseLogMark(options.closedAt), identity.history, isAbsent);
   const log = { files: directory.segments, scan, after: after.lsn, closed };
   const plan = await planRecovery(disk, log, config.recovery, config.maxRecordBytes);
   const segments = remaining(scan, plan);

@@ -141,7 +141,12 @@ export class WalWriter<T = AppendResult> {
     const { onCommit, readOnly = false, identified = false, toResult = asItIs as ToResult<T> } = options;
     checkCallback(onCommit, "onCommit");
     checkCallback(toResult, "toResult");
-    const recovered = await recoverLog(resolved, disk, { ...options, dryRun: readOnly }, !readOnly);
+    const recovered = await recoverLog(
+      resolved,
+      disk,
+      Object.assign(options, { dryRun: readOnly }),
+      !readOnly,
+    );
     const log = readOnly ? { ...recovered, finishTail: refuse } : recovered;
     const watch = new LogWatch(disk.root);
     const { identity } = log;

@@ -47,6 +47,17 @@ describe("a log that was closed cleanly", () => {
     expect(parseLogMark(undefined)).toBeUndefined();
   });
 
+  it("is refused where nothing of it is left, and prefix goes on with an empty one", async () => {
+    const { disk, mark } = await closedLog();
+    for (const { path } of [...(await disk.list("wal"))]) disk.removeDurably(path);
+    for (const mode of ["tail", "absolute"] as const)
+      expect(await countIn(disk, mark, mode)).toBe("KAYA_CORRUPTION");
+    expect(await countIn(disk, mark, "prefix")).toBe(0);
+    // A checkpoint that covers all of it takes its place.
+    const report = await recoverWal(CONFIG, disk, { closedAt: mark, after: { lsn: 10, sequence: 10 } });
+    expect(report.warnings).toEqual([]);
+  });
+
   it("is refused at every length but its own, in every mode but prefix, and nothing is changed", async () => {
     const { disk, mark } = await closedLog();
     const bytes = disk.readFile(TAIL) as Uint8Array;
