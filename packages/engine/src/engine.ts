@@ -125,25 +125,13 @@ export class Engine {
     const { clock = SYSTEM_CLOCK, turns = SYSTEM_TURNS, newLogId } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;
-    if (resolved.readOnly) {
-      if (disk === undefined) await assertDirectory(resolved.dataDir);
-      const state = await lookAtState(resolved, target, options);
-      const parts = {
-        ...state,
-        config: resolved,
-        disk: target,
-        lock: undefined,
-        own,
-        clock,
-        turns,
-        newLogId,
-      };
-      opened.add(parts);
-      return new Engine(parts);
-    }
-    const lock = await takeDirectory(resolved, target);
+    if (own !== undefined && resolved.readOnly) await assertDirectory(resolved.dataDir);
+    let lock: DiskLock | undefined;
     try {
-      const state = await recoverState(resolved, target, lock, options);
+      if (!resolved.readOnly) lock = await takeDirectory(resolved, target);
+      const state = resolved.readOnly
+        ? await lookAtState(resolved, target, options)
+        : await recoverState(resolved, target, lock, options);
       const parts = { ...state, config: resolved, disk: target, lock, own, clock, turns, newLogId };
       opened.add(parts);
       return new Engine(parts);

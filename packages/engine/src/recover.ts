@@ -1,5 +1,5 @@
 import { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
-import { type Disk, readLockNote } from "@kaya/io";
+import { type Disk, type DiskLock, readLockNote } from "@kaya/io";
 import { recoverWal, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
 import { Registrations } from "./changes/registrations.js";
 import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
@@ -43,9 +43,10 @@ export async function recover(
     const isDoubtful = ({ recordCount }: RecoveryReport) => recordCount === 0;
     return lookSteadily(target, () => dryRun(resolved, target, options), isDoubtful);
   }
-  const lock = await takeDirectory(resolved, target);
+  let lock: DiskLock | undefined;
   let wal: WalWriter<unknown> | undefined;
   try {
+    lock = await takeDirectory(resolved, target);
     const state = await recoverState(resolved, target, lock, options, "report");
     wal = state.wal;
     // As a writer would that appends nothing: so that the log is left as clean as the next one wants it.
