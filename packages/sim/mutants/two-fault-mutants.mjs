@@ -14,8 +14,8 @@ export const TWO_FAULT_MUTANTS = [
     also: [
       {
         file: "engine/dist/checkpoint/write-checkpoint.js",
-        find: "if (!(await isThere(disk, path)))",
-        replace: "",
+        find: "const made = [temporary];",
+        replace: "const made = [temporary, path];",
       },
     ],
   },
