@@ -32,5 +32,8 @@ async function look(when) {
   const engine = await Engine.open({ dataDir: dir });
   await engine.put(when, "");
   await engine.close();
-  mustHold(read() === before, `opening ${when}, or a write behind it, changed the bytes of a hard-linked copy`);
+  mustHold(
+    read() === before,
+    `opening ${when}, or a write behind it, changed the bytes of a hard-linked copy`,
+  );
 }

@@ -1,5 +1,13 @@
 // A symbolic link has the name of the lock, of a segment or of a temporary file. Nothing is written where it leads.
-import { copyFileSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { load, mustHold, temporaryDirectory } from "./support.mjs";
 
