@@ -57,15 +57,19 @@ export const CHECKPOINT_MUTANTS = [
   },
   {
     name: "an older checkpoint takes the place of a damaged one",
+    first: "a damaged checkpoint",
     rule: "ckpt",
     instrument: "explorer",
     file: "engine/dist/recover-state.js",
-    find: "await recoverCheckpoint(config, disk, newest, progress, into, replayed);",
-    replace: `await recoverCheckpoint(config, disk, newest, progress).catch(async (error) => {
+    find: `await recoverCheckpoint(config, disk, newest, progress, into, {
+        memtable,
+        turns,
+    });`,
+    replace: `await recoverCheckpoint(config, disk, newest, progress, into, { memtable, turns }).catch(async (error) => {
         const { older } = checkpoints;
         if (older.length === 0)
             throw error;
-        return recoverCheckpoint(config, disk, older.at(-1), progress, into);
+        return recoverCheckpoint(config, disk, older.at(-1), progress, into, { memtable: new Memtable(), turns });
     });`,
   },
   {

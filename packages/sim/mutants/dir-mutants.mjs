@@ -54,28 +54,30 @@ export const DIR_MUTANTS = [
     replace: "",
   },
   {
-    name: "a listing without descriptors is taken for an empty directory",
+    name: "a segment that cannot be opened for want of descriptors is taken for one that is gone",
     first: "no descriptors",
     rule: "W1",
     file: "wal/dist/segment-store.js",
-    find: "return (await this.#disk.list(dir)).some((entry) => entry.path === path);",
-    replace: "return (await this.#disk.list(dir).catch(() => [])).some((entry) => entry.path === path);",
+    find: `if (KayaError.is(error, "KAYA_NOT_FOUND"))
+                return false;
+            throw error;`,
+    replace: "return false;",
   },
   {
     name: "a small file is written behind what a crash left under its temporary name",
     first: "a feed",
     rule: "F9",
     file: "wal/dist/sealed-file.js",
-    find: `await disk.remove(path); // a crash may have left something
-    const file = await disk.open(path, { create: true, exclusive: true });`,
-    replace: "const file = await disk.open(path, { create: true });",
+    find: `await disk.remove(path); // what a crash left; never emptied, as it may have other names
+    const file = await disk.open(path, { create: true, exclusive: true, like });`,
+    replace: "const file = await disk.open(path, { create: true, like });",
   },
   {
     name: "a small file's temporary that a crash left keeps it from being written",
     first: "simulation",
     rule: "F9",
     file: "wal/dist/sealed-file.js",
-    find: "await disk.remove(path); // a crash may have left something",
+    find: "await disk.remove(path); // what a crash left; never emptied, as it may have other names",
     replace: "",
   },
 ];

@@ -7,6 +7,7 @@ import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
+import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
@@ -32,6 +33,8 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  */
 
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
+/** @type {Mutant[]} */
+const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));
 
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
@@ -47,4 +50,5 @@ export const MUTANTS = [
   ...DIR_MUTANTS,
   ...INPUT_MUTANTS,
   ...EVID_MUTANTS,
+  ...realMutants,
 ];

@@ -49,7 +49,7 @@ export const OWNER_MUTANTS = [
     rule: "read-only",
     instrument: "explorer",
     file: "wal/dist/writer.js",
-    find: "{ ...recoverOptions, dryRun: readOnly }",
-    replace: "{ ...recoverOptions, dryRun: false }",
+    find: "Object.assign(options, { dryRun: readOnly })",
+    replace: "Object.assign(options, { dryRun: false })",
   },
 ];

@@ -4,4 +4,10 @@
  *
  * @type {readonly string[]}
  */
-export const REAL_PROGRAMS = [];
+export const REAL_PROGRAMS = [
+  "directory-moved-away",
+  "hard-linked-copy",
+  "links",
+  "no-descriptors",
+  "owner-and-mode",
+];

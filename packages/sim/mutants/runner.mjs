@@ -84,7 +84,8 @@ async function run() {
   const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
   const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
   const serial = scenarios.filter((scenario) => !single.includes(scenario));
-  const pairs = budget.oneFault ? [] : pairScenarios(FIRST_PAIR_SEEDS);
+  const wantsPairs = !budget.oneFault && budget.first?.startsWith("two faults");
+  const pairs = wantsPairs ? pairScenarios(FIRST_PAIR_SEEDS) : [];
   const isFirst = ({ name }) => budget.first !== undefined && name.includes(budget.first);
   const first = single.filter(isFirst);
   const pairLimits = budget.pairs ?? budget.glance;

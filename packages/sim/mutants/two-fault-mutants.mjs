@@ -5,6 +5,21 @@
  */
 export const TWO_FAULT_MUTANTS = [
   {
+    name: "a checkpoint counts only once the old files are gone, and the cleanup of its retry removes the file that it found",
+    rule: "C11",
+    first: "two faults: a checkpoint",
+    file: "engine/dist/checkpoint/checkpointer.js",
+    find: "this.#remember(written, performance.now() - started);",
+    replace: "",
+    also: [
+      {
+        file: "engine/dist/checkpoint/write-checkpoint.js",
+        find: "const made = [temporary];",
+        replace: "const made = [temporary, path];",
+      },
+    ],
+  },
+  {
     name: "a checkpoint whose name was not made durable, nor taken back, is taken for done by the next attempt",
     rule: "C3",
     first: "two faults: a checkpoint",
@@ -56,7 +71,7 @@ export const TWO_FAULT_MUTANTS = [
     rule: "W1",
     first: "two faults: a rotation",
     file: "wal/dist/segment-store.js",
-    find: "catch (cause) {\n            const reason",
-    replace: "catch (cause) {\n            return;\n            const reason",
+    find: `return; // nothing is written until it succeeds`,
+    replace: `return (this.#halfMade = undefined);`,
   },
 ];

@@ -11,7 +11,7 @@ import { walFaultScenarios } from "../src/explorer/wal-fault-scenarios.js";
 const BUDGET = { maxStatesPerBoundary: 60, maxStatesPerRecoveryBoundary: 4, maxViolations: 1 };
 const LEAST_STATES = 40_000;
 
-vi.setConfig({ testTimeout: 60_000 }); // a second each on a machine that does nothing else
+vi.setConfig({ testTimeout: 600_000 }); // a second each on a machine that does nothing else
 
 let states = 0;
 

@@ -11,7 +11,7 @@ import {
   UnmetFaultError,
 } from "../src/index.js";
 
-vi.setConfig({ testTimeout: 120_000 }); // some seconds each on a machine that does nothing else
+vi.setConfig({ testTimeout: 600_000 }); // some seconds each on a machine that does nothing else
 
 const BUDGET = { maxViolations: 1, maxStatesPerBoundary: 4, maxStatesPerRecoveryBoundary: 1 };
 

@@ -32,5 +32,5 @@ describe("a deliberate bug that needs a real disk", () => {
       { outcome: "survived", states: 0, seeds: 0 },
       { outcome: "broken" },
     ]);
-  }, 60_000);
+  }, 300_000);
 });

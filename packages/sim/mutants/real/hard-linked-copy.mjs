@@ -1,4 +1,4 @@
-// A copy by hard links is made of a directory that a process left without closing it. Recovery changes no byte of the copy.
+// A copy by hard links is made of a directory: one that a killed process left, then one that was closed. Opening and writing change no byte of the copy.
 import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,14 +17,23 @@ try {
 } catch {
   // it kills itself
 }
-const copy = join(dir, "../copy");
-const names = readdirSync(join(dir, "wal")).filter((name) => name.endsWith(".wal"));
-mkdirSync(copy);
-for (const name of names) linkSync(join(dir, "wal", name), join(copy, name));
-const read = () => names.map((name) => readFileSync(join(copy, name), "hex")).join("\n");
-const before = read();
-mustHold(before.length > 1000, "the writer wrote nothing");
-const engine = await Engine.open({ dataDir: dir });
-await engine.put("after", "");
-await engine.close();
-mustHold(read() === before, "recovery, or a write behind it, changed the bytes of a hard-linked copy");
+await look("after a kill");
+await look("after a clean close");
+
+/** @param {string} when the directory was left like that */
+async function look(when) {
+  const copy = join(dir, `../copy ${when}`);
+  const names = readdirSync(join(dir, "wal")).filter((name) => name.endsWith(".wal"));
+  mkdirSync(copy);
+  for (const name of names) linkSync(join(dir, "wal", name), join(copy, name));
+  const read = () => names.map((name) => readFileSync(join(copy, name), "hex")).join("\n");
+  const before = read();
+  mustHold(before.length > 1000, "the writer wrote nothing");
+  const engine = await Engine.open({ dataDir: dir });
+  await engine.put(when, "");
+  await engine.close();
+  mustHold(
+    read() === before,
+    `opening ${when}, or a write behind it, changed the bytes of a hard-linked copy`,
+  );
+}

@@ -26,6 +26,16 @@ export function temporaryDirectory() {
 }
 
 /**
+ * Ends the program where this machine cannot show what it looks for. Nothing is proved then.
+ * @param {string} why
+ * @returns {never}
+ */
+export function skip(why) {
+  console.log(`skipped: ${why}`);
+  process.exit(0);
+}
+
+/**
  * @param {unknown} holds
  * @param {string} what the promise that is broken where it does not hold
  */

@@ -57,13 +57,20 @@ async function settle(life) {
   }
 }
 
+const DIRECTORY = /\/(wal|wal\/quarantine|checkpoint)$/;
+const FILE = /\/(LOCK|wal\/[0-9a-f]{16}\.wal( \(deleted\))?)$/;
+/** The lock and the last segment. */
+const FILES = 2;
+
 /**
- * @param {readonly string[]} handles
+ * @param {readonly string[]} handles directories are held open, each once
  * @param {number} feeds which have a segment open each, and may be the last to have it
  */
 function checkHandles(handles, feeds) {
-  const expected = [/\/LOCK$/, /\/wal\/[0-9a-f]{16}\.wal( \(deleted\))?$/];
-  const stranger = handles.find((path) => !expected.some((name) => name.test(path)));
-  if (stranger !== undefined || handles.length > expected.length + feeds)
+  const directories = handles.filter((path) => DIRECTORY.test(path));
+  const files = handles.filter((path) => FILE.test(path));
+  const isKnown = directories.length + files.length === handles.length;
+  const isOnce = new Set(directories).size === directories.length;
+  if (!isKnown || !isOnce || files.length > FILES + feeds)
     throw new Error(`the engine has open, with no checkpoint or backup under way: ${handles.join(", ")}`);
 }
