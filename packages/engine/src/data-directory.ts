@@ -1,12 +1,10 @@
 import { checkCallback, describe, type EngineConfig, readInput, readOptions } from "@kaya/core";
-import { type Disk, type DiskLock, NodeDisk } from "@kaya/io";
+import { assertDisk, type Disk, type DiskLock, NodeDisk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
 import type { Clock } from "./checkpoint/pace.js";
 import { assertNotForeign } from "./foreign-files.js";
 import { invalid } from "./input.js";
 import { LOCK_PATH } from "./lock-path.js";
-
-const DISK_METHODS = ["open", "list", "rename", "remove", "syncDir", "lock"];
 
 /**
  * The disk that was given, or else the directory that the configuration names.
@@ -14,14 +12,8 @@ const DISK_METHODS = ["open", "list", "rename", "remove", "syncDir", "lock"];
  */
 export function diskOf(config: EngineConfig, disk: Disk | undefined): Disk {
   if (disk === undefined) return new NodeDisk(config.dataDir);
-  const given = disk as unknown as Readonly<Record<string, unknown>> | null;
-  const missing = readInput("a disk", () =>
-    DISK_METHODS.filter((method) => typeof given?.[method] !== "function"),
-  );
-  if (missing.length === 0) return disk;
-  throw invalid(
-    `a disk must have ${missing.map((method) => `${method}()`).join(", ")}: ${describe(disk)} does not`,
-  );
+  assertDisk(disk);
+  return disk;
 }
 
 interface RecoveryOptions {

@@ -150,6 +150,7 @@ describe("what throws when it is looked at", () => {
       ["a consumer's name", () => engine.addConsumer(wrong(revoked()))],
       ["backup", () => engine.backup(new SimDisk(), wrong(revoked()))],
       ["the target of a backup", () => engine.backup(wrong(revoked()))],
+      ["half a disk as the target of a backup", () => engine.backup(wrong({ list: async () => [] }))],
       ["recoverTo", () => recoverTo({}, wrong(revoked()), disk)],
       ["the target of recoverTo", () => recoverTo({}, { lsn: 1, into: wrong(revoked()) }, disk)],
       ["recover", () => recover({}, new SimDisk(), wrong(revoked()))],
@@ -241,8 +242,9 @@ describe("numbers near 2^53 - 1", () => {
   it("a checkpoint that no reader takes is not written: the log stays", async () => {
     const disk = new SimDisk();
     const lsn = LAST - 2;
+    const logId = Buffer.from("0123456789abcdef");
     for (const [i, file] of [
-      [0, { lsn: lsn - 3, sequence: 1, payload: { type: "noop" } }],
+      [0, { lsn: lsn - 3, sequence: 1, payload: { type: "put", key: Buffer.from("log-id"), value: logId } }],
       [
         1,
         {

@@ -1,3 +1,4 @@
+export { assertDisk } from "./assert-disk.js";
 export { isFile, isRemovable } from "./dir-entry.js";
 export type {
   DirEntry,

@@ -6,7 +6,7 @@ import {
   readOptions,
   type SequenceNumber,
 } from "@kaya/core";
-import type { Disk, DiskFile } from "@kaya/io";
+import { assertDisk, type Disk, type DiskFile } from "@kaya/io";
 import { surveyDamage } from "./damage.js";
 import type { WalRecord } from "./format.js";
 import { type ScanEnd, scanWindows } from "./scanner.js";
@@ -64,6 +64,7 @@ export function inspectWal(
   path: string,
   options?: InspectOptions,
 ): AsyncGenerator<WalInspectionRow | WalWarning, void> {
+  assertDisk(disk);
   return inspectWith(disk, path, readInspectOptions(options), rowOf);
 }
 
@@ -73,6 +74,7 @@ export function inspectRecords(
   path: string,
   options?: InspectOptions,
 ): AsyncGenerator<InspectedRecord | WalWarning, void> {
+  assertDisk(disk);
   return inspectWith(disk, path, readInspectOptions(options), (record, offset, encodedLength) => ({
     row: rowOf(record, offset, encodedLength),
     record,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, KayaError, type Lsn } from "@kaya/core";
-import type { Disk } from "@kaya/io";
+import { assertDisk, type Disk } from "@kaya/io";
 import { isLogId, LogHistory, type LogOrigin } from "./log-history.js";
 import { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 import { LOG_ID_PATH, WAL_DIR } from "./segments.js";
@@ -142,6 +142,7 @@ export function checkedLogId(newId: NewLogId): string {
  * @throws KayaError KAYA_IO
  */
 export async function readLogHistory(disk: Disk): Promise<LogHistory | undefined> {
+  assertDisk(disk);
   const { identity } = await LogIdentity.read(disk, true);
   return identity.history;
 }

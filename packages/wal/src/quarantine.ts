@@ -1,4 +1,4 @@
-import { type DirEntry, type Disk, type DiskFile, isFile, isRemovable } from "@kaya/io";
+import { assertDisk, type DirEntry, type Disk, type DiskFile, isFile, isRemovable } from "@kaya/io";
 import { checksumRange, copyRange, isCopyOf, removeHalfMade } from "./file-copy.js";
 import { QUARANTINE_DIR, type SegmentFile, segmentName, TEMPORARY_SUFFIX, WAL_DIR } from "./segments.js";
 
@@ -34,6 +34,7 @@ export interface QuarantineCleaned {
  * @throws KayaError KAYA_IO
  */
 export async function listQuarantine(disk: Disk): Promise<readonly QuarantineFile[]> {
+  assertDisk(disk);
   return (await Quarantine.open(disk)).files;
 }
 

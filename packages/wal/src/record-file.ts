@@ -1,5 +1,5 @@
 import { KayaError, type Lsn, type SequenceNumber } from "@kaya/core";
-import type { Disk } from "@kaya/io";
+import { assertDisk, type Disk } from "@kaya/io";
 import { WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { payloadLength } from "./payload-codec.js";
 import { checkNumbers, writeRecord } from "./record-codec.js";
@@ -71,6 +71,7 @@ export async function* readRecordFile(
   maxRecordBytes: number,
   onRecord: OnFileRecord,
 ): AsyncGenerator<number, void> {
+  assertDisk(disk);
   const file = await disk.open(path, { readOnly: true });
   try {
     const windows = scanWindows(file, await file.length(), {

@@ -1,5 +1,5 @@
 import { asKayaError, crc32c, KayaError } from "@kaya/core";
-import type { Disk } from "@kaya/io";
+import { assertDisk, type Disk } from "@kaya/io";
 import { removeHalfMade } from "./file-copy.js";
 import { readExactly } from "./file-window.js";
 import { TEMPORARY_SUFFIX } from "./segments.js";
@@ -14,6 +14,7 @@ const SEAL_LENGTH = "crc32c 00000000\n".length;
  * @throws KayaError KAYA_DISK_FULL, KAYA_IO or KAYA_DIRECTORY_REPLACED, where the old text stands; KAYA_FSYNC_FAILED, where either may
  */
 export async function writeSealedFile(disk: Disk, path: string, text: string): Promise<void> {
+  assertDisk(disk);
   const temporary = path + TEMPORARY_SUFFIX;
   try {
     await writeWhole(disk, temporary, path, seal(text));
@@ -27,6 +28,7 @@ export async function writeSealedFile(disk: Disk, path: string, text: string): P
 
 /** What a crash of the process left under this name may be there for the process only. @throws KayaError KAYA_FSYNC_FAILED */
 export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
+  assertDisk(disk);
   for (let dir = parentOf(path); ; dir = parentOf(dir)) {
     await disk.syncDir(dir);
     if (dir === "") return;
@@ -38,6 +40,7 @@ export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
  * @throws KayaError KAYA_CORRUPTION where it is not as it was written; KAYA_IO
  */
 export async function readSealedFile(disk: Disk, path: string): Promise<string | undefined> {
+  assertDisk(disk);
   const bytes = await readWhole(disk, path);
   if (bytes === undefined) return undefined;
   const body = bytes.subarray(0, Math.max(0, bytes.length - SEAL_LENGTH));

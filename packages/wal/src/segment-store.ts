@@ -182,7 +182,7 @@ export class SegmentStore {
       return file;
     } catch (error) {
       await file?.close().catch(() => undefined); // the first failure is the one to tell
-      if (KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw isTaken(path, error);
+      if (file === undefined && KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw isTaken(path, error);
       if (!FINAL.some((code) => KayaError.is(error, code))) await this.#takeBack(path, error);
       throw error;
     }
@@ -197,13 +197,14 @@ export class SegmentStore {
     );
   }
 
-  /** Of a segment. It opens the one file: a listing would look at all others, however many there are. */
+  /** Whether a segment has its name. It opens the one file: a listing would look at all others, however many there are. */
   async #isThere(path: string): Promise<boolean> {
     try {
       await (await this.#disk.open(path, { readOnly: true })).close();
       return true;
     } catch (error) {
-      if (KayaError.is(error, "KAYA_NOT_FOUND")) return false;
+      // Or something else than a file has its name.
+      if (KayaError.is(error, "KAYA_NOT_FOUND") || KayaError.is(error, "KAYA_INVALID_ARGUMENT")) return false;
       throw error;
     }
   }
@@ -340,10 +341,10 @@ function ignoreAbsent(error: unknown): void {
   if (!KayaError.is(error, "KAYA_NOT_FOUND")) throw error;
 }
 
-function isTaken(path: string, cause?: KayaError): KayaError {
+function isTaken(path: string, cause: KayaError): KayaError {
   return new KayaError(
     "KAYA_INVARIANT_VIOLATION",
-    `W7: ${path} is there before it was created: another process writes to this log. Stop it, then open again.${cause === undefined ? "" : ` ${cause.message}`}`,
-    cause && { cause },
+    `W7: ${path} is there before it was created: another process writes to this log. Stop it, then open again. ${cause.message}`,
+    { cause },
   );
 }

@@ -1,5 +1,5 @@
 import { KayaError } from "@kaya/core";
-import { type DirEntry, type Disk, isFile, isRemovable } from "@kaya/io";
+import { assertDisk, type DirEntry, type Disk, isFile, isRemovable } from "@kaya/io";
 
 export const WAL_DIR = "wal";
 export const QUARANTINE_DIR = "wal/quarantine";
@@ -56,6 +56,7 @@ export function parseSegmentName(name: string): number | undefined {
  *   records, so it is not ignored.
  */
 export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<WalDirectory> {
+  assertDisk(disk);
   const segments: SegmentFile[] = [];
   const unknown: string[] = [];
   const leftovers: string[] = [];

@@ -40,6 +40,16 @@ describe("W3: a segment that could not be created", () => {
     await expect(writer.append(record("b"))).rejects.toMatchObject({ code: "KAYA_INVARIANT_VIOLATION" });
     expect(disk.readFile(segmentPath(2))?.length).toBe(7);
   });
+
+  it("because something else has the name of the one before it is final, and says so", async () => {
+    const { disk, writer } = await fullSegment();
+    disk.removeDurably(segmentPath(1));
+    disk.writeFile(`${segmentPath(1)}/file`, fill(1)); // a directory now
+    const error = await writer.append(record("b")).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "KAYA_FSYNC_FAILED" });
+    expect(String(error)).toContain(`${segmentPath(1)} is not there any more`);
+    await expect(writer.append(record("c"))).rejects.toMatchObject({ code: "KAYA_WRITER_FAILED" });
+  });
 });
 
 describe("W4: another directory that has the log's name", () => {

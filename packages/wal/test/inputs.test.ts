@@ -1,16 +1,26 @@
 import { createContext, runInContext } from "node:vm";
 import { KayaError } from "@kaya/core";
-import { SimDisk } from "@kaya/io";
+import { type Disk, SimDisk } from "@kaya/io";
 import { afterEach, describe, expect, it } from "vitest";
 import {
+  assertOneStoreOn,
   encodeRecord,
+  inspectRecords,
   inspectWal,
   inspectWalPath,
+  listQuarantine,
+  listSegments,
+  makeNameDurable,
   RecordBuffer,
+  readLog,
+  readLogHistory,
+  readRecordFile,
+  readSealedFile,
   recoverWal,
   type WalPayload,
   type WalRecord,
   WalWriter,
+  writeSealedFile,
 } from "../src/index.js";
 import { batch, bytes, encodeAll, noop, put, segmentPath } from "./support.js";
 
@@ -198,6 +208,41 @@ describe("options", () => {
 });
 
 describe("a caller without types", () => {
+  describe.each([
+    ["a proxy that was revoked", "cannot be read"],
+    ["nothing", "a disk must have open()"],
+    ["half a disk", "a disk must have rename(), remove(), syncDir(), lock()"],
+  ])("who gives %s for a disk", (what, message) => {
+    const noDisk = () => {
+      if (what === "nothing") return null as unknown as Disk;
+      if (what === "half a disk") return { open: () => undefined, list: () => [] } as unknown as Disk;
+      const { proxy, revoke } = Proxy.revocable(new SimDisk(), {});
+      revoke();
+      return proxy;
+    };
+    const after = { lsn: 0, sequence: 0 };
+    const reading = { maxRecordBytes: 1, after, through: 1, onRecord: () => undefined };
+    const functions: Record<string, (disk: Disk) => Promise<unknown>> = {
+      "WalWriter.open": (disk) => WalWriter.open({}, disk),
+      recoverWal: (disk) => recoverWal({}, disk),
+      readLog: (disk) => readLog(disk, reading),
+      readLogHistory,
+      readRecordFile: (disk) => readRecordFile(disk, "x", 1, () => undefined).next(),
+      inspectWal: async (disk) => inspectWal(disk, "x"),
+      inspectRecords: async (disk) => inspectRecords(disk, "x"),
+      listQuarantine,
+      listSegments,
+      assertOneStoreOn: (disk) => assertOneStoreOn(disk, []),
+      readSealedFile: (disk) => readSealedFile(disk, "x"),
+      writeSealedFile: (disk) => writeSealedFile(disk, "x", "x\n"),
+      makeNameDurable: (disk) => makeNameDurable(disk, "x"),
+    };
+
+    it.each(Object.entries(functions))("is told so by %s", async (_name, call) => {
+      expect((await rejection(call(noDisk()))).message).toContain(message);
+    });
+  });
+
   it("makes no writer by its constructor", () => {
     expect(() => Reflect.construct(WalWriter, [])).toThrow("WalWriter.open");
     expect(() => Reflect.construct(WalWriter, [{}, {}, {}, {}, {}, {}])).toThrow("WalWriter.open");

@@ -1,5 +1,5 @@
-import { describe, readInput } from "@kaya/core";
-import { type Disk, NodeDisk } from "@kaya/io";
+import { describe } from "@kaya/core";
+import { assertDisk, type Disk, NodeDisk } from "@kaya/io";
 import { formatLogMark } from "@kaya/wal";
 import { letGo, letGoAsFound } from "../data-directory.js";
 import { LOST_AND_FOUND } from "../foreign-files.js";
@@ -93,9 +93,11 @@ async function isUnfinished(disk: Disk): Promise<boolean> {
 
 function toDisk(target: string | Disk, what: string): Disk {
   if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
-  const disk = typeof target === "string" ? new NodeDisk(target) : target;
-  if (typeof readInput("a disk", () => disk?.list) === "function") return disk;
-  throw invalid(`${what} goes into a directory, not ${describe(target)}`);
+  if (typeof target === "string") return new NodeDisk(target);
+  if (typeof target !== "object" || target === null)
+    throw invalid(`${what} goes into a directory, not ${describe(target)}`);
+  assertDisk(target);
+  return target;
 }
 
 async function contentOf(
