@@ -76,7 +76,7 @@ async function inspectCheckpoint(
   await printer.begin();
   await printer.segment(location);
   const warnings = await inspector.segment(location, (row, record) => {
-    if (rows++ === 0) hasOpening = row.type === "PUT";
+    if (rows++ === 0) hasOpening = namesLog(row);
     last = row.type;
     return filter.accepts(row, record) ? printer.record(row, record) : undefined;
   });
@@ -87,4 +87,9 @@ async function inspectCheckpoint(
   if (isWhole || inspector.isPast) return { isDamaged: false };
   const note = `${location.name} is no whole checkpoint: one begins with the id of its log and ends with a NOOP`;
   return { isDamaged: true, note };
+}
+
+/** The first record of a checkpoint puts the id of the log, 16 digits, under the key `log-id`. */
+function namesLog({ type, keyLength, valueLength }: WalInspectionRow): boolean {
+  return type === "PUT" && keyLength === "log-id".length && valueLength === 16;
 }

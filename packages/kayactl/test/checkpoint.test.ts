@@ -11,9 +11,9 @@ import {
   temporaryDirectory,
 } from "./helpers.js";
 
-/** Of three entries `key-0000N`: `value-N`: a NOOP, three PUTs of 64 bytes, a NOOP. */
+/** Of three entries `key-0000N`: `value-N`: the id of the log (a PUT of 70 bytes), three PUTs of 64 bytes, a NOOP. */
 const CHECKPOINT = "checkpoint/0000000000000003.ckpt";
-const BYTES = 272;
+const BYTES = 302;
 
 async function checkpointed(): Promise<string> {
   const data = await filledDirectory(3);
@@ -35,11 +35,11 @@ describe("checkpoint", () => {
     const before = await kayactl(["scan", "--data", data]);
     expect(await kayactl(["checkpoint", "--data", data])).toEqual({
       code: 0,
-      stdout: "OK lsn=20 entries=20 bytes=1370 segments_dropped=4\n",
+      stdout: "OK lsn=20 entries=20 bytes=1400 segments_dropped=4\n",
       stderr: "",
     });
     expect(await readdir(join(data, "checkpoint"))).toEqual(["0000000000000014.ckpt"]);
-    expect(await readdir(join(data, "wal"))).toEqual(["0000000000000005.wal"]);
+    expect(await readdir(join(data, "wal"))).toEqual(["0000000000000005.wal", "log-id"]);
     expect(await kayactl(["scan", "--data", data])).toEqual(before);
     expect((await kayactl(["put", "more", "1", "--data", data])).stdout).toBe(
       "OK sequence=21 lsn=21 durable=true\n",
@@ -82,7 +82,7 @@ test("stats shows it", async () => {
   const { stdout } = await kayactl(["stats", "--data", data]);
   expect(stdout).toMatch(/^snapshots {6}none$/m);
   expect(stdout).toMatch(/^log bytes {6}53 B$/m);
-  expect(stdout).toMatch(/^checkpoint {5}LSN 3, 3 entries, 272 B$/m);
+  expect(stdout).toMatch(/^checkpoint {5}LSN 3, 3 entries, 302 B$/m);
   expect(JSON.parse((await kayactl(["stats", "--json", "--data", data])).stdout)).toMatchObject({
     memoryBytes: expect.any(Number),
     snapshots: { open: 0, bytes: 0 },
@@ -95,7 +95,7 @@ describe("verify and recover", () => {
     const data = await checkpointed();
     await kayactl(["put", "more", "1", "--data", data]);
     const rows = [
-      "checkpoint     LSN 3, 3 entries, 272 B",
+      "checkpoint     LSN 3, 3 entries, 302 B",
       "records        1",
       "LSN            4 to 4",
       "last sequence  4",
@@ -129,23 +129,23 @@ describe("verify and recover", () => {
 
   test("refuse a damaged one with its name and offset, in every mode", async () => {
     const data = await checkpointed();
-    await flipInFile(join(data, CHECKPOINT), 90);
+    await flipInFile(join(data, CHECKPOINT), 120);
     const before = await withoutLock(data);
     for (const mode of ["tail", "prefix", "absolute"]) {
       const verified = await kayactl(["verify", "--recovery", mode, "--data", data]);
       expect(verified).toMatchObject({ code: 3, stderr: "" });
       expect(verified.stdout).toContain(
-        `DAMAGED ${data}\n  ${CHECKPOINT}: offset 40: the payload's checksum is wrong`,
+        `DAMAGED ${data}\n  ${CHECKPOINT}: offset 70: the payload's checksum is wrong`,
       );
       expect(verified.stdout).toContain(
-        `A recovery (--recovery ${mode}) would refuse:\n  ${CHECKPOINT}: offset 40: `,
+        `A recovery (--recovery ${mode}) would refuse:\n  ${CHECKPOINT}: offset 70: `,
       );
       for (const argv of [["recover"], ["recover", "--dry-run"], ["get", "key-00000"]]) {
         const refused = await kayactl([...argv, "--recovery", mode, "--data", data]);
         expect(refused).toMatchObject({ code: 3, stdout: "" });
         expect(refused.stderr).toMatch(
           new RegExp(
-            `^error KAYA_CORRUPTION: ${CHECKPOINT}: offset 40: .+\nhint: .+verify.+no --recovery passes`,
+            `^error KAYA_CORRUPTION: ${CHECKPOINT}: offset 70: .+\nhint: .+verify.+no --recovery passes`,
           ),
         );
       }
@@ -155,7 +155,7 @@ describe("verify and recover", () => {
       action: "refuse",
       code: "KAYA_CORRUPTION",
       damageCount: 1,
-      damage: [{ segment: CHECKPOINT, kind: "BadPayloadChecksum", offset: 40 }],
+      damage: [{ segment: CHECKPOINT, kind: "BadPayloadChecksum", offset: 70 }],
     });
     expect(await withoutLock(data)).toEqual(before);
   });
@@ -174,7 +174,7 @@ describe("verify and recover", () => {
       await writeFile(path, whole);
     }
     expect((await kayactl(["verify", "--data", data])).code).toBe(0);
-  });
+  }, 60_000);
 
   test("refuse one that lacks its end, or goes on behind it", async () => {
     for (const change of [
@@ -259,11 +259,11 @@ describe("verify and recover", () => {
 
 describe("inspect wal", () => {
   const ROWS = [
-    "offset=0 lsn=3 seq=3 type=NOOP checksum=ok",
-    "offset=40 lsn=4 seq=1 type=PUT key_len=9 value_len=7 checksum=ok",
-    "offset=104 lsn=5 seq=2 type=PUT key_len=9 value_len=7 checksum=ok",
-    "offset=168 lsn=6 seq=3 type=PUT key_len=9 value_len=7 checksum=ok",
-    "offset=232 lsn=7 seq=3 type=NOOP checksum=ok",
+    "offset=0 lsn=3 seq=3 type=PUT key_len=6 value_len=16 checksum=ok",
+    "offset=70 lsn=4 seq=1 type=PUT key_len=9 value_len=7 checksum=ok",
+    "offset=134 lsn=5 seq=2 type=PUT key_len=9 value_len=7 checksum=ok",
+    "offset=198 lsn=6 seq=3 type=PUT key_len=9 value_len=7 checksum=ok",
+    "offset=262 lsn=7 seq=3 type=NOOP checksum=ok",
     "",
   ];
 
@@ -302,7 +302,7 @@ describe("inspect wal", () => {
       code: 3,
       stdout: [...ROWS.slice(0, 4), ""].join("\n"),
       stderr:
-        "note: 0000000000000003.ckpt is no whole checkpoint: one begins with a NOOP and ends with the next\n",
+        "note: 0000000000000003.ckpt is no whole checkpoint: one begins with the id of its log and ends with a NOOP\n",
     });
   });
 
@@ -310,7 +310,7 @@ describe("inspect wal", () => {
     const data = await checkpointed();
     const path = join(data, `${CHECKPOINT}.tmp`);
     await mkdir(join(data, "checkpoint"), { recursive: true });
-    await writeFile(path, (await readFile(join(data, CHECKPOINT))).subarray(0, 168));
+    await writeFile(path, (await readFile(join(data, CHECKPOINT))).subarray(0, 198));
     expect((await kayactl(["inspect", "wal", path])).stdout).toBe([...ROWS.slice(0, 3), ""].join("\n"));
   });
 });

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32c } from "@kaya/core";
 import { Engine } from "@kaya/engine";
@@ -148,6 +148,7 @@ describe("verify", () => {
       damageCount: 0,
       damage: [],
       checkpointFiles: { older: [], leftovers: [], unknown: [] },
+      coveredSegments: 0,
       recordCount: 3,
       firstLsn: 1,
       lastLsn: 3,
@@ -155,6 +156,7 @@ describe("verify", () => {
       segments: 1,
       validBytes: 147,
       truncatedBytes: 0,
+      quarantine: { files: 0, bytes: 0, torn: { files: 0, bytes: 0 } },
       quarantined: [],
       warnings: [],
       dryRun: true,
@@ -271,6 +273,7 @@ describe("recover", () => {
         "log bytes      57 B",
         "cut            90 B",
         `kept in        wal/quarantine/${kept}`,
+        "quarantine     1 file, 90 B, of that no torn ends",
         `warning: offset 57: the payload's checksum is wrong (the bytes give ${hex(FOUND)}, the record stores 0x46ee7741)`,
         "warning: valid records behind the damage: 1, the first at offset 107 (LSN 3 to 3): " +
           "unsynced writes that reached the disk out of order, or bit rot",
@@ -284,6 +287,7 @@ describe("recover", () => {
   test("--json is the report without records", async () => {
     const { stdout } = await kayactl(["recover", "--json", "--data", await dataDirectory(VECTOR)]);
     expect(JSON.parse(stdout)).toEqual({
+      coveredSegments: 0,
       recordCount: 3,
       firstLsn: 1,
       lastLsn: 3,
@@ -291,6 +295,7 @@ describe("recover", () => {
       segments: 1,
       validBytes: 147,
       truncatedBytes: 0,
+      quarantine: { files: 0, bytes: 0, torn: { files: 0, bytes: 0 } },
       quarantined: [],
       warnings: [],
       dryRun: false,
@@ -327,15 +332,30 @@ describe("recover", () => {
 
 test("what an opening found is told by every command, on standard error", async () => {
   const data = await filledDirectory(3);
-  await truncate(join(data, "wal", SEGMENT), 150);
+  const segment = join(data, "wal", SEGMENT);
+  await appendFile(segment, (await readFile(segment)).subarray(0, 22)); // as a crash leaves a record
   const { code, stdout, stderr } = await kayactl(["get", "key-00000", "--data", data]);
   expect({ code, stdout }).toEqual({ code: 0, stdout: "value-0\n" });
   expect(stderr).toMatch(
-    /^warning: offset 128: the log ends inside a record.*\nwarning: .* are not part of the log\n$/,
+    /^warning: offset 192: the log ends inside a record.*\nwarning: .* are not part of the log\n$/,
   );
   expect((await kayactl(["get", "key-00000", "--data", data])).stderr).toBe(stderr); // looking repairs nothing
   expect((await kayactl(["recover", "--data", data])).code).toBe(0);
   expect((await kayactl(["get", "key-00000", "--data", data])).stderr).toBe("");
+});
+
+test("a cleanly closed log that is cut short is refused by every command, and opened with --recovery prefix", async () => {
+  const data = await filledDirectory(3);
+  await truncate(join(data, "wal", SEGMENT), 150);
+  for (const argv of [["get", "key-00000"], ["recover"], ["put", "more", "1"]]) {
+    const { code, stdout, stderr } = await kayactl([...argv, "--data", data]);
+    expect({ code, stdout }, argv[0]).toEqual({ code: 3, stdout: "" });
+    expect(stderr).toMatch(/^error KAYA_CORRUPTION: .+\nhint: /);
+  }
+  const { stdout } = await kayactl(["verify", "--data", data]);
+  expect(stdout).toContain("A recovery (--recovery tail) would refuse:\n");
+  expect((await kayactl(["recover", "--recovery", "prefix", "--data", data])).code).toBe(0);
+  expect((await kayactl(["scan", "--data", data])).stdout).toBe("key-00000\tvalue-0\nkey-00001\tvalue-1\n");
 });
 
 describe("a command that only looks", () => {

@@ -33,7 +33,7 @@ describe("recover --to-lsn --into", () => {
     const args = ["recover", "--data", data, "--into"];
     expect(await kayactl([...args, dir, "--to-lsn", "10"])).toMatchObject({
       code: 0,
-      stdout: `OK lsn=10 entries=10 bytes=660 dir=${dir}\n`,
+      stdout: `OK lsn=10 entries=10 bytes=690 dir=${dir}\n`,
       stderr: "",
     });
     expect(await contents(data)).toEqual(before);

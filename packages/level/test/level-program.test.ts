@@ -34,4 +34,4 @@ test("a program for level says the same over KayaLevel, with one line changed", 
   const [expected, actual] = [await outputOf(program), await outputOf(program.replace(ITS_LINE, OUR_LINE))];
   expect(expected.split("\n").length).toBeGreaterThan(30);
   expect(actual).toBe(expected);
-});
+}, 60_000);
