@@ -8,7 +8,7 @@ import {
 } from "@kaya/wal";
 import { Memtable } from "./memtable/memtable.js";
 import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
-import { SYSTEM_TURNS, type Turns } from "./turns.js";
+import { SYSTEM_TURNS, type Turns, TurnTaker } from "./turns.js";
 
 const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
 
@@ -36,6 +36,7 @@ export class AppliedLog {
   /** All that was applied, of a batch that is under way too: readers take `view`. */
   readonly memtable: Memtable;
   readonly #turns: Turns;
+  readonly #replayed: TurnTaker;
   #lsn: Lsn;
   #sequence: SequenceNumber;
   #before: Before | undefined;
@@ -45,6 +46,7 @@ export class AppliedLog {
   constructor(memtable = new Memtable(), start: LogPosition = LOG_START, turns: Turns = SYSTEM_TURNS) {
     this.memtable = memtable;
     this.#turns = turns;
+    this.#replayed = new TurnTaker(turns);
     this.#lsn = start.lsn;
     this.#sequence = start.sequence;
   }
@@ -85,13 +87,13 @@ export class AppliedLog {
     return undefined;
   }
 
-  /** For a record that is replayed, before anybody reads. */
+  /** For a record that is replayed, before anybody reads. Many small ones take their turns as a large one does. */
   replay(record: WalRecord): Promise<void> | undefined {
     const { payload } = record;
     if (payload.type === "batch" && payload.operations.length > this.#turns.operations)
       return this.#applyInSlices(record);
     this.#applyAll(record);
-    return undefined;
+    return this.#replayed.after(operationCount(payload));
   }
 
   async #commitInSlices(record: WalRecord): Promise<void> {

@@ -11,7 +11,8 @@ import { isInRange } from "./range.js";
 
 /**
  * Deletes the keys of a range as they will be once all that is queued is applied: what the memtable has, and what writes under
- * way add to it or take from it. A clear that looked at the memtable alone would leave out the puts ahead of it.
+ * way add to it or take from it. A clear that looked at the memtable alone would leave out the puts ahead of it. No object is made for a key of
+ * the memtable.
  */
 export function deletesOf(
   memtable: Memtable,
@@ -19,54 +20,87 @@ export function deletesOf(
   range: KeyRange,
   maxRecordBytes: number,
 ): readonly WalPayload[] {
-  const { reverse = false, limit, ...bounds } = range;
-  const changes = pendingChanges(pending, bounds);
+  const changes = pendingChanges(pending, range);
   const deletes = new Deletes(maxRecordBytes);
-  // No object a key where none is needed to put them in order.
-  if (changes.size === 0 && !reverse && limit === undefined)
-    visitKeys(memtable, bounds, (bytes, start, end) => deletes.add(bytes, start, end));
-  else for (const key of keysToClear(memtable, changes, range)) deletes.add(key);
+  if (changes.length > 0) mergeKeys(memtable, changes, range, deletes);
+  else
+    visitKeys(memtable, range, (bytes, start, end) => {
+      deletes.add(bytes, start, end);
+      return true;
+    });
   return deletes.finish();
 }
 
-function keysToClear(memtable: Memtable, changes: PendingChanges, range: KeyRange): Uint8Array[] {
-  const { reverse = false, limit = Number.POSITIVE_INFINITY, ...bounds } = range;
-  const keys: Uint8Array[] = [];
-  visitKeys(memtable, bounds, (bytes, start, end) => {
-    const key = bytes.slice(start, end);
-    if (changes.size === 0 || !changes.has(nameOf(key))) keys.push(key);
+/** In the range's order: the changes take the place of what the memtable has of their keys. */
+function mergeKeys(
+  memtable: Memtable,
+  changes: readonly PendingChange[],
+  range: KeyRange,
+  deletes: Deletes,
+): void {
+  const { limit = Number.POSITIVE_INFINITY, ...unlimited } = range;
+  const direction = range.reverse === true ? -1 : 1;
+  let left = limit;
+  let next = 0;
+  const add = (bytes: Uint8Array, start = 0, end = bytes.length) => {
+    if (left-- > 0) deletes.add(bytes, start, end);
+  };
+  visitKeys(memtable, unlimited, (bytes, start, end) => {
+    const key = bytes.subarray(start, end);
+    for (; next < changes.length; next++) {
+      const change = changes[next] as PendingChange;
+      const order = direction * compareBytes(change.key, key);
+      if (order > 0) break;
+      if (change.isThere) add(change.key);
+      if (order < 0) continue;
+      next++;
+      return left > 0;
+    }
+    add(bytes, start, end);
+    return left > 0;
   });
-  for (const { key, isThere } of changes.values()) if (isThere) keys.push(key);
-  if (changes.size > 0) keys.sort(compareBytes);
-  if (reverse) keys.reverse();
-  return keys.slice(0, limit);
+  for (; next < changes.length; next++) {
+    const change = changes[next] as PendingChange;
+    if (change.isThere) add(change.key);
+  }
 }
 
+/** @param visit false ends it early, after some more keys perhaps */
 function visitKeys(
   memtable: Memtable,
-  bounds: KeyRange,
-  visit: (bytes: Uint8Array, start: number, end: number) => void,
+  range: KeyRange,
+  visit: (bytes: Uint8Array, start: number, end: number) => boolean,
 ): void {
   const now = memtable.snapshot();
   try {
-    const reader = now.entries(bounds);
-    while (reader.lendKeys(Number.POSITIVE_INFINITY, visit) > 0);
+    const reader = now.entries(range);
+    let goesOn = true;
+    while (goesOn) {
+      const count = reader.lendKeys(Number.POSITIVE_INFINITY, (bytes, start, end) => {
+        goesOn = visit(bytes, start, end);
+      });
+      goesOn &&= count > 0;
+    }
   } finally {
     now.release();
   }
 }
 
-type PendingChanges = ReadonlyMap<string, { readonly key: Uint8Array; readonly isThere: boolean }>;
+interface PendingChange {
+  readonly key: Uint8Array;
+  readonly isThere: boolean;
+}
 
-/** What writes under way leave of each key in the range that they touch. */
-function pendingChanges(pending: Iterable<WalRecord>, bounds: KeyRange): PendingChanges {
-  const changes = new Map<string, { key: Uint8Array; isThere: boolean }>();
+/** What writes under way leave of each key in the range that they touch, in the range's order. */
+function pendingChanges(pending: Iterable<WalRecord>, range: KeyRange): readonly PendingChange[] {
+  const changes = new Map<string, PendingChange>();
   for (const { payload } of pending) {
     for (const { type, key } of operationsOf(payload)) {
-      if (isInRange(key, bounds)) changes.set(nameOf(key), { key, isThere: type === "put" });
+      if (isInRange(key, range)) changes.set(nameOf(key), { key, isThere: type === "put" });
     }
   }
-  return changes;
+  const sorted = [...changes.values()].sort((a, b) => compareBytes(a.key, b.key));
+  return range.reverse === true ? sorted.reverse() : sorted;
 }
 
 /** Deletes in as few records as fit: a range that fits one is cleared all or nothing. Of no keys it is one empty record. */

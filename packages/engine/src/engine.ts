@@ -213,10 +213,10 @@ export class Engine {
    */
   async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     this.#assertOpen();
-    // Not `map`, which would skip the holes of an array.
     const given = readInput("the keys of getMany", () => {
       if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
-      return Array.from(keys, (key: Bytes) => key);
+      // Holes too become elements. Not `Array.from` with a function, which takes ten times as long.
+      return [...(keys as readonly Bytes[])];
     });
     if (given.length <= this.#turns.operations) return given.map((key) => this.getSync(key));
     const snapshot = this.snapshot();

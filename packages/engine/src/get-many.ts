@@ -8,10 +8,10 @@ export async function getInSlices(
   keys: readonly Bytes[],
   turns: Turns,
 ): Promise<(Uint8Array | undefined)[]> {
-  const values: (Uint8Array | undefined)[] = [];
-  for (const key of keys) {
-    if (values.length > 0 && values.length % turns.operations === 0) await turns.next();
-    values.push(snapshot.getSync(key));
+  const values = new Array<Uint8Array | undefined>(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    if (i > 0 && i % turns.operations === 0) await turns.next();
+    values[i] = snapshot.getSync(keys[i] as Bytes);
   }
   return values;
 }

@@ -26,7 +26,7 @@ export interface OpenEngineOptions {
   readonly newLogId?: () => string;
   /** Of the hash that finds keys in memory, for tests that must run the same way each time. Default: random. */
   readonly hashSecret?: HashSecret;
-  /** Into what slices long work is cut, for tests. Default: of 2,048 keys, with a turn of the event loop in between. */
+  /** Into what slices long work is cut, for tests. Default: of 1,024 keys, with a turn of the event loop in between. */
   readonly turns?: Turns;
 }
 

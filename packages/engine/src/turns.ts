@@ -8,4 +8,22 @@ export interface Turns {
   next(): Promise<void>;
 }
 
-export const SYSTEM_TURNS: Turns = { operations: 2048, next: () => nextTurn() };
+export const SYSTEM_TURNS: Turns = { operations: 1024, next: () => nextTurn() };
+
+/** Counts what many small pieces of work come to, and takes a turn each time they come to a slice. */
+export class TurnTaker {
+  readonly #turns: Turns;
+  #done = 0;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
+
+  /** @returns undefined where the work may go on at once */
+  after(operations: number): Promise<void> | undefined {
+    this.#done += operations;
+    if (this.#done < this.#turns.operations) return undefined;
+    this.#done = 0;
+    return this.#turns.next();
+  }
+}

@@ -172,6 +172,25 @@ describe("a large batch", () => {
     await engine.close();
   });
 
+  it("and many small ones are replayed in slices as it is, from the log and from a checkpoint", async () => {
+    const disk = new SimDisk();
+    const first = await open(new HeldTurns(), disk);
+    for (let i = 0; i < MANY; i += 5) await first.batch(puts(MANY, "a").slice(i, i + 5));
+    await first.close();
+    const ofLog = new HeldTurns();
+    const second = await open(ofLog, disk);
+    expect(ofLog.count).toBe(MANY / SLICE);
+    expect(second.lastRecovery.recordCount).toBe(MANY / 5);
+    await second.checkpoint();
+    await second.close();
+    const ofCheckpoint = new HeldTurns();
+    const third = await open(ofCheckpoint, disk);
+    expect(ofCheckpoint.count).toBe(MANY / SLICE);
+    expect(third.stats().entries).toBe(MANY);
+    expect(textOf(third.getSync(key(MANY - 1)))).toBe("a");
+    await third.close();
+  });
+
   it("that cannot be applied whole is not seen at all, and the log has it", async () => {
     const memtable = new Memtable();
     const applied = new AppliedLog(memtable, undefined, new HeldTurns());

@@ -96,8 +96,6 @@ class LogScanner {
   #firstLsn: Lsn | undefined;
   #beginsAfter: Lsn = 0;
   #stop: LogStop | undefined;
-  /** What the last record waits for. */
-  #taking: Promise<void> | undefined;
   // Segments that are not there, with no record read since that says what was in them.
   #hole: { index: number; expectedId: number } | undefined;
 
@@ -157,15 +155,11 @@ class LogScanner {
     const length = await handle.length();
     const scanned: ScannedSegment = { ...file, length, validLength: 0, lastLsn: this.#lastLsn };
     this.#scanned.push(scanned);
-    let end: ScanEnd | undefined;
-    do {
-      end = await scanSegment(handle, length, {
-        maxRecordBytes: this.#options.maxRecordBytes,
-        from: end?.offset,
-        onRecord: (record, offset) => this.#accept(record, offset, index, file.id),
-        onProgress: (offset) => this.#progress(offset),
-      });
-    } while ((await this.#isTaken()) && end.kind === "stopped");
+    const end = await scanSegment(handle, length, {
+      maxRecordBytes: this.#options.maxRecordBytes,
+      onRecord: (record, offset) => this.#accept(record, offset, index, file.id),
+      onProgress: (offset) => this.#progress(offset),
+    });
     scanned.validLength = end.offset;
     scanned.lastLsn = this.#lastLsn;
     this.#bytesBefore += length;
@@ -173,21 +167,13 @@ class LogScanner {
     if (end.kind === "torn" || end.kind === "damaged") this.#stop = { kind: "bad-record", index, end };
   }
 
-  /** Waits for the last record to be taken; false where it was at once, and so did not stop the scan. */
-  async #isTaken(): Promise<boolean> {
-    if (this.#taking === undefined) return false;
-    await this.#taking;
-    this.#taking = undefined;
-    return true;
-  }
-
   get #isThrough(): boolean {
     return this.#lastLsn >= this.#through;
   }
 
   /** Whether this record may stand here; then it is given on. */
-  #accept(record: WalRecord, offset: number, index: number, segmentId: number): boolean {
-    if (this.#isThrough || this.#taking !== undefined) return false;
+  #accept(record: WalRecord, offset: number, index: number, segmentId: number): boolean | Promise<void> {
+    if (this.#isThrough) return false;
     const { after } = this.#options;
     const expected = this.#lastLsn + 1;
     // R6: what is missing wholly below the checkpoint is no damage.
@@ -213,19 +199,11 @@ class LogScanner {
     if (coveredGap) this.#beginsAfter = record.lsn - 1;
     this.#lastLsn = record.lsn;
     this.#nextSequence = record.sequence + operationCount(record.payload);
-    if (record.lsn > after.lsn) {
-      this.#recordCount++;
-      this.#firstLsn ??= record.lsn;
-      this.#take({ segmentId, offset, record });
-    }
-    return true;
-  }
-
-  #take(record: RecoveredRecord): void {
-    const taken = this.#options.onRecord(record);
-    if (!(taken instanceof Promise)) return;
-    this.#taking = taken;
-    taken.catch(() => undefined); // told to the one that waits for it, where no read fails before
+    if (record.lsn <= after.lsn) return true;
+    this.#recordCount++;
+    this.#firstLsn ??= record.lsn;
+    const taken = this.#options.onRecord({ segmentId, offset, record });
+    return taken instanceof Promise ? taken : true;
   }
 
   #stopAt(stop: LogStop): false {

@@ -56,8 +56,13 @@ export class RecordBuffer {
   }
 }
 
-/** What `readRecordFile` calls for each record; its bytes are views of a buffer that is never written again. */
-export type OnFileRecord = (record: WalRecord, offset: number) => void;
+/**
+ * What `readRecordFile` calls for each record; its bytes are views of a buffer that is never written again. Where it gives a promise,
+ * the next record comes once that has resolved.
+ */
+export type OnFileRecord =
+  | ((record: WalRecord, offset: number) => void)
+  | ((record: WalRecord, offset: number) => Promise<void> | undefined);
 
 /**
  * Reads a file of records that must be whole, in large sequential reads and flat memory, and pauses about once a mebibyte with
@@ -77,8 +82,8 @@ export async function* readRecordFile(
     const windows = scanWindows(file, await file.length(), {
       maxRecordBytes,
       onRecord: (record, offset) => {
-        onRecord(record, offset);
-        return true;
+        const taken = onRecord(record, offset);
+        return taken instanceof Promise ? taken : true;
       },
     });
     for (;;) {

@@ -12,11 +12,18 @@ export interface ScanOptions {
   readonly from?: number | undefined;
   /**
    * Called for each record in order; its bytes are views of a buffer that is never written again. `false` stops the
-   * scan before this record.
+   * scan before this record. Where it gives a promise, the next record comes once that has resolved.
    */
-  readonly onRecord: (record: WalRecord, offset: number, length: number) => boolean;
+  readonly onRecord: (record: WalRecord, offset: number, length: number) => boolean | Promise<void>;
   /** Called after each large read, with the offset up to which all records were given. */
   readonly onProgress?: ((offset: number) => void) | undefined;
+}
+
+/** A record takes its time: what follows it stands at `offset`, in the same window. */
+export interface Pause {
+  readonly kind: "paused";
+  readonly offset: number;
+  readonly over: Promise<void>;
 }
 
 /** How a scan of a segment ended. `offset` is where the valid records end. */
@@ -80,7 +87,7 @@ async function* scanFrom(
   let atLeast = WAL_HEADER_LENGTH;
   while (offset < window.fileLength) {
     await window.moveTo(offset, atLeast);
-    const step = decodeWindow(window, offset, options);
+    const step = await takeWindow(window, offset, options);
     if (typeof step !== "number") return step;
     // No progress means that the window ends inside a record, whose length is checked and says what to read.
     atLeast = step === offset ? neededBytes(window, offset) : WAL_HEADER_LENGTH;
@@ -90,12 +97,29 @@ async function* scanFrom(
   return { kind: "end", offset };
 }
 
-/** Gives all records from `from` on that are whole in the window; returns the offset behind them, or how the scan ended there. */
+/** `decodeWindow`, waiting for the records that take their time. */
+async function takeWindow(
+  window: FileWindow,
+  from: number,
+  options: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
+): Promise<number | ScanEnd> {
+  let step = decodeWindow(window, from, options);
+  while (typeof step !== "number" && step.kind === "paused") {
+    await step.over;
+    step = decodeWindow(window, step.offset, options);
+  }
+  return step;
+}
+
+/**
+ * Gives all records from `from` on that are whole in the window, up to one that takes its time; returns the offset behind them, or how
+ * the scan ended there.
+ */
 export function decodeWindow(
   window: FileWindow,
   from: number,
   { maxRecordBytes, onRecord }: Pick<ScanOptions, "maxRecordBytes" | "onRecord">,
-): number | ScanEnd {
+): number | ScanEnd | Pause {
   const { bytes, view, start } = window;
   const maxPayloadBytes = maxRecordBytes - WAL_HEADER_LENGTH;
   let at = from - start;
@@ -103,8 +127,10 @@ export function decodeWindow(
     const offset = start + at;
     const result = decodeAt(bytes, view, at, bytes.length, offset, maxPayloadBytes, takeView);
     if (result.status === "complete") {
-      if (!onRecord(result.record, offset, result.bytesRead)) return { kind: "stopped", offset };
+      const taken = onRecord(result.record, offset, result.bytesRead);
+      if (taken === false) return { kind: "stopped", offset };
       at += result.bytesRead;
+      if (taken !== true) return { kind: "paused", offset: start + at, over: taken };
     } else if (result.status === "incomplete") {
       if (isTorn(window, result.warning, offset)) return torn(window, result.warning, offset);
       return offset;

@@ -57,3 +57,67 @@ describe("a log that is read a piece ahead", () => {
     expect(seen).toBeGreaterThan(2000);
   });
 });
+
+describe("records that take their time", () => {
+  it("are given one after the other, and no byte is read a second time for them", async () => {
+    const { disk, count } = logOf([10, 100, 60 * KiB, 200 * KiB], 5 * KiB * KiB);
+    const atOnce = new CountedReads(disk);
+    await recoverWal({}, atOnce.disk, { dryRun: true, onRecord: () => undefined });
+    const later = new CountedReads(disk);
+    let underWay = 0;
+    let given = 0;
+    await recoverWal({}, later.disk, {
+      dryRun: true,
+      onRecord: async ({ record }) => {
+        expect([++underWay, record.lsn]).toEqual([1, ++given]);
+        await undefined;
+        underWay--;
+      },
+    });
+    expect(given).toBe(count);
+    expect(later.bytes).toBe(atOnce.bytes);
+  });
+
+  it("and what fails for one ends it there", async () => {
+    const { disk } = logOf([10], 4 * KiB);
+    let given = 0;
+    const recovering = recoverWal({}, disk, {
+      dryRun: true,
+      onRecord: async () => {
+        await undefined;
+        if (++given === 3) throw new RangeError("no room");
+      },
+    });
+    await expect(recovering).rejects.toThrow("no room");
+    expect(given).toBe(3);
+  });
+});
+
+/** A disk that counts the bytes that are read of it. */
+class CountedReads {
+  readonly disk: SimDisk;
+  bytes = 0;
+
+  constructor(disk: SimDisk) {
+    const open = async (...args: Parameters<SimDisk["open"]>) => this.#counted(await disk.open(...args));
+    this.disk = replacing(disk, { open });
+  }
+
+  #counted<T extends { readAt(offset: number, into: Uint8Array): Promise<number> }>(file: T): T {
+    const readAt = async (offset: number, into: Uint8Array) => {
+      this.bytes += into.length;
+      return file.readAt(offset, into);
+    };
+    return replacing(file, { readAt } as Partial<T>);
+  }
+}
+
+/** The same object with some methods replaced. */
+function replacing<T extends object>(target: T, replaced: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      const value = Reflect.get(name in replaced ? replaced : target, name, target);
+      return typeof value === "function" && !(name in replaced) ? value.bind(target) : value;
+    },
+  });
+}

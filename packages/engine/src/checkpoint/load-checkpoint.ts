@@ -6,8 +6,15 @@ import type { CheckpointFile } from "./checkpoint-files.js";
 
 export interface LoadCheckpointOptions {
   readonly maxRecordBytes: number;
-  /** Called for each entry in key order; the bytes never change. Where the file is refused in the end, they stand for nothing. */
-  readonly onEntry: (key: Uint8Array, value: Uint8Array, sequence: SequenceNumber) => void;
+  /**
+   * Called for each entry in key order; the bytes never change. Where the file is refused in the end, they stand for nothing. Where it
+   * gives a promise, the next entry comes once that has resolved.
+   */
+  readonly onEntry: (
+    key: Uint8Array,
+    value: Uint8Array,
+    sequence: SequenceNumber,
+  ) => Promise<void> | undefined;
   /** Called about once a mebibyte. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -87,21 +94,22 @@ class CheckpointChecker {
     this.#onEntry = onEntry;
   }
 
-  accept(record: WalRecord, offset: number): void {
+  accept(record: WalRecord, offset: number): Promise<void> | undefined {
     const { lsn, sequence, payload } = record;
     if (this.#covered === undefined) {
       this.#covered = coveredBy(record, this.#file);
       if (this.#covered === undefined) throw this.#bad(offset, "it does not begin as one");
-      return;
+      return undefined;
     }
     const expected = this.#covered.lsn + this.#entries + 1;
     if (this.#isClosed) throw this.#bad(offset, "records follow its end");
     if (lsn !== expected) throw this.#bad(offset, `LSN ${lsn} stands where ${expected} must`);
     if (sequence > this.#covered.sequence)
       throw this.#bad(offset, `sequence ${sequence} is above its last one`);
-    if (payload.type === "noop") this.#isClosed = true;
-    else if (payload.type === "put") this.#acceptEntry(payload.key, payload.value, sequence, offset);
-    else throw this.#bad(offset, `it holds a record of type ${payload.type}`);
+    if (payload.type === "put") return this.#acceptEntry(payload.key, payload.value, sequence, offset);
+    if (payload.type !== "noop") throw this.#bad(offset, `it holds a record of type ${payload.type}`);
+    this.#isClosed = true;
+    return undefined;
   }
 
   finish(): LoadedCheckpoint {
@@ -111,13 +119,18 @@ class CheckpointChecker {
     return { covered: this.#covered, entries: this.#entries };
   }
 
-  #acceptEntry(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber, offset: number): void {
+  #acceptEntry(
+    key: Uint8Array,
+    value: Uint8Array,
+    sequence: SequenceNumber,
+    offset: number,
+  ): Promise<void> | undefined {
     if (this.#lastKey !== undefined && compareBytes(this.#lastKey, key) >= 0) {
       throw this.#bad(offset, "its keys are not in order");
     }
     this.#lastKey = key;
     this.#entries++;
-    this.#onEntry(key, value, sequence);
+    return this.#onEntry(key, value, sequence);
   }
 
   #bad(offset: number, what: string): KayaError {

@@ -4,7 +4,7 @@ import type { KeptLog, LogCover, WalWriter } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import { Memtable } from "../memtable/memtable.js";
 import type { ProgressTeller } from "../recovery-progress.js";
-import type { Turns } from "../turns.js";
+import { SYSTEM_TURNS, type Turns, TurnTaker } from "../turns.js";
 import {
   type CheckpointDirectory,
   type CheckpointFile,
@@ -38,7 +38,7 @@ export async function recoverCheckpoint(
   newest: CheckpointFile | undefined,
   progress: ProgressTeller | undefined,
   into: "memory" | "report",
-  { memtable = new Memtable(), turns }: ReplayInto = {},
+  { memtable = new Memtable(), turns = SYSTEM_TURNS }: ReplayInto = {},
 ): Promise<RecoveredCheckpoint> {
   if (newest === undefined) {
     return {
@@ -47,10 +47,13 @@ export async function recoverCheckpoint(
       cover: undefined,
     };
   }
+  const loaded = new TurnTaker(turns);
   const { covered, entries } = await loadCheckpoint(disk, newest, {
     maxRecordBytes: config.wal.maxRecordBytes,
-    onEntry:
-      into === "memory" ? (key, value, sequence) => memtable.load(key, value, sequence) : () => undefined,
+    onEntry: (key, value, sequence) => {
+      if (into === "memory") memtable.load(key, value, sequence);
+      return loaded.after(1);
+    },
     onProgress: progress && ((bytes) => progress.ofCheckpoint(bytes)),
   });
   memtable.finishLoading(covered.sequence);
