@@ -1,11 +1,15 @@
 import { KayaError } from "@kaya/core";
-import { type Disk, readLockNote } from "@kaya/io";
+import { type DirEntry, type Disk, isFile, readLockNote } from "@kaya/io";
 import { listSegments } from "@kaya/wal";
 import { CHECKPOINT_DIR, listCheckpoints } from "./checkpoint/checkpoint-files.js";
 import { LOCK_PATH } from "./lock-path.js";
 
-/** What an engine has in the root of its directory. */
-const OWN_NAMES = [LOCK_PATH, "wal", CHECKPOINT_DIR, "consumers", "consumers.tmp"];
+/** What an engine has in the root of its directory: something else under such a name is somebody else's. */
+const OWN_FILES = [LOCK_PATH, `${LOCK_PATH}.tmp`, "consumers", "consumers.tmp"];
+const OWN_DIRECTORIES = ["wal", CHECKPOINT_DIR];
+
+/** More than a note has. */
+const LOOKED_AT_BYTES = 1024;
 
 /** A new file system makes this directory in its root. */
 export const LOST_AND_FOUND = "lost+found";
@@ -29,19 +33,41 @@ export async function assertNotForeign(disk: Disk): Promise<void> {
 /** A path that no engine makes; undefined where there is none. */
 async function findForeign(disk: Disk): Promise<string | undefined> {
   const root = await disk.list("");
-  for (const { path, isDirectory } of root) {
-    if (OWN_NAMES.includes(path) || path === LOST_AND_FOUND) continue;
-    if (!isDirectory || (await disk.list(path)).length > 0) return path;
+  for (const entry of root) {
+    if (isOwn(entry) || entry.path === LOST_AND_FOUND) continue;
+    if (!entry.isDirectory || (await disk.list(entry.path)).length > 0) return entry.path;
   }
-  // An engine takes its lock before it makes anything else: where the lock file was removed, these names are to be looked at.
-  if (root.some(({ path }) => path === LOCK_PATH)) return undefined;
-  const below = root.filter(({ path, isDirectory }) => isDirectory && OWN_NAMES.includes(path));
-  for (const { path } of below) {
+  if (root.some(({ path }) => path === LOCK_PATH)) {
+    const lock = await lockContent(disk);
+    // An engine takes its lock before it makes anything else.
+    if (lock === "note") return undefined;
+    if (lock === "foreign") return LOCK_PATH;
+  }
+  for (const { path } of root.filter(({ path }) => OWN_DIRECTORIES.includes(path))) {
     const unknown =
       path === CHECKPOINT_DIR ? (await listCheckpoints(disk)).unknown : await unknownInLog(disk);
     if (unknown[0] !== undefined) return unknown[0];
   }
   return undefined;
+}
+
+function isOwn(entry: DirEntry): boolean {
+  return entry.isDirectory
+    ? OWN_DIRECTORIES.includes(entry.path)
+    : isFile(entry) && OWN_FILES.includes(entry.path);
+}
+
+/** What a lock file holds: a holder's note, nothing yet (a process may be killed before it writes its note), or something that is not ours. */
+export async function lockContent(disk: Disk): Promise<"note" | "nothing" | "foreign"> {
+  if ((await readLockNote(disk, LOCK_PATH)) !== undefined) return "note";
+  const file = await disk.open(LOCK_PATH, { readOnly: true });
+  try {
+    const bytes = new Uint8Array(LOOKED_AT_BYTES);
+    const length = await file.readAt(0, bytes);
+    return bytes.subarray(0, length).every((byte) => byte === 0) ? "nothing" : "foreign";
+  } finally {
+    await file.close();
+  }
 }
 
 async function unknownInLog(disk: Disk): Promise<readonly string[]> {

@@ -1,14 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
 
-const MOST_LOOKS = 10;
+/** Beside a writer that does nothing but checkpoints about every second look is one too many. */
+const MOST_LOOKS = 100;
+/** From then on it waits a little longer each time: the writer is to get on with something else. */
+const PATIENT_LOOKS = 10;
+const MOST_WAIT_MS = 20;
 
 /**
  * Looks at a directory that may be open, without its lock. A checkpoint that is made meanwhile takes away what was listed and not read
  * yet: so where one was, an error is no damage, and it looks again. So it does once where a read failed: an opening may have put a
  * new file in the place of the one that was being read (R5).
  * @param isDoubtful whether what was seen may come from that as well. Default: only errors may
+ * @throws KayaError as `look`; KAYA_IO where the directory changed during each look
  */
 export async function lookSteadily<T>(
   disk: Disk,
@@ -16,12 +22,16 @@ export async function lookSteadily<T>(
   isDoubtful: (seen: T) => boolean = () => false,
 ): Promise<T> {
   let hasFailed = false;
-  for (let left = MOST_LOOKS; ; left--) {
+  for (let looks = 1; ; looks++) {
     const before = await firstFiles(disk);
     const [outcome] = await Promise.allSettled([look()]);
     const isSure =
       outcome.status === "fulfilled" ? !isDoubtful(outcome.value) : !KayaError.is(outcome.reason);
-    if (!isSure && left > 1 && (await firstFiles(disk)) !== before) continue;
+    if (!isSure && (await firstFiles(disk)) !== before) {
+      if (looks === MOST_LOOKS) throw neverSteady(disk, outcome);
+      if (looks >= PATIENT_LOOKS) await sleep(Math.min(looks - PATIENT_LOOKS, MOST_WAIT_MS));
+      continue;
+    }
     if (outcome.status === "rejected" && KayaError.is(outcome.reason, "KAYA_IO") && !hasFailed) {
       hasFailed = true;
       continue;
@@ -29,6 +39,14 @@ export async function lookSteadily<T>(
     if (outcome.status === "fulfilled") return outcome.value;
     throw outcome.reason;
   }
+}
+
+function neverSteady(disk: Disk, outcome: PromiseSettledResult<unknown>): KayaError {
+  return new KayaError(
+    "KAYA_IO",
+    `${disk.root ?? "the disk"}: another process changed the files during each of ${MOST_LOOKS} looks, so that none of them counts. Try again.`,
+    outcome.status === "rejected" ? { cause: outcome.reason } : undefined,
+  );
 }
 
 /** What a checkpoint changes: which checkpoints there are, older ones too, and with which segment the log begins. */

@@ -64,6 +64,13 @@ export interface Disk {
   lock(path: string): Promise<DiskLock>;
 
   /**
+   * Makes sure that the path still names the directory that was opened, and the lock's file the one that is locked: what is said to be
+   * durable behind this call is where the path leads. A disk that cannot become another one has none.
+   * @throws KayaError KAYA_DIRECTORY_REPLACED
+   */
+  assertSame?(): void;
+
+  /**
    * Waits for what is under way and lets go of the directories that are held open. The disk can be used again: it then holds what the
    * path names by that time. A disk that holds nothing has none.
    */

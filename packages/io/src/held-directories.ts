@@ -82,7 +82,7 @@ export class HeldDirectories {
    * @throws KayaError KAYA_DIRECTORY_REPLACED: from then on always, until `close`; KAYA_INVALID_ARGUMENT where it leads through a link
    */
   reach(path: string): string {
-    this.#assertSame();
+    this.assertSame();
     const above = parentOf(path);
     const { base, reached } = this.#walk(above);
     return join(base, path.slice(reached));
@@ -90,7 +90,7 @@ export class HeldDirectories {
 
   /** The same for a directory, which must not be a link itself. */
   reachDirectory(dir: string): string {
-    this.#assertSame();
+    this.assertSame();
     const { base, reached } = this.#walk(dir);
     return join(base, dir.slice(reached));
   }
@@ -121,8 +121,8 @@ export class HeldDirectories {
     return fd === undefined ? undefined : `/proc/self/fd/${fd}`;
   }
 
-  /** The root and the locks in it. */
-  #assertSame(): void {
+  /** The root and the locks in it. @throws KayaError KAYA_DIRECTORY_REPLACED */
+  assertSame(): void {
     if (this.#replaced !== undefined) throw this.#replaced;
     const root = this.#held.get("");
     if (root === undefined) return;

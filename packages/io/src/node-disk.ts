@@ -72,6 +72,10 @@ export class NodeDisk implements Disk {
     return this.#track(() => this.#lock(path));
   }
 
+  assertSame(): void {
+    this.#directories.assertSame();
+  }
+
   async close(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     this.#directories.close();

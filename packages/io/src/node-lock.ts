@@ -1,5 +1,6 @@
 import { constants, fstatSync, lstatSync } from "node:fs";
 import { type FileHandle, readFile, rename, unlink } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
 import type { DiskLock, ReleaseOptions } from "./disk.js";
 import { type FileIdentity, identityOf, isSame } from "./file-identity.js";
@@ -15,6 +16,7 @@ const LOCKED_OFFSET = 2 ** 30;
 
 /** How often the file may be another one by the time that it is locked. */
 const MOST_TRIES = 10;
+const LINKED_WAIT_MS = 20;
 
 /**
  * Takes the kernel lock on `name` (an absolute path).
@@ -32,9 +34,13 @@ export async function lockFile(
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     let handle = await openOrMakeFile(openingOf(name, reach()), like);
     try {
-      if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) throw await conflict(handle, name);
+      if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) {
+        // Under another name (a copy made of hard links) it may be locked for the moment that it takes to make one of its own.
+        if (fstatSync(handle.fd).nlink <= 1 || tries === MOST_TRIES - 1) throw await conflict(handle, name);
+        await sleep(LINKED_WAIT_MS);
+      }
       // A file that was removed or replaced since it was opened keeps nobody out.
-      if (isNamed(handle, name)) {
+      else if (isNamed(handle, name)) {
         handle = await ownLockFile(handle, name, reach, tryLock);
         return await takeOver(handle, name, released);
       }

@@ -252,6 +252,7 @@ export class SegmentStore {
     const open = this.#openSegment();
     const start = await this.#fileOf(open).append(bytes);
     if (start !== offset) {
+      this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
       throw new KayaError(
         "KAYA_INVARIANT_VIOLATION",
         `W7: ${open.path} ends at ${start}, not at ${offset}: another process writes to this log. Stop it, then open again.`,
@@ -262,7 +263,10 @@ export class SegmentStore {
 
   async sync(): Promise<void> {
     const file = this.#open?.file;
-    if (file !== undefined) await this.#watch.fsync(this.openId, finalSync(file.sync()));
+    if (file === undefined) return;
+    await this.#watch.fsync(this.openId, finalSync(file.sync()));
+    // Behind the fsync: whoever takes the directory after this finds what is acknowledged in it.
+    this.#disk.assertSame?.();
   }
 
   /**

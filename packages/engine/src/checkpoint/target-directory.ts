@@ -1,8 +1,8 @@
-import { describe } from "@kaya/core";
+import { describe, type KayaError } from "@kaya/core";
 import { assertDisk, type Disk, NodeDisk } from "@kaya/io";
 import { formatLogMark } from "@kaya/wal";
 import { letGo, letGoAsFound } from "../data-directory.js";
-import { LOST_AND_FOUND } from "../foreign-files.js";
+import { LOST_AND_FOUND, lockContent } from "../foreign-files.js";
 import { invalid } from "../input.js";
 import { LOCK_PATH } from "../lock-path.js";
 import { CHECKPOINT_DIR, listCheckpoints } from "./checkpoint-files.js";
@@ -61,7 +61,9 @@ export class TargetDirectory {
   async #fill<T>(write: (disk: Disk) => Promise<T>): Promise<T> {
     const lock = this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
     try {
-      this.#assertEmpty((await contentOf(this.#disk)).found);
+      const { found } = await contentOf(this.#disk);
+      if (found.length > 0 && (await isUnfinished(this.#disk))) throw this.#leftOver();
+      this.#assertEmpty(found);
     } catch (error) {
       await letGoAsFound(lock);
       throw error;
@@ -74,6 +76,12 @@ export class TargetDirectory {
     } finally {
       await letGo({ lock, own: undefined }, { tailMark: mark });
     }
+  }
+
+  #leftOver(): KayaError {
+    return invalid(
+      `${this.#options.what} goes into an empty directory: in ${this.#name} is what is left of one that did not end. Empty the directory first.`,
+    );
   }
 
   #assertEmpty(found: readonly string[]): void {
@@ -106,7 +114,7 @@ async function contentOf(
   let hasLock = false;
   const found: string[] = [];
   for (const { path, isDirectory } of await disk.list("")) {
-    if (path === LOCK_PATH && !isDirectory) hasLock = true;
+    if (path === LOCK_PATH && !isDirectory && (await lockContent(disk)) !== "foreign") hasLock = true;
     else if (path === LOST_AND_FOUND && isDirectory) continue;
     else if (!isDirectory || (await disk.list(path)).length > 0) found.push(path);
   }

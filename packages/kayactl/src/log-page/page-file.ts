@@ -1,4 +1,4 @@
-import { open, realpath, rename, rm } from "node:fs/promises";
+import { lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { NodeDisk } from "@kaya/io";
@@ -20,6 +20,7 @@ export async function checkTarget(
   locations: readonly SegmentLocation[],
   isForced: boolean,
 ): Promise<void> {
+  await assertReplaceable(file);
   const target = await realpath(file).catch(() => undefined);
   // Where nothing is yet, a new file among those of a data directory would be taken for one of them.
   const place = target ?? join(await realpath(dirname(file)).catch(() => dirname(file)), basename(file));
@@ -32,6 +33,16 @@ export async function checkTarget(
   }
   if (!isForced && !(await isPage(target)))
     throw invalid(`${file} is there, and no page that kayactl wrote: give another name, or --force`);
+}
+
+/** The page takes the place of what has its name: of a file, or of what a link leads to. */
+async function assertReplaceable(file: string): Promise<void> {
+  const named = await lstat(file).catch(() => undefined);
+  if (named === undefined) return;
+  const found = named.isSymbolicLink() ? await stat(file).catch(() => undefined) : named;
+  if (found === undefined) throw invalid(`${file} is a link that leads nowhere: give another name`);
+  if (found.isFile()) return;
+  throw invalid(`${file} is no file that a page could take the place of: give another name`);
 }
 
 async function isPage(path: string): Promise<boolean> {
