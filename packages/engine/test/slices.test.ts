@@ -22,6 +22,7 @@ class HeldTurns implements Turns {
     this.count++;
     this.#arrived();
     if (!this.isHeld) return;
+    this.isHeld = false; // of what others do meanwhile the turns come
     await new Promise<void>((resolve) => {
       this.#go = resolve;
     });
@@ -235,6 +236,28 @@ function record(lsn: number, sequence: number, operations: BatchOperation[]) {
     expect(payload.operations).toBeInstanceOf(EncodedOperations);
   return result.record;
 }
+
+describe("a change of many operations", () => {
+  it("is copied over several turns, and comes whole and in its place", async () => {
+    const turns = new HeldTurns();
+    const engine = await open(turns);
+    await engine.batch(puts(MANY, "a"));
+    await engine.put("behind", "1");
+    const before = turns.count;
+    const feed = engine.changes();
+    const held = turns.hold();
+    const both = Promise.all([feed.next(), feed.next()]);
+    await held;
+    turns.letGo();
+    const [large, small] = await both;
+    expect(turns.count - before).toBe(MANY / SLICE - 1);
+    expect(large.value?.operations.map(({ key: name }) => latin1(name))).toEqual(
+      Array.from({ length: MANY }, (_, i) => key(i)),
+    );
+    expect([large.value?.lsn, small.value?.lsn]).toEqual([1, 2]);
+    await engine.close();
+  });
+});
 
 describe("getMany", () => {
   it("reads many keys over several turns, as of one point in time", async () => {

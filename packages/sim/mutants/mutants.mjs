@@ -6,6 +6,7 @@ import { EVID_MUTANTS } from "./evid-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
+import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
@@ -46,6 +47,7 @@ export const MUTANTS = [
   ...COPY_MUTANTS,
   ...TWO_FAULT_MUTANTS,
   ...LOOP_MUTANTS,
+  ...LOOP2_MUTANTS,
   ...OWNER_MUTANTS,
   ...DIR_MUTANTS,
   ...INPUT_MUTANTS,

@@ -138,8 +138,8 @@ async function cutFirst(disk, { file: { path, length }, file, validLength }) {
     name: "the last record of the checkpoint is replayed once more",
     rule: "R6",
     file: "wal/dist/log-scan.js",
-    find: "if (record.lsn > after.lsn) {",
-    replace: "if (record.lsn >= after.lsn) {",
+    find: "if (record.lsn <= after.lsn)\n",
+    replace: "if (record.lsn < after.lsn)\n",
   },
   {
     name: "what was dropped behind a checkpoint counts as damage",

@@ -3,6 +3,7 @@ import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { invalid } from "../input.js";
 import { checkSignal, throwIfAborted } from "../signal.js";
+import type { Turns } from "../turns.js";
 import { type ChangePosition, readToken, toLsn, toToken } from "./change-token.js";
 import { Changes } from "./changes.js";
 import type { AddedConsumer, Consumers } from "./consumers.js";
@@ -28,6 +29,7 @@ interface FollowedEngine {
   readonly wal: WalWriter<unknown>;
   readonly applied: Pick<AppliedLog, "position">;
   readonly consumers: Consumers;
+  readonly turns: Turns;
   /** The engine's checkpoints. */
   readonly log: { dropCovered(): Promise<void> };
   /** @throws KayaError KAYA_CLOSED */
@@ -54,12 +56,13 @@ export class ChangeFeeds {
       throw invalid("give since or consumer, not both: to begin anew, add the consumer with a token");
     checkSignal(signal);
     throwIfAborted(signal);
-    const { wal, consumers } = this.#engine;
+    const { wal, consumers, turns } = this.#engine;
     const asked = since === undefined ? undefined : readToken(since);
     const position = consumer === undefined ? asked : consumers.positionOf(consumer);
     const after = position === undefined ? 0 : toLsn(wal.history, position);
     return new Changes({
       follower: wal.follow({ after }),
+      turns,
       signal,
       begin: (feed) => this.#begin(feed),
       end: (feed) => this.#open.delete(feed),

@@ -2,6 +2,7 @@ import type { Lsn, SequenceNumber } from "@kaya/core";
 import { type LogFollower, operationsOf, type WalOperation, type WalRecord } from "@kaya/wal";
 import { invalid } from "../input.js";
 import { onAbort } from "../signal.js";
+import type { Turns } from "../turns.js";
 import { toToken } from "./change-token.js";
 
 export type ChangeOperation =
@@ -21,6 +22,7 @@ export interface Change {
 /** What a feed needs of the engine. */
 export interface FeedSource {
   readonly follower: LogFollower;
+  readonly turns: Turns;
   readonly signal: AbortSignal | undefined;
   /** Called before the first read; gives the log's id. Rejects where the engine is closed, or the id cannot be written. */
   begin(feed: Changes): Promise<string>;
@@ -58,7 +60,8 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
     try {
       this.#id ??= this.#begin();
       const { done, value } = await this.#follow(this.#id);
-      if (done !== true) return { done: false, value: toChange(value, await this.#id) };
+      if (done !== true)
+        return { done: false, value: await toChange(value, await this.#id, this.#source.turns) };
       this.#end();
       return { done: true, value: undefined };
     } catch (error) {
@@ -133,13 +136,14 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
   }
 }
 
-function toChange({ lsn, sequence, payload }: WalRecord, id: string): Change {
-  return {
-    lsn,
-    sequence,
-    operations: Array.from(operationsOf(payload), copyOf),
-    token: toToken({ id, lsn }),
-  };
+/** The operations of a large batch are copied over several turns of the event loop. */
+async function toChange({ lsn, sequence, payload }: WalRecord, id: string, turns: Turns): Promise<Change> {
+  const operations: ChangeOperation[] = [];
+  for (const operation of operationsOf(payload)) {
+    if (operations.length > 0 && operations.length % turns.operations === 0) await turns.next();
+    operations.push(copyOf(operation));
+  }
+  return { lsn, sequence, operations, token: toToken({ id, lsn }) };
 }
 
 // What was read is one buffer for many records: a view of it would keep all of it.
