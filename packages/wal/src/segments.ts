@@ -45,7 +45,7 @@ export function segmentPath(id: number): string {
 }
 
 /** The id that a file name stands for; undefined where it is not a segment's name. */
-export function parseSegmentName(name: string): number | undefined {
+function parseSegmentName(name: string): number | undefined {
   const digits = SEGMENT_NAME.exec(name)?.[1];
   return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }
