@@ -53,7 +53,7 @@ function parseSegmentName(name: string): number | undefined {
 /**
  * What is in `dir`, told apart.
  * @throws KayaError KAYA_CORRUPTION where a segment's id is out of range, or something else than a file has its name: there may be
- *   records, so it is not ignored.
+ *   records, so it is not ignored; KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_IO.
  */
 export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<WalDirectory> {
   assertDisk(disk);
