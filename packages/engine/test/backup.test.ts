@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SimDisk } from "@kaya/io";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Engine, KayaError } from "../src/index.js";
 import { holdUp, InterceptedDisk } from "./support/intercepted-disk.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { entriesOf, latin1, rejection } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const directories = temporaryDirectories();
 afterAll(() => directories.remove());

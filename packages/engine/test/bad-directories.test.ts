@@ -1,11 +1,13 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Engine, KayaError, recover } from "../src/index.js";
 import { type MountedTmpfs, mountTmpfs } from "./support/mounted-tmpfs.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { keysOf, rejection, text } from "./support/text.js";
 import { keysOfWrite, WriterProcess } from "./support/writer-process.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const directories = temporaryDirectories();
 const mounts: MountedTmpfs[] = [];

@@ -1,10 +1,12 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Engine, type PartialEngineConfig } from "../src/index.js";
 import { changesToEnd, Replica } from "./support/feeds.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { entriesOf } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const directories = temporaryDirectories();
 afterAll(() => directories.remove());

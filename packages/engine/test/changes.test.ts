@@ -1,8 +1,10 @@
 import { SimDisk } from "@kaya/io";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Engine, type PartialEngineConfig, recover } from "../src/index.js";
 import { changesToEnd, FeedReader, lsnOf, Replica, settle } from "./support/feeds.js";
 import { entriesOf, rejection } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const CONFIG: PartialEngineConfig = {
   wal: { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 },

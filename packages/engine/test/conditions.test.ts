@@ -1,10 +1,12 @@
 import { NodeDisk, SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { type BatchCondition, type BatchOperation, Engine, KayaError } from "../src/index.js";
 import { holdUp } from "./support/intercepted-disk.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { entriesOf, rejection, text } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const directories = temporaryDirectories();
 afterAll(() => directories.remove());

@@ -1,9 +1,11 @@
 import { SimDisk } from "@kaya/io";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Engine, type PartialEngineConfig, recover } from "../src/index.js";
 import { changesToEnd, lsnOf, settle } from "./support/feeds.js";
 import { holdUp } from "./support/intercepted-disk.js";
 import { rejection } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const WAL = { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 };
 const CONFIG: PartialEngineConfig = { wal: WAL, checkpoint: { auto: false } };

@@ -1,9 +1,11 @@
 import { SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type BatchOperation, Engine, type RangeOptions } from "../src/index.js";
 import { holdUp, InterceptedDisk } from "./support/intercepted-disk.js";
 import { bytes, entriesOf, keysOf, latin1, pagesOf, rejection, text } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const open = (config = {}, disk = new SimDisk()) => Engine.open(config, disk);
 

@@ -1,10 +1,12 @@
 import { SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type BatchOperation, Engine, KayaError } from "../src/index.js";
 import { MemoryBound } from "../src/memory-bound.js";
 import { Memtable } from "../src/memtable/memtable.js";
 import { bytes, keysOf, rejection } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const MIB = 1024 * 1024;
 const KIB_VALUE = "x".repeat(1024);

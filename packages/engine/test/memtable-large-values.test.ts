@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Memtable } from "../src/memtable/memtable.js";
 import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const KiB = 1024;
 

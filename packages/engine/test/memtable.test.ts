@@ -1,8 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { compareBytes, successorOfPrefix } from "../src/memtable/bytes.js";
 import { type KeyRange, Memtable } from "../src/memtable/memtable.js";
 import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Latin-1 strings sort as the bytes they stand for do, by code that is not ours. */
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");

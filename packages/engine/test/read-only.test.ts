@@ -3,12 +3,14 @@ import { chmod, chown, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { NodeDisk, SimDisk } from "@kaya/io";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Engine } from "../src/index.js";
 import { InterceptedDisk } from "./support/intercepted-disk.js";
 import { mountTmpfs } from "./support/mounted-tmpfs.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { entriesOf, keysOf, rejection, text } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const READ_ONLY = { readOnly: true } as const;
 

@@ -1,11 +1,13 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Random } from "@kaya/io";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Engine } from "../src/index.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { keysOf, rejection, text } from "./support/text.js";
 import { type Acknowledged, keysOfWrite, WriterProcess } from "./support/writer-process.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const ROUNDS = 10;
 const VALUE_BYTES = 100;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type FaultRule, SimDisk } from "@kaya/io";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { Engine, listCheckpoints, recover, recoverTo } from "../src/index.js";
 import { holdUp, InterceptedDisk, stopBefore } from "./support/intercepted-disk.js";
 import { mountTmpfs } from "./support/mounted-tmpfs.js";
@@ -15,6 +15,8 @@ import {
 } from "./support/recorded-history.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { entriesOf, rejection } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const directories = temporaryDirectories();
 afterAll(() => directories.remove());

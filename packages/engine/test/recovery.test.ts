@@ -1,11 +1,13 @@
 import { type Disk, NodeDisk, SimDisk } from "@kaya/io";
 import { WalWriter } from "@kaya/wal";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { type DurabilityMode, Engine, KayaError, recover } from "../src/index.js";
 import { InterceptedDisk } from "./support/intercepted-disk.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { bytes, entriesOf, keysOf, rejection, text } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const directories = temporaryDirectories();
 afterAll(() => directories.remove());

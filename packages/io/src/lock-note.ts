@@ -1,4 +1,5 @@
 import { KayaError } from "@kaya/core";
+import { assertDisk } from "./assert-disk.js";
 import type { Disk } from "./disk.js";
 
 /** Fixed, so that a note never needs space that the disk may not have; less than a sector, so that no power cut tears it. */
@@ -32,9 +33,10 @@ export function parseNote(bytes: Uint8Array): LockNote | undefined {
 /**
  * Reads the note in a lock file, without the lock.
  * @returns undefined where there is no such file, or it holds something else: other stores call theirs `LOCK` too
- * @throws KayaError KAYA_IO; KAYA_INVALID_ARGUMENT where the path is a directory
+ * @throws KayaError KAYA_IO; KAYA_INVALID_ARGUMENT where the path is a directory, or `disk` is none
  */
 export async function readLockNote(disk: Disk, path: string): Promise<LockNote | undefined> {
+  assertDisk(disk);
   const file = await disk.open(path, { readOnly: true }).catch((error: unknown) => {
     if (KayaError.is(error, "KAYA_NOT_FOUND")) return undefined;
     throw error;

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type Disk, NodeDisk, SimDisk } from "../src/index.js";
+import { assertDisk, type Disk, NodeDisk, readLockNote, SimDisk } from "../src/index.js";
 import { rejectsWith } from "../src/testing/check.js";
 import { temporaryDirectories } from "./temporary-directory.js";
 
@@ -93,4 +93,22 @@ it("a SimDisk has no options of a polluted Object.prototype, and refuses unknown
   polluted.seed = "not a number";
   expect(() => new SimDisk({})).not.toThrow();
   expect(() => new SimDisk({ sed: 1 } as object)).toThrow("has no sed");
+});
+
+describe("what is no disk", () => {
+  const { proxy, revoke } = Proxy.revocable(new SimDisk(), {});
+  revoke();
+
+  it.each([
+    ["nothing", undefined, "a disk must have open(), list()"],
+    ["half a disk", { open: () => undefined }, "a disk must have list(), rename()"],
+    ["a proxy that was revoked", proxy, "a disk cannot be read"],
+  ])("is told: %s", async (_, disk, message) => {
+    expect(() => assertDisk(disk)).toThrow(message);
+    await rejectsWith("KAYA_INVALID_ARGUMENT", readLockNote(disk as Disk, "LOCK"));
+  });
+
+  it("is neither of ours", async () => {
+    for (const [, makeDisk] of DISKS) assertDisk(await makeDisk());
+  });
 });

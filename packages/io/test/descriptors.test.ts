@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, expect, it, vi } from "vitest";
 import { temporaryDirectories } from "./temporary-directory.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const PROGRAM = fileURLToPath(new URL("./descriptors.mjs", import.meta.url));
 

@@ -3,10 +3,12 @@ import { once } from "node:events";
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { NodeDisk, readLockHolder } from "../src/index.js";
 import { rejectsWith } from "../src/testing/check.js";
 import { temporaryDirectories } from "./temporary-directory.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const HOLDER = fileURLToPath(new URL("./lock-holder.mjs", import.meta.url));
 

@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { chmod, chown, mkdir, open, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { NodeDisk } from "../src/index.js";
 import { forDirectory, giveTo } from "../src/ownership.js";
 import { temporaryDirectories } from "./temporary-directory.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const SERVICE = 65534;
 const OTHER = 12345;

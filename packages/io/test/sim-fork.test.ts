@@ -1,6 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type MutatingKind, SimDisk } from "../src/index.js";
 import { pattern, rejectsWith, text } from "../src/testing/check.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const asText = (bytes: Uint8Array | undefined) => bytes && new TextDecoder().decode(bytes);
 

@@ -1,6 +1,8 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { SimDisk } from "../src/index.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 type Write = { readonly kind: "write"; readonly position: number; readonly bytes: Uint8Array };
 type Truncate = { readonly kind: "truncate"; readonly length: number };

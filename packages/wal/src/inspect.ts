@@ -58,6 +58,7 @@ export interface InspectedRecord {
  * The records of one segment, in order, then what is wrong with it; a gap between LSNs is told where it is. Streams, so a
  * large segment needs no memory. It takes no lock and never writes.
  * @param path relative to the disk's root
+ * @throws KayaError KAYA_INVALID_ARGUMENT where `disk` is none or an option is wrong; while it reads KAYA_NOT_FOUND, KAYA_IO
  */
 export function inspectWal(
   disk: Disk,

@@ -139,7 +139,7 @@ export function checkedLogId(newId: NewLogId): string {
 
 /**
  * Which log it is, as the file says now, without the lock; undefined where nobody asked for it yet, or the file is damaged.
- * @throws KayaError KAYA_IO
+ * @throws KayaError KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_IO
  */
 export async function readLogHistory(disk: Disk): Promise<LogHistory | undefined> {
   assertDisk(disk);

@@ -31,7 +31,7 @@ export interface QuarantineCleaned {
 
 /**
  * What recovery took out of the log and kept, in the order in which it stood there. Changes nothing and takes no lock.
- * @throws KayaError KAYA_IO
+ * @throws KayaError KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_IO
  */
 export async function listQuarantine(disk: Disk): Promise<readonly QuarantineFile[]> {
   assertDisk(disk);

@@ -11,7 +11,7 @@ const SEAL_LENGTH = "crc32c 00000000\n".length;
 /**
  * Replaces a small text file, durably: a crash leaves the old text or the new one. The last line is the checksum of those before it.
  * @param text whole lines, at most a mebibyte
- * @throws KayaError KAYA_DISK_FULL, KAYA_IO or KAYA_DIRECTORY_REPLACED, where the old text stands; KAYA_FSYNC_FAILED, where either may
+ * @throws KayaError KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_DISK_FULL, KAYA_IO or KAYA_DIRECTORY_REPLACED, where the old text stands; KAYA_FSYNC_FAILED, where either may
  */
 export async function writeSealedFile(disk: Disk, path: string, text: string): Promise<void> {
   assertDisk(disk);
@@ -26,7 +26,7 @@ export async function writeSealedFile(disk: Disk, path: string, text: string): P
   await makeNameDurable(disk, path);
 }
 
-/** What a crash of the process left under this name may be there for the process only. @throws KayaError KAYA_FSYNC_FAILED */
+/** What a crash of the process left under this name may be there for the process only. @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_FSYNC_FAILED */
 export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
   assertDisk(disk);
   for (let dir = parentOf(path); ; dir = parentOf(dir)) {
@@ -37,7 +37,7 @@ export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
 
 /**
  * The text; undefined where there is no such file.
- * @throws KayaError KAYA_CORRUPTION where it is not as it was written; KAYA_IO
+ * @throws KayaError KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_CORRUPTION where it is not as it was written; KAYA_IO
  */
 export async function readSealedFile(disk: Disk, path: string): Promise<string | undefined> {
   assertDisk(disk);

@@ -45,7 +45,7 @@ export function segmentPath(id: number): string {
 }
 
 /** The id that a file name stands for; undefined where it is not a segment's name. */
-export function parseSegmentName(name: string): number | undefined {
+function parseSegmentName(name: string): number | undefined {
   const digits = SEGMENT_NAME.exec(name)?.[1];
   return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }
@@ -53,7 +53,7 @@ export function parseSegmentName(name: string): number | undefined {
 /**
  * What is in `dir`, told apart.
  * @throws KayaError KAYA_CORRUPTION where a segment's id is out of range, or something else than a file has its name: there may be
- *   records, so it is not ignored.
+ *   records, so it is not ignored; KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_IO.
  */
 export async function listSegments(disk: Disk, dir: string = WAL_DIR): Promise<WalDirectory> {
   assertDisk(disk);

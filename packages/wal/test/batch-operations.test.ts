@@ -1,6 +1,6 @@
 import { SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   decodeRecord,
   EncodedOperations,
@@ -11,6 +11,8 @@ import {
 } from "../src/index.js";
 import { KeyChanges } from "../src/key-changes.js";
 import { batch, bytes, del, plain, put } from "./support.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const key = fc.uint8Array({ maxLength: 40 });
 const operation: fc.Arbitrary<WalOperation> = fc.oneof(

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { type LogCover, parseLogMark, recoverWal, WalWriter } from "../src/index.js";
 import { HaltingDisk } from "./halting-disk.js";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const CONFIG = { segmentMaxBytes: 400, maxRecordBytes: 400 };
 const TAIL = "wal/0000000000000003.wal";

@@ -2,10 +2,12 @@ import { execFileSync } from "node:child_process";
 import { readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { NodeDisk, SimDisk } from "@kaya/io";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { recoverWal, WalWriter, writeSealedFile } from "../src/index.js";
 import { put, segmentPath } from "./support.js";
 import { temporaryDirectories } from "./temporary-directory.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const ONE = segmentPath(1);
 

@@ -18,6 +18,8 @@ import {
   settle,
 } from "./support.js";
 
+vi.setConfig({ testTimeout: 120_000 });
+
 const LOG_ID = "wal/log-id";
 const A = "aaaaaaaaaaaaaaaa";
 

@@ -1,7 +1,9 @@
 import { SimDisk } from "@kaya/io";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { recoverWal } from "../src/index.js";
 import { bytes, encodeAll, fill, numbered, segmentPath } from "./support.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const KiB = 1024;
 
