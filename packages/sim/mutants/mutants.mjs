@@ -30,7 +30,8 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} [append] what the replacement needs besides, at the end of the file
  * @property {readonly Patch[]} [also] where the bug has more than one place
  * @property {"explorer" | "real"} [instrument] the one that must find it; default: any but "real"
- * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation"
+ * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation". Where it begins
+ *   with "two faults", 24 seeds of those schedules come first
  */
 
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
