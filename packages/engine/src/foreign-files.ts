@@ -1,5 +1,5 @@
 import { KayaError } from "@kaya/core";
-import { type DirEntry, type Disk, isFile, readLockNote } from "@kaya/io";
+import { type DirEntry, type Disk, readLockNote } from "@kaya/io";
 import { listSegments } from "@kaya/wal";
 import { CHECKPOINT_DIR, listCheckpoints } from "./checkpoint/checkpoint-files.js";
 import { LOCK_PATH } from "./lock-path.js";
@@ -22,7 +22,8 @@ export const LOST_AND_FOUND = "lost+found";
  */
 export async function assertNotForeign(disk: Disk): Promise<void> {
   const foreign = await findForeign(disk);
-  if (foreign === undefined || (await isRecognised(disk))) return;
+  if (foreign === undefined) return;
+  if (!OWN_DIRECTORIES.includes(foreign) && (await isRecognised(disk))) return;
   throw new KayaError(
     "KAYA_INVALID_ARGUMENT",
     `${disk.root ?? "the disk"} is no data directory of Kaya: it holds ${foreign}, and neither a log nor a checkpoint. Nothing was changed. ` +
@@ -51,10 +52,11 @@ async function findForeign(disk: Disk): Promise<string | undefined> {
   return undefined;
 }
 
+/** What is neither a file nor a directory is refused by whoever opens it, with a word of what it is. */
 function isOwn(entry: DirEntry): boolean {
-  return entry.isDirectory
-    ? OWN_DIRECTORIES.includes(entry.path)
-    : isFile(entry) && OWN_FILES.includes(entry.path);
+  if (entry.special !== undefined)
+    return OWN_FILES.includes(entry.path) || OWN_DIRECTORIES.includes(entry.path);
+  return entry.isDirectory ? OWN_DIRECTORIES.includes(entry.path) : OWN_FILES.includes(entry.path);
 }
 
 /** What a lock file holds: a holder's note, nothing yet (a process may be killed before it writes its note), or something that is not ours. */

@@ -13,6 +13,7 @@ const CONFIG = { wal: { segmentMaxBytes: 2000, maxRecordBytes: 1000 }, checkpoin
 
 /** What an engine does by name. */
 const NOTICING: readonly (readonly [what: string, run: (engine: Engine) => Promise<unknown>])[] = [
+  ["a strict write", (engine) => engine.put("a strict one", "1")],
   ["a rotation", (engine) => fill(engine, "rotates", 8)],
   ["a checkpoint", (engine) => engine.checkpoint()],
   ["a new consumer", (engine) => engine.addConsumer("of the old one")],
@@ -91,5 +92,34 @@ describe.skipIf(process.platform !== "linux")("the handles of an engine's direct
       await engine.close();
     }
     expect(await open()).toBe(before);
+  });
+});
+
+describe("an engine whose lock file is removed, and another one that opens the directory then", () => {
+  it("acknowledges no strict write any more that the other one does not find", async () => {
+    const dataDir = await directories.make();
+    const first = await Engine.open({ ...CONFIG, dataDir });
+    const acknowledged: string[] = [];
+    const failures = new Set<unknown>();
+    let isOver = false;
+    const writing = (async () => {
+      for (let n = 0; !isOver; n++) {
+        await first.put(`key ${n}`, "v").then(
+          () => acknowledged.push(`key ${n}`),
+          (error: { code: unknown }) => {
+            failures.add(error.code);
+            isOver = true;
+          },
+        );
+      }
+    })();
+    while (acknowledged.length < 20) await first.sync();
+    await rm(join(dataDir, "LOCK"));
+    const second = await Engine.open({ ...CONFIG, dataDir });
+    await writing;
+    expect([...failures]).toEqual(["KAYA_DIRECTORY_REPLACED"]);
+    for (const key of acknowledged) expect(second.getSync(key), key).toBeDefined();
+    await first.close();
+    await second.close();
   });
 });

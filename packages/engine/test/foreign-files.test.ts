@@ -40,6 +40,14 @@ describe("a directory that holds files of somebody else, and nothing of ours", (
     ["a LevelDB", { LOCK: "", CURRENT: "MANIFEST-000002\n", "000003.log": "" }, "000003.log"],
     ["a LOCK that no engine wrote, and a file", { LOCK: "pid 12", "data.db": "" }, "data.db"],
     ["a log that is somebody else's", { "wal/00000001.log": "x" }, "wal/00000001.log"],
+    ["a LOCK alone that no engine wrote", { LOCK: "12345\n" }, "LOCK"],
+    [
+      "an empty LOCK beside directories that only have our names",
+      { LOCK: "", "wal/00000000": "x", "checkpoint/model.pt": "x" },
+      "checkpoint/model.pt",
+    ],
+    ["a file that has the name of a directory of ours", { checkpoint: "x" }, "checkpoint"],
+    ["a directory that has the name of a file of ours", { "consumers/index.js": "x" }, "consumers"],
     ["checkpoints that are somebody else's", { "checkpoint/1": "x" }, "checkpoint/1"],
     [
       "files beside empty directories of ours",

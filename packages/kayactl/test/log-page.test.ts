@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -347,6 +348,26 @@ describe("the file", () => {
     expect(readPage(await readFile(file, "utf8")).data.findings).toHaveLength(2);
   });
 
+  test("takes the place of no device, no FIFO and no link that leads nowhere, with --force neither", async () => {
+    const path = await dataDirectory(VECTOR);
+    const directory = await temporaryDirectory();
+    execFileSync("mkfifo", [join(directory, "fifo")]);
+    await symlink("/dev/null", join(directory, "device"));
+    await symlink(join(directory, "nothing"), join(directory, "dangling"));
+    for (const name of ["fifo", "device", "dangling"]) {
+      const { code, stderr } = await kayactl([
+        "inspect",
+        "wal",
+        path,
+        "--html",
+        join(directory, name),
+        "--force",
+      ]);
+      expect([name, code, stderr]).toEqual([name, 4, expect.stringContaining("give another name")]);
+    }
+    expect((await readdir(directory)).sort()).toEqual(["dangling", "device", "fifo"]);
+  });
+
   test("is never a segment that is looked at", async () => {
     const path = await dataDirectory(VECTOR);
     const segment = join(path, "wal", SEGMENT);
@@ -367,7 +388,7 @@ describe("the file", () => {
       join(directory, "log.html"),
       "--force",
     ]);
-    expect(code).toBe(1);
+    expect(code).toBe(4);
     expect(await readdir(directory)).toEqual(["log.html"]);
     const absent = await kayactl(["inspect", "wal", path, "--html", join(directory, "none", "log.html")]);
     expect({ code: absent.code, hasCode: absent.stderr.includes("ENOENT") }).toEqual({
