@@ -23,6 +23,7 @@ it.each(["strict", "relaxed"] as const)(
           path: file.path,
           length: () => file.length(),
           readAt: (position, into) => file.readAt(position, into),
+          readAtSync: (position, into) => file.readAtSync(position, into),
           writeAt: (position, bytes) => file.writeAt(position, bytes),
           truncate: (length) => file.truncate(length),
           close: () => file.close(),
