@@ -1,7 +1,7 @@
 import { Random, SimDisk } from "@kaya/io";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PUT, type TableWriterOptions, TOMBSTONE } from "../src/index.js";
+import { type EntryKind, PUT, type TableWriterOptions, TOMBSTONE } from "../src/index.js";
 import {
   asText,
   collect,
@@ -136,16 +136,16 @@ describe("a table against a sorted list", () => {
     const long = new Uint8Array(10_000).fill(0x62);
     const value = (length: number) => Uint8Array.from({ length }, () => random.below(256));
     const entries = sorted([
-      { key: new Uint8Array(0), kind: PUT, sequence: 0, value: new Uint8Array(0) },
+      { key: new Uint8Array(0), kind: PUT as EntryKind, sequence: 0, value: new Uint8Array(0) },
       ...[0, 1, 100, 16_000, 16_384, 70_000, 200 * 1024].map((length) => ({
         key: Uint8Array.from([0x61, ...Buffer.from(String(length))]),
-        kind: PUT,
+        kind: PUT as EntryKind,
         sequence: length,
         value: value(length),
       })),
       ...Array.from({ length: 60 }, (_, i) => ({
         key: Uint8Array.from([...long, i]),
-        kind: PUT,
+        kind: PUT as EntryKind,
         sequence: Number.MAX_SAFE_INTEGER,
         value: value(i),
       })),
