@@ -1,5 +1,5 @@
 import type { SequenceNumber } from "@kaya/core";
-import { commonPrefix, copyBytes, copyInto, headOf } from "../bytes.js";
+import { copyBytes, copyInto, headOf } from "../bytes.js";
 import type { EntryKind } from "../entry.js";
 import { DATA_TAIL_BYTES } from "./data-block.js";
 import { RESTART_INTERVAL } from "./format.js";
@@ -13,6 +13,8 @@ export class DataBlockBuilder {
   #restarts: number[] = [];
   #restartKeys: Uint8Array[] = [];
   #sequences: SequenceNumber[] = [];
+  /** Bytes that all keys have in common. */
+  #common = 0;
   #smallest = 0;
   #largest = 0;
 
@@ -41,6 +43,9 @@ export class DataBlockBuilder {
 
   /** The caller has checked the order. */
   add(key: Uint8Array, shared: number, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void {
+    // Sorted keys have in common what each has with the one before it.
+    if (this.#count === 1) this.#common = shared;
+    else if (this.#count > 1) this.#common = Math.min(this.#common, shared);
     let inCommon = shared;
     if (this.#count % RESTART_INTERVAL === 0) {
       inCommon = 0;
@@ -72,7 +77,7 @@ export class DataBlockBuilder {
     this.#makeRoom(tailAt + DATA_TAIL_BYTES - this.#length);
     this.#writeColumn(width);
     const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
-    const inCommon = this.#inCommon();
+    const inCommon = this.#restarts.length === 1 ? 0 : Math.min(0xffff, this.#common); // two bytes say it
     for (const [i, restart] of this.#restarts.entries()) {
       const key = this.#restartKeys[i] as Uint8Array;
       view.setUint32(headsAt + 4 * i, headOf(key, inCommon, key.length), true);
@@ -89,14 +94,6 @@ export class DataBlockBuilder {
     this.#restartKeys = [];
     this.#sequences = [];
     return this.#bytes.subarray(0, tailAt + DATA_TAIL_BYTES);
-  }
-
-  /** What the keys at all restart points have in common, as far as two bytes can say it. */
-  #inCommon(): number {
-    const first = this.#restartKeys[0];
-    const last = this.#restartKeys.at(-1);
-    if (first === undefined || last === undefined) return 0;
-    return Math.min(0xffff, first === last ? 0 : commonPrefix(first, last));
   }
 
   #writeColumn(width: number): void {
