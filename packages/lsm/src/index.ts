@@ -1,4 +1,5 @@
 export { BlockCache, type BlockCacheOptions, type BlockCacheStats } from "./cache/block-cache.js";
+export type { Load } from "./compaction/pace.js";
 export {
   type EntryCursor,
   type EntryKind,
@@ -7,6 +8,20 @@ export {
   type RangeTombstone,
   TOMBSTONE,
 } from "./entry.js";
+export {
+  inspectManifest,
+  inspectManifestPath,
+  type ManifestInspection,
+  type ManifestInspectionRow,
+} from "./manifest/inspect-manifest.js";
+export { MANIFEST_DIR, manifestNumber } from "./manifest/manifest-files.js";
+export type { ManifestState, PlacedTable, TableMeta } from "./manifest/manifest-state.js";
+export { type FoundManifest, readManifest } from "./manifest/read-manifest.js";
+export type { ManifestDamage, ManifestDamageKind, ManifestRecordType } from "./manifest/record.js";
+export type { Verdict } from "./manifest/replay.js";
+export { type MergeOptions, MergingCursor } from "./merge/merging-cursor.js";
+export type { Run } from "./merge/run.js";
+export { Skyline } from "./merge/skyline.js";
 export type { Compression } from "./table/compression.js";
 export { inspectTable, inspectTablePath } from "./table/inspect-table.js";
 export {
@@ -23,3 +38,19 @@ export { Table, type TableOptions } from "./table/table.js";
 export { locateTables, type TableLocation } from "./table/table-location.js";
 export type { TableWriterOptions } from "./table/table-options.js";
 export { type TableSummary, TableWriter } from "./table/table-writer.js";
+export {
+  type CompactionBegin,
+  type CompactionMessage,
+  type CompactionResult,
+  type FlushMessage,
+  type FlushResult,
+  LSM_CHANNELS,
+} from "./tree/channels.js";
+export type { FlushEntry, FlushSource } from "./tree/flusher.js";
+export { LsmTree } from "./tree/lsm-tree.js";
+export type { FoundTree, LsmOptions } from "./tree/options.js";
+export type { LsmSnapshot } from "./tree/snapshot.js";
+export type { LevelStats, LsmStats } from "./tree/stats.js";
+export { formatLsmWarning, type LsmWarning } from "./tree/warnings.js";
+export { EVERYTHING, type Extent } from "./version/extent.js";
+export { TABLE_DIR, tablePath } from "./version/table-files.js";
