@@ -4,6 +4,7 @@ export type { CrashKind, CrashState, SystematicKind } from "./crash-state.js";
 export { engineScenarios } from "./engine-scenarios.js";
 export { type Explorable, type ExploreOptions, explore } from "./explore.js";
 export type { CrashCause, History, HistoryView } from "./history.js";
+export { lsmScenarios } from "./lsm-scenarios.js";
 export { checkPrefix, type PrefixOptions } from "./prefix.js";
 export type { ExplorationProgress, ExplorationReport, StateCounts } from "./report.js";
 export { type Reproduction, reproduce } from "./reproduce.js";

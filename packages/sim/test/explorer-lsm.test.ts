@@ -1,0 +1,22 @@
+import { describe, expect, it, vi } from "vitest";
+import { describeCrashViolation, lsmScenarios } from "../src/explorer/index.js";
+
+const BUDGET = { maxStatesPerBoundary: 3, maxStatesPerRecoveryBoundary: 1, maxViolations: 1 };
+const LEAST_STATES = 5000;
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let states = 0;
+
+describe("@kaya/lsm keeps its promises in every crash state", () => {
+  it.each(lsmScenarios().map((scenario) => [scenario.name, scenario] as const))("%s", async (_, scenario) => {
+    const report = await scenario.explore(BUDGET);
+    states += report.states.distinct;
+    expect(report.violations.map(describeCrashViolation)).toEqual([]);
+    expect(report.states.insideRecovery).toBeGreaterThan(0);
+  });
+});
+
+it("there are many states", () => {
+  expect(states).toBeGreaterThan(LEAST_STATES);
+});
