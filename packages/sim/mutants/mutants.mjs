@@ -3,6 +3,7 @@ import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
 /**
@@ -21,6 +22,9 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
 
+// No scenario but those of @kaya/lsm uses it.
+const treeMutants = TREE_MUTANTS.map((mutant) => ({ first: "lsm:", instrument: "explorer", ...mutant }));
+
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
   ...WRITE_MUTANTS,
@@ -29,4 +33,5 @@ export const MUTANTS = [
   ...checkpointMutants,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
+  ...treeMutants,
 ];

@@ -1,6 +1,6 @@
 import { KayaError } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
-import { LsmTree } from "@kaya/lsm";
+import { inspectManifest, LsmTree, type ManifestInspection } from "@kaya/lsm";
 import type { Check } from "./check-run.js";
 import type { HistoryView } from "./history.js";
 import { tinyTree } from "./lsm-session.js";
@@ -73,20 +73,33 @@ export async function mustRefuseDamage(disk: SimDisk): Promise<void> {
     ["a flipped bit in the manifest's snapshot", (fork) => fork.flipBit(path, 60, 3)],
     ["a manifest without its beginning", (fork) => fork.truncateDurably(path, 30)],
   ];
-  for (const { path: table, length } of await aliveTables(disk)) {
+  const second = replayOffset(await inspectManifest(disk, path));
+  if (second !== undefined)
+    damages.push([
+      "a flipped bit in an edit with another behind it",
+      (fork) => fork.flipBit(path, second + 50, 0),
+    ]);
+  const tables = await aliveTables(disk);
+  const hasTables = tables.length > 0;
+  for (const { path: table, length } of tables) {
     damages.push(
       [`without ${table}`, (fork) => fork.removeDurably(table)],
       [`with a shorter ${table}`, (fork) => fork.truncateDurably(table, length - 1)],
       [`with a damaged footer of ${table}`, (fork) => fork.flipBit(table, length - 20, 1)],
     );
   }
-  if (damages.length > 2) damages.push(["without its manifest", (fork) => fork.removeDurably(path)]);
+  if (hasTables) damages.push(["without its manifest", (fork) => fork.removeDurably(path)]);
   for (const [what, damage] of damages) {
     const fork = disk.fork();
     for (const { path: other } of await disk.list("manifest")) if (other !== path) fork.removeDurably(other);
     damage(fork);
     await mustBeRefused(fork, what);
   }
+}
+
+/** Of an edit that is not the last one. */
+function replayOffset({ rows }: ManifestInspection): number | undefined {
+  return rows.length > 2 ? rows[1]?.offset : undefined;
 }
 
 async function aliveTables(disk: SimDisk) {
