@@ -3,6 +3,7 @@ import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { TABLE_MUTANTS } from "./table-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
 /**
@@ -19,6 +20,7 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation"
  */
 
+const tableMutants = TABLE_MUTANTS.map((mutant) => ({ first: "table:", ...mutant }));
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
 
 /** @type {readonly Mutant[]} */
@@ -29,4 +31,5 @@ export const MUTANTS = [
   ...checkpointMutants,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
+  ...tableMutants,
 ];

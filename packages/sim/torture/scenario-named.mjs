@@ -1,11 +1,13 @@
-import { engineScenarios, walScenarios } from "../dist/explorer/index.js";
+import { engineScenarios, tableScenarios, walScenarios } from "../dist/explorer/index.js";
 import { generatedScenario } from "./generated-scenarios.mjs";
 
 /** @param {string} name */
 export function scenarioNamed(name) {
   const [, seed] = /: generated from seed (\d+)/.exec(name) ?? [];
   if (seed !== undefined) return generatedScenario(Number(seed));
-  const found = [...engineScenarios(), ...walScenarios()].find((each) => each.name === name);
+  const found = [...engineScenarios(), ...walScenarios(), ...tableScenarios()].find(
+    (each) => each.name === name,
+  );
   if (found === undefined) throw new Error(`there is no scenario ${name}`);
   return found;
 }
