@@ -3,6 +3,7 @@ import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { TABLE_MUTANTS } from "./table-mutants.mjs";
 import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
@@ -20,6 +21,7 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation"
  */
 
+const tableMutants = TABLE_MUTANTS.map((mutant) => ({ first: "table:", ...mutant }));
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
 
 // No scenario but those of @kaya/lsm uses it.
@@ -33,5 +35,6 @@ export const MUTANTS = [
   ...checkpointMutants,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
+  ...tableMutants,
   ...treeMutants,
 ];

@@ -27,7 +27,8 @@ import { pathToFileURL } from "node:url";
 const [root, budgetText] = process.argv.slice(2);
 const sim = join(root, "node_modules/@kaya/sim/dist");
 const load = (file) => import(pathToFileURL(join(sim, file)).href);
-const { engineScenarios, lsmScenarios, UnmetFaultError, walScenarios } = await load("explorer/index.js");
+const { engineScenarios, lsmScenarios, tableScenarios, UnmetFaultError, walScenarios } =
+  await load("explorer/index.js");
 const { runSimulation } = await load("simulation/index.js");
 
 // The same fault in one place after the other: many, and much alike.
@@ -43,7 +44,7 @@ process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0)); // p
 
 /** First a glance at everything that is unlike the rest, so that most bugs are seen early. */
 async function run() {
-  const scenarios = [...walScenarios(), ...engineScenarios(), ...lsmScenarios()];
+  const scenarios = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...lsmScenarios()];
   const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
   const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
   const serial = scenarios.filter((scenario) => !single.includes(scenario));

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { engineScenarios, lsmScenarios, walScenarios } from "../dist/explorer/index.js";
+import { engineScenarios, lsmScenarios, tableScenarios, walScenarios } from "../dist/explorer/index.js";
 
 const SEEDS_A_JOB = 10;
 const KILLS_A_LOOP = 125;
@@ -19,7 +19,7 @@ export function* jobsOf({ states, seeds, operations, kills, month, seed, process
     yield { kind: "kill", kills: share, seed: seed + loop, dir: join(dir, `kills-${seed + loop}`) };
   }
   if (states > 0) {
-    for (const { name } of [...engineScenarios(), ...lsmScenarios(), ...walScenarios()])
+    for (const { name } of [...engineScenarios(), ...walScenarios(), ...tableScenarios(), ...lsmScenarios()])
       yield { kind: "explore", scenario: name };
   }
   for (let from = seeds.from; from <= seeds.to; from += SEEDS_A_JOB) {

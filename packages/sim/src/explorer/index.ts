@@ -9,6 +9,7 @@ export { checkPrefix, type PrefixOptions } from "./prefix.js";
 export type { ExplorationProgress, ExplorationReport, StateCounts } from "./report.js";
 export { type Reproduction, reproduce } from "./reproduce.js";
 export { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
+export { tableScenarios } from "./table-scenarios.js";
 export type { SectorSize } from "./tears.js";
 export { UnmetFaultError } from "./unmet-fault.js";
 export { type CrashPoint, type CrashViolation, describeCrashViolation } from "./violation.js";
