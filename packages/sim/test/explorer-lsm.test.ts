@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { describeCrashViolation, lsmScenarios } from "../src/explorer/index.js";
 
 const BUDGET = { maxStatesPerBoundary: 3, maxStatesPerRecoveryBoundary: 1, maxViolations: 1 };
-const LEAST_STATES = 8000;
+const LEAST_STATES = 5000;
 
 vi.setConfig({ testTimeout: 240_000 }); // fifteen seconds at most on a machine that does nothing else
 

@@ -10,6 +10,7 @@ import { makePage } from "../log-page/make-page.js";
 import { LogSummary, summaryPrinter } from "../log-summary.js";
 import { escapeText } from "../text.js";
 import { formatCount } from "../units.js";
+import { registerInspectManifest } from "./inspect-manifest.js";
 import { registerInspectSst } from "./inspect-sst.js";
 
 export const registerInspect: Register = (program, execute) => {
@@ -46,6 +47,7 @@ Examples:
       execute(command.optsWithGlobals(), (context) => inspectPath(context, path, options)),
     );
   registerInspectSst(inspect, execute);
+  registerInspectManifest(inspect, execute);
 };
 
 async function inspectPath(context: Context, path: string, options: InspectOptions): Promise<number> {

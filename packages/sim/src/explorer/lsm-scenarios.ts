@@ -92,10 +92,11 @@ function someWrites(round: number): LsmOperation[] {
   return operations;
 }
 
-/** Short, so that each torn write of an edit can be looked at. */
+/** Short, so that each torn write of an edit can be looked at. Its long keys make edits that lie in two sectors. */
 async function flushTwice(session: LsmSession): Promise<void> {
   for (let round = 0; round < 2; round++) {
     session.write(...someWrites(round));
+    for (const begin of ["a", "z"]) session.write({ type: "put", key: begin + long(180), value: `${round}` });
     await mustBeDone(session.flush());
   }
 }
