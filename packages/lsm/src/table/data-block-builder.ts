@@ -63,8 +63,11 @@ export class DataBlockBuilder {
     this.#count++;
   }
 
-  /** The whole block, lent until the next `add`; the next one begins empty. */
-  finish(): Uint8Array {
+  /**
+   * The whole block, lent until the next `add`; the next one begins empty.
+   * @param last its last key
+   */
+  finish(last: Uint8Array): Uint8Array {
     const width = widthOf(this.#largest - this.#smallest);
     const headsAt = this.#length + this.#count * width;
     const restartsAt = headsAt + this.#restarts.length * 4;
@@ -72,7 +75,7 @@ export class DataBlockBuilder {
     this.#makeRoom(tailAt + DATA_TAIL_BYTES - this.#length);
     this.#writeColumn(width);
     const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
-    const inCommon = this.#inCommon();
+    const inCommon = Math.min(0xffff, commonPrefix(this.#restartKeys[0] ?? last, last));
     for (const [i, restart] of this.#restarts.entries()) {
       const key = this.#restartKeys[i] as Uint8Array;
       view.setUint32(headsAt + 4 * i, headOf(key, inCommon, key.length), true);
@@ -89,14 +92,6 @@ export class DataBlockBuilder {
     this.#restartKeys = [];
     this.#sequences = [];
     return this.#bytes.subarray(0, tailAt + DATA_TAIL_BYTES);
-  }
-
-  /** What the keys at all restart points have in common, as far as two bytes can say it. */
-  #inCommon(): number {
-    const first = this.#restartKeys[0];
-    const last = this.#restartKeys.at(-1);
-    if (first === undefined || last === undefined) return 0;
-    return Math.min(0xffff, first === last ? 0 : commonPrefix(first, last));
   }
 
   #writeColumn(width: number): void {
