@@ -114,18 +114,51 @@ describe("a table against a sorted list", () => {
     await fc.assert(property, { numRuns: 200 });
   });
 
-  it("holds many entries under an index of two levels, with a cache that holds a few blocks", async () => {
+  it("holds many entries, in blocks of any length, under an index of two levels, with a cache that holds a few blocks", async () => {
     const entries = manyEntries(3000);
-    for (const compression of ["none", "snappy"] as const) {
-      const { disk, summary } = await writeTable({ entries }, { ...SMALL, compression });
-      expect(summary.dataBlocks).toBeGreaterThan(100);
-      const table = await openTable(disk, "t.sst", 16_384);
+    for (const [blockBytes, compression] of [
+      [512, "none"],
+      [512, "snappy"],
+      [2048, "none"],
+      [16_384, "none"],
+    ] as const) {
+      const { disk, summary } = await writeTable({ entries }, { blockBytes, indexBytes: 512, compression });
+      expect(summary.dataBlocks).toBeGreaterThan(5);
+      const table = await openTable(disk, "t.sst", 48_000);
       await expectContents(table, { entries });
-      for (const entry of entries.filter((_, i) => i % 17 === 0)) {
+      for (const entry of entries.filter((_, i) => i % 97 === 0)) {
         const cursor = table.cursor();
         const rest = await collect(cursor, cursor.seek(entry.key), "next");
         expect(rest.length).toBe(entries.length - entries.indexOf(entry));
         cursor.close();
+      }
+      await table.close();
+    }
+  });
+
+  it("holds blocks of many restart points, whatever their keys have in common", async () => {
+    // Few different bytes: blocks begin and end anywhere between prefixes.
+    const random = new Random(11);
+    for (const length of [7, 9, 12]) {
+      const entries = sorted(
+        Array.from({ length: 2500 }, () => ({
+          key: Uint8Array.from({ length: 1 + random.below(length) }, () => random.below(4)),
+          kind: PUT as EntryKind,
+          sequence: random.below(70_000),
+          value: new Uint8Array(random.below(30)),
+        })),
+      );
+      const { disk } = await writeTable({ entries }, { blockBytes: 4096, bitsPerKey: 0 });
+      const table = await openTable(disk);
+      await expectContents(table, { entries });
+      const cursor = table.cursor();
+      for (let i = 0; i < 2000; i++) {
+        const key = Uint8Array.from({ length: random.below(length) }, () => random.below(4));
+        const expected = entries[firstAtOrBehind(entries, key)];
+        expect(await cursor.seek(key)).toBe(expected !== undefined);
+        if (expected !== undefined) expect(compare(cursor.key, expected.key)).toBe(0);
+        const found = expected !== undefined && compare(expected.key, key) === 0;
+        expect(table.getSync(key) !== undefined).toBe(found);
       }
       await table.close();
     }

@@ -1,5 +1,5 @@
 import type { SequenceNumber } from "@kaya/core";
-import { copyBytes, copyInto, headOf } from "../bytes.js";
+import { commonPrefix, copyBytes, copyInto, headOf } from "../bytes.js";
 import type { EntryKind } from "../entry.js";
 import { DATA_TAIL_BYTES } from "./data-block.js";
 import { RESTART_INTERVAL } from "./format.js";
@@ -13,8 +13,6 @@ export class DataBlockBuilder {
   #restarts: number[] = [];
   #restartKeys: Uint8Array[] = [];
   #sequences: SequenceNumber[] = [];
-  /** Bytes that all keys have in common. */
-  #common = 0;
   #smallest = 0;
   #largest = 0;
 
@@ -43,9 +41,6 @@ export class DataBlockBuilder {
 
   /** The caller has checked the order. */
   add(key: Uint8Array, shared: number, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void {
-    // Sorted keys have in common what each has with the one before it.
-    if (this.#count === 1) this.#common = shared;
-    else if (this.#count > 1) this.#common = Math.min(this.#common, shared);
     let inCommon = shared;
     if (this.#count % RESTART_INTERVAL === 0) {
       inCommon = 0;
@@ -68,8 +63,11 @@ export class DataBlockBuilder {
     this.#count++;
   }
 
-  /** The whole block, lent until the next `add`; the next one begins empty. */
-  finish(): Uint8Array {
+  /**
+   * The whole block, lent until the next `add`; the next one begins empty.
+   * @param last its last key
+   */
+  finish(last: Uint8Array): Uint8Array {
     const width = widthOf(this.#largest - this.#smallest);
     const headsAt = this.#length + this.#count * width;
     const restartsAt = headsAt + this.#restarts.length * 4;
@@ -77,7 +75,7 @@ export class DataBlockBuilder {
     this.#makeRoom(tailAt + DATA_TAIL_BYTES - this.#length);
     this.#writeColumn(width);
     const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
-    const inCommon = this.#restarts.length === 1 ? 0 : Math.min(0xffff, this.#common); // two bytes say it
+    const inCommon = Math.min(0xffff, commonPrefix(this.#restartKeys[0] ?? last, last));
     for (const [i, restart] of this.#restarts.entries()) {
       const key = this.#restartKeys[i] as Uint8Array;
       view.setUint32(headsAt + 4 * i, headOf(key, inCommon, key.length), true);

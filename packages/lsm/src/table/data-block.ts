@@ -38,7 +38,7 @@ export class DataBlock {
   readonly #entriesEnd: number;
   readonly #headsAt: number;
   readonly #restartsAt: number;
-  /** How many bytes all keys have in common: the heads are those behind. */
+  /** How many bytes all keys have in common, the first and the last one: the heads are those behind. */
   readonly #inCommon: number;
   readonly #width: number;
   readonly #base: SequenceNumber;

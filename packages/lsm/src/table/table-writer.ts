@@ -236,10 +236,11 @@ export class TableWriter {
 
   /** @param next the key behind the block */
   #cutBlock(next: Uint8Array | undefined): void {
-    const place = this.#put(this.#block.finish(), BlockKind.Data);
+    const last = this.#last.subarray(0, this.#lastLength);
+    const place = this.#put(this.#block.finish(last), BlockKind.Data);
     this.#dataBlocks++;
     this.#storedBytes += place.length + TRAILER_BYTES;
-    this.#index.add(separatorOf(this.#last.subarray(0, this.#lastLength), next), place, 1);
+    this.#index.add(separatorOf(last, next), place, 1);
     if (this.#index.length >= this.#settings.indexBytes) this.#cutIndex();
   }
 

@@ -17,11 +17,17 @@ import {
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const seed = (first: number): Uint8Array => Uint8Array.from({ length: 16 }, (_, i) => first + i);
 
-function contents(name: string, count: number, first: number): TableContents {
+function contents(
+  name: string,
+  count: number,
+  first: number,
+  step: number,
+  blockBytes: number,
+): TableContents {
   return {
     name,
     entries: Array.from({ length: count }, (_, i) => ({
-      key: bytes(`k${String(i).padStart(4, "0")}`),
+      key: bytes(`k${String(i * step).padStart(4, "0")}`),
       value: bytes(`${name} ${i} `.repeat(1 + (i % 5))),
       sequence: first + ((i * 31) % count),
     })),
@@ -30,13 +36,13 @@ function contents(name: string, count: number, first: number): TableContents {
       { start: bytes("b"), end: undefined, sequence: first },
       { start: bytes("c"), end: bytes("d"), sequence: first + 7 },
     ],
-    options: { seed: seed(first), blockBytes: 512, indexBytes: 512, syncBytes: 4096 },
+    options: { seed: seed(first), blockBytes, indexBytes: 512, syncBytes: 4096 },
   };
 }
 
-// Some 40 blocks with 15 entries each under an index of two levels; and few blocks under one of one.
-const LARGE = contents("large", 300, 1);
-const SMALL = contents("small", 40, 100);
+// Some 40 blocks with one restart point each under an index of two levels; and one block with seven.
+const LARGE = contents("large", 300, 1, 7, 512);
+const SMALL = contents("small", 105, 1000, 1, 8192);
 
 /** What @kaya/lsm promises of tables: TABLE.md, T1 to T10. */
 export function tableScenarios(): Scenario[] {
