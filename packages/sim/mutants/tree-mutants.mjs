@@ -97,7 +97,7 @@ export const TREE_MUTANTS = [
   },
   {
     name: "orphans are removed before the manifest is durable",
-    first: "and another in what follows",
+    first: "in the opening behind it",
     rule: "M5",
     file: "lsm/dist/tree/recover-tree.js",
     find: "manifest = await Manifest.resume(disk, found, {",
@@ -150,7 +150,7 @@ export const TREE_MUTANTS = [
   },
   {
     name: "a table's footer is not compared with the manifest",
-    first: "lsm: damage",
+    first: "table: damaged blocks",
     rule: "M7",
     file: "lsm/dist/table/table.js",
     find: "if (expected !== undefined && expected.footerCrc !== crc)",
