@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { OutputTable } from "../compaction/output-table.js";
@@ -24,6 +25,9 @@ export interface FlushSource {
   /** In any order. */
   readonly rangeTombstones?: Iterable<RangeTombstone>;
 }
+
+/** Keys and values that are written before others have their turn: a millisecond or two. */
+const STEP_BYTES = 64 * 1024;
 
 /** Writes tables of level 0, one after the other: which is newer is told by its id. */
 export class Flusher {
@@ -84,13 +88,21 @@ export class Flusher {
     upTo: SequenceNumber,
   ): Promise<TableMeta | undefined> {
     let output: OutputTable | undefined;
+    let bytes = 0;
+    const add = (entry: FlushEntry): Promise<void> | void => {
+      checkSequence(entry.sequence, above, upTo);
+      bytes += entry.key.length + entry.value.length;
+      if (output === undefined || bytes >= STEP_BYTES) return addAfterRest(entry);
+      return output.add(entry.key, entry.kind, entry.sequence, entry.value);
+    };
+    const addAfterRest = async ({ key, kind, sequence, value }: FlushEntry): Promise<void> => {
+      if (bytes >= STEP_BYTES) await setImmediate(); // others have their turn
+      bytes = 0;
+      output ??= await this.#create();
+      await output.add(key, kind, sequence, value);
+    };
     try {
-      for await (const { key, kind, sequence, value } of entries) {
-        checkSequence(sequence, above, upTo);
-        output ??= await this.#create();
-        const added = output.add(key, kind, sequence, value);
-        if (added !== undefined) await added;
-      }
+      await forEach(entries, add);
       for (const tombstone of rangeTombstones) {
         checkSequence(tombstone.sequence, above, upTo);
         output ??= await this.#create();
@@ -116,6 +128,21 @@ export class Flusher {
     while (isFull() && this.#compactor.isRunning) await this.#compactor.turn();
     this.#counters.stalls++;
     this.#counters.stalledMs += performance.now() - started;
+  }
+}
+
+/** What needs no waiting does not wait: a promise for each entry would take longer than the entry. */
+async function forEach(
+  entries: FlushSource["entries"],
+  add: (entry: FlushEntry) => Promise<void> | void,
+): Promise<void> {
+  if (Symbol.asyncIterator in entries) {
+    for await (const entry of entries) await add(entry);
+    return;
+  }
+  for (const entry of entries) {
+    const added = add(entry);
+    if (added !== undefined) await added;
   }
 }
 
