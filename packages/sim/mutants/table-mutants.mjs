@@ -39,8 +39,8 @@ export const TABLE_MUTANTS = [
     name: "a block's checksum does not stand for its place",
     rule: "T4",
     file: "lsm/dist/table/format.js",
-    find: "BigInt(offset), true);",
-    replace: "0n, true);",
+    find: "OFFSET[i] = rest % 256;",
+    replace: "OFFSET[i] = 0;",
   },
   {
     name: "a block's checksum is not compared",

@@ -16,7 +16,8 @@ export const WORTHWHILE = 7 / 8;
 /** What a table's blocks have in common. */
 export interface TableContext {
   readonly path: string;
-  readonly seed: Uint8Array;
+  /** CRC-32C of its seed. */
+  readonly seedCrc: number;
 }
 
 /** A block as it goes into the file, in two parts. */
@@ -30,7 +31,7 @@ export function sealBlock(
   raw: Uint8Array,
   kind: BlockKind,
   offset: number,
-  seed: Uint8Array,
+  seedCrc: number,
   codec: Codec | undefined,
 ): SealedBlock {
   const compressed = codec?.compress(raw);
@@ -38,7 +39,7 @@ export function sealBlock(
   const stored = isWorthwhile ? compressed : raw;
   const trailer = new Uint8Array(TRAILER_BYTES);
   trailer[0] = (kind << 4) | (isWorthwhile ? Encoding.Snappy : Encoding.Raw);
-  const crc = checksumOf(stored, stored.length, trailer[0], seed, offset);
+  const crc = checksumOf(stored, stored.length, trailer[0], seedCrc, offset);
   new DataView(trailer.buffer).setInt32(1, crc, true);
   return { stored, trailer };
 }
@@ -48,10 +49,10 @@ function checksumOf(
   bytes: Uint8Array,
   length: number,
   type: number,
-  seed: Uint8Array,
+  seedCrc: number,
   offset: number,
 ): number {
-  const crc = crc32cRange(bytes, 0, length, checksumSeed(seed, offset));
+  const crc = crc32cRange(bytes, 0, length, checksumSeed(seedCrc, offset));
   TYPE[0] = type;
   return crc32cRange(TYPE, 0, 1, crc);
 }
@@ -73,7 +74,7 @@ export function checkBlock(
   bytes: Uint8Array,
   kind: BlockKind,
   offset: number,
-  { path, seed }: TableContext,
+  { path, seedCrc }: TableContext,
 ): StoredBlock {
   const length = bytes.length - TRAILER_BYTES;
   const type = bytes[length] as number;
@@ -82,7 +83,7 @@ export function checkBlock(
     ((bytes[length + 2] as number) << 8) |
     ((bytes[length + 3] as number) << 16) |
     ((bytes[length + 4] as number) << 24);
-  const actual = checksumOf(bytes, length, type, seed, offset);
+  const actual = checksumOf(bytes, length, type, seedCrc, offset);
   if (actual !== stored)
     throw corruption(
       path,

@@ -1,5 +1,5 @@
 /** What a table is made of: see TABLE.md. */
-import { crc32c, KayaError } from "@kaya/core";
+import { crc32cRange, KayaError } from "@kaya/core";
 
 /** On disk `4b 53 53 54`, "KSST". */
 export const TABLE_MAGIC = 0x5453534b;
@@ -63,15 +63,20 @@ export function endOf({ offset, length }: Place): number {
   return offset + length + TRAILER_BYTES;
 }
 
+const OFFSET = new Uint8Array(8);
+
 /**
  * What the checksum of the block at `offset` begins with: so a block of another table, or from another place in this one, does not
  * pass for it.
+ * @param seedCrc CRC-32C of the table's seed
  */
-export function checksumSeed(seed: Uint8Array, offset: number): number {
-  const bytes = new Uint8Array(SEED_BYTES + 8);
-  bytes.set(seed);
-  new DataView(bytes.buffer).setBigUint64(SEED_BYTES, BigInt(offset), true);
-  return crc32c(bytes);
+export function checksumSeed(seedCrc: number, offset: number): number {
+  let rest = offset;
+  for (let i = 0; i < 8; i++) {
+    OFFSET[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return crc32cRange(OFFSET, 0, 8, seedCrc);
 }
 
 /** What is wrong with a table, and from which offset on. */

@@ -128,7 +128,11 @@ export class IndexBlock {
       return reader.value;
     };
     for (let i = 0; i < this.count; i++) {
-      const [shared, own, gap, stored, blocks] = [number(), number(), number(), number(), number()];
+      const shared = number();
+      const own = number();
+      const gap = number();
+      const stored = number();
+      const blocks = number();
       const place = { offset: blockEnd + gap, length: stored };
       const previousLength = length - previousStart;
       if (

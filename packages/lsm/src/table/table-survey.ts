@@ -1,3 +1,4 @@
+import { crc32c } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
 import { compareBytes, copyBytes } from "../bytes.js";
 import { TOMBSTONE } from "../entry.js";
@@ -56,7 +57,7 @@ export class TableSurvey {
     this.#path = path;
     this.#footer = footer;
     this.#footerCrc = footerCrc;
-    this.#reader = new BlockReader(file, { path, seed: footer.seed }, footer.fileBytes);
+    this.#reader = new BlockReader(file, { path, seedCrc: crc32c(footer.seed) }, footer.fileBytes);
     this.#hash = new KeyHash(footer.seed);
   }
 

@@ -1,4 +1,4 @@
-import { describe, KayaError, type SequenceNumber } from "@kaya/core";
+import { crc32c, describe, KayaError, type SequenceNumber } from "@kaya/core";
 import { type Disk, type DiskFile, relativeFilePath } from "@kaya/io";
 import { compareBytes, copyBytes, copyInto } from "../bytes.js";
 import { type EntryKind, PUT, type RangeTombstone, TOMBSTONE } from "../entry.js";
@@ -39,6 +39,7 @@ export class TableWriter {
   readonly #block: DataBlockBuilder;
   readonly #filter: FilterBuilder;
   readonly #hash: KeyHash;
+  readonly #seedCrc: number;
   readonly #index = new IndexBlockBuilder();
   readonly #topIndex = new IndexBlockBuilder();
   readonly #tombstones: RangeTombstone[] = [];
@@ -65,6 +66,7 @@ export class TableWriter {
     this.#block = new DataBlockBuilder(settings.blockBytes);
     this.#filter = new FilterBuilder(settings.bitsPerKey);
     this.#hash = new KeyHash(settings.seed);
+    this.#seedCrc = crc32c(settings.seed);
   }
 
   /**
@@ -256,7 +258,7 @@ export class TableWriter {
       raw,
       kind,
       offset,
-      this.#settings.seed,
+      this.#seedCrc,
       mayCompress ? this.#codec : undefined,
     );
     this.#output.put(stored);

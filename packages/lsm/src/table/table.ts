@@ -1,4 +1,4 @@
-import { checkKeys, KayaError, type SequenceNumber } from "@kaya/core";
+import { checkKeys, crc32c, KayaError, type SequenceNumber } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { copyBytes } from "../bytes.js";
 import type { BlockCache } from "../cache/block-cache.js";
@@ -88,7 +88,7 @@ export class Table {
           fileBytes,
           "it is another table than the one that must be here: its footer's checksum is another one",
         );
-      const reader = new BlockReader(file, { path, seed: footer.seed }, fileBytes);
+      const reader = new BlockReader(file, { path, seedCrc: crc32c(footer.seed) }, fileBytes);
       return new Table(file, footer, reader, await readTombstones(reader, footer), options.cache);
     } catch (error) {
       await file.close().catch(() => undefined); // the first error is the one that tells
