@@ -8,6 +8,8 @@ import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { TABLE_MUTANTS } from "./table-mutants.mjs";
+import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
@@ -31,7 +33,11 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation"
  */
 
+const tableMutants = TABLE_MUTANTS.map((mutant) => ({ first: "table:", ...mutant }));
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
+
+// No scenario but those of @kaya/lsm uses it.
+const treeMutants = TREE_MUTANTS.map((mutant) => ({ first: "lsm:", instrument: "explorer", ...mutant }));
 
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
@@ -47,4 +53,6 @@ export const MUTANTS = [
   ...DIR_MUTANTS,
   ...INPUT_MUTANTS,
   ...EVID_MUTANTS,
+  ...tableMutants,
+  ...treeMutants,
 ];
