@@ -7,7 +7,15 @@ import { readSource } from "./source-imports.mjs";
 const SCOPE = "@kaya/";
 
 /** From the bottom up. Packages of one layer do not know each other. */
-export const LAYERS = [["core"], ["io"], ["wal"], ["engine"], ["sim"], ["kayactl", "level", "bench"]];
+export const LAYERS = [
+  ["core"],
+  ["io"],
+  ["wal"],
+  ["lsm"],
+  ["engine"],
+  ["sim"],
+  ["kayactl", "level", "bench"],
+];
 
 const RUNTIME_FIELDS = ["dependencies", "peerDependencies", "optionalDependencies"];
 const DEPENDENCY_FIELDS = [...RUNTIME_FIELDS, "devDependencies"];

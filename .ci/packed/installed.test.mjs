@@ -97,6 +97,42 @@ test("the examples of every README compile under strict settings, whichever way 
   }
 });
 
+test("without the binary of the compression, what is not compressed is written and read, and the error says what to do", () => {
+  const bare = join(work, "without-compression");
+  const isBinary = (path) => /[\\/]@napi-rs[\\/]snappy-/.test(path);
+  cpSync(project, bare, { recursive: true, verbatimSymlinks: true, filter: (path) => !isBinary(path) });
+  const script = (path, compression) => `
+    import { NodeDisk } from "@kaya/io";
+    import { BlockCache, Table, TableWriter } from "@kaya/lsm";
+    const disk = new NodeDisk("tables");
+    const writer = await TableWriter.create(disk, "${path}", { compression: "${compression}" });
+    await writer.add(Buffer.from("key"), 0, 1, Buffer.from("text ".repeat(1000)));
+    await writer.finish();
+    const table = await Table.open(disk, "${path}", { cache: new BlockCache({ bytes: 1000000 }) });
+    console.log(table.getSync(Buffer.from("key")).value.length);
+  `;
+  assert.deepEqual(runScript(script("raw", "none"), { cwd: bare }), prints("5000\n"));
+  assert.deepEqual(runScript(script("compressed", "snappy")), prints("5000\n"));
+  const refused = runScript(script("refused", "snappy"), { cwd: bare });
+  assert.equal(refused.status, 1);
+  assert.match(
+    refused.stderr,
+    /KayaError.*writing refused compressed needs the package "snappy".*npm install snappy/,
+  );
+  cpSync(join(project, "tables"), join(bare, "tables"), { recursive: true });
+  const read = `
+    import { NodeDisk } from "@kaya/io";
+    import { BlockCache, Table } from "@kaya/lsm";
+    const cache = new BlockCache({ bytes: 1000000 });
+    const table = await Table.open(new NodeDisk("tables"), "compressed", { cache });
+    console.log(table.rangeTombstones.length);
+    table.getSync(Buffer.from("key"));
+  `;
+  const opened = runScript(read, { cwd: bare });
+  assert.equal(opened.stdout, "0\n");
+  assert.match(opened.stderr, /KayaError.*reading compressed at offset 0 needs the package "snappy"/);
+});
+
 test("without a prebuilt binary for the platform, checksums are the same and nothing opens unlocked by itself", () => {
   const bare = join(work, "without-binaries");
   const isBinary = (path) => /[\\/](@node-rs[\\/]crc32-|fs-native-extensions[\\/]prebuilds)/.test(path);

@@ -108,6 +108,13 @@ export interface DiskFile {
   readAt(position: number, into: Uint8Array): Promise<number>;
 
   /**
+   * Does what `readAt` does before it returns, and waits for nothing that is under way. It blocks the event loop for as long as the
+   * disk takes: use it for bytes that are probably in the page cache. It throws what `readAt` rejects with.
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT, KAYA_IO
+   */
+  readAtSync(position: number, into: Uint8Array): number;
+
+  /**
    * Writes behind the last byte and gives the offset where that began. The bytes are the disk's until the promise
    * settles. Where it rejects, any part may be in the file: `truncate` to the old length before going on.
    * @throws KayaError KAYA_DISK_FULL, KAYA_IO

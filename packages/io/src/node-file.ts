@@ -1,4 +1,4 @@
-import { fdatasync, fstatSync, type Stats, writeSync } from "node:fs";
+import { fdatasync, fstatSync, readSync, type Stats, writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
@@ -58,6 +58,24 @@ export class NodeFile implements DiskFile {
     checkOffset(position, "position", this.#name);
     checkBytes(into, this.#name);
     return this.#observe(this.#readAll(position, into));
+  }
+
+  readAtSync(position: number, into: Uint8Array): number {
+    this.#assertOpen();
+    checkOffset(position, "position", this.#name);
+    checkBytes(into, this.#name);
+    let done = 0;
+    try {
+      while (done < into.length) {
+        const length = Math.min(into.length - done, MAX_TRANSFER_BYTES);
+        const bytesRead = readSync(this.#handle.fd, into, done, length, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+    } catch (cause) {
+      throw fromSystemError(cause, `read at offset ${position + done} of`, this.#name);
+    }
+    return done;
   }
 
   async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {

@@ -101,6 +101,9 @@ describe.skipIf(process.platform !== "linux")("NodeDisk on what fails (Linux)", 
     const file = await new NodeDisk("/proc/self").open("mem", { readOnly: true });
     await rejectsWith("KAYA_IO", file.readAt(0, new Uint8Array(16)));
     await expect(file.readAt(16, new Uint8Array(16))).rejects.toThrow("read at offset 16");
+    const readNow = async () => file.readAtSync(16, new Uint8Array(16));
+    await rejectsWith("KAYA_IO", readNow());
+    await expect(readNow()).rejects.toThrow("read at offset 16");
     await file.close();
   });
 });

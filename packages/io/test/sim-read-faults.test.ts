@@ -9,6 +9,7 @@ describe("a read error", () => {
       (disk: SimDisk) => disk.list(""),
       async (disk: SimDisk) => (await disk.open("file", { create: true })).length(),
       async (disk: SimDisk) => (await disk.open("file", { create: true })).readAt(0, new Uint8Array(1)),
+      async (disk: SimDisk) => (await disk.open("file", { create: true })).readAtSync(0, new Uint8Array(1)),
     ];
     for (const read of reads) {
       const disk = new SimDisk({ faults: [{ atRead: 0, kind: "read-error" }] });
@@ -53,6 +54,7 @@ describe("breakRange", () => {
         [0, 10],
       ] as const) {
         await rejectsWith("KAYA_IO", read(position, length));
+        await rejectsWith("KAYA_IO", (async () => file.readAtSync(position, new Uint8Array(length)))());
       }
     };
     await check(disk, "file");

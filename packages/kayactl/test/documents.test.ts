@@ -106,6 +106,7 @@ describe("what a document says of the code", async () => {
     "docs/architecture.md",
     "docs/guarantees.md",
     "packages/wal/FORMAT.md",
+    "packages/lsm/TABLE.md",
     "packages/engine/CHECKPOINT.md",
     "packages/engine/CHANGES.md",
   ]) {

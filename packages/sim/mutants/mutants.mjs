@@ -10,6 +10,8 @@ import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { TABLE_MUTANTS } from "./table-mutants.mjs";
+import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
@@ -34,9 +36,13 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  *   with "two faults", 24 seeds of those schedules come first
  */
 
+const tableMutants = TABLE_MUTANTS.map((mutant) => ({ first: "table:", ...mutant }));
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));
+
+// No scenario but those of @kaya/lsm uses it.
+const treeMutants = TREE_MUTANTS.map((mutant) => ({ first: "lsm:", instrument: "explorer", ...mutant }));
 
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
@@ -54,4 +60,6 @@ export const MUTANTS = [
   ...INPUT_MUTANTS,
   ...EVID_MUTANTS,
   ...realMutants,
+  ...tableMutants,
+  ...treeMutants,
 ];

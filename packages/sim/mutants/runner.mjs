@@ -33,7 +33,7 @@ import { REAL_PROGRAMS } from "./real-programs.mjs";
 const [root, budgetText] = process.argv.slice(2);
 const sim = join(root, "node_modules/@kaya/sim/dist");
 const load = (file) => import(pathToFileURL(join(sim, file)).href);
-const { engineScenarios, faultPairScenarios, UnmetFaultError, walScenarios } =
+const { engineScenarios, faultPairScenarios, lsmScenarios, tableScenarios, UnmetFaultError, walScenarios } =
   await load("explorer/index.js");
 const { runSimulation } = await load("simulation/index.js");
 
@@ -80,7 +80,7 @@ function runProgram(name) {
 
 /** First a glance at everything that is unlike the rest, so that most bugs are seen early. */
 async function run() {
-  const scenarios = [...walScenarios(), ...engineScenarios()];
+  const scenarios = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...lsmScenarios()];
   const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
   const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
   const serial = scenarios.filter((scenario) => !single.includes(scenario));

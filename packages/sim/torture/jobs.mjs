@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { engineScenarios, faultPairScenarios, walScenarios } from "../dist/explorer/index.js";
+import {
+  engineScenarios,
+  faultPairScenarios,
+  lsmScenarios,
+  tableScenarios,
+  walScenarios,
+} from "../dist/explorer/index.js";
 
 const SEEDS_A_JOB = 10;
 const KILLS_A_LOOP = 125;
@@ -22,8 +28,8 @@ export function* jobsOf({ states, seeds, operations, kills, month, seed, process
   }
   if (states > 0) {
     const pairs = FAULT_PAIR_SEEDS.flatMap((each) => faultPairScenarios({ seed: each }));
-    for (const { name } of [...engineScenarios(), ...walScenarios(), ...pairs])
-      yield { kind: "explore", scenario: name };
+    const all = [...engineScenarios(), ...walScenarios(), ...tableScenarios(), ...lsmScenarios(), ...pairs];
+    for (const { name } of all) yield { kind: "explore", scenario: name };
   }
   for (let from = seeds.from; from <= seeds.to; from += SEEDS_A_JOB) {
     yield { kind: "simulate", from, to: Math.min(seeds.to, from + SEEDS_A_JOB - 1), operations };

@@ -1,4 +1,10 @@
-import { engineScenarios, faultPairScenarios, walScenarios } from "../dist/explorer/index.js";
+import {
+  engineScenarios,
+  faultPairScenarios,
+  lsmScenarios,
+  tableScenarios,
+  walScenarios,
+} from "../dist/explorer/index.js";
 import { generatedScenario } from "./generated-scenarios.mjs";
 
 /** @param {string} name */
@@ -7,7 +13,8 @@ export function scenarioNamed(name) {
   const isOfPairs = name.includes(": two faults: ");
   if (seed !== undefined && !isOfPairs) return generatedScenario(Number(seed));
   const pairs = isOfPairs ? faultPairScenarios({ seed: Number(seed ?? 0) }) : [];
-  const found = [...engineScenarios(), ...walScenarios(), ...pairs].find((each) => each.name === name);
+  const all = [...engineScenarios(), ...walScenarios(), ...tableScenarios(), ...lsmScenarios(), ...pairs];
+  const found = all.find((each) => each.name === name);
   if (found === undefined) throw new Error(`there is no scenario ${name}`);
   return found;
 }

@@ -24,6 +24,7 @@ it.each(["strict", "relaxed"] as const)(
           length: () => file.length(),
           links: () => file.links(),
           readAt: (position, into) => file.readAt(position, into),
+          readAtSync: (position, into) => file.readAtSync(position, into),
           writeAt: (position, bytes) => file.writeAt(position, bytes),
           truncate: (length) => file.truncate(length),
           close: () => file.close(),

@@ -1,3 +1,4 @@
+import { KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions, SimDisk } from "@kaya/io";
 
 /**
@@ -79,6 +80,10 @@ class HaltingFile implements DiskFile {
   }
   readAt(position: number, into: Uint8Array): Promise<number> {
     return this.#disk.observe(() => this.#file.readAt(position, into));
+  }
+  readAtSync(position: number, into: Uint8Array): number {
+    if (this.#disk.isHalted) throw new KayaError("KAYA_CLOSED", `${this.path}: the machine stands still`);
+    return this.#file.readAtSync(position, into);
   }
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     return this.#disk.mutate(() => this.#file.append(bytes));

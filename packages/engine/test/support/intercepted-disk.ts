@@ -1,3 +1,4 @@
+import { KayaError } from "@kaya/core";
 import type { Disk, DiskFile, DiskLock, OpenOptions, SimDisk } from "@kaya/io";
 
 export interface Operation {
@@ -30,6 +31,12 @@ export class InterceptedDisk implements Disk {
       length: () => read("length", () => file.length()),
       links: () => file.links(),
       readAt: (position, into) => read("readAt", () => file.readAt(position, into)),
+      readAtSync: (position, into) => {
+        // What is synchronous cannot wait: it fails where it would have to.
+        if (this.#intercept({ kind: "readAtSync", path, mutates: false }) === undefined)
+          return file.readAtSync(position, into);
+        throw new KayaError("KAYA_CLOSED", `${path}: a synchronous read cannot be held up`);
+      },
       append: (bytes) => change("append", () => file.append(bytes)),
       writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
       truncate: (length) => change("truncate", () => file.truncate(length)),

@@ -53,6 +53,11 @@ export class SimFile implements DiskFile {
   }
 
   async readAt(position: number, into: Uint8Array): Promise<number> {
+    return this.readAtSync(position, into);
+  }
+
+  /** One event of the kind `readAt`, as the other one makes, and met by the same faults. */
+  readAtSync(position: number, into: Uint8Array): number {
     this.#checkOpen();
     checkOffset(position, "position", this.path);
     checkBytes(into, this.path);

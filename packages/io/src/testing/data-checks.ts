@@ -1,7 +1,68 @@
 import assert from "node:assert/strict";
+import type { DiskFile } from "../disk.js";
 import { type Check, holds, pattern, rejectsWith, text } from "./check.js";
 
 const MiB = 2 ** 20;
+
+type Read = (file: DiskFile, position: number, into: Uint8Array) => Promise<number>;
+
+/** What both ways to read have to do. */
+function readChecks(name: string, read: Read): readonly Check[] {
+  return [
+    {
+      name: `${name} fills what it is given, and fewer bytes only at the end`,
+      run: async ({ open }) => {
+        const file = await open("file");
+        await file.append(pattern(100));
+        const whole = new Uint8Array(40);
+        assert.equal(await read(file, 30, whole), 40);
+        assert.deepEqual(whole, pattern(40, 30));
+        const across = new Uint8Array(40).fill(255);
+        assert.equal(await read(file, 90, across), 10);
+        assert.deepEqual(across, Uint8Array.from([...pattern(10, 90), ...new Array<number>(30).fill(255)]));
+      },
+    },
+    {
+      name: `${name} at and behind the end, and of nothing, gives 0`,
+      run: async ({ open }) => {
+        const file = await open("file");
+        await file.append(text("abc"));
+        assert.equal(await read(file, 3, new Uint8Array(1)), 0);
+        assert.equal(await read(file, 1_000_000, new Uint8Array(1)), 0);
+        assert.equal(await read(file, 0, new Uint8Array(0)), 0);
+      },
+    },
+    {
+      name: `${name} fills a part of a larger buffer and nothing beside it`,
+      run: async ({ open }) => {
+        const file = await open("file");
+        await file.append(text("abc"));
+        const buffer = new Uint8Array(5);
+        assert.equal(await read(file, 0, buffer.subarray(1, 4)), 3);
+        assert.deepEqual(buffer, text("\0abc\0"));
+      },
+    },
+    {
+      name: `${name} from no whole number >= 0, or into no Uint8Array, is KAYA_INVALID_ARGUMENT`,
+      run: async ({ open }) => {
+        const file = await open("file");
+        await file.append(text("abc"));
+        for (const wrong of [-1, 0.5, Number.NaN, 2 ** 53])
+          await rejectsWith("KAYA_INVALID_ARGUMENT", read(file, wrong, new Uint8Array(1)));
+        await rejectsWith("KAYA_INVALID_ARGUMENT", read(file, 0, "text" as unknown as Uint8Array));
+      },
+    },
+    {
+      name: `${name} of a closed file is KAYA_CLOSED`,
+      run: async ({ open }) => {
+        const file = await open("file");
+        await file.append(text("abc"));
+        await file.close();
+        await rejectsWith("KAYA_CLOSED", read(file, 0, new Uint8Array(1)));
+      },
+    },
+  ];
+}
 
 export const dataChecks: readonly Check[] = [
   {
@@ -97,37 +158,21 @@ export const dataChecks: readonly Check[] = [
       await holds(file, new Uint8Array(5000));
     },
   },
+  ...readChecks("readAt", (file, position, into) => file.readAt(position, into)),
+  ...readChecks("readAtSync", async (file, position, into) => file.readAtSync(position, into)),
   {
-    name: "readAt fills what it is given, and fewer bytes only at the end",
-    run: async ({ open }) => {
-      const file = await open("file");
-      await file.append(pattern(100));
-      const whole = new Uint8Array(40);
-      assert.equal(await file.readAt(30, whole), 40);
-      assert.deepEqual(whole, pattern(40, 30));
-      const across = new Uint8Array(40).fill(255);
-      assert.equal(await file.readAt(90, across), 10);
-      assert.deepEqual(across, Uint8Array.from([...pattern(10, 90), ...new Array<number>(30).fill(255)]));
-    },
-  },
-  {
-    name: "readAt at and behind the end, and of nothing, gives 0",
+    name: "readAtSync sees what was written before, also what is not synced, and waits for nothing",
     run: async ({ open }) => {
       const file = await open("file");
       await file.append(text("abc"));
-      assert.equal(await file.readAt(3, new Uint8Array(1)), 0);
-      assert.equal(await file.readAt(1_000_000, new Uint8Array(1)), 0);
-      assert.equal(await file.readAt(0, new Uint8Array(0)), 0);
-    },
-  },
-  {
-    name: "readAt fills a part of a larger buffer and nothing beside it",
-    run: async ({ open }) => {
-      const file = await open("file");
-      await file.append(text("abc"));
-      const buffer = new Uint8Array(5);
-      assert.equal(await file.readAt(0, buffer.subarray(1, 4)), 3);
-      assert.deepEqual(buffer, text("\0abc\0"));
+      const into = new Uint8Array(3);
+      const appended = file.append(pattern(200_000));
+      assert.equal(file.readAtSync(0, into), 3);
+      assert.deepEqual(into, text("abc"));
+      await appended;
+      const behind = new Uint8Array(200_000);
+      assert.equal(file.readAtSync(3, behind), 200_000);
+      assert.ok(Buffer.from(behind).equals(pattern(200_000)));
     },
   },
   {

@@ -10,12 +10,14 @@ import { makePage } from "../log-page/make-page.js";
 import { LogSummary, summaryPrinter } from "../log-summary.js";
 import { escapeText } from "../text.js";
 import { formatCount } from "../units.js";
+import { registerInspectManifest } from "./inspect-manifest.js";
+import { registerInspectSst } from "./inspect-sst.js";
 
 export const registerInspect: Register = (program, execute) => {
   const inspect = program
     .command("inspect")
-    .summary("list the records of the log and what is wrong with it")
-    .description("Show what is in a file, record by record. Never writes.");
+    .summary("list what is in the files of a log or in tables, and what is wrong with them")
+    .description("Show what is in a file, piece by piece. Never writes.");
   const wal = inspect
     .command("wal")
     .summary("the records of a log segment, of a directory of them, or of a checkpoint")
@@ -44,6 +46,8 @@ Examples:
     .action((path: string, options: InspectOptions, command) =>
       execute(command.optsWithGlobals(), (context) => inspectPath(context, path, options)),
     );
+  registerInspectSst(inspect, execute);
+  registerInspectManifest(inspect, execute);
 };
 
 async function inspectPath(context: Context, path: string, options: InspectOptions): Promise<number> {

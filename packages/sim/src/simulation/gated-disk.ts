@@ -1,3 +1,4 @@
+import { KayaError } from "@kaya/core";
 import type { DirEntry, Disk, DiskFile, DiskLock, MutatingKind, OpenOptions, SimDisk } from "@kaya/io";
 import type { ArmedFaults, ReadingKind, Strike } from "./armed-faults.js";
 import { type Gate, never } from "./gate.js";
@@ -36,6 +37,7 @@ export class GatedDisk implements Disk {
       length: () => this.#read("length", path, () => file.length()),
       links: () => this.#look(() => file.links()),
       readAt: (position, into) => this.#read("readAt", path, () => file.readAt(position, into)),
+      readAtSync: (position, into) => this.#readNow(path, () => file.readAtSync(position, into)),
       append: (bytes) => change("append", () => file.append(bytes)),
       writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
       truncate: (length) => change("truncate", () => file.truncate(length)),
@@ -71,6 +73,14 @@ export class GatedDisk implements Disk {
       if (rule !== undefined) this.#disk.addFault(rule);
       return run();
     });
+  }
+
+  /** Does not wait at the gate for reads: what is synchronous cannot be held up. */
+  #readNow<T>(path: string, run: () => T): T {
+    if (this.#gate.isDead) throw new KayaError("KAYA_CLOSED", `${path}: the process is dead`);
+    const rule = this.#faults.nextReadRule(this.#disk.nextRead, "readAt", path, this.#strikes);
+    if (rule !== undefined) this.#disk.addFault(rule);
+    return run();
   }
 
   #look<T>(run: () => Promise<T>): Promise<T> {

@@ -1,0 +1,65 @@
+/** Where two keys differ is looked for here up to this length; behind it one native call is faster. */
+const NATIVE_COMPARE_BYTES = 64;
+
+/** Below 0 where a is less than b, 0 where they are the same, above 0 where it is greater: bytewise, a prefix first. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  const near = Math.min(length, NATIVE_COMPARE_BYTES);
+  for (let i = 0; i < near; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return near === length ? a.length - b.length : Buffer.compare(a, b);
+}
+
+/** Compares `key` with `bytes[start, end)`. */
+export function compareToRange(key: Uint8Array, bytes: Uint8Array, start: number, end: number): number {
+  const length = Math.min(key.length, end - start);
+  const near = Math.min(length, NATIVE_COMPARE_BYTES);
+  for (let i = 0; i < near; i++) {
+    const difference = (key[i] as number) - (bytes[start + i] as number);
+    if (difference !== 0) return difference;
+  }
+  return near === length ? key.length - (end - start) : Buffer.compare(key, bytes.subarray(start, end));
+}
+
+/** The number of bytes at their beginnings that are the same. */
+export function commonPrefix(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  let i = 0;
+  while (i < length && a[i] === b[i]) i++;
+  return i;
+}
+
+/** A plain `Uint8Array` with bytes of its own, also where `bytes` is a `Buffer` (whose `slice` would share them). */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes);
+}
+
+/** A short copy inside JavaScript; `set` has a cost per call that only length repays. */
+export function copyInto(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  if (end - start > 32) {
+    target.set(source.subarray(start, end), at);
+    return;
+  }
+  for (let i = start; i < end; i++) target[at++] = source[i] as number;
+}
+
+/** Up to four bytes as a number that orders as they do; zeros where there are fewer. */
+export function headOf(bytes: Uint8Array, start: number, end: number): number {
+  let head = 0;
+  for (let i = 0; i < 4; i++) head = head * 256 + (start + i < end ? (bytes[start + i] as number) : 0);
+  return head;
+}
+
+/** Bytes that are not filled, in memory of their own. Not a `Buffer`: its `subarray` costs more. */
+export function allocateBytes(length: number): Uint8Array {
+  const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length);
+  return new Uint8Array(buffer, byteOffset, length);
+}

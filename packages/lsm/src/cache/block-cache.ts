@@ -1,0 +1,157 @@
+import { describe, KayaError, readOptions } from "@kaya/core";
+import { BufferPool } from "./buffer-pool.js";
+import { type CacheItem, ItemQueue } from "./cache-item.js";
+import { Ghosts } from "./ghosts.js";
+
+export interface BlockCacheOptions {
+  /** All that it may hold: data blocks, indexes and filters of every table that uses it. 0 keeps nothing. */
+  readonly bytes: number;
+}
+
+export interface BlockCacheStats {
+  /** What it was made with. */
+  readonly capacityBytes: number;
+  /** Bytes of buffers that it holds now, those that wait for their next use included. */
+  readonly bytes: number;
+  /** Blocks, indexes and filters that are in it. */
+  readonly items: number;
+  /** Looks for a data block, by whether it was there. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Items put out to make room. */
+  readonly evictions: number;
+}
+
+const TYPICAL_BLOCK = 16 * 1024;
+/** The part of the budget for what was asked for once. */
+const SMALL_PART = 1 / 10;
+/** An item that takes more of the budget than this is used and not kept. */
+const LARGEST_PART = 1 / 4;
+
+/**
+ * One budget for the blocks of many tables, off the JavaScript heap. It is S3-FIFO (Yang and others, "FIFO Queues are All You Need for
+ * Cache Eviction", SOSP 2023): what is new waits in a small queue, and only what is asked for again gets into the large one. So a scan
+ * passes through the small queue and leaves the large one as it is. A hit moves nothing.
+ */
+export class BlockCache {
+  readonly #capacity: number;
+  readonly #usable: number;
+  readonly #small = new ItemQueue();
+  readonly #main = new ItemQueue();
+  readonly #ghosts: Ghosts;
+  /** Of the tables that use it. */
+  readonly pool: BufferPool;
+  hits = 0;
+  misses = 0;
+  #evictions = 0;
+  #owners = 0;
+
+  /** @throws KayaError KAYA_INVALID_ARGUMENT */
+  constructor(options: BlockCacheOptions) {
+    const { bytes } = readOptions(options, ["bytes"], "the options of BlockCache");
+    if (bytes === undefined || !Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        `BlockCache: bytes must be a whole number >= 0, not ${describe(bytes)}`,
+      );
+    }
+    this.#capacity = bytes;
+    this.#ghosts = new Ghosts(bytes / TYPICAL_BLOCK);
+    const free = Math.min(bytes / 16, 2 ** 20);
+    this.pool = new BufferPool(free);
+    this.#usable = Math.max(0, bytes - free - this.#ghosts.byteLength);
+  }
+
+  get stats(): BlockCacheStats {
+    return {
+      capacityBytes: this.#capacity,
+      bytes: this.#used + this.pool.freeBytes + (this.#capacity === 0 ? 0 : this.#ghosts.byteLength),
+      items: this.#small.count + this.#main.count,
+      hits: this.hits,
+      misses: this.misses,
+      evictions: this.#evictions,
+    };
+  }
+
+  /** A number for a table: with a block's it makes a fingerprint. */
+  newOwner(): number {
+    return ++this.#owners;
+  }
+
+  get #used(): number {
+    return this.#small.bytes + this.#main.bytes;
+  }
+
+  /**
+   * Takes an item in, and puts others out until all fit. Whether it is kept; if not, `gone` is not called.
+   * @param isPrecious an index or filter: many look-ups need it, so it does not have to prove itself
+   */
+  add(item: CacheItem, isPrecious = false): boolean {
+    if (item.charge > this.#usable * LARGEST_PART && !(isPrecious && item.charge <= this.#usable))
+      return false;
+    const isKnown = this.#ghosts.take(item.fingerprint);
+    (isPrecious || isKnown ? this.#main : this.#small).add(item);
+    if (this.#used <= this.#usable) return true;
+    item.pins++; // not the one that is just needed
+    this.#makeRoom();
+    item.pins--;
+    return true;
+  }
+
+  /** Takes an item out that its owner has no use for. */
+  remove(item: CacheItem): void {
+    if (item.queue === undefined) return;
+    item.queue.remove(item);
+    item.gone(item.pins === 0);
+  }
+
+  #makeRoom(): void {
+    // Each round puts one out, moves one on, or counts a frequency down. Where nearly all is pinned the budget is passed.
+    let rounds = 2 * this.#small.count + 6 * this.#main.count;
+    while (this.#used > this.#usable && rounds-- > 0) {
+      const fromSmall = this.#small.bytes > this.#usable * SMALL_PART || this.#main.count === 0;
+      if (fromSmall) this.#shrinkSmall();
+      else this.#shrinkMain();
+    }
+  }
+
+  #shrinkSmall(): void {
+    const item = this.#small.takeOldest();
+    if (item === undefined) return;
+    if (item.pins > 0) {
+      this.#small.add(item);
+    } else if (item.frequency > 0) {
+      item.frequency = 0;
+      this.#main.add(item);
+    } else {
+      this.#ghosts.add(item.fingerprint);
+      this.#putOut(item);
+    }
+  }
+
+  #shrinkMain(): void {
+    const item = this.#main.takeOldest();
+    if (item === undefined) return;
+    if (item.pins > 0) {
+      this.#main.add(item);
+    } else if (item.frequency > 0) {
+      item.frequency--;
+      this.#main.add(item);
+    } else {
+      this.#putOut(item);
+    }
+  }
+
+  #putOut(item: CacheItem): void {
+    this.#evictions++;
+    item.gone(true);
+  }
+}
+
+/** Stands for block `number` of `owner`, mixed well enough for a table without chains. Never 0. */
+export function fingerprintOf(owner: number, number: number): number {
+  let hash = Math.imul(owner, 0x9e37_79b1) ^ Math.imul(number + 1, 0x85eb_ca77);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b_3c6d);
+  hash ^= hash >>> 13;
+  return hash === 0 ? 1 : hash;
+}

@@ -1,0 +1,47 @@
+import { overlap, overlapping } from "../version/extent.js";
+import type { PickLevels, PickTable } from "./shape.js";
+
+export interface DroppedTable {
+  readonly level: number;
+  readonly id: number;
+}
+
+/**
+ * Tables that can go without being read: those of which newer range tombstones hide everything, and those of tombstones that have
+ * nothing older below them. What a table that goes would itself hide, the newer tombstones hide too: they cover all its keys.
+ */
+export function findDrops(levels: PickLevels): DroppedTable[] {
+  const dropped = new Map<number, DroppedTable>();
+  for (const [level, tables] of levels.entries()) {
+    for (const [index, table] of tables.entries()) {
+      const { meta, skyline } = table;
+      const hasTombstonesAlone = meta.entries === meta.tombstones;
+      if (skyline.isEmpty && !hasTombstonesAlone) continue;
+      const older = olderThan(levels, level, index);
+      for (const { table: below, level: on } of older) {
+        const { id, largestSequence } = below.meta;
+        if (overlap(table, below) && skyline.hidesAll(below.start, below.end, largestSequence))
+          dropped.set(id, { level: on, id });
+      }
+      const isInUse = older.some(({ table: below }) => overlap(table, below));
+      if (hasTombstonesAlone && !isInUse) dropped.set(meta.id, { level, id: meta.id });
+    }
+  }
+  return [...dropped.values()];
+}
+
+/** Tables that may have older entries in the extent of one. */
+function olderThan(
+  levels: PickLevels,
+  level: number,
+  index: number,
+): { readonly table: PickTable; readonly level: number }[] {
+  const table = levels[level]?.[index] as PickTable; // callers name a table
+  const rest = level === 0 ? (levels[0]?.slice(index + 1) ?? []) : [];
+  return [
+    ...rest.map((older) => ({ table: older, level: 0 })),
+    ...levels.flatMap((tables, below) =>
+      below > level ? overlapping(tables, table).map((older) => ({ table: older, level: below })) : [],
+    ),
+  ];
+}

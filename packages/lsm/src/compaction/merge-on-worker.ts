@@ -1,0 +1,67 @@
+import { Worker } from "node:worker_threads";
+import { KayaError } from "@kaya/core";
+import type { TableMeta } from "../manifest/manifest-state.js";
+import type { MergeJob } from "./job.js";
+import type { MergeControl } from "./merge-in-loop.js";
+import { errorOf, type WorkerInput, type WorkerMessage } from "./worker-messages.js";
+
+/** How often the worker hears whether it should rest. */
+const ASK_MS = 20;
+
+/** The worker did not begin, or ended before it was done: something other than the merge is wrong. What it wrote is an orphan. */
+export class WorkerLostError extends KayaError {
+  constructor(how: string, cause?: unknown) {
+    super("KAYA_INTERNAL", `the worker that merges tables ${how}`, { cause });
+  }
+}
+
+/**
+ * Merges on a thread of its own, with a disk of its own. What it wrote when it is lost or ended early is the caller's to remove.
+ * @param root of the disk
+ * @throws WorkerLostError; KayaError as `mergeInLoop`
+ */
+export async function mergeOnWorker(
+  root: string,
+  job: MergeJob,
+  { signal, shouldRest, onProgress, keepsProcess }: MergeControl,
+): Promise<TableMeta[]> {
+  const rests = new SharedArrayBuffer(4);
+  const worker = start({ root, job, rests });
+  if (!keepsProcess) worker.unref();
+  const flag = new Int32Array(rests);
+  const asking = setInterval(() => Atomics.store(flag, 0, shouldRest() ? 1 : 0), ASK_MS).unref();
+  const end = () => void worker.terminate();
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  try {
+    const outputs = await answerOf(worker, onProgress);
+    return outputs;
+  } catch (error) {
+    if (signal.aborted) throw new KayaError("KAYA_CLOSED", "the tree was closed while it merged tables");
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", end);
+    clearInterval(asking);
+    await worker.terminate();
+  }
+}
+
+function start(input: WorkerInput): Worker {
+  try {
+    return new Worker(new URL("./worker.js", import.meta.url), { workerData: input, name: "kaya-merge" });
+  } catch (cause) {
+    throw new WorkerLostError("cannot be started", cause);
+  }
+}
+
+function answerOf(worker: Worker, onProgress: (bytes: number) => void): Promise<TableMeta[]> {
+  return new Promise((resolve, reject) => {
+    worker.on("message", (message: WorkerMessage) => {
+      if (message.kind === "progress") onProgress(message.bytes);
+      else if (message.kind === "done") resolve([...message.outputs]);
+      else if (message.kind === "failed") reject(errorOf(message));
+    });
+    worker.on("error", (cause) => reject(new WorkerLostError("failed", cause)));
+    worker.on("exit", (code) => reject(new WorkerLostError(`ended with exit code ${code}`)));
+  });
+}

@@ -1,0 +1,94 @@
+import type { SequenceNumber } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { compareBytes, copyBytes, copyInto } from "../bytes.js";
+import type { EntryKind, RangeTombstone } from "../entry.js";
+import type { TableMeta } from "../manifest/manifest-state.js";
+import { compareEnds, keyAfter } from "../merge/compare.js";
+import { TableWriter } from "../table/table-writer.js";
+import { type Extent, hull } from "../version/extent.js";
+import { tablePath } from "../version/table-files.js";
+import type { TableFormat } from "./job.js";
+
+/** A table that is being written, and what the manifest will say of it. */
+export class OutputTable {
+  readonly id: number;
+  readonly #writer: TableWriter;
+  #rangeTombstones = 0;
+  #rawBytes = 0;
+  #first: Uint8Array | undefined;
+  #last = new Uint8Array(64);
+  #lastLength = 0;
+  /** Of the range tombstones. */
+  #start: Uint8Array | undefined;
+  #end: Uint8Array | undefined;
+
+  private constructor(id: number, writer: TableWriter) {
+    this.id = id;
+    this.#writer = writer;
+  }
+
+  /**
+   * @param seed 16 bytes that nobody outside can know
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO
+   */
+  static async create(disk: Disk, id: number, format: TableFormat, seed: Uint8Array): Promise<OutputTable> {
+    return new OutputTable(id, await TableWriter.create(disk, tablePath(id), { ...format, seed }));
+  }
+
+  /** Of keys and values. */
+  get rawBytes(): number {
+    return this.#rawBytes;
+  }
+
+  /** Keys come in order. A promise where it must be waited for. */
+  add(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void | Promise<void> {
+    const added = this.#writer.add(key, kind, sequence, value);
+    this.#first ??= copyBytes(key);
+    if (this.#last.length < key.length) this.#last = new Uint8Array(2 * key.length);
+    copyInto(this.#last, 0, key, 0, key.length);
+    this.#lastLength = key.length;
+    this.#rawBytes += key.length + value.length;
+    return added;
+  }
+
+  addRangeTombstone(tombstone: RangeTombstone): void {
+    const { start, end } = tombstone;
+    this.#writer.addRangeTombstone(tombstone);
+    if (this.#rangeTombstones === 0 || compareBytes(start, this.#start as Uint8Array) < 0)
+      this.#start = start;
+    if (this.#rangeTombstones === 0 || compareEnds(end, this.#end) > 0) this.#end = end;
+    this.#rangeTombstones++;
+  }
+
+  /** The file's bytes are durable then, its name is not. */
+  async finish(): Promise<TableMeta> {
+    const summary = await this.#writer.finish();
+    const { fileBytes, footerCrc, entries, tombstones, rangeTombstones, rawBytes } = summary;
+    const { smallestSequence, largestSequence } = summary;
+    return {
+      id: this.id,
+      fileBytes,
+      footerCrc,
+      entries,
+      tombstones,
+      rangeTombstones,
+      rawBytes,
+      smallestSequence,
+      largestSequence,
+      ...this.#extent(),
+    };
+  }
+
+  /** Takes away what it made. */
+  async abandon(): Promise<void> {
+    await this.#writer.abandon();
+  }
+
+  #extent(): Extent {
+    const first = this.#first;
+    const tombstones = { start: this.#start as Uint8Array, end: this.#end }; // where there are any
+    if (first === undefined) return tombstones;
+    const entries = { start: first, end: keyAfter(this.#last.subarray(0, this.#lastLength)) };
+    return this.#rangeTombstones === 0 ? entries : hull([entries, tombstones]);
+  }
+}

@@ -1,0 +1,156 @@
+import { compareBytes } from "../bytes.js";
+import { EVERYTHING, type Extent, hull, overlap, overlapping } from "../version/extent.js";
+import { type DroppedTable, findDrops } from "./drops.js";
+import {
+  averageEntryBytes,
+  bytesOf,
+  LAST_LEVEL,
+  levelBelow,
+  type PickLevels,
+  type PickTable,
+  type Shape,
+  type ShapeOptions,
+  shapeOf,
+  weigh,
+} from "./shape.js";
+
+/** What is to be done next. */
+export type Pick<T extends PickTable = PickTable> =
+  | { readonly kind: "drop"; readonly tables: readonly DroppedTable[] }
+  | { readonly kind: "move"; readonly table: T; readonly from: number; readonly to: number }
+  | MergePick<T>;
+
+export interface MergePick<T extends PickTable = PickTable> {
+  readonly kind: "merge";
+  /** Of these levels, these tables; the newest of level 0 first. */
+  readonly inputs: readonly { readonly level: number; readonly tables: readonly T[] }[];
+  /** Where the outputs go. */
+  readonly to: number;
+}
+
+export interface PickOptions extends ShapeOptions {
+  /** Nothing else wants the disk: what is overwritten or deleted should take no more than this share of the last level. */
+  readonly quietRatio?: number;
+}
+
+/** The end of what was last merged out of each level, by level: the next merge begins there. */
+export type Progress = readonly (Uint8Array | undefined)[];
+
+/** Chooses the next compaction; undefined where the tables have the shape that they should have. Looks at nothing but its arguments. */
+export function pickCompaction<T extends PickTable>(
+  levels: PickLevels<T>,
+  options: PickOptions,
+  progress: Progress = [],
+): Pick<T> | undefined {
+  const drops = findDrops(levels);
+  if (drops.length > 0) return { kind: "drop", tables: drops };
+  const shape = shapeOf(levels, options);
+  const level = fullestLevel(levels, shape, options);
+  if (level === undefined) return undefined;
+  return pickFrom(levels, level, shape, options, progress[level]);
+}
+
+/** The level that has most more than it should have. */
+function fullestLevel(levels: PickLevels, shape: Shape, options: PickOptions): number | undefined {
+  const entryBytes = averageEntryBytes(levels);
+  let [fullest, highest] = [undefined as number | undefined, 1];
+  for (const [level, tables] of levels.entries()) {
+    if (tables.length === 0 || level === LAST_LEVEL) continue;
+    const target = shape.targets[level] ?? 0;
+    const score =
+      level === 0
+        ? tables.length / options.level0Tables
+        : target === 0
+          ? Number.POSITIVE_INFINITY
+          : weigh(tables, entryBytes) / target;
+    if (score < highest || (score === highest && fullest !== undefined)) continue;
+    [fullest, highest] = [level, score];
+  }
+  return fullest ?? (hasTooMuchAbove(levels, options) ? highestWithTables(levels) : undefined);
+}
+
+function hasTooMuchAbove(levels: PickLevels, { quietRatio, tableBytes }: PickOptions): boolean {
+  if (quietRatio === undefined) return false;
+  const above = levels.slice(0, LAST_LEVEL).reduce((sum, tables) => sum + bytesOf(tables), 0);
+  return above > Math.max(tableBytes, quietRatio * bytesOf(levels[LAST_LEVEL] ?? []));
+}
+
+function highestWithTables(levels: PickLevels): number | undefined {
+  const level = levels.findIndex((tables) => tables.length > 0);
+  return level === -1 || level === LAST_LEVEL ? undefined : level;
+}
+
+/** Moves tables from a level to the one below it. */
+export function pickFrom<T extends PickTable>(
+  levels: PickLevels<T>,
+  level: number,
+  shape: Shape,
+  options: ShapeOptions,
+  from: Uint8Array | undefined,
+): Pick<T> | undefined {
+  const tables = levels[level] ?? [];
+  const to = levelBelow(levels, level, shape);
+  const candidate = level === 0 ? tables.at(-1) : (tables.find((table) => isFrom(table, from)) ?? tables[0]);
+  if (candidate === undefined) return undefined;
+  if (canMove(levels, level, to, candidate, options))
+    return { kind: "move", table: candidate, from: level, to };
+  return mergeOf(levels, level, level === 0 ? tables : [candidate], to);
+}
+
+/** What is to be merged so that `tables` of a level get into level `to`. */
+export function mergeOf<T extends PickTable>(
+  levels: PickLevels<T>,
+  level: number,
+  tables: readonly T[],
+  to: number,
+): MergePick<T> {
+  const below = overlapping(levels[to] ?? [], hull(tables));
+  const inputs = [
+    { level, tables },
+    { level: to, tables: below },
+  ].filter((input) => input.tables.length > 0);
+  return { kind: "merge", inputs, to };
+}
+
+function isFrom(table: PickTable, from: Uint8Array | undefined): boolean {
+  return from === undefined || compareBytes(table.start, from) >= 0;
+}
+
+/**
+ * A table that overlaps nothing down to its new level need not be written again. One with tombstones that have nothing older below
+ * is: then they go. So is a small one of level 0, or tiny tables would pile up below.
+ */
+function canMove(
+  levels: PickLevels,
+  level: number,
+  to: number,
+  table: PickTable,
+  { tableBytes }: ShapeOptions,
+): boolean {
+  if (level === 0 && table.meta.fileBytes * 4 < tableBytes) return false;
+  for (let below = level + 1; below <= to; below++) {
+    if (overlapping(levels[below] ?? [], table).length > 0) return false;
+  }
+  const hasTombstones = table.meta.tombstones + table.meta.rangeTombstones > 0;
+  return !hasTombstones || levels.slice(to + 1).some((tables) => overlapping(tables, table).length > 0);
+}
+
+/** The extents of tables that may hold older entries than those of a merge, sorted and disjoint. */
+export function olderBelow(levels: PickLevels, to: number, extent: Extent = EVERYTHING): Extent[] {
+  const extents = levels
+    .slice(to + 1)
+    .flatMap((tables) => overlapping(tables, extent))
+    .sort((a, b) => compareBytes(a.start, b.start));
+  const joined: Extent[] = [];
+  for (const next of extents) {
+    const last = joined.at(-1);
+    if (last !== undefined && (overlap(last, next) || touches(last, next)))
+      joined[joined.length - 1] = hull([last, next]);
+    else joined.push({ start: next.start, end: next.end });
+  }
+  return joined;
+}
+
+function touches(a: Extent, b: Extent): boolean {
+  return a.end !== undefined && compareBytes(a.end, b.start) === 0;
+}

@@ -1,0 +1,75 @@
+import { LEVELS, type TableMeta } from "../manifest/manifest-state.js";
+import type { Skyline } from "../merge/skyline.js";
+import type { Extent } from "../version/extent.js";
+
+/** A table as compaction looks at it. */
+export interface PickTable extends Extent {
+  readonly meta: TableMeta;
+  readonly skyline: Skyline;
+}
+
+export type PickLevels<T extends PickTable = PickTable> = readonly (readonly T[])[];
+
+export interface ShapeOptions {
+  /** Level 0 is merged once it has so many tables. */
+  readonly level0Tables: number;
+  /** Bytes of a table that a merge writes, nearly. */
+  readonly tableBytes: number;
+  /** Most bytes of the first level below level 0. */
+  readonly baseLevelBytes: number;
+  /** How many times the bytes of a level the next one has. */
+  readonly levelRatio: number;
+}
+
+export const LAST_LEVEL = LEVELS - 1;
+
+/**
+ * How many bytes each level should have. The last level has most of the data; each one above it has its share of that, down to the
+ * base level, into which level 0 is merged. So what is overwritten or deleted takes a ninth of the live data at most, whatever
+ * their size ("Optimizing Space Amplification in RocksDB", CIDR 2017).
+ */
+export interface Shape {
+  readonly baseLevel: number;
+  /** By level; 0 above the base level, and for level 0. */
+  readonly targets: readonly number[];
+}
+
+export function shapeOf(levels: PickLevels, { baseLevelBytes, levelRatio }: ShapeOptions): Shape {
+  const targets = new Array<number>(LEVELS).fill(0);
+  const largest = Math.max(...levels.slice(1).map(bytesOf));
+  let level = LAST_LEVEL;
+  let target = Math.max(largest, baseLevelBytes);
+  targets[level] = target;
+  while (level > 1 && target > baseLevelBytes) {
+    level--;
+    target /= levelRatio;
+    targets[level] = target;
+  }
+  return { baseLevel: level, targets };
+}
+
+export function bytesOf(tables: readonly PickTable[]): number {
+  return tables.reduce((sum, { meta }) => sum + meta.fileBytes, 0);
+}
+
+/** What a tombstone is about to free counts with it: levels full of tombstones are merged sooner. */
+export function weigh(tables: readonly PickTable[], averageEntryBytes: number): number {
+  return tables.reduce((sum, { meta }) => sum + meta.fileBytes + meta.tombstones * averageEntryBytes, 0);
+}
+
+export function averageEntryBytes(levels: PickLevels): number {
+  let [bytes, entries] = [0, 0];
+  for (const { meta } of levels.flat()) {
+    bytes += meta.fileBytes;
+    entries += meta.entries;
+  }
+  return entries === 0 ? 0 : bytes / entries;
+}
+
+/** Where what is on `level` goes: the next level that has tables, but not beyond the base level unless it begins there. */
+export function levelBelow(levels: PickLevels, level: number, { baseLevel }: Shape): number {
+  for (let below = level + 1; below < baseLevel; below++) {
+    if ((levels[below]?.length ?? 0) > 0) return below;
+  }
+  return Math.max(level + 1, baseLevel);
+}

@@ -1,0 +1,21 @@
+import { KayaError, type KayaErrorCode } from "@kaya/core";
+import type { TableMeta } from "../manifest/manifest-state.js";
+import type { MergeJob } from "./job.js";
+
+/** What a worker is started with. */
+export interface WorkerInput {
+  readonly root: string;
+  readonly job: MergeJob;
+  /** One Int32: above 0 the merge rests for as long as it works. */
+  readonly rests: SharedArrayBuffer;
+}
+
+export type WorkerMessage =
+  | { readonly kind: "progress"; readonly bytes: number }
+  | { readonly kind: "done"; readonly outputs: readonly TableMeta[] }
+  | { readonly kind: "failed"; readonly code: KayaErrorCode; readonly message: string };
+
+/** An error as it was in the worker. */
+export function errorOf({ code, message }: { code: KayaErrorCode; message: string }): KayaError {
+  return new KayaError(code, message);
+}

@@ -1,0 +1,57 @@
+import type { SequenceNumber } from "@kaya/core";
+
+/** The entry gives its key a value. */
+export const PUT = 0;
+
+/** The entry says that its key was deleted. */
+export const TOMBSTONE = 1;
+
+/** What an entry does to its key. */
+export type EntryKind = typeof PUT | typeof TOMBSTONE;
+
+/**
+ * Deletes every key from `start` up to, but without, `end`. Keys order bytewise. Without an `end` it reaches beyond the last
+ * key. It hides entries with a lower sequence only.
+ */
+export interface RangeTombstone {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array | undefined;
+  readonly sequence: SequenceNumber;
+}
+
+/** What a look-up finds. The value is the caller's own copy; it is empty for a tombstone. */
+export interface Found {
+  readonly kind: EntryKind;
+  readonly sequence: SequenceNumber;
+  readonly value: Uint8Array;
+}
+
+/**
+ * A place among sorted entries. It begins before the first one: seek before the first move.
+ *
+ * `key` and `value` are lent: they are valid until the next move or `close`, and must not be changed. Where the cursor stands on
+ * no entry, the four getters throw KAYA_INVARIANT_VIOLATION.
+ *
+ * Each move gives true where the cursor then stands on an entry, and false where there is none. It gives a promise only where a
+ * block must be read from the disk. One move at a time: await a promise before the next call. A move rejects or throws
+ * KAYA_CORRUPTION for damage, KAYA_IO where reading fails, and KAYA_CLOSED after `close`; the cursor then stands on no entry.
+ */
+export interface EntryCursor {
+  readonly key: Uint8Array;
+  readonly kind: EntryKind;
+  readonly sequence: SequenceNumber;
+  readonly value: Uint8Array;
+
+  seekFirst(): boolean | Promise<boolean>;
+  seekLast(): boolean | Promise<boolean>;
+  /** To the first entry whose key is `key` or greater. */
+  seek(key: Uint8Array): boolean | Promise<boolean>;
+  /** To the last entry whose key is less than `key`, or with `inclusive` the same as `key`. */
+  seekBefore(key: Uint8Array, inclusive: boolean): boolean | Promise<boolean>;
+  /** From the last entry it gives false, and stands on none until the next seek. */
+  next(): boolean | Promise<boolean>;
+  /** From the first entry it gives false, and stands on none until the next seek. */
+  previous(): boolean | Promise<boolean>;
+  /** Lets go of what it holds. Doing it again is fine. */
+  close(): void;
+}

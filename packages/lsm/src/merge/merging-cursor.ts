@@ -1,0 +1,287 @@
+import { KayaError, type SequenceNumber } from "@kaya/core";
+import { compareBytes } from "../bytes.js";
+import { type EntryCursor, type EntryKind, type RangeTombstone, TOMBSTONE } from "../entry.js";
+import { after, all, type Moved } from "./moves.js";
+import type { Run } from "./run.js";
+
+export interface MergeOptions {
+  /** Point tombstones are given too, for a merge that has older entries below it. Default false. */
+  readonly showTombstones?: boolean;
+}
+
+/** A run that stands on an entry. */
+interface Place {
+  readonly run: Run;
+  /** 0 for the newest. */
+  readonly age: number;
+  key: Uint8Array;
+}
+
+const NO_KEY = new Uint8Array(0);
+
+/**
+ * Several runs as one: each key once, with its newest entry. Hidden are entries that a range tombstone covers and, unless they are
+ * asked for, tombstones.
+ *
+ * A binary heap by key. Its second best place is remembered: where one run has the next keys, which is the usual case, a move
+ * costs one comparison of keys.
+ */
+export class MergingCursor implements EntryCursor {
+  readonly #places: readonly Place[];
+  readonly #covering: readonly Place[];
+  readonly #showsTombstones: boolean;
+  /** The runs that stand on an entry. Its first place is the cursor's, where `#isPlaced`. */
+  #heap: Place[] = [];
+  /** The better child of the first place; 0 where that is not known. */
+  #second = 0;
+  #isPlaced = false;
+  #isBackward = false;
+  #isClosed = false;
+
+  /** @param runs the newest first. The cursor owns their cursors. */
+  constructor(runs: readonly Run[], { showTombstones = false }: MergeOptions = {}) {
+    this.#places = runs.map((run, age) => ({ run, age, key: NO_KEY }));
+    this.#covering = this.#places.filter(({ run }) => run.hasRangeTombstones);
+    this.#showsTombstones = showTombstones;
+  }
+
+  get key(): Uint8Array {
+    return this.#at.key;
+  }
+
+  get kind(): EntryKind {
+    return this.#at.run.cursor.kind;
+  }
+
+  get sequence(): SequenceNumber {
+    return this.#at.run.cursor.sequence;
+  }
+
+  get value(): Uint8Array {
+    return this.#at.run.cursor.value;
+  }
+
+  seekFirst(): Moved {
+    return this.#seekAll(false, (cursor) => cursor.seekFirst());
+  }
+
+  seekLast(): Moved {
+    return this.#seekAll(true, (cursor) => cursor.seekLast());
+  }
+
+  seek(key: Uint8Array): Moved {
+    return this.#seekAll(false, (cursor) => cursor.seek(key));
+  }
+
+  seekBefore(key: Uint8Array, inclusive: boolean): Moved {
+    return this.#seekAll(true, (cursor) => cursor.seekBefore(key, inclusive));
+  }
+
+  next(): Moved {
+    return this.#step(false);
+  }
+
+  previous(): Moved {
+    return this.#step(true);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#leave();
+    this.#isClosed = true;
+    for (const { run } of this.#places) run.cursor.close();
+  }
+
+  get #at(): Place {
+    const place = this.#isPlaced ? this.#heap[0] : undefined;
+    if (place !== undefined) return place;
+    throw new KayaError("KAYA_INVARIANT_VIOLATION", "the cursor stands on no entry: move it first.");
+  }
+
+  #step(backward: boolean): Moved {
+    if (!this.#isPlaced) return this.#checkOpen();
+    const place = this.#heap[0] as Place; // it is placed
+    if (backward !== this.#isBackward) {
+      const key = new Uint8Array(place.key);
+      // Every run: the others stand on the other side, or at no entry.
+      return this.#seekAll(backward, (cursor) =>
+        backward ? cursor.seekBefore(key, false) : this.#seekBehind(cursor, key),
+      );
+    }
+    this.#isPlaced = false; // until it is known where
+    return this.#guarded(() => after(this.#stepOf(place), (moved) => this.#moved(0, moved)));
+  }
+
+  #seekBehind(cursor: EntryCursor, key: Uint8Array): Moved {
+    return after(cursor.seek(key), (found) =>
+      found && compareBytes(cursor.key, key) === 0 ? cursor.next() : found,
+    );
+  }
+
+  #seekAll(backward: boolean, seek: (cursor: EntryCursor) => Moved): Moved {
+    this.#checkOpen();
+    this.#leave();
+    this.#isBackward = backward;
+    return this.#guarded(() => {
+      const moves = all(this.#places.map(({ run }) => seek(run.cursor)));
+      return Array.isArray(moves) ? this.#placeAll(moves) : moves.then((found) => this.#placeAll(found));
+    });
+  }
+
+  #placeAll(found: readonly boolean[]): Moved {
+    this.#heap = this.#places.filter((place, index) => {
+      if (found[index] === true) place.key = place.run.cursor.key;
+      return found[index];
+    });
+    this.#second = 0;
+    for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) this.#siftDown(at);
+    return this.#settle();
+  }
+
+  /** The place at `at` of the heap moved on. */
+  #moved(at: number, moved: boolean): Moved {
+    this.#replace(at, moved);
+    return this.#settle();
+  }
+
+  #replace(at: number, moved: boolean): void {
+    const heap = this.#heap;
+    if (moved) {
+      const place = heap[at] as Place; // callers name a place of the heap
+      place.key = place.run.cursor.key;
+      if (at === 0) return; // `#settle` compares the first place anyway
+    } else {
+      const last = heap.pop() as Place;
+      if (at < heap.length) heap[at] = last;
+    }
+    this.#second = 0;
+    this.#siftDown(at);
+  }
+
+  /** Finds the next entry that is to be seen, from where the runs stand. */
+  #settle(): Moved {
+    const heap = this.#heap;
+    for (;;) {
+      const first = heap[0];
+      if (first === undefined) return false;
+      const moved = this.#skipOlder(first) ?? this.#skipHidden(first);
+      if (moved === undefined) {
+        this.#isPlaced = true;
+        return true;
+      }
+      if (moved !== "again") return moved;
+    }
+  }
+
+  /** Puts the best place first and moves older entries of its key away. Undefined where there is nothing to do. */
+  #skipOlder(first: Place): Promise<boolean> | "again" | undefined {
+    const heap = this.#heap;
+    if (heap.length === 1) return undefined;
+    const at = this.#findSecond();
+    const second = heap[at] as Place; // there are two
+    const order = this.#isBackward
+      ? compareBytes(second.key, first.key)
+      : compareBytes(first.key, second.key);
+    if (order < 0) return undefined;
+    if (order > 0 || first.age > second.age) {
+      heap[0] = second;
+      heap[at] = first;
+      this.#second = 0;
+      this.#siftDown(at);
+      return "again";
+    }
+    return this.#goOn(at, this.#stepOf(second));
+  }
+
+  /** Moves the first place on where it must not be seen. Undefined where it is. */
+  #skipHidden(first: Place): Promise<boolean> | "again" | undefined {
+    const hiding = this.#covering.length === 0 ? undefined : this.#hiding(first);
+    if (hiding !== undefined) return this.#goOn(0, this.#stepBehind(first, hiding));
+    if (this.#showsTombstones || first.run.cursor.kind !== TOMBSTONE) return undefined;
+    return this.#goOn(0, this.#stepOf(first));
+  }
+
+  #goOn(at: number, moved: Moved): Promise<boolean> | "again" {
+    if (typeof moved !== "boolean") return moved.then((arrived) => this.#moved(at, arrived));
+    this.#replace(at, moved);
+    return "again";
+  }
+
+  /** The range tombstone that hides an entry, with the run that has it. */
+  #hiding({ key, age, run }: Place): { readonly piece: RangeTombstone; readonly age: number } | undefined {
+    const { sequence } = run.cursor;
+    for (const other of this.#covering) {
+      if (other.age > age) return undefined; // what is older hides nothing of it
+      const piece = other.run.covering(key);
+      if (piece !== undefined && piece.sequence > sequence) return { piece, age: other.age };
+    }
+    return undefined;
+  }
+
+  /** A newer run hides all that an older one has there: that is passed over at once. Its own newer entries are not hidden. */
+  #stepBehind(place: Place, { piece, age }: { piece: RangeTombstone; age: number }): Moved {
+    if (age === place.age) return this.#stepOf(place);
+    const { cursor } = place.run;
+    if (this.#isBackward) return cursor.seekBefore(piece.start, false);
+    return piece.end === undefined ? false : cursor.seek(piece.end);
+  }
+
+  #stepOf({ run }: Place): Moved {
+    return this.#isBackward ? run.cursor.previous() : run.cursor.next();
+  }
+
+  #findSecond(): number {
+    if (this.#second === 0) this.#second = this.#betterOf(1, 2);
+    return this.#second;
+  }
+
+  #siftDown(from: number): void {
+    const heap = this.#heap;
+    for (let at = from; 2 * at + 1 < heap.length; ) {
+      const child = this.#betterOf(2 * at + 1, 2 * at + 2);
+      if (this.#isBetter(at, child)) return;
+      const place = heap[at] as Place; // both are below the length
+      heap[at] = heap[child] as Place;
+      heap[child] = place;
+      at = child;
+    }
+  }
+
+  #betterOf(left: number, right: number): number {
+    return right >= this.#heap.length || this.#isBetter(left, right) ? left : right;
+  }
+
+  /** By key, and where that is the same the newer. */
+  #isBetter(left: number, right: number): boolean {
+    const a = this.#heap[left] as Place; // callers stay below the length
+    const b = this.#heap[right] as Place;
+    const order = this.#isBackward ? compareBytes(b.key, a.key) : compareBytes(a.key, b.key);
+    return order === 0 ? a.age < b.age : order < 0;
+  }
+
+  /** Where a move fails the cursor stands on no entry. */
+  #guarded(move: () => Moved): Moved {
+    try {
+      const moved = move();
+      if (typeof moved === "boolean") return moved;
+      return moved.catch((error: unknown) => {
+        this.#leave();
+        throw error;
+      });
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
+  }
+
+  #leave(): void {
+    this.#isPlaced = false;
+    this.#heap = [];
+    this.#second = 0;
+  }
+
+  #checkOpen(): false {
+    if (this.#isClosed) throw new KayaError("KAYA_CLOSED", "the cursor is closed");
+    return false;
+  }
+}

@@ -1,0 +1,13 @@
+import type { EntryCursor, RangeTombstone } from "../entry.js";
+
+/**
+ * A source of a merge: entries in key order, each key once, and range tombstones. Of two runs one is newer: whatever both say of a
+ * key, the newer says with a higher sequence.
+ */
+export interface Run {
+  readonly cursor: EntryCursor;
+  /** No key is ever covered. */
+  readonly hasRangeTombstones: boolean;
+  /** The piece of its range tombstones that `key` is in. */
+  covering(key: Uint8Array): RangeTombstone | undefined;
+}

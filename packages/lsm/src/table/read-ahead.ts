@@ -1,0 +1,171 @@
+import { allocateBytes } from "../bytes.js";
+import type { BlockReader } from "./block-reader.js";
+import { DataBlock } from "./data-block.js";
+import type { DataBlocks, DataItem } from "./data-blocks.js";
+import { BlockKind, endOf, type Place, TRAILER_BYTES } from "./format.js";
+import type { IndexPart, TableIndex } from "./table-index.js";
+
+/** Bytes of the longest read of a cursor; it has two of them at most. */
+export const READ_AHEAD_BYTES = 256 * 1024;
+
+/** From this many blocks on, the next piece is read while this one is looked at: a short range would not get there. */
+const BLOCKS_TO_GO_ON = 4;
+
+export interface CursorOptions {
+  /** Read several blocks at a time once it goes from one to the next, more and more of them, and the next ones beforehand. Default true. */
+  readonly readAhead?: boolean;
+  /** Put blocks that are read one by one into the cache. Those that are read ahead never get there. Default true. */
+  readonly fillCache?: boolean;
+}
+
+/** Which way a cursor goes: 1 forward, -1 backward. */
+export type Direction = 1 | -1;
+
+/** Blocks that stand one behind the other in the file. */
+interface Piece {
+  readonly part: IndexPart;
+  readonly first: number;
+  readonly last: number;
+  /** Of the file. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Gets a cursor its data blocks: out of the cache, one by one, or several at a time. What it gave last is held until the next. */
+export class ReadAhead {
+  readonly #index: TableIndex;
+  readonly #blocks: DataBlocks;
+  readonly #reader: BlockReader;
+  readonly #readsAhead: boolean;
+  readonly #fillsCache: boolean;
+  #item: DataItem | undefined;
+  #piece: Piece | undefined;
+  #ahead: { readonly first: number; readonly last: number; readonly piece: Promise<Piece> } | undefined;
+  /** The number of the block before, and how many blocks came one behind the other. */
+  #previous = -2;
+  #run = 0;
+
+  constructor(index: TableIndex, blocks: DataBlocks, reader: BlockReader, options: CursorOptions) {
+    this.#index = index;
+    this.#blocks = blocks;
+    this.#reader = reader;
+    this.#readsAhead = options.readAhead ?? true;
+    this.#fillsCache = options.fillCache ?? true;
+  }
+
+  /** The block. It stays as it is until the next call. */
+  take(ordinal: number, direction: Direction): DataBlock | Promise<DataBlock> {
+    this.release();
+    this.#run = ordinal === this.#previous + direction ? this.#run + 1 : 0;
+    this.#previous = ordinal;
+    const item = this.#blocks.cached(ordinal);
+    if (item !== undefined) {
+      item.pins++;
+      this.#item = item;
+      return item.block;
+    }
+    if (covers(this.#piece, ordinal)) return this.#fromPiece(this.#piece as Piece, ordinal, direction);
+    if (covers(this.#ahead, ordinal)) return this.#fromAhead(ordinal, direction);
+    return this.#read(ordinal, direction);
+  }
+
+  /** Lets go of the block that was given last. */
+  release(): void {
+    if (this.#item !== undefined) this.#blocks.release(this.#item);
+    this.#item = undefined;
+  }
+
+  close(): void {
+    this.release();
+    this.#piece = undefined;
+    this.#ahead = undefined;
+  }
+
+  async #fromAhead(ordinal: number, direction: Direction): Promise<DataBlock> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined; // also where it failed: then the next call reads again
+    const piece = await ahead?.piece;
+    if (piece === undefined) return this.#read(ordinal, direction);
+    this.#piece = piece;
+    return this.#fromPiece(piece, ordinal, direction);
+  }
+
+  #fromPiece(piece: Piece, ordinal: number, direction: Direction): DataBlock {
+    if (this.#ahead === undefined && piece.last - piece.first + 1 >= BLOCKS_TO_GO_ON && this.#run > 0)
+      this.#goOn(piece, direction);
+    const { offset, length } = piece.part.placeOf(ordinal);
+    const start = offset - piece.offset;
+    const stored = this.#reader.check(
+      piece.bytes.subarray(start, start + length + TRAILER_BYTES),
+      BlockKind.Data,
+      offset,
+    );
+    return new DataBlock(this.#reader.rawOf(stored, offset), { path: this.#reader.path, offset });
+  }
+
+  async #read(ordinal: number, direction: Direction): Promise<DataBlock> {
+    const part = await this.#index.partOf(ordinal);
+    if (part === undefined) throw new RangeError(`no data block ${ordinal}`);
+    if (this.#readsAhead && this.#run > 0) {
+      const piece = await this.#readPiece(part, ordinal, direction);
+      this.#piece = piece;
+      return this.#fromPiece(piece, ordinal, direction);
+    }
+    const place = part.placeOf(ordinal);
+    if (!this.#fillsCache) {
+      const raw = await this.#reader.read(place, BlockKind.Data);
+      return new DataBlock(raw, { path: this.#reader.path, offset: place.offset });
+    }
+    const item = await this.#blocks.load(ordinal, place);
+    this.#item = item;
+    return item.block;
+  }
+
+  /** Begins to read the piece behind this one. */
+  #goOn(piece: Piece, direction: Direction): void {
+    const next = direction === 1 ? piece.last + 1 : piece.first - 1;
+    if (!piece.part.has(next)) return; // another part of the index: it begins anew there
+    const { first, last } = this.#rangeFrom(piece.part, next, direction);
+    const ahead = this.#readRange(piece.part, first, last);
+    ahead.catch(() => undefined); // told to whoever asks for the blocks
+    this.#ahead = { first, last, piece: ahead };
+  }
+
+  #readPiece(part: IndexPart, ordinal: number, direction: Direction): Promise<Piece> {
+    const { first, last } = this.#rangeFrom(part, ordinal, direction);
+    return this.#readRange(part, first, last);
+  }
+
+  async #readRange(part: IndexPart, first: number, last: number): Promise<Piece> {
+    const { offset } = part.placeOf(first);
+    const bytes = allocateBytes(endOf(part.placeOf(last)) - offset);
+    await this.#reader.fill(bytes, offset);
+    return { part, first, last, offset, bytes };
+  }
+
+  /** As many blocks as the run so far is worth: twice as many each time. */
+  #rangeFrom(part: IndexPart, ordinal: number, direction: Direction): { first: number; last: number } {
+    const most = Math.min(2 ** Math.min(this.#run, 16), READ_AHEAD_BYTES);
+    let other = ordinal;
+    const start = part.placeOf(ordinal);
+    for (let count = 1; count < most; count++) {
+      const next = other + direction;
+      if (!part.has(next)) break;
+      const place = part.placeOf(next);
+      if (lengthBetween(start, place) > READ_AHEAD_BYTES) break;
+      other = next;
+    }
+    return direction === 1 ? { first: ordinal, last: other } : { first: other, last: ordinal };
+  }
+}
+
+function covers(
+  range: { readonly first: number; readonly last: number } | undefined,
+  ordinal: number,
+): boolean {
+  return range !== undefined && ordinal >= range.first && ordinal <= range.last;
+}
+
+function lengthBetween(a: Place, b: Place): number {
+  return Math.abs(a.offset < b.offset ? endOf(b) - a.offset : endOf(a) - b.offset);
+}

@@ -1,0 +1,252 @@
+import { KayaError, type SequenceNumber } from "@kaya/core";
+import { copyBytes, copyInto } from "../bytes.js";
+import type { EntryCursor, EntryKind } from "../entry.js";
+import { type DataBlock, EntryPlace } from "./data-block.js";
+import { chain } from "./maybe-promise.js";
+import type { Direction, ReadAhead } from "./read-ahead.js";
+import type { TableIndex } from "./table-index.js";
+
+/** Where to stand in a block: gives the number of the entry, -1 before the first one, `count` behind the last. */
+type Landing = (block: DataBlock) => number;
+
+const atFirst: Landing = () => 0;
+const atLast: Landing = (block) => block.count - 1;
+
+/**
+ * A place among the entries of one table. The entries between two restart points are decoded together, keys put together once: so it
+ * goes backward at the speed at which it goes forward.
+ */
+export class TableCursor implements EntryCursor {
+  readonly #path: string;
+  readonly #index: TableIndex;
+  readonly #source: ReadAhead;
+  readonly #onClose: (cursor: TableCursor) => void;
+  #block: DataBlock | undefined;
+  #ordinal = -1;
+  #at = -1;
+  /** The decoded entries: from `#from` up to, but without, `#to`. */
+  #from = 0;
+  #to = 0;
+  #keys: Uint8Array = new Uint8Array(1024);
+  readonly #keyStarts = new Int32Array(257);
+  readonly #valueStarts = new Int32Array(256);
+  readonly #valueEnds = new Int32Array(256);
+  readonly #kinds = new Uint8Array(256);
+  #key: Uint8Array = new Uint8Array(0);
+  /** Which entry `#key` is of. */
+  #keyOf = -1;
+  #isMoving = false;
+  #isClosed = false;
+
+  constructor(path: string, index: TableIndex, source: ReadAhead, onClose: (cursor: TableCursor) => void) {
+    this.#path = path;
+    this.#index = index;
+    this.#source = source;
+    this.#onClose = onClose;
+  }
+
+  get key(): Uint8Array {
+    const i = this.#standing() - this.#from;
+    if (this.#keyOf === this.#at) return this.#key;
+    const start = this.#keyStarts[i] as number;
+    const end = this.#keyStarts[i + 1] as number;
+    // A view costs more than a few bytes do: where the length is the same, the last one gets the bytes of this key.
+    if (end - start === this.#key.length && end - start <= 64) copyInto(this.#key, 0, this.#keys, start, end);
+    else this.#key = Uint8Array.prototype.slice.call(this.#keys, start, end);
+    this.#keyOf = this.#at;
+    return this.#key;
+  }
+
+  get kind(): EntryKind {
+    return this.#kinds[this.#standing() - this.#from] as EntryKind;
+  }
+
+  get sequence(): SequenceNumber {
+    const at = this.#standing();
+    return (this.#block as DataBlock).sequenceAt(at);
+  }
+
+  get value(): Uint8Array {
+    const i = this.#standing() - this.#from;
+    return (this.#block as DataBlock).bytes.subarray(
+      this.#valueStarts[i] as number,
+      this.#valueEnds[i] as number,
+    );
+  }
+
+  seekFirst(): boolean | Promise<boolean> {
+    this.#begin();
+    return this.#goTo(0, 1, atFirst);
+  }
+
+  seekLast(): boolean | Promise<boolean> {
+    this.#begin();
+    return this.#guarded(chain(this.#index.blockCount(), (count) => this.#enter(count - 1, -1, atLast)));
+  }
+
+  seek(key: Uint8Array): boolean | Promise<boolean> {
+    this.#begin();
+    const sought = copyBytes(key);
+    const entered = chain(this.#index.partFor(sought), (part) => {
+      if (part === undefined) return this.#leave();
+      const at = part.block.search(sought);
+      return this.#enter(part.first + at, 1, (block) => block.lowerBound(sought));
+    });
+    return this.#guarded(entered);
+  }
+
+  seekBefore(key: Uint8Array, inclusive: boolean): boolean | Promise<boolean> {
+    this.#begin();
+    const sought = copyBytes(key);
+    const land: Landing = (block) => {
+      const at = block.lowerBound(sought);
+      return inclusive && at < block.count && block.hasKeyAt(at, sought) ? at : at - 1;
+    };
+    const entered = chain(this.#index.partFor(sought), (part) => {
+      const at = part?.block.search(sought) ?? 0;
+      if (part !== undefined && at < part.block.count) return this.#enter(part.first + at, -1, land);
+      return chain(this.#index.blockCount(), (count) => this.#enter(count - 1, -1, atLast));
+    });
+    return this.#guarded(entered);
+  }
+
+  next(): boolean | Promise<boolean> {
+    const block = this.#block;
+    if (block === undefined || this.#isMoving) this.#refuse();
+    const at = this.#at + 1;
+    if (at < this.#to) {
+      this.#at = at;
+      return true;
+    }
+    if (at < (block as DataBlock).count) return this.#stand(block as DataBlock, at);
+    return this.#goTo(this.#ordinal + 1, 1, atFirst);
+  }
+
+  previous(): boolean | Promise<boolean> {
+    const block = this.#block;
+    if (block === undefined || this.#isMoving) this.#refuse();
+    const at = this.#at - 1;
+    if (at >= this.#from) {
+      this.#at = at;
+      return true;
+    }
+    if (at >= 0) return this.#stand(block as DataBlock, at);
+    return this.#goTo(this.#ordinal - 1, -1, atLast);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#leave();
+    this.#source.close();
+    this.#onClose(this);
+  }
+
+  #begin(): void {
+    if (this.#isClosed) throw new KayaError("KAYA_CLOSED", `${this.#path}: the cursor is closed`);
+    if (this.#isMoving) this.#refuse();
+    this.#leave();
+  }
+
+  #goTo(ordinal: number, direction: Direction, land: Landing): boolean | Promise<boolean> {
+    return this.#guarded(this.#enter(ordinal, direction, land));
+  }
+
+  /** Marks the time until a promise settles: another move in it would meet a cursor between two places. */
+  #guarded(moved: boolean | Promise<boolean>): boolean | Promise<boolean> {
+    if (typeof moved === "boolean") return moved;
+    this.#isMoving = true;
+    return moved.then(
+      (isThere) => {
+        this.#isMoving = false;
+        return isThere;
+      },
+      (error: unknown) => {
+        this.#isMoving = false;
+        this.#leave();
+        throw error;
+      },
+    );
+  }
+
+  /** Into a data block; where what is looked for is not in it, into the next one. */
+  #enter(ordinal: number, direction: Direction, land: Landing): boolean | Promise<boolean> {
+    return chain(this.#index.blockCount(), (count) => {
+      if (ordinal < 0 || ordinal >= count) return this.#leave();
+      this.#block = undefined;
+      return chain(this.#source.take(ordinal, direction), (block) => {
+        if (this.#isClosed) {
+          this.#source.release();
+          throw new KayaError("KAYA_CLOSED", `${this.#path}: the cursor was closed while it moved`);
+        }
+        const at = land(block);
+        if (at < 0) return this.#enter(ordinal - 1, direction, atLast);
+        if (at >= block.count) return this.#enter(ordinal + 1, direction, atFirst);
+        this.#ordinal = ordinal;
+        return this.#stand(block, at);
+      });
+    });
+  }
+
+  #leave(): boolean {
+    this.#block = undefined;
+    this.#keyOf = -1;
+    this.#source.release();
+    return false;
+  }
+
+  /** Decodes the entries around `at`, up to the restart points before and behind it. */
+  #stand(block: DataBlock, at: number): boolean {
+    this.#block = undefined; // until all of it is known to be good
+    const restart = Math.floor(at / block.interval);
+    const from = restart * block.interval;
+    const to = Math.min(block.count, from + block.interval);
+    const place = PLACE;
+    let position = block.restartAt(restart);
+    let start = 0;
+    let end = 0;
+    for (let i = 0; i < to - from; i++) {
+      position = block.decode(position, end - start, place);
+      const keyEnd = end + place.shared + place.keyEnd - place.keyStart;
+      if (keyEnd > this.#keys.length) this.#growKeys(keyEnd);
+      const keys = this.#keys;
+      copyInto(keys, end, keys, start, start + place.shared);
+      copyInto(keys, end + place.shared, block.bytes, place.keyStart, place.keyEnd);
+      this.#keyStarts[i] = end;
+      this.#valueStarts[i] = place.valueStart;
+      this.#valueEnds[i] = place.valueEnd;
+      this.#kinds[i] = place.kind;
+      start = end;
+      end = keyEnd;
+    }
+    this.#keyStarts[to - from] = end;
+    if (position !== block.restartAt(restart + 1))
+      throw block.damage("entries that do not end where the next ones begin");
+    this.#from = from;
+    this.#to = to;
+    this.#at = at;
+    this.#keyOf = -1;
+    this.#block = block;
+    return true;
+  }
+
+  #growKeys(length: number): void {
+    const larger = new Uint8Array(Math.max(length, 2 * this.#keys.length));
+    larger.set(this.#keys);
+    this.#keys = larger;
+  }
+
+  #standing(): number {
+    if (this.#block === undefined || this.#isMoving) this.#refuse();
+    return this.#at;
+  }
+
+  #refuse(): never {
+    if (this.#isClosed) throw new KayaError("KAYA_CLOSED", `${this.#path}: the cursor is closed`);
+    const why = this.#isMoving ? "its last move is not awaited" : "it stands on no entry";
+    throw new KayaError("KAYA_INVARIANT_VIOLATION", `${this.#path}: the cursor cannot do that: ${why}`);
+  }
+}
+
+// Used within one call only.
+const PLACE = new EntryPlace();

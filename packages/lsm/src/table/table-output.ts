@@ -1,0 +1,94 @@
+import { KayaError } from "@kaya/core";
+import type { DiskFile } from "@kaya/io";
+
+/** Bytes of one write: large enough that a disk is at its best. */
+export const WRITE_BYTES = 256 * 1024;
+
+/** Collects a file's bytes in one buffer while it writes those of another. */
+export class TableOutput {
+  readonly #file: DiskFile;
+  readonly #syncBytes: number;
+  #buffer: Uint8Array = new Uint8Array(WRITE_BYTES + 64 * 1024);
+  #spare: Uint8Array | undefined;
+  #used = 0;
+  /** Where the buffer's first byte goes. */
+  #start = 0;
+  #unsynced = 0;
+  #writing: Promise<void> | undefined;
+
+  /** @param syncBytes after so many bytes they are synced: one sync of all at the end would hold up those of others */
+  constructor(file: DiskFile, syncBytes: number) {
+    this.#file = file;
+    this.#syncBytes = syncBytes;
+  }
+
+  /** Where the next byte goes. */
+  get offset(): number {
+    return this.#start + this.#used;
+  }
+
+  /** Takes a copy. */
+  put(bytes: Uint8Array): void {
+    const end = this.#used + bytes.length;
+    if (end > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * this.#buffer.length));
+      larger.set(this.#buffer.subarray(0, this.#used));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#used);
+    this.#used = end;
+  }
+
+  /**
+   * Begins to write what was put where there is enough of it. Gives a promise where the write before that one is still under way.
+   * @throws KayaError what a write or sync failed with
+   */
+  drain(): Promise<void> | undefined {
+    if (this.#used < WRITE_BYTES) return undefined;
+    if (this.#writing !== undefined) return this.#writing.then(() => this.#begin());
+    this.#begin();
+    return undefined;
+  }
+
+  /** Writes all that was put. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    this.#begin();
+    await this.#writing;
+  }
+
+  /** Waits for what is under way, whatever becomes of it. */
+  async settle(): Promise<void> {
+    await this.#writing?.catch(() => undefined);
+  }
+
+  #begin(): void {
+    const bytes = this.#buffer.subarray(0, this.#used);
+    const full = this.#buffer;
+    const start = this.#start;
+    this.#buffer = this.#spare ?? new Uint8Array(full.length);
+    this.#spare = undefined;
+    this.#start += this.#used;
+    this.#used = 0;
+    const writing = this.#write(bytes, start).then(() => {
+      this.#spare = full;
+      if (this.#writing === writing) this.#writing = undefined;
+    });
+    writing.catch(() => undefined); // told by the next call
+    this.#writing = writing;
+  }
+
+  async #write(bytes: Uint8Array, start: number): Promise<void> {
+    const at = await this.#file.append(bytes);
+    if (at !== start) {
+      throw new KayaError(
+        "KAYA_IO",
+        `${this.#file.path} ended at ${at} instead of ${start}: does somebody else write to it?`,
+      );
+    }
+    this.#unsynced += bytes.length;
+    if (this.#unsynced < this.#syncBytes) return;
+    await this.#file.sync();
+    this.#unsynced = 0;
+  }
+}

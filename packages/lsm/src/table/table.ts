@@ -1,0 +1,267 @@
+import { crc32c, KayaError, readOptions, type SequenceNumber } from "@kaya/core";
+import type { Disk, DiskFile } from "@kaya/io";
+import { copyBytes } from "../bytes.js";
+import { BlockCache } from "../cache/block-cache.js";
+import type { EntryCursor, Found, RangeTombstone } from "../entry.js";
+import { BlockReader } from "./block-reader.js";
+import { type DataBlock, EntryPlace } from "./data-block.js";
+import { DataBlocks } from "./data-blocks.js";
+import { type Footer, readFooterOf } from "./footer.js";
+import { BlockKind, corruption } from "./format.js";
+import { KeyHash } from "./key-hash.js";
+import { decodeProperties, type TableProperties } from "./properties.js";
+import { coveringSequence, decodeRangeTombstones } from "./range-tombstones.js";
+import { type CursorOptions, ReadAhead } from "./read-ahead.js";
+import { TableCursor } from "./table-cursor.js";
+import { TableFilter } from "./table-filter.js";
+import { type IndexPart, TableIndex } from "./table-index.js";
+import { ValueCopier } from "./value-copier.js";
+
+export interface TableOptions {
+  /** Shared by any number of tables. */
+  readonly cache: BlockCache;
+  /** What the table's writer said of it: a file that is another one is refused. */
+  readonly expected?: { readonly fileBytes: number; readonly footerCrc: number };
+}
+
+/** Stands for "not without reading". */
+const NOT_CACHED = Symbol();
+
+/**
+ * A table that is open for reading. Its footer and its range tombstones are read at opening, everything else when it is needed. Every block
+ * is checked each time it comes from the disk: KAYA_CORRUPTION names the file and the offset, and whatever does not need that block
+ * goes on being served. What fails to be read is KAYA_IO or KAYA_CORRUPTION, never "absent".
+ */
+export class Table {
+  readonly path: string;
+  readonly fileBytes: number;
+  /** Cut so that they do not overlap, in order, each with the newest sequence of those that it was cut from. */
+  readonly rangeTombstones: readonly RangeTombstone[];
+  readonly #file: DiskFile;
+  readonly #footer: Footer;
+  readonly #reader: BlockReader;
+  readonly #index: TableIndex;
+  readonly #filter: TableFilter;
+  readonly #blocks: DataBlocks;
+  readonly #hash: KeyHash;
+  readonly #copier = new ValueCopier();
+  readonly #cursors = new Set<TableCursor>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    file: DiskFile,
+    footer: Footer,
+    reader: BlockReader,
+    tombstones: RangeTombstone[],
+    cache: BlockCache,
+  ) {
+    this.path = file.path;
+    this.fileBytes = footer.fileBytes;
+    this.rangeTombstones = tombstones;
+    this.#file = file;
+    this.#footer = footer;
+    this.#reader = reader;
+    const owner = cache.newOwner();
+    this.#index = new TableIndex(reader, footer, cache, owner);
+    this.#filter = new TableFilter(reader, footer.filter, cache, owner);
+    this.#blocks = new DataBlocks(reader, cache, owner);
+    this.#hash = new KeyHash(footer.seed);
+  }
+
+  /**
+   * @param path relative to the disk's root
+   * @throws KayaError KAYA_NOT_FOUND; KAYA_CORRUPTION, also where it is not the table that is `expected`; KAYA_UNSUPPORTED_VERSION for a table
+   *   of a newer version; KAYA_IO
+   */
+  static async open(disk: Disk, path: string, given: TableOptions): Promise<Table> {
+    const { cache, expected } = readOptions(given, ["cache", "expected"], "the options of Table.open");
+    if (!(cache instanceof BlockCache))
+      throw new KayaError("KAYA_INVALID_ARGUMENT", "the options of Table.open need a cache, a BlockCache");
+    const file = await disk.open(path, { readOnly: true });
+    try {
+      const fileBytes = await file.length();
+      if (expected !== undefined && expected.fileBytes !== fileBytes)
+        throw corruption(path, 0, `the file has ${fileBytes} bytes, it must have ${expected.fileBytes}`);
+      const { footer, crc } = await readFooterOf(file, fileBytes, path);
+      if (expected !== undefined && expected.footerCrc !== crc)
+        throw corruption(
+          path,
+          fileBytes,
+          "it is another table than the one that must be here: its footer's checksum is another one",
+        );
+      const reader = new BlockReader(file, { path, seedCrc: crc32c(footer.seed) }, fileBytes);
+      return new Table(file, footer, reader, await readTombstones(reader, footer), cache);
+    } catch (error) {
+      await file.close().catch(() => undefined); // the first error is the one that tells
+      throw error;
+    }
+  }
+
+  /**
+   * The entry of a key, also where it is a tombstone; undefined where there is none. Range tombstones are asked separately.
+   * Gets under way for one block share one read.
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED
+   */
+  get(key: Uint8Array): Promise<Found | undefined> {
+    try {
+      const found = this.#getCached(key);
+      return found === NOT_CACHED ? this.#getLater(copyBytes(key)) : Promise.resolve(found);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** The same at once: what is not in the cache is read synchronously, which blocks the event loop for as long as that takes. */
+  getSync(key: Uint8Array): Found | undefined {
+    this.#assertOpen();
+    const hash = this.#hash;
+    if (this.#filter.exists) {
+      const filter = this.#filter.loaded ?? this.#filter.loadSync();
+      hash.update(key);
+      if (!filter.mayContain(hash.first, hash.second)) return undefined;
+    }
+    const part = this.#index.partForSync(key);
+    if (part === undefined) return undefined;
+    const at = part.block.search(key);
+    if (at === part.block.count) return undefined;
+    const ordinal = part.first + at;
+    const item = this.#blocks.cached(ordinal) ?? this.#blocks.loadSync(ordinal, part.block.placeAt(at));
+    return this.#find(item.block, key);
+  }
+
+  /** The newest sequence of a range tombstone of this table that covers the key; 0 where none does. */
+  coveringSequence(key: Uint8Array): SequenceNumber {
+    return this.rangeTombstones.length === 0 ? 0 : coveringSequence(this.rangeTombstones, key);
+  }
+
+  /**
+   * A cursor over all entries, tombstones included. Close it: until then a block of the cache may be held for it. It has buffers
+   * of its own, outside the cache's budget: up to two reads of 256 KiB once it reads ahead.
+   */
+  cursor(given?: CursorOptions): EntryCursor {
+    const options = readOptions(given, ["readAhead", "fillCache"], "the options of a cursor");
+    this.#assertOpen();
+    const source = new ReadAhead(this.#index, this.#blocks, this.#reader, options);
+    const cursor = new TableCursor(this.path, this.#index, source, (closed) => this.#cursors.delete(closed));
+    this.#cursors.add(cursor);
+    return cursor;
+  }
+
+  /** What the writer noted of the whole table. Read each time. @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED */
+  async properties(): Promise<TableProperties> {
+    this.#assertOpen();
+    const place = this.#footer.properties;
+    return decodeProperties(await this.#reader.read(place, BlockKind.Properties), this.path, place.offset);
+  }
+
+  /**
+   * About how many bytes of the file hold entries from `start` up to, but without, `end`: from the index, so exact to a block at each side.
+   * @param start undefined: from the first entry
+   * @param end undefined: to the last one
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED
+   */
+  async approximateSize(start?: Uint8Array, end?: Uint8Array): Promise<number> {
+    this.#assertOpen();
+    const from = start === undefined ? 0 : await this.#offsetOf(start);
+    const to = end === undefined ? await this.#dataEnd() : await this.#offsetOf(end);
+    return Math.max(0, to - from);
+  }
+
+  /** Waits for the reads under way, closes its cursors, and takes its blocks out of the cache. Doing it again is fine. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const cursor of [...this.#cursors]) cursor.close();
+    this.#blocks.close();
+    this.#index.close();
+    this.#filter.close();
+    await this.#file.close();
+  }
+
+  #getCached(key: Uint8Array): Found | undefined | typeof NOT_CACHED {
+    this.#assertOpen();
+    if (this.#filter.exists) {
+      const filter = this.#filter.loaded;
+      if (filter === undefined) return NOT_CACHED;
+      this.#hash.update(key);
+      if (!filter.mayContain(this.#hash.first, this.#hash.second)) return undefined;
+    }
+    const part = this.#index.partFor(key);
+    if (part === undefined) return undefined;
+    if (part instanceof Promise) {
+      part.catch(() => undefined); // asked for again by who waits
+      return NOT_CACHED;
+    }
+    const at = part.block.search(key);
+    if (at === part.block.count) return undefined;
+    const item = this.#blocks.cached(part.first + at);
+    return item === undefined ? NOT_CACHED : this.#find(item.block, key);
+  }
+
+  async #getLater(key: Uint8Array): Promise<Found | undefined> {
+    if (this.#filter.exists) {
+      const filter = this.#filter.loaded ?? (await this.#filter.load());
+      this.#hash.update(key);
+      if (!filter.mayContain(this.#hash.first, this.#hash.second)) return undefined;
+    }
+    const part = await this.#index.partFor(key);
+    if (part === undefined) return undefined;
+    const at = part.block.search(key);
+    if (at === part.block.count) return undefined;
+    return this.#findLater(part, at, key);
+  }
+
+  async #findLater(part: IndexPart, at: number, key: Uint8Array): Promise<Found | undefined> {
+    const ordinal = part.first + at;
+    const cached = this.#blocks.cached(ordinal);
+    if (cached !== undefined) return this.#find(cached.block, key);
+    this.#assertOpen();
+    const item = await this.#blocks.load(ordinal, part.block.placeAt(at));
+    try {
+      return this.#find(item.block, key);
+    } finally {
+      this.#blocks.release(item);
+    }
+  }
+
+  #find(block: DataBlock, key: Uint8Array): Found | undefined {
+    const place = PLACE;
+    if (!block.find(key, place)) return undefined;
+    return {
+      kind: place.kind,
+      sequence: block.sequenceAt(place.index),
+      value: this.#copier.copy(block.bytes, place.valueStart, place.valueEnd),
+    };
+  }
+
+  async #offsetOf(key: Uint8Array): Promise<number> {
+    const part = await this.#index.partFor(key);
+    const at = part?.block.search(key) ?? 0;
+    return part === undefined || at === part.block.count ? this.#dataEnd() : part.block.offsetAt(at);
+  }
+
+  /** Behind the last data block. */
+  async #dataEnd(): Promise<number> {
+    const part = await this.#index.partOf((await this.#index.blockCount()) - 1);
+    return part === undefined ? 0 : part.block.endAt(part.block.count - 1);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", `${this.path} is closed`);
+  }
+}
+
+// Used within one call only.
+const PLACE = new EntryPlace();
+
+async function readTombstones(
+  reader: BlockReader,
+  { rangeTombstones: place }: Footer,
+): Promise<RangeTombstone[]> {
+  if (place === undefined) return [];
+  const bytes = await reader.read(place, BlockKind.RangeTombstones);
+  return decodeRangeTombstones(bytes, reader.path, place.offset);
+}

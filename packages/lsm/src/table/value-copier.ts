@@ -1,0 +1,34 @@
+import { markAsUntransferable } from "node:worker_threads";
+import { copyInto } from "../bytes.js";
+
+/**
+ * Small values share blocks: a buffer for each would cost more than finding it. A block is as large as the pool of Node's own buffers,
+ * and for the same reason: whoever keeps one value keeps the block.
+ */
+const SHARED_BYTES = 8192;
+const LARGEST_SHARED = SHARED_BYTES / 4;
+
+/** Copies what callers get out of a block. */
+export class ValueCopier {
+  #block = new ArrayBuffer(0);
+  #bytes = new Uint8Array(this.#block);
+  #used = 0;
+
+  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    const length = end - start;
+    if (length > LARGEST_SHARED) return Uint8Array.prototype.slice.call(bytes, start, end);
+    if (this.#used + length > this.#bytes.length) this.#startBlock();
+    const at = this.#used;
+    copyInto(this.#bytes, at, bytes, start, end);
+    this.#used = at + length;
+    return new Uint8Array(this.#block, at, length);
+  }
+
+  #startBlock(): void {
+    this.#block = new ArrayBuffer(SHARED_BYTES);
+    this.#bytes = new Uint8Array(this.#block);
+    this.#used = 0;
+    // Transferring one value to another thread would take the others of its block along.
+    markAsUntransferable(this.#block);
+  }
+}

@@ -1,0 +1,86 @@
+import { type Channel, channel } from "node:diagnostics_channel";
+import { asKayaError, type KayaError, type LogPosition } from "@kaya/core";
+
+/** Names of the `node:diagnostics_channel`s on which a tree tells what it does. */
+export const LSM_CHANNELS = {
+  /** A flush began, is durable, or failed. Messages are `FlushMessage`s. */
+  flush: "kaya:lsm:flush",
+  /** A compaction began, is durable, or failed. Messages are `CompactionMessage`s. */
+  compaction: "kaya:lsm:compaction",
+} as const;
+
+type Phase<Begin, Result> = {
+  /** The disk's `root`; undefined for a disk that has none. */
+  readonly dataDir: string | undefined;
+} & Begin &
+  (
+    | { readonly phase: "started" }
+    | { readonly phase: "finished"; readonly durationMs: number; readonly result: Result }
+    | { readonly phase: "failed"; readonly durationMs: number; readonly error: KayaError }
+  );
+
+export interface FlushResult {
+  /** Of the table; 0 where nothing had to be written. */
+  readonly bytes: number;
+  readonly entries: number;
+  readonly covered: LogPosition;
+}
+
+export interface CompactionBegin {
+  /** `drop`: tables go unread. `move`: a table gets to another level as it is. `merge`: tables are written anew. */
+  readonly kind: "drop" | "move" | "merge";
+  /** Where the outputs go; of a drop the deepest level that loses a table. */
+  readonly level: number;
+  readonly inputTables: number;
+  readonly inputBytes: number;
+}
+
+export interface CompactionResult {
+  readonly outputTables: number;
+  /** Written. */
+  readonly bytes: number;
+}
+
+export type FlushMessage = Phase<unknown, FlushResult>;
+export type CompactionMessage = Phase<CompactionBegin, CompactionResult>;
+
+// Kept here, because Node forgets a channel that nobody holds.
+const flushChannel = channel(LSM_CHANNELS.flush);
+const compactionChannel = channel(LSM_CHANNELS.compaction);
+
+export function tellFlush(
+  dataDir: string | undefined,
+  run: () => Promise<FlushResult>,
+): Promise<FlushResult> {
+  return tell(flushChannel, dataDir, {}, run);
+}
+
+export function tellCompaction(
+  dataDir: string | undefined,
+  begin: CompactionBegin,
+  run: () => Promise<CompactionResult>,
+): Promise<CompactionResult> {
+  return tell(compactionChannel, dataDir, begin, run);
+}
+
+async function tell<T>(
+  to: Channel,
+  dataDir: string | undefined,
+  begin: object,
+  run: () => Promise<T>,
+): Promise<T> {
+  const publish = (message: object) => {
+    if (to.hasSubscribers) to.publish({ dataDir, ...begin, ...message });
+  };
+  const started = performance.now();
+  publish({ phase: "started" });
+  try {
+    const result = await run();
+    publish({ phase: "finished", durationMs: performance.now() - started, result });
+    return result;
+  } catch (cause) {
+    const error = asKayaError(cause, to.name.toString());
+    publish({ phase: "failed", durationMs: performance.now() - started, error });
+    throw cause;
+  }
+}

@@ -1,0 +1,184 @@
+import { asKayaError, KayaError } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { findDrops } from "../compaction/drops.js";
+import { type Pick, pickCompaction, pickFrom } from "../compaction/pick.js";
+import { shapeOf } from "../compaction/shape.js";
+import { LEVELS } from "../manifest/manifest-state.js";
+import { type Extent, overlap, overlapping } from "../version/extent.js";
+import type { LiveTable } from "../version/live-table.js";
+import type { VersionSet } from "../version/version-set.js";
+import { CompactionRun, type CompactionRunner } from "./compaction-run.js";
+import type { ResolvedLsmOptions } from "./options.js";
+import type { Counters } from "./stats.js";
+
+/** When nothing else wants the disk: what is overwritten or deleted takes at most this share of the last level. */
+const QUIET_RATIO = 0.15;
+
+/** Decides when to compact. Compactions run one after the other. */
+export class Compactor {
+  readonly #versions: VersionSet;
+  readonly #options: ResolvedLsmOptions;
+  readonly #runner: CompactionRunner;
+  readonly #ending = new AbortController();
+  /** The end of what was last merged out of each level. */
+  readonly #progress: (Uint8Array | undefined)[] = new Array(LEVELS).fill(undefined);
+  #turn: Promise<unknown> = Promise.resolve();
+  #looping: Promise<void> | undefined;
+  /** Calls of `compact` that are under way. */
+  #manual = 0;
+  #isWanted = false;
+  #failure: KayaError | undefined;
+  #quietTimer: NodeJS.Timeout | undefined;
+
+  constructor(disk: Disk, versions: VersionSet, options: ResolvedLsmOptions, counters: Counters) {
+    this.#versions = versions;
+    this.#options = options;
+    this.#runner = new CompactionRun(disk, versions, options, counters, this.#ending.signal);
+  }
+
+  get isRunning(): boolean {
+    return this.#looping !== undefined || this.#manual > 0;
+  }
+
+  /** Why the last one failed. */
+  get failure(): KayaError | undefined {
+    return this.#failure;
+  }
+
+  /** The tables changed: compacts them in the background until they have the shape that they should have. */
+  schedule(): void {
+    if (!this.#options.autoCompact || this.#ending.signal.aborted) return;
+    clearTimeout(this.#quietTimer);
+    this.#isWanted = true;
+    this.#looping ??= this.#loop();
+  }
+
+  /** Resolves when the compaction that is under way has ended, in whatever way. */
+  async turn(): Promise<void> {
+    await this.#turn;
+  }
+
+  /** Waits until nothing is left to do, or a compaction fails: then it rejects as that did. */
+  async settled(): Promise<void> {
+    while (this.#looping !== undefined) await this.#looping;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /**
+   * Moves everything in an extent to the deepest level: of each key one entry is left, and no tombstone.
+   * @throws KayaError as the tables and the disk; KAYA_CLOSED
+   */
+  async compact(extent: Extent): Promise<void> {
+    this.#manual++;
+    try {
+      const newestId = Math.max(0, ...(this.#levels[0] ?? []).map(({ meta }) => meta.id));
+      await this.#once(() => this.#dropPick());
+      for (let level = 0; level < LEVELS - 1; level++) {
+        let left: Extent | undefined = extent;
+        while (left !== undefined) left = await this.#compactOne(level, left, newestId);
+      }
+    } finally {
+      this.#manual--;
+    }
+  }
+
+  /** Ends what is under way, which changes nothing. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#quietTimer);
+    this.#ending.abort();
+    await this.#looping;
+    await this.#turn;
+  }
+
+  async #loop(): Promise<void> {
+    try {
+      while (this.#isWanted) {
+        this.#isWanted = false;
+        while (await this.#once(() => this.#autoPick(false), false));
+      }
+      this.#failure = undefined;
+      this.#waitForQuiet();
+    } catch (error) {
+      // Told on the channel and in the statistics; the next flush tries again. Whoever is closing knows.
+      if (!this.#ending.signal.aborted) this.#failure = asKayaError(error, "compaction");
+    } finally {
+      this.#looping = undefined;
+    }
+  }
+
+  #waitForQuiet(): void {
+    const { quietMs } = this.#options;
+    if (quietMs === 0 || this.#ending.signal.aborted) return;
+    this.#quietTimer = setTimeout(() => {
+      this.#looping ??= this.#loopQuietly();
+    }, quietMs).unref();
+  }
+
+  async #loopQuietly(): Promise<void> {
+    try {
+      while (await this.#once(() => this.#autoPick(!this.#isWanted), false));
+    } catch (error) {
+      if (!this.#ending.signal.aborted) this.#failure = asKayaError(error, "compaction");
+    } finally {
+      this.#looping = undefined;
+      if (this.#isWanted) this.schedule();
+    }
+  }
+
+  /** Picks and carries out one compaction in its turn. False where there was none. */
+  #once(pick: () => Pick<LiveTable> | undefined, keepsProcess = true): Promise<boolean> {
+    const result = this.#turn.then(async () => {
+      if (this.#ending.signal.aborted) throw new KayaError("KAYA_CLOSED", "the tree is closed");
+      const picked = pick();
+      if (picked === undefined) return false;
+      await this.#runner.carryOut(picked, { keepsProcess, isUrgent: () => this.#isUrgent });
+      if (picked.kind === "merge") this.#remember(picked);
+      return true;
+    });
+    this.#turn = result.catch(() => undefined); // the caller has the rejection
+    return result;
+  }
+
+  get #levels(): readonly (readonly LiveTable[])[] {
+    return this.#versions.current.levels;
+  }
+
+  /** Flushes are about to wait. */
+  get #isUrgent(): boolean {
+    const { level0Tables, level0Stop } = this.#options;
+    return (this.#levels[0]?.length ?? 0) >= (level0Tables + level0Stop) / 2;
+  }
+
+  #autoPick(isQuiet: boolean): Pick<LiveTable> | undefined {
+    const options = isQuiet ? { ...this.#options, quietRatio: QUIET_RATIO } : this.#options;
+    return pickCompaction(this.#levels, options, this.#progress);
+  }
+
+  #dropPick(): Pick<LiveTable> | undefined {
+    const tables = findDrops(this.#levels);
+    return tables.length === 0 ? undefined : { kind: "drop", tables };
+  }
+
+  /** Compacts a table of a level that overlaps an extent. Gives what of the extent is left on the level; undefined where nothing is. */
+  async #compactOne(level: number, extent: Extent, newestId: number): Promise<Extent | undefined> {
+    let left: Extent | undefined;
+    await this.#once(() => {
+      const tables = this.#levels[level] ?? [];
+      const table =
+        level === 0
+          ? tables.find((each) => each.meta.id <= newestId && overlap(each, extent))
+          : overlapping(tables, extent)[0];
+      if (table === undefined) return undefined;
+      if (level === 0)
+        left = extent; // a move takes one of them, a merge all
+      else if (table.end !== undefined) left = { start: table.end, end: extent.end };
+      return pickFrom(this.#levels, level, shapeOf(this.#levels, this.#options), this.#options, table.start);
+    });
+    return left;
+  }
+
+  #remember({ inputs }: Extract<Pick<LiveTable>, { kind: "merge" }>): void {
+    const [first] = inputs;
+    if (first !== undefined && first.level > 0) this.#progress[first.level] = first.tables.at(-1)?.end;
+  }
+}

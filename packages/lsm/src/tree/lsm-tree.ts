@@ -1,0 +1,183 @@
+import { KayaError, type LogPosition } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { BlockCache } from "../cache/block-cache.js";
+import type { EntryCursor, Found } from "../entry.js";
+import type { CursorOptions } from "../table/read-ahead.js";
+import { EVERYTHING, type Extent } from "../version/extent.js";
+import type { VersionSet } from "../version/version-set.js";
+import type { FlushResult } from "./channels.js";
+import { Compactor } from "./compactor.js";
+import { Flusher, type FlushSource } from "./flusher.js";
+import { type LsmOptions, type ResolvedLsmOptions, resolveLsmOptions } from "./options.js";
+import { recoverTree } from "./recover-tree.js";
+import { held, holdingCursor, LsmSnapshot } from "./snapshot.js";
+import { Counters, type LsmStats, levelStats } from "./stats.js";
+import type { LsmWarning } from "./warnings.js";
+
+/**
+ * A log-structured merge tree of sorted tables: what was flushed, found by key and in key order. It takes no lock: one process at a
+ * time may have its directory open.
+ */
+export class LsmTree {
+  /** What the opening found and went on with. */
+  readonly warnings: readonly LsmWarning[];
+  readonly #versions: VersionSet;
+  readonly #compactor: Compactor;
+  readonly #flusher: Flusher;
+  readonly #counters = new Counters();
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    disk: Disk,
+    versions: VersionSet,
+    warnings: readonly LsmWarning[],
+    options: ResolvedLsmOptions,
+  ) {
+    this.warnings = warnings;
+    this.#versions = versions;
+    this.#compactor = new Compactor(disk, versions, options, this.#counters);
+    this.#flusher = new Flusher(disk, versions, options, this.#compactor, this.#counters);
+  }
+
+  /**
+   * Opens the tree in a directory, or begins one there. It reads the manifest, and the footer of each table.
+   * @throws KayaError KAYA_CORRUPTION where the manifest is damaged, or a table that it names is missing or another one: nothing was
+   *   changed then; KAYA_UNSUPPORTED_VERSION; KAYA_INVALID_ARGUMENT for impossible options; KAYA_DISK_FULL, KAYA_FSYNC_FAILED,
+   *   KAYA_IO; what `accept` throws
+   */
+  static async open(disk: Disk, options?: LsmOptions): Promise<LsmTree> {
+    const resolved = resolveLsmOptions(options);
+    const cache = new BlockCache({ bytes: resolved.cacheBytes });
+    const { versions, warnings } = await recoverTree(disk, cache, resolved);
+    const tree = new LsmTree(disk, versions, warnings, resolved);
+    tree.#compactor.schedule();
+    return tree;
+  }
+
+  /** What of the log is in the tables, durably: the log may be dropped up to here. */
+  get covered(): LogPosition {
+    return this.#versions.covered;
+  }
+
+  /** As `setLogIdentity` last left it; empty before that. */
+  get logIdentity(): string {
+    return this.#versions.logIdentity;
+  }
+
+  /**
+   * The value of a key; undefined where it has none. Never blocks the event loop.
+   * @throws KayaError KAYA_CORRUPTION where a block that it needs is damaged; KAYA_IO; KAYA_CLOSED
+   */
+  async get(key: Uint8Array): Promise<Found | undefined> {
+    this.#checkOpen();
+    return held(this.#versions.current, (version) => version.get(key));
+  }
+
+  /** As `get`, before it returns: a block that is not cached is read with a synchronous read. */
+  getSync(key: Uint8Array): Found | undefined {
+    this.#checkOpen();
+    return this.#versions.current.getSync(key);
+  }
+
+  /**
+   * A cursor over all entries that have a value, as they are now, whatever is flushed or compacted meanwhile. Close it: until then
+   * the files that it needs stay.
+   * @throws KayaError KAYA_CLOSED
+   */
+  cursor(options?: CursorOptions): EntryCursor {
+    this.#checkOpen();
+    return holdingCursor(this.#versions.current, options);
+  }
+
+  /** The tables as they are now. @throws KayaError KAYA_CLOSED */
+  snapshot(): LsmSnapshot {
+    this.#checkOpen();
+    return new LsmSnapshot(this.#versions.current.retain());
+  }
+
+  /** Stored bytes of what lies in an extent, from the indexes; what is overwritten or deleted counts too. @throws KayaError KAYA_CLOSED */
+  async approximateSize(extent: Extent = EVERYTHING): Promise<number> {
+    this.#checkOpen();
+    return held(this.#versions.current, (version) => version.approximateSize(extent));
+  }
+
+  /**
+   * Writes what came since the last flush into a table, and moves `covered` on, in one step: once it resolves both are durable. It
+   * waits for compaction where that is far behind.
+   *
+   * Where it rejects, readers see what they saw; after a crash the flush may be there or not. Keep the log and the source, and
+   * flush the same again, or more.
+   * @param covered the last record of the log that is in `source`; at or behind what is covered
+   * @throws KayaError KAYA_INVALID_ARGUMENT where a sequence is not above what is covered, or above `covered`, or keys are not in
+   *   order; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO; KAYA_WRITER_FAILED where another process writes; KAYA_CLOSED
+   */
+  async flush(source: FlushSource, covered: LogPosition): Promise<FlushResult> {
+    this.#checkOpen();
+    return this.#flusher.flush(source, covered);
+  }
+
+  /** Keeps a text of the owner's, up to 1,024 bytes in UTF-8, durably: which log the tables belong to. @throws KayaError as `flush` */
+  async setLogIdentity(logIdentity: string): Promise<void> {
+    this.#checkOpen();
+    if (Buffer.byteLength(logIdentity) > 1024)
+      throw new KayaError("KAYA_INVALID_ARGUMENT", "a log's identity has at most 1,024 bytes in UTF-8");
+    await this.#versions.publish({ logIdentity });
+  }
+
+  /**
+   * Moves everything in an extent to the deepest level: of each key one entry is left, and no tombstone. What is flushed meanwhile
+   * stays where it is.
+   * @throws KayaError as the tables and the disk; KAYA_CLOSED
+   */
+  async compact(extent: Extent = EVERYTHING): Promise<void> {
+    this.#checkOpen();
+    await this.#compactor.compact(extent);
+  }
+
+  /** Waits for compaction to have nothing left to do. @throws KayaError where it fails */
+  async settled(): Promise<void> {
+    this.#checkOpen();
+    await this.#compactor.settled();
+  }
+
+  stats(): LsmStats {
+    const levels = levelStats(this.#versions.current);
+    const counters = this.#counters;
+    const bytes = levels.reduce((sum, level) => sum + level.bytes, 0);
+    const { drops, moves, merges, flushedBytes, writtenBytes } = counters;
+    return {
+      covered: this.covered,
+      levels,
+      tables: levels.reduce((sum, level) => sum + level.tables, 0),
+      bytes,
+      obsoleteFiles: this.#versions.obsoleteFiles,
+      flushes: counters.flushes,
+      flushedBytes,
+      compactions: { drops, moves, merges },
+      compactionReadBytes: counters.readBytes,
+      compactionWrittenBytes: writtenBytes,
+      writeAmplification: flushedBytes === 0 ? undefined : (flushedBytes + writtenBytes) / flushedBytes,
+      spaceAmplification: bytes === 0 ? undefined : bytes / (levels.at(-1)?.bytes ?? bytes),
+      stalls: counters.stalls,
+      stalledMs: counters.stalledMs,
+      isCompacting: this.#compactor.isRunning,
+      compactionFailure: this.#compactor.failure,
+    };
+  }
+
+  /** Ends a compaction that is under way, waits for flushes, and lets go of all files. Doing it again is fine. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#compactor.stop();
+    await this.#flusher.settled();
+    await this.#versions.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", "the tree is closed");
+  }
+}

@@ -1,0 +1,135 @@
+import { invariant, type LogPosition, type SequenceNumber } from "@kaya/core";
+import { type EntryCursor, type Found, TOMBSTONE } from "../entry.js";
+import { TablesRun } from "../merge/level-cursor.js";
+import { MergingCursor } from "../merge/merging-cursor.js";
+import type { CursorOptions } from "../table/read-ahead.js";
+import { contains, type Extent, firstEndingAfter, overlapping } from "./extent.js";
+import type { LiveTable } from "./live-table.js";
+
+/**
+ * An immutable set of tables: level 0, the newest first, whose tables may overlap, and deeper levels of disjoint tables. What a
+ * higher level says of a key is newer than what a deeper one says. Its tables stay until it is released as often as it was
+ * retained; it begins with one reference.
+ */
+export class Version {
+  readonly levels: readonly (readonly LiveTable[])[];
+  /** What of the log is in the tables. */
+  readonly covered: LogPosition;
+  #references = 1;
+
+  constructor(levels: readonly (readonly LiveTable[])[], covered: LogPosition) {
+    this.levels = levels;
+    this.covered = covered;
+    for (const tables of levels) for (const table of tables) table.retain();
+  }
+
+  retain(): this {
+    invariant(this.#references > 0, "M7", "a version was used after its last reader left");
+    this.#references++;
+    return this;
+  }
+
+  release(): void {
+    this.#references--;
+    if (this.#references > 0) return;
+    for (const tables of this.levels) for (const table of tables) table.release();
+  }
+
+  /** The value of a key; undefined where it has none. Reads blocks that are not cached with a synchronous read. */
+  getSync(key: Uint8Array): Found | undefined {
+    const lookup = new Lookup(this.levels, key);
+    for (let table = lookup.next(); table !== undefined; table = lookup.next()) {
+      const found = table.table.getSync(key);
+      if (found !== undefined) return lookup.judge(found);
+    }
+    return undefined;
+  }
+
+  /** The value of a key; undefined where it has none. Never blocks the event loop. */
+  async get(key: Uint8Array): Promise<Found | undefined> {
+    const lookup = new Lookup(this.levels, key);
+    for (let table = lookup.next(); table !== undefined; table = lookup.next()) {
+      const found = await table.table.get(key);
+      if (found !== undefined) return lookup.judge(found);
+    }
+    return undefined;
+  }
+
+  /** A cursor over all entries that have a value. The version must be retained until it is closed. */
+  cursor(options: CursorOptions = {}): EntryCursor {
+    const runs: TablesRun[] = [];
+    const opened = (table: LiveTable) => ({
+      start: table.start,
+      end: table.end,
+      skyline: table.skyline,
+      openCursor: () => table.openCursor(options),
+    });
+    for (const [level, tables] of this.levels.entries()) {
+      if (level === 0) runs.push(...tables.map((table) => new TablesRun([opened(table)])));
+      else if (tables.length > 0) runs.push(new TablesRun(tables.map(opened)));
+    }
+    return new MergingCursor(runs);
+  }
+
+  /** Stored bytes of what lies in an extent, from the indexes; what is deleted or overwritten counts too. */
+  async approximateSize(extent: Extent): Promise<number> {
+    let bytes = 0;
+    for (const [level, tables] of this.levels.entries()) {
+      const candidates = level === 0 ? tables : overlapping(tables, extent);
+      for (const { table } of candidates) bytes += await table.approximateSize(extent.start, extent.end);
+    }
+    return bytes;
+  }
+}
+
+/** The tables that may have a key, the newest first, as far as what they hold may count. */
+class Lookup {
+  readonly #levels: readonly (readonly LiveTable[])[];
+  readonly #key: Uint8Array;
+  #level = 0;
+  #index = 0;
+  #coveredBy: SequenceNumber = 0;
+
+  constructor(levels: readonly (readonly LiveTable[])[], key: Uint8Array) {
+    this.#levels = levels;
+    this.#key = key;
+  }
+
+  next(): LiveTable | undefined {
+    // What is older than a range tombstone that was met is hidden by it.
+    if (this.#coveredBy > 0) return undefined;
+    const table = this.#find();
+    if (table !== undefined && table.meta.rangeTombstones > 0)
+      this.#coveredBy = table.table.coveringSequence(this.#key);
+    return table;
+  }
+
+  judge(found: Found): Found | undefined {
+    return found.kind === TOMBSTONE || found.sequence < this.#coveredBy ? undefined : found;
+  }
+
+  #find(): LiveTable | undefined {
+    for (; this.#level < this.#levels.length; this.#level++) {
+      const tables = this.#levels[this.#level] as readonly LiveTable[]; // it is below the length
+      const table = this.#level === 0 ? this.#nextOfLevel0(tables) : this.#of(tables);
+      if (table === undefined) continue;
+      if (this.#level > 0) this.#level++;
+      return table;
+    }
+    return undefined;
+  }
+
+  #nextOfLevel0(tables: readonly LiveTable[]): LiveTable | undefined {
+    while (this.#index < tables.length) {
+      const table = tables[this.#index++] as LiveTable; // it is below the length
+      if (contains(table, this.#key)) return table;
+    }
+    return undefined;
+  }
+
+  #of(tables: readonly LiveTable[]): LiveTable | undefined {
+    if (tables.length === 0) return undefined;
+    const table = tables[firstEndingAfter(tables, this.#key)];
+    return table !== undefined && contains(table, this.#key) ? table : undefined;
+  }
+}

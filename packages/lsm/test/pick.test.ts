@@ -1,0 +1,214 @@
+import { describe, expect, it } from "vitest";
+import { findDrops } from "../src/compaction/drops.js";
+import { clipToOlder } from "../src/compaction/outputs.js";
+import { olderBelow, pickCompaction } from "../src/compaction/pick.js";
+import { type PickTable, shapeOf } from "../src/compaction/shape.js";
+import { LEVELS } from "../src/manifest/manifest-state.js";
+import { keyAfter } from "../src/merge/compare.js";
+import { Skyline } from "../src/merge/skyline.js";
+import { bytes, text } from "./support/keys.js";
+
+const MiB = 2 ** 20;
+const OPTIONS = { level0Tables: 4, tableBytes: 32 * MiB, baseLevelBytes: 128 * MiB, levelRatio: 10 };
+
+interface Made {
+  readonly id: number;
+  readonly mib?: number;
+  readonly tombstones?: number;
+  readonly entries?: number;
+  readonly sequence?: number;
+  readonly ranges?: readonly (readonly [start: string, end: string | undefined, sequence: number])[];
+}
+
+function table(start: string, last: string, made: Made): PickTable {
+  const { id, mib = 32, tombstones = 0, entries = 1000, sequence = id, ranges = [] } = made;
+  const skyline = Skyline.of(
+    ranges.map(([from, to, of]) => ({
+      start: bytes(from),
+      end: to === undefined ? undefined : bytes(to),
+      sequence: of,
+    })),
+  );
+  const extent = { start: bytes(start), end: keyAfter(bytes(last)) };
+  const meta = {
+    id,
+    fileBytes: mib * MiB,
+    footerCrc: 0,
+    entries,
+    tombstones,
+    rangeTombstones: ranges.length,
+    rawBytes: mib * MiB,
+    smallestSequence: sequence,
+    largestSequence: sequence,
+    ...extent,
+  };
+  return { meta, skyline, ...extent };
+}
+
+/** By level, those that are not given are empty. */
+function levels(given: Record<number, PickTable[]>): PickTable[][] {
+  return Array.from({ length: LEVELS }, (_, level) => given[level] ?? []);
+}
+
+const ids = (tables: readonly PickTable[]) => tables.map(({ meta }) => meta.id);
+
+function picked(given: Record<number, PickTable[]>, options = {}, progress: (Uint8Array | undefined)[] = []) {
+  const pick = pickCompaction(levels(given), { ...OPTIONS, ...options }, progress);
+  if (pick?.kind !== "merge") return pick;
+  return { to: pick.to, inputs: pick.inputs.map(({ level, tables }) => [level, ids(tables)]) };
+}
+
+/** So many tables of 32 MiB side by side. */
+const row = (count: number, from: number) =>
+  Array.from({ length: count }, (_, n) => {
+    const letter = String.fromCharCode(97 + Math.floor(n / 26)) + String.fromCharCode(97 + (n % 26));
+    return table(`${letter}0`, `${letter}9`, { id: from + n });
+  });
+
+describe("the shape of the levels", () => {
+  it("is one level for little data, and of each level above the last a tenth for more", () => {
+    expect(shapeOf(levels({ 6: row(3, 1) }), OPTIONS)).toMatchObject({ baseLevel: 6 });
+    const { baseLevel, targets } = shapeOf(levels({ 6: row(60, 1) }), OPTIONS);
+    expect(baseLevel).toBe(4);
+    expect(targets.map((bytes) => Math.round(bytes / MiB))).toEqual([0, 0, 0, 0, 19, 192, 1920]);
+  });
+});
+
+describe("what is compacted next", () => {
+  const l0 = (count: number) => Array.from({ length: count }, (_, n) => table("a", "z", { id: 100 - n }));
+
+  it("is nothing while level 0 is short and no level too large", () => {
+    expect(picked({ 0: l0(3), 6: row(4, 1) })).toBeUndefined();
+    expect(picked({})).toBeUndefined();
+  });
+
+  it("is all of level 0 with what it overlaps in the base level, the newest first", () => {
+    expect(picked({ 0: l0(4), 6: row(2, 1) })).toEqual({
+      to: 6,
+      inputs: [
+        [0, [100, 99, 98, 97]],
+        [6, [1, 2]],
+      ],
+    });
+  });
+
+  it("goes no deeper than the first level that has tables: what is newer stays above", () => {
+    const inBase = [table("m", "n", { id: 5, mib: 8 })];
+    expect(picked({ 0: l0(4), 4: inBase, 6: row(60, 1) })).toMatchObject({ to: 4 });
+    expect(picked({ 0: l0(4), 6: row(60, 1) })).toMatchObject({ kind: "move", from: 0, to: 4 });
+    const above = { 0: l0(4), 3: [table("m", "n", { id: 5 })], 6: row(2, 1) };
+    expect(picked(above)).toMatchObject({ kind: "move", from: 3, to: 6 });
+  });
+
+  it("is a table of a level that is too large, one after the other and around", () => {
+    const tables = { 5: row(20, 50), 6: row(60, 1) };
+    expect(picked(tables)).toMatchObject({
+      inputs: [
+        [5, [50]],
+        [6, [1]],
+      ],
+      to: 6,
+    });
+    const behind = (n: number) => [0, 0, 0, 0, 0].map(() => undefined).concat([tables[5][n]?.end as never]);
+    expect(picked(tables, {}, behind(0))).toMatchObject({
+      inputs: [
+        [5, [51]],
+        [6, [2]],
+      ],
+    });
+    expect(picked(tables, {}, behind(19))).toMatchObject({
+      inputs: [
+        [5, [50]],
+        [6, [1]],
+      ],
+    });
+  });
+
+  it("moves a table that overlaps nothing, unless it has tombstones that can go or is small", () => {
+    const oldest = (made: object) => [...l0(3), table("A", "B", { id: 90, ...made })];
+    expect(picked({ 0: oldest({}), 6: row(2, 1) })).toMatchObject({ kind: "move", from: 0, to: 6 });
+    expect(picked({ 0: oldest({ tombstones: 1 }), 6: row(2, 1) })).toMatchObject({
+      to: 6,
+      inputs: [
+        [0, [100, 99, 98, 90]],
+        [6, [1, 2]],
+      ],
+    });
+    expect(picked({ 0: oldest({ mib: 1 }), 6: row(2, 1) })).not.toMatchObject({ kind: "move" });
+  });
+
+  it("merges levels full of tombstones sooner", () => {
+    const many = (tombstones: number) => [
+      table("aa0", "aa9", { id: 70, mib: 170, tombstones, entries: 1000 }),
+    ];
+    expect(picked({ 5: many(0), 6: row(60, 1) })).toBeUndefined();
+    expect(picked({ 5: many(900), 6: row(60, 1) })).toMatchObject({ to: 6 });
+  });
+
+  it("brings down what is above the last level where it is quiet", () => {
+    const tables = { 0: l0(2), 6: row(2, 1) };
+    expect(picked(tables)).toBeUndefined();
+    expect(picked(tables, { quietRatio: 0.15 })).toMatchObject({
+      to: 6,
+      inputs: [
+        [0, [100, 99]],
+        [6, [1, 2]],
+      ],
+    });
+    expect(picked({ 6: row(2, 1) }, { quietRatio: 0.15 })).toBeUndefined();
+  });
+});
+
+describe("tables that go unread", () => {
+  it("M9: are those that newer range tombstones hide whole, and tombstones that have nothing older below", () => {
+    const clear = (sequence: number, from = "a", to?: string) =>
+      table("a", "z", { id: 90, entries: 0, ranges: [[from, to, sequence]] });
+    const below = { 5: [table("b", "c", { id: 9, sequence: 7 })], 6: row(2, 1) };
+    expect(findDrops(levels({ 0: [clear(80)], ...below })).map(({ id }) => id)).toEqual([9, 1, 2]);
+    expect(findDrops(levels({ 0: [clear(7)], ...below })).map(({ id }) => id)).toEqual([1, 2]);
+    expect(findDrops(levels({ 0: [clear(80, "b", "c")], ...below }))).toEqual([]);
+    expect(findDrops(levels({ 0: [clear(80, "b", "c\0")], ...below })).map(({ id }) => id)).toEqual([9]);
+    expect(findDrops(levels({ 0: [clear(80)] }))).toEqual([{ level: 0, id: 90 }]);
+    const tombstones = table("x", "y", { id: 91, entries: 5, tombstones: 5 });
+    expect(findDrops(levels({ 5: [tombstones], 6: row(2, 1) }))).toEqual([{ level: 5, id: 91 }]);
+    expect(findDrops(levels({ 5: [tombstones], 6: [table("w", "z", { id: 4 })] }))).toEqual([]);
+  });
+
+  it("M9: are looked for in older tables of level 0 only, not in newer ones", () => {
+    const clear = table("a", "z", { id: 50, entries: 1, ranges: [["a", undefined, 60]] });
+    const [newer, older] = [table("b", "c", { id: 51, sequence: 70 }), table("b", "c", { id: 49 })];
+    expect(findDrops(levels({ 0: [newer, clear, older] })).map(({ id }) => id)).toEqual([49]);
+  });
+});
+
+describe("range tombstones on their way down", () => {
+  it("M9: are cut to where something older may be", () => {
+    const older = olderBelow(
+      levels({
+        5: [table("c", "d", { id: 1 })],
+        6: [table("d", "f", { id: 2 }), table("m", "p", { id: 3 })],
+      }),
+      4,
+    );
+    expect(older.map(({ start, end }) => [text(start), text(end as Uint8Array)])).toEqual([
+      ["c", "f\0"],
+      ["m", "p\0"],
+    ]);
+    const pieces = Skyline.of([
+      { start: bytes("a"), end: bytes("n"), sequence: 5 },
+      { start: bytes("n"), end: undefined, sequence: 4 },
+    ]).pieces;
+    expect(
+      clipToOlder(pieces, older).map(({ start, end, sequence }) => [
+        text(start),
+        text(end as Uint8Array),
+        sequence,
+      ]),
+    ).toEqual([
+      ["c", "f\0", 5],
+      ["m", "n", 5],
+      ["n", "p\0", 4],
+    ]);
+    expect(clipToOlder(pieces, [])).toEqual([]);
+  });
+});

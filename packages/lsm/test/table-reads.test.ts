@@ -1,0 +1,201 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NodeDisk, SimDisk } from "@kaya/io";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BlockCache, Table, TableWriter } from "../src/index.js";
+import {
+  bytes,
+  codeOf,
+  type Entry,
+  expectContents,
+  manyEntries,
+  openTable,
+  put,
+  watchReads,
+  writeAll,
+  writeTable,
+} from "./support.js";
+
+const MANY = { entries: manyEntries(1000) };
+const [FIRST] = MANY.entries as [Entry];
+
+describe("gets under way at once (T9)", () => {
+  it("share one read of the index, of the filter and of the block, and all get the value", async () => {
+    const { disk: written } = await writeTable(MANY, { blockBytes: 1024 });
+    const { disk, reads } = watchReads(written);
+    const table = await openTable(disk);
+    reads.length = 0;
+    const found = await Promise.all(Array.from({ length: 50 }, () => table.get(FIRST.key)));
+    expect(found.every((each) => each?.sequence === FIRST.sequence)).toBe(true);
+    expect(new Set(reads).size).toBe(3);
+    expect(reads.length).toBe(3);
+    await table.get(FIRST.key);
+    expect(reads.length).toBe(3);
+  });
+
+  it("all hear of a read that fails, and the next one reads again", async () => {
+    const { disk } = await writeTable(MANY, { blockBytes: 1024 });
+    const table = await openTable(disk);
+    const last = MANY.entries.at(-1) as Entry;
+    await table.get(last.key); // index and filter
+    disk.addFault({ atRead: disk.nextRead, kind: "read-error" });
+    const codes = await Promise.all(Array.from({ length: 5 }, () => codeOf(table.get(FIRST.key))));
+    expect(codes).toEqual(Array.from({ length: 5 }, () => "KAYA_IO"));
+    expect((await table.get(FIRST.key))?.sequence).toBe(FIRST.sequence);
+  });
+
+  it("do not see what the caller does to the key meanwhile", async () => {
+    const { disk } = await writeTable(MANY, { blockBytes: 1024 });
+    const table = await openTable(disk);
+    const key = new Uint8Array(FIRST.key);
+    const found = table.get(key);
+    key.fill(0);
+    expect((await found)?.sequence).toBe(FIRST.sequence);
+  });
+
+  it("of a key that the filter knows not read no block", async () => {
+    const { disk: written } = await writeTable(MANY, { bitsPerKey: 24 });
+    const { disk, reads } = watchReads(written);
+    const table = await openTable(disk);
+    await table.get(bytes("key:x"));
+    reads.length = 0;
+    for (let i = 0; i < 50; i++) expect(await table.get(bytes(`key:${i}x`))).toBeUndefined();
+    expect(reads).toEqual([]);
+  });
+});
+
+describe("a scan", () => {
+  it("reads in large pieces, forward and backward alike, and leaves the cache as it is", async () => {
+    const entries = Array.from({ length: 4000 }, (_, i) =>
+      put(`k${String(i).padStart(6, "0")}`, "v".repeat(500)),
+    );
+    const { disk: written, summary } = await writeTable({ entries });
+    expect(summary.dataBlocks).toBeGreaterThan(120);
+    const { disk, reads } = watchReads(written);
+    const cache = new BlockCache({ bytes: 2 ** 22 });
+    const table = await Table.open(disk, "t.sst", { cache });
+    const counts = [];
+    for (const direction of ["next", "previous"] as const) {
+      const cursor = table.cursor();
+      reads.length = 0;
+      let seen = 0;
+      const begun = direction === "next" ? cursor.seekFirst() : cursor.seekLast();
+      for (let more = await begun; more; more = await cursor[direction]()) seen++;
+      expect(seen).toBe(4000);
+      cursor.close();
+      counts.push(reads.length);
+    }
+    for (const count of counts) expect(count).toBeLessThan(20);
+    expect(cache.stats.items).toBeLessThan(5);
+  });
+
+  it("gives a promise only where a block has to be read", async () => {
+    const { disk } = await writeTable(MANY, { blockBytes: 1024 });
+    const table = await openTable(disk);
+    for (const { key } of MANY.entries) table.getSync(key); // all of it is in the cache
+    const cursor = table.cursor();
+    let seen = 0;
+    for (let more = cursor.seekFirst(); more === true; more = cursor.next()) seen++;
+    expect(seen).toBe(MANY.entries.length);
+  });
+
+  it("of which a move is not awaited, or that stands nowhere, is told so", async () => {
+    const { disk } = await writeTable(MANY, { blockBytes: 1024 });
+    const table = await openTable(disk);
+    const cursor = table.cursor();
+    expect(await codeOf(() => cursor.key)).toBe("KAYA_INVARIANT_VIOLATION");
+    expect(await codeOf(() => cursor.next())).toBe("KAYA_INVARIANT_VIOLATION");
+    const moved = cursor.seekFirst();
+    expect(await codeOf(() => cursor.seekLast())).toBe("KAYA_INVARIANT_VIOLATION");
+    expect(await codeOf(() => cursor.value)).toBe("KAYA_INVARIANT_VIOLATION");
+    expect(await moved).toBe(true);
+    expect(await cursor.seek(bytes("zzz"))).toBe(false);
+    expect(await codeOf(() => cursor.sequence)).toBe("KAYA_INVARIANT_VIOLATION");
+    cursor.close();
+    cursor.close();
+    expect(await codeOf(() => cursor.seekFirst())).toBe("KAYA_CLOSED");
+    expect(await codeOf(() => cursor.key)).toBe("KAYA_CLOSED");
+  });
+
+  it("that fails stands nowhere, and goes on after the next seek", async () => {
+    const { disk } = await writeTable(MANY, { blockBytes: 512 });
+    const table = await openTable(disk);
+    const cursor = table.cursor();
+    let moved = await cursor.seekFirst();
+    for (let i = 0; i < 100; i++) moved = await cursor.next();
+    disk.addFault({ atRead: disk.nextRead, kind: "read-error" });
+    const code = await codeOf(async () => {
+      while (moved) moved = await cursor.next();
+    });
+    expect(code).toBe("KAYA_IO");
+    expect(await codeOf(() => cursor.key)).toBe("KAYA_INVARIANT_VIOLATION");
+    let seen = 0;
+    for (let more = await cursor.seekFirst(); more; more = await cursor.next()) seen++;
+    expect(seen).toBe(MANY.entries.length);
+  });
+});
+
+describe("a table that is closed", () => {
+  it("refuses everything, lets the reads under way end, and closes its cursors", async () => {
+    const { disk: written } = await writeTable(MANY, { blockBytes: 1024 });
+    const { disk, hold } = watchReads(written);
+    const table = await openTable(disk);
+    const release = hold();
+    const cursor = table.cursor();
+    const underWay = [codeOf(table.get(FIRST.key)), codeOf(async () => cursor.seekFirst())];
+    const closed = table.close();
+    release();
+    await Promise.all([closed, table.close()]);
+    for (const code of await Promise.all(underWay)) expect([undefined, "KAYA_CLOSED"]).toContain(code);
+    expect(await codeOf(table.get(FIRST.key))).toBe("KAYA_CLOSED");
+    expect(await codeOf(() => table.getSync(FIRST.key))).toBe("KAYA_CLOSED");
+    expect(await codeOf(() => table.cursor())).toBe("KAYA_CLOSED");
+    expect(await codeOf(table.properties())).toBe("KAYA_CLOSED");
+    expect(await codeOf(() => cursor.seekFirst())).toBe("KAYA_CLOSED");
+  });
+
+  it("that is not there is KAYA_NOT_FOUND", async () => {
+    expect(await codeOf(openTable(new SimDisk(), "absent.sst"))).toBe("KAYA_NOT_FOUND");
+  });
+});
+
+describe("on a real disk", () => {
+  let directory = "";
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "kaya-lsm-"));
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  it("a table is written and read, compressed or not, with a small cache and with none", async () => {
+    const disk = new NodeDisk(directory);
+    for (const compression of ["none", "snappy"] as const) {
+      const path = `sst/${compression}.sst`;
+      const entries = manyEntries(3000);
+      await writeAll(await TableWriter.create(disk, path, { compression, syncBytes: 100_000 }), { entries });
+      for (const cacheBytes of [0, 100_000, 2 ** 22]) {
+        const table = await Table.open(disk, path, { cache: new BlockCache({ bytes: cacheBytes }) });
+        await expectContents(table, { entries });
+        const found = await Promise.all(entries.map(({ key }) => table.get(key)));
+        expect(found.map((each) => each?.sequence)).toEqual(entries.map(({ sequence }) => sequence));
+        await table.close();
+      }
+    }
+  });
+
+  it("two tables with the same entries are told apart: their seeds are random", async () => {
+    const disk = new NodeDisk(directory);
+    const summaries = [];
+    for (const path of ["a", "b"])
+      summaries.push(await writeAll(await TableWriter.create(disk, path), { entries: [put("a", "b")] }));
+    expect(summaries[0]?.footerCrc).not.toBe(summaries[1]?.footerCrc);
+    expect(
+      await codeOf(
+        Table.open(disk, "a", {
+          cache: new BlockCache({ bytes: 0 }),
+          ...(summaries[1] && { expected: summaries[1] }),
+        }),
+      ),
+    ).toBe("KAYA_CORRUPTION");
+  });
+});
