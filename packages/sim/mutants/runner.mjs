@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
  * @property {import("../dist/index.js").ExplorationBudget} [deep] the same
  * @property {number} seeds
  * @property {number} operations of each simulation
+ * @property {boolean} [withTrees] also the scenarios of trees of tables, which nothing but @kaya/lsm uses
  * @property {string} [first] scenarios with this in their name, or "simulation", come before all else
  *
  * @typedef {object} Finding
@@ -44,7 +45,8 @@ process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0)); // p
 
 /** First a glance at everything that is unlike the rest, so that most bugs are seen early. */
 async function run() {
-  const scenarios = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...lsmScenarios()];
+  const trees = budget.withTrees === true ? lsmScenarios() : [];
+  const scenarios = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...trees];
   const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
   const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
   const serial = scenarios.filter((scenario) => !single.includes(scenario));
