@@ -107,6 +107,7 @@ describe("what a document says of the code", async () => {
     "docs/guarantees.md",
     "packages/wal/FORMAT.md",
     "packages/lsm/TABLE.md",
+    "packages/lsm/MANIFEST.md",
     "packages/engine/CHECKPOINT.md",
     "packages/engine/CHANGES.md",
   ]) {

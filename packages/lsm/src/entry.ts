@@ -1,10 +1,10 @@
 import type { SequenceNumber } from "@kaya/core";
 
 /** The entry gives its key a value. */
-export const PUT = 0;
+export const PUT = 0 as const;
 
 /** The entry says that its key was deleted. */
-export const TOMBSTONE = 1;
+export const TOMBSTONE = 1 as const;
 
 /** What an entry does to its key. */
 export type EntryKind = typeof PUT | typeof TOMBSTONE;

@@ -16,6 +16,7 @@ import { REAL_PROGRAMS } from "./real-programs.mjs";
  * @property {number} operations of each simulation
  * @property {boolean} [oneFault] without schedules of two faults: to see what those are needed for
  * @property {boolean} [isReal] the programs in real/ look, and nothing else
+ * @property {boolean} [withTrees] also the scenarios of trees of tables, which nothing but @kaya/lsm uses
  * @property {string} [first] scenarios with this in their name, or "simulation", come before all else
  *
  * @typedef {object} Finding
@@ -80,7 +81,8 @@ function runProgram(name) {
 
 /** First a glance at everything that is unlike the rest, so that most bugs are seen early. */
 async function run() {
-  const scenarios = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...lsmScenarios()];
+  const trees = budget.withTrees === true ? lsmScenarios() : [];
+  const scenarios = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...trees];
   const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
   const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
   const serial = scenarios.filter((scenario) => !single.includes(scenario));

@@ -58,6 +58,8 @@ export class ReadAhead {
     this.release();
     this.#run = ordinal === this.#previous + direction ? this.#run + 1 : 0;
     this.#previous = ordinal;
+    // It went elsewhere, or turned round: what is under way is not what comes next.
+    if (this.#run === 0 && !covers(this.#ahead, ordinal)) this.#ahead = undefined;
     const item = this.#blocks.cached(ordinal);
     if (item !== undefined) {
       item.pins++;

@@ -125,6 +125,10 @@ async function flushAndCompact(session: LsmSession): Promise<void> {
     }
   }
   await session.tree.settled();
+  session.write({ type: "delete", key: key(5) }, { type: "delete", key: key(12) });
+  await mustBeDone(session.flush());
+  await session.tree.settled();
+  await session.check("with a table of tombstones");
   session.write({ type: "delete-range", start: "" }, { type: "put", key: "k00", value: "alone" });
   await mustBeDone(session.flush());
   await session.tree.settled();

@@ -17,8 +17,8 @@ function seeds(): () => Uint8Array {
 /** Tiny tables, so that few operations make levels. */
 export function tinyTree(options: LsmOptions = {}): LsmOptions {
   return {
-    tableBytes: 900,
-    baseLevelBytes: 2500,
+    tableBytes: 600,
+    baseLevelBytes: 700,
     levelRatio: 2,
     level0Tables: 2,
     level0Stop: 4,
