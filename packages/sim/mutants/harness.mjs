@@ -107,7 +107,11 @@ async function look({ original, copy, mutant, budget, signal }) {
     const isReal = mutant?.instrument === "real";
     // explorer-lsm.test.ts shows that they find nothing in the code as it is.
     const withTrees = mutant?.file.startsWith("lsm/") === true;
-    const result = await runChild(copy, { ...budget, seeds, isReal, withTrees, first: mutant?.first }, signal);
+    const result = await runChild(
+      copy,
+      { ...budget, seeds, isReal, withTrees, first: mutant?.first },
+      signal,
+    );
     // The code as it is passes through all instruments.
     if (mutant === undefined && result.found === undefined)
       Object.assign(result, await realFindings(copy, budget, signal));
