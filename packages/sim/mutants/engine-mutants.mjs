@@ -5,7 +5,12 @@ export const ENGINE_MUTANTS = [
     rule: "order",
     file: "wal/dist/batch.js",
     find: "const later = onCommit?.(this.#recordAt(this.#applied));",
-    replace: "const later = void setImmediate(onCommit, this.#recordAt(this.#applied));",
+    replace: `const later = void setImmediate(async (record) => {
+                try {
+                    await onCommit?.(record);
+                }
+                catch { }
+            }, this.#recordAt(this.#applied));`,
   },
   {
     name: "readers see strict writes that are not durable",

@@ -5,6 +5,7 @@ const UNSYNCED = (disk) => `{
                 file.sync = async () => undefined;
                 return file;
             },
+            remove: (path) => ${disk}.remove(path),
         }`;
 
 /** Bugs of recovery: the decision table, the quarantine, R1 to R6. @type {import("./mutants.mjs").Mutant[]} */
