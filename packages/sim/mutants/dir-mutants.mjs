@@ -58,10 +58,12 @@ export const DIR_MUTANTS = [
     first: "no descriptors",
     rule: "W1",
     file: "wal/dist/segment-store.js",
-    find: `if (KayaError.is(error, "KAYA_NOT_FOUND"))
+    find: `KayaError.is(error, "KAYA_INVALID_ARGUMENT"))
                 return false;
             throw error;`,
-    replace: "return false;",
+    replace: `KayaError.is(error, "KAYA_INVALID_ARGUMENT"))
+                return false;
+            return false;`,
   },
   {
     name: "a small file is written behind what a crash left under its temporary name",
