@@ -49,8 +49,8 @@ export interface LsmOptions {
   /** The manifest begins anew once it has so many bytes. Default 1 MiB. */
   readonly manifestBytes?: number;
   /**
-   * What reads back is known to be on the disk: the last process closed it cleanly, or the machine was started again since. Then an
-   * opening need not write the manifest anew. Default false.
+   * What reads back is known to be on the disk: the last process closed it cleanly. Then an opening
+   * need not write the manifest anew. Default false.
    */
   readonly trustPageCache?: boolean;
   /** Called before an opening changes anything. It may throw, and so refuse. */
