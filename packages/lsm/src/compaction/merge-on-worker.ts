@@ -1,9 +1,13 @@
+import { dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { KayaError } from "@kaya/core";
 import type { TableMeta } from "../manifest/manifest-state.js";
 import type { MergeJob } from "./job.js";
 import type { MergeControl } from "./merge-in-loop.js";
 import { errorOf, type WorkerInput, type WorkerMessage } from "./worker-messages.js";
+
+/** Where this code stands. `import.meta` is empty in CommonJS. In a bundle nothing stands beside it: then merges run in the loop. */
+const HERE = import.meta.filename ?? __filename;
 
 /** How often the worker hears whether it should rest. */
 const ASK_MS = 20;
@@ -48,7 +52,7 @@ export async function mergeOnWorker(
 
 function start(input: WorkerInput): Worker {
   try {
-    return new Worker(new URL("./worker.js", import.meta.url), { workerData: input, name: "kaya-merge" });
+    return new Worker(join(dirname(HERE), "worker.js"), { workerData: input, name: "kaya-merge" });
   } catch (cause) {
     throw new WorkerLostError("cannot be started", cause);
   }

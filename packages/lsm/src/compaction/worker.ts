@@ -12,20 +12,25 @@ const tell = (message: WorkerMessage) => parentPort?.postMessage(message);
 const shouldRest = new Int32Array(rests);
 let untold = 0;
 
-try {
-  const outputs = await mergeInLoop(new NodeDisk(root), job, {
-    signal: new AbortController().signal, // it is ended with the worker
-    shouldRest: () => Atomics.load(shouldRest, 0) > 0,
-    onProgress: (bytes) => {
-      untold += bytes;
-      if (untold < TELL_BYTES) return;
-      tell({ kind: "progress", bytes: untold });
-      untold = 0;
-    },
-  });
-  if (untold > 0) tell({ kind: "progress", bytes: untold });
-  tell({ kind: "done", outputs });
-} catch (error) {
-  const { code, message } = asKayaError(error, "merging tables on a worker");
-  tell({ kind: "failed", code, message });
+async function run(): Promise<void> {
+  try {
+    const outputs = await mergeInLoop(new NodeDisk(root), job, {
+      signal: new AbortController().signal, // it is ended with the worker
+      shouldRest: () => Atomics.load(shouldRest, 0) > 0,
+      onProgress: (bytes) => {
+        untold += bytes;
+        if (untold < TELL_BYTES) return;
+        tell({ kind: "progress", bytes: untold });
+        untold = 0;
+      },
+    });
+    if (untold > 0) tell({ kind: "progress", bytes: untold });
+    tell({ kind: "done", outputs });
+  } catch (error) {
+    const { code, message } = asKayaError(error, "merging tables on a worker");
+    tell({ kind: "failed", code, message });
+  }
 }
+
+// No await at the top: CommonJS has none.
+void run();

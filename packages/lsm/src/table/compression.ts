@@ -23,7 +23,8 @@ interface SnappyModule {
 const COPIED = { copyOutputData: true };
 const COPIED_BUFFER = { copyOutputData: true, asBuffer: true };
 
-const require = createRequire(import.meta.url);
+// `import.meta` is empty in CommonJS.
+const require = createRequire(import.meta.filename ?? __filename);
 let snappy: Codec | undefined;
 
 /** Loads the library at the first use. @throws KayaError KAYA_IO where the package or its binary is missing */
