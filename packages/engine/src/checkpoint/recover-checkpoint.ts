@@ -6,6 +6,7 @@ import { Memtable } from "../memtable/memtable.js";
 import type { ProgressTeller } from "../recovery-progress.js";
 import { SYSTEM_TURNS, type Turns, TurnTaker } from "../turns.js";
 import {
+  CHECKPOINT_DIR,
   type CheckpointDirectory,
   type CheckpointFile,
   makeAbsenceDurable,
@@ -105,4 +106,6 @@ export async function finishCheckpoint(
     await makeAbsenceDurable(disk);
   }
   await removeSuperfluous(disk, checkpoints);
+  // C12: an older one may be of another log (a backup that was rejected, and made anew). It must not come back beside the log that begins now.
+  if (checkpoints.older.length > 0) await disk.syncDir(CHECKPOINT_DIR);
 }
