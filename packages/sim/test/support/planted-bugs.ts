@@ -100,7 +100,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     within: 20,
     target: onFiles(() => ({ truncate: async () => undefined })),
   },
-  { name: "what is taken back is not synced", within: 20, target: noTruncateThenSync },
+  { name: "what is taken back is not synced", within: 40, target: noTruncateThenSync },
   {
     name: "a failed write is taken for a good one",
     within: 10,
