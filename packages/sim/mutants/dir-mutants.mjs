@@ -67,7 +67,7 @@ export const DIR_MUTANTS = [
   },
   {
     name: "a small file is written behind what a crash left under its temporary name",
-    first: "a feed",
+    first: "simulation",
     rule: "F9",
     file: "wal/dist/sealed-file.js",
     find: `await disk.remove(path); // what a crash left; never emptied, as it may have other names
