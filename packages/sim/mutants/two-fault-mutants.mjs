@@ -32,18 +32,6 @@ export const TWO_FAULT_MUTANTS = [
     try {`,
   },
   {
-    name: "a half-made checkpoint that could not be removed is taken for written by the next attempt",
-    rule: "C3",
-    first: "two faults: a checkpoint",
-    file: "engine/dist/checkpoint/write-checkpoint.js",
-    find: `await disk.remove(temporary);
-    try {
-        const bytes = await writeFile(disk, temporary, covered, snapshot, options);`,
-    replace: `const [half] = (await disk.list("checkpoint")).filter((entry) => entry.path === temporary);
-    try {
-        const bytes = half?.length || (await writeFile(disk, temporary, covered, snapshot, options));`,
-  },
-  {
     name: "the writer goes on, and uses its LSN again, where a failed write could not be taken back",
     rule: "W3",
     first: "two faults: appends",

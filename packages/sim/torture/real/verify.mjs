@@ -3,8 +3,8 @@ import { formatWarning } from "@kaya/wal";
 import { checkContents, contentsOf } from "../../dist/explorer/engine-write.js";
 import { mustEqual } from "./ledger.mjs";
 
-// A kill may cut a write short; nothing else that it does can be seen.
-const OF_A_KILL = ["PartialHeader", "PartialPayload", "TailTruncated"];
+// A kill may cut a write short, and where the disk is full there may be no room to change the id of a log that is cut. Nothing else shows.
+const OF_A_KILL = ["PartialHeader", "PartialPayload", "TailTruncated", "LogIdRemoved"];
 
 /**
  * Opens what a killed writer left, and compares it with the ledger. Gives the bytes of the torn record that was cut.
