@@ -53,14 +53,6 @@ export class Problems {
     return fallback;
   }
 
-  /** A number above zero. */
-  ratio(value: unknown, path: string, fallback: number): number {
-    if (value === undefined) return fallback;
-    if (typeof value === "number" && Number.isFinite(value) && value > 0) return value;
-    this.add(`${path} must be a number above 0, not ${describe(value)}`);
-    return fallback;
-  }
-
   boolean(value: unknown, path: string, fallback: boolean): boolean {
     if (value === undefined) return fallback;
     if (typeof value === "boolean") return value;

@@ -1,4 +1,4 @@
-import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
+import { invariant, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import {
   EncodedOperations,
   operationCount,
@@ -6,26 +6,21 @@ import {
   type WalOperation,
   type WalRecord,
 } from "@kaya/wal";
-import { Memtable } from "./memtable/memtable.js";
-import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
+import type { Memtable } from "./memtable/memtable.js";
+import { Store } from "./store/store.js";
+import type { StoreSnapshot } from "./store/store-snapshot.js";
 import { SYSTEM_TURNS, type Turns, TurnTaker } from "./turns.js";
 
 const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
 
 /** What readers look at. */
-export type ReadView = Pick<MemtableSnapshot, "get" | "has" | "sequenceOf">;
+export type ReadView = Pick<StoreSnapshot, "find" | "getSync" | "stateInMemory" | "tables">;
 
-/** How much there is. */
-export interface DataSize {
-  readonly size: number;
-  readonly keyBytes: number;
-  readonly valueBytes: number;
-}
-
-/** The data as it was before a large batch. */
-interface Before {
-  readonly snapshot: MemtableSnapshot;
-  readonly size: DataSize;
+/** A memtable that takes no more writes. */
+export interface SealedMemtable {
+  readonly memtable: Memtable;
+  /** The last record that is in it, or in what is older. */
+  readonly position: LogPosition;
 }
 
 /**
@@ -34,17 +29,24 @@ interface Before {
  */
 export class AppliedLog {
   /** All that was applied, of a batch that is under way too: readers take `view`. */
-  readonly memtable: Memtable;
+  readonly store: Store;
   readonly #turns: Turns;
   readonly #replayed: TurnTaker;
   #lsn: Lsn;
   #sequence: SequenceNumber;
-  #before: Before | undefined;
+  /** The data before a large batch that is being applied. */
+  #before: StoreSnapshot | undefined;
+  #batch: Promise<void> | undefined;
+  /** Readers have nothing whole to look at. */
   #failure: unknown;
+  /** Readers have what was there before it. */
+  #halfApplied: unknown;
+  /** Called after each record that was committed. */
+  onCommitted: () => void = () => {};
 
-  /** @param start what the memtable shows without any record: a checkpoint's position */
-  constructor(memtable = new Memtable(), start: LogPosition = LOG_START, turns: Turns = SYSTEM_TURNS) {
-    this.memtable = memtable;
+  /** @param start what the store shows without any record: what the tables cover */
+  constructor(store = new Store(), start: LogPosition = LOG_START, turns: Turns = SYSTEM_TURNS) {
+    this.store = store;
     this.#turns = turns;
     this.#replayed = new TurnTaker(turns);
     this.#lsn = start.lsn;
@@ -59,24 +61,22 @@ export class AppliedLog {
   /** For one read in this turn. @throws KayaError KAYA_WRITER_FAILED where a write could not be applied whole */
   get view(): ReadView {
     if (this.#failure !== undefined) throw notWhole(this.#failure);
-    return this.#before === undefined ? this.memtable : this.#before.snapshot;
-  }
-
-  get size(): DataSize {
-    return this.#before === undefined ? this.memtable : this.#before.size;
+    return this.#before ?? this.store;
   }
 
   /** The data as readers see it now. @throws KayaError KAYA_WRITER_FAILED as `view` */
-  snapshot(): MemtableSnapshot {
+  snapshot(): StoreSnapshot {
     if (this.#failure !== undefined) throw notWhole(this.#failure);
-    return this.#before === undefined ? this.memtable.snapshot() : this.#before.snapshot.another();
+    return this.#before === undefined ? this.store.snapshot() : this.#before.another();
   }
 
   /** For a record that was just committed, in LSN order. The next one comes once the promise, where there is one, has resolved. */
   commit(record: WalRecord): Promise<void> | undefined {
     const { payload } = record;
-    if (payload.type === "batch" && payload.operations.length > this.#turns.operations)
-      return this.#commitInSlices(record);
+    if (payload.type === "batch" && payload.operations.length > this.#turns.operations) {
+      this.#batch = this.#commitInSlices(record);
+      return this.#batch;
+    }
     try {
       this.#applyAll(record);
     } catch (error) {
@@ -84,6 +84,7 @@ export class AppliedLog {
       this.#failure = error;
       throw error;
     }
+    this.onCommitted();
     return undefined;
   }
 
@@ -96,13 +97,39 @@ export class AppliedLog {
     return this.#replayed.after(operationCount(payload));
   }
 
+  /**
+   * Seals the memtable between two records: it ends with a whole one.
+   * @throws KayaError KAYA_WRITER_FAILED where a write could not be applied whole: half of it would be flushed
+   */
+  async seal(): Promise<SealedMemtable> {
+    // A failure of the batch is the writer's to tell; `sealNow` knows of it.
+    while (this.#batch !== undefined) await this.#batch.catch(() => undefined);
+    return this.sealNow();
+  }
+
+  /** `seal` where no large batch is being applied: during recovery. */
+  sealNow(): SealedMemtable {
+    const failure = this.#failure ?? this.#halfApplied;
+    if (failure !== undefined) throw notWhole(failure);
+    invariant(this.#batch === undefined, "M3", "a memtable is sealed between two records");
+    return { memtable: this.store.seal(), position: this.position };
+  }
+
   async #commitInSlices(record: WalRecord): Promise<void> {
-    const { size, keyBytes, valueBytes } = this.memtable;
-    // Where a slice fails it stays: readers never see the others.
-    this.#before = { snapshot: this.memtable.snapshot(), size: { size, keyBytes, valueBytes } };
-    await this.#applyInSlices(record);
-    this.#before.snapshot.release();
+    const before = this.store.snapshot();
+    this.#before = before;
+    try {
+      await this.#applyInSlices(record);
+    } catch (error) {
+      // `#before` stays: readers never see the slices that are there.
+      this.#halfApplied = error;
+      throw error;
+    } finally {
+      this.#batch = undefined;
+    }
+    before.release();
     this.#before = undefined;
+    this.onCommitted();
   }
 
   async #applyInSlices(record: WalRecord): Promise<void> {
@@ -120,8 +147,15 @@ export class AppliedLog {
   }
 
   #apply(operation: WalOperation, sequence: SequenceNumber): void {
-    if (operation.type === "put") this.memtable.put(operation.key, operation.value, sequence);
-    else this.memtable.delete(operation.key, sequence);
+    const memtable = this.store.active;
+    switch (operation.type) {
+      case "put":
+        return memtable.put(operation.key, operation.value, sequence);
+      case "delete":
+        return memtable.delete(operation.key, sequence);
+      case "deleteRange":
+        return memtable.deleteRange(operation.start, operation.end, sequence);
+    }
   }
 
   #advanceTo({ lsn, sequence, payload }: WalRecord): void {

@@ -1,12 +1,12 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import { asKayaError, type KayaError } from "@kaya/core";
-import type { CheckpointResult } from "./checkpoint/checkpointer.js";
 import type { RecoveryReport } from "./recover.js";
+import type { FlushResult } from "./store/flusher.js";
 
-/** Names of the `node:diagnostics_channel`s on which an engine tells what it does. Those of its log are `WAL_CHANNELS`. */
+/** Names of the `node:diagnostics_channel`s on which an engine tells what it does. Those of its log are `WAL_CHANNELS`, those of its tables `LSM_CHANNELS`. */
 export const ENGINE_CHANNELS = {
-  /** A checkpoint began, was made, or failed. Messages are `CheckpointMessage`s. */
-  checkpoint: "kaya:engine:checkpoint",
+  /** A flush began, ended, or failed. Messages are `FlushMessage`s. */
+  flush: "kaya:engine:flush",
   /** Recovery began, at an opening or by `recover`, ended, or refused. Messages are `RecoveryMessage`s. */
   recovery: "kaya:engine:recovery",
 } as const;
@@ -21,18 +21,18 @@ export type PhaseMessage<T> = {
   | { readonly phase: "failed"; readonly durationMs: number; readonly error: KayaError }
 );
 
-export type CheckpointMessage = PhaseMessage<CheckpointResult>;
+export type FlushMessage = PhaseMessage<FlushResult>;
 export type RecoveryMessage = PhaseMessage<RecoveryReport>;
 
 // Kept here, because Node forgets a channel that nobody holds.
-const checkpointChannel = channel(ENGINE_CHANNELS.checkpoint);
+const flushChannel = channel(ENGINE_CHANNELS.flush);
 const recoveryChannel = channel(ENGINE_CHANNELS.recovery);
 
-export function tellCheckpoint(
+export function tellFlush(
   dataDir: string | undefined,
-  run: () => Promise<CheckpointResult>,
-): Promise<CheckpointResult> {
-  return tell<CheckpointResult, CheckpointResult>(checkpointChannel, dataDir, run, (result) => result);
+  run: () => Promise<FlushResult>,
+): Promise<FlushResult> {
+  return tell<FlushResult, FlushResult>(flushChannel, dataDir, run, (result) => result);
 }
 
 export function tellRecovery<T extends { readonly report: RecoveryReport }>(

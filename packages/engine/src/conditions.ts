@@ -1,7 +1,9 @@
-import { describe, KayaError, readInput, type SequenceNumber } from "@kaya/core";
+import { describe, KayaError, type Lsn, readInput, type SequenceNumber } from "@kaya/core";
+import type { Found } from "@kaya/lsm";
 import type { PendingChange, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
+import type { KeyState } from "./store/store.js";
 
 /** What must hold of a key when a batch is written. What `getEntry` gives is one: that the key is still as it was read. */
 export interface BatchCondition {
@@ -10,7 +12,7 @@ export interface BatchCondition {
   readonly sequence: SequenceNumber | undefined;
 }
 
-interface CheckedCondition {
+export interface CheckedCondition {
   readonly key: Uint8Array;
   readonly sequence: SequenceNumber | undefined;
 }
@@ -48,24 +50,60 @@ export interface Conflict {
   readonly ahead: PendingChange | undefined;
 }
 
+/** What the tables have of the keys of conditions: of one version, which covers the log up to `covered`. */
+export interface OnDisk {
+  readonly covered: Lsn;
+  /** Of each condition's key, by the condition's index. */
+  readonly sequences: readonly (SequenceNumber | undefined)[];
+}
+
 /**
- * Whether conditions hold for what is written next, in commit order: the last write to a key that is queued ahead counts, and where there is
- * none what is applied.
+ * Looks in the tables for the keys that no memtable has. It gives a promise where a block must be read: then look at what came meanwhile
+ * once it has resolved (`findConflict`), and look again where the tables cover more of the log by then.
+ * @throws KayaError KAYA_CORRUPTION, KAYA_IO
+ */
+export function readOnDisk(
+  conditions: readonly CheckedCondition[],
+  { store }: AppliedLog,
+): OnDisk | Promise<OnDisk> {
+  const covered = store.tables.covered.lsn;
+  let isReading = false;
+  // All of them begin in this turn, with the same version of the tables.
+  const found = conditions.map(({ key }) => {
+    if (store.stateInMemory(key) !== undefined) return undefined;
+    const each = store.tables.find(key);
+    if (each instanceof Promise) isReading = true;
+    return each;
+  });
+  const sequencesOf = (all: readonly (Found | undefined)[]) => all.map((each) => each?.sequence);
+  if (!isReading) return { covered, sequences: sequencesOf(found as (Found | undefined)[]) };
+  return Promise.all(found).then((all) => ({ covered, sequences: sequencesOf(all) }));
+}
+
+/**
+ * Whether conditions hold for what is written next, in commit order: the last write to a key that is queued ahead counts, else what a
+ * memtable has, else what a table has.
+ * @param onDisk of the tables as they are now
  * @returns undefined where all hold; else what the first of the others found. It is to be told behind the write that broke the condition:
- *   whoever then reads again finds that write.
+ *   a caller that then reads again finds that write.
  */
 export function findConflict(
   conditions: readonly CheckedCondition[],
-  { memtable }: AppliedLog,
+  { store }: AppliedLog,
   wal: WalWriter<unknown>,
+  onDisk: OnDisk,
 ): Conflict | undefined {
-  for (const { key, sequence } of conditions) {
+  for (const [index, { key, sequence }] of conditions.entries()) {
     const ahead = wal.pendingChange(key);
-    const found =
-      ahead === undefined ? memtable.sequenceOf(key) : ahead.type === "put" ? ahead.sequence : undefined;
+    const state = ahead === undefined ? store.stateInMemory(key) : stateAfter(ahead);
+    const found = state === undefined ? onDisk.sequences[index] : state.sequence;
     if (found !== sequence) return { key, error: conflict(key, sequence, found), ahead };
   }
   return undefined;
+}
+
+function stateAfter({ type, sequence }: PendingChange): KeyState {
+  return { sequence: type === "put" ? sequence : undefined };
 }
 
 function conflict(key: Uint8Array, wanted: SequenceNumber | undefined, found: SequenceNumber | undefined) {

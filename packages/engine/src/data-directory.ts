@@ -1,7 +1,6 @@
 import { checkCallback, describe, type EngineConfig, readInput, readOptions } from "@kaya/core";
 import { assertDisk, type Disk, type DiskLock, NodeDisk } from "@kaya/io";
 import type { WalWriter } from "@kaya/wal";
-import type { Clock } from "./checkpoint/pace.js";
 import { assertNotForeign } from "./foreign-files.js";
 import { invalid } from "./input.js";
 import { LOCK_PATH } from "./lock-path.js";
@@ -19,7 +18,6 @@ export function diskOf(config: EngineConfig, disk: Disk | undefined): Disk {
 interface RecoveryOptions {
   readonly dryRun?: boolean;
   readonly onProgress?: unknown;
-  readonly clock?: Partial<Clock>;
 }
 
 /**
@@ -45,11 +43,9 @@ export function readRecoveryOptions<T extends RecoveryOptions>(
   return options;
 }
 
-function checkRecoveryOptions({ dryRun = false, onProgress, clock }: RecoveryOptions): void {
+function checkRecoveryOptions({ dryRun = false, onProgress }: RecoveryOptions): void {
   if (typeof dryRun !== "boolean") throw invalid(`dryRun must be true or false, not ${describe(dryRun)}`);
   checkCallback(onProgress, "onProgress");
-  if (clock === undefined || (typeof clock?.now === "function" && typeof clock.sleep === "function")) return;
-  throw invalid(`a clock must have now() and sleep(): ${describe(clock)} does not`);
 }
 
 /** What the lock says of the page cache: that the last engine left the log's tail as it marked it, unless somebody wrote to it since without the lock. */

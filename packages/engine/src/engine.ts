@@ -1,5 +1,5 @@
 import {
-  type DurabilityMode,
+  DurabilityMode,
   type EngineConfig,
   KayaError,
   type PartialEngineConfig,
@@ -8,36 +8,36 @@ import {
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
+import type { LsmTree } from "@kaya/lsm";
 import type { NewLogId, QuarantineCleaned, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
+import { type BackupOptions, type BackupResult, writeBackup } from "./backup/backup.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
 import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
-import { type BackupOptions, type BackupResult, writeBackup } from "./checkpoint/backup.js";
-import type { CheckpointResult } from "./checkpoint/checkpointer.js";
-import { Checkpoints } from "./checkpoint/checkpoints.js";
-import { type Clock, SYSTEM_CLOCK } from "./checkpoint/pace.js";
-import { deletesOf } from "./clear.js";
-import { type Conflict, findConflict, toConditions } from "./conditions.js";
+import { type CheckedCondition, type Conflict, findConflict, type OnDisk, readOnDisk, toConditions } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
-import { type Entry, entryOf } from "./entry.js";
+import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
+import type { KeyRange } from "./memtable/key-range.js";
 import { assertDirectory, lookAtState } from "./look-at-state.js";
-import { MemoryBound } from "./memory-bound.js";
-import type { Memtable } from "./memtable/memtable.js";
-import { type RangeOptions, toKeyRange } from "./range.js";
+import { extentOf, type RangeOptions, toKeyRange } from "./range.js";
+import { countEntries, deletesUpTo } from "./range-work.js";
 import type { RecoveryReport } from "./recover.js";
 import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
 import { Scan } from "./scan.js";
 import { Snapshot } from "./snapshot.js";
-import type { EngineState, EngineStats } from "./stats.js";
+import { type EngineState, type EngineStats, engineStats } from "./stats.js";
+import { Flushes } from "./store/flushes.js";
+import type { FlushResult } from "./store/flusher.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
 import {
   BATCH_OPTIONS,
   type BatchOperation,
   type BatchOptions,
+  keptPayload,
   WRITE_OPTIONS,
   WriteInput,
   type WriteOptions,
@@ -52,7 +52,6 @@ interface EngineParts extends RecoveredState {
   readonly lock: DiskLock | undefined;
   /** The disk where it was made for this engine. */
   readonly own: Disk | undefined;
-  readonly clock: Clock;
   readonly turns: Turns;
   readonly newLogId: NewLogId | undefined;
 }
@@ -61,8 +60,8 @@ interface EngineParts extends RecoveredState {
 const opened = new WeakSet<EngineParts>();
 
 /**
- * An ordered key-value store in memory, made durable by a write-ahead log. All data must fit in memory. Keys order
- * bytewise; an empty key is a key, an empty value is a value.
+ * An ordered key-value store: a write-ahead log, memtables, and sorted tables on the disk. The data may be larger than memory. Keys
+ * order bytewise; an empty key is a key, an empty value is a value.
  *
  * A write resolves when it is as durable as asked and readable; one that rejects changed nothing (after
  * KAYA_FSYNC_FAILED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION that is certain only once the engine was opened again).
@@ -73,12 +72,13 @@ export class Engine {
   readonly #config: EngineConfig;
   readonly #input: WriteInput;
   readonly #applied: AppliedLog;
-  readonly #memtable: Memtable;
-  readonly #memoryBound: MemoryBound;
   readonly #wal: WalWriter<WriteResult>;
   readonly #disk: Disk;
   readonly #held: Pick<EngineParts, "lock" | "own">;
-  readonly #checkpoints: Checkpoints;
+  readonly #tree: LsmTree | undefined;
+  readonly #closeTables: () => Promise<void>;
+  /** Undefined where the engine only looks. */
+  readonly #flushes: Flushes | undefined;
   readonly #consumers: Consumers;
   readonly #feeds: ChangeFeeds;
   readonly #conflicts: ConflictQueue;
@@ -92,37 +92,42 @@ export class Engine {
     this.#config = parts.config;
     this.#input = new WriteInput(parts.config);
     this.#applied = parts.applied;
-    this.#memtable = parts.applied.memtable;
-    this.#memoryBound = new MemoryBound(parts.config.memoryLimitBytes, this.#memtable);
     this.#wal = parts.wal;
+    this.#tree = parts.tree;
+    this.#closeTables = parts.closeTables;
     this.#disk = parts.disk;
     this.#held = { lock: parts.lock, own: parts.own };
     this.#newLogId = parts.newLogId;
-    this.#checkpoints = new Checkpoints(parts);
-    this.#wal.throttle(() => this.#checkpoints.throttle());
+    const flushes = parts.tree && new Flushes({ ...parts, tree: parts.tree });
+    this.#flushes = flushes;
+    if (flushes !== undefined) {
+      this.#wal.throttle(() => flushes.throttle());
+      parts.applied.onCommitted = () => flushes.consider();
+    }
     this.#turns = parts.turns;
     this.#conflicts = new ConflictQueue((key) => this.#wal.pendingChange(key), this.#turns.next);
     this.#consumers = parts.consumers;
     const assertOpen = () => this.#assertOpen();
-    this.#feeds = new ChangeFeeds({ ...parts, log: this.#checkpoints, assertOpen });
+    const log = { dropCovered: async () => flushes?.dropCovered() };
+    this.#feeds = new ChangeFeeds({ ...parts, log, assertOpen });
     this.lastRecovery = parts.report;
   }
 
   /**
-   * Locks the data directory, recovers its log and replays it. Makes the directory where it is absent; one that holds files of somebody else
-   * and no data of Kaya is refused (`allowForeignFiles`).
+   * Locks the data directory, opens its tables, recovers its log and replays what the tables do not have. Makes the directory where it is
+   * absent; one that holds files of somebody else and no data of Kaya is refused (`allowForeignFiles`).
    *
-   * With `readOnly` it only looks, and does none of that: it reads what the files show into memory once, beside another process that writes, too,
-   * and gives all reads. What another process wrote after that is not seen, and what it had not synced by then a power cut may still take back. The
-   * log is read as a dry run of `recover` reads it; `lastRecovery` says what the next opening for writing would do.
+   * With `readOnly` it only looks, and does none of that: it opens the tables as they are, reads the log behind them into memory, beside another
+   * process that writes, too, and gives all reads. It does not see what another process writes after that; what that process had not synced
+   * by then a power cut may still take back. `lastRecovery` says what the next opening for writing would do.
    * @param disk instead of the real directory `config.dataDir`
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOCK_CONFLICT, KAYA_DISK_FULL, KAYA_IO, and as `recoverWal`:
    *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION; with `readOnly` KAYA_NOT_FOUND where there is no such directory
    */
   static async open(config?: PartialEngineConfig, disk?: Disk, given?: OpenEngineOptions): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    const options = readRecoveryOptions(given, ["onProgress", "clock", "newLogId", "hashSecret", "turns"]);
-    const { clock = SYSTEM_CLOCK, turns = SYSTEM_TURNS, newLogId } = options;
+    const options = readRecoveryOptions(given, ["onProgress", "newLogId", "hashSecret", "randomSeed", "turns"]);
+    const { turns = SYSTEM_TURNS, newLogId } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;
     if (own !== undefined && resolved.readOnly) await assertDirectory(resolved.dataDir);
@@ -132,7 +137,7 @@ export class Engine {
       const state = resolved.readOnly
         ? await lookAtState(resolved, target, options)
         : await recoverState(resolved, target, lock, options);
-      const parts = { ...state, config: resolved, disk: target, lock, own, clock, turns, newLogId };
+      const parts = { ...state, config: resolved, disk: target, lock, own, turns, newLogId };
       opened.add(parts);
       return new Engine(parts);
     } catch (error) {
@@ -165,46 +170,58 @@ export class Engine {
   }
 
   /**
-   * Deletes a range, as it is once all writes before this one are in. All or nothing, unless the keys do not fit one
-   * record (`wal.maxRecordBytes`): then in several, in key order. `sequence` is the first deletion's, the rest the last's.
+   * Deletes a range, whatever its size, with one record: all or nothing. What writes before this one put there is deleted too; `sequence` is
+   * the range's, whatever the number of its keys.
+   *
+   * With a `limit` it deletes the first keys of the range, or with `reverse` the last, as they are once all writes before this one are
+   * in. They are looked up first; a key that is added meanwhile stays. If they do not fit one record (`wal.maxRecordBytes`) they take several,
+   * in key order.
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertWritable();
-    const { maxRecordBytes } = this.#config.wal;
-    const payloads = deletesOf(this.#memtable, this.#wal.pending(), toKeyRange(range), maxRecordBytes);
-    const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
-    const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult];
-    return { ...last, sequence: first.sequence };
-  }
-
-  /** The value of a key, as a copy; undefined where it has none. */
-  async get(key: Bytes): Promise<Uint8Array | undefined> {
-    return this.getSync(key);
+    const keyRange = toKeyRange(range);
+    if (keyRange.limit !== Number.POSITIVE_INFINITY) return this.#clearUpTo(keyRange, options);
+    const extent = extentOf(keyRange);
+    return this.#write(options, () =>
+      extent === undefined ? { type: "batch", operations: [] } : { type: "deleteRange", ...extent },
+    );
   }
 
   /**
-   * `get` without a promise: all data is in memory.
-   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   * The value of a key, as a copy; undefined where it has none. Never blocks the event loop: a block of a table that is not in memory is read
+   * by another thread. Rejects with KAYA_CORRUPTION where that block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT.
+   */
+  async get(key: Bytes): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    return this.#applied.view.find(toBytes(key, "key"));
+  }
+
+  /**
+   * `get` without a promise. It reads a block that is not in memory synchronously: some microseconds where the system has it in its page
+   * cache, else as long as the disk takes.
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION, KAYA_IO
    */
   getSync(key: Bytes): Uint8Array | undefined {
     this.#assertOpen();
-    return this.#applied.view.get(toBytes(key, "key"));
+    return this.#applied.view.getSync(toBytes(key, "key"));
   }
 
-  /** The value of a key with the sequence of the write that made it: what a later batch may have as its condition. */
+  /** The value of a key with the sequence of the write that made it: what a later batch may have as its condition. Rejects as `get`. */
   async getEntry(key: Bytes): Promise<Entry> {
-    return this.getEntrySync(key);
-  }
-
-  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
-  getEntrySync(key: Bytes): Entry {
     this.#assertOpen();
     return entryOf(this.#applied.view, key);
   }
 
+  /** @throws KayaError as `getSync` */
+  getEntrySync(key: Bytes): Entry {
+    this.#assertOpen();
+    return entryOfSync(this.#applied.view, key);
+  }
+
+  /** Rejects as `get`. */
   async has(key: Bytes): Promise<boolean> {
     this.#assertOpen();
-    return this.#applied.view.has(toBytes(key, "key"));
+    return (await this.#applied.view.find(toBytes(key, "key"))) !== undefined;
   }
 
   /**
@@ -218,12 +235,11 @@ export class Engine {
       // Holes too become elements. Not `Array.from` with a function, which takes ten times as long.
       return [...(keys as readonly Bytes[])];
     });
-    if (given.length <= this.#turns.operations) return given.map((key) => this.getSync(key));
-    const snapshot = this.snapshot();
+    const snapshot = this.#applied.snapshot();
     try {
-      return await getInSlices(snapshot, given, this.#turns);
+      return await getInSlices((key) => this.#ifOpen(snapshot).find(key), given, this.#turns);
     } finally {
-      snapshot.close();
+      snapshot.release();
     }
   }
 
@@ -244,14 +260,55 @@ export class Engine {
     return new Snapshot(this.#applied.snapshot(), () => this.#assertOpen());
   }
 
+  /** How many entries a range has now. Exact: it reads their keys. Rejects as `get`. */
+  async count(range?: RangeOptions): Promise<number> {
+    this.#assertOpen();
+    const keyRange = toKeyRange(range);
+    const snapshot = this.#applied.snapshot();
+    try {
+      return await countEntries(snapshot.cursor(), keyRange, this.#turns, () => this.#assertOpen());
+    } finally {
+      snapshot.release();
+    }
+  }
+
   /**
-   * Writes the state, as of all writes before this call, into a checkpoint, and drops the log before it: what is opened next has less to
-   * replay. Reads and writes go on. Rejects with KAYA_DISK_FULL, KAYA_IO or KAYA_FSYNC_FAILED where it could not be
-   * written, and everything is as it was, or where it is written and what it takes the place of could not be removed: the next one removes that.
+   * About how many bytes a range takes in tables, from their indexes: what was overwritten or deleted and not compacted yet counts too, what
+   * is only in memory does not. `limit` and `reverse` do not count. Rejects as `get`.
    */
-  async checkpoint(): Promise<CheckpointResult> {
+  async approximateSize(range?: RangeOptions): Promise<number> {
+    this.#assertOpen();
+    const extent = extentOf(toKeyRange(range));
+    if (extent === undefined) return 0;
+    const tables = this.#applied.store.tables.snapshot();
+    try {
+      return await tables.approximateSize(extent);
+    } finally {
+      tables.release();
+    }
+  }
+
+  /**
+   * Writes what is only in memory into a table, as of all writes before this call, and drops the log before it: the next opening has less to
+   * replay. It happens by itself once a memtable is full. Reads and writes go on. Rejects with KAYA_DISK_FULL, KAYA_IO or KAYA_FSYNC_FAILED
+   * where the table could not be written, and everything is as it was, or where it is written and the log could not be dropped: the next one
+   * does that.
+   */
+  async flush(): Promise<FlushResult> {
     this.#assertWritable();
-    return this.#checkpoints.run();
+    return this.#writable.flushes.run();
+  }
+
+  /**
+   * Flushes, and compacts a range to the deepest level: what was overwritten or deleted there takes no room any more, unless a snapshot holds
+   * it. It happens by itself as far as it pays. `limit` and `reverse` do not count. Rejects as `flush`, and with KAYA_CORRUPTION.
+   */
+  async compact(range?: RangeOptions): Promise<void> {
+    this.#assertWritable();
+    const extent = extentOf(toKeyRange(range));
+    const { flushes, tree } = this.#writable;
+    await flushes.run();
+    if (extent !== undefined) await tree.compact(extent);
   }
 
   /**
@@ -354,25 +411,14 @@ export class Engine {
 
   /** Counts and sizes, as they are now. Some microseconds of work. */
   stats(): EngineStats {
-    const memory = this.#memtable.memory;
-    const { size, keyBytes, valueBytes } = this.#applied.size;
-    return {
+    return engineStats({
       state: this.state,
-      entries: size,
-      keyBytes,
-      valueBytes,
-      memoryBytes: memory.allocated,
-      liveBytes: memory.live,
-      deadBytes: memory.dead,
-      snapshots: { open: memory.snapshots, bytes: memory.pinned },
-      lastLsn: this.#wal.nextLsn - 1,
-      lastSequence: this.#wal.nextSequence - 1,
-      durableLsn: this.#wal.durableLsn,
-      pendingBytes: this.#wal.pendingBytes,
-      wal: this.#wal.stats(),
-      checkpoint: this.#checkpoints.stats,
+      config: this.#config,
+      applied: this.#applied,
+      wal: this.#wal,
+      flush: this.#flushes?.stats,
       changes: this.#feeds.stats,
-    };
+    });
   }
 
   /**
@@ -391,7 +437,8 @@ export class Engine {
   async #close(): Promise<void> {
     try {
       await this.#feeds.close(closed());
-      await this.#checkpoints.close();
+      await this.#flushes?.close();
+      await this.#closeTables();
       await this.#wal.close();
     } finally {
       await letGo(this.#held, this.#wal);
@@ -407,17 +454,65 @@ export class Engine {
       this.#assertWritable();
       const payload = toPayload();
       const { durability, conditions } = this.#input.options(options, known);
-      if (conditions !== undefined && this.#wal.failure === undefined) {
-        const conflict = findConflict(toConditions(conditions), this.#applied, this.#wal);
-        if (conflict !== undefined) return this.#reject(conflict);
-      }
-      if (payload.type === "batch" && payload.operations.length === 0) return this.#flush(durability);
-      this.#memoryBound.check(payload, this.#wal.pendingBytes);
-      const written = this.#wal.append(payload, durability);
-      this.#checkpoints.consider();
-      return written;
+      if (conditions === undefined || this.#wal.failure !== undefined) return this.#append(payload, durability);
+      return this.#appendIf(toConditions(conditions), payload, durability);
     } catch (error) {
       return Promise.reject(error);
+    }
+  }
+
+  #append(payload: WalPayload, durability: DurabilityMode): Promise<WriteResult> {
+    if (payload.type === "batch" && payload.operations.length === 0) return this.#settleBefore(durability);
+    this.#flushes?.assertRoom();
+    return this.#wal.append(payload, durability);
+  }
+
+  /**
+   * Conditions need no lock. What the tables say is read first; then, in the turn in which the batch gets its LSN, what is newer is looked
+   * at. Where the tables cover more by then they are read again.
+   */
+  #appendIf(
+    conditions: readonly CheckedCondition[],
+    payload: WalPayload,
+    durability: DurabilityMode,
+  ): Promise<WriteResult> {
+    const onDisk = readOnDisk(conditions, this.#applied);
+    if (onDisk instanceof Promise) return this.#appendOnceRead(onDisk, conditions, payload, durability);
+    const conflict = findConflict(conditions, this.#applied, this.#wal, onDisk);
+    return conflict === undefined ? this.#append(payload, durability) : this.#reject(conflict);
+  }
+
+  async #appendOnceRead(
+    reading: Promise<OnDisk>,
+    given: readonly CheckedCondition[],
+    lent: WalPayload,
+    durability: DurabilityMode,
+  ): Promise<WriteResult> {
+    // The caller may change its bytes once the call has returned.
+    const conditions = given.map(({ key, sequence }) => ({ key: new Uint8Array(key), sequence }));
+    const payload = keptPayload(lent);
+    for (let onDisk = await reading; ; ) {
+      this.#assertWritable();
+      if (this.#wal.failure !== undefined) return this.#append(payload, durability);
+      if (onDisk.covered === this.#applied.store.tables.covered.lsn) {
+        const conflict = findConflict(conditions, this.#applied, this.#wal, onDisk);
+        return conflict === undefined ? this.#append(payload, durability) : this.#reject(conflict);
+      }
+      onDisk = await readOnDisk(conditions, this.#applied);
+    }
+  }
+
+  async #clearUpTo(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
+    await this.#settleBefore(DurabilityMode.Strict);
+    const snapshot = this.#applied.snapshot();
+    try {
+      const { maxRecordBytes } = this.#config.wal;
+      const payloads = await deletesUpTo(snapshot.cursor(), range, maxRecordBytes, () => this.#assertOpen());
+      const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
+      const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
+      return { ...last, sequence: first.sequence };
+    } finally {
+      snapshot.release();
     }
   }
 
@@ -426,7 +521,7 @@ export class Engine {
   }
 
   /** What a batch of nothing does: no record is written, and what was written before it becomes as durable as it asks for. */
-  async #flush(durability: DurabilityMode): Promise<WriteResult> {
+  async #settleBefore(durability: DurabilityMode): Promise<WriteResult> {
     if (durability === "strict" || this.#wal.failure !== undefined) {
       const last = { lsn: this.#wal.nextLsn - 1, sequence: this.#wal.nextSequence - 1 };
       await this.#wal.sync();
@@ -441,18 +536,28 @@ export class Engine {
     return value;
   }
 
+  /** What an engine has that does not only look. */
+  get #writable(): { readonly flushes: Flushes; readonly tree: LsmTree } {
+    const [flushes, tree] = [this.#flushes, this.#tree];
+    if (flushes === undefined || tree === undefined) throw readOnly();
+    return { flushes, tree };
+  }
+
   #assertWritable(): void {
     this.#assertOpen();
-    if (!this.#config.readOnly) return;
-    throw new KayaError(
-      "KAYA_READ_ONLY",
-      "the engine was opened read-only: it writes nothing, and follows nothing. Open it without `readOnly`.",
-    );
+    if (this.#config.readOnly) throw readOnly();
   }
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closed();
   }
+}
+
+function readOnly(): KayaError {
+  return new KayaError(
+    "KAYA_READ_ONLY",
+    "the engine was opened read-only: it writes nothing, and follows nothing. Open it without `readOnly`.",
+  );
 }
 
 function closed(): KayaError {

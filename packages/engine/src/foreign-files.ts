@@ -1,12 +1,12 @@
 import { KayaError } from "@kaya/core";
 import { type DirEntry, type Disk, readLockNote } from "@kaya/io";
-import { listSegments } from "@kaya/wal";
-import { CHECKPOINT_DIR, listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import { listManifests, listTables, MANIFEST_DIR, TABLE_DIR } from "@kaya/lsm";
+import { listSegments, WAL_DIR } from "@kaya/wal";
 import { LOCK_PATH } from "./lock-path.js";
 
 /** What an engine has in the root of its directory: something else under such a name is somebody else's. */
 const OWN_FILES = [LOCK_PATH, `${LOCK_PATH}.tmp`, "consumers", "consumers.tmp"];
-const OWN_DIRECTORIES = ["wal", CHECKPOINT_DIR];
+const OWN_DIRECTORIES = [WAL_DIR, MANIFEST_DIR, TABLE_DIR];
 
 /** More than a note has. */
 const LOOKED_AT_BYTES = 1024;
@@ -16,7 +16,7 @@ export const LOST_AND_FOUND = "lost+found";
 
 /**
  * Makes sure that a directory is one for an engine to write to: it holds nothing, or something by which it is recognised: segments,
- * checkpoints, or a lock file with a holder's note. Stray files beside those are fine; `lost+found` and empty directories count as nothing.
+ * tables, or a lock file with a holder's note. Stray files beside those are fine; `lost+found` and empty directories count as nothing.
  * Other stores call their lock file `LOCK` too, so the name alone proves nothing. Reads one directory where all is well.
  * @throws KayaError KAYA_INVALID_ARGUMENT, which names a file of somebody else; KAYA_IO
  */
@@ -26,7 +26,7 @@ export async function assertNotForeign(disk: Disk): Promise<void> {
   if (!OWN_DIRECTORIES.includes(foreign) && (await isRecognised(disk))) return;
   throw new KayaError(
     "KAYA_INVALID_ARGUMENT",
-    `${disk.root ?? "the disk"} is no data directory of Kaya: it holds ${foreign}, and neither a log nor a checkpoint. Nothing was changed. ` +
+    `${disk.root ?? "the disk"} is no data directory of Kaya: it holds ${foreign}, and neither a log nor tables. Nothing was changed. ` +
       "Give an empty or absent directory, or one of Kaya's; to write beside such files all the same, set allowForeignFiles: true.",
   );
 }
@@ -45,8 +45,7 @@ async function findForeign(disk: Disk): Promise<string | undefined> {
     if (lock === "foreign") return LOCK_PATH;
   }
   for (const { path } of root.filter(({ path }) => OWN_DIRECTORIES.includes(path))) {
-    const unknown =
-      path === CHECKPOINT_DIR ? (await listCheckpoints(disk)).unknown : await unknownInLog(disk);
+    const unknown = await unknownIn(disk, path);
     if (unknown[0] !== undefined) return unknown[0];
   }
   return undefined;
@@ -72,14 +71,15 @@ export async function lockContent(disk: Disk): Promise<"note" | "nothing" | "for
   }
 }
 
-async function unknownInLog(disk: Disk): Promise<readonly string[]> {
+async function unknownIn(disk: Disk, directory: string): Promise<readonly string[]> {
+  if (directory === MANIFEST_DIR) return (await listManifests(disk)).unknown;
+  if (directory === TABLE_DIR) return (await listTables(disk)).unknown;
   return (await listSegments(disk)).unknown;
 }
 
 async function isRecognised(disk: Disk): Promise<boolean> {
   const { segments, hasLogId } = await listSegments(disk);
   if (segments.length > 0 || hasLogId) return true;
-  const { newest, leftovers, impossible } = await listCheckpoints(disk);
-  if (newest !== undefined || leftovers.length > 0 || impossible.length > 0) return true;
+  if ((await listManifests(disk)).newest !== undefined || (await listTables(disk)).tables.size > 0) return true;
   return (await readLockNote(disk, LOCK_PATH)) !== undefined;
 }

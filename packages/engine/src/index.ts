@@ -14,23 +14,12 @@ export {
   lookAtConsumers,
 } from "./changes/look-at-consumers.js";
 export {
-  type CheckpointMessage,
-  ENGINE_CHANNELS,
+    ENGINE_CHANNELS,
+  type FlushMessage,
   type PhaseMessage,
   type RecoveryMessage,
 } from "./channels.js";
-export type { BackupOptions, BackupResult } from "./checkpoint/backup.js";
-export {
-  type CheckpointDirectory,
-  type CheckpointFile,
-  checkpointLsn,
-  type ImpossibleCheckpoint,
-  listCheckpoints,
-} from "./checkpoint/checkpoint-files.js";
-export type { CheckpointResult, WrittenCheckpoint } from "./checkpoint/checkpointer.js";
-export type { CheckpointStats } from "./checkpoint/checkpoints.js";
-export type { Clock } from "./checkpoint/pace.js";
-export type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
+export type { BackupOptions, BackupResult } from "./backup/backup.js";
 export type { BatchCondition } from "./conditions.js";
 export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Entry } from "./entry.js";
@@ -40,9 +29,13 @@ export type { RangeOptions } from "./range.js";
 export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
 export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";
 export type { RecoveryProgress } from "./recovery-progress.js";
-export type { KeyValue, Scan } from "./scan.js";
+export type { Scan } from "./scan.js";
 export type { Snapshot } from "./snapshot.js";
-export type { EngineState, EngineStats } from "./stats.js";
+export type { EngineState, EngineStats, MemtableStats } from "./stats.js";
 export { lookSteadily } from "./steady-look.js";
+export type { KeyValue } from "./store/entry-copier.js";
+export type { FlushResult } from "./store/flusher.js";
+export type { FlushStats } from "./store/flushes.js";
+export type { TablesReport } from "./store/tables-report.js";
 export type { Turns } from "./turns.js";
 export type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";

@@ -1,103 +1,119 @@
 import type { EngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
+import { LsmTree } from "@kaya/lsm";
 import { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { Consumers } from "./changes/consumers.js";
 import { Registrations } from "./changes/registrations.js";
 import { tellRecovery } from "./channels.js";
-import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
-import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
-import type { Clock } from "./checkpoint/pace.js";
-import { coversOf, finishCheckpoint, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { trustOf } from "./data-directory.js";
 import type { HashSecret } from "./memtable/hash.js";
-import { Memtable } from "./memtable/memtable.js";
 import type { RecoveryReport } from "./recover.js";
-import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
+import { reportOf } from "./store/tables-report.js";
+import { FoundStore } from "./store/found-store.js";
+import { lsmOptions } from "./store/lsm-options.js";
+import type { RecoveryProgress } from "./recovery-progress.js";
 import type { Turns } from "./turns.js";
 import type { WriteResult } from "./write.js";
 
 export interface OpenEngineOptions {
-  /** Called about once a mebibyte of what is read: the checkpoint, then the log. */
+  /** Called about once a mebibyte of the log that is read. */
   readonly onProgress?: (progress: RecoveryProgress) => void;
-  /** What background work paces itself by: for a simulation, which must repeat exactly. Default: the system's. */
-  readonly clock?: Clock;
   /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
   readonly newLogId?: () => string;
   /** Of the hash that finds keys in memory, for tests that must run the same way each time. Default: random. */
   readonly hashSecret?: HashSecret;
+  /** Gives the 16 bytes that seed a table's filter, for tests that must run the same way each time. Default: random. */
+  readonly randomSeed?: () => Uint8Array;
   /** Into what slices long work is cut, for tests. Default: of 1,024 keys, with a turn of the event loop in between. */
   readonly turns?: Turns;
 }
 
-type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId" | "hashSecret" | "turns">;
+type LoadOptions = Pick<
+  OpenEngineOptions,
+  "onProgress" | "newLogId" | "hashSecret" | "randomSeed" | "turns"
+>;
 
 export interface RecoveredState {
   readonly applied: AppliedLog;
   /** It keeps the log and `applied` in step. */
   readonly wal: WalWriter<WriteResult>;
-  readonly checkpoint: WrittenCheckpoint | undefined;
+  /** Undefined where it only looks. */
+  readonly tree: LsmTree | undefined;
   readonly consumers: Consumers;
   readonly report: RecoveryReport;
+  /** Lets go of what was opened beside the log. */
+  closeTables(): Promise<void>;
 }
 
-/**
- * Loads the newest checkpoint, replays the log behind it, and leaves a writer that goes on there.
- * @param into `report`: everything is read and checked, and nothing of it kept
- */
+/** Opens the tables, replays the log behind them, and leaves a writer that goes on there. */
 export async function recoverState(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
   options: LoadOptions,
-  into: "memory" | "report" = "memory",
 ): Promise<RecoveredState> {
-  return tellRecovery(disk.root, () => load(config, disk, lock, options, into));
+  return tellRecovery(disk.root, () => load(config, disk, lock, options));
 }
 
 async function load(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress, newLogId, hashSecret, turns }: LoadOptions,
-  into: "memory" | "report",
+  { onProgress, newLogId, hashSecret, randomSeed, turns }: LoadOptions,
 ): Promise<RecoveredState> {
   const started = performance.now();
-  const checkpoints = await checkpointsToRead(disk);
-  const { newest } = checkpoints;
   const registrations = await Registrations.read(disk);
-  const memtable = new Memtable(hashSecret && { hashSecret });
-  const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const { checkpoint, applied, cover } = await recoverCheckpoint(config, disk, newest, progress, into, {
-    memtable,
-    turns,
-  });
-  const covers = await coversOf(disk, checkpoints, cover, config.wal.maxRecordBytes);
-  const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
-    after: applied.position,
-    onRecord: into === "memory" ? ({ record }) => applied.replay(record) : () => undefined,
-    onCommit: (record) => applied.commit(record),
-    toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
-    trustPageCache: trustOf(lock),
-    ...(lock?.lastMark !== undefined && { closedAt: lock.lastMark }),
-    covers,
-    identified: true,
-    ...(newLogId !== undefined && { newLogId }),
-    ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
-  });
-  const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);
+  const trustPageCache = trustOf(lock);
+  let wal: WalWriter<WriteResult> | undefined;
+  let seen = 0;
+  const isBusy = () => {
+    const before = seen;
+    seen = wal?.nextLsn ?? 0;
+    return seen !== before;
+  };
+  const found = await LsmTree.look(
+    disk,
+    lsmOptions(config, disk, { trustPageCache: trustPageCache !== false, randomSeed, isBusy }),
+  );
+  const store = new FoundStore(found, config, { memtable: hashSecret && { hashSecret }, turns });
+  const { applied } = store;
+  let tree: LsmTree | undefined;
   try {
+    wal = await WalWriter.open<WriteResult>(config.wal, disk, {
+      after: store.covered,
+      onRecord: ({ record }) => store.replay(record),
+      onCommit: (record) => applied.commit(record),
+      toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
+      trustPageCache,
+      ...(lock?.lastMark !== undefined && { closedAt: lock.lastMark }),
+      covers: store.covers,
+      identified: true,
+      ...(newLogId !== undefined && { newLogId }),
+      ...(onProgress !== undefined && { onProgress }),
+    });
+    tree = await store.open(wal.history?.id ?? found.logIdentity);
+    const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);
     await registrations.makeDurable();
-    await finishCheckpoint(disk, wal, checkpoints, consumers.kept);
+    // L3: what a crash kept the last flush from dropping.
+    await wal.dropSegmentsBefore(tree.covered.lsn + 1, consumers.kept);
+    const opened = tree;
+    return {
+      applied,
+      wal,
+      tree,
+      consumers,
+      report: {
+        ...wal.recovery,
+        tables: reportOf(tree.stats(), tree.warnings),
+        dryRun: false,
+        durationMs: performance.now() - started,
+      },
+      closeTables: () => opened.close(),
+    };
   } catch (error) {
-    await wal.close();
+    await wal?.close().catch(() => undefined); // the first error counts
+    await (tree?.close() ?? store.close());
     throw error;
   }
-  const report = {
-    ...wal.recovery,
-    ...(checkpoint !== undefined && { checkpoint }),
-    dryRun: false,
-    durationMs: performance.now() - started,
-  };
-  return { applied, wal, checkpoint, consumers, report };
 }

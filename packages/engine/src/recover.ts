@@ -1,19 +1,20 @@
 import { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
 import { type Disk, type DiskLock, readLockNote } from "@kaya/io";
+import { LsmTree } from "@kaya/lsm";
 import { recoverWal, type WalRecoveryReport, type WalWriter } from "@kaya/wal";
 import { Registrations } from "./changes/registrations.js";
-import { checkpointsToRead } from "./checkpoint/checkpoint-files.js";
-import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
-import { coversOf, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { LOCK_PATH } from "./lock-path.js";
 import { recoverState } from "./recover-state.js";
-import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
+import type { RecoveryProgress } from "./recovery-progress.js";
 import { lookSteadily } from "./steady-look.js";
+import { FoundStore } from "./store/found-store.js";
+import { lsmOptions } from "./store/lsm-options.js";
+import { reportOf, type TablesReport } from "./store/tables-report.js";
 
 export interface RecoveryReport extends WalRecoveryReport {
-  /** Where the log goes on from. The report's records are those behind it. */
-  readonly checkpoint?: WrittenCheckpoint;
+  /** The report's records are those behind what the tables cover. */
+  readonly tables: TablesReport;
   /** Nothing was changed: the report says what a recovery would do. */
   readonly dryRun: boolean;
   readonly durationMs: number;
@@ -26,8 +27,7 @@ export interface RecoverEngineOptions {
 }
 
 /**
- * What `Engine.open` does before it replays, by itself: brings the data directory into a state that can be opened, and
- * says what was found.
+ * What `Engine.open` does, by itself: brings the data directory into a state that can be opened, and says what was found.
  * @throws KayaError as `recoverWal`; KAYA_LOCK_CONFLICT where the directory is open and this is no dry run
  */
 export async function recover(
@@ -39,7 +39,7 @@ export async function recover(
   const options = readRecoveryOptions(given, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
   if (options.dryRun === true) {
-    // Without a record behind the checkpoint nothing says that the log is still the checkpoint's.
+    // A log without a record behind the tables does not show whether it belongs to them.
     const isDoubtful = ({ recordCount }: RecoveryReport) => recordCount === 0;
     return lookSteadily(target, () => dryRun(resolved, target, options), isDoubtful);
   }
@@ -47,8 +47,9 @@ export async function recover(
   let wal: WalWriter<unknown> | undefined;
   try {
     lock = await takeDirectory(resolved, target);
-    const state = await recoverState(resolved, target, lock, options, "report");
+    const state = await recoverState(resolved, target, lock, options);
     wal = state.wal;
+    await state.closeTables();
     // As a writer would that appends nothing: so that the log is left as clean as the next one wants it.
     await wal.close();
     return state.report;
@@ -64,23 +65,25 @@ async function dryRun(
 ): Promise<RecoveryReport> {
   const started = performance.now();
   const note = config.disableLocking ? undefined : await readLockNote(disk, LOCK_PATH);
-  const checkpoints = await checkpointsToRead(disk);
-  const { newest } = checkpoints;
   await Registrations.read(disk); // as opening would: it refuses where that is damaged
-  const progress = onProgress && (await ProgressTeller.of(disk, newest, onProgress));
-  const { checkpoint, applied, cover } = await recoverCheckpoint(config, disk, newest, progress, "report");
-  const report = await recoverWal(config.wal, disk, {
-    dryRun: true,
-    after: applied.position,
-    covers: await coversOf(disk, checkpoints, cover, config.wal.maxRecordBytes),
-    onRecord: () => undefined,
-    ...(note?.mark !== undefined && { closedAt: note.mark }),
-    ...(progress !== undefined && { onProgress: (of) => progress.ofLog(of) }),
-  });
-  return {
-    ...report,
-    ...(checkpoint !== undefined && { checkpoint }),
-    dryRun: true,
-    durationMs: performance.now() - started,
-  };
+  const found = await LsmTree.look(disk, lsmOptions(config, disk));
+  try {
+    const store = new FoundStore(found, config, { looks: true });
+    const report = await recoverWal(config.wal, disk, {
+      dryRun: true,
+      after: store.covered,
+      covers: store.covers,
+      onRecord: () => undefined,
+      ...(note?.mark !== undefined && { closedAt: note.mark }),
+      ...(onProgress !== undefined && { onProgress }),
+    });
+    return {
+      ...report,
+      tables: reportOf(found.stats(), found.warnings),
+      dryRun: true,
+      durationMs: performance.now() - started,
+    };
+  } finally {
+    await found.close();
+  }
 }

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { EntryReader } from "./memtable/entry-reader.js";
-import type { KeyValue } from "./memtable/memtable.js";
+import { EntryCopier, type KeyValue } from "./store/entry-copier.js";
+import type { RangeReader } from "./store/range-reader.js";
 
 /** One reading of a scan. */
 export interface Reading {
   /** Begins. @throws KayaError KAYA_CLOSED */
-  begin(): EntryReader;
+  begin(): RangeReader;
   /** @throws KayaError KAYA_CLOSED */
   assertOpen(): void;
   /** Whatever the reason; only the first call counts. */
@@ -14,26 +14,57 @@ export interface Reading {
 
 type Result<T> = IteratorResult<T, undefined>;
 
-/** How much is copied at once for whoever takes entries one by one. */
+/** How much is copied at once for a caller that takes entries one by one. */
 const ENTRIES_AT_ONCE = 256;
 const BYTES_AT_ONCE = 256 * 1024;
 
 const DONE = { done: true, value: undefined } as const;
 
-/** What a page is made of: at most `size` of them, none only where there are no more. */
-export type ReadPage<T> = (reader: EntryReader, size: number) => T[];
+/** Reads a page: at most `size` of them, none only where there are no more. */
+export type ReadPage<T> = (reader: RangeReader, size: number, copier: EntryCopier) => Promise<T[]>;
 
-export const readEntries: ReadPage<KeyValue> = (reader, size) => reader.read(size);
-const readFewBytes: ReadPage<KeyValue> = (reader, size) => reader.readBytes(size, BYTES_AT_ONCE);
-export const readKeys: ReadPage<Uint8Array> = (reader, size) => reader.readKeys(size);
+export const readEntries: ReadPage<KeyValue> = async (reader, size, copier) => {
+  const page: KeyValue[] = [];
+  await reader.read(
+    ({ key, value }) => page.push(copier.entry(key, value)),
+    () => page.length >= size,
+  );
+  return page;
+};
+
+/** At least one entry where there is one, and few bytes beyond a bound. */
+const readFewBytes: ReadPage<KeyValue> = async (reader, size, copier) => {
+  const page: KeyValue[] = [];
+  let bytes = 0;
+  await reader.read(
+    ({ key, value }) => {
+      bytes += key.length + value.length;
+      page.push(copier.entry(key, value));
+    },
+    () => page.length >= size || bytes >= BYTES_AT_ONCE,
+  );
+  return page;
+};
+
+export const readKeys: ReadPage<Uint8Array> = async (reader, size, copier) => {
+  const page: Uint8Array[] = [];
+  await reader.read(
+    ({ key }) => page.push(copier.key(key)),
+    () => page.length >= size,
+  );
+  return page;
+};
 
 /** The pages of a scan. Each but the first comes in a turn of the event loop of its own. */
 export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
   readonly #reading: Reading;
   readonly #size: number;
   readonly #readPage: ReadPage<T>;
-  #reader: EntryReader | undefined;
+  readonly #copier = new EntryCopier();
+  #reader: RangeReader | undefined;
   #isDone = false;
+  /** The page that is being read: one at a time. */
+  #last: Promise<unknown> | undefined;
 
   constructor(reading: Reading, size: number, readPage: ReadPage<T>) {
     this.#reading = reading;
@@ -41,14 +72,19 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
     this.#readPage = readPage;
   }
 
-  async next(): Promise<Result<T[]>> {
-    if (this.#isDone) return DONE;
-    if (this.#reader === undefined) this.#reader = this.#reading.begin();
-    else await nextTurn();
-    return this.#read(this.#reader);
+  next(): Promise<Result<T[]>> {
+    const page = this.#last === undefined ? this.#next() : this.#last.then(() => this.#next());
+    const last = page.then(
+      () => this.#forget(last),
+      () => this.#forget(last), // its caller has the rejection
+    );
+    this.#last = last;
+    return page;
   }
 
   async return(): Promise<Result<T[]>> {
+    this.#isDone = true;
+    await this.#last; // a cursor that moves must not be closed
     this.#end();
     return DONE;
   }
@@ -57,13 +93,19 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
     return this;
   }
 
-  #read(reader: EntryReader): Result<T[]> {
-    // Whoever asks for several pages at once may have passed the end, or left, while this one waited.
+  #forget(page: Promise<unknown>): void {
+    if (this.#last === page) this.#last = undefined;
+  }
+
+  async #next(): Promise<Result<T[]>> {
     if (this.#isDone) return DONE;
+    if (this.#reader === undefined) this.#reader = this.#reading.begin();
+    else await nextTurn();
     try {
       this.#reading.assertOpen();
-      const value = this.#readPage(reader, this.#size);
-      if (value.length === 0 || reader.isAtEnd) this.#end();
+      const value = await this.#readPage(this.#reader, this.#size, this.#copier);
+      this.#reading.assertOpen();
+      if (value.length === 0 || this.#reader.isAtEnd) this.#end();
       return value.length === 0 ? DONE : { done: false, value };
     } catch (error) {
       this.#end();
@@ -73,6 +115,7 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
 
   #end(): void {
     this.#isDone = true;
+    this.#reader?.close();
     this.#reader = undefined;
     this.#reading.end();
   }

@@ -1,7 +1,6 @@
 import { describe, KayaError } from "@kaya/core";
 import { invalid } from "./input.js";
-import type { KeyRange, KeyValue } from "./memtable/memtable.js";
-import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
+import type { KeyRange } from "./memtable/key-range.js";
 import {
   EntryIterator,
   PageIterator,
@@ -10,21 +9,24 @@ import {
   readEntries,
   readKeys,
 } from "./scan-iterators.js";
+import type { KeyValue } from "./store/entry-copier.js";
+import { RangeReader } from "./store/range-reader.js";
+import type { StoreSnapshot } from "./store/store-snapshot.js";
 
-export type { KeyValue } from "./memtable/memtable.js";
+export type { KeyValue } from "./store/entry-copier.js";
 
 /** What a scan reads from. */
 export interface ScanSource {
   /** @throws KayaError KAYA_CLOSED */
-  view(): MemtableSnapshot;
+  view(): StoreSnapshot;
   /** The scan is over. */
   release(): void;
 }
 
 /**
- * The entries of a range as they were when the scan was made, whatever is written since. It is read once: what it pins of
- * the past is released when the reading ends, by reaching the end or by leaving the loop. One that is never read pins until
- * it is collected, or closed.
+ * The entries of a range as they were when the scan was made, whatever is written since. It is read once, and lets go of the past that
+ * it pins (memory and files) when the reading ends: at the last entry, or where the loop is left. A scan that is never read pins
+ * until it is collected, or closed. Reading rejects with KAYA_CORRUPTION where a block that it needs is damaged.
  */
 export class Scan implements AsyncIterable<KeyValue> {
   readonly #source: ScanSource;
@@ -79,7 +81,7 @@ export class Scan implements AsyncIterable<KeyValue> {
     let isReading = true;
     this.#readers++;
     return {
-      begin: () => this.#view().entries(this.#range),
+      begin: () => new RangeReader(this.#view().cursor(), this.#range),
       assertOpen: () => void this.#view(),
       end: () => {
         if (isReading && --this.#readers === 0) this.close();
@@ -88,7 +90,7 @@ export class Scan implements AsyncIterable<KeyValue> {
     };
   }
 
-  #view(): MemtableSnapshot {
+  #view(): StoreSnapshot {
     if (this.#isOver) throw new KayaError("KAYA_CLOSED", "the scan is over: it is read once; make another");
     return this.#source.view();
   }

@@ -1,42 +1,43 @@
 import { KayaError } from "@kaya/core";
-import { type Entry, entryOf } from "./entry.js";
+import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { type Bytes, toBytes } from "./input.js";
-import type { MemtableSnapshot } from "./memtable/memtable-snapshot.js";
 import { type RangeOptions, toKeyRange } from "./range.js";
 import { Scan } from "./scan.js";
+import type { StoreSnapshot } from "./store/store-snapshot.js";
 
-/** The data as it was when the snapshot was made. Cheap to make; close it to let go of the memory it pins. */
+/** The data as it was when the snapshot was made. Cheap to make. Close it: until then it pins a memtable in memory, and files of tables. */
 export class Snapshot {
   readonly #assertEngineOpen: () => void;
   /** Undefined once closed. */
-  #view: MemtableSnapshot | undefined;
+  #view: StoreSnapshot | undefined;
 
   /** @internal Made by `Engine.snapshot`. */
-  constructor(view: MemtableSnapshot, assertEngineOpen: () => void) {
+  constructor(view: StoreSnapshot, assertEngineOpen: () => void) {
     this.#view = view;
     this.#assertEngineOpen = assertEngineOpen;
   }
 
+  /** As `Engine.get`. */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
-    return this.getSync(key);
+    return this.#openView().find(toBytes(key, "key"));
   }
 
-  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /** As `Engine.getSync`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION, KAYA_IO */
   getSync(key: Bytes): Uint8Array | undefined {
-    return this.#openView().get(toBytes(key, "key"));
+    return this.#openView().getSync(toBytes(key, "key"));
   }
 
   async has(key: Bytes): Promise<boolean> {
-    return this.#openView().has(toBytes(key, "key"));
+    return (await this.#openView().find(toBytes(key, "key"))) !== undefined;
   }
 
   async getEntry(key: Bytes): Promise<Entry> {
-    return this.getEntrySync(key);
+    return entryOf(this.#openView(), key);
   }
 
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   getEntrySync(key: Bytes): Entry {
-    return entryOf(this.#openView(), key);
+    return entryOfSync(this.#openView(), key);
   }
 
   /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
@@ -55,7 +56,7 @@ export class Snapshot {
     this.close();
   }
 
-  #openView(): MemtableSnapshot {
+  #openView(): StoreSnapshot {
     this.#assertEngineOpen();
     if (this.#view === undefined) throw new KayaError("KAYA_CLOSED", "the snapshot is closed");
     return this.#view;

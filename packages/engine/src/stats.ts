@@ -1,26 +1,41 @@
-import type { Lsn, SequenceNumber } from "@kaya/core";
-import type { WalStats } from "@kaya/wal";
+import type { EngineConfig, Lsn, SequenceNumber } from "@kaya/core";
+import type { LsmStats } from "@kaya/lsm";
+import type { WalStats, WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "./apply.js";
 import type { ChangesStats } from "./changes/change-feeds.js";
-import type { CheckpointStats } from "./checkpoint/checkpoints.js";
+import type { FlushStats } from "./store/flushes.js";
 
 export type EngineState = "open" | "failed" | "closed";
 
-/** Bytes unless the name says otherwise. */
+/** The memtables: what is in no table yet. Bytes unless the name says otherwise. */
+export interface MemtableStats {
+  /** Of entries, tombstones and indexes in use, and of what snapshots hold; of both memtables. */
+  readonly bytes: number;
+  /** Of that in the memtable that is being flushed; 0 where none is. */
+  readonly sealedBytes: number;
+  /** As configured: `memory.memtableBytes`. */
+  readonly limitBytes: number;
+  /** Taken from the system, room that is not used yet included. */
+  readonly allocatedBytes: number;
+  /** Keys that have a value here. */
+  readonly entries: number;
+  /** Keys that are deleted here, and ranges. */
+  readonly tombstones: number;
+  readonly rangeTombstones: number;
+  /** Points in time that snapshots and scans hold open in these memtables, and what is in memory for them alone. */
+  readonly snapshots: { readonly open: number; readonly bytes: number };
+}
+
 export interface EngineStats {
   readonly state: EngineState;
-  /** Keys that have a value. */
+  /**
+   * Keys that have a value: an estimate. It counts a key once for each table and memtable that has it; compaction brings it closer. `count()` is
+   * exact.
+   */
   readonly entries: number;
-  /** Of the entries. */
-  readonly keyBytes: number;
-  readonly valueBytes: number;
-  /** What the data takes in memory, its indexes and room that is not used yet included. */
-  readonly memoryBytes: number;
-  /** Of that, what the entries and the indexes over them need. */
-  readonly liveBytes: number;
-  /** Of that, what was overwritten or deleted, is held by no snapshot, and is not taken back yet. */
-  readonly deadBytes: number;
-  /** Points in time that snapshots and scans hold open, and what is in memory for them alone. */
-  readonly snapshots: { readonly open: number; readonly bytes: number };
+  readonly memtable: MemtableStats;
+  /** The tables and their cache. */
+  readonly tables: LsmStats;
   /** Of the last record that was appended, settled or not; 0 for an empty log. */
   readonly lastLsn: Lsn;
   readonly lastSequence: SequenceNumber;
@@ -28,8 +43,61 @@ export interface EngineStats {
   readonly durableLsn: Lsn;
   /** Bytes appended and not settled yet. */
   readonly pendingBytes: number;
-  /** The log behind the newest checkpoint, and what was done with it since the engine was opened. */
+  /** The log behind what the tables cover, and what was done with it since the engine was opened. */
   readonly wal: WalStats;
-  readonly checkpoint: CheckpointStats;
+  readonly flush: FlushStats;
   readonly changes: ChangesStats;
+}
+
+interface Counted {
+  readonly state: EngineState;
+  readonly config: EngineConfig;
+  readonly applied: AppliedLog;
+  readonly wal: WalWriter<unknown>;
+  readonly flush: FlushStats | undefined;
+  readonly changes: ChangesStats;
+}
+
+const NO_FLUSHES: FlushStats = { isRunning: false, finished: 0, failed: 0, heldUp: 0 };
+
+export function engineStats({ state, config, applied, wal, flush, changes }: Counted): EngineStats {
+  const memtable = memtableStats(applied, config);
+  const tables = applied.store.tables.stats();
+  return {
+    state,
+    entries: estimate(memtable, tables),
+    memtable,
+    tables,
+    lastLsn: wal.nextLsn - 1,
+    lastSequence: wal.nextSequence - 1,
+    durableLsn: wal.durableLsn,
+    pendingBytes: wal.pendingBytes,
+    wal: wal.stats(),
+    flush: flush ?? NO_FLUSHES,
+    changes,
+  };
+}
+
+function memtableStats({ store }: AppliedLog, { memory }: EngineConfig): MemtableStats {
+  const sum = (of: (memtable: (typeof store.memtables)[number]) => number) =>
+    store.memtables.reduce((total, memtable) => total + of(memtable), 0);
+  return {
+    bytes: sum(({ usedBytes }) => usedBytes),
+    sealedBytes: store.sealed?.usedBytes ?? 0,
+    limitBytes: memory.memtableBytes,
+    allocatedBytes: sum((memtable) => memtable.memory.allocated),
+    entries: sum(({ puts }) => puts),
+    tombstones: sum(({ tombstones }) => tombstones),
+    rangeTombstones: sum(({ rangeTombstoneCount }) => rangeTombstoneCount),
+    snapshots: {
+      open: sum((memtable) => memtable.memory.snapshots),
+      bytes: sum((memtable) => memtable.memory.pinned),
+    },
+  };
+}
+
+/** Each tombstone is taken to delete one entry. */
+function estimate({ entries, tombstones }: MemtableStats, { levels }: LsmStats): number {
+  const inTables = levels.reduce((sum, level) => sum + level.entries - 2 * level.tombstones, 0);
+  return Math.max(0, entries - tombstones + inTables);
 }

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { listCheckpoints } from "./checkpoint/checkpoint-files.js";
+import { MANIFEST_DIR } from "@kaya/lsm";
 
-/** Beside a writer that does nothing but checkpoints about every second look is one too many. */
+/** Beside a writer that does nothing but flushes about every second look is one too many. */
 const MOST_LOOKS = 100;
 /** From then on it waits a little longer each time: the writer is to get on with something else. */
 const PATIENT_LOOKS = 10;
 const MOST_WAIT_MS = 20;
 
 /**
- * Looks at a directory that may be open, without its lock. A checkpoint that is made meanwhile takes away what was listed and not read
+ * Looks at a directory that may be open, without its lock. A flush or a compaction meanwhile takes away what was listed and not read
  * yet: so where one was, an error is no damage, and it looks again. So it does once where a read failed: an opening may have put a
  * new file in the place of the one that was being read (R5).
  * @param isDoubtful whether what was seen may come from that as well. Default: only errors may
@@ -49,10 +49,10 @@ function neverSteady(disk: Disk, outcome: PromiseSettledResult<unknown>): KayaEr
   );
 }
 
-/** What a checkpoint changes: which checkpoints there are, older ones too, and with which segment the log begins. */
+/** What flushes and compactions change: the manifest's length, and the segment with which the log begins. */
 async function firstFiles(disk: Disk): Promise<string> {
-  const { older, newest } = await listCheckpoints(disk);
+  const manifests = await disk.list(MANIFEST_DIR);
   const segments = await disk.list("wal");
   const first = segments.find(({ path }) => path.endsWith(".wal"));
-  return [...older, newest, first].map((file) => file?.path).join(" ");
+  return [...manifests.map(({ path, length }) => `${path}:${length}`), first?.path].join(" ");
 }

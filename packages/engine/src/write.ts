@@ -7,7 +7,13 @@ import {
   readOptions,
   type SequenceNumber,
 } from "@kaya/core";
-import { OperationsBuffer, type WalOperation, type WalOperations } from "@kaya/wal";
+import {
+  EncodedOperations,
+  OperationsBuffer,
+  type WalOperation,
+  type WalOperations,
+  type WalPayload,
+} from "@kaya/wal";
 import type { BatchCondition } from "./conditions.js";
 import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
 
@@ -41,6 +47,23 @@ export interface WriteResult {
 export type BatchOperation =
   | { readonly type: "put"; readonly key: Bytes; readonly value: Bytes }
   | { readonly type: "delete"; readonly key: Bytes };
+
+/** A payload that stays as it is, whatever its caller does with the bytes that it gave. */
+export function keptPayload(payload: WalPayload): WalPayload {
+  if (payload.type !== "batch" || payload.operations instanceof EncodedOperations) return payload;
+  return { type: "batch", operations: Array.from(payload.operations, keptOperation) };
+}
+
+function keptOperation(operation: WalOperation): WalOperation {
+  switch (operation.type) {
+    case "put":
+      return { type: "put", key: new Uint8Array(operation.key), value: new Uint8Array(operation.value) };
+    case "delete":
+      return { type: "delete", key: new Uint8Array(operation.key) };
+    case "deleteRange":
+      return operation; // its bounds were copied when the range was read
+  }
+}
 
 /** Operations of a batch from which on they are encoded while they are checked. */
 const ENCODED_AT_ONCE = 1024;

@@ -1,0 +1,135 @@
+import { type EngineConfig, KayaError } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import type { LsmTree } from "@kaya/lsm";
+import type { KeptLog, WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "../apply.js";
+import { Flusher, type FlusherStats, type FlushResult } from "./flusher.js";
+
+/** Closing flushes a log of more bytes than this: the next opening then has less than some milliseconds of it to replay. */
+const WORTH_FLUSHING_BYTES = 256 * 1024;
+
+/** A range tombstone costs reads more than its bytes tell: so many fill a memtable. */
+const MOST_RANGE_TOMBSTONES = 16 * 1024;
+
+export interface FlushStats extends FlusherStats {
+  /** How often writes waited for a flush, because both memtables were full. */
+  readonly heldUp: number;
+}
+
+interface FlushedEngine {
+  readonly consumers: { readonly kept: KeptLog | undefined };
+  readonly config: EngineConfig;
+  readonly disk: Disk;
+  readonly wal: WalWriter<unknown>;
+  readonly applied: AppliedLog;
+  readonly tree: LsmTree;
+}
+
+/**
+ * When memtables are flushed: when asked for, and by themselves once one is full. There are two at most: writes that fill the
+ * second one before the first is flushed wait.
+ */
+export class Flushes {
+  readonly #isAutomatic: boolean;
+  /** Most bytes of one memtable, and of the log behind the tables. */
+  readonly #most: number;
+  readonly #mostLog: number;
+  readonly #wal: WalWriter<unknown>;
+  readonly #applied: AppliedLog;
+  readonly #flusher: Flusher;
+  #heldUp = 0;
+
+  constructor({ config, disk, wal, applied, tree, consumers }: FlushedEngine) {
+    this.#isAutomatic = config.tables.autoFlush;
+    this.#most = config.memory.memtableBytes / 2;
+    this.#mostLog = config.memory.memtableBytes;
+    this.#wal = wal;
+    this.#applied = applied;
+    this.#flusher = new Flusher(disk, wal, applied, tree, () => consumers.kept);
+  }
+
+  /** Begins one in the background if it is time. Cheap: it is called after every record. */
+  consider(): void {
+    if (!this.#isAutomatic || this.#flusher.isRunning || !this.#isDue()) return;
+    // After a failure the active memtable is filled before the next attempt.
+    if (this.#flusher.failure !== undefined && !this.#isFull()) return;
+    this.#runInBackground();
+  }
+
+  /**
+   * Refuses writes where both memtables are full and flushing fails: what they bring could not be held. Each refusal begins
+   * another attempt.
+   * @throws KayaError as the flush failed, with nothing written
+   */
+  assertRoom(): void {
+    const { failure } = this.#flusher;
+    if (failure === undefined || this.#applied.store.sealed === undefined || !this.#isFull()) return;
+    if (!this.#flusher.isRunning) this.#runInBackground();
+    throw new KayaError(
+      failure.code,
+      `nothing was written: memory.memtableBytes are used up, and what is in memory cannot be flushed into a table. ${failure.message}`,
+      { cause: failure },
+    );
+  }
+
+  /** Before a batch is written to the log: what it has to wait for. */
+  throttle(): Promise<void> | undefined {
+    const { writing } = this.#flusher;
+    if (writing === undefined || !this.#isFull()) return undefined;
+    this.#heldUp++;
+    // Where it fails, what is queued already goes past the bound, and `assertRoom` refuses what comes then.
+    return writing;
+  }
+
+  run(): Promise<FlushResult> {
+    return this.#flusher.run();
+  }
+
+  /**
+   * Drops what the tables cover and no consumer needs any more. Never rejects: what cannot be removed now is removed after the next
+   * flush, and a failure that is final is the log's to tell.
+   */
+  async dropCovered(): Promise<void> {
+    if (this.#wal.keptBytes > 0) await this.#flusher.dropCovered().catch(() => undefined);
+  }
+
+  /** Ends what is under way; before that flushes what the next opening would be long in replaying. */
+  async close(): Promise<void> {
+    const isWorthIt = this.#isAutomatic && this.#logBytes > WORTH_FLUSHING_BYTES;
+    // A failure is told on the channel. The log has it all.
+    if (isWorthIt && this.#wal.failure === undefined) await this.run().catch(() => undefined);
+    await this.#flusher.close();
+  }
+
+  get stats(): FlushStats {
+    return { ...this.#flusher.stats, heldUp: this.#heldUp };
+  }
+
+  #runInBackground(): void {
+    this.run().then(
+      () => this.consider(),
+      () => undefined, // `stats()` has the error
+    );
+  }
+
+  #isDue(): boolean {
+    return this.#isFull() || this.#logBytes >= this.#mostLog || this.#applied.store.sealed !== undefined;
+  }
+
+  #isFull(): boolean {
+    return isFull(this.#applied.store.active, this.#most);
+  }
+
+  /** What a flush would make superfluous: not what is kept for consumers although the tables cover it. */
+  get #logBytes(): number {
+    return this.#wal.byteLength - this.#wal.keptBytes;
+  }
+}
+
+/** Whether a memtable is to be sealed. */
+export function isFull(
+  memtable: { readonly usedBytes: number; readonly rangeTombstoneCount: number },
+  mostBytes: number,
+): boolean {
+  return memtable.usedBytes >= mostBytes || memtable.rangeTombstoneCount >= MOST_RANGE_TOMBSTONES;
+}

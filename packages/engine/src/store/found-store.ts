@@ -1,0 +1,92 @@
+import type { EngineConfig, LogPosition } from "@kaya/core";
+import type { FoundTree, LsmTree } from "@kaya/lsm";
+import type { LogCover, WalRecord } from "@kaya/wal";
+import { AppliedLog } from "../apply.js";
+import type { MemtableOptions } from "../memtable/memtable.js";
+import type { Turns } from "../turns.js";
+import { flushSource } from "./flush-source.js";
+import { isFull } from "./flushes.js";
+import { Store } from "./store.js";
+
+interface FoundStoreOptions {
+  /** Only looks: however long the log is, it becomes no table. Default false. */
+  readonly looks?: boolean;
+  readonly memtable?: MemtableOptions | undefined;
+  readonly turns?: Turns | undefined;
+}
+
+/**
+ * The tables of a directory, found and not changed yet, and the log that is replayed on top of them. A log that does not fit a
+ * memtable becomes tables while it is replayed; no manifest names those before recovery has decided what counts (L6).
+ */
+export class FoundStore {
+  readonly applied: AppliedLog;
+  readonly #tree: FoundTree;
+  readonly #mayStage: boolean;
+  readonly #mostBytes: number;
+
+  constructor(tree: FoundTree, config: EngineConfig, { looks = false, memtable, turns }: FoundStoreOptions = {}) {
+    this.#tree = tree;
+    this.#mayStage = !looks;
+    this.#mostBytes = config.memory.memtableBytes / 2;
+    this.applied = new AppliedLog(new Store(memtable), tree.covered, turns);
+  }
+
+  /** What the tables cover of the log. */
+  get covered(): LogPosition {
+    return this.#tree.covered;
+  }
+
+  /** For recovery, which checks that the log beside the tables is the one that they cover. */
+  get covers(): LogCover[] {
+    const { covered, logIdentity, path } = this.#tree;
+    return logIdentity === "" ? [] : [{ path, lsn: covered.lsn, id: logIdentity }];
+  }
+
+  /** For a record behind what the tables cover, in LSN order. The next one comes once the promise has resolved. */
+  replay(record: WalRecord): Promise<void> | undefined {
+    const applied = this.applied.replay(record);
+    if (applied !== undefined) return applied.then(() => this.#stageIfFull());
+    return this.#isFull ? this.#stage() : undefined;
+  }
+
+  /** For a read-only engine: reads what was found, and changes nothing. */
+  look(): AppliedLog {
+    this.applied.store.attach(this.#tree);
+    return this.applied;
+  }
+
+  /**
+   * Goes on with the tables: makes them durable, together with those that the replayed log became.
+   * @param logIdentity of the log that was replayed
+   */
+  async open(logIdentity: string): Promise<LsmTree> {
+    const tree = await this.#tree.open({ logIdentity });
+    this.applied.store.attach(tree);
+    return tree;
+  }
+
+  /** Lets go of the tables where nothing is opened: removes those that the replayed log became. */
+  close(): Promise<void> {
+    return this.#tree.close();
+  }
+
+  async #stageIfFull(): Promise<void> {
+    if (this.#isFull) await this.#stage();
+  }
+
+  get #isFull(): boolean {
+    return this.#mayStage && isFull(this.applied.store.active, this.#mostBytes);
+  }
+
+  async #stage(): Promise<void> {
+    const { memtable, position } = this.applied.sealNow();
+    const snapshot = memtable.snapshot();
+    try {
+      await this.#tree.stage(flushSource(snapshot), position);
+    } finally {
+      snapshot.release();
+    }
+    this.applied.store.forgetSealed();
+  }
+}

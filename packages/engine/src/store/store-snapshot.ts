@@ -1,0 +1,101 @@
+import type { EntryCursor, LsmSnapshot } from "@kaya/lsm";
+import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
+import { type KeyState, stateIn, type Value } from "./store.js";
+
+/** What a snapshot holds. */
+interface Held {
+  readonly memtables: readonly MemtableSnapshot[];
+  readonly tables: LsmSnapshot;
+}
+
+/** Lets go of what snapshots hold that were dropped without being released. */
+const dropped = new FinalizationRegistry<Held>(letGo);
+
+/**
+ * The data at one moment, whatever is written, flushed or compacted afterwards. It holds the memtables of that moment in memory, and
+ * its tables on the disk.
+ */
+export class StoreSnapshot {
+  readonly #held: Held;
+  #isReleased = false;
+
+  /** @param memtables newest first. The snapshot owns all of them, and `tables`. */
+  constructor(memtables: readonly MemtableSnapshot[], tables: LsmSnapshot) {
+    this.#held = { memtables, tables };
+    dropped.register(this, this.#held, this);
+  }
+
+  get tables(): LsmSnapshot {
+    return this.#held.tables;
+  }
+
+  get memtables(): readonly MemtableSnapshot[] {
+    return this.#held.memtables;
+  }
+
+  /** As `Store.find`. */
+  find(key: Uint8Array): Value {
+    const value = this.#inMemory(key);
+    if (value !== undefined) return value ?? undefined;
+    const found = this.#held.tables.find(key);
+    return found instanceof Promise ? found.then((each) => each?.value) : found?.value;
+  }
+
+  /** As `Store.getSync`. */
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    const value = this.#inMemory(key);
+    return value !== undefined ? (value ?? undefined) : this.#held.tables.getSync(key)?.value;
+  }
+
+  /** As `Store.stateInMemory`. */
+  stateInMemory(key: Uint8Array): KeyState | undefined {
+    for (const memtable of this.#held.memtables) {
+      const state = stateIn(memtable, key);
+      if (state !== undefined) return state;
+    }
+    return undefined;
+  }
+
+  /** A cursor over the entries that have a value. Close it: until then it holds what the snapshot holds, for itself. */
+  cursor(): EntryCursor {
+    const memtables = this.#held.memtables
+      .filter(({ isEmpty }) => !isEmpty)
+      .map((memtable) => memtable.another());
+    const cursor = this.#held.tables.cursor({ newer: memtables.map((memtable) => memtable.run()) });
+    const close = cursor.close.bind(cursor);
+    cursor.close = () => {
+      close();
+      for (const memtable of memtables) memtable.release(); // doing it again is fine
+    };
+    return cursor;
+  }
+
+  /** Another holder of the same moment, to be released for itself. */
+  another(): StoreSnapshot {
+    return new StoreSnapshot(
+      this.#held.memtables.map((memtable) => memtable.another()),
+      this.#held.tables.another(),
+    );
+  }
+
+  /** Doing it again is fine; nothing else may be asked afterwards. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    dropped.unregister(this);
+    letGo(this.#held);
+  }
+
+  #inMemory(key: Uint8Array): Uint8Array | null | undefined {
+    for (const memtable of this.#held.memtables) {
+      const value = memtable.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+}
+
+function letGo({ memtables, tables }: Held): void {
+  for (const memtable of memtables) memtable.release();
+  tables.release();
+}

@@ -1,0 +1,116 @@
+import type { SequenceNumber } from "@kaya/core";
+import { type Found, type LsmSnapshot, type LsmStats, PUT } from "@kaya/lsm";
+import { Memtable, type MemtableOptions } from "../memtable/memtable.js";
+import { StoreSnapshot } from "./store-snapshot.js";
+
+/** The sorted tables below the memtables: those of an open tree, or the ones that a read-only engine looks at. */
+export interface Tables {
+  readonly covered: { readonly lsn: number };
+  find(key: Uint8Array): Found | undefined | Promise<Found | undefined>;
+  getSync(key: Uint8Array): Found | undefined;
+  snapshot(): LsmSnapshot;
+  stats(): LsmStats;
+}
+
+/** The newest operation on a key: its sequence, or undefined where it deleted the key. */
+export interface KeyState {
+  readonly sequence: SequenceNumber | undefined;
+}
+
+/** A value that needs no read of the disk, or a promise of it. */
+export type Value = Uint8Array | undefined | Promise<Uint8Array | undefined>;
+
+/**
+ * All data: the active memtable, which takes writes; a sealed one, which is being flushed; and the tables. What a newer one of
+ * them says of a key counts.
+ */
+export class Store {
+  readonly #options: MemtableOptions | undefined;
+  #active: Memtable;
+  #sealed: Memtable | undefined;
+  #tables: Tables | undefined;
+
+  constructor(options?: MemtableOptions) {
+    this.#options = options;
+    this.#active = new Memtable(options);
+  }
+
+  /** It takes the writes. */
+  get active(): Memtable {
+    return this.#active;
+  }
+
+  get sealed(): Memtable | undefined {
+    return this.#sealed;
+  }
+
+  /** Set once recovery knows them; nobody reads before that. */
+  get tables(): Tables {
+    if (this.#tables === undefined) throw new TypeError("the store is read before its tables are known");
+    return this.#tables;
+  }
+
+  attach(tables: Tables): void {
+    this.#tables = tables;
+  }
+
+  /** The memtables, newest first. */
+  get memtables(): readonly Memtable[] {
+    return this.#sealed === undefined ? [this.#active] : [this.#active, this.#sealed];
+  }
+
+  /** A new memtable takes writes from now on. Only where none is sealed. */
+  seal(): Memtable {
+    if (this.#sealed !== undefined) throw new TypeError("a memtable is sealed already");
+    this.#sealed = this.#active;
+    this.#active = new Memtable(this.#options);
+    return this.#sealed;
+  }
+
+  /** The sealed memtable is in the tables. Snapshots that hold it keep it. */
+  forgetSealed(): void {
+    this.#sealed = undefined;
+  }
+
+  /** A copy of the key's value. Never blocks: where a block of a table must be read it gives a promise. */
+  find(key: Uint8Array): Value {
+    const value = this.#inMemory(key);
+    if (value !== undefined) return value ?? undefined;
+    const found = this.tables.find(key);
+    return found instanceof Promise ? found.then(valueOf) : found?.value;
+  }
+
+  /** A copy of the key's value; reads a block that is not cached with a synchronous read. */
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    const value = this.#inMemory(key);
+    return value !== undefined ? (value ?? undefined) : this.tables.getSync(key)?.value;
+  }
+
+  /** What the memtables say of a key; undefined where they say nothing. */
+  stateInMemory(key: Uint8Array): KeyState | undefined {
+    return stateIn(this.#active, key) ?? (this.#sealed && stateIn(this.#sealed, key));
+  }
+
+  /** The data as it is now, to be read for as long as wanted. */
+  snapshot(): StoreSnapshot {
+    return new StoreSnapshot(
+      this.memtables.map((memtable) => memtable.snapshot()),
+      this.tables.snapshot(),
+    );
+  }
+
+  #inMemory(key: Uint8Array): Uint8Array | null | undefined {
+    const value = this.#active.get(key);
+    return value === undefined && this.#sealed !== undefined ? this.#sealed.get(key) : value;
+  }
+}
+
+function valueOf(found: Found | undefined): Uint8Array | undefined {
+  return found?.value;
+}
+
+/** What one memtable says of a key. */
+export function stateIn(memtable: Pick<Memtable, "stateOf">, key: Uint8Array): KeyState | undefined {
+  const state = memtable.stateOf(key);
+  return state && { sequence: state.kind === PUT ? state.sequence : undefined };
+}
