@@ -14,7 +14,7 @@ export {
   type ManifestInspection,
   type ManifestInspectionRow,
 } from "./manifest/inspect-manifest.js";
-export { MANIFEST_DIR, manifestNumber } from "./manifest/manifest-files.js";
+export { listManifests, MANIFEST_DIR, manifestNumber } from "./manifest/manifest-files.js";
 export type { ManifestState, PlacedTable, TableMeta } from "./manifest/manifest-state.js";
 export { type FoundManifest, readManifest } from "./manifest/read-manifest.js";
 export type { ManifestDamage, ManifestDamageKind, ManifestRecordType } from "./manifest/record.js";
@@ -53,4 +53,4 @@ export type { LsmSnapshot } from "./tree/snapshot.js";
 export type { LevelStats, LsmStats } from "./tree/stats.js";
 export { formatLsmWarning, type LsmWarning } from "./tree/warnings.js";
 export { EVERYTHING, type Extent } from "./version/extent.js";
-export { TABLE_DIR, tablePath } from "./version/table-files.js";
+export { listTables, TABLE_DIR, tablePath } from "./version/table-files.js";
