@@ -431,7 +431,8 @@ export class Engine {
       try {
         await this.#wal.close();
       } finally {
-        await letGo(this.#held, this.#wal);
+        // Else the next opening would believe a manifest that may not be on the disk.
+        await letGo(this.#held, this.#tree?.isClean === false ? undefined : this.#wal);
       }
     }
   }
