@@ -5,7 +5,6 @@ import { type CheckedCondition, type Conflict, findConflict, type OnDisk, readOn
 import { ConflictQueue } from "./conflict-queue.js";
 import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
-import { extentOf } from "./range.js";
 import { deletesUpTo } from "./range-work.js";
 import type { Flushes } from "./store/flushes.js";
 import type { Turns } from "./turns.js";
@@ -62,10 +61,8 @@ export class Writes {
   async clear(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
     this.#engine.assertWritable();
     if (range.limit !== Number.POSITIVE_INFINITY) return this.#clearUpTo(range, options);
-    const extent = extentOf(range);
-    return this.#write(options, () =>
-      extent === undefined ? { type: "batch", operations: [] } : { type: "deleteRange", ...extent },
-    );
+    const nothing: WalPayload = { type: "batch", operations: [] };
+    return this.#write(options, () => this.#input.clear(range) ?? nothing);
   }
 
   #write(
