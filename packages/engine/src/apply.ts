@@ -3,6 +3,7 @@ import {
   EncodedOperations,
   operationCount,
   operationsOf,
+  type RangeDelete,
   type WalOperation,
   type WalRecord,
 } from "@kaya/wal";
@@ -121,7 +122,16 @@ export class AppliedLog {
 
   #apply(operation: WalOperation, sequence: SequenceNumber): void {
     if (operation.type === "put") this.memtable.put(operation.key, operation.value, sequence);
-    else this.memtable.delete(operation.key, sequence);
+    else if (operation.type === "delete") this.memtable.delete(operation.key, sequence);
+    else this.#deleteRange(operation, sequence);
+  }
+
+  #deleteRange({ start, end }: RangeDelete, sequence: SequenceNumber): void {
+    const snapshot = this.memtable.snapshot();
+    const range = end === undefined ? { gte: start } : { gte: start, lt: end };
+    const keys = snapshot.entries(range).readKeys(Number.POSITIVE_INFINITY);
+    snapshot.release();
+    this.memtable.deleteAll(keys, sequence);
   }
 
   #advanceTo({ lsn, sequence, payload }: WalRecord): void {

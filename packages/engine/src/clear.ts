@@ -1,6 +1,7 @@
 import {
   OperationsBuffer,
   operationsOf,
+  type RangeDelete,
   WAL_HEADER_LENGTH,
   type WalPayload,
   type WalRecord,
@@ -22,7 +23,7 @@ export function deletesOf(
 ): readonly WalPayload[] {
   const changes = pendingChanges(pending, range);
   const deletes = new Deletes(maxRecordBytes);
-  if (changes.length > 0) mergeKeys(memtable, changes, range, deletes);
+  if (changes.ofKeys.length > 0 || changes.ofRanges.length > 0) mergeKeys(memtable, changes, range, deletes);
   else
     visitKeys(memtable, range, (bytes, start, end) => {
       deletes.add(bytes, start, end);
@@ -31,10 +32,10 @@ export function deletesOf(
   return deletes.finish();
 }
 
-/** In the range's order: the changes take the place of what the memtable has of their keys. */
+/** In the range's order: the changes take the place of what the memtable has of their keys, and ranges take those away. */
 function mergeKeys(
   memtable: Memtable,
-  changes: readonly PendingChange[],
+  { ofKeys: changes, ofRanges }: PendingChanges,
   range: KeyRange,
   deletes: Deletes,
 ): void {
@@ -56,7 +57,7 @@ function mergeKeys(
       next++;
       return left > 0;
     }
-    add(bytes, start, end);
+    if (!isDeleted(key, ofRanges)) add(bytes, start, end);
     return left > 0;
   });
   for (; next < changes.length; next++) {
@@ -91,16 +92,36 @@ interface PendingChange {
   readonly isThere: boolean;
 }
 
-/** What writes under way leave of each key in the range that they touch, in the range's order. */
-function pendingChanges(pending: Iterable<WalRecord>, range: KeyRange): readonly PendingChange[] {
+interface PendingChanges {
+  /** What becomes of each key in the range that is written to by itself, in the range's order. */
+  readonly ofKeys: readonly PendingChange[];
+  readonly ofRanges: readonly RangeDelete[];
+}
+
+/** What writes under way do to the keys of a range. */
+function pendingChanges(pending: Iterable<WalRecord>, range: KeyRange): PendingChanges {
   const changes = new Map<string, PendingChange>();
+  const ofRanges: RangeDelete[] = [];
   for (const { payload } of pending) {
-    for (const { type, key } of operationsOf(payload)) {
-      if (isInRange(key, range)) changes.set(nameOf(key), { key, isThere: type === "put" });
+    for (const operation of operationsOf(payload)) {
+      if (operation.type === "deleteRange") {
+        ofRanges.push(operation);
+        for (const [name, { key }] of changes)
+          if (isDeleted(key, [operation])) changes.set(name, { key, isThere: false });
+      } else if (isInRange(operation.key, range)) {
+        const { type, key } = operation;
+        changes.set(nameOf(key), { key, isThere: type === "put" });
+      }
     }
   }
   const sorted = [...changes.values()].sort((a, b) => compareBytes(a.key, b.key));
-  return range.reverse === true ? sorted.reverse() : sorted;
+  return { ofKeys: range.reverse === true ? sorted.reverse() : sorted, ofRanges };
+}
+
+function isDeleted(key: Uint8Array, ranges: readonly RangeDelete[]): boolean {
+  return ranges.some(
+    ({ start, end }) => compareBytes(key, start) >= 0 && (end === undefined || compareBytes(key, end) < 0),
+  );
 }
 
 /** Deletes in as few records as fit: a range that fits one is cleared all or nothing. Of no keys it is one empty record. */

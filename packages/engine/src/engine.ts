@@ -165,13 +165,19 @@ export class Engine {
   }
 
   /**
-   * Deletes a range, as it is once all writes before this one are in. All or nothing, unless the keys do not fit one
-   * record (`wal.maxRecordBytes`): then in several, in key order. `sequence` is the first deletion's, the rest the last's.
+   * Deletes a range, as it is once all writes before this one are in: one record of the log and one sequence, whatever is in the range.
+   *
+   * With `limit` it deletes that many of its keys, from the last one on with `reverse`, and each key takes a sequence. That is all or nothing,
+   * unless the keys do not fit one record (`wal.maxRecordBytes`): then in several, in key order. `sequence` is the first deletion's, the rest the
+   * last's.
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertWritable();
+    const keyRange = toKeyRange(range);
+    if (keyRange.limit === Number.POSITIVE_INFINITY)
+      return this.#write(options, () => this.#input.clear(keyRange) ?? { type: "noop" });
     const { maxRecordBytes } = this.#config.wal;
-    const payloads = deletesOf(this.#memtable, this.#wal.pending(), toKeyRange(range), maxRecordBytes);
+    const payloads = deletesOf(this.#memtable, this.#wal.pending(), keyRange, maxRecordBytes);
     const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult];
     return { ...last, sequence: first.sequence };

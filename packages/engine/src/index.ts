@@ -36,7 +36,7 @@ export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Entry } from "./entry.js";
 export type { Bytes } from "./input.js";
 export type { HashSecret } from "./memtable/hash.js";
-export type { RangeOptions } from "./range.js";
+export type { KeyBounds, RangeOptions } from "./range.js";
 export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
 export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";
 export type { RecoveryProgress } from "./recovery-progress.js";
@@ -45,4 +45,12 @@ export type { Snapshot } from "./snapshot.js";
 export type { EngineState, EngineStats } from "./stats.js";
 export { lookSteadily } from "./steady-look.js";
 export type { Turns } from "./turns.js";
-export type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";
+export type {
+  BatchOperation,
+  BatchOptions,
+  ClearOperation,
+  DeleteOperation,
+  PutOperation,
+  WriteOptions,
+  WriteResult,
+} from "./write.js";

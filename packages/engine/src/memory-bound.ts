@@ -62,6 +62,7 @@ export class MemoryBound {
   }
 
   #growthBy(operation: WalOperation): number {
+    if (operation.type === "deleteRange") return 0;
     return this.#memtable.growthBy(
       operation.key,
       operation.type === "put" ? operation.value.length : undefined,

@@ -1,0 +1,49 @@
+/**
+ * Bugs in range deletes.
+ *
+ * @type {import("./mutants.mjs").Mutant[]}
+ */
+export const RANGE_MUTANTS = [
+  {
+    name: "the end of a range is deleted too when its record is applied",
+    first: "simulation",
+    rule: "clear",
+    file: "engine/dist/apply.js",
+    find: "{ gte: start, lt: end }",
+    replace: "{ gte: start, lte: end }",
+  },
+  {
+    name: "conditions do not see that a range with their key in it is being cleared",
+    first: "simulation",
+    rule: "conditions",
+    file: "wal/dist/key-changes.js",
+    find: "let last = this.#changes.get(nameOf(key));",
+    replace: "return this.#changes.get(nameOf(key));",
+  },
+  {
+    name: "a range of a batch takes no sequence when it is applied",
+    first: "simulation",
+    rule: "atomic",
+    file: "engine/dist/apply.js",
+    find: `        for (const operation of operationsOf(record.payload))
+            this.#apply(operation, next++);`,
+    replace: `        for (const operation of operationsOf(record.payload))
+            this.#apply(operation, operation.type === "deleteRange" && next > record.sequence ? next - 0.5 : next++);`,
+  },
+  {
+    name: "a clear without bounds that begin it leaves the empty key",
+    first: "simulation",
+    rule: "clear",
+    file: "engine/dist/range.js",
+    find: "?? NO_BYTES;",
+    replace: "?? new Uint8Array(1);",
+  },
+  {
+    name: "a put that is queued behind a range in the same batch is hidden from conditions",
+    first: "simulation",
+    rule: "conditions",
+    file: "wal/dist/key-changes.js",
+    find: "if (last !== undefined && last.sequence > sequence)",
+    replace: "if (last !== undefined && last.index > index)",
+  },
+];
