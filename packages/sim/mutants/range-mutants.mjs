@@ -21,14 +21,13 @@ export const RANGE_MUTANTS = [
     replace: "return this.#changes.get(nameOf(key));",
   },
   {
-    name: "a range of a batch takes no sequence when it is applied",
+    name: "a range of a batch takes no sequence",
     first: "simulation",
-    rule: "atomic",
-    file: "engine/dist/apply.js",
-    find: `        for (const operation of operationsOf(record.payload))
-            this.#apply(operation, next++);`,
-    replace: `        for (const operation of operationsOf(record.payload))
-            this.#apply(operation, operation.type === "deleteRange" && next > record.sequence ? next - 0.5 : next++);`,
+    rule: "order",
+    file: "wal/dist/format.js",
+    find: 'payload.type === "batch" ? payload.operations.length : 1',
+    replace:
+      'payload.type === "batch" ? [...payload.operations].filter(({ type }) => type !== "deleteRange").length || 1 : 1',
   },
   {
     name: "a clear without bounds that begin it leaves the empty key",
