@@ -37,12 +37,4 @@ export const RANGE_MUTANTS = [
     find: "?? NO_BYTES;",
     replace: "?? new Uint8Array(1);",
   },
-  {
-    name: "a put that is queued behind a range in the same batch is hidden from conditions",
-    first: "simulation",
-    rule: "conditions",
-    file: "wal/dist/key-changes.js",
-    find: "if (last !== undefined && last.sequence > sequence)",
-    replace: "if (last !== undefined && last.index > index)",
-  },
 ];
