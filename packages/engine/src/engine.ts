@@ -14,13 +14,13 @@ import { type BackupOptions, type BackupResult, writeBackup } from "./backup/bac
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
 import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
+import { countEntries } from "./count.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { assertDirectory, lookAtState } from "./look-at-state.js";
 import { extentOf, type RangeOptions, toKeyRange } from "./range.js";
-import { countEntries } from "./range-work.js";
 import type { RecoveryReport } from "./recover.js";
 import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
 import { Scan } from "./scan.js";
@@ -156,12 +156,11 @@ export class Engine {
   }
 
   /**
-   * Deletes a range, whatever its size, with one record: all or nothing. What writes before this one put there is deleted too; `sequence` is
-   * the range's, whatever the number of its keys.
+   * Deletes a range, whatever its size, as it is once all writes before this one are in: one record of the log and one sequence.
    *
-   * With a `limit` it deletes the first keys of the range, or with `reverse` the last, as they are once all writes before this one are
-   * in. They are looked up first; a key that is added meanwhile stays. If they do not fit one record (`wal.maxRecordBytes`) they take several,
-   * in key order.
+   * With a `limit` it deletes the first keys of the range, or with `reverse` the last. They are looked up first, and each takes a sequence;
+   * what is written meanwhile stays. That is all or nothing, unless the keys do not fit one record (`wal.maxRecordBytes`): then it takes
+   * several, in key order. `sequence` is the first deletion's, the rest the last's.
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertWritable();

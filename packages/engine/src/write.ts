@@ -10,12 +10,15 @@ import {
 import {
   EncodedOperations,
   OperationsBuffer,
+  type RangeDelete,
   type WalOperation,
   type WalOperations,
   type WalPayload,
 } from "@kaya/wal";
 import type { BatchCondition } from "./conditions.js";
 import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
+import type { KeyRange } from "./memtable/key-range.js";
+import { extentOf, type KeyBounds, toKeyBounds } from "./range.js";
 
 export const WRITE_OPTIONS: readonly string[] = ["durability"];
 export const BATCH_OPTIONS: readonly string[] = ["durability", "conditions"];
@@ -44,9 +47,24 @@ export interface WriteResult {
   readonly durable: boolean;
 }
 
-export type BatchOperation =
-  | { readonly type: "put"; readonly key: Bytes; readonly value: Bytes }
-  | { readonly type: "delete"; readonly key: Bytes };
+export type BatchOperation = PutOperation | DeleteOperation | ClearOperation;
+
+export interface PutOperation {
+  readonly type: "put";
+  readonly key: Bytes;
+  readonly value: Bytes;
+}
+
+export interface DeleteOperation {
+  readonly type: "delete";
+  readonly key: Bytes;
+}
+
+/** Deletes every key of a range. One that no key can be in is left out, and takes no sequence. */
+export interface ClearOperation {
+  readonly type: "clear";
+  readonly range: KeyBounds;
+}
 
 /** A payload that stays as it is, whatever its caller does with the bytes that it gave. */
 export function keptPayload(payload: WalPayload): WalPayload {
@@ -86,12 +104,28 @@ export class WriteInput {
     return { type: "delete", key: this.#key(key) };
   }
 
+  /** Undefined where no key can be in the range. `limit` and `reverse` do not count. */
+  clear(range: KeyRange): RangeDelete | undefined {
+    const extent = extentOf(range);
+    // What lies directly behind a key is one byte longer than that.
+    const most = this.#config.limits.maxKeyBytes + 1;
+    for (const bound of [extent?.start, extent?.end]) {
+      if (bound === undefined || bound.length <= most) continue;
+      throw invalid(`a bound of ${bound.length} bytes is over limits.maxKeyBytes (${most - 1})`);
+    }
+    return extent && { type: "deleteRange", ...extent };
+  }
+
   operations(operations: readonly BatchOperation[]): WalOperations {
     return readInput("a batch", () => {
       if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
       if (operations.length > ENCODED_AT_ONCE) return this.#encoded(operations);
-      // Not `map`, which would skip the holes of an array.
-      return Array.from(operations, (operation: BatchOperation) => this.#operation(operation));
+      const read: WalOperation[] = [];
+      for (const operation of operations) {
+        const one = this.#operation(operation);
+        if (one !== undefined) read.push(one);
+      }
+      return read;
     });
   }
 
@@ -100,11 +134,16 @@ export class WriteInput {
     const buffer = new OperationsBuffer();
     for (const operation of operations) {
       // Each is read once: a getter may answer differently the second time.
-      const { type, key: givenKey } = operation ?? {};
-      const key = this.#key(givenKey);
-      if (type === "put") buffer.put(key, this.#value((operation as { value: Bytes }).value));
-      else if (type === "delete") buffer.delete(key);
-      else throw invalid(`an operation of a batch is a put or a delete, not ${describe(type)}`);
+      const type = operation?.type;
+      if (type === "put") {
+        const { key, value } = operation as PutOperation;
+        buffer.put(this.#key(key), this.#value(value));
+      } else if (type === "delete") {
+        buffer.delete(this.#key((operation as DeleteOperation).key));
+      } else {
+        const range = this.#clearIn(operation, type);
+        if (range !== undefined) buffer.deleteRange(range.start, range.end);
+      }
     }
     return buffer.take();
   }
@@ -121,13 +160,24 @@ export class WriteInput {
     return { durability, conditions };
   }
 
-  #operation(operation: BatchOperation): WalOperation {
+  /** Undefined for a range that no key can be in. */
+  #operation(operation: BatchOperation): WalOperation | undefined {
     // Each is read once: a getter may answer differently the second time.
-    const { type, key: givenKey } = operation ?? {};
-    const key = this.#key(givenKey);
-    return type === "put"
-      ? { type, key, value: this.#value((operation as { value: Bytes }).value) }
-      : { type, key };
+    const type = operation?.type;
+    if (type === "put") {
+      const { key, value } = operation as PutOperation;
+      return { type, key: this.#key(key), value: this.#value(value) };
+    }
+    if (type === "delete") return { type, key: this.#key((operation as DeleteOperation).key) };
+    return this.#clearIn(operation, type);
+  }
+
+  #clearIn(operation: BatchOperation, type: unknown): RangeDelete | undefined {
+    if (type !== "clear")
+      throw invalid(`an operation of a batch is a put, a delete or a clear, not ${describe(type)}`);
+    const { range } = operation as ClearOperation;
+    if (range === undefined) throw invalid("a clear in a batch has a `range`: {} for all keys");
+    return this.clear(toKeyBounds(range));
   }
 
   #key(key: Bytes): Uint8Array {

@@ -1,11 +1,11 @@
-import { DurabilityMode, type EngineConfig } from "@kaya/core";
+import type { DurabilityMode, EngineConfig } from "@kaya/core";
 import type { WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
+import { deletesOf, LimitedClear } from "./clear.js";
 import { type CheckedCondition, type Conflict, findConflict, type OnDisk, readOnDisk, toConditions } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
 import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
-import { deletesUpTo } from "./range-work.js";
 import type { Flushes } from "./store/flushes.js";
 import type { Turns } from "./turns.js";
 import {
@@ -61,8 +61,7 @@ export class Writes {
   async clear(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
     this.#engine.assertWritable();
     if (range.limit !== Number.POSITIVE_INFINITY) return this.#clearUpTo(range, options);
-    const nothing: WalPayload = { type: "batch", operations: [] };
-    return this.#write(options, () => this.#input.clear(range) ?? nothing);
+    return this.#write(options, () => this.#input.clear(range) ?? { type: "noop" });
   }
 
   #write(
@@ -139,16 +138,14 @@ export class Writes {
   }
 
   async #clearUpTo(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
-    const { applied, config, assertWritable } = this.#engine;
-    await this.#appendNothing(DurabilityMode.Strict);
-    const snapshot = applied.snapshot();
-    try {
-      const payloads = await deletesUpTo(snapshot.cursor(), range, config.wal.maxRecordBytes, assertWritable);
-      const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
-      const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
-      return { ...last, sequence: first.sequence };
-    } finally {
-      snapshot.release();
-    }
+    const { applied, wal, config } = this.#engine;
+    const clear = new LimitedClear(applied, wal, range);
+    const found = await clear.readKeys();
+    this.#engine.assertWritable();
+    const keys = clear.withoutLater(found, applied, wal);
+    const payloads = deletesOf(keys, config.wal.maxRecordBytes);
+    const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
+    const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
+    return { ...last, sequence: first.sequence };
   }
 }

@@ -170,6 +170,16 @@ export class Memtable {
    */
   delete(key: Uint8Array, sequence: SequenceNumber): boolean {
     this.#advanceTo(sequence);
+    return this.#remove(key);
+  }
+
+  /** Takes all of the keys out with one sequence. */
+  deleteAll(keys: readonly Uint8Array[], sequence: SequenceNumber): void {
+    this.#advanceTo(sequence);
+    for (const key of keys) this.#remove(key);
+  }
+
+  #remove(key: Uint8Array): boolean {
     const hash = hashKey(key, this.#secret);
     const address = this.#find(hash, key);
     if (address === NO_ADDRESS) return false;

@@ -1,4 +1,4 @@
-import type { EntryCursor, LsmSnapshot } from "@kaya/lsm";
+import type { EntryCursor, LsmSnapshot, Run } from "@kaya/lsm";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import { type KeyState, stateIn, type Value } from "./store.js";
 
@@ -56,12 +56,17 @@ export class StoreSnapshot {
     return undefined;
   }
 
-  /** A cursor over the entries that have a value. Close it: until then it holds what the snapshot holds, for itself. */
-  cursor(): EntryCursor {
+  /**
+   * A cursor over the entries that have a value. Close it: until then it holds what the snapshot holds, for itself.
+   * @param above runs that are newer than the snapshot
+   */
+  cursor(above: readonly Run[] = []): EntryCursor {
     const memtables = this.#held.memtables
       .filter(({ isEmpty }) => !isEmpty)
       .map((memtable) => memtable.another());
-    const cursor = this.#held.tables.cursor({ newer: memtables.map((memtable) => memtable.run()) });
+    const cursor = this.#held.tables.cursor({
+      newer: [...above, ...memtables.map((memtable) => memtable.run())],
+    });
     const close = cursor.close.bind(cursor);
     cursor.close = () => {
       close();

@@ -1,11 +1,12 @@
-import type { SequenceNumber } from "@kaya/core";
+import type { LogPosition, SequenceNumber } from "@kaya/core";
 import { type Found, type LsmSnapshot, type LsmStats, PUT } from "@kaya/lsm";
 import { Memtable, type MemtableOptions } from "../memtable/memtable.js";
 import { StoreSnapshot } from "./store-snapshot.js";
 
 /** The sorted tables below the memtables: those of an open tree, or the ones that a read-only engine looks at. */
 export interface Tables {
-  readonly covered: { readonly lsn: number };
+  /** What of the log is in them. */
+  readonly covered: LogPosition;
   find(key: Uint8Array): Found | undefined | Promise<Found | undefined>;
   getSync(key: Uint8Array): Found | undefined;
   snapshot(): LsmSnapshot;
