@@ -149,7 +149,7 @@ describe("what a snapshot pins", () => {
       const view = table.snapshot();
       for (const n of range(0, 50_000)) table.put(numbered(n), valueFor(n), (table.lastSequence ?? 0) + 1);
       view.release();
-      // Some thousand things at once, and then a few a change.
+      // A thousand things at once, and then some with each change.
       expect(table.memory.pinned).toBeGreaterThan(40_000 * 100);
       for (const n of range(0, changed)) table.delete(numbered(n), (table.lastSequence ?? 0) + 1);
       table.audit();

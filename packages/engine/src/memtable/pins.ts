@@ -41,7 +41,7 @@ export class Pin {
 
 /** Things of closed snapshots that are handed on or freed: with each change, and in a turn of the event loop: well under a millisecond. */
 const PER_CHANGE = 32;
-const PER_TURN = 4096;
+const PER_TURN = 1024;
 
 /**
  * The snapshots that are open, oldest first, and what each keeps. A thing that leaves the present is kept where a snapshot was
