@@ -88,7 +88,7 @@ function memtableStats({ store }: AppliedLog, { memory }: EngineConfig): Memtabl
     allocatedBytes: sum((memtable) => memtable.memory.allocated),
     entries: sum(({ puts }) => puts),
     tombstones: sum(({ tombstones }) => tombstones),
-    rangeTombstones: sum(({ rangeTombstoneCount }) => rangeTombstoneCount),
+    rangeTombstones: sum(({ rangeTombstones }) => rangeTombstones),
     snapshots: {
       open: sum((memtable) => memtable.memory.snapshots),
       bytes: sum((memtable) => memtable.memory.pinned),

@@ -3,13 +3,16 @@ import type { Disk } from "@kaya/io";
 import type { LsmTree } from "@kaya/lsm";
 import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
+import { MAX_MEMTABLE_BYTES } from "../memtable/memtable.js";
 import { Flusher, type FlusherStats, type FlushResult } from "./flusher.js";
+
+/** At how many bytes a memtable is sealed. */
+export function mostBytesOf({ memory }: EngineConfig): number {
+  return Math.min(memory.memtableBytes / 2, MAX_MEMTABLE_BYTES);
+}
 
 /** Closing flushes a log of more bytes than this: the next opening then has less than some milliseconds of it to replay. */
 const WORTH_FLUSHING_BYTES = 256 * 1024;
-
-/** A range tombstone costs reads more than its bytes tell: so many fill a memtable. */
-const MOST_RANGE_TOMBSTONES = 16 * 1024;
 
 export interface FlushStats extends FlusherStats {
   /** How often writes waited for a flush, because both memtables were full. */
@@ -41,7 +44,7 @@ export class Flushes {
 
   constructor({ config, disk, wal, applied, tree, consumers }: FlushedEngine) {
     this.#isAutomatic = config.tables.autoFlush;
-    this.#most = config.memory.memtableBytes / 2;
+    this.#most = mostBytesOf(config);
     this.#mostLog = config.memory.memtableBytes;
     this.#wal = wal;
     this.#applied = applied;
@@ -117,19 +120,11 @@ export class Flushes {
   }
 
   #isFull(): boolean {
-    return isFull(this.#applied.store.active, this.#most);
+    return this.#applied.store.active.usedBytes >= this.#most;
   }
 
   /** What a flush would make superfluous: not what is kept for consumers although the tables cover it. */
   get #logBytes(): number {
     return this.#wal.byteLength - this.#wal.keptBytes;
   }
-}
-
-/** Whether a memtable is to be sealed. */
-export function isFull(
-  memtable: { readonly usedBytes: number; readonly rangeTombstoneCount: number },
-  mostBytes: number,
-): boolean {
-  return memtable.usedBytes >= mostBytes || memtable.rangeTombstoneCount >= MOST_RANGE_TOMBSTONES;
 }

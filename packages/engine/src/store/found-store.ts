@@ -5,7 +5,7 @@ import { AppliedLog } from "../apply.js";
 import type { MemtableOptions } from "../memtable/memtable.js";
 import type { Turns } from "../turns.js";
 import { flushSource } from "./flush-source.js";
-import { isFull } from "./flushes.js";
+import { mostBytesOf } from "./flushes.js";
 import { Store, type Tables } from "./store.js";
 
 interface FoundStoreOptions {
@@ -59,7 +59,7 @@ export class FoundStore {
   constructor(tree: FoundTree, config: EngineConfig, { looks = false, memtable, turns }: FoundStoreOptions = {}) {
     this.#tree = tree;
     this.#mayStage = !looks;
-    this.#mostBytes = config.memory.memtableBytes / 2;
+    this.#mostBytes = mostBytesOf(config);
     this.applied = new AppliedLog(new Store(memtable), tree.covered, turns);
   }
 
@@ -107,7 +107,7 @@ export class FoundStore {
   }
 
   get #isFull(): boolean {
-    return this.#mayStage && isFull(this.applied.store.active, this.#mostBytes);
+    return this.#mayStage && this.applied.store.active.usedBytes >= this.#mostBytes;
   }
 
   async #stage(): Promise<void> {
