@@ -43,6 +43,25 @@ describe("a manifest", () => {
     }
   });
 
+  it("may name any number of tables, with keys of any length", () => {
+    for (let length = 0; length < 130; length += 5) {
+      const tables = Array.from({ length: 60 }, (_, n) => {
+        const start = String.fromCharCode(65 + n) + "k".repeat(length);
+        return { level: 1, table: meta(n + 1, start, `${start}z`) };
+      });
+      const covered = { lsn: 1, sequence: 1 };
+      const state = applyEdit(EMPTY_STATE, {
+        nextTableId: 99,
+        covered,
+        logIdentity: "i".repeat(length),
+        added: tables,
+      });
+      const encoded = encodePayload(snapshotPayload(state));
+      expect(decodePayload(encoded).added).toHaveLength(60);
+      expect(Buffer.compare(encodePayload(decodePayload(encoded)), encoded)).toBe(0);
+    }
+  });
+
   it("begins with the bytes of MANIFEST.md", () => {
     const state = applyEdit(EMPTY_STATE, {
       nextTableId: 2,
