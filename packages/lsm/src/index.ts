@@ -46,11 +46,13 @@ export {
   type FlushResult,
   LSM_CHANNELS,
 } from "./tree/channels.js";
-export type { FlushEntry, FlushSource } from "./tree/flusher.js";
+export type { FoundTree } from "./tree/found-tree.js";
 export { LsmTree } from "./tree/lsm-tree.js";
-export type { FoundTree, LsmOptions } from "./tree/options.js";
-export type { LsmSnapshot } from "./tree/snapshot.js";
+export type { LsmOptions, TreeFacts } from "./tree/options.js";
+export type { LsmSnapshot, SnapshotTable } from "./tree/snapshot.js";
 export type { LevelStats, LsmStats } from "./tree/stats.js";
 export { formatLsmWarning, type LsmWarning } from "./tree/warnings.js";
+export type { FlushEntry, FlushSource } from "./tree/write-flush.js";
 export { EVERYTHING, type Extent } from "./version/extent.js";
 export { TABLE_DIR, tablePath } from "./version/table-files.js";
+export type { TreeCursorOptions } from "./version/version.js";

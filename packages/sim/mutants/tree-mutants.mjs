@@ -262,9 +262,9 @@ export const TREE_MUTANTS = [
     name: "a deleted key comes back from an older table",
     rule: "M10",
     file: "lsm/dist/version/version.js",
-    find: "if (found !== undefined)\n                return lookup.judge(found);\n        }\n        return undefined;\n    }\n    /** The value of a key; undefined where it has none. Never",
+    find: "const found = table.table.getSync(key);\n            if (found !== undefined)",
     replace:
-      "if (found !== undefined && found.kind !== TOMBSTONE)\n                return lookup.judge(found);\n        }\n        return undefined;\n    }\n    /** The value of a key; undefined where it has none. Never",
+      "const found = table.table.getSync(key);\n            if (found !== undefined && found.kind !== TOMBSTONE)",
   },
   {
     name: "a table's extent leaves out its range tombstones",

@@ -6,7 +6,6 @@ import type { TableMeta } from "../manifest/manifest-state.js";
 import { compareEnds, keyAfter } from "../merge/compare.js";
 import { TableWriter } from "../table/table-writer.js";
 import { type Extent, hull } from "../version/extent.js";
-import { tablePath } from "../version/table-files.js";
 import type { TableFormat } from "./job.js";
 
 /** A table that is being written, and what the manifest will say of it. */
@@ -31,8 +30,13 @@ export class OutputTable {
    * @param seed 16 bytes that nobody outside can know
    * @throws KayaError KAYA_DISK_FULL, KAYA_IO
    */
-  static async create(disk: Disk, id: number, format: TableFormat, seed: Uint8Array): Promise<OutputTable> {
-    return new OutputTable(id, await TableWriter.create(disk, tablePath(id), { ...format, seed }));
+  static async create(
+    disk: Disk,
+    { id, path }: { readonly id: number; readonly path: string },
+    format: TableFormat,
+    seed: Uint8Array,
+  ): Promise<OutputTable> {
+    return new OutputTable(id, await TableWriter.create(disk, path, { ...format, seed }));
   }
 
   /** Of keys and values. */

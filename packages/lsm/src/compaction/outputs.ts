@@ -94,7 +94,8 @@ export class Outputs {
 
   async #create(): Promise<OutputTable> {
     const id = this.#job.firstId + this.#made++;
-    return OutputTable.create(this.#disk, id, this.#job.format, seedOf(this.#job.seed, id));
+    const place = { id, path: tablePath(id) };
+    return OutputTable.create(this.#disk, place, this.#job.format, seedOf(this.#job.seed, id));
   }
 
   #isFull(current: OutputTable, key: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { listManifests, type ManifestDirectory } from "./manifest-files.js";
+import { listManifests, type ManifestDirectory, type ManifestFile } from "./manifest-files.js";
 import { EMPTY_STATE, type ManifestState } from "./manifest-state.js";
 import type { ManifestDamage } from "./record.js";
 import { type Replay, replayManifest } from "./replay.js";
@@ -22,16 +22,29 @@ export interface FoundManifest {
   readonly torn?: { readonly path: string; readonly bytes: number; readonly damage: ManifestDamage };
 }
 
+/** How often a manifest is looked for again that another process began anew meanwhile. */
+const MOST_ATTEMPTS = 100;
+
 /**
- * Reads the manifest that counts. Changes nothing.
+ * Reads the manifest that counts. Changes nothing. Another process may write meanwhile: then it is what that one wrote so far.
  * @throws KayaError KAYA_CORRUPTION with file and offset for damage that a crash cannot have done; KAYA_UNSUPPORTED_VERSION;
  *   KAYA_IO
  */
 export async function readManifest(disk: Disk): Promise<FoundManifest> {
-  const directory = await listManifests(disk);
-  const { newest } = directory;
-  if (newest === undefined)
-    return { state: EMPTY_STATE, directory, number: 0, lastRecord: 0, validLength: 0 };
+  for (let attempt = 1, none = 0; ; attempt++) {
+    const directory = await listManifests(disk);
+    try {
+      if (directory.newest !== undefined) return await read(disk, directory, directory.newest);
+      // One listing may miss both the manifest that goes and the one that comes.
+      if (++none > 1) return { state: EMPTY_STATE, directory, number: 0, lastRecord: 0, validLength: 0 };
+    } catch (error) {
+      const isGone = KayaError.is(error, "KAYA_NOT_FOUND");
+      if (!isGone || attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function read(disk: Disk, directory: ManifestDirectory, newest: ManifestFile): Promise<FoundManifest> {
   const bytes = await readWhole(disk, newest.path);
   const replay = replayManifest(bytes, newest.number);
   const { state, validLength, records, damage } = replay;

@@ -104,11 +104,16 @@ export class Table {
    */
   get(key: Uint8Array): Promise<Found | undefined> {
     try {
-      const found = this.#getCached(key);
-      return found === NOT_CACHED ? this.#getLater(copyBytes(key)) : Promise.resolve(found);
+      return Promise.resolve(this.find(key));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** As `get`, and a promise only where a block is not in the cache. What it finds out at once it throws at once. */
+  find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
+    const found = this.#getCached(key);
+    return found === NOT_CACHED ? this.#getLater(copyBytes(key)) : found;
   }
 
   /** The same at once: what is not in the cache is read synchronously, which blocks the event loop for as long as that takes. */

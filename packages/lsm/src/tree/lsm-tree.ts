@@ -1,18 +1,19 @@
 import { KayaError, type LogPosition } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { BlockCache } from "../cache/block-cache.js";
+import type { BlockCache } from "../cache/block-cache.js";
 import type { EntryCursor, Found } from "../entry.js";
-import type { CursorOptions } from "../table/read-ahead.js";
 import { EVERYTHING, type Extent } from "../version/extent.js";
+import type { TreeCursorOptions } from "../version/version.js";
 import type { VersionSet } from "../version/version-set.js";
 import type { FlushResult } from "./channels.js";
 import { Compactor } from "./compactor.js";
-import { Flusher, type FlushSource } from "./flusher.js";
+import { Flusher } from "./flusher.js";
+import { FoundTree, type TreeParts } from "./found-tree.js";
 import { type LsmOptions, type ResolvedLsmOptions, resolveLsmOptions } from "./options.js";
-import { recoverTree } from "./recover-tree.js";
 import { held, holdingCursor, LsmSnapshot } from "./snapshot.js";
-import { Counters, type LsmStats, levelStats } from "./stats.js";
+import { type Counters, type LsmStats, levelStats } from "./stats.js";
 import type { LsmWarning } from "./warnings.js";
+import type { FlushSource } from "./write-flush.js";
 
 /**
  * A log-structured merge tree of sorted tables: what was flushed, found by key and in key order. It takes no lock: one process at a
@@ -24,34 +25,51 @@ export class LsmTree {
   readonly #versions: VersionSet;
   readonly #compactor: Compactor;
   readonly #flusher: Flusher;
-  readonly #counters = new Counters();
+  readonly #cache: BlockCache;
+  readonly #counters: Counters;
   #closing: Promise<void> | undefined;
 
   private constructor(
     disk: Disk,
-    versions: VersionSet,
-    warnings: readonly LsmWarning[],
     options: ResolvedLsmOptions,
+    { versions, cache, counters, warnings }: TreeParts,
   ) {
     this.warnings = warnings;
     this.#versions = versions;
-    this.#compactor = new Compactor(disk, versions, options, this.#counters);
-    this.#flusher = new Flusher(disk, versions, options, this.#compactor, this.#counters);
+    this.#cache = cache;
+    this.#counters = counters;
+    this.#compactor = new Compactor(disk, versions, options, counters);
+    this.#flusher = new Flusher(disk, versions, options, this.#compactor, counters);
+    this.#compactor.schedule();
   }
 
   /**
-   * Opens the tree in a directory, or begins one there. It reads the manifest, and the footer of each table.
+   * Reads the manifest, and the footer of each table, and changes nothing: the tree can be read then, or opened. It may be done beside
+   * another process that writes.
+   * @throws KayaError KAYA_CORRUPTION where the manifest is damaged, or a table that it names is missing or another one;
+   *   KAYA_UNSUPPORTED_VERSION; KAYA_INVALID_ARGUMENT for impossible options; KAYA_IO
+   */
+  static async look(disk: Disk, options?: LsmOptions): Promise<FoundTree> {
+    const resolved = resolveLsmOptions(options);
+    return FoundTree.look(disk, resolved, (parts) => new LsmTree(disk, resolved, parts));
+  }
+
+  /**
+   * Opens the tree in a directory, or begins one there: `look`, `accept`, and what that opens.
    * @throws KayaError KAYA_CORRUPTION where the manifest is damaged, or a table that it names is missing or another one: nothing was
    *   changed then; KAYA_UNSUPPORTED_VERSION; KAYA_INVALID_ARGUMENT for impossible options; KAYA_DISK_FULL, KAYA_FSYNC_FAILED,
    *   KAYA_IO; what `accept` throws
    */
   static async open(disk: Disk, options?: LsmOptions): Promise<LsmTree> {
-    const resolved = resolveLsmOptions(options);
-    const cache = new BlockCache({ bytes: resolved.cacheBytes });
-    const { versions, warnings } = await recoverTree(disk, cache, resolved);
-    const tree = new LsmTree(disk, versions, warnings, resolved);
-    tree.#compactor.schedule();
-    return tree;
+    const found = await LsmTree.look(disk, options);
+    try {
+      const { covered, logIdentity, tables } = found;
+      await options?.accept?.({ covered, logIdentity, tables });
+    } catch (error) {
+      await found.close();
+      throw error;
+    }
+    return found.open();
   }
 
   /** What of the log is in the tables, durably: the log may be dropped up to here. */
@@ -69,8 +87,16 @@ export class LsmTree {
    * @throws KayaError KAYA_CORRUPTION where a block that it needs is damaged; KAYA_IO; KAYA_CLOSED
    */
   async get(key: Uint8Array): Promise<Found | undefined> {
+    return this.find(key);
+  }
+
+  /**
+   * As `get`, and a promise only where a block must be read from the disk; gets under way for one block share one read. What it finds
+   * out at once it throws at once.
+   */
+  find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
     this.#checkOpen();
-    return held(this.#versions.current, (version) => version.get(key));
+    return this.#versions.current.find(key);
   }
 
   /** As `get`, before it returns: a block that is not cached is read with a synchronous read. */
@@ -84,7 +110,7 @@ export class LsmTree {
    * the files that it needs stay.
    * @throws KayaError KAYA_CLOSED
    */
-  cursor(options?: CursorOptions): EntryCursor {
+  cursor(options?: TreeCursorOptions): EntryCursor {
     this.#checkOpen();
     return holdingCursor(this.#versions.current, options);
   }
@@ -150,7 +176,8 @@ export class LsmTree {
       levels,
       tables: levels.reduce((sum, level) => sum + level.tables, 0),
       bytes,
-      obsoleteFiles: this.#versions.obsoleteFiles,
+      obsoleteFiles: this.#versions.obsolete.files,
+      cache: this.#cache.stats,
       flushes: counters.flushes,
       flushedBytes,
       compactions: { drops, moves, merges },

@@ -7,8 +7,8 @@ import { COMPRESSIONS } from "../table/compression.js";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** What a tree reads from its directory before it changes anything. */
-export interface FoundTree {
+/** What an opening finds before it changes anything. */
+export interface TreeFacts {
   /** What of the log is in the tables. */
   readonly covered: LogPosition;
   /** As the owner last gave it; empty where it never did. */
@@ -53,8 +53,8 @@ export interface LsmOptions {
    * need not write the manifest anew. Default false.
    */
   readonly trustPageCache?: boolean;
-  /** Called before an opening changes anything. It may throw, and so refuse. */
-  readonly accept?: (found: FoundTree) => void | Promise<void>;
+  /** Called before `LsmTree.open` changes anything. It may throw, and so refuse. */
+  readonly accept?: (found: TreeFacts) => void | Promise<void>;
   /** Whom compaction competes with. Default: nobody. */
   readonly load?: Load;
   /** Gives 16 bytes that nobody can foresee. Default: from `node:crypto`. */

@@ -1,8 +1,16 @@
 import { KayaError, type LogPosition } from "@kaya/core";
 import type { EntryCursor, Found } from "../entry.js";
-import type { CursorOptions } from "../table/read-ahead.js";
+import type { ManifestState, TableMeta } from "../manifest/manifest-state.js";
 import type { Extent } from "../version/extent.js";
-import type { Version } from "../version/version.js";
+import { tablePath } from "../version/table-files.js";
+import type { TreeCursorOptions, Version } from "../version/version.js";
+
+/** A table of a snapshot. */
+export interface SnapshotTable extends TableMeta {
+  readonly level: number;
+  /** Relative to the disk's root. */
+  readonly path: string;
+}
 
 /** The tables as they were at one moment. Their files stay until it is released, so it costs disk, not memory. */
 export class LsmSnapshot {
@@ -19,10 +27,27 @@ export class LsmSnapshot {
     return this.#version.covered;
   }
 
+  /** What the manifest said: `writeManifest` takes it. */
+  get state(): ManifestState {
+    return this.#version.state;
+  }
+
+  /** Of level 0 the newest first, of the others in key order. Until `release` their files stay as they are, to be copied. */
+  get tables(): readonly SnapshotTable[] {
+    return this.#version.state.levels.flatMap((metas, level) =>
+      metas.map((meta) => ({ ...meta, level, path: tablePath(meta.id) })),
+    );
+  }
+
   /** As `LsmTree.get`. @throws KayaError KAYA_CLOSED after `release` */
   async get(key: Uint8Array): Promise<Found | undefined> {
+    return this.find(key);
+  }
+
+  /** As `LsmTree.find`. @throws KayaError KAYA_CLOSED after `release` */
+  find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
     this.#check();
-    return held(this.#version, (version) => version.get(key));
+    return this.#version.find(key);
   }
 
   /** As `LsmTree.getSync`. @throws KayaError KAYA_CLOSED after `release` */
@@ -32,7 +57,7 @@ export class LsmSnapshot {
   }
 
   /** As `LsmTree.cursor`. @throws KayaError KAYA_CLOSED after `release` */
-  cursor(options?: CursorOptions): EntryCursor {
+  cursor(options?: TreeCursorOptions): EntryCursor {
     this.#check();
     return holdingCursor(this.#version, options);
   }
@@ -70,9 +95,9 @@ export async function held<T>(version: Version, read: (version: Version) => Prom
 }
 
 /** The version stays until the cursor is closed. */
-export function holdingCursor(version: Version, options: CursorOptions = {}): EntryCursor {
-  version.retain();
+export function holdingCursor(version: Version, options: TreeCursorOptions = {}): EntryCursor {
   const cursor = version.cursor(options);
+  version.retain();
   const close = cursor.close.bind(cursor);
   let isClosed = false;
   cursor.close = () => {

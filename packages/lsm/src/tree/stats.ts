@@ -1,4 +1,5 @@
 import type { KayaError, LogPosition } from "@kaya/core";
+import type { BlockCacheStats } from "../cache/block-cache.js";
 import type { Version } from "../version/version.js";
 
 export interface LevelStats {
@@ -20,6 +21,7 @@ export interface LsmStats {
   readonly bytes: number;
   /** Files that are not removed yet: open snapshots see them, or removing them failed. */
   readonly obsoleteFiles: number;
+  readonly cache: BlockCacheStats;
   /** Since the opening. */
   readonly flushes: number;
   readonly flushedBytes: number;

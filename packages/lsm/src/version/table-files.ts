@@ -3,7 +3,10 @@ import type { Disk } from "@kaya/io";
 
 export const TABLE_DIR = "sst";
 
+/** Ends the name of a table that is staged: until an opening has made the manifest durable, no file is named like a table. */
+const STAGED_SUFFIX = ".tmp";
 const NAME = /^([0-9a-f]{16})\.sst$/;
+const STAGED_NAME = /^([0-9a-f]{16})\.sst\.tmp$/;
 
 export interface TableFile {
   readonly id: number;
@@ -13,8 +16,10 @@ export interface TableFile {
 
 export interface TableDirectory {
   readonly tables: ReadonlyMap<number, TableFile>;
-  /** The highest id of a file; 0 where there is none. */
+  /** The highest id of a file, staged ones included; 0 where there is none. */
   readonly highestId: number;
+  /** Paths of tables that an opening staged before it ended: no manifest ever named them. */
+  readonly leftovers: readonly string[];
   /** Paths of what is not ours. */
   readonly unknown: readonly string[];
 }
@@ -23,20 +28,35 @@ export function tablePath(id: number): string {
   return `${TABLE_DIR}/${id.toString(16).padStart(16, "0")}.sst`;
 }
 
+export function stagedTablePath(id: number): string {
+  return tablePath(id) + STAGED_SUFFIX;
+}
+
 /**
  * What is in `sst/`, told apart by name.
  * @throws KayaError KAYA_CORRUPTION where something is named like a table and cannot be one
  */
 export async function listTables(disk: Disk): Promise<TableDirectory> {
   const tables = new Map<number, TableFile>();
+  const leftovers: string[] = [];
   const unknown: string[] = [];
+  let highestId = 0;
   for (const { path, isDirectory, length } of await disk.list(TABLE_DIR)) {
-    const id = Number.parseInt(NAME.exec(path.slice(path.lastIndexOf("/") + 1))?.[1] ?? "", 16);
-    if (Number.isNaN(id)) unknown.push(path);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const id = idIn(name, NAME);
+    const stagedId = isDirectory ? undefined : idIn(name, STAGED_NAME);
+    if (stagedId !== undefined) leftovers.push(path);
+    else if (id === undefined) unknown.push(path);
     else if (isDirectory || !Number.isSafeInteger(id) || id === 0) throw impossible(path, isDirectory);
     else tables.set(id, { id, path, bytes: length });
+    highestId = Math.max(highestId, id ?? stagedId ?? 0);
   }
-  return { tables, highestId: [...tables.keys()].reduce((highest, id) => Math.max(highest, id), 0), unknown };
+  return { tables, highestId, leftovers, unknown };
+}
+
+function idIn(name: string, form: RegExp): number | undefined {
+  const digits = form.exec(name)?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }
 
 function impossible(path: string, isDirectory: boolean): KayaError {

@@ -1,15 +1,18 @@
-import { KayaError, type LogPosition } from "@kaya/core";
+import { invariant, KayaError, type LogPosition } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import type { BlockCache } from "../cache/block-cache.js";
 import type { Manifest } from "../manifest/manifest.js";
-import type { ManifestEdit, TableMeta } from "../manifest/manifest-state.js";
-import { Table } from "../table/table.js";
+import {
+  EMPTY_STATE,
+  type ManifestEdit,
+  type ManifestState,
+  type TableMeta,
+} from "../manifest/manifest-state.js";
+import type { Table } from "../table/table.js";
 import { LiveTable } from "./live-table.js";
+import { openTable } from "./open-tables.js";
 import { TABLE_DIR, tablePath } from "./table-files.js";
 import { Version } from "./version.js";
-
-/** Tables that are opened at once. */
-const OPEN_AT_ONCE = 16;
 
 /** An edit with the tables that were made for it. */
 export type Publication = Omit<ManifestEdit, "nextTableId"> & {
@@ -18,48 +21,28 @@ export type Publication = Omit<ManifestEdit, "nextTableId"> & {
 };
 
 /**
- * The tables that are open, the current version of them, and the only way to the next: an edit of the manifest. A table's file
- * goes once no version has it, and the edit that dropped it is durable.
+ * The tables that are open and the current version of them. It begins as a reader, which `follow`s what the manifest says and changes
+ * nothing. Once it has a manifest to write to, an edit of that is the only way to the next version, and a table's file goes once no
+ * version has it and the edit that dropped it is durable.
  */
 export class VersionSet {
   readonly #disk: Disk;
   readonly #cache: BlockCache;
-  readonly #manifest: Manifest;
+  #manifest: Manifest | undefined;
   /** The tables of the current version, and those that are being published. */
   readonly #live = new Map<number, LiveTable>();
-  #current: Version;
-  #nextId: number;
+  #current = new Version([], EMPTY_STATE);
+  #nextId = 0;
   #isTableDirDurable = false;
   /** Made for edits that failed: whether the manifest names them is uncertain until an edit succeeds. */
   #uncertain: number[] = [];
   #removals: Promise<void> = Promise.resolve();
-  #removalsLeft = 0;
-  #notRemoved = 0;
+  /** Bytes of the files that the current version does not have and that are not removed, by id. */
+  readonly #obsolete = new Map<number, number>();
 
-  private constructor(disk: Disk, cache: BlockCache, manifest: Manifest, nextId: number) {
+  constructor(disk: Disk, cache: BlockCache) {
     this.#disk = disk;
     this.#cache = cache;
-    this.#manifest = manifest;
-    this.#nextId = nextId;
-    this.#current = new Version([], manifest.state.covered);
-  }
-
-  /** @param tables those of the manifest, open */
-  static begin(
-    disk: Disk,
-    cache: BlockCache,
-    manifest: Manifest,
-    tables: ReadonlyMap<number, Table>,
-    nextId: number,
-  ): VersionSet {
-    const set = new VersionSet(disk, cache, manifest, nextId);
-    for (const meta of manifest.state.levels.flat()) {
-      const table = tables.get(meta.id);
-      if (table === undefined) throw notOpen(meta.id);
-      set.#live.set(meta.id, set.#liveTable(meta, table));
-    }
-    set.#install();
-    return set;
   }
 
   get current(): Version {
@@ -67,16 +50,47 @@ export class VersionSet {
   }
 
   get covered(): LogPosition {
-    return this.#manifest.state.covered;
+    return this.#current.covered;
   }
 
   get logIdentity(): string {
-    return this.#manifest.state.logIdentity;
+    return this.#current.state.logIdentity;
   }
 
-  /** Files that no version has, and that are not removed yet; those that could not be are the next opening's. */
-  get obsoleteFiles(): number {
-    return this.#removalsLeft + this.#notRemoved + this.#uncertain.length;
+  /** Files that the current version does not have, and that are not removed yet. Those that cannot be are the next opening's. */
+  get obsolete(): { readonly files: number; readonly bytes: number } {
+    const bytes = [...this.#obsolete.values()].reduce((sum, each) => sum + each, 0);
+    return { files: this.#obsolete.size, bytes };
+  }
+
+  /** Whether the current version has this very table. */
+  has({ id, footerCrc, fileBytes }: TableMeta): boolean {
+    const meta = this.#live.get(id)?.meta;
+    return meta?.footerCrc === footerCrc && meta.fileBytes === fileBytes;
+  }
+
+  /**
+   * Moves on to what the manifest says.
+   * @param opened those of its tables that the current version does not have
+   */
+  follow(state: ManifestState, opened: ReadonlyMap<number, Table>): void {
+    const metas = state.levels.flat();
+    for (const meta of metas) if (!this.has(meta) && !opened.has(meta.id)) throw notOpen(meta.id);
+    for (const meta of metas) {
+      const table = opened.get(meta.id);
+      if (table !== undefined) this.#live.set(meta.id, this.#liveTable(meta, table));
+    }
+    this.#install(state);
+  }
+
+  /**
+   * From here on it makes the versions.
+   * @param manifest durable; it names the tables of the current version
+   * @param nextId ids from here on are free
+   */
+  writeTo(manifest: Manifest, nextId: number): void {
+    this.#manifest = manifest;
+    this.#nextId = nextId;
   }
 
   /** So many ids that nobody else gets; the first of them. */
@@ -92,28 +106,37 @@ export class VersionSet {
    * @throws KayaError as `Manifest.append`, and where what was made cannot be opened
    */
   async publish({ made = [], ...edit }: Publication): Promise<void> {
+    const manifest = this.#manifest;
+    invariant(manifest !== undefined, "M5", "a tree that is only looked at was changed");
     try {
       await this.#openMade(made);
       if (made.length > 0) await this.#makeNamesDurable();
     } catch (error) {
       await this.#forget(made);
+      this.#noteObsolete(made);
       await this.removeFiles(made.map(({ id }) => id));
       throw error;
     }
     try {
-      await this.#manifest.append({ ...edit, nextTableId: this.#nextId });
+      await manifest.append({ ...edit, nextTableId: this.#nextId });
     } catch (error) {
       await this.#forget(made);
+      this.#noteObsolete(made);
       this.#uncertain.push(...made.map(({ id }) => id));
       throw error;
     }
-    this.#install();
-    await this.#removeUncertain();
+    this.#install(manifest.state);
+    if (!manifest.isUncertain) await this.#removeUncertain();
   }
 
   /** Removes files that no manifest names. What cannot be removed is an orphan for the next opening. */
   async removeFiles(ids: readonly number[]): Promise<void> {
-    for (const id of ids) await this.#disk.remove(tablePath(id)).catch(() => this.#notRemoved++);
+    for (const id of ids) {
+      await this.#disk.remove(tablePath(id)).then(
+        () => this.#obsolete.delete(id),
+        () => undefined,
+      );
+    }
   }
 
   /** Lets go of everything. Readers of any version get KAYA_CLOSED. */
@@ -123,7 +146,7 @@ export class VersionSet {
     this.#current.release();
     await this.#removals;
     for (const { table } of live) await table.close();
-    await this.#manifest.close();
+    await this.#manifest?.close();
   }
 
   async #openMade(made: readonly TableMeta[]): Promise<void> {
@@ -149,22 +172,25 @@ export class VersionSet {
     }
   }
 
-  #install(): void {
-    const { levels, covered } = this.#manifest.state;
+  #install(state: ManifestState): void {
+    const { levels } = state;
     const version = new Version(
       levels.map((tables) => tables.map(({ id }) => this.#live.get(id) ?? notOpenTable(id))),
-      covered,
+      state,
     );
     const alive = new Set(levels.flat().map(({ id }) => id));
     const before = this.#current;
-    for (const live of before.levels.flat()) if (!alive.has(live.meta.id)) this.#live.delete(live.meta.id);
+    for (const { meta } of before.levels.flat()) {
+      if (alive.has(meta.id)) continue;
+      this.#live.delete(meta.id);
+      if (this.#manifest !== undefined) this.#noteObsolete([meta]);
+    }
     this.#current = version;
     before.release();
   }
 
   /** An edit succeeded after others had failed: it went into a new manifest, which names none of what those had made. */
   async #removeUncertain(): Promise<void> {
-    if (this.#uncertain.length === 0 || this.#manifest.isUncertain) return;
     const ids = this.#uncertain;
     this.#uncertain = [];
     await this.removeFiles(ids);
@@ -174,39 +200,19 @@ export class VersionSet {
     return new LiveTable(meta, table, (unused) => this.#onUnused(unused));
   }
 
+  #noteObsolete(metas: readonly TableMeta[]): void {
+    for (const { id, fileBytes } of metas) this.#obsolete.set(id, fileBytes);
+  }
+
   #onUnused(unused: LiveTable): void {
     const isDropped = this.#live.get(unused.meta.id) !== unused;
     if (!isDropped) return; // the tree is being closed
-    this.#removalsLeft++;
     this.#removals = this.#removals.then(async () => {
       await unused.table.close().catch(() => undefined); // nothing was written to it
-      await this.removeFiles([unused.meta.id]);
-      this.#removalsLeft--;
+      // A file that was dropped by the process that writes is that one's to remove.
+      if (this.#obsolete.has(unused.meta.id)) await this.removeFiles([unused.meta.id]);
     });
   }
-}
-
-/** Opens the tables of a manifest and checks that they are the ones that it names. */
-export async function openTables(
-  disk: Disk,
-  metas: readonly TableMeta[],
-  cache: BlockCache,
-): Promise<Map<number, Table>> {
-  const tables = new Map<number, Table>();
-  const waiting = metas.values();
-  const work = async () => {
-    for (const meta of waiting) tables.set(meta.id, await openTable(disk, meta, cache));
-  };
-  const results = await Promise.allSettled(Array.from({ length: OPEN_AT_ONCE }, work));
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed === undefined) return tables;
-  for (const table of tables.values()) await table.close();
-  throw failed.reason;
-}
-
-async function openTable(disk: Disk, meta: TableMeta, cache: BlockCache): Promise<Table> {
-  const { id, fileBytes, footerCrc } = meta;
-  return Table.open(disk, tablePath(id), { cache, expected: { fileBytes, footerCrc } });
 }
 
 function notOpenTable(id: number): never {

@@ -1,10 +1,18 @@
 import { invariant, type LogPosition, type SequenceNumber } from "@kaya/core";
+import { copyBytes } from "../bytes.js";
 import { type EntryCursor, type Found, TOMBSTONE } from "../entry.js";
+import type { ManifestState } from "../manifest/manifest-state.js";
 import { TablesRun } from "../merge/level-cursor.js";
 import { MergingCursor } from "../merge/merging-cursor.js";
+import type { Run } from "../merge/run.js";
 import type { CursorOptions } from "../table/read-ahead.js";
 import { contains, type Extent, firstEndingAfter, overlapping } from "./extent.js";
 import type { LiveTable } from "./live-table.js";
+
+export interface TreeCursorOptions extends CursorOptions {
+  /** Runs that are newer than all tables, the newest first: the merge includes them. The cursor owns their cursors. */
+  readonly newer?: readonly Run[];
+}
 
 /**
  * An immutable set of tables: level 0, the newest first, whose tables may overlap, and deeper levels of disjoint tables. What a
@@ -13,14 +21,19 @@ import type { LiveTable } from "./live-table.js";
  */
 export class Version {
   readonly levels: readonly (readonly LiveTable[])[];
-  /** What of the log is in the tables. */
-  readonly covered: LogPosition;
+  /** What the manifest says of it. */
+  readonly state: ManifestState;
   #references = 1;
 
-  constructor(levels: readonly (readonly LiveTable[])[], covered: LogPosition) {
+  constructor(levels: readonly (readonly LiveTable[])[], state: ManifestState) {
     this.levels = levels;
-    this.covered = covered;
+    this.state = state;
     for (const tables of levels) for (const table of tables) table.retain();
+  }
+
+  /** What of the log is in the tables. */
+  get covered(): LogPosition {
+    return this.state.covered;
   }
 
   retain(): this {
@@ -45,19 +58,37 @@ export class Version {
     return undefined;
   }
 
-  /** The value of a key; undefined where it has none. Never blocks the event loop. */
-  async get(key: Uint8Array): Promise<Found | undefined> {
-    const lookup = new Lookup(this.levels, key);
+  /**
+   * The value of a key; undefined where it has none. A promise where a block is not cached: it never blocks the event loop, and
+   * retains the version until it settles.
+   */
+  find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
+    return this.#findFrom(new Lookup(this.levels, key));
+  }
+
+  #findFrom(lookup: Lookup): Found | undefined | Promise<Found | undefined> {
     for (let table = lookup.next(); table !== undefined; table = lookup.next()) {
-      const found = await table.table.get(key);
+      const found = table.table.find(lookup.key);
+      if (found instanceof Promise) return this.#findLater(found, lookup);
       if (found !== undefined) return lookup.judge(found);
     }
     return undefined;
   }
 
+  async #findLater(pending: Promise<Found | undefined>, lookup: Lookup): Promise<Found | undefined> {
+    this.retain();
+    lookup.key = copyBytes(lookup.key); // the caller may change it from here on
+    try {
+      const found = await pending;
+      return found === undefined ? await this.#findFrom(lookup) : lookup.judge(found);
+    } finally {
+      this.release();
+    }
+  }
+
   /** A cursor over all entries that have a value. The version must be retained until it is closed. */
-  cursor(options: CursorOptions = {}): EntryCursor {
-    const runs: TablesRun[] = [];
+  cursor({ newer = [], ...options }: TreeCursorOptions = {}): EntryCursor {
+    const runs: Run[] = [...newer];
     const opened = (table: LiveTable) => ({
       start: table.start,
       end: table.end,
@@ -85,14 +116,14 @@ export class Version {
 /** The tables that may have a key, the newest first, as far as what they hold may count. */
 class Lookup {
   readonly #levels: readonly (readonly LiveTable[])[];
-  readonly #key: Uint8Array;
+  key: Uint8Array;
   #level = 0;
   #index = 0;
   #coveredBy: SequenceNumber = 0;
 
   constructor(levels: readonly (readonly LiveTable[])[], key: Uint8Array) {
     this.#levels = levels;
-    this.#key = key;
+    this.key = key;
   }
 
   next(): LiveTable | undefined {
@@ -100,7 +131,7 @@ class Lookup {
     if (this.#coveredBy > 0) return undefined;
     const table = this.#find();
     if (table !== undefined && table.meta.rangeTombstones > 0)
-      this.#coveredBy = table.table.coveringSequence(this.#key);
+      this.#coveredBy = table.table.coveringSequence(this.key);
     return table;
   }
 
@@ -122,14 +153,14 @@ class Lookup {
   #nextOfLevel0(tables: readonly LiveTable[]): LiveTable | undefined {
     while (this.#index < tables.length) {
       const table = tables[this.#index++] as LiveTable; // it is below the length
-      if (contains(table, this.#key)) return table;
+      if (contains(table, this.key)) return table;
     }
     return undefined;
   }
 
   #of(tables: readonly LiveTable[]): LiveTable | undefined {
     if (tables.length === 0) return undefined;
-    const table = tables[firstEndingAfter(tables, this.#key)];
-    return table !== undefined && contains(table, this.#key) ? table : undefined;
+    const table = tables[firstEndingAfter(tables, this.key)];
+    return table !== undefined && contains(table, this.key) ? table : undefined;
   }
 }

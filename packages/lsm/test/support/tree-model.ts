@@ -1,9 +1,9 @@
 import type { Disk, Random, SimDisk } from "@kaya/io";
 import { compareBytes } from "../../src/bytes.js";
 import { type EntryCursor, PUT, type RangeTombstone, TOMBSTONE } from "../../src/entry.js";
-import type { FlushEntry } from "../../src/tree/flusher.js";
 import { LsmTree } from "../../src/tree/lsm-tree.js";
 import type { LsmOptions } from "../../src/tree/options.js";
+import type { FlushEntry } from "../../src/tree/write-flush.js";
 import { bytes, text } from "./keys.js";
 
 /** Tiny tables, so that a few hundred entries make levels. */

@@ -1,0 +1,106 @@
+import { setImmediate } from "node:timers/promises";
+import { KayaError, type SequenceNumber } from "@kaya/core";
+import type { OutputTable } from "../compaction/output-table.js";
+import type { EntryKind, RangeTombstone } from "../entry.js";
+import type { TableMeta } from "../manifest/manifest-state.js";
+
+/** An entry that is flushed. Its bytes are not needed after the next one was asked for. */
+export interface FlushEntry {
+  readonly key: Uint8Array;
+  readonly kind: EntryKind;
+  readonly sequence: SequenceNumber;
+  readonly value: Uint8Array;
+}
+
+/** What is flushed: what came since the last flush, and nothing older. */
+export interface FlushSource {
+  /** In key order, each key once. */
+  readonly entries: Iterable<FlushEntry> | AsyncIterable<FlushEntry>;
+  /** In any order. */
+  readonly rangeTombstones?: Iterable<RangeTombstone>;
+}
+
+/** The sequences that a flush may have: above those that the tables have, up to what it covers. */
+export interface SequenceBounds {
+  readonly above: SequenceNumber;
+  readonly upTo: SequenceNumber;
+}
+
+/** Keys and values that are written before others have their turn: a millisecond or two. */
+const STEP_BYTES = 64 * 1024;
+
+/**
+ * Writes what is flushed into one table; undefined where there is nothing to write. The file's bytes are durable then, its name is
+ * not. Where it fails it takes away what it made.
+ * @param create called once there is something to write
+ * @throws KayaError KAYA_INVALID_ARGUMENT for sequences out of bounds, and keys out of order; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO
+ */
+export async function writeFlush(
+  { entries, rangeTombstones = [] }: FlushSource,
+  bounds: SequenceBounds,
+  create: () => Promise<OutputTable>,
+): Promise<TableMeta | undefined> {
+  let output: OutputTable | undefined;
+  let bytes = 0;
+  const add = (entry: FlushEntry): Promise<void> | void => {
+    checkSequence(entry.sequence, bounds);
+    bytes += entry.key.length + entry.value.length;
+    if (output === undefined || bytes >= STEP_BYTES) return addAfterRest(entry);
+    return output.add(entry.key, entry.kind, entry.sequence, entry.value);
+  };
+  const addAfterRest = async ({ key, kind, sequence, value }: FlushEntry): Promise<void> => {
+    if (bytes >= STEP_BYTES) await setImmediate(); // others have their turn
+    bytes = 0;
+    output ??= await create();
+    await output.add(key, kind, sequence, value);
+  };
+  try {
+    await forEach(entries, add);
+    for (const tombstone of rangeTombstones) {
+      checkSequence(tombstone.sequence, bounds);
+      output ??= await create();
+      output.addRangeTombstone(tombstone);
+    }
+    return await output?.finish();
+  } catch (error) {
+    await output?.abandon().catch(() => undefined); // the next opening removes it
+    throw error;
+  }
+}
+
+/** What needs no waiting does not wait: a promise for each entry would take longer than the entry. */
+async function forEach(
+  entries: FlushSource["entries"],
+  add: (entry: FlushEntry) => Promise<void> | void,
+): Promise<void> {
+  if (Symbol.asyncIterator in entries) {
+    for await (const entry of entries) await add(entry);
+    return;
+  }
+  for (const entry of entries) {
+    const added = add(entry);
+    if (added !== undefined) await added;
+  }
+}
+
+function checkSequence(sequence: SequenceNumber, { above, upTo }: SequenceBounds): void {
+  if (sequence > above && sequence <= upTo) return;
+  throw invalid(
+    `what is flushed has sequence ${sequence}: it must be above ${above}, which the tables have, and at most ${upTo}, which the flush covers`,
+  );
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT where `to` is before `from` */
+export function checkCovers(
+  from: { readonly lsn: number; readonly sequence: number },
+  to: { readonly lsn: number; readonly sequence: number },
+): void {
+  if (to.lsn >= from.lsn && to.sequence >= from.sequence) return;
+  throw invalid(
+    `a flush covers LSN ${to.lsn} and sequence ${to.sequence}, and the tables have ${from.lsn} and ${from.sequence} already`,
+  );
+}
+
+function invalid(message: string): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", `${message}.`);
+}
