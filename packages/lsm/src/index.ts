@@ -22,6 +22,7 @@ export type { ManifestState, PlacedTable, TableMeta } from "./manifest/manifest-
 export { type FoundManifest, readManifest } from "./manifest/read-manifest.js";
 export type { ManifestDamage, ManifestDamageKind, ManifestRecordType } from "./manifest/record.js";
 export type { Verdict } from "./manifest/replay.js";
+export { writeManifest } from "./manifest/write-manifest.js";
 export { type MergeOptions, MergingCursor } from "./merge/merging-cursor.js";
 export type { Run } from "./merge/run.js";
 export { Skyline } from "./merge/skyline.js";
@@ -56,6 +57,14 @@ export type { LsmSnapshot, SnapshotTable } from "./tree/snapshot.js";
 export type { LevelStats, LsmStats } from "./tree/stats.js";
 export { formatLsmWarning, type LsmWarning } from "./tree/warnings.js";
 export type { FlushEntry, FlushSource } from "./tree/write-flush.js";
+export { type TableVerification, type VerifyTableOptions, verifyTable } from "./verify/verify-table.js";
+export {
+  type TreeDamage,
+  type TreeVerification,
+  type VerifyProgress,
+  type VerifyTreeOptions,
+  verifyTree,
+} from "./verify/verify-tree.js";
 export { EVERYTHING, type Extent } from "./version/extent.js";
 export { TABLE_DIR, tablePath } from "./version/table-files.js";
 export type { TreeCursorOptions } from "./version/version.js";
