@@ -43,6 +43,20 @@ describe("a manifest", () => {
     }
   });
 
+  it("has a payload of any length", () => {
+    for (let length = 900; length <= 1024; length++) {
+      const state = { ...EMPTY_STATE, logIdentity: "x".repeat(length), nextTableId: 9 };
+      for (let tables = 0; tables < 8; tables++) {
+        const added = Array.from({ length: tables }, (_, i) => ({
+          level: 0,
+          table: meta(i + 1, `${i}`, `${i + 1}`),
+        }));
+        const payload = snapshotPayload(state);
+        expect(decodePayload(encodePayload({ ...payload, added }))).toEqual({ ...payload, added });
+      }
+    }
+  });
+
   it("begins with the bytes of MANIFEST.md", () => {
     const state = applyEdit(EMPTY_STATE, {
       nextTableId: 2,
