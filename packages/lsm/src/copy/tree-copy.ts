@@ -23,11 +23,13 @@ import {
 } from "../manifest/manifest-state.js";
 import { type FoundManifest, readManifest } from "../manifest/read-manifest.js";
 import { writeManifest } from "../manifest/write-manifest.js";
-import { verifyTable } from "../table/verify-table.js";
+import { corruption } from "../table/format.js";
+import type { TableDamage } from "../table/inspection.js";
 import { formatOf, type LsmOptions, type ResolvedLsmOptions, resolveLsmOptions } from "../tree/options.js";
 import { orphansOf } from "../tree/orphans.js";
 import type { LsmSnapshot } from "../tree/snapshot.js";
 import { checkCovers, type FlushSource, writeFlush } from "../tree/write-flush.js";
+import { verifyTable } from "../verify/verify-table.js";
 import { listTables, type TableDirectory, tablePath } from "../version/table-files.js";
 import { copyTable, endOfSource, endsLike, isSameAsSource, type TableSource } from "./copy-table.js";
 import { CopyProgress, type TreeCopyProgress } from "./progress.js";
@@ -119,7 +121,10 @@ export class TreeCopy {
     });
     this.#covered = covered;
     if (table === undefined) return;
-    await this.#verify(tablePath(table.id), () => this.#check());
+    const path = tablePath(table.id);
+    const damage = await this.#findDamage(path, table, () => this.#check());
+    if (damage !== undefined)
+      throw corruption(path, damage.offset, `it does not read back as it was written: ${damage.message}`);
     this.#added.push({ level: 0, table });
     this.#copiedBytes += table.fileBytes;
     this.#progress.added(table.fileBytes);
@@ -194,7 +199,8 @@ export class TreeCopy {
     const path = tablePath(id);
     try {
       if (!(await endsLike(this.#disk, path, source.meta, end))) return false;
-      await this.#verify(path, (bytes) => this.#moved(bytes));
+      const damage = await this.#findDamage(path, source.meta, (bytes) => this.#moved(bytes));
+      if (damage !== undefined) return false;
     } catch (error) {
       this.#check();
       if (!NOT_REUSABLE.some((code) => KayaError.is(error, code))) throw error;
@@ -212,27 +218,25 @@ export class TreeCopy {
     this.#made.push(id);
     const onBytes = (bytes: number) => this.#moved(bytes / 2);
     await copyTable(source, this.#disk, path, { syncBytes: this.#options.syncBytes, onBytes });
-    try {
-      if (!(await endsLike(this.#disk, path, source.meta, await endOfSource(source))))
-        throw notAsWritten(path, source);
-      await this.#verify(path, onBytes);
-    } catch (error) {
-      if (!KayaError.is(error, "KAYA_CORRUPTION")) throw error;
-      const isDamagedThere = await isSameAsSource(source, this.#disk, path);
-      throw isDamagedThere ? damagedSource(source, path, error) : notAsWritten(path, source, error);
+    const damage = await this.#findDamage(path, source.meta, onBytes);
+    if (damage !== undefined) {
+      const isSame = await isSameAsSource(source, this.#disk, path);
+      if (isSame) throw corruption(source.path, damage.offset, `${damage.message} (found in a copy of it)`);
+      throw corruption(path, damage.offset, `it does not read back as it was written: ${damage.message}`);
     }
     this.#copiedBytes += fileBytes;
     this.#progress.finished(fileBytes, "copied");
   }
 
-  async #verify(path: string, onBytes: (bytes: number) => void): Promise<void> {
-    let before = 0;
-    await verifyTable(this.#disk, path, {
-      onProgress: ({ bytes }) => {
-        onBytes(bytes - before);
-        before = bytes;
-      },
-    });
+  /** Reads every block of a file in the copy; gives the first thing that is wrong. */
+  async #findDamage(
+    path: string,
+    expected: TableMeta,
+    onBytes: (bytes: number) => void,
+  ): Promise<TableDamage | undefined> {
+    const { fileBytes, footerCrc } = expected;
+    const options = { expected: { fileBytes, footerCrc }, onProgress: onBytes };
+    return (await verifyTable(this.#disk, path, options)).damage[0];
   }
 
   #moved(bytes: number): void {
@@ -304,17 +308,4 @@ async function* checkedLater<T>(items: AsyncIterable<T>, check: () => void): Asy
 
 function sum(tables: readonly TableMeta[]): number {
   return tables.reduce((total, { fileBytes }) => total + fileBytes, 0);
-}
-
-function damagedSource(source: TableSource, copy: string, cause: KayaError): KayaError {
-  const message = cause.message.replaceAll(copy, source.path);
-  return new KayaError("KAYA_CORRUPTION", `${message} The damage is in what was to be copied.`, { cause });
-}
-
-function notAsWritten(path: string, source: TableSource, cause?: KayaError): KayaError {
-  return new KayaError(
-    "KAYA_CORRUPTION",
-    `${path} does not read back as it was written, a copy of ${source.path}: ${cause?.message ?? "it is another table"}`,
-    cause && { cause },
-  );
 }
