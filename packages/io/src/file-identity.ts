@@ -6,6 +6,11 @@ export interface FileIdentity {
   readonly ino: bigint;
 }
 
+/** A directory of a disk: its path relative to the root, and which one that is. Plain data, so that another thread can have it. */
+export interface DirectoryIdentity extends FileIdentity {
+  readonly path: string;
+}
+
 export function identityOf({ dev, ino }: BigIntStats): FileIdentity {
   return { dev, ino };
 }

@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { KayaError } from "@kaya/core";
-import { type FileIdentity, identityOf, isSame } from "./file-identity.js";
+import { type DirectoryIdentity, type FileIdentity, identityOf, isSame } from "./file-identity.js";
 import { notADirectory } from "./file-kind.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
 import { parentOf } from "./relative-path.js";
@@ -34,17 +34,31 @@ export class HeldDirectories {
   #leadsThroughHandles = false;
   #replaced: KayaError | undefined;
 
-  constructor(root: string) {
+  /** What another disk over the same path holds: those below the root that this one does not hold yet must be the same. */
+  readonly #known: ReadonlyMap<string, FileIdentity>;
+
+  /** @param known directories that must be the ones that another disk holds */
+  constructor(root: string, known: readonly DirectoryIdentity[] = []) {
     this.#root = root;
+    this.#known = new Map(known.map((each) => [each.path, each]));
     forgotten.register(this, this.#held);
   }
 
-  /** Holds the root, which must be there. @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO */
+  /** Holds the root, which must be there. @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_DIRECTORY_REPLACED */
   holdRoot(): void {
     if (this.#held.has("")) return;
+    const known = this.#known.get("");
+    if (known !== undefined && !isSame(known, look(this.#root, statSync)))
+      throw this.#fail(this.#root, "directory");
     const held = this.#open(this.#root, this.#root, OPEN_DIRECTORY);
     this.#held.set("", held);
+    this.#mustBeKnown("", held);
     this.#leadsThroughHandles = leadsToItself(held);
+  }
+
+  /** Which directories are held. */
+  identities(): DirectoryIdentity[] {
+    return [...this.#held].map(([path, { identity }]) => ({ path, ...identity }));
   }
 
   holds(dir: string): boolean {
@@ -62,6 +76,7 @@ export class HeldDirectories {
     if (held === undefined) {
       held = this.#open(way, join(this.#root, dir), OPEN_DIRECTORY | (constants.O_NOFOLLOW ?? 0));
       this.#held.set(dir, held);
+      this.#mustBeKnown(dir, held);
     }
     return held.fd;
   }
@@ -124,6 +139,7 @@ export class HeldDirectories {
   /** The root and the locks in it. @throws KayaError KAYA_DIRECTORY_REPLACED */
   assertSame(): void {
     if (this.#replaced !== undefined) throw this.#replaced;
+    if (this.#known.has("")) this.holdRoot();
     const root = this.#held.get("");
     if (root === undefined) return;
     if (!isSame(root.identity, look(this.#root, statSync))) throw this.#fail(this.#root, "directory");
@@ -135,12 +151,18 @@ export class HeldDirectories {
 
   /** Whether a directory below the root is there, which must be a real one, and the one that is held. */
   #isThere(dir: string): boolean {
-    const held = this.#held.get(dir);
+    const identity = this.#known.get(dir) ?? this.#held.get(dir)?.identity;
     const name = join(this.#root, dir);
     const found = look(name, lstatSync);
-    if (held !== undefined && !isSame(held.identity, found)) throw this.#fail(name, "directory");
+    if (identity !== undefined && !isSame(identity, found)) throw this.#fail(name, "directory");
     if (found?.isSymbolicLink()) throw notADirectory(name);
     return found !== undefined;
+  }
+
+  /** It may have been replaced between looking at it and opening it. */
+  #mustBeKnown(dir: string, { identity }: Held): void {
+    const known = this.#known.get(dir);
+    if (known !== undefined && !isSame(known, identity)) throw this.#fail(join(this.#root, dir), "directory");
   }
 
   #fail(name: string, what: string): KayaError {

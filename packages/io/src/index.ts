@@ -9,6 +9,7 @@ export type {
   ReleaseOptions,
   SpecialEntry,
 } from "./disk.js";
+export type { DirectoryIdentity } from "./file-identity.js";
 export { type LockHolder, readLockHolder } from "./lock-holder.js";
 export { type LockNote, readLockNote } from "./lock-note.js";
 export { NodeDisk } from "./node-disk.js";

@@ -10,6 +10,7 @@ import {
   OPEN_OPTIONS,
   type OpenOptions,
 } from "./disk.js";
+import type { DirectoryIdentity } from "./file-identity.js";
 import { specialOf } from "./file-kind.js";
 import { HeldDirectories } from "./held-directories.js";
 import { makeDirectories, makeDurableDirectory } from "./node-directories.js";
@@ -36,8 +37,12 @@ export class NodeDisk implements Disk {
   /** What is under way may still use the number of a descriptor that `close` would give back. */
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** @throws KayaError KAYA_INVALID_ARGUMENT for what is no path */
-  constructor(root: string) {
+  /**
+   * @param known what `identify` of another disk over the same path gave, of another thread for example: this disk then reads and writes
+   *   only in those directories. Anything else there is KAYA_DIRECTORY_REPLACED
+   * @throws KayaError KAYA_INVALID_ARGUMENT for what is no path
+   */
+  constructor(root: string, known?: readonly DirectoryIdentity[]) {
     if (typeof root !== "string" || root === "" || root.includes("\0")) {
       throw new KayaError(
         "KAYA_INVALID_ARGUMENT",
@@ -45,7 +50,7 @@ export class NodeDisk implements Disk {
       );
     }
     this.root = resolve(root);
-    this.#directories = new HeldDirectories(this.root);
+    this.#directories = new HeldDirectories(this.root, known);
   }
 
   open(path: string, options?: OpenOptions): Promise<DiskFile> {
@@ -74,6 +79,18 @@ export class NodeDisk implements Disk {
 
   assertSame(): void {
     this.#directories.assertSame();
+  }
+
+  /**
+   * Holds directories open, the root always, and tells which ones they are: with that another disk over the same path stays in them.
+   * @param dirs below the root; they must be there
+   * @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_DIRECTORY_REPLACED
+   */
+  identify(dirs: readonly string[] = []): DirectoryIdentity[] {
+    this.#directories.holdRoot();
+    for (const dir of dirs) this.#directories.hold(relativePath(dir));
+    this.#directories.assertSame();
+    return this.#directories.identities();
   }
 
   async close(): Promise<void> {
@@ -198,6 +215,7 @@ export class NodeDisk implements Disk {
   }
 
   async #makeParents(relative: string): Promise<void> {
+    this.#directories.assertSame(); // a root that is known is never made anew
     this.#rootIsDurable ??= makeDurableDirectory(this.root);
     try {
       await this.#rootIsDurable;

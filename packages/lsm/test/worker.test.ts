@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
+import { cpSync, mkdirSync, renameSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -161,6 +162,43 @@ describe("compaction on a worker", () => {
       code: 0,
       said: "done",
     });
+  });
+
+  it.each([
+    ["before the worker has begun", 0],
+    ["while it merges", 60],
+  ])("writes nothing into another directory that gets the path %s", async (_when, ms) => {
+    const disk = new NodeDisk(root);
+    const tree = await filled(disk, { ...OPTIONS, blockBytes: 512 });
+    const away = `${root}-away`;
+    const replace = () => {
+      renameSync(root, away);
+      mkdirSync(root);
+      cpSync(join(away, "sst"), join(root, "sst"), { recursive: true });
+    };
+    const before = await files();
+    let isReplaced = false;
+    const replaceOnce = (message: unknown) => {
+      if ((message as CompactionMessage).phase !== "started" || isReplaced) return;
+      isReplaced = true;
+      if (ms === 0)
+        setImmediate(replace); // the plan is made and sent by then, the worker has not looked at the disk
+      else setTimeout(replace, ms);
+    };
+    subscribe(LSM_CHANNELS.compaction, replaceOnce);
+    const error = await tree.compact().catch((thrown: unknown) => thrown);
+    unsubscribe(LSM_CHANNELS.compaction, replaceOnce);
+    try {
+      expect(error).toMatchObject({ code: "KAYA_DIRECTORY_REPLACED" });
+      expect(await files()).toBe(before);
+      expect(await readdir(root)).toEqual(["sst"]);
+      await tree.close();
+      const moved = await LsmTree.open(new NodeDisk(away), OPTIONS);
+      await mustHaveAll(moved);
+      await moved.close();
+    } finally {
+      await rm(away, { recursive: true, force: true });
+    }
   });
 
   it("is not used where the disk is another one over a directory: that may do more", async () => {

@@ -4,7 +4,7 @@ import { KayaError } from "@kaya/core";
 import type { TableMeta } from "../manifest/manifest-state.js";
 import type { MergeJob } from "./job.js";
 import type { MergeControl } from "./merge-in-loop.js";
-import { errorOf, type WorkerInput, type WorkerMessage } from "./worker-messages.js";
+import { errorOf, type WorkerInput, type WorkerMessage, type WorkerPlace } from "./worker-messages.js";
 
 /** Where this code stands. `import.meta` is empty in CommonJS. In a bundle nothing stands beside it: then merges run in the loop. */
 const HERE = import.meta.filename ?? __filename;
@@ -21,16 +21,15 @@ export class WorkerLostError extends KayaError {
 
 /**
  * Merges on a thread of its own, with a disk of its own. What it wrote when it is lost or ended early is the caller's to remove.
- * @param root of the disk
  * @throws WorkerLostError; KayaError as `mergeInLoop`
  */
 export async function mergeOnWorker(
-  root: string,
+  place: WorkerPlace,
   job: MergeJob,
   { signal, shouldRest, onProgress, keepsProcess }: MergeControl,
 ): Promise<TableMeta[]> {
   const rests = new SharedArrayBuffer(4);
-  const worker = start({ root, job, rests });
+  const worker = start({ ...place, job, rests });
   if (!keepsProcess) worker.unref();
   const flag = new Int32Array(rests);
   const asking = setInterval(() => Atomics.store(flag, 0, shouldRest() ? 1 : 0), ASK_MS).unref();

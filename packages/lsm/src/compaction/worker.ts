@@ -7,14 +7,14 @@ import type { WorkerInput, WorkerMessage } from "./worker-messages.js";
 /** Progress is told about so often. */
 const TELL_BYTES = 4 * 1024 * 1024;
 
-const { root, job, rests } = workerData as WorkerInput;
+const { root, directories, job, rests } = workerData as WorkerInput;
 const tell = (message: WorkerMessage) => parentPort?.postMessage(message);
 const shouldRest = new Int32Array(rests);
 let untold = 0;
 
 async function run(): Promise<void> {
   try {
-    const outputs = await mergeInLoop(new NodeDisk(root), job, {
+    const outputs = await mergeInLoop(new NodeDisk(root, directories), job, {
       signal: new AbortController().signal, // it is ended with the worker
       shouldRest: () => Atomics.load(shouldRest, 0) > 0,
       onProgress: (bytes) => {

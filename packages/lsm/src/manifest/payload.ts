@@ -112,7 +112,7 @@ class PayloadWriter {
   #length = 0;
 
   u8(value: number): void {
-    const at = this.#room(1); // first: it may give the writer another view
+    const at = this.#room(1); // first: it may exchange the buffer
     this.#view.setUint8(at, value);
   }
 

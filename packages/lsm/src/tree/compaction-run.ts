@@ -8,7 +8,7 @@ import { planMerge } from "../compaction/plan-merge.js";
 import { bytesOf } from "../compaction/shape.js";
 import type { TableMeta } from "../manifest/manifest-state.js";
 import type { LiveTable } from "../version/live-table.js";
-import { listTables } from "../version/table-files.js";
+import { listTables, TABLE_DIR } from "../version/table-files.js";
 import type { VersionSet } from "../version/version-set.js";
 import { type CompactionBegin, type CompactionResult, tellCompaction } from "./channels.js";
 import { formatOf, type ResolvedLsmOptions } from "./options.js";
@@ -106,18 +106,23 @@ export class CompactionRun implements CompactionRunner {
       keepsProcess: options.keepsProcess,
       onProgress: () => undefined,
     };
-    const { root } = this.#disk;
-    if (root !== undefined && this.#mayUseWorker(plan)) {
-      const outputs = await this.#writeOnWorker(root, this.#withIds(plan), control);
+    const disk = this.#diskOfWorker(plan);
+    if (disk !== undefined) {
+      const outputs = await this.#writeOnWorker(disk, this.#withIds(plan), control);
       if (outputs !== undefined) return outputs;
     }
     return mergeInLoop(this.#disk, this.#withIds(plan), control);
   }
 
   /** Undefined where the worker was lost. */
-  async #writeOnWorker(root: string, job: MergeJob, control: MergeControl): Promise<TableMeta[] | undefined> {
+  async #writeOnWorker(
+    disk: NodeDisk,
+    job: MergeJob,
+    control: MergeControl,
+  ): Promise<TableMeta[] | undefined> {
+    const place = { root: disk.root, directories: disk.identify([TABLE_DIR]) };
     try {
-      return await mergeOnWorker(root, job, control);
+      return await mergeOnWorker(place, job, control);
     } catch (error) {
       await this.#removeWhatIsLeft(job);
       if (!(error instanceof WorkerLostError)) throw error;
@@ -137,10 +142,11 @@ export class CompactionRun implements CompactionRunner {
     return { ...plan, firstId: this.#versions.reserveIds(plan.mostOutputs) };
   }
 
-  /** Another disk over a directory may do more than the real one. */
-  #mayUseWorker({ runs }: Omit<MergeJob, "firstId">): boolean {
-    if (!this.#options.worker || this.#hasLostWorker || !(this.#disk instanceof NodeDisk)) return false;
-    return runs.flat().reduce((sum, { fileBytes }) => sum + fileBytes, 0) >= LEAST_WORKER_BYTES;
+  /** Undefined where the loop is to merge. Another disk over a directory may do more than the real one. */
+  #diskOfWorker({ runs }: Omit<MergeJob, "firstId">): NodeDisk | undefined {
+    if (!this.#options.worker || this.#hasLostWorker || !(this.#disk instanceof NodeDisk)) return undefined;
+    const bytes = runs.flat().reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+    return bytes >= LEAST_WORKER_BYTES ? this.#disk : undefined;
   }
 }
 
