@@ -31,10 +31,13 @@ const engineLike = optionsLike({
   durability: fc.constantFrom("strict", "relaxed"),
   wal: walLike,
   limits: optionsLike({ maxKeyBytes: bytes, maxValueBytes: bytes }),
-  checkpoint: optionsLike({
-    auto: fc.boolean(),
-    minLogBytes: fc.nat(),
-    logRatio: fc.double({ min: 0.01, max: 100 }),
+  memory: optionsLike({ memtableBytes: fc.integer({ min: 1024, max: 2 ** 34 }), cacheBytes: fc.nat() }),
+  compression: fc.constantFrom("none", "snappy"),
+  tables: optionsLike({
+    autoFlush: fc.boolean(),
+    tableBytes: fc.integer({ min: 1, max: 2 ** 30 }),
+    level0Tables: fc.integer({ min: 1, max: 20 }),
+    level0Stop: fc.integer({ min: 1, max: 20 }),
   }),
   changes: optionsLike({ maxKeptLogBytes: fc.nat() }),
   allowForeignFiles: fc.boolean(),

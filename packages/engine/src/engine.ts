@@ -1,5 +1,4 @@
 import {
-  DurabilityMode,
   type EngineConfig,
   KayaError,
   type PartialEngineConfig,
@@ -9,22 +8,19 @@ import {
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
 import type { LsmTree } from "@kaya/lsm";
-import type { NewLogId, QuarantineCleaned, WalPayload, WalWriter } from "@kaya/wal";
+import type { NewLogId, QuarantineCleaned, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type BackupOptions, type BackupResult, writeBackup } from "./backup/backup.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
 import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
-import { type CheckedCondition, type Conflict, findConflict, type OnDisk, readOnDisk, toConditions } from "./conditions.js";
-import { ConflictQueue } from "./conflict-queue.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
-import type { KeyRange } from "./memtable/key-range.js";
 import { assertDirectory, lookAtState } from "./look-at-state.js";
 import { extentOf, type RangeOptions, toKeyRange } from "./range.js";
-import { countEntries, deletesUpTo } from "./range-work.js";
+import { countEntries } from "./range-work.js";
 import type { RecoveryReport } from "./recover.js";
 import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
 import { Scan } from "./scan.js";
@@ -33,16 +29,8 @@ import { type EngineState, type EngineStats, engineStats } from "./stats.js";
 import { Flushes } from "./store/flushes.js";
 import type { FlushResult } from "./store/flusher.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
-import {
-  BATCH_OPTIONS,
-  type BatchOperation,
-  type BatchOptions,
-  keptPayload,
-  WRITE_OPTIONS,
-  WriteInput,
-  type WriteOptions,
-  type WriteResult,
-} from "./write.js";
+import type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";
+import { Writes } from "./writes.js";
 
 export type { OpenEngineOptions } from "./recover-state.js";
 
@@ -70,7 +58,7 @@ export class Engine {
   /** What recovery found when this engine was opened; with `readOnly`, what it would do (`dryRun`). */
   readonly lastRecovery: RecoveryReport;
   readonly #config: EngineConfig;
-  readonly #input: WriteInput;
+  readonly #writes: Writes;
   readonly #applied: AppliedLog;
   readonly #wal: WalWriter<WriteResult>;
   readonly #disk: Disk;
@@ -81,7 +69,6 @@ export class Engine {
   readonly #flushes: Flushes | undefined;
   readonly #consumers: Consumers;
   readonly #feeds: ChangeFeeds;
-  readonly #conflicts: ConflictQueue;
   readonly #turns: Turns;
   readonly #newLogId: NewLogId | undefined;
   #closing: Promise<void> | undefined;
@@ -90,7 +77,6 @@ export class Engine {
     // `private` is a matter of types alone.
     if (!opened.has(parts)) throw invalid("an engine is made by Engine.open, not by new Engine");
     this.#config = parts.config;
-    this.#input = new WriteInput(parts.config);
     this.#applied = parts.applied;
     this.#wal = parts.wal;
     this.#tree = parts.tree;
@@ -105,8 +91,8 @@ export class Engine {
       parts.applied.onCommitted = () => flushes.consider();
     }
     this.#turns = parts.turns;
-    this.#conflicts = new ConflictQueue((key) => this.#wal.pendingChange(key), this.#turns.next);
     this.#consumers = parts.consumers;
+    this.#writes = new Writes({ ...parts, flushes, assertWritable: () => this.#assertWritable() });
     const assertOpen = () => this.#assertOpen();
     const log = { dropCovered: async () => flushes?.dropCovered() };
     this.#feeds = new ChangeFeeds({ ...parts, log, assertOpen });
@@ -148,25 +134,25 @@ export class Engine {
 
   /** Stores a value under a key, replacing what was there. Rejects as `WalWriter.append`. */
   put(key: Bytes, value: Bytes, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, () => this.#input.put(key, value));
+    return this.#writes.put(key, value, options);
   }
 
   /** Removes a key; fine where it is absent. */
   delete(key: Bytes, options?: WriteOptions): Promise<WriteResult> {
-    return this.#write(options, () => this.#input.delete(key));
+    return this.#writes.delete(key, options);
   }
 
   /**
    * Does all of it or nothing, in order: readers and a crash see no part of it. Where a condition does not hold it is nothing: rejects
-   * with KAYA_CONFLICT and the `key`. Conditions look at what is there when the batch's turn in the log comes, writes under
-   * way before it included.
+   * with KAYA_CONFLICT and the `key`. Conditions look at what is there when the batch gets its place in the log, writes under
+   * way before it included. That is in this call, unless a condition's key must be read from the disk: then writes that are called
+   * meanwhile may come before it.
    *
    * A batch without operations writes no record. A strict one resolves when all writes before it are on stable storage, a relaxed one at
    * once; `lsn` and `sequence` are of the last write before it, 0 where there is none. Its conditions count.
    */
   batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult> {
-    const payload = (): WalPayload => ({ type: "batch", operations: this.#input.operations(operations) });
-    return this.#write(options, payload, BATCH_OPTIONS);
+    return this.#writes.batch(operations, options);
   }
 
   /**
@@ -179,12 +165,7 @@ export class Engine {
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertWritable();
-    const keyRange = toKeyRange(range);
-    if (keyRange.limit !== Number.POSITIVE_INFINITY) return this.#clearUpTo(keyRange, options);
-    const extent = extentOf(keyRange);
-    return this.#write(options, () =>
-      extent === undefined ? { type: "batch", operations: [] } : { type: "deleteRange", ...extent },
-    );
+    return this.#writes.clear(toKeyRange(range), options);
   }
 
   /**
@@ -353,7 +334,7 @@ export class Engine {
   }
 
   /**
-   * Registers a consumer by name, durably: checkpoints keep the log behind what it acknowledged, up to `changes.maxKeptLogBytes`. One that is
+   * Registers a consumer by name, durably: flushes keep the log behind what it acknowledged, up to `changes.maxKeptLogBytes`. One that is
    * registered keeps its place. `isNew` says that it begins here: as with `changesToken`, read the data now.
    * @param options.since where it begins, or begins anew
    * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED.
@@ -438,97 +419,22 @@ export class Engine {
     try {
       await this.#feeds.close(closed());
       await this.#flushes?.close();
+    } finally {
+      await this.#letGo();
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    try {
       await this.#closeTables();
-      await this.#wal.close();
     } finally {
-      await letGo(this.#held, this.#wal);
-    }
-  }
-
-  #write(
-    options: BatchOptions | undefined,
-    toPayload: () => WalPayload,
-    known = WRITE_OPTIONS,
-  ): Promise<WriteResult> {
-    try {
-      this.#assertWritable();
-      const payload = toPayload();
-      const { durability, conditions } = this.#input.options(options, known);
-      if (conditions === undefined || this.#wal.failure !== undefined) return this.#append(payload, durability);
-      return this.#appendIf(toConditions(conditions), payload, durability);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #append(payload: WalPayload, durability: DurabilityMode): Promise<WriteResult> {
-    if (payload.type === "batch" && payload.operations.length === 0) return this.#settleBefore(durability);
-    this.#flushes?.assertRoom();
-    return this.#wal.append(payload, durability);
-  }
-
-  /**
-   * Conditions need no lock. What the tables say is read first; then, in the turn in which the batch gets its LSN, what is newer is looked
-   * at. Where the tables cover more by then they are read again.
-   */
-  #appendIf(
-    conditions: readonly CheckedCondition[],
-    payload: WalPayload,
-    durability: DurabilityMode,
-  ): Promise<WriteResult> {
-    const onDisk = readOnDisk(conditions, this.#applied);
-    if (onDisk instanceof Promise) return this.#appendOnceRead(onDisk, conditions, payload, durability);
-    const conflict = findConflict(conditions, this.#applied, this.#wal, onDisk);
-    return conflict === undefined ? this.#append(payload, durability) : this.#reject(conflict);
-  }
-
-  async #appendOnceRead(
-    reading: Promise<OnDisk>,
-    given: readonly CheckedCondition[],
-    lent: WalPayload,
-    durability: DurabilityMode,
-  ): Promise<WriteResult> {
-    // The caller may change its bytes once the call has returned.
-    const conditions = given.map(({ key, sequence }) => ({ key: new Uint8Array(key), sequence }));
-    const payload = keptPayload(lent);
-    for (let onDisk = await reading; ; ) {
-      this.#assertWritable();
-      if (this.#wal.failure !== undefined) return this.#append(payload, durability);
-      if (onDisk.covered === this.#applied.store.tables.covered.lsn) {
-        const conflict = findConflict(conditions, this.#applied, this.#wal, onDisk);
-        return conflict === undefined ? this.#append(payload, durability) : this.#reject(conflict);
+      try {
+        await this.#wal.close();
+      } finally {
+        // Else the next opening would believe a manifest that may not be on the disk.
+        await letGo(this.#held, this.#tree?.isClean === false ? undefined : this.#wal);
       }
-      onDisk = await readOnDisk(conditions, this.#applied);
     }
-  }
-
-  async #clearUpTo(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
-    await this.#settleBefore(DurabilityMode.Strict);
-    const snapshot = this.#applied.snapshot();
-    try {
-      const { maxRecordBytes } = this.#config.wal;
-      const payloads = await deletesUpTo(snapshot.cursor(), range, maxRecordBytes, () => this.#assertOpen());
-      const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
-      const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
-      return { ...last, sequence: first.sequence };
-    } finally {
-      snapshot.release();
-    }
-  }
-
-  #reject({ key, error, ahead }: Conflict): Promise<never> {
-    return ahead === undefined ? Promise.reject(error) : this.#conflicts.reject(key, ahead, error);
-  }
-
-  /** What a batch of nothing does: no record is written, and what was written before it becomes as durable as it asks for. */
-  async #settleBefore(durability: DurabilityMode): Promise<WriteResult> {
-    if (durability === "strict" || this.#wal.failure !== undefined) {
-      const last = { lsn: this.#wal.nextLsn - 1, sequence: this.#wal.nextSequence - 1 };
-      await this.#wal.sync();
-      return { ...last, durable: true };
-    }
-    const applied = this.#applied.position;
-    return { ...applied, durable: applied.lsn <= this.#wal.durableLsn };
   }
 
   #ifOpen<T>(value: T): T {

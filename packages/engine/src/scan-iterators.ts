@@ -74,7 +74,7 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
 
   next(): Promise<Result<T[]>> {
     const page = this.#last === undefined ? this.#next() : this.#last.then(() => this.#next());
-    const last = page.then(
+    const last: Promise<unknown> = page.then(
       () => this.#forget(last),
       () => this.#forget(last), // its caller has the rejection
     );

@@ -17,7 +17,7 @@ export {
   type ManifestInspection,
   type ManifestInspectionRow,
 } from "./manifest/inspect-manifest.js";
-export { MANIFEST_DIR, manifestNumber } from "./manifest/manifest-files.js";
+export { listManifests, MANIFEST_DIR, manifestNumber } from "./manifest/manifest-files.js";
 export type { ManifestState, PlacedTable, TableMeta } from "./manifest/manifest-state.js";
 export { type FoundManifest, readManifest } from "./manifest/read-manifest.js";
 export type { ManifestDamage, ManifestDamageKind, ManifestRecordType } from "./manifest/record.js";
@@ -66,5 +66,5 @@ export {
   verifyTree,
 } from "./verify/verify-tree.js";
 export { EVERYTHING, type Extent } from "./version/extent.js";
-export { TABLE_DIR, tablePath } from "./version/table-files.js";
+export { listTables, TABLE_DIR, tablePath } from "./version/table-files.js";
 export type { TreeCursorOptions } from "./version/version.js";

@@ -61,7 +61,7 @@ export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recov
 export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
 export { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 export { locateSegments, type SegmentLocation } from "./segment-location.js";
-export { listSegments, type SegmentFile, type WalDirectory } from "./segments.js";
+export { listSegments, type SegmentFile, WAL_DIR, type WalDirectory } from "./segments.js";
 export {
   formatWarning,
   formatWarningFields,

@@ -1,14 +1,14 @@
 import type { Lsn } from "@kaya/core";
 import type { Disk } from "@kaya/io";
+import { readManifest } from "@kaya/lsm";
 import { inspectWal, isWarning, listSegments, readLogHistory } from "@kaya/wal";
-import { listCheckpoints } from "../checkpoint/checkpoint-files.js";
 import { lookSteadily } from "../steady-look.js";
 import { type Consumer, Consumers } from "./consumers.js";
 import { Registrations } from "./registrations.js";
 
 /** What the files of a data directory tell of a consumer. */
 export interface ConsumerLook extends Consumer {
-  /** Bytes of the log that the checkpoint covers and that stay for it; for those before it they stay as well. */
+  /** Bytes of the log that the tables cover and that stay for it; for those before it they stay as well. */
   readonly keptLogBytes: number;
 }
 
@@ -46,7 +46,7 @@ async function look(disk: Disk, options: LookAtConsumersOptions): Promise<readon
   const registrations = await Registrations.read(disk);
   if (registrations.positions.size === 0) return [];
   const history = await readLogHistory(disk);
-  const covered = (await listCheckpoints(disk)).newest?.lsn ?? 0;
+  const covered = (await readManifest(disk)).state.covered.lsn;
   const { segments, firstLsn = covered + 1 } = await lookAtSegments(disk, options);
   const log = { history, beginsAfter: firstLsn - 1, endLsn: 0, noteFailure: () => undefined };
   return new Consumers(registrations, log, 0).list().map((consumer) => {

@@ -1,18 +1,49 @@
 import type { EngineConfig, LogPosition } from "@kaya/core";
-import type { FoundTree, LsmTree } from "@kaya/lsm";
+import type { Found, FoundTree, LsmSnapshot, LsmStats, LsmTree } from "@kaya/lsm";
 import type { LogCover, WalRecord } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import type { MemtableOptions } from "../memtable/memtable.js";
 import type { Turns } from "../turns.js";
 import { flushSource } from "./flush-source.js";
 import { isFull } from "./flushes.js";
-import { Store } from "./store.js";
+import { Store, type Tables } from "./store.js";
 
 interface FoundStoreOptions {
   /** Only looks: however long the log is, it becomes no table. Default false. */
   readonly looks?: boolean;
   readonly memtable?: MemtableOptions | undefined;
   readonly turns?: Turns | undefined;
+}
+
+/** Tables that nobody here changes, at one moment. */
+class LookedAtTables implements Tables {
+  readonly #tree: FoundTree;
+  readonly #snapshot: LsmSnapshot;
+
+  constructor(tree: FoundTree) {
+    this.#tree = tree;
+    this.#snapshot = tree.snapshot();
+  }
+
+  get covered(): LogPosition {
+    return this.#snapshot.covered;
+  }
+
+  find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
+    return this.#snapshot.find(key);
+  }
+
+  getSync(key: Uint8Array): Found | undefined {
+    return this.#snapshot.getSync(key);
+  }
+
+  snapshot(): LsmSnapshot {
+    return this.#snapshot.another();
+  }
+
+  stats(): LsmStats {
+    return this.#tree.stats();
+  }
 }
 
 /**
@@ -52,7 +83,7 @@ export class FoundStore {
 
   /** For a read-only engine: reads what was found, and changes nothing. */
   look(): AppliedLog {
-    this.applied.store.attach(this.#tree);
+    this.applied.store.attach(new LookedAtTables(this.#tree));
     return this.applied;
   }
 

@@ -1,8 +1,9 @@
 import { KayaError, type LogPosition } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { BlockCache, type BlockCacheStats } from "../cache/block-cache.js";
+import { BlockCache } from "../cache/block-cache.js";
 import { OutputTable } from "../compaction/output-table.js";
 import { Manifest } from "../manifest/manifest.js";
+import { MANIFEST_DIR } from "../manifest/manifest-files.js";
 import { type TableMeta, tablesOf } from "../manifest/manifest-state.js";
 import { stagedTablePath, tablePath } from "../version/table-files.js";
 import { VersionSet } from "../version/version-set.js";
@@ -11,7 +12,7 @@ import { formatOf, type ResolvedLsmOptions, type TreeFacts } from "./options.js"
 import { orphansOf, removeOrphans } from "./orphans.js";
 import { isSame, readTree, type TreeFiles, warningsOf } from "./read-tree.js";
 import { LsmSnapshot } from "./snapshot.js";
-import { Counters } from "./stats.js";
+import { Counters, type LsmStats, statsOf } from "./stats.js";
 import type { LsmWarning } from "./warnings.js";
 import { checkCovers, type FlushSource, writeFlush } from "./write-flush.js";
 
@@ -79,6 +80,11 @@ export class FoundTree implements TreeFacts {
     return this.#versions.logIdentity;
   }
 
+  /** Of the manifest that counts, relative to the disk's root; of the directory of manifests where there is none. */
+  get path(): string {
+    return this.#files.found.directory.newest?.path ?? MANIFEST_DIR;
+  }
+
   get tables(): number {
     return tablesOf(this.#versions.current.state).length;
   }
@@ -94,8 +100,9 @@ export class FoundTree implements TreeFacts {
     return [...orphansOf(directory, found.state).map(({ path }) => path), ...directory.leftovers];
   }
 
-  get cache(): BlockCacheStats {
-    return this.#cache.stats;
+  /** As `LsmTree.stats`. */
+  stats(): LsmStats {
+    return statsOf(this.#versions, this.#cache, this.#counters);
   }
 
   /** The tables as they are now. It can be read until this, or the tree that it becomes, is closed. @throws KayaError KAYA_CLOSED */
@@ -129,12 +136,12 @@ export class FoundTree implements TreeFacts {
 
   /**
    * Makes what was found durable, removes what a crash left behind, publishes all that was staged in one step, and begins to compact.
-   * This is closed then, in whatever way it ends; snapshots of it stay as they are where it resolves.
+   * `logIdentity` is of the log that the staged tables are of; by default it stays as it is. This is closed then, in whatever way it ends; snapshots of it stay as they are where it resolves.
    * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO: what was staged is removed unless a manifest may name it; KAYA_CLOSED
    */
-  async open(): Promise<LsmTree> {
+  async open({ logIdentity = this.logIdentity }: { readonly logIdentity?: string } = {}): Promise<LsmTree> {
     this.#checkUsable();
-    const opening = this.#turn.then(() => this.#open());
+    const opening = this.#turn.then(() => this.#open(logIdentity));
     this.#end = opening.catch(() => undefined); // the caller has the rejection
     return opening;
   }
@@ -178,7 +185,7 @@ export class FoundTree implements TreeFacts {
     this.#stagedUpTo = covered;
   }
 
-  async #open(): Promise<LsmTree> {
+  async #open(logIdentity: string): Promise<LsmTree> {
     const { found, directory } = this.#files;
     try {
       const nextTableId = this.#nextId;
@@ -189,7 +196,7 @@ export class FoundTree implements TreeFacts {
       });
       this.#versions.writeTo(manifest, nextTableId);
       const orphans = await removeOrphans(this.#disk, directory, found.state);
-      await this.#publishStaged();
+      await this.#publishStaged(logIdentity);
       const warnings = [...this.warnings, ...orphans];
       return this.#begin({
         versions: this.#versions,
@@ -203,13 +210,13 @@ export class FoundTree implements TreeFacts {
     }
   }
 
-  async #publishStaged(): Promise<void> {
+  async #publishStaged(logIdentity: string): Promise<void> {
     if (this.#stagedUpTo === undefined) return;
     const made = this.#staged;
     for (const { id } of made) await this.#disk.rename(stagedTablePath(id), tablePath(id));
     this.#staged = []; // from here on the manifest may name them
     const added = made.map((table) => ({ level: 0, table }));
-    await this.#versions.publish({ made, added, covered: this.#stagedUpTo });
+    await this.#versions.publish({ made, added, covered: this.#stagedUpTo, logIdentity });
     this.#counters.flushes += made.length;
     this.#counters.flushedBytes += made.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
   }

@@ -11,7 +11,7 @@ import { Flusher } from "./flusher.js";
 import { FoundTree, type TreeParts } from "./found-tree.js";
 import { type LsmOptions, type ResolvedLsmOptions, resolveLsmOptions } from "./options.js";
 import { held, holdingCursor, LsmSnapshot } from "./snapshot.js";
-import { type Counters, type LsmStats, levelStats } from "./stats.js";
+import { type Counters, type LsmStats, statsOf } from "./stats.js";
 import type { LsmWarning } from "./warnings.js";
 import type { FlushSource } from "./write-flush.js";
 
@@ -167,29 +167,12 @@ export class LsmTree {
   }
 
   stats(): LsmStats {
-    const levels = levelStats(this.#versions.current);
-    const counters = this.#counters;
-    const bytes = levels.reduce((sum, level) => sum + level.bytes, 0);
-    const { drops, moves, merges, flushedBytes, writtenBytes } = counters;
-    return {
-      covered: this.covered,
-      levels,
-      tables: levels.reduce((sum, level) => sum + level.tables, 0),
-      bytes,
-      obsoleteFiles: this.#versions.obsolete.files,
-      cache: this.#cache.stats,
-      flushes: counters.flushes,
-      flushedBytes,
-      compactions: { drops, moves, merges },
-      compactionReadBytes: counters.readBytes,
-      compactionWrittenBytes: writtenBytes,
-      writeAmplification: flushedBytes === 0 ? undefined : (flushedBytes + writtenBytes) / flushedBytes,
-      spaceAmplification: bytes === 0 ? undefined : bytes / (levels.at(-1)?.bytes ?? bytes),
-      stalls: counters.stalls,
-      stalledMs: counters.stalledMs,
-      isCompacting: this.#compactor.isRunning,
-      compactionFailure: this.#compactor.failure,
-    };
+    return statsOf(this.#versions, this.#cache, this.#counters, this.#compactor);
+  }
+
+  /** Whether everything that the manifest says is known to be on stable storage. Else the next opening must not trust the page cache. */
+  get isClean(): boolean {
+    return this.#versions.isClean;
   }
 
   /** Ends a compaction that is under way, waits for flushes, and lets go of all files. Doing it again is fine. */

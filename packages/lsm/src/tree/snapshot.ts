@@ -81,6 +81,12 @@ export class LsmSnapshot {
     return held(this.#version, (version) => version.approximateSize(extent));
   }
 
+  /** Another holder of the same tables, to be released for itself. @throws KayaError KAYA_CLOSED after `release` */
+  another(): LsmSnapshot {
+    this.#check();
+    return new LsmSnapshot(this.#version.retain());
+  }
+
   /** Lets go of the files. Doing it again is fine. Cursors that are open keep what they need. */
   release(): void {
     if (this.#isReleased) return;

@@ -1,6 +1,7 @@
 import type { KayaError, LogPosition } from "@kaya/core";
-import type { BlockCacheStats } from "../cache/block-cache.js";
+import type { BlockCache, BlockCacheStats } from "../cache/block-cache.js";
 import type { Version } from "../version/version.js";
+import type { VersionSet } from "../version/version-set.js";
 
 export interface LevelStats {
   readonly level: number;
@@ -65,4 +66,35 @@ export function levelStats({ levels }: Version): LevelStats[] {
     }
     return [stats];
   });
+}
+
+/** @param compactor absent where nothing is compacted */
+export function statsOf(
+  versions: Pick<VersionSet, "current" | "covered" | "obsolete">,
+  cache: BlockCache,
+  counters: Counters,
+  compactor?: { readonly isRunning: boolean; readonly failure: KayaError | undefined },
+): LsmStats {
+  const levels = levelStats(versions.current);
+  const bytes = levels.reduce((sum, level) => sum + level.bytes, 0);
+  const { drops, moves, merges, flushedBytes, writtenBytes } = counters;
+  return {
+    covered: versions.covered,
+    levels,
+    tables: levels.reduce((sum, level) => sum + level.tables, 0),
+    bytes,
+    obsoleteFiles: versions.obsolete.files,
+    cache: cache.stats,
+    flushes: counters.flushes,
+    flushedBytes,
+    compactions: { drops, moves, merges },
+    compactionReadBytes: counters.readBytes,
+    compactionWrittenBytes: writtenBytes,
+    writeAmplification: flushedBytes === 0 ? undefined : (flushedBytes + writtenBytes) / flushedBytes,
+    spaceAmplification: bytes === 0 ? undefined : bytes / (levels.at(-1)?.bytes ?? bytes),
+    stalls: counters.stalls,
+    stalledMs: counters.stalledMs,
+    isCompacting: compactor?.isRunning ?? false,
+    compactionFailure: compactor?.failure,
+  };
 }

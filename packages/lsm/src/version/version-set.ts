@@ -49,6 +49,11 @@ export class VersionSet {
     return this.#current;
   }
 
+  /** Everything that the manifest says is known to be on stable storage. */
+  get isClean(): boolean {
+    return this.#manifest?.isUncertain !== true;
+  }
+
   get covered(): LogPosition {
     return this.#current.covered;
   }

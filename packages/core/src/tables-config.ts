@@ -1,0 +1,76 @@
+import type { Problems } from "./validation.js";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+/** The shape of the tables, and who compacts them. The defaults suit nearly everybody. */
+export interface TablesConfig {
+  /** Flushes by itself: once a memtable is full, and at a close that leaves much to replay. Default true. */
+  readonly autoFlush: boolean;
+  /** Compacts by itself. Default true. */
+  readonly autoCompact: boolean;
+  /** Of a table that a compaction writes, about. Default 32 MiB. */
+  readonly tableBytes: number;
+  /** Of a block, before compression. From 512 bytes to 1 MiB. Default 16 KiB. */
+  readonly blockBytes: number;
+  /** Level 0 is compacted once it has so many tables. Default 4. */
+  readonly level0Tables: number;
+  /** Flushes wait for a compaction where level 0 has so many tables; at least `level0Tables`. Default 12. */
+  readonly level0Stop: number;
+  /** Most bytes of the first level below level 0. Default 128 MiB. */
+  readonly baseLevelBytes: number;
+  /** How many times the bytes of a level the next one has; at least 2. Default 10. */
+  readonly levelRatio: number;
+  /** After so many milliseconds without a flush, compaction reclaims what is overwritten and deleted. 0: never. Default 1,000. */
+  readonly quietMs: number;
+  /** Compacts on a thread of its own. Default true. */
+  readonly worker: boolean;
+}
+
+const BOUNDS = {
+  tableBytes: { fallback: 32 * MiB, min: 1, max: GiB },
+  blockBytes: { fallback: 16 * KiB, min: 512, max: MiB },
+  level0Tables: { fallback: 4, min: 1, max: 1000 },
+  baseLevelBytes: { fallback: 128 * MiB, min: 1, max: Number.MAX_SAFE_INTEGER },
+  levelRatio: { fallback: 10, min: 2, max: 1000 },
+  quietMs: { fallback: 1000, min: 0, max: 2 ** 31 - 1 },
+} as const;
+
+/** Defaults and validation; problems go to the caller's collection. */
+export function readTablesConfig(value: unknown, problems: Problems): TablesConfig {
+  const given = problems.object(value, "tables", [
+    "autoFlush",
+    "autoCompact",
+    "tableBytes",
+    "blockBytes",
+    "level0Tables",
+    "level0Stop",
+    "baseLevelBytes",
+    "levelRatio",
+    "quietMs",
+    "worker",
+  ]);
+  const integer = (name: keyof typeof BOUNDS) => {
+    const { fallback, min, max } = BOUNDS[name];
+    return problems.integer(given[name], `tables.${name}`, fallback, min, max);
+  };
+  const level0Tables = integer("level0Tables");
+  return {
+    autoFlush: problems.boolean(given.autoFlush, "tables.autoFlush", true),
+    autoCompact: problems.boolean(given.autoCompact, "tables.autoCompact", true),
+    tableBytes: integer("tableBytes"),
+    blockBytes: integer("blockBytes"),
+    level0Tables,
+    level0Stop: problems.integer(
+      given.level0Stop,
+      "tables.level0Stop",
+      Math.max(12, level0Tables),
+      level0Tables,
+    ),
+    baseLevelBytes: integer("baseLevelBytes"),
+    levelRatio: integer("levelRatio"),
+    quietMs: integer("quietMs"),
+    worker: problems.boolean(given.worker, "tables.worker", true),
+  };
+}

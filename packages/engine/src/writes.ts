@@ -1,0 +1,157 @@
+import { DurabilityMode, type EngineConfig } from "@kaya/core";
+import type { WalPayload, WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "./apply.js";
+import { type CheckedCondition, type Conflict, findConflict, type OnDisk, readOnDisk, toConditions } from "./conditions.js";
+import { ConflictQueue } from "./conflict-queue.js";
+import type { Bytes } from "./input.js";
+import type { KeyRange } from "./memtable/key-range.js";
+import { extentOf } from "./range.js";
+import { deletesUpTo } from "./range-work.js";
+import type { Flushes } from "./store/flushes.js";
+import type { Turns } from "./turns.js";
+import {
+  BATCH_OPTIONS,
+  type BatchOperation,
+  type BatchOptions,
+  keptPayload,
+  WRITE_OPTIONS,
+  WriteInput,
+  type WriteOptions,
+  type WriteResult,
+} from "./write.js";
+
+interface WrittenEngine {
+  readonly config: EngineConfig;
+  readonly applied: AppliedLog;
+  readonly wal: WalWriter<WriteResult>;
+  /** Undefined where the engine only looks. */
+  readonly flushes: Flushes | undefined;
+  readonly turns: Turns;
+  /** @throws KayaError KAYA_CLOSED, KAYA_READ_ONLY */
+  assertWritable(): void;
+}
+
+/**
+ * The way of a write from the caller to the log: it is checked, its conditions are looked at, it waits for its place. What the log
+ * has made durable `AppliedLog` shows to readers.
+ */
+export class Writes {
+  readonly #engine: WrittenEngine;
+  readonly #input: WriteInput;
+  readonly #conflicts: ConflictQueue;
+
+  constructor(engine: WrittenEngine) {
+    this.#engine = engine;
+    this.#input = new WriteInput(engine.config);
+    this.#conflicts = new ConflictQueue((key) => engine.wal.pendingChange(key), engine.turns.next);
+  }
+
+  put(key: Bytes, value: Bytes, options: WriteOptions | undefined): Promise<WriteResult> {
+    return this.#write(options, () => this.#input.put(key, value));
+  }
+
+  delete(key: Bytes, options: WriteOptions | undefined): Promise<WriteResult> {
+    return this.#write(options, () => this.#input.delete(key));
+  }
+
+  batch(operations: readonly BatchOperation[], options: BatchOptions | undefined): Promise<WriteResult> {
+    const payload = (): WalPayload => ({ type: "batch", operations: this.#input.operations(operations) });
+    return this.#write(options, payload, BATCH_OPTIONS);
+  }
+
+  async clear(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
+    this.#engine.assertWritable();
+    if (range.limit !== Number.POSITIVE_INFINITY) return this.#clearUpTo(range, options);
+    const extent = extentOf(range);
+    return this.#write(options, () =>
+      extent === undefined ? { type: "batch", operations: [] } : { type: "deleteRange", ...extent },
+    );
+  }
+
+  #write(
+    options: BatchOptions | undefined,
+    toPayload: () => WalPayload,
+    known = WRITE_OPTIONS,
+  ): Promise<WriteResult> {
+    try {
+      this.#engine.assertWritable();
+      const payload = toPayload();
+      const { durability, conditions } = this.#input.options(options, known);
+      if (conditions === undefined || this.#engine.wal.failure !== undefined)
+        return this.#append(payload, durability);
+      return this.#appendIf(toConditions(conditions), payload, durability);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #append(payload: WalPayload, durability: DurabilityMode): Promise<WriteResult> {
+    if (payload.type === "batch" && payload.operations.length === 0) return this.#appendNothing(durability);
+    this.#engine.flushes?.assertRoom();
+    return this.#engine.wal.append(payload, durability);
+  }
+
+  /** No record is written, and what was written before becomes as durable as it asks for. */
+  async #appendNothing(durability: DurabilityMode): Promise<WriteResult> {
+    const { wal, applied } = this.#engine;
+    if (durability === "strict" || wal.failure !== undefined) {
+      const last = { lsn: wal.nextLsn - 1, sequence: wal.nextSequence - 1 };
+      await wal.sync();
+      return { ...last, durable: true };
+    }
+    return { ...applied.position, durable: applied.position.lsn <= wal.durableLsn };
+  }
+
+  /**
+   * Conditions need no lock. What the tables say is read first; then, in the turn in which the batch gets its LSN, what is newer is looked
+   * at. Where the tables cover more of the log by then they are read again.
+   */
+  #appendIf(
+    conditions: readonly CheckedCondition[],
+    payload: WalPayload,
+    durability: DurabilityMode,
+  ): Promise<WriteResult> {
+    const { applied, wal } = this.#engine;
+    const onDisk = readOnDisk(conditions, applied);
+    if (onDisk instanceof Promise) return this.#appendOnceRead(onDisk, conditions, payload, durability);
+    const conflict = findConflict(conditions, applied, wal, onDisk);
+    return conflict === undefined ? this.#append(payload, durability) : this.#reject(conflict);
+  }
+
+  async #appendOnceRead(
+    reading: Promise<OnDisk>,
+    given: readonly CheckedCondition[],
+    lent: WalPayload,
+    durability: DurabilityMode,
+  ): Promise<WriteResult> {
+    // The caller may change its bytes once the call has returned.
+    const conditions = given.map(({ key, sequence }) => ({ key: new Uint8Array(key), sequence }));
+    const payload = keptPayload(lent);
+    const { applied, wal } = this.#engine;
+    for (let onDisk = await reading; ; onDisk = await readOnDisk(conditions, applied)) {
+      this.#engine.assertWritable();
+      if (wal.failure !== undefined) return this.#append(payload, durability);
+      if (onDisk.covered !== applied.store.tables.covered.lsn) continue;
+      const conflict = findConflict(conditions, applied, wal, onDisk);
+      return conflict === undefined ? this.#append(payload, durability) : this.#reject(conflict);
+    }
+  }
+
+  #reject({ key, error, ahead }: Conflict): Promise<never> {
+    return ahead === undefined ? Promise.reject(error) : this.#conflicts.reject(key, ahead, error);
+  }
+
+  async #clearUpTo(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
+    const { applied, config, assertWritable } = this.#engine;
+    await this.#appendNothing(DurabilityMode.Strict);
+    const snapshot = applied.snapshot();
+    try {
+      const payloads = await deletesUpTo(snapshot.cursor(), range, config.wal.maxRecordBytes, assertWritable);
+      const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
+      const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
+      return { ...last, sequence: first.sequence };
+    } finally {
+      snapshot.release();
+    }
+  }
+}
