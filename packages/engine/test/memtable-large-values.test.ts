@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { MergingCursor, PUT, TOMBSTONE } from "@kaya/lsm";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { Memtable } from "../src/memtable/memtable.js";
@@ -7,6 +8,7 @@ import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
 vi.setConfig({ testTimeout: 120_000 });
 
 const KiB = 1024;
+const MiB = 1024 * KiB;
 
 /** Few in a chunk of the arena, many, and such as have a chunk for themselves. */
 const valueLength = fc.oneof(
@@ -24,7 +26,7 @@ interface Change {
   readonly stride: number;
   readonly length: number;
   readonly fill: number;
-  /** Of turns of the event loop behind it, in which memory is reclaimed. */
+  /** Of turns of the event loop behind it, in which the things of released snapshots are freed. */
   readonly turns: number;
   readonly snapshot: "none" | "take" | "release";
 }
@@ -47,22 +49,26 @@ function keyOf(n: number): Buffer {
   return Buffer.concat([key, Buffer.of(n >>> 8, n & 0xff)]);
 }
 
-type Model = Map<string, { readonly length: number; readonly fill: number }>;
+type Model = Map<string, { readonly length: number; readonly fill: number } | null>;
 
 function expectHolds(view: MemtableSnapshot, model: Model): void {
   expect(view.size).toBe(model.size);
   const sorted = [...model].sort(([a], [b]) => (a < b ? -1 : 1));
-  const reader = view.entries();
-  for (const [name, { length, fill }] of sorted) {
-    const [entry] = reader.read(1);
+  const cursor = new MergingCursor([view.run()], { showTombstones: true });
+  let found = cursor.seekFirst();
+  for (const [name, entry] of sorted) {
+    const value = entry === null ? Buffer.of() : Buffer.alloc(entry.length, entry.fill);
+    const got = view.get(Buffer.from(name, "latin1"));
     const isRight =
-      entry !== undefined &&
-      Buffer.from(entry.key).toString("latin1") === name &&
-      Buffer.alloc(length, fill).equals(entry.value) &&
-      Buffer.alloc(length, fill).equals(view.get(Buffer.from(name, "latin1")) ?? Buffer.of(1));
+      found === true &&
+      Buffer.from(cursor.key).toString("latin1") === name &&
+      cursor.kind === (entry === null ? TOMBSTONE : PUT) &&
+      value.equals(cursor.value) &&
+      (entry === null ? got === null : value.equals(got ?? Buffer.of(1)));
     if (!isRight) expect.fail(`the entry ${JSON.stringify(name.slice(-3))} is wrong`);
+    found = cursor.next();
   }
-  expect(reader.read(1)).toEqual([]);
+  expect(found).toBe(false);
 }
 
 async function run(changes: readonly Change[]): Promise<void> {
@@ -74,11 +80,9 @@ async function run(changes: readonly Change[]): Promise<void> {
     for (let i = 0; i < count; i++) {
       const key = keyOf(first + i * stride);
       const name = key.toString("latin1");
-      if (type === "delete") expect(table.delete(key, ++sequence)).toBe(model.delete(name));
-      else {
-        table.put(key, Buffer.alloc(length, fill), ++sequence);
-        model.set(name, { length, fill });
-      }
+      if (type === "delete") table.delete(key, ++sequence);
+      else table.put(key, Buffer.alloc(length, fill), ++sequence);
+      model.set(name, type === "delete" ? null : { length, fill });
     }
     if (snapshot === "take") held.push({ view: table.snapshot(), expected: new Map(model) });
     if (snapshot === "release") held.shift()?.view.release();
@@ -92,39 +96,37 @@ async function run(changes: readonly Change[]): Promise<void> {
   const now = table.snapshot();
   expectHolds(now, model);
   now.release();
-  for (const name of model.keys()) table.delete(Buffer.from(name, "latin1"), ++sequence);
-  for (let turn = 0; turn < 50; turn++) await nextTurn();
+  while (table.memory.pinned > 0) await nextTurn();
   table.audit();
-  expect(table.memory).toMatchObject({ records: 0, pinned: 0 });
 }
 
-test("values up to 200 KiB and keys up to 4 KiB are what they were, however memory is reclaimed between changes", async () => {
+test("values up to 200 KiB and keys up to 4 KiB are what they were, however memory is used again between changes", async () => {
   const changes = fc.array(change, { minLength: 10, maxLength: 60 });
-  await fc.assert(fc.asyncProperty(changes, run), { numRuns: 40 });
-}, 60_000);
+  await fc.assert(fc.asyncProperty(changes, run), { numRuns: 25 });
+});
 
-test("a chunk that was given back while it was emptied, and is used again, is not emptied further", () => {
+test("a chunk in which everything was overwritten is used again from its beginning", () => {
   const table = new Memtable({ hashSecret: { low: 1, high: 2 } });
   let sequence = 0;
-  const put = (name: string, length: number, fill = 1) =>
-    table.put(Buffer.from(name), Buffer.alloc(length, fill), ++sequence);
-  const remove = (name: string) => expect(table.delete(Buffer.from(name), ++sequence)).toBe(true);
-  const small = (chunk: number, i: number) => `c${chunk}s${String(i).padStart(2, "0")}`;
-  const dead: string[] = [];
-  for (let chunk = 1; chunk <= 5; chunk++) {
-    for (let i = 0; i < 4; i++) {
-      put(`c${chunk}b${i}`, 59_980);
-      if (chunk === 1 ? i > 0 : i === 3) dead.push(`c${chunk}b${i}`);
-    }
-    for (let i = 0; i < 20; i++) put(small(chunk, i), 950);
+  const put = (name: string, length: number) =>
+    table.put(Buffer.from(name), new Uint8Array(length).fill(length), ++sequence);
+  // Four of them fill a chunk. Each round is of another length, so that no freed block fits.
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 8; i++) put(`${i}`, 60_000 - round * 2048);
+    table.audit();
+    expect(table.memory.allocated).toBeLessThan(1.5 * MiB);
   }
-  for (let i = 0; i < 3; i++) put(`open${i}`, 59_980);
-  for (let i = 0; i < 20; i++) remove(small(1, i));
-  for (const name of dead) remove(name);
-  // With each of these some of the first chunk is moved away, until nothing is left in it.
-  for (let i = 0; i < 55; i++) remove(small(2 + Math.floor(i / 20), i % 20));
-  put("new", 65_000, 0x80);
-  put("other", 10);
+  for (let i = 0; i < 8; i++) {
+    const length = 60_000 - 19 * 2048;
+    expect(table.get(Buffer.from(`${i}`))).toEqual(new Uint8Array(length).fill(length));
+  }
+});
+
+test("a value that has a chunk for itself gives it back when it is overwritten", () => {
+  const table = new Memtable();
+  for (let i = 0; i < 1000; i++) table.put(Buffer.from("k"), new Uint8Array(100 * KiB + 8 * i), i + 1);
+  expect(table.memory.allocated).toBeLessThan(MiB);
+  table.delete(Buffer.from("k"), 2000);
+  expect(table.usedBytes).toBeLessThan(KiB);
   table.audit();
-  expect(table.get(Buffer.from("new"))).toEqual(new Uint8Array(65_000).fill(0x80));
 });

@@ -1,5 +1,5 @@
-import { KayaError } from "@kaya/core";
-import { itemAt } from "./words.js";
+import { invariant } from "@kaya/core";
+import { itemAt, wordAt } from "./words.js";
 
 /**
  * Where something stands in an arena, in 32 bits: the number of its chunk above, its place in units of 8 bytes below. It may
@@ -11,16 +11,26 @@ export const NO_ADDRESS: Address = 0;
 
 const UNITS_SHIFT = 15;
 const UNITS_MASK = (1 << UNITS_SHIFT) - 1;
-/** Large enough that a chunk costs nothing beside what is in it, small enough that making or emptying one is no pause. */
+/** Large enough that a chunk costs nothing beside its content, small enough that making one is no pause. */
 export const CHUNK_BYTES = 8 << UNITS_SHIFT;
-/** What is larger gets a chunk of its own, which is freed with it: moving it would be slow, and leave holes. */
+/** A larger block gets a chunk of its own, which is freed with it. */
 const LARGEST_SHARED = CHUNK_BYTES / 4;
 /** Number 0 is never given out. */
 const MAX_CHUNKS = 2 ** (32 - UNITS_SHIFT) - 1;
-/** Of the numbers: so many are left to whoever makes room. */
-const KEPT_FOR_COMPACTION = 4;
-/** Emptied chunks that are kept for what comes next. */
+/** Each chunk but the last has more than `LARGEST_SHARED` bytes in use: below this `usedBytes` the addresses suffice. */
+export const MAX_ARENA_BYTES = MAX_CHUNKS * LARGEST_SHARED;
+/** Emptied chunks that are kept for later. */
 const SPARE_CHUNKS = 4;
+
+/** Up to this length the sizes of blocks are multiples of 8. Above it there are 16 sizes from one power of two to the next. */
+const LARGEST_EXACT = 512;
+const EXACT_CLASSES = LARGEST_EXACT / 8;
+const CLASSES = EXACT_CLASSES + 16 * Math.log2(LARGEST_SHARED / LARGEST_EXACT) + 1;
+
+// A freed block has in its first words the two others of its free list that are next to it, and its size.
+const NEXT = 0;
+const PREVIOUS = 1;
+const SIZE = 2;
 
 const NOTHING = { bytes: new Uint8Array(0), words: new Int32Array(0) };
 
@@ -42,48 +52,41 @@ export function wordOffset(address: Address): number {
   return (address & UNITS_MASK) << 1;
 }
 
-/** Whether `length` bytes get a chunk of their own. */
-export function standsAlone(length: number): boolean {
-  return sizeOf(length) > LARGEST_SHARED;
+/** The bytes that `length` bytes take in an arena. Few sizes: a freed block is found again by its size. */
+export function sizeOf(length: number): number {
+  if (length <= LARGEST_EXACT || length > LARGEST_SHARED) return Math.ceil(length / 8) * 8;
+  const step = 1 << (27 - Math.clz32(length - 1));
+  return (length + step - 1) & -step;
 }
 
-/** What `length` bytes take in an arena. */
-export function sizeOf(length: number): number {
-  return Math.ceil(length / 8) * 8;
+/** The number of a size that is not above `LARGEST_SHARED`. */
+function classOf(size: number): number {
+  if (size <= LARGEST_EXACT) return size >>> 3;
+  const exponent = 31 - Math.clz32(size - 1);
+  return EXACT_CLASSES + 16 * (exponent - 9) + ((size - (1 << exponent)) >>> (exponent - 4));
 }
 
 /**
- * Memory off the JavaScript heap, in chunks, filled from front to end. Freeing only counts: a chunk is given back when
- * nothing in it is live, and `Compaction` moves the rest out of those that are mostly dead.
+ * Memory off the JavaScript heap, in chunks, filled from front to end. A freed block goes to the next allocation of the same size. A
+ * chunk in which every block is freed is emptied as a whole.
  */
 export class Arena {
-  /** The chunks by number. Read in place by whoever has an address; number 0 is never given out. */
+  /** The chunks by number, read in place. Number 0 is never given out. */
   readonly bytes: Uint8Array[] = [NOTHING.bytes];
   /** The same memory as words. */
   readonly words: Int32Array[] = [NOTHING.words];
   readonly #live: number[] = [0];
   readonly #filled: number[] = [0];
-  readonly #isEvacuated: boolean[] = [false];
-  readonly #generations: number[] = [0];
   readonly #freeNumbers: number[] = [];
   readonly #spares: Uint8Array[] = [];
+  /** The first freed block of each size. */
+  readonly #freed = new Int32Array(CLASSES);
   /** The chunk that is being filled; 0 is full from the start. */
   #open = 0;
   #liveBytes = 0;
   #allocatedBytes = 0;
-  readonly #maxChunks: number;
 
-  /** @param maxChunks how many there may be. Default: as many as addresses can tell apart */
-  constructor(maxChunks = MAX_CHUNKS) {
-    this.#maxChunks = maxChunks;
-  }
-
-  /** How many chunks may be added. */
-  get chunksLeft(): number {
-    return this.#maxChunks - (this.bytes.length - 1) + this.#freeNumbers.length;
-  }
-
-  /** In what was allocated and not freed, rounding included. */
+  /** In blocks that are allocated and not freed. */
   get liveBytes(): number {
     return this.#liveBytes;
   }
@@ -93,73 +96,70 @@ export class Arena {
     return this.#allocatedBytes;
   }
 
-  /** In what was freed and holds up room in chunks that are in use. */
-  get deadBytes(): number {
-    const room = this.#open === 0 ? 0 : CHUNK_BYTES - itemAt(this.#filled, this.#open);
-    return this.#allocatedBytes - this.#liveBytes - room;
+  /** `allocatedBytes` without the room at the end of the chunk that is being filled. */
+  get usedBytes(): number {
+    return this.#open === 0
+      ? this.#allocatedBytes
+      : this.#allocatedBytes - CHUNK_BYTES + itemAt(this.#filled, this.#open);
   }
 
-  /** @throws KayaError KAYA_MEMORY_LIMIT where no chunk is left: `MemoryBound` refuses a write before it comes to that */
+  /** In freed blocks, and at the ends of chunks that are full. */
+  get deadBytes(): number {
+    return this.usedBytes - this.#liveBytes;
+  }
+
+  /** @param length at least 20 bytes: a freed block has words of its own. Below `MAX_ARENA_BYTES` there is always room. */
   allocate(length: number): Address {
     const size = sizeOf(length);
     this.#liveBytes += size;
-    if (standsAlone(length)) return this.#allocateAlone(size);
-    let chunk = this.#open;
-    let offset = itemAt(this.#filled, chunk);
-    if (chunk === 0 || offset + size > CHUNK_BYTES) {
-      chunk = this.#openChunk();
-      offset = 0;
-    }
-    this.#filled[chunk] = offset + size;
+    if (size > LARGEST_SHARED) return this.#allocateAlone(size);
+    const freed = wordAt(this.#freed, classOf(size));
+    const address = freed === NO_ADDRESS ? this.#append(size) : freed;
+    if (freed !== NO_ADDRESS) this.#unlink(freed, size);
+    const chunk = chunkOf(address);
     this.#live[chunk] = itemAt(this.#live, chunk) + size;
-    return addressOf(chunk, offset);
+    return address;
   }
 
-  /** `length` as it was allocated. */
+  /** `length` as it was allocated. Keeps the words of the block from the fourth on. */
   free(address: Address, length: number): void {
     const size = sizeOf(length);
     const chunk = chunkOf(address);
     this.#liveBytes -= size;
     const live = itemAt(this.#live, chunk) - size;
     this.#live[chunk] = live;
-    if (live > 0) return;
-    if (chunk === this.#open) this.#filled[chunk] = 0;
-    else this.#release(chunk);
-  }
-
-  /** Bytes of a chunk that were ever given out: what is in them stands end to end. 0 where the chunk is gone. */
-  filledBytes(chunk: number): number {
-    return this.#filled[chunk] ?? 0;
-  }
-
-  /** How often the chunk was given back: another number, and another chunk bears the number now. */
-  generationOf(chunk: number): number {
-    return this.#generations[chunk] ?? 0;
-  }
-
-  /** The chunk that holds the least, should moving that away free at least a tenth; else 0. Never the open one, nor one twice. */
-  emptiest(): number {
-    if (this.chunksLeft < KEPT_FOR_COMPACTION) return 0;
-    let best = 0;
-    let least = 0.9;
-    for (let chunk = 1; chunk < this.bytes.length; chunk++) {
-      const filled = itemAt(this.#filled, chunk);
-      if (filled === 0 || chunk === this.#open || itemAt(this.#isEvacuated, chunk)) continue;
-      if (itemAt(this.bytes, chunk).length !== CHUNK_BYTES) continue;
-      const share = itemAt(this.#live, chunk) / CHUNK_BYTES;
-      if (share < least) [best, least] = [chunk, share];
+    if (size > LARGEST_SHARED) {
+      this.#release(chunk);
+      return;
     }
-    return best;
+    this.#link(address, size);
+    if (live === 0) this.#empty(chunk);
   }
 
-  /** All that could be moved out of the chunk was: the rest is pinned, and frees it when it goes. */
-  markEvacuated(chunk: number): void {
-    if (this.filledBytes(chunk) > 0) this.#isEvacuated[chunk] = true;
+  /** The freed blocks with their sizes. For audits. */
+  *freed(): Iterable<readonly [address: Address, size: number]> {
+    for (let sizeClass = 0; sizeClass < CLASSES; sizeClass++) {
+      for (let at = wordAt(this.#freed, sizeClass); at !== NO_ADDRESS; at = this.#word(at, NEXT)) {
+        const size = this.#word(at, SIZE);
+        invariant(classOf(size) === sizeClass, "M2", "a freed block is in the list of another size");
+        yield [at, size];
+      }
+    }
   }
 
-  #openChunk(): number {
-    this.#open = this.#addChunk(this.#spares.pop() ?? new Uint8Array(CHUNK_BYTES));
-    return this.#open;
+  /** In all blocks, those that are freed too. For audits. */
+  get filledBytes(): number {
+    return this.#filled.reduce((sum, filled) => sum + filled, 0);
+  }
+
+  #append(size: number): Address {
+    let offset = itemAt(this.#filled, this.#open);
+    if (this.#open === 0 || offset + size > CHUNK_BYTES) {
+      this.#open = this.#addChunk(this.#spares.pop() ?? new Uint8Array(CHUNK_BYTES));
+      offset = 0;
+    }
+    this.#filled[this.#open] = offset + size;
+    return addressOf(this.#open, offset);
   }
 
   #allocateAlone(size: number): Address {
@@ -170,16 +170,27 @@ export class Arena {
   }
 
   #addChunk(bytes: Uint8Array): number {
-    if (this.chunksLeft === 0)
-      throw new KayaError("KAYA_MEMORY_LIMIT", "no chunk of memory is left to add to");
     const chunk = this.#freeNumbers.pop() ?? this.bytes.length;
+    invariant(chunk <= MAX_CHUNKS, "M3", `a memtable is sealed before it has ${MAX_ARENA_BYTES} bytes`);
     this.bytes[chunk] = bytes;
     this.words[chunk] = new Int32Array(bytes.buffer);
     this.#live[chunk] = 0;
     this.#filled[chunk] = 0;
-    this.#isEvacuated[chunk] = false;
     this.#allocatedBytes += bytes.length;
     return chunk;
+  }
+
+  /** Takes the blocks of a chunk, all of which are freed, out of their lists. Each was allocated since the chunk was last empty. */
+  #empty(chunk: number): void {
+    const filled = itemAt(this.#filled, chunk);
+    for (let offset = 0; offset < filled; ) {
+      const address = addressOf(chunk, offset);
+      const size = this.#word(address, SIZE);
+      this.#unlink(address, size);
+      offset += size;
+    }
+    this.#filled[chunk] = 0;
+    if (chunk !== this.#open) this.#release(chunk);
   }
 
   #release(chunk: number): void {
@@ -189,7 +200,32 @@ export class Arena {
     this.bytes[chunk] = NOTHING.bytes;
     this.words[chunk] = NOTHING.words;
     this.#filled[chunk] = 0;
-    this.#generations[chunk] = this.generationOf(chunk) + 1;
     this.#freeNumbers.push(chunk);
+  }
+
+  #link(address: Address, size: number): void {
+    const sizeClass = classOf(size);
+    const next = wordAt(this.#freed, sizeClass);
+    this.#setWord(address, NEXT, next);
+    this.#setWord(address, PREVIOUS, NO_ADDRESS);
+    this.#setWord(address, SIZE, size);
+    if (next !== NO_ADDRESS) this.#setWord(next, PREVIOUS, address);
+    this.#freed[sizeClass] = address;
+  }
+
+  #unlink(address: Address, size: number): void {
+    const next = this.#word(address, NEXT);
+    const previous = this.#word(address, PREVIOUS);
+    if (previous === NO_ADDRESS) this.#freed[classOf(size)] = next;
+    else this.#setWord(previous, NEXT, next);
+    if (next !== NO_ADDRESS) this.#setWord(next, PREVIOUS, previous);
+  }
+
+  #word(address: Address, word: number): number {
+    return wordAt(itemAt(this.words, chunkOf(address)), wordOffset(address) + word);
+  }
+
+  #setWord(address: Address, word: number, value: number): void {
+    itemAt(this.words, chunkOf(address))[wordOffset(address) + word] = value;
   }
 }

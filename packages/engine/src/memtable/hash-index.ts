@@ -6,8 +6,6 @@ import { itemAt, wordAt } from "./words.js";
 const SLOT_MASK = PAGE_SLOTS - 1;
 /** A page splits when it is this full: probing stays short. */
 const FULL = Math.floor(PAGE_SLOTS * 0.8);
-/** Two pages that would be this full together become one. */
-const MERGEABLE = Math.floor(PAGE_SLOTS * 0.4);
 /** More bits of a hash than any amount of data needs. */
 const MAX_DEPTH = 20;
 
@@ -49,6 +47,11 @@ export class HashIndex {
     return this.#meta.reduce((sum, { used }) => sum + used, 0);
   }
 
+  /** In pages that are in use, and in the directory. */
+  get usedBytes(): number {
+    return this.#pages.usedBytes + this.#directory.byteLength;
+  }
+
   get byteLength(): number {
     return this.#pages.byteLength + this.#directory.byteLength;
   }
@@ -70,12 +73,6 @@ export class HashIndex {
     return itemAt(this.#meta, this.#pageOf(hash)).isSpilled;
   }
 
-  /** Looks at where a hash belongs: see `fetchLines`. */
-  fetch(hash: number): number {
-    const page = this.#pageOf(hash);
-    return wordAt(this.#pages.wordsOf(page), this.#pages.startOf(page) + 2 * (hash & SLOT_MASK));
-  }
-
   /** Adds a record whose key is absent. */
   add(hash: number, address: Address): void {
     let page = this.#pageOf(hash);
@@ -89,21 +86,11 @@ export class HashIndex {
     this.#addTo(page, hash, address);
   }
 
-  /** The record moved. */
+  /** Another record of the same key takes the place of one. */
   replace(hash: number, from: Address, to: Address): void {
     const page = this.#pageOf(hash);
     const slot = this.#slotOf(page, hash, from);
     if (slot >= 0) this.#pages.wordsOf(page)[this.#pages.startOf(page) + 2 * slot + 1] = to;
-  }
-
-  remove(hash: number, address: Address): void {
-    const page = this.#pageOf(hash);
-    const slot = this.#slotOf(page, hash, address);
-    if (slot < 0) return;
-    this.#vacate(page, slot);
-    const meta = itemAt(this.#meta, page);
-    meta.used--;
-    if (meta.used < MERGEABLE / 2) this.#mergeWithBuddy(page);
   }
 
   #pageOf(hash: number): number {
@@ -137,24 +124,6 @@ export class HashIndex {
     }
   }
 
-  /** Empties a slot and moves up what probing would no longer find (Knuth, TAOCP 3, 6.4, algorithm R). */
-  #vacate(page: number, slot: number): void {
-    const words = this.#pages.wordsOf(page);
-    const start = this.#pages.startOf(page);
-    let hole = slot;
-    for (let next = (slot + 1) & SLOT_MASK; ; next = (next + 1) & SLOT_MASK) {
-      const address = wordAt(words, start + 2 * next + 1);
-      if (address === NO_ADDRESS) break;
-      const hash = wordAt(words, start + 2 * next);
-      const distance = (next - hash) & SLOT_MASK;
-      if (distance < ((next - hole) & SLOT_MASK)) continue;
-      words[start + 2 * hole] = hash;
-      words[start + 2 * hole + 1] = address;
-      hole = next;
-    }
-    words[start + 2 * hole + 1] = NO_ADDRESS;
-  }
-
   /** False where the page cannot be split: too many of its hashes are the same. */
   #split(page: number): boolean {
     const meta = itemAt(this.#meta, page);
@@ -169,16 +138,15 @@ export class HashIndex {
     return true;
   }
 
-  /** Takes out all that `page` holds and adds it to another, or where the directory says. */
-  #pour(page: number, into?: number): void {
-    const slots = this.#pages.copyOf(page);
-    this.#pages.clear(page);
+  /** Takes out all that a page holds and adds it where the directory says. */
+  #pour(page: number): void {
+    const slots = this.#pages.take(page);
     itemAt(this.#meta, page).used = 0;
     for (let i = 0; i < slots.length; i += 2) {
       const address = wordAt(slots, i + 1);
       if (address === NO_ADDRESS) continue;
       const hash = wordAt(slots, i);
-      this.#addTo(into ?? this.#pageOf(hash), hash, address);
+      this.#addTo(this.#pageOf(hash), hash, address);
     }
   }
 
@@ -194,27 +162,5 @@ export class HashIndex {
     const { depth, prefix } = itemAt(this.#meta, page);
     const shift = this.#depth - depth;
     this.#directory.fill(page, prefix << shift, (prefix + 1) << shift);
-  }
-
-  #mergeWithBuddy(page: number): void {
-    const meta = itemAt(this.#meta, page);
-    if (meta.depth === 1) return;
-    const buddy = wordAt(this.#directory, (meta.prefix ^ 1) << (this.#depth - meta.depth));
-    const other = itemAt(this.#meta, buddy);
-    if (other.depth !== meta.depth || meta.used + other.used > MERGEABLE) return;
-    meta.isSpilled ||= other.isSpilled;
-    this.#pour(buddy, page);
-    meta.depth--;
-    meta.prefix >>>= 1;
-    this.#point(page);
-    this.#dropPage(buddy);
-  }
-
-  #dropPage(page: number): void {
-    this.#pages.replaceByLast(page);
-    const last = this.#meta.pop() as Meta;
-    if (this.#meta.length === page) return;
-    this.#meta[page] = last;
-    this.#point(page);
   }
 }

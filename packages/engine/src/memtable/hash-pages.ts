@@ -7,18 +7,16 @@ const PAGE_WORDS = 2 * PAGE_SLOTS;
 const PAGES_SHIFT = 4;
 const BLOCK_PAGES = 1 << PAGES_SHIFT;
 
-/** The pages of the hash index, without a gap: a page that goes leaves its place to the last one. */
+/** The pages of the hash index. */
 export class HashPages {
   readonly #blocks: Int32Array[] = [];
-  /** How many there are; they are numbered from 0. */
-  count = 0;
+  #count = 0;
 
-  /** Adds an empty page. */
+  /** Adds an empty page. They are numbered from 0. */
   add(): number {
-    const page = this.count++;
+    const page = this.#count++;
     if (page === this.#blocks.length << PAGES_SHIFT)
       this.#blocks.push(new Int32Array(BLOCK_PAGES * PAGE_WORDS));
-    else this.clear(page);
     return page;
   }
 
@@ -31,23 +29,18 @@ export class HashPages {
     return (page & (BLOCK_PAGES - 1)) << (SLOTS_SHIFT + 1);
   }
 
-  /** A copy of the page's words. */
-  copyOf(page: number): Int32Array {
+  /** A copy of the words of a page, which is empty afterwards. */
+  take(page: number): Int32Array {
     const start = this.startOf(page);
-    return this.wordsOf(page).slice(start, start + PAGE_WORDS);
+    const words = this.wordsOf(page);
+    const taken = words.slice(start, start + PAGE_WORDS);
+    words.fill(0, start, start + PAGE_WORDS);
+    return taken;
   }
 
-  clear(page: number): void {
-    const start = this.startOf(page);
-    this.wordsOf(page).fill(0, start, start + PAGE_WORDS);
-  }
-
-  /** Puts the last page in the place of this one. */
-  replaceByLast(page: number): void {
-    const last = --this.count;
-    if (page !== last) this.wordsOf(page).set(this.copyOf(last), this.startOf(page));
-    // One empty block stays: the next page may come at once.
-    if (this.#blocks.length > ((this.count + BLOCK_PAGES - 1) >>> PAGES_SHIFT) + 1) this.#blocks.pop();
+  /** In pages that are in use. */
+  get usedBytes(): number {
+    return this.#count * PAGE_WORDS * 4;
   }
 
   get byteLength(): number {

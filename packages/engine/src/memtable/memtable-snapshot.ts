@@ -1,70 +1,94 @@
 import type { SequenceNumber } from "@kaya/core";
-import { NO_ADDRESS } from "./arena.js";
-import type { CopyOut } from "./copy-out.js";
-import { EntryReader } from "./entry-reader.js";
-import type { KeyRange } from "./key-range.js";
+import { type FlushEntry, MergingCursor, type RangeTombstone } from "@kaya/lsm";
+import { MemtableCursor } from "./memtable-cursor.js";
+import { MemtableRun } from "./memtable-run.js";
 import type { Pin } from "./pins.js";
-import { sequenceOf } from "./record.js";
+import type { KeyState, StateReader } from "./state-reader.js";
 import type { Tree } from "./tree.js";
 
 /** Releases what snapshots hold that were dropped without being released. */
 const dropped = new FinalizationRegistry<() => void>((release) => release());
 
-/** The entries at one point in time. What it alone still sees stays in memory until it is released. */
+/** The memtable at one point in time. What it alone still sees stays in memory until it is released. */
 export class MemtableSnapshot {
   readonly #tree: Tree;
-  readonly #copyOut: CopyOut;
+  readonly #reader: StateReader;
   readonly #pin: Pin;
   readonly #unpin: () => void;
-  #release: (() => void) | undefined;
+  #isReleased = false;
 
   /** @param unpin lets go of one holder of the pin: called once */
-  constructor(tree: Tree, copyOut: CopyOut, pin: Pin, unpin: () => void) {
+  constructor(tree: Tree, reader: StateReader, pin: Pin, unpin: () => void) {
     this.#tree = tree;
-    this.#copyOut = copyOut;
+    this.#reader = reader;
     this.#pin = pin;
     this.#unpin = unpin;
-    this.#release = unpin;
     dropped.register(this, unpin, this);
   }
 
-  /** How many entries there are. */
+  /** The number of entries: puts and tombstones, those that a range tombstone hides too. */
   get size(): number {
-    return this.#pin.size;
+    return this.#pin.state.size;
   }
 
-  /** A copy of the key's value. */
-  get(key: Uint8Array): Uint8Array | undefined {
-    const address = this.#tree.find(this.#pin.root, key);
-    return address === NO_ADDRESS ? undefined : this.#copyOut.value(address);
+  /** There is neither an entry nor a range tombstone. */
+  get isEmpty(): boolean {
+    return this.size === 0 && this.#pin.state.pieces.isEmpty;
   }
 
-  has(key: Uint8Array): boolean {
-    return this.#tree.find(this.#pin.root, key) !== NO_ADDRESS;
+  /** Sequence of the last change that it shows; 0 where there is none. */
+  get lastSequence(): SequenceNumber {
+    return this.#pin.state.time;
   }
 
-  /** Of the operation that wrote the key's value. */
-  sequenceOf(key: Uint8Array): SequenceNumber | undefined {
-    const address = this.#tree.find(this.#pin.root, key);
-    return address === NO_ADDRESS ? undefined : sequenceOf(this.#tree.records, address);
+  /** In key order, disjoint: of those that overlapped, the newer has the place. */
+  get rangeTombstones(): readonly RangeTombstone[] {
+    return this.#pin.state.pieces.pieces;
   }
 
-  /** The reader must not be used after the snapshot was released, and keeps it from being dropped until then. */
-  entries(range: KeyRange = {}): EntryReader {
-    return new EntryReader(this, this.#tree, this.#pin.root, this.#copyOut, range);
+  /** As `Memtable.get`. */
+  get(key: Uint8Array): Uint8Array | null | undefined {
+    return this.#reader.get(this.#find(key), key, this.#pin.state.pieces);
+  }
+
+  /** As `Memtable.stateOf`. */
+  stateOf(key: Uint8Array): KeyState | undefined {
+    return this.#reader.stateOf(this.#find(key), key, this.#pin.state.pieces);
+  }
+
+  /**
+   * All entries, tombstones included, and the range tombstones, for a `MergingCursor`. No move of its cursor gives a promise. It must not
+   * be used after the snapshot was released, and keeps it from being dropped until then.
+   */
+  run(): MemtableRun {
+    const { root, pieces } = this.#pin.state;
+    return new MemtableRun(new MemtableCursor(this.#tree, root, this), pieces);
+  }
+
+  /**
+   * The entries for a flush, in key order: puts and tombstones that no range tombstone hides. Each is lent until the next one is asked
+   * for. As `run` for the rest.
+   */
+  *entries(): Iterable<FlushEntry> {
+    const cursor = new MergingCursor([this.run()], { showTombstones: true });
+    for (let found = cursor.seekFirst(); found === true; found = cursor.next()) yield cursor;
   }
 
   /** Another holder of the same point in time, to be released for itself. */
   another(): MemtableSnapshot {
     this.#pin.holders++;
-    return new MemtableSnapshot(this.#tree, this.#copyOut, this.#pin, this.#unpin);
+    return new MemtableSnapshot(this.#tree, this.#reader, this.#pin, this.#unpin);
   }
 
   /** Doing it again is fine; nothing else may be asked afterwards. */
   release(): void {
-    if (this.#release === undefined) return;
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     dropped.unregister(this);
-    this.#release();
-    this.#release = undefined;
+    this.#unpin();
+  }
+
+  #find(key: Uint8Array): number {
+    return this.#tree.find(this.#pin.state.root, key);
   }
 }

@@ -1,44 +1,40 @@
 import { invariant, type SequenceNumber } from "@kaya/core";
-import { type Address, Arena, NO_ADDRESS, sizeOf, standsAlone } from "./arena.js";
-import { auditTree } from "./audit.js";
-import { CopyOut } from "./copy-out.js";
+import { type EntryKind, PUT, TOMBSTONE } from "@kaya/lsm";
+import { type Address, Arena, MAX_ARENA_BYTES, NO_ADDRESS } from "./arena.js";
+import { auditMemtable } from "./audit.js";
+import { compareBytes } from "./bytes.js";
 import { type HashSecret, hashKey, newHashSecret } from "./hash.js";
 import { HashIndex } from "./hash-index.js";
-import { IndexLoader } from "./index-loader.js";
 import { MemtableSnapshot } from "./memtable-snapshot.js";
 import { NodePool } from "./node-pool.js";
 import { Pins } from "./pins.js";
-import {
-  addRecord,
-  copyRecord,
-  fitsInPlace,
-  keyOf,
-  lengthOf,
-  overwriteValue,
-  recordLength,
-  sequenceOf,
-  valueLengthOf,
-} from "./record.js";
+import { RangeTombstones } from "./range-tombstones.js";
+import { addRecord, fitsInPlace, kindOf, overwriteValue, sequenceOf, valueLengthOf } from "./record.js";
 import { RECORD, retiredKinds } from "./retired.js";
+import { type KeyState, StateReader } from "./state-reader.js";
 import { Tree } from "./tree.js";
-import { Upkeep } from "./upkeep.js";
 
-export type { KeyValue } from "./copy-out.js";
 export type { KeyRange } from "./key-range.js";
+export type { KeyState } from "./state-reader.js";
 
-/** What the hash and the tree take for an entry, about. */
-const INDEX_BYTES = 40;
+const NO_VALUE = new Uint8Array(0);
 
+/** A memtable must be sealed before its `usedBytes` are more: about 8 GiB, where addresses of 32 bits may end. */
+export const MAX_MEMTABLE_BYTES = MAX_ARENA_BYTES - 2 ** 20;
+
+/** All in bytes but for `snapshots`. */
 export interface MemtableMemory {
+  /** Taken from the process, but for the range tombstones: those are small objects. */
   readonly allocated: number;
-  /** In the entries of the present, and in what finds and orders them. */
+  /** In the entries and range tombstones of the present, and in what finds and orders them. */
   readonly live: number;
-  /** In what was freed, and not used again or given back yet. */
+  /** In what was freed and not used again. */
   readonly dead: number;
-  /** In records: the live ones, and those that are kept for snapshots. */
+  /** In records: those of the present, and those that are kept for snapshots. */
   readonly records: number;
   /** In what is out of the present and kept for snapshots. */
   readonly pinned: number;
+  /** The number of points in time that are held open. */
   readonly snapshots: number;
 }
 
@@ -47,167 +43,143 @@ export interface MemtableOptions {
   readonly hashSecret?: HashSecret;
   /** How many leading bits of a hash tell pages of the index apart; where they do not, the tree alone finds keys. For tests. */
   readonly maxHashBits?: number;
-  /** How many chunks of memory the records may take. Default: as many as can be addressed. For tests. */
-  readonly maxChunks?: number;
 }
 
 /**
- * The state of the store: all live entries, in memory, ordered by key. Keys and values are in an arena, a hash index finds
- * them, a B+tree orders them; `docs/memtable.md` tells how. All of it is typed arrays: nothing is an object per entry.
+ * The newest changes, in memory and ordered by key: of each key the last put or tombstone, and the range tombstones. Keys and values are
+ * in an arena, a hash index finds them, a B+tree orders them; `docs/memtable.md` tells how. All of that is typed arrays: nothing is an
+ * object per entry.
+ *
+ * It says nothing of keys that it was not told of. It gives little memory back: an engine seals it, flushes it and drops it as a whole.
  */
 export class Memtable {
   readonly #secret: HashSecret;
-  readonly #records: Arena;
+  readonly #records = new Arena();
+  readonly #nodes = new NodePool();
   readonly #index: HashIndex;
-  readonly #loader: IndexLoader;
-  readonly #copyOut: CopyOut;
   readonly #pins: Pins;
   readonly #tree: Tree;
-  readonly #upkeep: Upkeep;
-  #size = 0;
+  readonly #ranges: RangeTombstones;
+  readonly #reader: StateReader;
+  /** What it takes without a change. */
+  readonly #emptyBytes: number;
+  #firstSequence: SequenceNumber | undefined;
+  #puts = 0;
+  #tombstones = 0;
   #keyBytes = 0;
   #valueBytes = 0;
 
   constructor(options: MemtableOptions = {}) {
     this.#secret = options.hashSecret ?? newHashSecret();
-    this.#records = new Arena(options.maxChunks);
     this.#index = new HashIndex(this.#records, options.maxHashBits);
-    this.#loader = new IndexLoader(this.#index);
-    this.#copyOut = new CopyOut(this.#records);
-    const separators = new Arena();
-    const nodes = new NodePool();
-    this.#pins = new Pins(retiredKinds(this.#records, separators, nodes));
-    this.#tree = new Tree(this.#records, separators, nodes, this.#pins);
-    this.#upkeep = new Upkeep(this.#tree, (address) => this.#move(address));
+    this.#pins = new Pins(retiredKinds(this.#records, this.#nodes));
+    this.#tree = new Tree(this.#records, new Arena(), this.#nodes, this.#pins);
+    this.#ranges = new RangeTombstones(this.#pins);
+    this.#reader = new StateReader(this.#records);
+    this.#emptyBytes = this.#takenBytes;
   }
 
-  /** How many entries there are. */
+  /** The number of entries: `puts` and `tombstones`, those that a range tombstone hides too. */
   get size(): number {
-    return this.#size;
+    return this.#puts + this.#tombstones;
   }
 
-  /** Sum of the lengths of all keys. */
+  get puts(): number {
+    return this.#puts;
+  }
+
+  /** Without range tombstones. */
+  get tombstones(): number {
+    return this.#tombstones;
+  }
+
+  /** There is neither an entry nor a range tombstone. */
+  get isEmpty(): boolean {
+    return this.size === 0 && this.#ranges.list.isEmpty;
+  }
+
+  /** Sum of the lengths of the keys of all entries. */
   get keyBytes(): number {
     return this.#keyBytes;
   }
 
-  /** Sum of the lengths of all values. */
+  /** Sum of the lengths of the values of all entries. */
   get valueBytes(): number {
     return this.#valueBytes;
   }
 
-  /** A copy of the key's value. */
-  get(key: Uint8Array): Uint8Array | undefined {
-    const address = this.#find(hashKey(key, this.#secret), key);
-    return address === NO_ADDRESS ? undefined : this.#copyOut.value(address);
+  /** Sequence of the first change; undefined before it. */
+  get firstSequence(): SequenceNumber | undefined {
+    return this.#firstSequence;
   }
 
-  has(key: Uint8Array): boolean {
-    return this.#find(hashKey(key, this.#secret), key) !== NO_ADDRESS;
+  /** Sequence of the last change; undefined before the first. */
+  get lastSequence(): SequenceNumber | undefined {
+    return this.#firstSequence && this.#tree.time;
   }
 
-  /** Of the operation that wrote the key's value. */
-  sequenceOf(key: Uint8Array): SequenceNumber | undefined {
-    const address = this.#find(hashKey(key, this.#secret), key);
-    return address === NO_ADDRESS ? undefined : sequenceOf(this.#records, address);
+  /** A copy of the key's value. Null: it was deleted here, alone or in a range. Undefined: nothing here is about the key. */
+  get(key: Uint8Array): Uint8Array | null | undefined {
+    return this.#reader.get(this.#find(hashKey(key, this.#secret), key), key, this.#ranges.list);
   }
 
-  /**
-   * By how many bytes a put would make `usedBytes` grow, about; without `valueLength`, a delete. What a snapshot keeps is
-   * not given back.
-   */
-  growthBy(key: Uint8Array, valueLength?: number): number {
-    const added = valueLength === undefined ? 0 : sizeOf(recordLength(key.length, valueLength));
-    const address = this.#find(hashKey(key, this.#secret), key);
-    if (address === NO_ADDRESS) return added === 0 ? 0 : added + INDEX_BYTES;
-    if (sequenceOf(this.#records, address) <= this.#pins.newestTime) return added;
-    return added - sizeOf(lengthOf(this.#records, address)) - (added === 0 ? INDEX_BYTES : 0);
-  }
-
-  /** How many chunks may be added: an entry that `standsAlone` takes one, and so do about 192 KiB of others. */
-  get chunksLeft(): number {
-    return this.#records.chunksLeft;
-  }
-
-  /** Whether an entry takes a chunk for itself. */
-  standsAlone(keyLength: number, valueLength: number): boolean {
-    return standsAlone(recordLength(keyLength, valueLength));
+  /** What the newest operation on the key did; TOMBSTONE for a range tombstone too. Undefined: nothing here is about the key. */
+  stateOf(key: Uint8Array): KeyState | undefined {
+    return this.#reader.stateOf(this.#find(hashKey(key, this.#secret), key), key, this.#ranges.list);
   }
 
   /**
-   * Adds the entry, or replaces value and sequence of its key. Copies key and value.
+   * Gives the key a value. Copies both.
    * @param sequence above that of every change before
    */
   put(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#advanceTo(sequence);
-    const hash = hashKey(key, this.#secret);
-    const address = this.#find(hash, key);
-    if (address === NO_ADDRESS) this.#insert(hash, key, value, sequence);
-    else this.#overwrite(hash, address, key, value, sequence);
-    this.#valueBytes += value.length;
-    this.#upkeep.afterChange(key.length + value.length);
+    this.#set(key, PUT, value, sequence);
   }
 
   /**
-   * Adds the next of many entries, in key order, to a table that has been given nothing else and that nobody looks at yet;
-   * `finishLoading` ends it.
-   */
-  load(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#loader.add(hashKey(key, this.#secret), this.#addToTree(key, value, sequence));
-    this.#valueBytes += value.length;
-  }
-
-  /** @param sequence of the last change that led to what was loaded */
-  finishLoading(sequence: SequenceNumber): void {
-    this.#loader.finish();
-    this.#tree.time = sequence;
-  }
-
-  /**
-   * Takes the key out, and leaves nothing of it.
+   * Adds a tombstone, also for a key that is not here: tables below may have it.
    * @param sequence above that of every change before
-   * @returns whether it was there
    */
-  delete(key: Uint8Array, sequence: SequenceNumber): boolean {
+  delete(key: Uint8Array, sequence: SequenceNumber): void {
+    this.#set(key, TOMBSTONE, NO_VALUE, sequence);
+  }
+
+  /**
+   * Deletes every key from `start` up to, but without, `end`, however many there are, and looks at none. Does nothing where that is no key.
+   * @param end undefined: up to the last key
+   * @param sequence above that of every change before
+   */
+  deleteRange(start: Uint8Array, end: Uint8Array | undefined, sequence: SequenceNumber): void {
     this.#advanceTo(sequence);
-    const hash = hashKey(key, this.#secret);
-    const address = this.#find(hash, key);
-    if (address === NO_ADDRESS) return false;
-    const valueLength = valueLengthOf(this.#records, address);
-    this.#tree.remove(key);
-    this.#index.remove(hash, address);
-    this.#pins.retire(RECORD, address);
-    this.#size--;
-    this.#keyBytes -= key.length;
-    this.#valueBytes -= valueLength;
-    this.#upkeep.afterChange(key.length + valueLength);
-    return true;
+    if (end === undefined || compareBytes(start, end) < 0) this.#ranges.add(start, end, sequence);
+    this.#pins.afterChange();
   }
 
   /** The state as of now, in constant time. */
   snapshot(): MemtableSnapshot {
-    const pin = this.#pins.open(this.#tree.time, this.#tree.root, this.#size);
-    return new MemtableSnapshot(this.#tree, this.#copyOut, pin, () => {
-      this.#pins.close(pin);
-      this.#upkeep.afterRelease();
-    });
+    const { time, root } = this.#tree;
+    const pin = this.#pins.open({ time, root, pieces: this.#ranges.list, size: this.size });
+    return new MemtableSnapshot(this.#tree, this.#reader, pin, () => this.#pins.close(pin));
   }
 
-  /** What the entries, the indexes, and what snapshots keep take: `memory.allocated` without room that is not used or is being reclaimed. */
+  /**
+   * The bytes that it takes beyond an empty one: entries, tombstones, range tombstones, indexes, what snapshots keep, and what was freed
+   * and not used again. An engine seals by it.
+   */
   get usedBytes(): number {
-    const { records, separators, nodes } = this.#tree;
-    return records.liveBytes + separators.liveBytes + nodes.liveBytes + this.#index.byteLength;
+    return this.#takenBytes + this.#pins.keptObjectBytes - this.#emptyBytes;
   }
 
-  /** What it takes and why; all in bytes but for `snapshots`, which counts the points in time that are held open. */
+  /** What it takes, and why. */
   get memory(): MemtableMemory {
     const { records, separators, nodes } = this.#tree;
     const pinned = this.#pins.keptBytes;
+    const dead = records.deadBytes + separators.deadBytes + nodes.deadBytes;
     return {
       allocated:
         records.allocatedBytes + separators.allocatedBytes + nodes.byteLength + this.#index.byteLength,
-      live: this.usedBytes - pinned,
-      dead: records.deadBytes + separators.deadBytes,
+      live: this.#takenBytes + this.#pins.keptObjectBytes - pinned - dead,
+      dead,
       records: records.liveBytes,
       pinned,
       snapshots: this.#pins.openPins.length,
@@ -216,47 +188,72 @@ export class Memtable {
 
   /** Checks every invariant. For tests. @throws KayaError KAYA_INVARIANT_VIOLATION */
   audit(): void {
-    const records = auditTree(this.#tree);
-    invariant(records.size === this.#size, "M2", `the tree has ${records.size} of ${this.#size} entries`);
-    for (const address of records) {
-      const key = keyOf(this.#records, address);
-      const hash = hashKey(key, this.#secret);
-      const found = this.#index.find(hash, key);
-      const isFound = found === address || (found === NO_ADDRESS && this.#index.maySpill(hash));
-      invariant(isFound, "M2", "the index does not know a record");
+    const counts = auditMemtable({
+      tree: this.#tree,
+      index: this.#index,
+      list: this.#ranges.list,
+      listBytes: this.#ranges.usedBytes,
+      hashOf: (key) => hashKey(key, this.#secret),
+    });
+    const known = {
+      puts: this.#puts,
+      tombstones: this.#tombstones,
+      keyBytes: this.#keyBytes,
+      valueBytes: this.#valueBytes,
+    };
+    for (const name of ["puts", "tombstones", "keyBytes", "valueBytes"] as const) {
+      invariant(
+        counts[name] === known[name],
+        "M2",
+        `${name}: ${known[name]}, and the tree has ${counts[name]}`,
+      );
     }
-    invariant(this.#index.size <= this.#size, "M2", "the index knows records that are gone");
   }
 
-  #insert(hash: number, key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#index.add(hash, this.#addToTree(key, value, sequence));
+  get #takenBytes(): number {
+    const { records, separators, nodes } = this.#tree;
+    return (
+      records.usedBytes +
+      separators.usedBytes +
+      nodes.usedBytes +
+      this.#index.usedBytes +
+      this.#ranges.usedBytes
+    );
   }
 
-  #addToTree(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): Address {
-    const address = addRecord(this.#records, key, value, sequence);
-    this.#tree.insert(key, address);
-    this.#size++;
-    this.#keyBytes += key.length;
-    return address;
+  #set(key: Uint8Array, kind: EntryKind, value: Uint8Array, sequence: SequenceNumber): void {
+    this.#advanceTo(sequence);
+    const hash = hashKey(key, this.#secret);
+    const address = this.#find(hash, key);
+    if (address === NO_ADDRESS) {
+      const added = addRecord(this.#records, key, value, sequence, kind);
+      this.#tree.insert(key, added);
+      this.#index.add(hash, added);
+      this.#keyBytes += key.length;
+    } else this.#overwrite(hash, address, key, kind, value, sequence);
+    if (kind === PUT) this.#puts++;
+    else this.#tombstones++;
+    this.#valueBytes += value.length;
+    this.#pins.afterChange();
   }
 
   #overwrite(
     hash: number,
     address: Address,
     key: Uint8Array,
+    kind: EntryKind,
     value: Uint8Array,
     sequence: SequenceNumber,
   ): void {
+    if (kindOf(this.#records, address) === PUT) this.#puts--;
+    else this.#tombstones--;
     this.#valueBytes -= valueLengthOf(this.#records, address);
     const isSeenBySnapshot = sequenceOf(this.#records, address) <= this.#pins.newestTime;
     if (!isSeenBySnapshot && fitsInPlace(this.#records, address, value.length)) {
-      overwriteValue(this.#records, address, value, sequence);
+      overwriteValue(this.#records, address, value, sequence, kind);
       return;
     }
-    this.#replace(hash, key, address, addRecord(this.#records, key, value, sequence));
-  }
-
-  #replace(hash: number, key: Uint8Array, address: Address, by: Address): void {
+    const by = addRecord(this.#records, key, value, sequence, kind);
     this.#tree.replace(key, by);
     this.#index.replace(hash, address, by);
     this.#pins.retire(RECORD, address);
@@ -268,17 +265,9 @@ export class Memtable {
     return this.#tree.find(this.#tree.root, key);
   }
 
-  /** For compaction: moves a record, unless it is there for a snapshot alone. */
-  #move(address: Address): void {
-    const key = keyOf(this.#records, address);
-    const hash = hashKey(key, this.#secret);
-    if (this.#find(hash, key) === address) {
-      this.#replace(hash, key, address, copyRecord(this.#records, address));
-    }
-  }
-
   #advanceTo(sequence: SequenceNumber): void {
     invariant(sequence > this.#tree.time, "M1", "changes reach the memtable in the order of their sequences");
     this.#tree.time = sequence;
+    this.#firstSequence ??= sequence;
   }
 }

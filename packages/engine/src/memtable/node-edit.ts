@@ -24,27 +24,18 @@ export function insertKey(
   address: Address,
 ): void {
   const count = countOf(words, at);
-  shiftColumns(words, at, capacity, slot, count, 1);
+  shift(words, highsOf(at) + slot, highsOf(at) + count);
+  shift(words, lowsOf(at, capacity) + slot, lowsOf(at, capacity) + count);
+  shift(words, addressesOf(at, capacity) + slot, addressesOf(at, capacity) + count);
   setCount(words, at, count + 1);
   setKey(words, at, capacity, slot, key, address);
-}
-
-export function removeKey(words: Int32Array, at: number, capacity: number, slot: number): void {
-  const count = countOf(words, at);
-  shiftColumns(words, at, capacity, slot + 1, count, -1);
-  setCount(words, at, count - 1);
 }
 
 /** Makes room for a child at `index`, before the count of keys is changed, and sets it. */
 export function insertChild(words: Int32Array, at: number, index: number, child: number): void {
   const children = childrenOf(at);
-  shift(words, children + index, children + countOf(words, at) + 1, 1);
+  shift(words, children + index, children + countOf(words, at) + 1);
   words[children + index] = child;
-}
-
-export function removeChild(words: Int32Array, at: number, index: number): void {
-  const children = childrenOf(at);
-  shift(words, children + index + 1, children + countOf(words, at) + 1, -1);
 }
 
 /** Copies the keys from slot `from` to `to` of one node behind those of another, which has the same skip. */
@@ -96,21 +87,7 @@ function setKey(
   setAddress(words, at, capacity, slot, address);
 }
 
-function shiftColumns(
-  words: Int32Array,
-  at: number,
-  capacity: number,
-  from: number,
-  to: number,
-  by: number,
-): void {
-  shift(words, highsOf(at) + from, highsOf(at) + to, by);
-  shift(words, lowsOf(at, capacity) + from, lowsOf(at, capacity) + to, by);
-  shift(words, addressesOf(at, capacity) + from, addressesOf(at, capacity) + to, by);
-}
-
-/** Moves the words by one place. In a loop: for the few of a node that is faster than a call of `copyWithin`. */
-function shift(words: Int32Array, from: number, to: number, by: number): void {
-  if (by > 0) for (let i = to - 1; i >= from; i--) words[i + 1] = words[i] as number;
-  else for (let i = from; i < to; i++) words[i - 1] = words[i] as number;
+/** Makes room for a word at `from`. In a loop: for the few of a node that is faster than a call of `copyWithin`. */
+function shift(words: Int32Array, from: number, to: number): void {
+  for (let i = to - 1; i >= from; i--) words[i + 1] = words[i] as number;
 }

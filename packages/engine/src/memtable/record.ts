@@ -1,19 +1,20 @@
 import type { SequenceNumber } from "@kaya/core";
+import { type EntryKind, PUT } from "@kaya/lsm";
 import { type Address, type Arena, byteOffset, chunkOf, sizeOf, wordOffset } from "./arena.js";
 import { byteAt, itemAt, wordAt } from "./words.js";
 
-// A record in an arena: five words, the bytes of the key, those of the value. A separator is one without a value.
+// A record in an arena: five words, the bytes of the key, those of the value. Neither a tombstone nor a separator has a value.
 const SEQUENCE_LOW = 0;
 const SEQUENCE_HIGH = 1;
 export const KEY_LENGTH_WORD = 2;
 export const VALUE_LENGTH_WORD = 3;
-const STATE = 4;
+/** PUT, TOMBSTONE or FREED. */
+const KIND = 4;
 export const RECORD_HEADER_BYTES = 20;
 
 const INLINE_BYTES = 32;
 
-const LIVE = 0;
-const FREED = 1;
+const FREED = 2;
 
 /** What a record takes, before rounding. */
 export function recordLength(keyLength: number, valueLength: number): number {
@@ -32,6 +33,7 @@ export function addRecord(
   key: Uint8Array,
   value: Uint8Array,
   sequence: SequenceNumber,
+  kind: EntryKind = PUT,
 ): Address {
   const address = arena.allocate(recordLength(key.length, value.length));
   const words = itemAt(arena.words, chunkOf(address));
@@ -39,7 +41,7 @@ export function addRecord(
   setSequence(words, at, sequence);
   words[at + KEY_LENGTH_WORD] = key.length;
   words[at + VALUE_LENGTH_WORD] = value.length;
-  words[at + STATE] = LIVE;
+  words[at + KIND] = kind;
   const bytes = itemAt(arena.bytes, chunkOf(address));
   const start = byteOffset(address) + RECORD_HEADER_BYTES;
   copyInto(bytes, start, key);
@@ -47,26 +49,20 @@ export function addRecord(
   return address;
 }
 
-/** Another record of the same bytes, for whoever then lets go of the first. */
-export function copyRecord(arena: Arena, address: Address): Address {
-  const length = lengthOf(arena, address);
-  const copy = arena.allocate(length);
-  const from = byteOffset(address);
-  const bytes = itemAt(arena.bytes, chunkOf(address)).subarray(from, from + length);
-  itemAt(arena.bytes, chunkOf(copy)).set(bytes, byteOffset(copy));
-  return copy;
-}
-
-/** Frees a record, and leaves a mark for whoever walks its chunk. */
+/** Frees a record and marks it as freed, for audits. */
 export function freeRecord(arena: Arena, address: Address): void {
   const length = lengthOf(arena, address);
   const words = itemAt(arena.words, chunkOf(address));
-  words[wordOffset(address) + STATE] = FREED;
+  words[wordOffset(address) + KIND] = FREED;
   arena.free(address, length);
 }
 
 export function isFreed(arena: Arena, address: Address): boolean {
-  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + STATE) === FREED;
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND) === FREED;
+}
+
+export function kindOf(arena: Arena, address: Address): EntryKind {
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND) as EntryKind; // it is not freed
 }
 
 /** Whether a value of this length fits the place of the one that is there, and fills it. */
@@ -77,16 +73,18 @@ export function fitsInPlace(arena: Arena, address: Address, valueLength: number)
   return sizeOf(beforeValue + valueLength) === sizeOf(beforeValue + wordAt(words, at + VALUE_LENGTH_WORD));
 }
 
-/** Puts a value that `fitsInPlace` over a record's. */
+/** Gives a record another value, which `fitsInPlace`. */
 export function overwriteValue(
   arena: Arena,
   address: Address,
   value: Uint8Array,
   sequence: SequenceNumber,
+  kind: EntryKind,
 ): void {
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
   setSequence(words, at, sequence);
+  words[at + KIND] = kind;
   words[at + VALUE_LENGTH_WORD] = value.length;
   const start = byteOffset(address) + RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD);
   itemAt(arena.bytes, chunkOf(address)).set(value, start);

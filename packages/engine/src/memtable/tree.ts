@@ -1,7 +1,6 @@
 import type { SequenceNumber } from "@kaya/core";
 import { type Address, type Arena, NO_ADDRESS } from "./arena.js";
-import { mergeUpwards } from "./merge.js";
-import { insertKey, removeKey } from "./node-edit.js";
+import { insertKey } from "./node-edit.js";
 import {
   addressAt,
   birthOf,
@@ -42,7 +41,7 @@ export class Tree {
   root: number;
   /** See `fetchLines`. */
   fetched = 0;
-  /** The leaf behind which nothing is, where the last key went to its end; it stays valid until the node is retired or split. */
+  /** The leaf behind which nothing is, where the last key went to its end; valid until the node is copied or split. */
   #lastLeaf = NO_NODE;
 
   constructor(records: Arena, separators: Arena, nodes: NodePool, pins: Pins) {
@@ -126,31 +125,16 @@ export class Tree {
     setAddress(this.nodes.wordsOf(leaf), nodeStart(leaf), LEAF_CAPACITY, slot, address);
   }
 
-  /** Takes out the record with this key, which is there. */
-  remove(key: Uint8Array): void {
-    const slot = this.descend(key);
-    const depth = this.path.length - 1;
-    const leaf = this.writable(depth);
-    removeKey(this.nodes.wordsOf(leaf), nodeStart(leaf), LEAF_CAPACITY, slot);
-    mergeUpwards(this, depth);
-  }
-
   newNode(level: number): number {
     const node = this.nodes.allocate();
     initNode(this.nodes.wordsOf(node), nodeStart(node), level, this.time);
     return node;
   }
 
-  /** The node of the path at this depth, as one that may be changed. */
+  /** The node of the path at this depth, as one that may be changed: a copy takes the place of one that a snapshot sees. */
   writable(depth: number): number {
     const node = this.path.node(depth);
     if (!this.#isShared(node)) return node;
-    return this.relocate(depth);
-  }
-
-  /** Puts a copy in the place of the node of the path at this depth. */
-  relocate(depth: number): number {
-    const node = this.path.node(depth);
     const copy = this.#copyOf(node);
     if (depth === 0) this.root = copy;
     else {
@@ -158,42 +142,9 @@ export class Tree {
       setChild(this.nodes.wordsOf(parent), nodeStart(parent), this.path.child(depth - 1), copy);
     }
     this.path.nodes[depth] = copy;
-    this.retire(node);
-    return copy;
-  }
-
-  /** A child of the node of the path at this depth, which is writable already, as one that may be changed. */
-  writableChild(depth: number, index: number): number {
-    const parent = this.path.node(depth);
-    const child = childAt(this.nodes.wordsOf(parent), nodeStart(parent), index);
-    if (!this.#isShared(child)) return child;
-    const copy = this.#copyOf(child);
-    setChild(this.nodes.wordsOf(parent), nodeStart(parent), index, copy);
-    this.retire(child);
-    return copy;
-  }
-
-  /** At which depth the path goes to the child above this separator; -1 where it does not: a snapshot alone has it. */
-  depthOfSeparator(separator: Address): number {
-    for (let depth = 0; depth < this.path.length - 1; depth++) {
-      const slot = this.path.child(depth) - 1;
-      const [words, at] = [this.nodes.wordsOf(this.path.node(depth)), nodeStart(this.path.node(depth))];
-      if (slot >= 0 && addressAt(words, at, INNER_CAPACITY, slot) === separator) return depth;
-    }
-    return -1;
-  }
-
-  /** Puts another separator of the same key in the place of the one that the path passes by at this depth. */
-  replaceSeparator(depth: number, separator: Address): void {
-    const node = this.writable(depth);
-    const slot = this.path.child(depth) - 1;
-    setAddress(this.nodes.wordsOf(node), nodeStart(node), INNER_CAPACITY, slot, separator);
-  }
-
-  /** The node is in the tree no more. */
-  retire(node: number): void {
     if (node === this.#lastLeaf) this.#lastLeaf = NO_NODE;
     this.pins.retire(NODE, node);
+    return copy;
   }
 
   /** Whether a snapshot may see the node: then it stays as it is. */

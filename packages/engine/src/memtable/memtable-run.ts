@@ -1,0 +1,26 @@
+import type { RangeTombstone, Run } from "@kaya/lsm";
+import type { MemtableCursor } from "./memtable-cursor.js";
+import type { Piece, PieceList } from "./range-tombstones.js";
+
+/** The entries and range tombstones of a snapshot as a source of a merge. */
+export class MemtableRun implements Run {
+  readonly cursor: MemtableCursor;
+  /** Its range tombstones. */
+  readonly list: PieceList;
+  #last: Piece | undefined;
+
+  constructor(cursor: MemtableCursor, list: PieceList) {
+    this.cursor = cursor;
+    this.list = list;
+  }
+
+  get hasRangeTombstones(): boolean {
+    return !this.list.isEmpty;
+  }
+
+  covering(key: Uint8Array): RangeTombstone | undefined {
+    // Keys come in order: mostly it is the same piece again.
+    if (this.#last?.includes(key) !== true) this.#last = this.list.covering(key);
+    return this.#last;
+  }
+}

@@ -1,0 +1,47 @@
+import type { SequenceNumber } from "@kaya/core";
+import { type EntryKind, PUT, TOMBSTONE } from "@kaya/lsm";
+import { type Address, type Arena, NO_ADDRESS } from "./arena.js";
+import { CopyOut } from "./copy-out.js";
+import type { PieceList } from "./range-tombstones.js";
+import { kindOf, sequenceOf } from "./record.js";
+
+/** What the newest operation on a key did. */
+export interface KeyState {
+  readonly kind: EntryKind;
+  readonly sequence: SequenceNumber;
+}
+
+/** What a record, or that there is none, and the range tombstones say of a key together. */
+export class StateReader {
+  readonly #records: Arena;
+  readonly #copyOut: CopyOut;
+
+  constructor(records: Arena) {
+    this.#records = records;
+    this.#copyOut = new CopyOut(records);
+  }
+
+  /** As `Memtable.get`. @param address of the key's record, or `NO_ADDRESS` */
+  get(address: Address, key: Uint8Array, pieces: PieceList): Uint8Array | null | undefined {
+    if (address === NO_ADDRESS)
+      return pieces.isEmpty || pieces.covering(key) === undefined ? undefined : null;
+    if (kindOf(this.#records, address) !== PUT || this.#isHidden(address, key, pieces)) return null;
+    return this.#copyOut.value(address);
+  }
+
+  /** As `Memtable.stateOf`. */
+  stateOf(address: Address, key: Uint8Array, pieces: PieceList): KeyState | undefined {
+    if (address !== NO_ADDRESS && !this.#isHidden(address, key, pieces))
+      return { kind: kindOf(this.#records, address), sequence: sequenceOf(this.#records, address) };
+    const piece = pieces.covering(key);
+    return piece && { kind: TOMBSTONE, sequence: piece.sequence };
+  }
+
+  #isHidden(address: Address, key: Uint8Array, pieces: PieceList): boolean {
+    if (pieces.isEmpty) return false;
+    const sequence = sequenceOf(this.#records, address);
+    if (sequence > pieces.newest) return false;
+    const piece = pieces.covering(key);
+    return piece !== undefined && piece.sequence > sequence;
+  }
+}
