@@ -25,7 +25,7 @@ export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Entry } from "./entry.js";
 export type { Bytes } from "./input.js";
 export type { HashSecret } from "./memtable/hash.js";
-export type { RangeOptions } from "./range.js";
+export type { KeyBounds, RangeOptions } from "./range.js";
 export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
 export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";
 export type { RecoveryProgress } from "./recovery-progress.js";
@@ -38,4 +38,12 @@ export type { FlushResult } from "./store/flusher.js";
 export type { FlushStats } from "./store/flushes.js";
 export type { TablesReport } from "./store/tables-report.js";
 export type { Turns } from "./turns.js";
-export type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";
+export type {
+  BatchOperation,
+  BatchOptions,
+  ClearOperation,
+  DeleteOperation,
+  PutOperation,
+  WriteOptions,
+  WriteResult,
+} from "./write.js";

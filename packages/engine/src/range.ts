@@ -17,14 +17,31 @@ export interface RangeOptions {
   readonly limit?: number;
 }
 
-const KNOWN = ["prefix", "gt", "gte", "lt", "lte", "reverse", "limit"];
+/** The bounds alone: keys in no order, and all of them. */
+export type KeyBounds = Omit<RangeOptions, "reverse" | "limit">;
+
+const BOUNDS = ["prefix", "gt", "gte", "lt", "lte"];
+const KNOWN = [...BOUNDS, "reverse", "limit"];
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * The range in bytes, copied, so that a caller may change what it gave.
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export function toKeyRange(options?: RangeOptions): KeyRange {
-  const given = readOptions(options, KNOWN, "a range");
+  return readRange(options, KNOWN);
+}
+
+/**
+ * A range without `reverse` and `limit`, in bytes, copied.
+ * @throws KayaError KAYA_INVALID_ARGUMENT, also where one of these is given
+ */
+export function toKeyBounds(bounds: KeyBounds): KeyRange {
+  return readRange(bounds, BOUNDS);
+}
+
+function readRange(options: RangeOptions | undefined, known: readonly string[]): KeyRange {
+  const given = readOptions(options, known, "a range");
   const { reverse = false, limit = Number.POSITIVE_INFINITY, prefix } = given;
   if (typeof reverse !== "boolean") throw invalid(`reverse must be true or false, not ${describe(reverse)}`);
   if (limit !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(limit) || limit < 0)) {
@@ -47,6 +64,36 @@ function narrowToPrefix(range: { -readonly [K in keyof KeyRange]: KeyRange[K] },
   if (range.gte === undefined || compareBytes(range.gte, prefix) < 0) range.gte = prefix;
   const end = successorOfPrefix(prefix);
   if (end !== undefined && (range.lt === undefined || compareBytes(end, range.lt) < 0)) range.lt = end;
+}
+
+/** The keys from `start` up to, but without, `end`; without an end there is no upper bound. */
+export interface KeyExtent {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array | undefined;
+}
+
+/** The same keys as those inside the bounds of a range, whatever its `limit` and `reverse`; undefined where no key can be. */
+export function extentOf({ gt, gte, lt, lte }: KeyRange): KeyExtent | undefined {
+  const start = later(gte, gt && behind(gt)) ?? NO_BYTES;
+  const end = earlier(lt, lte && behind(lte));
+  return end !== undefined && compareBytes(start, end) >= 0 ? undefined : { start, end };
+}
+
+/** The first key behind this one. */
+function behind(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+function later(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareBytes(a, b) < 0 ? b : a;
+}
+
+function earlier(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareBytes(a, b) < 0 ? a : b;
 }
 
 /** Whether a key is inside the bounds; `limit` and `reverse` do not count. */

@@ -67,14 +67,19 @@ describe("a change feed", () => {
     const engine = await open(new SimDisk());
     await engine.put("a", "1");
     await engine.put("b", "2");
-    const [first] = await changesToEnd(engine, engine.changes(), 0);
-    for (const operation of first?.operations ?? []) {
-      expect(operation.key.buffer.byteLength).toBe(1);
-      operation.key.fill(0);
+    await engine.clear({ gte: "x", lt: "y" });
+    const [first, , last] = await changesToEnd(engine, engine.changes(), 0);
+    for (const operation of [...(first?.operations ?? []), ...(last?.operations ?? [])]) {
+      const { key, start, end } = operation as { key?: Uint8Array; start?: Uint8Array; end?: Uint8Array };
+      for (const bytes of [key, start, end]) {
+        if (bytes === undefined) continue;
+        expect(bytes.buffer.byteLength).toBe(1);
+        bytes.fill(0);
+      }
     }
     const reader = new FeedReader(engine.changes());
     await settle();
-    expect(reader.texts).toEqual(["1/1 a=1", "2/2 b=2"]);
+    expect(reader.texts).toEqual(["1/1 a=1", "2/2 b=2", "3/3 -[x, y)"]);
     expect(await entriesOf(engine.scan())).toEqual([
       ["a", "1"],
       ["b", "2"],

@@ -2,6 +2,7 @@ import { SimDisk } from "@kaya/io";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Engine } from "../src/index.js";
+import { changesToEnd, Replica } from "./support/feeds.js";
 import { entriesOf } from "./support/text.js";
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key ${String.fromCharCode(97 + i)}`);
@@ -17,11 +18,18 @@ const anyRange = fc.record(
   { requiredKeys: [] },
 );
 
+const anyBounds = fc.record({ gte: anyKey, lt: anyKey }, { requiredKeys: [] });
 const anyStep = fc.oneof(
   { weight: 4, arbitrary: anyWrite },
   fc.record({
     type: fc.constant("batch" as const),
-    writes: fc.array(anyWrite, { minLength: 1, maxLength: 6 }),
+    writes: fc.array(
+      fc.oneof(
+        { weight: 5, arbitrary: anyWrite },
+        fc.record({ type: fc.constant("clear" as const), range: anyBounds }),
+      ),
+      { minLength: 1, maxLength: 6 },
+    ),
   }),
   fc.record({ type: fc.constant("clear" as const), range: anyRange }),
   fc.constant({ type: "settle" as const }),
@@ -55,8 +63,10 @@ function begin(engine: Engine, model: Model, step: Exclude<Step, { type: "settle
     return engine.clear(step.range);
   }
   if (step.type === "batch") {
-    for (const write of step.writes) model.write(write, value);
-    return engine.batch(step.writes.map(({ type, key }) => ({ type, key, value })));
+    for (const write of step.writes)
+      if (write.type === "clear") model.clear(write.range);
+      else model.write(write, value);
+    return engine.batch(step.writes.map((write) => (write.type === "clear" ? write : { ...write, value })));
   }
   model.write(step, value);
   return step.type === "put" ? engine.put(step.key, value) : engine.delete(step.key);
@@ -75,9 +85,108 @@ describe("clear", () => {
       await Promise.all(underWay);
       underWay = [];
       expect(await entriesOf(engine.scan())).toEqual([...model.entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+      const replica = new Replica();
+      for (const change of await changesToEnd(engine, engine.changes(), 0)) replica.apply(change);
+      expect([...replica.entries].sort()).toEqual([...model.entries].sort());
       await engine.close();
     });
     await fc.assert(property, { numRuns: 200 });
+  });
+
+  it("is one record with one sequence and one operation of the feed, of any range and anything in it", async () => {
+    const engine = await Engine.open({ wal: { maxRecordBytes: 100 } }, new SimDisk());
+    for (const key of KEYS) await engine.put(key, "1");
+    const lsn = KEYS.length + 1;
+    const start = Buffer.from("key b\0");
+    expect(await engine.clear({ gt: "key b", lte: "key d\x7f", lt: "key e" })).toMatchObject({
+      lsn,
+      sequence: lsn,
+    });
+    expect(await engine.clear({ prefix: "key \x7f", reverse: true })).toMatchObject({ sequence: lsn + 1 });
+    expect(await engine.clear()).toMatchObject({ lsn: lsn + 2, sequence: lsn + 2 });
+    expect(await engine.clear({ gt: "b", lt: "a" })).toMatchObject({ lsn: lsn + 3, sequence: lsn + 3 });
+    const operations: unknown[] = [];
+    for await (const change of engine.changes()) {
+      if (change.lsn >= lsn) operations.push(change.operations);
+      if (change.lsn === engine.stats().lastLsn) break;
+    }
+    const range = (from: Buffer, to?: Buffer) => ({
+      type: "deleteRange",
+      start: Uint8Array.from(from),
+      end: to && Uint8Array.from(to),
+    });
+    expect(operations).toEqual([
+      [range(start, Buffer.from("key d\x7f\0"))],
+      [range(Buffer.from("key \x7f"), Buffer.from("key \x80", "latin1"))],
+      [range(Buffer.alloc(0))],
+      [],
+    ]);
+    await engine.close();
+  });
+
+  it("stands in a batch, where what is put behind it is not hidden, also after the log was replayed", async () => {
+    for (const more of [0, 2000]) {
+      const disk = new SimDisk();
+      const engine = await Engine.open({}, disk);
+      await engine.batch(KEYS.map((key) => ({ type: "put", key, value: "1" })));
+      const others = Array.from(
+        { length: more },
+        (_, i) => ({ type: "put", key: `other ${i}`, value: "" }) as const,
+      );
+      await engine.batch([
+        { type: "put", key: "key a", value: "2" },
+        { type: "clear", range: { prefix: "key ", gt: "key b" } },
+        { type: "clear", range: { gt: "b", lt: "a" } },
+        { type: "put", key: "key c", value: "2" },
+        ...others,
+      ]);
+      const expected = [
+        ["key a", "2"],
+        ["key b", "1"],
+        ["key c", "2"],
+      ];
+      expect(await entriesOf(engine.scan({ prefix: "key" }))).toEqual(expected);
+      expect(await engine.getEntry("key c")).toMatchObject({ sequence: KEYS.length + 3 });
+      await engine.close();
+      const again = await Engine.open({}, disk);
+      expect(await entriesOf(again.scan({ prefix: "key" }))).toEqual(expected);
+      expect(again.stats().lastSequence).toBe(KEYS.length + 3 + more);
+      await again.close();
+    }
+  });
+
+  it("under way makes a key absent for a condition, and a put behind it gives it a sequence again", async () => {
+    const engine = await Engine.open({}, new SimDisk());
+    const { sequence } = await engine.put("a", "1");
+    const put = [{ type: "put", key: "seen", value: "1" }] as const;
+    const cleared = engine.clear({ prefix: "a" });
+    const lost = engine.batch(put, { conditions: [{ key: "a", sequence }] });
+    const won = engine.batch(put, { conditions: [{ key: "a", sequence: undefined }] });
+    const again = engine.put("a", "2");
+    const behind = engine.batch(put, { conditions: [{ key: "a", sequence: sequence + 3 }] });
+    await expect(lost).rejects.toMatchObject({ code: "KAYA_CONFLICT" });
+    await Promise.all([cleared, won, again, behind]);
+    await engine.close();
+  });
+
+  it("is refused with a bound that is no key's, or with what a batch cannot do, before anything is written", async () => {
+    const engine = await Engine.open({ limits: { maxKeyBytes: 4 } }, new SimDisk());
+    const refused = { code: "KAYA_INVALID_ARGUMENT" };
+    await engine.clear({ gt: "long", lte: "yyyy" });
+    for (const range of [{ gt: "longe" }, { lte: "longe" }, { gte: "longer" }, { prefix: "longer" }]) {
+      await expect(engine.clear(range)).rejects.toMatchObject(refused);
+      await expect(engine.batch([{ type: "clear", range }])).rejects.toMatchObject(refused);
+    }
+    for (const range of [undefined, null, "a", { limit: 1 }, { reverse: true }, { from: "a" }, { gte: 1 }])
+      for (const more of [0, 2000])
+        await expect(
+          engine.batch([
+            { type: "clear", range } as never,
+            ...Array.from({ length: more }, () => ({ type: "delete", key: "a" }) as const),
+          ]),
+        ).rejects.toMatchObject(refused);
+    expect(engine.stats().lastLsn).toBe(1);
+    await engine.close();
   });
 
   it("deletes in the range's order, in records that fit, with writes under way or without", async () => {
@@ -89,7 +198,10 @@ describe("clear", () => {
       await puts;
       const deleted: string[] = [];
       for await (const { operations, lsn } of engine.changes()) {
-        if (lsn > KEYS.length) deleted.push(...operations.map(({ key }) => Buffer.from(key).toString()));
+        if (lsn > KEYS.length)
+          deleted.push(
+            ...operations.map((one) => ("key" in one ? Buffer.from(one.key).toString() : one.type)),
+          );
         if (lsn === engine.stats().lastLsn) break;
       }
       expect(deleted).toEqual(KEYS.toReversed().slice(0, 7));

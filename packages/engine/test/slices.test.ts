@@ -222,11 +222,12 @@ describe("a large batch", () => {
 
 /** As it comes out of the log. */
 function record(lsn: number, sequence: number, operations: BatchOperation[]) {
-  const encoded = operations.map((operation) =>
-    operation.type === "put"
+  const encoded = operations.map((operation) => {
+    if (operation.type === "clear") throw new Error("there is none here");
+    return operation.type === "put"
       ? { type: "put" as const, key: bytes(`${operation.key}`), value: bytes(`${operation.value}`) }
-      : { type: "delete" as const, key: bytes(`${operation.key}`) },
-  );
+      : { type: "delete" as const, key: bytes(`${operation.key}`) };
+  });
   const result = decodeRecord(
     encodeRecord({ lsn, sequence, payload: { type: "batch", operations: encoded } }),
   );
@@ -251,7 +252,7 @@ describe("a change of many operations", () => {
     turns.letGo();
     const [large, small] = await both;
     expect(turns.count - before).toBe(MANY / SLICE - 1);
-    expect(large.value?.operations.map(({ key: name }) => latin1(name))).toEqual(
+    expect(large.value?.operations.map((operation) => "key" in operation && latin1(operation.key))).toEqual(
       Array.from({ length: MANY }, (_, i) => key(i)),
     );
     expect([large.value?.lsn, small.value?.lsn]).toEqual([1, 2]);

@@ -38,7 +38,10 @@ export function asText(bytes: Uint8Array): string | undefined {
 }
 
 /** `{ "key": "text" }`, or `{ "keyHex": "00ff" }` for bytes that are not UTF-8. */
-export function jsonField(name: "key" | "value", bytes: Uint8Array): Record<string, string> {
+export function jsonField(
+  name: "key" | "value" | "start" | "end",
+  bytes: Uint8Array,
+): Record<string, string> {
   const text = asText(bytes);
   return text === undefined ? { [`${name}Hex`]: toHex(bytes) } : { [name]: text };
 }

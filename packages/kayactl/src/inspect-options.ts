@@ -20,7 +20,10 @@ export function addInspectOptions(command: Command): Command {
         parseLsnRange,
       ),
     )
-    .option("--key <prefix>", "only records with a key that begins so: text, or hex:00ff")
+    .option(
+      "--key <prefix>",
+      "only records with a key that begins so (text, or hex:00ff), or that delete a range of such keys",
+    )
     .option("--hex", "with the bytes of each record")
     .option("--records", "a line a record, however many a directory has")
     .option("--summary", "the figures alone, of a file too")

@@ -5,6 +5,7 @@ import {
   isDamage,
   type SegmentLocation,
   type WalInspectionRow,
+  type WalOperation,
   type WalRecord,
   type WalWarning,
 } from "@kaya/wal";
@@ -62,7 +63,7 @@ export function linePrinter(
     await heading();
     const matches = record === undefined ? [] : filter.matches(record);
     const [only] = row.type === "BATCH" ? [] : matches;
-    await out.line(formatInspectionRow(row) + (only === undefined ? "" : ` key=${keyText(only)}`));
+    await out.line(formatInspectionRow(row) + (only === undefined ? "" : ` ${keysText(only)}`));
     if (row.type === "BATCH") {
       for (const match of matches) await out.line(`  ${operationText(match)}`);
     }
@@ -91,14 +92,25 @@ export function linePrinter(
   };
 }
 
-function keyText({ operation: { key } }: Match): string {
+function keysText({ operation }: Match): string {
+  if (operation.type !== "deleteRange") return `key=${keyText(operation.key)}`;
+  const { start, end } = operation;
+  return `start=${keyText(start)}${end === undefined ? "" : ` end=${keyText(end)}`}`;
+}
+
+function keyText(key: Uint8Array): string {
   const text = displayBytes(key);
   return text === "" || /[\s="]/.test(text) ? JSON.stringify(text) : text;
 }
 
+/** As rows name the types of records. */
+function typeName({ type }: WalOperation): string {
+  return type === "deleteRange" ? "DELETE_RANGE" : type.toUpperCase();
+}
+
 function operationText(match: Match): string {
   const { index, operation } = match;
-  const head = `operation=${index} type=${operation.type.toUpperCase()} key=${keyText(match)}`;
+  const head = `operation=${index} type=${typeName(operation)} ${keysText(match)}`;
   return operation.type === "put" ? `${head} value_len=${operation.value.length}` : head;
 }
 
@@ -147,13 +159,19 @@ export function jsonPrinter(out: Output, { filter, hex }: PrintOptions): Inspect
 function matchFields(matches: readonly Match[], isBatch: boolean): object {
   const [first] = matches;
   if (first === undefined) return {};
-  if (!isBatch) return jsonField("key", first.operation.key);
+  if (!isBatch) return keyFields(first.operation);
   return {
     matches: matches.map(({ index, operation }) => ({
       operation: index,
-      type: operation.type.toUpperCase(),
-      ...jsonField("key", operation.key),
+      type: typeName(operation),
+      ...keyFields(operation),
       ...(operation.type === "put" && { valueLength: operation.value.length }),
     })),
   };
+}
+
+function keyFields(operation: WalOperation): object {
+  if (operation.type !== "deleteRange") return jsonField("key", operation.key);
+  const { start, end } = operation;
+  return { ...jsonField("start", start), ...(end !== undefined && jsonField("end", end)) };
 }

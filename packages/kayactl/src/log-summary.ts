@@ -11,7 +11,7 @@ import { toJson } from "./bytes.js";
 import { notesOn } from "./checkpoint-files.js";
 import { columns } from "./columns.js";
 import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
-import { RECORD_TYPES } from "./page/page-data.js";
+import { RECORD_TYPES, type RecordType } from "./page/page-data.js";
 import { escapeText } from "./text.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
@@ -81,18 +81,21 @@ export class LogSummary {
 
   #table(): string[] {
     const total = { segment: plural(this.#segments.length, "segment"), ...this.#total };
-    const rows: string[][] = [COLUMNS];
+    // Few logs have range deletes, and a column for them does not fit a terminal of 80 characters.
+    const types = RECORD_TYPES.filter((type) => type !== "DELETE_RANGE" || this.#total.types[type] > 0);
+    const head = ["segment", "LSN", "records", ...types, "bytes", ""];
+    const rows: string[][] = [head];
     const shown = shownSegments(this.#segments);
     let next = 0;
     for (const index of shown) {
       if (index > next) rows.push([`… ${formatCount(index - next)} more`]);
       const segment = this.#segments[index];
       if (segment !== undefined)
-        rows.push([...cells(segment), segment.warnings.some(isDamage) ? "DAMAGED" : ""]);
+        rows.push([...cells(segment, types), segment.warnings.some(isDamage) ? "DAMAGED" : ""]);
       next = index + 1;
     }
-    if (this.#segments.length !== 1) rows.push(cells(total));
-    return columns(rows, [0, 1, COLUMNS.length - 1]);
+    if (this.#segments.length !== 1) rows.push(cells(total, types));
+    return columns(rows, [0, 1, head.length - 1]);
   }
 
   #findings(isWanted: (warning: WalWarning) => boolean): string[] {
@@ -121,7 +124,6 @@ export function summaryPrinter(
   };
 }
 
-const COLUMNS = ["segment", "LSN", "records", ...RECORD_TYPES, "bytes", ""];
 const MOST_FINDINGS = 8;
 const FIRST = 3;
 const LAST = 5;
@@ -135,7 +137,7 @@ function shownSegments(segments: readonly SegmentSummary[]): number[] {
 }
 
 function noCounts(bytes: number): Counts {
-  return { bytes, records: 0, types: { PUT: 0, DELETE: 0, NOOP: 0, BATCH: 0 } };
+  return { bytes, records: 0, types: { PUT: 0, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0 } };
 }
 
 function count(counts: Counts, { lsn, type }: WalInspectionRow): void {
@@ -145,15 +147,11 @@ function count(counts: Counts, { lsn, type }: WalInspectionRow): void {
   counts.types[type]++;
 }
 
-function cells({
-  segment,
-  bytes,
-  records,
-  firstLsn,
-  lastLsn,
-  types,
-}: Counts & { segment: string }): string[] {
+function cells(
+  { segment, bytes, records, firstLsn, lastLsn, types: counted }: Counts & { segment: string },
+  types: readonly RecordType[],
+): string[] {
   const lsns = firstLsn === undefined ? "none" : `${firstLsn} to ${lastLsn}`;
-  const counts = RECORD_TYPES.map((type) => formatCount(types[type]));
+  const counts = types.map((type) => formatCount(counted[type]));
   return [escapeText(segment), lsns, formatCount(records), ...counts, formatBytes(bytes)];
 }

@@ -40,16 +40,27 @@ export class RecordFilter {
     return record !== undefined && this.matches(record).length > 0;
   }
 
-  /** The operations whose keys are asked for; none where no key is. */
+  /** The operations whose keys are asked for, and those that delete a range with such keys in it; none where no key is asked for. */
   matches({ payload }: WalRecord): Match[] {
     if (this.#prefix === undefined) return [];
     const matches: Match[] = [];
     let index = 0;
     for (const operation of operationsOf(payload)) {
-      if (this.#begins(operation.key)) matches.push({ index, operation });
+      if (this.#asksFor(operation)) matches.push({ index, operation });
       index++;
     }
     return matches;
+  }
+
+  #asksFor(operation: WalOperation): boolean {
+    if (operation.type !== "deleteRange") return this.#begins(operation.key);
+    const { start, end } = operation;
+    return this.#begins(start) || (this.#isBehind(start) && (end === undefined || !this.#isBehind(end)));
+  }
+
+  /** Whether the prefix, the first of all keys that begin with it, is at this bound of a range or behind it. */
+  #isBehind(bound: Uint8Array): boolean {
+    return this.#prefix !== undefined && Buffer.compare(bound, this.#prefix) <= 0;
   }
 
   #begins(key: Uint8Array): boolean {

@@ -93,7 +93,7 @@ describe("a directory", () => {
           records: 1,
           firstLsn: 4,
           lastLsn: 4,
-          types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0 },
+          types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0 },
           warnings: [],
         },
       ],
@@ -102,7 +102,7 @@ describe("a directory", () => {
         records: 1,
         firstLsn: 4,
         lastLsn: 4,
-        types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0 },
+        types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0 },
       },
       checkpoint: { path: "checkpoint/0000000000000003.ckpt", lsn: 3, bytes: expect.any(Number) },
     });
@@ -172,6 +172,40 @@ describe("--key", () => {
       },
       { lsn: 5, key: "user: 4" },
     ]);
+  });
+
+  test("shows range deletes that have such a key in them, alone or in a batch", async () => {
+    const range = (start: string, end?: string) =>
+      ({
+        type: "deleteRange",
+        start: bytes(start),
+        end: end === undefined ? undefined : bytes(end),
+      }) as const;
+    const inside = [range("", "v"), range("user:1"), range("user:", "user:\0"), range("a b", "user:\0\0")];
+    const outside = [range("v"), range("", "user:"), range("user;", "v"), range("a", "use")];
+    const data = await dataDirectory(
+      log(...inside, ...outside, { type: "batch", operations: [...outside, range("u"), put("other")] }),
+    );
+    const argv = ["inspect", "wal", data, "--key", "user:"];
+    const { stdout } = await kayactl(argv);
+    expect(lines(stdout).map((line) => line.replace(/^offset=\d+ |checksum=ok /g, ""))).toEqual([
+      'lsn=1 seq=1 type=DELETE_RANGE start_len=0 end_len=1 start="" end=v',
+      "lsn=2 seq=2 type=DELETE_RANGE start_len=6 end_len=none start=user:1",
+      "lsn=3 seq=3 type=DELETE_RANGE start_len=5 end_len=6 start=user: end=user:\\u0000",
+      'lsn=4 seq=4 type=DELETE_RANGE start_len=3 end_len=7 start="a b" end=user:\\u0000\\u0000',
+      "lsn=9 seq=9 type=BATCH operations=6 checksum=ok",
+      "  operation=4 type=DELETE_RANGE start=u",
+    ]);
+    const json = JSON.parse((await kayactl([...argv, "--json"])).stdout);
+    expect(json.segments[0].rows).toMatchObject([
+      { lsn: 1, type: "DELETE_RANGE", startLength: 0, endLength: 1, start: "", end: "v" },
+      { lsn: 2, startLength: 6, start: "user:1" },
+      {},
+      {},
+      { lsn: 9, matches: [{ operation: 4, type: "DELETE_RANGE", start: "u" }] },
+    ]);
+    const summary = (await kayactl(["inspect", "wal", data, "--summary"])).stdout;
+    expect(summary).toMatch(/PUT +DELETE +NOOP +BATCH +DELETE_RANGE +bytes\n\S+ +1 to 9 +9 +0 +0 +0 +1 +8 /);
   });
 
   test("takes hex for what is no text", async () => {

@@ -88,6 +88,13 @@ describe("the records in the page", () => {
           },
           { ...numbers, type: "DELETE" as const, keyLength, encodedLength: 44 + keyLength },
           { ...numbers, type: "NOOP" as const, encodedLength: 40 },
+          {
+            ...numbers,
+            type: "DELETE_RANGE" as const,
+            startLength: keyLength,
+            ...(valueLength > 0 && { endLength: valueLength }),
+            encodedLength: 48 + keyLength + valueLength,
+          },
           { ...numbers, type: "BATCH" as const, operations: keyLength, encodedLength: 44 + valueLength },
         ),
       );
@@ -162,7 +169,7 @@ describe("too many records for a page", () => {
         rows.filter((_, at) => at % 20 === 0).map(({ offset }) => offset),
       );
       expect(groups.offsets[groups.length]).toBe(many.data.segments[index]?.bytes);
-      expect(counts).toEqual([rows.length, 0, 0, 0]);
+      expect(counts).toEqual([rows.length, 0, 0, 0, 0]);
       expect(groups.rowAt(0)).toBeUndefined();
     }
     const place = placeOfLsn(segments, 1234);

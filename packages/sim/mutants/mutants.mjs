@@ -8,6 +8,7 @@ import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
+import { RANGE_MUTANTS } from "./range-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
@@ -59,6 +60,7 @@ export const MUTANTS = [
   ...DIR_MUTANTS,
   ...INPUT_MUTANTS,
   ...EVID_MUTANTS,
+  ...RANGE_MUTANTS,
   ...realMutants,
   ...tableMutants,
   ...treeMutants,

@@ -1,4 +1,5 @@
-import { BATCH_OP, type WalOperation, type WalOperations } from "./format.js";
+import { BATCH_OP, type RangeDelete, type WalOperation, type WalOperations } from "./format.js";
+import { isInExtent } from "./key-extent.js";
 import { viewOf } from "./views.js";
 
 /** Bytes after which a `visit` ends early: values of any size are copied in much less than a turn may take. */
@@ -25,7 +26,10 @@ export class EncodedOperations implements WalOperations {
     for (let at = 0; at < this.bytes.length; at = this.#end(at)) yield this.#operationAt(at);
   }
 
-  /** Of the last operation with this key, from the one at `at` on. It looks at all of them, and makes no object an operation. */
+  /**
+   * The last operation that changes this key, from the one at `at` on. It looks at all of them, and makes an object of none but the range
+   * deletes.
+   */
   lastOf(
     key: Uint8Array,
     at = 0,
@@ -34,7 +38,14 @@ export class EncodedOperations implements WalOperations {
     let found: { type: WalOperation["type"]; behind: number } | undefined;
     let behind = 0;
     for (let position = at; position < bytes.length; behind++) {
-      const isPut = bytes[position] === BATCH_OP.put;
+      const code = bytes[position];
+      if (code === BATCH_OP.deleteRange) {
+        const { type, start, end } = this.#rangeAt(position);
+        if (isInExtent(key, start, end)) found = { type, behind };
+        position = this.#end(position);
+        continue;
+      }
+      const isPut = code === BATCH_OP.put;
       const keyLength = view.getUint32(position + 1, true);
       const keyStart = position + (isPut ? 9 : 5);
       if (keyLength === key.length && isAt(bytes, keyStart, key))
@@ -61,6 +72,7 @@ export class EncodedOperations implements WalOperations {
   }
 
   #operationAt(at: number): WalOperation {
+    if (this.bytes[at] === BATCH_OP.deleteRange) return this.#rangeAt(at);
     const keyStart = this.#keyStart(at);
     const keyEnd = keyStart + this.#view.getUint32(at + 1, true);
     const key = this.bytes.subarray(keyStart, keyEnd);
@@ -72,13 +84,25 @@ export class EncodedOperations implements WalOperations {
     };
   }
 
+  #rangeAt(at: number): RangeDelete {
+    const startsAt = at + 9;
+    const endsAt = startsAt + this.#view.getUint32(at + 1, true);
+    const stop = this.#end(at);
+    return {
+      type: "deleteRange",
+      start: this.bytes.subarray(startsAt, endsAt),
+      end: endsAt === stop ? undefined : this.bytes.subarray(endsAt, stop),
+    };
+  }
+
+  /** A delete has one length; the others have two. */
   #keyStart(at: number): number {
-    return at + (this.bytes[at] === BATCH_OP.put ? 9 : 5);
+    return at + (this.bytes[at] === BATCH_OP.delete ? 5 : 9);
   }
 
   #end(at: number): number {
     const keyEnd = this.#keyStart(at) + this.#view.getUint32(at + 1, true);
-    return this.bytes[at] === BATCH_OP.put ? keyEnd + this.#view.getUint32(at + 5, true) : keyEnd;
+    return this.bytes[at] === BATCH_OP.delete ? keyEnd : keyEnd + this.#view.getUint32(at + 5, true);
   }
 }
 

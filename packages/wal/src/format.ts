@@ -22,15 +22,24 @@ export const FIELD = {
   payloadCrc: 36,
 } as const;
 
-export const WalRecordType = { Put: 1, Delete: 2, Noop: 3, Batch: 16 } as const;
+export const WalRecordType = { Put: 1, Delete: 2, Noop: 3, Batch: 16, DeleteRange: 17 } as const;
 export type WalRecordType = (typeof WalRecordType)[keyof typeof WalRecordType];
 
 /** Operation codes inside a BATCH payload. */
-export const BATCH_OP = { put: 1, delete: 2 } as const;
+export const BATCH_OP = { put: 1, delete: 2, deleteRange: 3 } as const;
 
 export type WalOperation =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly type: "delete"; readonly key: Uint8Array };
+  | { readonly type: "delete"; readonly key: Uint8Array }
+  | RangeDelete;
+
+/** Deletes every key from `start` up to, but without, `end`. One operation, with one sequence number, whatever it deletes. */
+export interface RangeDelete {
+  readonly type: "deleteRange";
+  readonly start: Uint8Array;
+  /** Greater than `start` in the order of the bytes. Undefined: there is no upper bound. */
+  readonly end: Uint8Array | undefined;
+}
 
 /** The operations of a batch, in order: an array, or what makes each of them when it is asked for. */
 export interface WalOperations extends Iterable<WalOperation> {

@@ -12,6 +12,7 @@ export type { KeptLog } from "./closed-segments.js";
 export {
   operationCount,
   operationsOf,
+  type RangeDelete,
   WAL_HEADER_LENGTH,
   WAL_MAGIC,
   WAL_VERSION,

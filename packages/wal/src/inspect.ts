@@ -18,9 +18,12 @@ export interface WalInspectionRow {
   readonly offset: number;
   readonly lsn: Lsn;
   readonly sequence: SequenceNumber;
-  readonly type: "PUT" | "DELETE" | "NOOP" | "BATCH";
+  readonly type: "PUT" | "DELETE" | "NOOP" | "BATCH" | "DELETE_RANGE";
   readonly keyLength?: number;
   readonly valueLength?: number;
+  /** Of a DELETE_RANGE, and that of its end; without an end it has no upper bound. */
+  readonly startLength?: number;
+  readonly endLength?: number;
   /** Of a BATCH. */
   readonly operations?: number;
   /** Header included. */
@@ -174,6 +177,11 @@ function rowOf(
     }
     case "delete":
       return { offset, lsn, sequence, type: "DELETE", keyLength: payload.key.length, encodedLength };
+    case "deleteRange": {
+      const [startLength, end] = [payload.start.length, payload.end];
+      const row = { offset, lsn, sequence, type: "DELETE_RANGE", startLength, encodedLength } as const;
+      return end === undefined ? row : { ...row, endLength: end.length };
+    }
     case "noop":
       return { offset, lsn, sequence, type: "NOOP", encodedLength };
     case "batch":

@@ -1,6 +1,7 @@
 import type { SequenceNumber } from "@kaya/core";
 import { EncodedOperations } from "./batch-operations.js";
-import { operationsOf, type WalOperation, type WalRecord } from "./format.js";
+import { operationsOf, type RangeDelete, type WalOperation, type WalRecord } from "./format.js";
+import { isInExtent } from "./key-extent.js";
 
 /** Operations of a large batch that each question adds to what is known by key: the rest is looked at one by one. */
 const KNOWN_PER_QUESTION = 4096;
@@ -9,6 +10,12 @@ export interface KeyChange {
   readonly type: WalOperation["type"];
   readonly sequence: SequenceNumber;
   /** Of its record, in what the records were added to. */
+  readonly index: number;
+}
+
+interface RangeChange {
+  readonly range: RangeDelete;
+  readonly sequence: SequenceNumber;
   readonly index: number;
 }
 
@@ -24,6 +31,8 @@ interface LargeBatch {
 /** The last change to each key by a row of records. */
 export class KeyChanges {
   readonly #changes = new Map<string, KeyChange>();
+  /** Of the range deletes; in no order, since a large batch is learnt late. Each question looks at all of them. */
+  readonly #ranges: RangeChange[] = [];
   /** Those that are not known by key to their ends, in order. */
   readonly #large: LargeBatch[] = [];
   #records = 0;
@@ -42,12 +51,15 @@ export class KeyChanges {
       return;
     }
     let next = sequence;
-    for (const { type, key } of operations) this.#changes.set(nameOf(key), { type, sequence: next++, index });
+    for (const operation of operations) {
+      if (operation.type === "deleteRange") this.#ranges.push({ range: operation, sequence: next++, index });
+      else this.#changes.set(nameOf(operation.key), { type: operation.type, sequence: next++, index });
+    }
   }
 
   of(key: Uint8Array): KeyChange | undefined {
     this.#learn();
-    const known = this.#changes.get(nameOf(key));
+    const known = this.#known(key);
     for (let i = this.#large.length - 1; i >= 0; i--) {
       const batch = this.#large[i] as LargeBatch;
       if (known !== undefined && known.index > batch.index) break;
@@ -62,14 +74,31 @@ export class KeyChanges {
     const batch = this.#large[0];
     if (batch === undefined) return;
     const { index, operations } = batch;
-    batch.at = operations.visit(batch.at, KNOWN_PER_QUESTION, ({ type, key }) => {
-      const name = nameOf(key);
-      const sequence = batch.sequence + batch.known++;
-      // What came behind the batch may be known already.
-      const later = this.#changes.get(name);
-      if (later === undefined || later.index <= index) this.#changes.set(name, { type, sequence, index });
+    batch.at = operations.visit(batch.at, KNOWN_PER_QUESTION, (operation) => {
+      this.#noteLate(operation, batch.sequence + batch.known++, index);
     });
     if (operations.isEnd(batch.at)) this.#large.shift();
+  }
+
+  /** Where what came behind may be known already. */
+  #noteLate(operation: WalOperation, sequence: SequenceNumber, index: number): void {
+    if (operation.type === "deleteRange") {
+      this.#ranges.push({ range: operation, sequence, index });
+      return;
+    }
+    const { type, key } = operation;
+    const name = nameOf(key);
+    const later = this.#changes.get(name);
+    if (later === undefined || later.index <= index) this.#changes.set(name, { type, sequence, index });
+  }
+
+  #known(key: Uint8Array): KeyChange | undefined {
+    let last = this.#changes.get(nameOf(key));
+    for (const { range, sequence, index } of this.#ranges) {
+      if (last !== undefined && last.sequence > sequence) continue;
+      if (isInExtent(key, range.start, range.end)) last = { type: range.type, sequence, index };
+    }
+    return last;
   }
 }
 

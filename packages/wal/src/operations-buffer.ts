@@ -1,9 +1,11 @@
 import { EncodedOperations } from "./batch-operations.js";
 import { copyInto } from "./copy-into.js";
 import { BATCH_OP } from "./format.js";
+import { checkExtent } from "./payload-codec.js";
 import { viewOf } from "./views.js";
 
 const INITIAL_BYTES = 64 * 1024;
+const NO_BYTES = new Uint8Array(0);
 
 /** Encodes the operations of a large batch one by one: no object is made for each, and keys and values are not needed afterwards. */
 export class OperationsBuffer {
@@ -23,16 +25,22 @@ export class OperationsBuffer {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    const at = this.#begin(BATCH_OP.put, key.length, 9 + key.length + value.length);
-    this.#view.setUint32(at + 5, value.length, true);
-    copyInto(this.#bytes, at + 9, key);
-    copyInto(this.#bytes, at + 9 + key.length, value);
+    this.#addPair(BATCH_OP.put, key, value);
   }
 
   /** The key stands in `bytes`, from `start` to `end`. */
   delete(bytes: Uint8Array, start = 0, end = bytes.length): void {
     const at = this.#begin(BATCH_OP.delete, end - start, 5 + end - start);
     copyInto(this.#bytes, at + 5, bytes, start, end);
+  }
+
+  /**
+   * Deletes every key from `start` up to, but without, `end`.
+   * @throws KayaError KAYA_INVALID_ARGUMENT where no key can be in that range
+   */
+  deleteRange(start: Uint8Array, end: Uint8Array | undefined): void {
+    checkExtent(start, end);
+    this.#addPair(BATCH_OP.deleteRange, start, end ?? NO_BYTES);
   }
 
   /** What was added, as the operations of a batch; then it is empty. */
@@ -43,6 +51,13 @@ export class OperationsBuffer {
     this.#length = 0;
     this.#count = 0;
     return taken;
+  }
+
+  #addPair(operation: number, first: Uint8Array, second: Uint8Array): void {
+    const at = this.#begin(operation, first.length, 9 + first.length + second.length);
+    this.#view.setUint32(at + 5, second.length, true);
+    copyInto(this.#bytes, at + 9, first);
+    copyInto(this.#bytes, at + 9 + first.length, second);
   }
 
   #begin(operation: number, keyLength: number, length: number): number {

@@ -1,9 +1,18 @@
 import { checkBytes, describe, isBytes, KayaError } from "@kaya/core";
 import { EncodedOperations } from "./batch-operations.js";
 import { copyInto } from "./copy-into.js";
-import { BATCH_OP, type WalOperations, type WalPayload, WalRecordType } from "./format.js";
+import {
+  BATCH_OP,
+  type RangeDelete,
+  type WalOperation,
+  type WalOperations,
+  type WalPayload,
+  WalRecordType,
+} from "./format.js";
+import { isExtent } from "./key-extent.js";
 
 const U32_MAX = 0xffffffff;
+const NO_BYTES = new Uint8Array(0);
 /** Operations of a decoded batch that are an array; more of them are made when they are asked for. */
 const MADE_AT_ONCE = 128;
 
@@ -24,6 +33,8 @@ export function recordTypeOf(payload: WalPayload): WalRecordType {
       return WalRecordType.Put;
     case "delete":
       return WalRecordType.Delete;
+    case "deleteRange":
+      return WalRecordType.DeleteRange;
     case "noop":
       return WalRecordType.Noop;
     case "batch":
@@ -38,11 +49,21 @@ export function ownPayload(payload: WalPayload): WalPayload {
       return { type: "put", key: payload.key, value: payload.value };
     case "delete":
       return { type: "delete", key: payload.key };
+    case "deleteRange":
+      return ownRange(payload);
     case "batch":
       return { type: "batch", operations: payload.operations };
     default:
       return payload;
   }
+}
+
+/** Without a look at the prototype: what gives no `end`, or a misspelt one, must not delete everything. */
+function ownRange(range: RangeDelete): RangeDelete {
+  if (!Object.hasOwn(range, "end")) {
+    throw invalid("a deleteRange has an `end`: undefined where it has no upper bound");
+  }
+  return { type: "deleteRange", start: range.start, end: range.end };
 }
 
 /**
@@ -56,12 +77,16 @@ export function payloadLength(payload: WalPayload): number {
       return 8 + bytesLength(payload.key, "key") + bytesLength(payload.value, "value");
     case "delete":
       return 4 + bytesLength(payload.key, "key");
+    case "deleteRange":
+      return 8 + extentLength(payload.start, payload.end);
     case "noop":
       return 0;
     case "batch":
       return batchLength(payload.operations);
     default:
-      throw invalid(`a payload is a put, a delete, a noop or a batch, not ${describe(payload)}`);
+      throw invalid(
+        `a payload is a put, a delete, a deleteRange, a noop or a batch, not ${describe(payload)}`,
+      );
   }
 }
 
@@ -72,16 +97,37 @@ function batchLength(operations: WalOperations): number {
   }
   if (operations instanceof EncodedOperations) return 4 + operations.bytes.length;
   let length = 4;
-  for (const operation of operations) {
-    if (operation?.type !== "put" && operation?.type !== "delete") {
-      throw invalid(
-        `an operation of a batch is a put or a delete, not ${describe(operation?.type ?? operation)}`,
-      );
-    }
-    length += 5 + bytesLength(operation.key, "key");
-    if (operation.type === "put") length += 4 + bytesLength(operation.value, "value");
-  }
+  for (const operation of operations) length += operationLength(operation);
   return length;
+}
+
+function operationLength(operation: WalOperation): number {
+  switch (operation?.type) {
+    case "put":
+      return 9 + bytesLength(operation.key, "key") + bytesLength(operation.value, "value");
+    case "delete":
+      return 5 + bytesLength(operation.key, "key");
+    case "deleteRange": {
+      const { start, end } = ownRange(operation);
+      return 9 + extentLength(start, end);
+    }
+    default: {
+      const found = (operation as WalOperation | undefined)?.type ?? operation;
+      throw invalid(`an operation of a batch is a put, a delete or a deleteRange, not ${describe(found)}`);
+    }
+  }
+}
+
+function extentLength(start: Uint8Array, end: Uint8Array | undefined): number {
+  const length = bytesLength(start, "start") + (end === undefined ? 0 : bytesLength(end, "end"));
+  checkExtent(start, end);
+  return length;
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT where no key can be in the range from `start` up to, but without, `end` */
+export function checkExtent(start: Uint8Array, end: Uint8Array | undefined): void {
+  if (isExtent(start, end)) return;
+  throw invalid("the start of a deleteRange must be less than its end: no key is in this range");
 }
 
 function bytesLength(bytes: Uint8Array, what: string): number {
@@ -114,6 +160,8 @@ export function writePayload(target: Uint8Array, view: DataView, at: number, pay
       target.set(payload.value, at + 8 + keyLength);
       return at + 8 + keyLength + valueLength;
     }
+    case "deleteRange":
+      return writeRange(target, view, at, payload);
     case "delete": {
       const { length } = payload.key;
       view.setUint32(at, length, true);
@@ -127,6 +175,32 @@ export function writePayload(target: Uint8Array, view: DataView, at: number, pay
   }
 }
 
+/** Both lengths, then both. */
+function writePair(
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+  first: Uint8Array,
+  second: Uint8Array,
+): number {
+  const [firstLength, secondLength] = [first.length, second.length];
+  view.setUint32(at, firstLength, true);
+  view.setUint32(at + 4, secondLength, true);
+  copyInto(target, at + 8, first);
+  copyInto(target, at + 8 + firstLength, second);
+  return at + 8 + firstLength + secondLength;
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT where what was copied is no range: another thread has changed it since it was checked */
+function writeRange(target: Uint8Array, view: DataView, at: number, { start, end }: RangeDelete): number {
+  const stop = writePair(target, view, at, start, end ?? NO_BYTES);
+  const startAt = at + 8;
+  if (isOrdered(target, startAt, startAt + view.getUint32(at, true), stop)) return stop;
+  throw invalid(
+    "a deleteRange was another one when it was copied: another thread changes its memory. Give a copy",
+  );
+}
+
 function writeBatch(target: Uint8Array, view: DataView, at: number, operations: WalOperations): number {
   view.setUint32(at, operations.length, true);
   let position = at + 4;
@@ -135,27 +209,25 @@ function writeBatch(target: Uint8Array, view: DataView, at: number, operations: 
     return position + operations.bytes.length;
   }
   for (const operation of operations) {
-    const isPut = operation.type === "put";
-    const keyLength = operation.key.length;
-    const valueLength = isPut ? operation.value.length : 0;
     target[position] = BATCH_OP[operation.type];
-    view.setUint32(position + 1, keyLength, true);
-    position += 5;
-    if (isPut) {
-      view.setUint32(position, valueLength, true);
-      position += 4;
-    }
-    copyInto(target, position, operation.key);
-    position += keyLength;
-    if (isPut) {
-      copyInto(target, position, operation.value);
-      position += valueLength;
+    if (operation.type === "delete") {
+      const { length } = operation.key;
+      view.setUint32(position + 1, length, true);
+      copyInto(target, position + 5, operation.key);
+      position += 5 + length;
+    } else if (operation.type === "put") {
+      position = writePair(target, view, position + 1, operation.key, operation.value);
+    } else {
+      position = writeRange(target, view, position + 1, operation);
     }
   }
   return position;
 }
 
-/** The payload in `input[start, end)`, or what is wrong with its shape. Trusts no length before it is checked. */
+/** What keeps a payload from being read: a text says what is wrong with its shape, a number is the code of an operation that is unknown here. */
+export type PayloadFault = string | number;
+
+/** The payload in `input[start, end)`, or why it cannot be read. Trusts no length before it is checked. */
 export function readPayload(
   type: WalRecordType,
   input: Uint8Array,
@@ -163,12 +235,14 @@ export function readPayload(
   start: number,
   end: number,
   take: TakeBytes,
-): WalPayload | string {
+): WalPayload | PayloadFault {
   switch (type) {
     case WalRecordType.Put:
       return readPut(input, view, start, end, take);
     case WalRecordType.Delete:
       return readDelete(input, view, start, end, take);
+    case WalRecordType.DeleteRange:
+      return readDeleteRange(input, view, start, end, take);
     case WalRecordType.Noop:
       return end === start ? { type: "noop" } : `a NOOP has no payload, this one has ${end - start} bytes`;
     case WalRecordType.Batch:
@@ -204,13 +278,35 @@ function readDelete(
   return { type: "delete", key: take(input, start + 4, end) };
 }
 
-function readBatch(
+function readDeleteRange(
   input: Uint8Array,
   view: DataView,
   start: number,
   end: number,
   take: TakeBytes,
 ): WalPayload | string {
+  if (end - start < 8) return `a DELETE_RANGE payload of ${end - start} bytes has no room for its lengths`;
+  const endStart = start + 8 + view.getUint32(start, true);
+  const stop = endStart + view.getUint32(start + 4, true);
+  if (stop !== end) return `a DELETE_RANGE payload of ${end - start} bytes says that it has ${stop - start}`;
+  if (!isOrdered(input, start + 8, endStart, stop))
+    return "the range of a DELETE_RANGE ends before it begins";
+  const bound = endStart === stop ? undefined : take(input, endStart, stop);
+  return { type: "deleteRange", start: take(input, start + 8, endStart), end: bound };
+}
+
+/** Whether a range whose start and end stand one behind the other can hold a key. No bytes of an end: no upper bound. */
+function isOrdered(input: Uint8Array, startAt: number, endAt: number, stop: number): boolean {
+  return endAt === stop || isExtent(input.subarray(startAt, endAt), input.subarray(endAt, stop));
+}
+
+function readBatch(
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  take: TakeBytes,
+): WalPayload | PayloadFault {
   if (end - start < 4) return `a BATCH payload of ${end - start} bytes has no room for its count`;
   const count = view.getUint32(start, true);
   if (count === 0) return "a BATCH has at least one operation, this one has none";
@@ -227,20 +323,26 @@ function checkOperations(
   start: number,
   end: number,
   count: number,
-): string | undefined {
+): PayloadFault | undefined {
   let position = start;
   for (let i = 0; i < count; i++) {
-    const isPut = input[position] === BATCH_OP.put;
-    const lengths = isPut ? 9 : 5;
+    const code = input[position] as number;
+    const isDelete = code === BATCH_OP.delete;
+    const lengths = isDelete ? 5 : 9;
+    if (position < end && !isOperation(code)) return code;
     if (position + lengths > end)
       return `BATCH operation ${i} of ${count} begins too near to the payload's end`;
-    if (!isPut && input[position] !== BATCH_OP.delete) {
-      return `BATCH operation ${i} of ${count} has the unknown code ${input[position]}`;
-    }
-    const keyEnd = position + lengths + view.getUint32(position + 1, true);
-    const stop = isPut ? keyEnd + view.getUint32(position + 5, true) : keyEnd;
+    const keyStart = position + lengths;
+    const keyEnd = keyStart + view.getUint32(position + 1, true);
+    const stop = isDelete ? keyEnd : keyEnd + view.getUint32(position + 5, true);
     if (stop > end) return `BATCH operation ${i} of ${count} is longer than what is left of the payload`;
+    if (code === BATCH_OP.deleteRange && !isOrdered(input, keyStart, keyEnd, stop))
+      return `the range of BATCH operation ${i} of ${count} ends before it begins`;
     position = stop;
   }
   return position === end ? undefined : `${end - position} bytes follow the last operation of a BATCH`;
+}
+
+function isOperation(code: number): boolean {
+  return code === BATCH_OP.put || code === BATCH_OP.delete || code === BATCH_OP.deleteRange;
 }

@@ -161,6 +161,7 @@ export function decodeAt(
   const type = view.getUint16(at + FIELD.recordType, true) as WalRecordType;
   const payload = readPayload(type, input, view, payloadStart, at + bytesRead, take);
   if (typeof payload === "string") return invalid({ kind: "MalformedPayload", offset, message: payload });
+  if (typeof payload === "number") return invalid({ kind: "UnknownOperation", offset, found: payload });
   const lsn = readU64(view, at + FIELD.lsn);
   const sequence = readU64(view, at + FIELD.sequence);
   if (lsn > Number.MAX_SAFE_INTEGER || sequence > lastFirstSequence(payload)) {
@@ -240,7 +241,7 @@ export function readOwnRecord(input: Uint8Array, view: DataView, at: number): Wa
   const type = view.getUint16(at + FIELD.recordType, true) as WalRecordType;
   const end = at + recordLengthAt(view, at);
   const payload = readPayload(type, input, view, at + WAL_HEADER_LENGTH, end, takeView);
-  if (typeof payload === "string")
+  if (typeof payload !== "object")
     throw new KayaError("KAYA_INVARIANT_VIOLATION", `encoded a bad record: ${payload}`);
   return { lsn: readU64(view, at + FIELD.lsn), sequence: readU64(view, at + FIELD.sequence), payload };
 }
@@ -250,7 +251,8 @@ function isRecordType(type: number): type is WalRecordType {
     type === WalRecordType.Put ||
     type === WalRecordType.Delete ||
     type === WalRecordType.Noop ||
-    type === WalRecordType.Batch
+    type === WalRecordType.Batch ||
+    type === WalRecordType.DeleteRange
   );
 }
 

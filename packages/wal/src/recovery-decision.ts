@@ -38,7 +38,13 @@ export function refusalCode(situation: Situation): KayaErrorCode {
   return "KAYA_CORRUPTION";
 }
 
-const UNKNOWN_FORMAT_KINDS = ["UnsupportedVersion", "BadHeaderLength", "UnknownFlags", "UnknownRecordType"];
+const UNKNOWN_FORMAT_KINDS = [
+  "UnsupportedVersion",
+  "BadHeaderLength",
+  "UnknownFlags",
+  "UnknownRecordType",
+  "UnknownOperation",
+];
 
 /** A record that was written as it stands and that this code, or this configuration, must not touch. */
 export function intactSituation(end: ScanEnd): "unknown-format" | "oversized-record" | undefined {

@@ -32,11 +32,12 @@ export type RecordWarning =
       readonly expected: number;
       readonly actual: number;
     }
-  | { readonly kind: "MalformedPayload"; readonly offset: number; readonly message: string };
+  | { readonly kind: "MalformedPayload"; readonly offset: number; readonly message: string }
+  | { readonly kind: "UnknownOperation"; readonly offset: number; readonly found: number };
 
 /** Whether the record's header holds, so that its extent is known: what is wrong is inside it. */
 export function isInsideRecord({ kind }: RecordWarning): boolean {
-  return kind === "BadPayloadChecksum" || kind === "MalformedPayload";
+  return kind === "BadPayloadChecksum" || kind === "MalformedPayload" || kind === "UnknownOperation";
 }
 
 /** What recovery and inspection add. Paths are relative to the disk's root. */
@@ -97,6 +98,8 @@ export function formatWarning(warning: WalWarning): string {
       return `offset ${warning.offset}: the payload's checksum is wrong (${mismatch(warning)})`;
     case "MalformedPayload":
       return `offset ${warning.offset}: ${warning.message}`;
+    case "UnknownOperation":
+      return `offset ${warning.offset}: a batch has an operation with the unknown code ${warning.found}`;
     default:
       return formatLogWarning(warning);
   }

@@ -2,9 +2,19 @@ import fc from "fast-check";
 import type { WalOperation, WalPayload, WalRecord } from "../src/index.js";
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map((value) => Uint8Array.from(value));
+/** From the lower up to, but without, the higher of two keys; every third has no end. */
+export const anyRange: fc.Arbitrary<WalOperation> = fc
+  .tuple(bytes, fc.option(bytes, { freq: 3 }))
+  .filter(([one, other]) => other === null || Buffer.compare(one, other) !== 0)
+  .map(([one, other]) => {
+    const [start = one, end] = other === null ? [one] : [one, other].sort(Buffer.compare);
+    return { type: "deleteRange", start, end };
+  });
+
 const operation: fc.Arbitrary<WalOperation> = fc.oneof(
   fc.record({ type: fc.constant("put" as const), key: bytes, value: bytes }),
   fc.record({ type: fc.constant("delete" as const), key: bytes }),
+  anyRange,
 );
 
 export const anyPayload: fc.Arbitrary<WalPayload> = fc.oneof(

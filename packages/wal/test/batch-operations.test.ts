@@ -10,7 +10,8 @@ import {
   WalWriter,
 } from "../src/index.js";
 import { KeyChanges } from "../src/key-changes.js";
-import { batch, bytes, del, plain, put } from "./support.js";
+import { anyRange } from "./arbitraries.js";
+import { batch, bytes, del, delRange, plain, put } from "./support.js";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -18,12 +19,14 @@ const key = fc.uint8Array({ maxLength: 40 });
 const operation: fc.Arbitrary<WalOperation> = fc.oneof(
   fc.record({ type: fc.constant("put" as const), key, value: fc.uint8Array({ maxLength: 300 }) }),
   fc.record({ type: fc.constant("delete" as const), key }),
+  anyRange,
 );
 
 function buffered(operations: readonly WalOperation[]): OperationsBuffer {
   const buffer = new OperationsBuffer();
   for (const one of operations) {
     if (one.type === "put") buffer.put(one.key, one.value);
+    else if (one.type === "deleteRange") buffer.deleteRange(one.start, one.end);
     else buffer.delete(Buffer.concat([bytes("before"), one.key, bytes("behind")]), 6, 6 + one.key.length);
   }
   return buffer;
@@ -103,8 +106,13 @@ describe("the last change to a key, with large batches among the records", () =>
       changes.add(records[index] as never);
       if (payload.type !== "batch") continue;
       let next = sequence;
-      for (const { type, key } of payload.operations) {
-        expected.set(Buffer.from(key).toString(), { type, sequence: next++, index });
+      for (const operation of payload.operations) {
+        if (operation.type === "deleteRange") throw new Error("there is none here");
+        expected.set(Buffer.from(operation.key).toString(), {
+          type: operation.type,
+          sequence: next++,
+          index,
+        });
       }
       for (let round = 0; round < 2; round++) {
         for (const name of ["k0", "k7", "k13", "k49"]) {
@@ -114,6 +122,70 @@ describe("the last change to a key, with large batches among the records", () =>
       }
     }
     expect(changes.records).toBe(4);
+  });
+});
+
+describe("the last change to a key, with range deletes among the records", () => {
+  const NAMES = Array.from({ length: 12 }, (_, i) => `k${i.toString(16)}`);
+  const name = fc.constantFrom(...NAMES);
+  const change: fc.Arbitrary<WalOperation> = fc.oneof(
+    { weight: 4, arbitrary: name.map((key) => put(key)) },
+    { weight: 2, arbitrary: name.map((key) => del(key)) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(name, name)
+        .map((names) => names.sort())
+        .map(([start, end]) => delRange(start, `${end}!`)),
+    },
+    { weight: 1, arbitrary: name.map((key) => delRange(key)) },
+  );
+  const covers = (operation: WalOperation, key: string) =>
+    operation.type === "deleteRange"
+      ? Buffer.from(operation.start).toString() <= key &&
+        (operation.end === undefined || key < Buffer.from(operation.end).toString())
+      : Buffer.from(operation.key).toString() === key;
+
+  it("is the last of all that touch it, in one batch and across batches, large ones too, whatever was asked when", () => {
+    const few = fc.array(change, { minLength: 1, maxLength: 6 });
+    // Longer than what one question learns, so that ranges stand in what is known and in what is not.
+    const large = few.map((some) =>
+      Array.from({ length: 9000 }, (_, i) =>
+        i % 1500 === 7 ? (some[((i / 1500) % some.length) | 0] ?? put("k0")) : put(`other ${i % 5}`),
+      ),
+    );
+    const batches = fc.array(fc.oneof({ weight: 3, arbitrary: few }, { weight: 1, arbitrary: large }), {
+      minLength: 1,
+      maxLength: 5,
+    });
+    fc.assert(
+      fc.property(batches, fc.nat(3), (all, asked) => {
+        const changes = new KeyChanges();
+        const last = new Map<string, object>();
+        let sequence = 1;
+        for (const [index, operations] of all.entries()) {
+          changes.add(decoded(operations, index + 1, sequence));
+          for (const operation of operations) {
+            for (const key of NAMES)
+              if (covers(operation, key)) last.set(key, { type: operation.type, sequence, index });
+            sequence++;
+          }
+          const names = index === all.length - 1 ? [...NAMES, ...NAMES, ...NAMES] : NAMES.slice(0, asked);
+          for (const key of names) expect(changes.of(bytes(key)), key).toEqual(last.get(key));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("knows binary bounds: a start is inside, an end is not", () => {
+    const changes = new KeyChanges();
+    const [start, end] = [Uint8Array.of(0x7f), Uint8Array.of(0x80, 0)];
+    changes.add({ lsn: 1, sequence: 5, payload: { type: "deleteRange", start, end } });
+    const found = { type: "deleteRange", sequence: 5, index: 0 };
+    for (const key of [[0x7f], [0x7f, 0xff], [0x80]]) expect(changes.of(Uint8Array.from(key))).toEqual(found);
+    for (const key of [[], [0x7e, 0xff], [0x80, 0], [0xff]])
+      expect(changes.of(Uint8Array.from(key))).toBeUndefined();
   });
 });
 

@@ -423,6 +423,13 @@ function refusedEverywhere(): DamagedLog[] {
       const bad = resealHeader(change(encoded(5)));
       return { situation: "unknown-format", ...inClosed(bad), bad };
     }, "in a closed segment"),
+    ...[inLast, inClosed].map((place, isClosed): DamagedLog => {
+      const [lsn, where] = isClosed === 1 ? [5, "in a closed segment"] : [10, "in the last record"];
+      const record = encodeRecord({ lsn, sequence: lsn + 1, payload: batch(del("k")) });
+      const log = place(withPayload(record, Uint8Array.of(1, 0, 0, 0, 9)));
+      const bad = { kind: "UnknownOperation", offset: log.end[1], found: 9 } as const;
+      return { name: `${bad.kind} ${where}`, situation: "unknown-format", ...log, warnings: [bad] };
+    }),
     {
       name: "a record over the limit, whole",
       situation: "oversized-record",
@@ -456,7 +463,7 @@ function unknownFormats(
     ["UnsupportedVersion", AT.version, 2],
     ["BadHeaderLength", AT.headerLength, 48],
     ["UnknownFlags", AT.flags, 1],
-    ["UnknownRecordType", AT.recordType, 17],
+    ["UnknownRecordType", AT.recordType, 99],
   ] as const;
   return fields.map(([kind, field, found]) => {
     const { bad: _, ...log } = make(kind, (record) => withU16(record, field, found));

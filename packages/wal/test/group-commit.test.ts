@@ -12,6 +12,7 @@ import {
   batch,
   bytes,
   del,
+  delRange,
   fill,
   mutationsOf,
   noop,
@@ -304,7 +305,15 @@ describe("W5: maxBatchBytes caps one write; pendingBytes and ready hold a caller
 
     disk.addFault({ at: disk.nextOperation, kind: "disk-full" });
     const rejected = writer.append(put("key"));
+    const cleared = writer.append(delRange("k", "l"));
+    const other = writer.append(batch(delRange("y"), put("z")));
+    expect(writer.pendingChange(key)).toMatchObject({ type: "deleteRange", sequence: 9 });
+    expect(writer.pendingChange(bytes("l"))).toBe(undefined);
+    expect(writer.pendingChange(bytes("z"))).toMatchObject({ type: "put", sequence: 11 });
+    expect(writer.pendingChange(bytes("zz"))).toMatchObject({ type: "deleteRange", sequence: 10 });
     const lost = present(writer.pendingChange(key)).settled();
+    await expect(cleared).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    await expect(other).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await expect(lost).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await expect(rejected).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     expect(writer.pendingChange(key)).toBe(undefined);

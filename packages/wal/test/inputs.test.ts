@@ -11,6 +11,7 @@ import {
   listQuarantine,
   listSegments,
   makeNameDurable,
+  OperationsBuffer,
   RecordBuffer,
   readLog,
   readLogHistory,
@@ -71,8 +72,11 @@ describe("bytes", () => {
       { type: "put", key: bytes("key"), value: growing() },
       { type: "put", key: growing(), value: bytes("value") },
       { type: "delete", key: growing() },
+      { type: "deleteRange", start: growing(), end: undefined },
+      { type: "deleteRange", start: bytes(""), end: growing() },
       batch({ type: "put", key: bytes("key"), value: growing() }, put("other")),
       batch({ type: "delete", key: growing() }),
+      batch({ type: "deleteRange", start: growing(), end: bytes("b") }),
     ] as const) {
       await rejection(writer.append(payload));
     }
@@ -118,10 +122,57 @@ describe("bytes", () => {
       { type: "delete", key: gone },
       { type: "put", key: bytes("key"), value: gone },
       batch({ type: "delete", key: gone }),
+      { type: "deleteRange", start: gone, end: undefined },
+      { type: "deleteRange", start: bytes(""), end: gone },
+      batch({ type: "deleteRange", start: gone, end: undefined }),
     ] as const) {
       expect(() => encodeRecord({ lsn: 1, sequence: 1, payload })).toThrow("is gone");
       expect(() => new RecordBuffer().add(1, 1, payload)).toThrow("is gone");
     }
+  });
+});
+
+describe("a range delete", () => {
+  it("that can hold no key, says no end, or is over the limit is refused before anything is written", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open(CONFIG, disk);
+    const range = (start: unknown, end: unknown) => ({ type: "deleteRange", start, end }) as WalPayload;
+    const [a, b, none] = [bytes("a"), bytes("b"), bytes("")];
+    const wrong: WalPayload[] = [
+      range(a, a),
+      range(b, a),
+      range(bytes("ab"), a),
+      range(none, none),
+      range(a, none),
+      range("a", b),
+      range(a, "b"),
+      range(a, null),
+      range(undefined, b),
+      { type: "deleteRange", start: a } as WalPayload,
+      range(new Uint8Array(100), new Uint8Array(101)),
+    ];
+    for (const payload of wrong) {
+      await rejection(writer.append(payload));
+      await rejection(writer.append({ type: "batch", operations: [put("x"), payload] } as WalPayload));
+    }
+    expect(() => new OperationsBuffer().deleteRange(b, a)).toThrow("must be less than its end");
+    expect(await writer.append(range(a, b))).toMatchObject({ lsn: 1, sequence: 1 });
+    await writer.close();
+    expect(await recordsOf(disk)).toEqual([{ lsn: 1, sequence: 1, payload: range(a, b) }]);
+  });
+
+  it("whose bounds another thread swaps while they are encoded is refused, and the log goes on", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({}, disk);
+    const end = bytes("b");
+    // As if it were changed when it is copied: the length is read right before that.
+    let reads = 0;
+    Object.defineProperty(end, "length", { get: () => (++reads > 2 ? end.fill(0).byteLength : 1) });
+    await rejection(writer.append({ type: "deleteRange", start: bytes("a"), end }));
+    expect(end[0]).toBe(0);
+    await writer.append(put("behind"));
+    await writer.close();
+    expect(await recordsOf(disk)).toHaveLength(1);
   });
 });
 

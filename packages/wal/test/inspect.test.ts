@@ -21,6 +21,7 @@ import {
   batch,
   concat,
   del,
+  delRange,
   encodeAll,
   fill,
   noop,
@@ -49,6 +50,21 @@ const LINES = [
   "offset=107 lsn=3 seq=3 type=NOOP checksum=ok",
   "offset=147 lsn=4 seq=4 type=BATCH operations=2 checksum=ok",
 ];
+
+it("shows a range delete with the lengths of its bounds, and says where there is no end", async () => {
+  const rows = await inspect(encodeAll(numbered([delRange("ab", "b"), delRange("")])));
+  expect(rows).toEqual([
+    { offset: 0, lsn: 1, sequence: 1, type: "DELETE_RANGE", startLength: 2, endLength: 1, encodedLength: 51 },
+    { offset: 51, lsn: 2, sequence: 2, type: "DELETE_RANGE", startLength: 0, encodedLength: 48 },
+  ]);
+  const inspection = {
+    segments: [{ segment: "s", bytes: 99, rows: rows as WalInspectionRow[], warnings: [] }],
+  };
+  expect(formatInspection(inspection).split("\n")).toEqual([
+    "offset=0 lsn=1 seq=1 type=DELETE_RANGE start_len=2 end_len=1 checksum=ok",
+    "offset=51 lsn=2 seq=2 type=DELETE_RANGE start_len=0 end_len=none checksum=ok",
+  ]);
+});
 
 it("goes on where an earlier look ended, and tells a place that is no record's", async () => {
   for (const [index, { offset }] of ROWS.entries()) {

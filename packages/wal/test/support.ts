@@ -22,6 +22,11 @@ export const put = (key: string, value: string | Uint8Array = `value of ${key}`)
   value: typeof value === "string" ? bytes(value) : value,
 });
 export const del = (key: string): WalOperation => ({ type: "delete", key: bytes(key) });
+export const delRange = (start: string, end?: string): WalOperation => ({
+  type: "deleteRange",
+  start: bytes(start),
+  end: end === undefined ? undefined : bytes(end),
+});
 export const noop: WalPayload = { type: "noop" };
 export const batch = (...operations: WalOperation[]): WalPayload => ({ type: "batch", operations });
 
@@ -81,6 +86,8 @@ export function describePayload(payload: WalPayload): string {
   if (payload.type === "put") return `put ${text(payload.key)}=${text(payload.value)}`;
   if (payload.type === "delete") return `delete ${text(payload.key)}`;
   if (payload.type === "noop") return "noop";
+  if (payload.type === "deleteRange")
+    return `delete from ${text(payload.start)}${payload.end === undefined ? "" : ` to ${text(payload.end)}`}`;
   return `batch[${[...payload.operations].map(describePayload).join(", ")}]`;
 }
 

@@ -8,7 +8,7 @@ import {
   WalWriter,
   type WalWriterOptions,
 } from "../src/index.js";
-import { batch, del, fill, noop, outcome, plain, put, SMALL } from "./support.js";
+import { batch, del, delRange, fill, noop, outcome, plain, put, SMALL } from "./support.js";
 
 export interface Attempt {
   readonly payload: WalPayload;
@@ -36,12 +36,12 @@ export const TURNS: readonly Turn[] = [
     appends: [
       [put("b"), "relaxed"],
       [del("a"), "relaxed"],
-      [batch(put("c"), del("b"), put("c2", fill(0))), "strict"],
+      [batch(put("c"), del("b"), put("c2", fill(0)), delRange("x", "y")), "strict"],
       [put("d", fill(700, 0x64)), "relaxed"],
     ],
     waitFor: "all",
   },
-  { appends: [[put("e"), "relaxed"]], waitFor: "all" },
+  { appends: [[delRange("e"), "relaxed"]], waitFor: "all" },
   {
     appends: [
       [put("f", fill(900, 0x66)), "strict"],

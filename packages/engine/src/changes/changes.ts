@@ -7,7 +7,9 @@ import { toToken } from "./change-token.js";
 
 export type ChangeOperation =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly type: "delete"; readonly key: Uint8Array };
+  | { readonly type: "delete"; readonly key: Uint8Array }
+  /** Every key from `start` up to, but without, `end`; without an end there is no upper bound. */
+  | { readonly type: "deleteRange"; readonly start: Uint8Array; readonly end: Uint8Array | undefined };
 
 /** One write: all of a batch at once. Its bytes are the caller's. */
 export interface Change {
@@ -148,8 +150,12 @@ async function toChange({ lsn, sequence, payload }: WalRecord, id: string, turns
 
 // What was read is one buffer for many records: a view of it would keep all of it.
 function copyOf(operation: WalOperation): ChangeOperation {
-  const key = operation.key.slice();
-  return operation.type === "put"
-    ? { type: "put", key, value: operation.value.slice() }
-    : { type: "delete", key };
+  switch (operation.type) {
+    case "put":
+      return { type: "put", key: operation.key.slice(), value: operation.value.slice() };
+    case "delete":
+      return { type: "delete", key: operation.key.slice() };
+    case "deleteRange":
+      return { type: "deleteRange", start: operation.start.slice(), end: operation.end?.slice() };
+  }
 }

@@ -30,11 +30,13 @@ export class FeedReader {
 }
 
 export function describeChange({ lsn, sequence, operations }: Change): string {
-  const texts = operations.map((operation) =>
-    operation.type === "put"
+  const texts = operations.map((operation) => {
+    if (operation.type === "deleteRange")
+      return `-[${latin1(operation.start)}, ${operation.end === undefined ? "" : latin1(operation.end)})`;
+    return operation.type === "put"
       ? `${latin1(operation.key)}=${latin1(operation.value)}`
-      : `-${latin1(operation.key)}`,
-  );
+      : `-${latin1(operation.key)}`;
+  });
   return `${lsn}/${sequence} ${texts.join(" ")}`;
 }
 
@@ -58,7 +60,12 @@ export class Replica {
   apply(change: Change): void {
     for (const operation of change.operations) {
       if (operation.type === "put") this.entries.set(latin1(operation.key), latin1(operation.value));
-      else this.entries.delete(latin1(operation.key));
+      else if (operation.type === "delete") this.entries.delete(latin1(operation.key));
+      else {
+        const [start, end] = [latin1(operation.start), operation.end && latin1(operation.end)];
+        for (const key of this.entries.keys())
+          if (key >= start && (end === undefined || key < end)) this.entries.delete(key);
+      }
     }
     this.token = change.token;
   }

@@ -1,7 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { recoverWal, type WalPayload } from "@kaya/wal";
-import type { BatchOperation, DurabilityMode, Engine } from "../../src/index.js";
+import type { DeleteOperation, DurabilityMode, Engine, PutOperation } from "../../src/index.js";
 
 /**
  * - `waiting`: not answered. - `strict`, `relaxed`: acknowledged as such. - `refused`: rejected, and taken back: it must
@@ -32,7 +32,7 @@ export class Journal {
   /** Writes one record that is like no other, and notes its fate. Gives the error, where it is rejected. */
   async write(engine: Engine, changes: readonly Change[], durability: DurabilityMode): Promise<unknown> {
     const id = ++this.#unique;
-    const operations: BatchOperation[] = changes.map(([key, value]) =>
+    const operations: (PutOperation | DeleteOperation)[] = changes.map(([key, value]) =>
       value === undefined ? { type: "delete", key } : { type: "put", key, value: `${id}:${value}` },
     );
     // A delete has nothing that tells it from another one: the key that only this record writes does.
@@ -134,6 +134,8 @@ export class Journal {
 function textOf(payload: WalPayload): string {
   if (payload.type !== "batch") return payload.type;
   return JSON.stringify(
-    [...payload.operations].map((o) => [latin1(o.key), o.type === "put" ? latin1(o.value) : undefined]),
+    [...payload.operations].map((o) =>
+      o.type === "deleteRange" ? o.type : [latin1(o.key), o.type === "put" ? latin1(o.value) : undefined],
+    ),
   );
 }

@@ -27,12 +27,19 @@ export async function damageRanges(
   return [];
 }
 
+/** What is wrong behind a header that holds. */
+const INSIDE_RECORD: readonly WalWarning["kind"][] = [
+  "BadPayloadChecksum",
+  "MalformedPayload",
+  "UnknownOperation",
+];
+
 /** Only of a record whose header holds is it known how far it reaches. */
 async function endOfDamage(
   location: SegmentLocation,
   { kind, offset }: WalWarning & { offset: number },
 ): Promise<number> {
-  if (kind !== "BadPayloadChecksum" && kind !== "MalformedPayload") return location.length;
+  if (!INSIDE_RECORD.includes(kind)) return location.length;
   const header = await readBytes(location, offset, WAL_HEADER_LENGTH);
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   return offset + WAL_HEADER_LENGTH + view.getUint32(PAYLOAD_LENGTH_AT, true);

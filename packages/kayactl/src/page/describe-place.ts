@@ -17,10 +17,17 @@ export function describePlace({ segment, offset, item }: Place): string[] {
   }
   const row = rows.rowAt(item);
   if (row === undefined) return describeGroup(rows, item);
-  const { type, lsn, sequence, keyLength, valueLength, operations, encodedLength } = row;
+  const { type, lsn, sequence, keyLength, valueLength, startLength, endLength, operations, encodedLength } =
+    row;
   const parts = [
     keyLength === undefined ? undefined : `key ${formatBytes(keyLength)}`,
     valueLength === undefined ? undefined : `value ${formatBytes(valueLength)}`,
+    startLength === undefined ? undefined : `start ${formatBytes(startLength)}`,
+    startLength === undefined
+      ? undefined
+      : endLength === undefined
+        ? "no end"
+        : `end ${formatBytes(endLength)}`,
     operations === undefined ? undefined : plural(operations, "operation"),
   ].filter((part) => part !== undefined);
   return [

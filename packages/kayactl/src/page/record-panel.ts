@@ -6,7 +6,7 @@ import { bytesFrom, endOfPlace, type Place, rangeAt, recordsOf } from "./log-mod
 import type { PageRow } from "./page-data.js";
 
 const MOST_BYTES = 4096;
-const KEY_AT = { PUT: 48, DELETE: 44, NOOP: 0, BATCH: 0 } as const;
+const KEY_AT = { PUT: 48, DELETE: 44, NOOP: 0, BATCH: 0, DELETE_RANGE: 48 } as const;
 const MOST_KEY_CHARACTERS = 200;
 
 /** The fields of what is selected, and its bytes as far as the page has them. */
@@ -52,14 +52,19 @@ function fields({ segment }: Place, row: PageRow, bytes: Uint8Array): HTMLElemen
   add("key", inBytes(row.keyLength));
   add("value", inBytes(row.valueLength));
   add("checksums", "ok");
-  add("key as text", keyText(row, bytes));
+  const at = KEY_AT[row.type];
+  add("key as text", textAt(bytes, at, row.keyLength));
+  if (row.startLength === undefined) return list;
+  add("start", inBytes(row.startLength));
+  add("end", inBytes(row.endLength) ?? "none: there is no upper bound");
+  add("start as text", textAt(bytes, at, row.startLength));
+  add("end as text", textAt(bytes, at + row.startLength, row.endLength));
   return list;
 }
 
-function keyText({ type, keyLength }: PageRow, bytes: Uint8Array): string | undefined {
-  const at = KEY_AT[type];
-  if (keyLength === undefined || bytes.length < at + keyLength) return undefined;
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(at, at + keyLength));
+function textAt(bytes: Uint8Array, at: number, length: number | undefined): string | undefined {
+  if (length === undefined || bytes.length < at + length) return undefined;
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(at, at + length));
   return text.length > MOST_KEY_CHARACTERS ? `${text.slice(0, MOST_KEY_CHARACTERS)}…` : text;
 }
 

@@ -1,14 +1,14 @@
 import { type Items, type PageRow, RECORD_TYPES } from "./page-data.js";
 import { VarintReader, VarintWriter } from "./varints.js";
 
-/** The header of a record; and of a PUT its two lengths, of a DELETE its one. */
+/** The header of a record; and of a PUT or a DELETE_RANGE its two lengths, of a DELETE its one. */
 const HEADER = 40;
-const PUT_OVERHEAD = HEADER + 8;
+const PAIR_OVERHEAD = HEADER + 8;
 const DELETE_OVERHEAD = HEADER + 4;
 /** Beside the type, where LSN and sequence are not those that follow from the record before. */
 const JUMP = 0x40;
 
-const [PUT, DELETE, , BATCH] = [0, 1, 2, 3];
+const [PUT, DELETE, , BATCH, DELETE_RANGE] = [0, 1, 2, 3, 4];
 
 /** The rows of a segment in about four bytes each: what follows from the rest is left out. */
 export class RowEncoder {
@@ -24,6 +24,7 @@ export class RowEncoder {
     this.#out.add(row.encodedLength - HEADER);
     if (type === PUT) this.#out.add(row.keyLength ?? 0);
     if (type === BATCH) this.#out.add(row.operations ?? 0);
+    if (type === DELETE_RANGE) this.#out.add(row.startLength ?? 0);
     if (isJump) {
       this.#out.add(row.lsn);
       this.#out.add(row.sequence);
@@ -45,7 +46,7 @@ export function decodeRows(bytes: Uint8Array, count: number): Items {
   const lsns = new Float64Array(count);
   const sequences = new Float64Array(count);
   const types = new Uint8Array(count);
-  // The length of a PUT's key, the operations of a BATCH.
+  // The length of a PUT's key, the operations of a BATCH, the length of a DELETE_RANGE's start.
   const details = new Uint32Array(count);
   let lsn = 0;
   let sequence = 0;
@@ -54,15 +55,15 @@ export function decodeRows(bytes: Uint8Array, count: number): Items {
     const type = head % JUMP;
     types[i] = type;
     offsets[i + 1] = (offsets[i] ?? 0) + HEADER + input.next();
-    const operations = type === PUT || type === BATCH ? input.next() : 0;
-    details[i] = operations;
+    const detail = type === PUT || type === BATCH || type === DELETE_RANGE ? input.next() : 0;
+    details[i] = detail;
     if (head >= JUMP) {
       lsn = input.next();
       sequence = input.next();
     }
     lsns[i] = lsn++;
     sequences[i] = sequence;
-    sequence += type === BATCH ? operations : 1;
+    sequence += type === BATCH ? detail : 1;
   }
   const bytesAt = (i: number) => (offsets[i + 1] ?? 0) - (offsets[i] ?? 0);
   return {
@@ -82,11 +83,17 @@ export function decodeRows(bytes: Uint8Array, count: number): Items {
         lsn: lsns[i] ?? 0,
         sequence: sequences[i] ?? 0,
         type: name,
-        ...(type === PUT && { keyLength: detail, valueLength: encodedLength - PUT_OVERHEAD - detail }),
+        ...(type === PUT && { keyLength: detail, valueLength: encodedLength - PAIR_OVERHEAD - detail }),
         ...(type === DELETE && { keyLength: encodedLength - DELETE_OVERHEAD }),
         ...(type === BATCH && { operations: detail }),
+        ...(type === DELETE_RANGE && rangeLengths(detail, encodedLength - PAIR_OVERHEAD - detail)),
         encodedLength,
       };
     },
   };
+}
+
+/** A range has no end where that has no bytes. */
+function rangeLengths(startLength: number, endLength: number): { startLength: number; endLength?: number } {
+  return endLength === 0 ? { startLength } : { startLength, endLength };
 }

@@ -79,6 +79,11 @@ async function writeAll(session: EngineSession): Promise<void> {
   await session.put("k5", long(250), "relaxed");
   await session.sync();
   await Promise.all([session.put("k6", long(150), "relaxed"), session.put("k7"), session.clear("k")]);
+  await session.write([
+    { type: "put", key: "k9", value: "deleted" },
+    { type: "clear", range: { gte: "k", lt: "l" } },
+    { type: "put", key: "k9", value: long(60) },
+  ]);
   await session.put("k8", long(400), "relaxed");
 }
 

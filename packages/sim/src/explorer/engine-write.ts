@@ -1,5 +1,5 @@
 import type { DurabilityMode } from "@kaya/core";
-import type { BatchOperation, Engine, WriteResult } from "@kaya/engine";
+import type { BatchOperation, Engine, KeyBounds, WriteResult } from "@kaya/engine";
 
 /** One write of a workload: a put, a delete, a batch, or a cleared prefix, which is one record of the log each. */
 export interface EngineWrite {
@@ -14,16 +14,29 @@ export type Contents = ReadonlyMap<string, string>;
 export function contentsAfter(writes: readonly EngineWrite[]): Contents {
   const contents = new Map<string, string>();
   for (const { write } of writes) {
-    if ("clear" in write) {
-      for (const key of [...contents.keys()]) if (key.startsWith(write.clear)) contents.delete(key);
-      continue;
-    }
-    for (const operation of write) {
-      if (operation.type === "put") contents.set(String(operation.key), String(operation.value));
-      else contents.delete(String(operation.key));
-    }
+    if ("clear" in write) clearIn(contents, { prefix: write.clear });
+    else for (const operation of write) carryOut(contents, operation);
   }
   return contents;
+}
+
+/** Does to a model of the store what the operation of a batch does to the store. Keys are ASCII. */
+export function carryOut(contents: Map<string, string>, operation: BatchOperation): void {
+  if (operation.type === "put") contents.set(String(operation.key), String(operation.value));
+  else if (operation.type === "delete") contents.delete(String(operation.key));
+  else clearIn(contents, operation.range);
+}
+
+function clearIn(contents: Map<string, string>, { prefix = "", gt, gte, lt, lte }: KeyBounds): void {
+  for (const key of [...contents.keys()]) {
+    const isInside =
+      key.startsWith(String(prefix)) &&
+      (gt === undefined || key > String(gt)) &&
+      (gte === undefined || key >= String(gte)) &&
+      (lt === undefined || key < String(lt)) &&
+      (lte === undefined || key <= String(lte));
+    if (isInside) contents.delete(key);
+  }
 }
 
 /** What the store holds. */
@@ -41,6 +54,7 @@ export function perform(engine: Engine, { write, durability }: EngineWrite): Pro
   const [first, ...others] = write;
   if (first === undefined || others.length > 0) return engine.batch(write, { durability });
   if (first.type === "put") return engine.put(first.key, first.value, { durability });
+  if (first.type === "clear") return engine.clear(first.range, { durability });
   return engine.delete(first.key, { durability });
 }
 

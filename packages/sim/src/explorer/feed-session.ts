@@ -99,7 +99,10 @@ export class FeedSession {
 
 export function describeChange({ lsn, sequence, operations }: Change): string {
   const texts = operations.map((operation) => {
-    const key = Buffer.from(operation.key).toString("latin1");
+    const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
+    if (operation.type === "deleteRange")
+      return `-${text(operation.start)}..${operation.end === undefined ? "" : text(operation.end)}`;
+    const key = text(operation.key);
     return operation.type === "put" ? `${key}=${operation.value.length}` : `-${key}`;
   });
   return `${lsn}/${sequence} ${texts.join(" ")}`;

@@ -5,7 +5,7 @@ import { isGranted } from "./answers.js";
 import { type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import { WalSession } from "./wal-session.js";
-import { batch, del, noop, put, value, type WalWrite } from "./wal-write.js";
+import { batch, del, delRange, noop, put, value, type WalWrite } from "./wal-write.js";
 
 const STEPS = 10;
 // Each fault strikes once, and there is one a step at most.
@@ -92,6 +92,8 @@ class GeneratedLife {
       del(key),
       noop,
       batch(put(key, bytes), del("x")),
+      delRange("key", key),
+      batch(delRange(key), put(key, bytes)),
     ]);
   }
 

@@ -9,7 +9,7 @@ import { foreignHandsScenarios } from "./wal-foreign-scenarios.js";
 import { linkedLogScenarios } from "./wal-linked-scenarios.js";
 import { refusalScenarios } from "./wal-refusal-scenarios.js";
 import { WalSession } from "./wal-session.js";
-import { batch, del, noop, put, value, type WalWrite } from "./wal-write.js";
+import { batch, del, delRange, noop, put, value, type WalWrite } from "./wal-write.js";
 
 /** Segments of few records, so that a short workload rotates. */
 export const TINY: Partial<WalConfig> = { segmentMaxBytes: 768, maxRecordBytes: 768, maxBatchBytes: 512 };
@@ -25,6 +25,7 @@ const LIVES: readonly (readonly [name: string, config: Partial<WalConfig>, trust
   ["rotation, opened after a restart", TINY, true, rotate],
   ["both modes in flight", TINY, true, mix],
   ["relaxed writes alone", TINY, false, relax],
+  ["range deletes", TINY, true, deleteRanges],
   ["records over several sectors", WIDE, true, writeWide],
   ["close and reopen", TINY, false, reopen],
   ["two crashes", TINY, true, crashTwice],
@@ -89,6 +90,20 @@ async function relax(session: WalSession): Promise<void> {
   }
   await session.sync();
   await session.append([put("last"), "relaxed"]);
+}
+
+/** Alone and in batches, with ends and without, over sectors and rotations. */
+async function deleteRanges(session: WalSession): Promise<void> {
+  await session.append([put("a"), "relaxed"], [delRange("", "b"), "strict"], [put("a"), "relaxed"]);
+  for (let n = 0; n < 4; n++) {
+    const [start, end] = [`${n}`.repeat(60 + 40 * n), `${n + 1}`.repeat(100)];
+    await session.append([delRange(start, end), "relaxed"]);
+    await session.append([
+      batch(put(`p${n}`), delRange("p"), put(`q${n}`, value(80))),
+      n % 2 ? "strict" : "relaxed",
+    ]);
+  }
+  await session.append([delRange("\0", "\0\0"), "relaxed"], [batch(delRange("")), "relaxed"]);
 }
 
 async function writeWide(session: WalSession): Promise<void> {

@@ -13,6 +13,11 @@ export const put = (key: string, value: string | Uint8Array = `value of ${key}`)
   value: typeof value === "string" ? Buffer.from(value) : value,
 });
 export const del = (key: string): WalOperation => ({ type: "delete", key: Buffer.from(key) });
+export const delRange = (start: string, end?: string): WalOperation => ({
+  type: "deleteRange",
+  start: Buffer.from(start),
+  end: end === undefined ? undefined : Buffer.from(end),
+});
 export const batch = (...operations: WalOperation[]): WalPayload => ({ type: "batch", operations });
 export const noop: WalPayload = { type: "noop" };
 
@@ -38,8 +43,12 @@ export function describeWrite(write: WalWrite | WalRecord): string {
 }
 
 function sameOperation(a: WalOperation, b: WalOperation): boolean {
-  if (a.type === "delete" || b.type === "delete") return a.type === b.type && sameBytes(a.key, b.key);
-  return sameBytes(a.key, b.key) && sameBytes(a.value, b.value);
+  if (a.type === "deleteRange") {
+    if (b.type !== "deleteRange" || !sameBytes(a.start, b.start)) return false;
+    return a.end === undefined || b.end === undefined ? a.end === b.end : sameBytes(a.end, b.end);
+  }
+  if (a.type === "delete") return b.type === "delete" && sameBytes(a.key, b.key);
+  return b.type === "put" && sameBytes(a.key, b.key) && sameBytes(a.value, b.value);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -49,6 +58,10 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 function describePayload(payload: WalPayload): string {
   if (payload.type === "noop") return "noop";
   if (payload.type === "batch") return `batch[${[...payload.operations].map(describePayload).join(", ")}]`;
+  if (payload.type === "deleteRange") {
+    const end = payload.end === undefined ? "on" : `to ${Buffer.from(payload.end)}`;
+    return `delete from ${Buffer.from(payload.start)} ${end}`;
+  }
   const key = Buffer.from(payload.key).toString();
   return payload.type === "put" ? `put ${key} of ${payload.value.length} bytes` : `delete ${key}`;
 }

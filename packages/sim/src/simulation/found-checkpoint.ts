@@ -2,6 +2,7 @@ import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kay
 import type { SimDisk } from "@kaya/io";
 import { isLogId, readRecordFile, type WalRecord } from "@kaya/wal";
 import { quote, toText } from "./bytes.js";
+import { deleteRange, isRange } from "./state.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold, RuleBroken } from "./violation.js";
 
@@ -110,10 +111,11 @@ function stateAt(
     if (firstLsn > lsn) break;
     // Of a clear of several records perhaps only the first ones.
     end = lastLsn <= lsn ? { lsn: lastLsn, sequence: lastSequence } : { lsn, sequence };
-    for (const [i, { key, value }] of changes.entries()) {
+    for (const [i, change] of changes.entries()) {
       if (firstSequence + i > end.sequence) break;
-      if (value === undefined) state.delete(key);
-      else state.set(key, { value, sequence: firstSequence + i });
+      if (isRange(change)) deleteRange(state, change);
+      else if (change.value === undefined) state.delete(change.key);
+      else state.set(change.key, { value: change.value, sequence: firstSequence + i });
     }
   }
   return { state, end };

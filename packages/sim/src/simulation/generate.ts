@@ -40,6 +40,7 @@ export function generateTrace(options: GenerateOptions): Trace {
   const generator = new Generator(
     random,
     faultPairs === false ? undefined : new Random(seed, operations, 1),
+    new Random(seed, operations, 2),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
@@ -69,11 +70,20 @@ class Generator {
   /** Of what concerns pairs of faults alone. */
   readonly #pairing: Random | undefined;
   readonly #pairChance: number;
+  /** Of ranges in batches alone. */
+  readonly #ranging: Random;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
 
-  constructor(random: Random, pairing: Random | undefined, weights: StepWeights, faults: FaultWeights) {
+  constructor(
+    random: Random,
+    pairing: Random | undefined,
+    ranging: Random,
+    weights: StepWeights,
+    faults: FaultWeights,
+  ) {
+    this.#ranging = ranging;
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
@@ -216,9 +226,12 @@ class Generator {
   }
 
   #operations(): StepOperation[] {
-    return this.#keys
+    const operations: StepOperation[] = this.#keys
       .keys(this.#random.pick([3, 12]))
       .map((key) => (this.#random.chance(0.3) ? { key } : { key, length: this.#length() }));
+    if (!this.#ranging.chance(0.25)) return operations;
+    const clear = this.#keys.bounds(this.#ranging);
+    return operations.toSpliced(this.#ranging.below(operations.length + 1), 0, { clear });
   }
 
   #conditions(): StepCondition[] {

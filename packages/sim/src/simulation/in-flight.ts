@@ -6,7 +6,7 @@ import { FlyingCheckpoints } from "./flying-checkpoints.js";
 import { FlyingConflicts } from "./flying-conflicts.js";
 import { FlyingSyncs } from "./flying-syncs.js";
 import { mustLackMemory } from "./memory.js";
-import type { Change } from "./state.js";
+import { type Change, isRange } from "./state.js";
 import type { WriteStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold } from "./violation.js";
@@ -145,7 +145,8 @@ export class InFlight {
     mustHold(attempt.firstLsn === timeline.lastLsn + 1, "wrong-answer", () => {
       return `the ${step.step} got LSN ${attempt.firstLsn} behind LSN ${timeline.lastLsn}`;
     });
-    mustHold(attempt.firstLsn === attempt.lastLsn || step.step === "clear", "wrong-answer", () => {
+    const isLimited = step.step === "clear" && step.range.limit !== undefined;
+    mustHold(attempt.firstLsn === attempt.lastLsn || isLimited, "wrong-answer", () => {
       return `the ${step.step} took LSN ${attempt.firstLsn} to ${attempt.lastLsn}`;
     });
     mustHold(lastSequence === attempt.lastSequence, "wrong-answer", () => {
@@ -167,7 +168,7 @@ export class InFlight {
     if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {
       const { timeline, config } = this.#world;
       const length =
-        step.step === "clear"
+        step.step === "clear" && step.range.limit !== undefined
           ? 0
           : recordLength(step, changes, timeline.lastLsn + 1, timeline.lastSequence + 1);
       mustHold(length > config.maxRecordBytes, "wrong-refusal", () => {
@@ -255,7 +256,9 @@ export class InFlight {
   /** The deletes of a failed clear that readers see: those before the first key that is still there. */
   #visiblePart({ changes }: Attempt): readonly Change[] {
     if (this.#engine.state === "closed") return [];
-    const firstLeft = changes.findIndex(({ key }) => this.#engine.getSync(toBytes(key)) !== undefined);
+    const firstLeft = changes.findIndex(
+      (change) => !isRange(change) && this.#engine.getSync(toBytes(change.key)) !== undefined,
+    );
     return firstLeft < 0 ? changes : changes.slice(0, firstLeft);
   }
 }

@@ -1,5 +1,6 @@
 import type { Lsn } from "@kaya/core";
 import { WAL_HEADER_LENGTH } from "@kaya/wal";
+import { isRange } from "./state.js";
 import type { Attempt } from "./timeline.js";
 import type { World } from "./world.js";
 
@@ -23,6 +24,9 @@ export function mayOutgrowWhatIsKept(
 
 /** As if each change were a record of its own. */
 function mostBytesOf({ changes }: Attempt): number {
-  const bytes = changes.reduce((sum, { key, value = "" }) => sum + key.length + value.length, 0);
+  const bytes = changes.reduce((sum, change) => {
+    const [first, second = ""] = isRange(change) ? [change.start, change.end] : [change.key, change.value];
+    return sum + first.length + second.length;
+  }, 0);
   return bytes + Math.max(1, changes.length) * (WAL_HEADER_LENGTH + OPERATION_BYTES);
 }

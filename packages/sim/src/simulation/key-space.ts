@@ -19,20 +19,26 @@ export class KeySpace {
     ];
   }
 
-  key(): string {
-    return this.#keys[this.#random.below(this.#keys.length)] ?? "";
+  key(random = this.#random): string {
+    return this.#keys[random.below(this.#keys.length)] ?? "";
   }
 
   keys(most: number): string[] {
     return Array.from({ length: 1 + this.#random.below(most) }, () => this.key());
   }
 
+  bounds(random: Random): Omit<StepRange, "reverse" | "limit"> {
+    return {
+      ...(random.chance(0.3) && { prefix: this.key(random).slice(0, 1 + random.below(6)) }),
+      ...(random.chance(0.2) && { [random.pick(["gt", "gte"])]: this.key(random) }),
+      ...(random.chance(0.2) && { [random.pick(["lt", "lte"])]: this.key(random) }),
+    };
+  }
+
   range(): StepRange {
     const random = this.#random;
     return {
-      ...(random.chance(0.3) && { prefix: this.key().slice(0, 1 + random.below(6)) }),
-      ...(random.chance(0.2) && { [random.pick(["gt", "gte"])]: this.key() }),
-      ...(random.chance(0.2) && { [random.pick(["lt", "lte"])]: this.key() }),
+      ...this.bounds(random),
       ...(random.chance(0.3) && { reverse: true }),
       ...(random.chance(0.3) && { limit: random.below(8) }),
     };

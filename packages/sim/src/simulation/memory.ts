@@ -1,5 +1,5 @@
 import type { Engine } from "@kaya/engine";
-import type { Change } from "./state.js";
+import { type Change, isRange } from "./state.js";
 import { mustHold } from "./violation.js";
 import type { World } from "./world.js";
 
@@ -16,7 +16,9 @@ export function mustLackMemory(
   engine: Engine,
   changes: readonly Change[],
 ): void {
-  const puts = changes.flatMap(({ key, value }) => (value === undefined ? [] : [key.length + value.length]));
+  const puts = changes.flatMap((change) =>
+    isRange(change) || change.value === undefined ? [] : [change.key.length + change.value.length],
+  );
   const most = puts.reduce((sum, length) => sum + length + ENTRY_BYTES, 0);
   const taken = takenBy(engine) + engine.stats().pendingBytes;
   mustHold(

@@ -3,7 +3,7 @@ import type { Engine } from "@kaya/engine";
 import { recoverWal, type WalRecord } from "@kaya/wal";
 import { quote, toText } from "./bytes.js";
 import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
-import type { Change } from "./state.js";
+import { type Change, isRange, isSameChange } from "./state.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold, RuleBroken } from "./violation.js";
 import type { World } from "./world.js";
@@ -171,17 +171,21 @@ export function isRecordOf(record: WalRecord, attempt: Attempt): boolean {
     record.lsn >= attempt.firstLsn &&
     (isWhole ? first === 0 : first >= 0) &&
     found.length === expected.length &&
-    found.every(({ key, value }, i) => key === expected[i]?.key && value === expected[i]?.value)
+    found.every((change, i) => isSameChange(change, expected[i] as Change))
   );
 }
 
 function changesOf({ payload }: WalRecord): Change[] {
   if (payload.type === "noop") return [];
   const operations = payload.type === "batch" ? [...payload.operations] : [payload];
-  return operations.map((operation) => ({
-    key: toText(operation.key),
-    value: operation.type === "put" ? toText(operation.value) : undefined,
-  }));
+  return operations.map((operation) => {
+    if (operation.type === "deleteRange")
+      return { start: toText(operation.start), end: operation.end && toText(operation.end) };
+    return {
+      key: toText(operation.key),
+      value: operation.type === "put" ? toText(operation.value) : undefined,
+    };
+  });
 }
 
 function mustBeAlike(found: object, expected: object, what: string): void {
@@ -189,6 +193,8 @@ function mustBeAlike(found: object, expected: object, what: string): void {
   mustHold(is === should, "wrong-account", () => `${what}: ${is} and not ${should}`);
 }
 
-function describe({ key, value }: Change): string {
+function describe(change: Change): string {
+  if (isRange(change)) return `delete from ${quote(change.start)} to ${quote(change.end)}`;
+  const { key, value } = change;
   return value === undefined ? `delete ${quote(key)}` : `${quote(key)} = ${quote(value)}`;
 }

@@ -55,9 +55,14 @@ function conditionLists(conditions: readonly StepCondition[]): StepCondition[][]
 
 /** Without one of the operations, as long as one is left; and with a short value in one. */
 function operationLists(operations: readonly StepOperation[]): StepOperation[][] {
-  const without = operations.length < 2 ? [] : operations.map((_, i) => operations.toSpliced(i, 1));
-  const shorter = operations.flatMap(({ key, length = 0 }, i) =>
-    length < 10 ? [] : [operations.with(i, { key, length: 1 })],
+  // A batch of nothing but a range that no key can be in would be no record.
+  const without = operations
+    .map((_, i) => operations.toSpliced(i, 1))
+    .filter((left) => left.some((operation) => "key" in operation));
+  const shorter = operations.flatMap((operation, i) =>
+    "clear" in operation || (operation.length ?? 0) < 10
+      ? []
+      : [operations.with(i, { key: operation.key, length: 1 })],
   );
   return [...without, ...shorter];
 }

@@ -12,8 +12,10 @@ export interface StepRange {
   readonly limit?: number;
 }
 
-/** A put of a value with that many bytes; without a length a delete. */
-export interface StepOperation {
+/** A put of a value with that many bytes, without a length a delete; or a range that is cleared. */
+export type StepOperation = KeyOperation | { readonly clear: Omit<StepRange, "reverse" | "limit"> };
+
+export interface KeyOperation {
   readonly key: string;
   readonly length?: number;
 }

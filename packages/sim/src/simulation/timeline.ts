@@ -1,7 +1,7 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
-import { applyChange, type Change, type State } from "./state.js";
+import { applyChange, type Change, isRange, type State, touches } from "./state.js";
 
-/** A write that got a place in the log. A clear of many keys may take several records, every other write is one. */
+/** A write that got a place in the log. A clear with a limit may take several records, every other write is one. */
 export interface Attempt {
   readonly firstLsn: Lsn;
   readonly lastLsn: Lsn;
@@ -53,7 +53,7 @@ export class Timeline {
     return this.#knownKeys;
   }
 
-  /** What a read will see once all that is attempted is in: a clear deletes the keys of this. */
+  /** What a read will see once all that is attempted is in: a clear with a limit deletes keys of this. */
   projected(): State {
     const state = new Map(this.#visible);
     for (const attempt of this.#unacknowledged())
@@ -64,9 +64,10 @@ export class Timeline {
   /** The last write to a key among all that is attempted, and what sequence the key has from it: none from a delete. */
   lastChangeOf(key: string): { firstLsn: Lsn; sequence: SequenceNumber | undefined } | undefined {
     for (const { firstLsn, firstSequence, changes } of this.#attempts.toReversed()) {
-      const index = changes.findLastIndex((change) => change.key === key);
-      if (index < 0) continue;
-      const isThere = changes[index]?.value !== undefined;
+      const index = changes.findLastIndex((change) => touches(change, key));
+      const last = changes[index];
+      if (last === undefined) continue;
+      const isThere = !isRange(last) && last.value !== undefined;
       return { firstLsn, sequence: isThere ? firstSequence + index : undefined };
     }
     return undefined;
@@ -74,7 +75,7 @@ export class Timeline {
 
   add(attempt: Attempt): void {
     this.#attempts.push(attempt);
-    for (const { key } of attempt.changes) this.#knownKeys.add(key);
+    for (const change of attempt.changes) if (!isRange(change)) this.#knownKeys.add(change.key);
   }
 
   /** The oldest write that was not acknowledged yet is now. */

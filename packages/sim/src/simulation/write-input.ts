@@ -1,9 +1,9 @@
-import type { Lsn, SequenceNumber } from "@kaya/core";
+import type { DurabilityMode, Lsn, SequenceNumber } from "@kaya/core";
 import type { BatchOperation, Engine, RangeOptions, WriteResult } from "@kaya/engine";
-import { encodeRecord, type WalPayload } from "@kaya/wal";
+import { encodeRecord, type WalOperation, type WalPayload } from "@kaya/wal";
 import { textOfValue, toBytes } from "./bytes.js";
 import { type ExpectedCondition, toEngineCondition } from "./conditions.js";
-import { type Change, entriesOf, type State } from "./state.js";
+import { type Change, entriesOf, isRange, rangeChange, type State } from "./state.js";
 import type { StepRange, WriteStep } from "./steps.js";
 
 /** What a write does, change by change. @param projected the state once all writes before it are in */
@@ -14,13 +14,20 @@ export function changesOf(step: WriteStep, projected: () => State): Change[] {
     case "delete":
       return [{ key: step.key, value: undefined }];
     case "batch":
-      return step.operations.map(({ key, length }, i) => ({
-        key,
-        value: length === undefined ? undefined : textOfValue(`${step.id}.${i}`, length),
-      }));
+      return step.operations.flatMap((operation, i): Change[] => {
+        if ("clear" in operation) return given(rangeChange(operation.clear));
+        const { key, length } = operation;
+        const value = length === undefined ? undefined : textOfValue(`${step.id}.${i}`, length);
+        return [{ key, value }];
+      });
     case "clear":
+      if (step.range.limit === undefined) return given(rangeChange(step.range));
       return entriesOf(projected(), step.range).map(([key]) => ({ key, value: undefined }));
   }
+}
+
+function given(change: Change | undefined): Change[] {
+  return change === undefined ? [] : [change];
 }
 
 /** Starts the write. Its bytes are overwritten right after the call: the engine must not look at them again. */
@@ -38,15 +45,28 @@ export function startWrite(
   const isBatch = step.step === "batch" || first === undefined;
   const write = isBatch
     ? engine.batch(operations, { ...options, conditions })
-    : first.type === "put"
-      ? engine.put(first.key, first.value, options)
-      : engine.delete(first.key, options);
+    : startOne(engine, first, options);
   for (const condition of conditions) condition.key.fill(0xee);
   for (const operation of operations) {
-    operation.key.fill(0xee);
-    if (operation.type === "put") operation.value.fill(0xee);
+    const bytes = operation.type === "clear" ? Object.values(operation.range) : Object.values(operation);
+    for (const one of bytes) if (typeof one !== "string") one.fill(0xee);
   }
   return write;
+}
+
+function startOne(
+  engine: Engine,
+  operation: BytesOperation,
+  options: { readonly durability: DurabilityMode },
+): Promise<WriteResult> {
+  switch (operation.type) {
+    case "put":
+      return engine.put(operation.key, operation.value, options);
+    case "delete":
+      return engine.delete(operation.key, options);
+    case "clear":
+      return engine.clear(operation.range, options);
+  }
 }
 
 export function rangeOf(range: StepRange): RangeOptions {
@@ -58,17 +78,16 @@ export function rangeOf(range: StepRange): RangeOptions {
   return { ...rest, ...Object.fromEntries(given) };
 }
 
-/** Bytes of the record that a write other than a clear takes. */
+/** Bytes of the record that a write other than a clear with a limit takes. */
 export function recordLength(
   step: WriteStep,
   changes: readonly Change[],
   lsn: Lsn,
   sequence: SequenceNumber,
 ): number {
-  const operations = changes.map(toOperation);
-  const [first] = operations;
-  const payload: WalPayload =
-    step.step !== "batch" && first !== undefined ? first : { type: "batch", operations };
+  const operations = changes.map(toLogged);
+  const [first = { type: "noop" } as const] = operations;
+  const payload: WalPayload = step.step !== "batch" ? first : { type: "batch", operations };
   return encodeRecord({ lsn, sequence, payload }).length;
 }
 
@@ -76,9 +95,22 @@ type BytesOperation = BatchOperation &
   (
     | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
     | { readonly type: "delete"; readonly key: Uint8Array }
+    | { readonly type: "clear"; readonly range: { readonly gte: Uint8Array; readonly lt?: Uint8Array } }
   );
 
-function toOperation({ key, value }: Change): BytesOperation {
+function toOperation(change: Change): BytesOperation {
+  const logged = toLogged(change);
+  if (logged.type !== "deleteRange") return logged;
+  const { start: gte, end: lt } = logged;
+  return { type: "clear", range: { gte, ...(lt !== undefined && { lt }) } };
+}
+
+function toLogged(change: Change): WalOperation {
+  if (isRange(change)) {
+    const { start, end } = change;
+    return { type: "deleteRange", start: toBytes(start), end: end === undefined ? undefined : toBytes(end) };
+  }
+  const { key, value } = change;
   return value === undefined
     ? { type: "delete", key: toBytes(key) }
     : { type: "put", key: toBytes(key), value: toBytes(value) };

@@ -91,13 +91,23 @@ export class Copy {
       return;
     }
     mustEqual(sequence, this.#sequence + 1, `the sequence of the change at LSN ${lsn}`);
-    for (const [key, value] of operations) {
-      if (value === null) this.#contents.delete(key);
+    for (const [key, value, isRange] of operations) {
+      if (isRange) this.#deleteRange(key, value);
+      else if (value === null) this.#contents.delete(key);
       else this.#contents.set(key, value);
     }
     this.#lsn = lsn;
     this.#sequence += Math.max(1, operations.length); // an empty record has one too
     this.#mayComeAgain.set(lsn, text);
+  }
+
+  /**
+   * @param {string} start
+   * @param {string | null} end
+   */
+  #deleteRange(start, end) {
+    for (const key of this.#contents.keys())
+      if (key >= start && (end === null || key < end)) this.#contents.delete(key);
   }
 
   /** @param {number} lsn */

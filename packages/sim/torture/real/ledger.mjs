@@ -1,3 +1,4 @@
+import { carryOut } from "../../dist/explorer/engine-write.js";
 import { bytesOf } from "./planned-writes.mjs";
 
 /** @typedef {import("./planned-writes.mjs").MaybeConditional} MaybeConditional */
@@ -120,21 +121,17 @@ export class Ledger {
 
   /** @param {readonly import("@kaya/engine").BatchOperation[]} operations */
   #carryOut(operations) {
-    for (const operation of operations) {
-      if (operation.type === "put") this.contents.set(String(operation.key), String(operation.value));
-      else this.contents.delete(String(operation.key));
-    }
+    for (const operation of operations) carryOut(this.contents, operation);
     return operations.length;
   }
 
   /**
-   * Gives the operations of its record: of no keys it is an empty one, which has a sequence too.
+   * Gives the operations of its record: one, whatever it deletes.
    * @param {string} prefix
    */
   #clear(prefix) {
-    const before = this.contents.size;
-    for (const key of this.contents.keys()) if (key.startsWith(prefix)) this.contents.delete(key);
-    return Math.max(1, before - this.contents.size);
+    carryOut(this.contents, { type: "clear", range: { prefix } });
+    return 1;
   }
 }
 

@@ -1,7 +1,8 @@
 import { Random } from "@kaya/io";
 
 /**
- * @typedef {import("../../dist/explorer/engine-write.js").EngineWrite & { write: readonly import("@kaya/engine").BatchOperation[] }} PlannedWrite
+ * @typedef {import("@kaya/engine").PutOperation | import("@kaya/engine").DeleteOperation} PlannedOperation
+ * @typedef {import("../../dist/explorer/engine-write.js").EngineWrite & { write: readonly PlannedOperation[] }} PlannedWrite
  * @typedef {PlannedWrite & { unless: string }} ConditionalWrite a batch that is rejected where that key is there
  * @typedef {(import("../../dist/explorer/engine-write.js").EngineWrite & { unless?: undefined }) | ConditionalWrite} MaybeConditional
  * @typedef {{ seed: number, keys: number, maxValueBytes: number }} Plan
@@ -24,9 +25,9 @@ export function plannedWrite({ seed, keys, maxValueBytes }, generation, number) 
     const most = random.pick([0, maxValueBytes / 20, maxValueBytes / 5, maxValueBytes]);
     return `${generation}.${number} ${letter.repeat(random.below(Math.floor(most) + 1))}`;
   };
-  /** @returns {import("@kaya/engine").BatchOperation} */
+  /** @returns {PlannedOperation} */
   const put = (of = key()) => ({ type: "put", key: of, value: value() });
-  /** @returns {import("@kaya/engine").BatchOperation} */
+  /** @returns {PlannedOperation} */
   const remove = (of = key()) => ({ type: "delete", key: of });
   const kind = random.pick(["put", "put", "put", "delete", "batch"]);
   if (kind === "put") return { durability, write: [put()] };
@@ -46,6 +47,7 @@ export function plannedWrite({ seed, keys, maxValueBytes }, generation, number) 
 export function bytesOf({ write }) {
   if ("clear" in write) return 0;
   return write.reduce((sum, operation) => {
+    if (operation.type === "clear") return sum;
     const value = operation.type === "put" ? operation.value.length : 0;
     return sum + operation.key.length + value;
   }, 0);
