@@ -3,26 +3,29 @@ import {
   describe,
   type EngineConfig,
   KayaError,
+  type LogPosition,
   type Lsn,
   type PartialEngineConfig,
   readOptions,
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { assertOneStoreOn, readLog } from "@kaya/wal";
-import type { AppliedLog } from "./apply.js";
-import { type CheckpointFile, checkpointsToRead } from "./checkpoint/checkpoint-files.js";
-import type { WrittenCheckpoint } from "./checkpoint/checkpointer.js";
-import { type WrittenDirectory, writeDirectory } from "./checkpoint/new-directory.js";
-import { coversOf, recoverCheckpoint } from "./checkpoint/recover-checkpoint.js";
-import { TargetDirectory } from "./checkpoint/target-directory.js";
-import type { CheckpointProgress } from "./checkpoint/write-checkpoint.js";
+import { type FoundTree, type LsmSnapshot, LsmTree, TreeCopy } from "@kaya/lsm";
+import { assertOneStoreOn, randomLogId, readLog, type WalRecord } from "@kaya/wal";
+import { AppliedLog } from "./apply.js";
+import type { BackupProgress, WrittenDirectory } from "./backup/backup.js";
+import { TargetDirectory } from "./backup/target-directory.js";
 import { diskOf } from "./data-directory.js";
 import { invalid } from "./input.js";
 import { assertOutside } from "./outside.js";
-import { ProgressTeller, type RecoveryProgress } from "./recovery-progress.js";
+import type { RecoveryProgress } from "./recovery-progress.js";
 import { checkSignal, throwIfAborted } from "./signal.js";
 import { lookSteadily } from "./steady-look.js";
+import { flushSource } from "./store/flush-source.js";
+import { isFull } from "./store/flushes.js";
+import { coversOf } from "./store/found-store.js";
+import { lsmOptions } from "./store/lsm-options.js";
+import { Store } from "./store/store.js";
 
 export interface RecoverToOptions {
   /** The last record that is wanted, from 1 on. A batch is one record. */
@@ -31,14 +34,14 @@ export interface RecoverToOptions {
   readonly into: string | Disk;
   /** Ends it: it then rejects with the signal's reason and leaves nothing that could be opened. */
   readonly signal?: AbortSignal;
-  /** How far the checkpoint and the log are read. `totalBytes` are those of the whole log, which is not read further than wanted. */
+  /** How far the log is read. `totalBytes` are those of the whole log, which is not read further than wanted. */
   readonly onRead?: (progress: RecoveryProgress) => void;
-  readonly onWrite?: (progress: CheckpointProgress) => void;
+  readonly onWrite?: (progress: BackupProgress) => void;
 }
 
 export interface RecoverToResult extends WrittenDirectory {
-  /** What it began with; absent where that was the log's first record. */
-  readonly checkpoint?: WrittenCheckpoint;
+  /** What the tables that it began with cover; absent where it began with the log's first record. */
+  readonly base?: LogPosition;
   /** Records of the log behind it. */
   readonly recordCount: number;
   readonly durationMs: number;
@@ -47,9 +50,10 @@ export interface RecoverToResult extends WrittenDirectory {
 const OPTIONS = ["lsn", "into", "signal", "onRead", "onWrite"];
 
 /**
- * Builds a new data directory with the state as of one LSN, out of the newest checkpoint at or before it and the log between the two. What
- * stands behind that LSN is not read: it may be damaged. The directory that is read is not changed, and may be open: then what is being
- * written may count as written. What is built was read back, is durable, and goes on at `lsn + 1` when it is opened.
+ * Builds a new data directory with the state as of one LSN: out of the tables, where they cover no more than that, and the log behind
+ * them; else out of the log alone, where it still has its first record. What stands behind that LSN is not read: it may be damaged. The
+ * directory that is read is not changed, and may be open: then what is being written may count as written. What is built was read back,
+ * is durable, and goes on at `lsn + 1` when it is opened.
  * @throws KayaError KAYA_INVALID_ARGUMENT (`into` is not empty; `lsn` is above the last one, which the message names),
  *   KAYA_LOCK_CONFLICT (somebody else writes into `into`), KAYA_LOG_TRUNCATED (the log does not reach back so far; the message names the lowest LSN that can be had), KAYA_CORRUPTION with
  *   file and offset where damage stands before `lsn`, whatever `wal.recovery` says; KAYA_UNSUPPORTED_VERSION, KAYA_IO, KAYA_DISK_FULL,
@@ -63,90 +67,132 @@ export async function recoverTo(
   const started = performance.now();
   const resolved = resolveEngineConfig(config);
   const options = checkOptions(given);
-  const { into, signal, onWrite } = options;
+  const { into, signal } = options;
   throwIfAborted(signal);
   const source = diskOf(resolved, disk);
   await assertOutside("what is recovered", into, source);
   const { disableLocking } = resolved;
   const target = await TargetDirectory.find(into, { what: "what is recovered", disableLocking });
-  const { applied, checkpoint, recordCount } = await lookSteadily(source, () =>
-    readState(resolved, source, options),
-  );
-  const snapshot = applied.snapshot();
+  let isWhole = false;
   try {
-    const written = await target.fill((disk) =>
-      writeDirectory(disk, applied.position, snapshot, {
-        maxRecordBytes: resolved.wal.maxRecordBytes,
-        check: () => throwIfAborted(signal),
-        onProgress: onWrite,
-      }),
-    );
-    return {
-      ...written,
-      ...(checkpoint !== undefined && { checkpoint }),
-      recordCount,
-      durationMs: performance.now() - started,
-    };
+    const rebuild = () => new Rebuild(resolved, source, target, options).run();
+    const built = await lookSteadily(source, rebuild);
+    isWhole = true;
+    return { ...built, durationMs: performance.now() - started };
   } finally {
-    snapshot.release();
+    await target.end(isWhole);
   }
 }
 
-interface StateAt {
-  readonly applied: AppliedLog;
-  readonly checkpoint: WrittenCheckpoint | undefined;
-  readonly recordCount: number;
+/** One attempt: it leaves the new directory, or nothing. */
+class Rebuild {
+  readonly #config: EngineConfig;
+  readonly #source: Disk;
+  readonly #target: TargetDirectory;
+  readonly #options: RecoverToOptions;
+  readonly #check: () => void;
+  /** The tables that it begins with. */
+  #base: LsmSnapshot | undefined;
+  #copy: TreeCopy | undefined;
+  #recordCount = 0;
+
+  constructor(config: EngineConfig, source: Disk, target: TargetDirectory, options: RecoverToOptions) {
+    this.#config = config;
+    this.#source = source;
+    this.#target = target;
+    this.#options = options;
+    this.#check = () => throwIfAborted(options.signal);
+  }
+
+  async run(): Promise<Omit<RecoverToResult, "durationMs">> {
+    const found = await LsmTree.look(this.#source, lsmOptions(this.#config, this.#source));
+    try {
+      return await this.#build(found);
+    } catch (error) {
+      await this.#copy?.abandon();
+      throw error;
+    } finally {
+      this.#base?.release();
+      await found.close();
+    }
+  }
+
+  async #build(found: FoundTree): Promise<Omit<RecoverToResult, "durationMs">> {
+    const { lsn } = this.#options;
+    await assertOneStoreOn(this.#source, coversOf(found));
+    const { covered } = found;
+    const base = covered.lsn > 0 && covered.lsn <= lsn ? covered : undefined;
+    if (base !== undefined) this.#base = found.snapshot();
+    const applied = new AppliedLog(new Store(), base);
+    if (base?.lsn !== lsn) await this.#replay(applied, covered.lsn);
+    // From here on it only depends on what is in memory and in open files.
+    const copy = await this.#stage(applied);
+    const { covered: position, tables, bytes } = await copy.finish(randomLogId());
+    return { ...position, tables, bytes, ...(base && { base }), recordCount: this.#recordCount };
+  }
+
+  /** @param covered by the tables that are there, whether it begins with them or not */
+  async #replay(applied: AppliedLog, covered: Lsn): Promise<void> {
+    const { lsn, onRead } = this.#options;
+    const { lastLsn, gap } = await readLog(this.#source, {
+      maxRecordBytes: this.#config.wal.maxRecordBytes,
+      after: applied.position,
+      through: lsn,
+      onRecord: ({ record }) => this.#apply(applied, record),
+      onProgress: (progress) => {
+        this.#check();
+        onRead?.(progress);
+      },
+    });
+    if (lastLsn !== lsn) throw notReached(lsn, lastLsn, covered, gap);
+  }
+
+  #apply(applied: AppliedLog, record: WalRecord): Promise<void> | undefined {
+    this.#recordCount++;
+    const turn = applied.replay(record);
+    const stageIfFull = async () => {
+      if (this.#isFull(applied)) await this.#stage(applied);
+    };
+    if (turn !== undefined) return turn.then(stageIfFull);
+    return this.#isFull(applied) ? stageIfFull() : undefined;
+  }
+
+  #isFull({ store }: AppliedLog): boolean {
+    return isFull(store.active, this.#config.memory.memtableBytes / 2);
+  }
+
+  /** What was replayed becomes a table of the new directory, which no manifest names yet: so a long log needs no more than a memtable. */
+  async #stage(applied: AppliedLog): Promise<TreeCopy> {
+    this.#copy ??= await this.#begin();
+    const { memtable, position } = applied.sealNow();
+    const snapshot = memtable.snapshot();
+    try {
+      await this.#copy.add(flushSource(snapshot), position);
+    } finally {
+      snapshot.release();
+    }
+    applied.store.forgetSealed();
+    return this.#copy;
+  }
+
+  async #begin(): Promise<TreeCopy> {
+    const { onWrite } = this.#options;
+    const disk = await this.#target.take();
+    return TreeCopy.begin(disk, {
+      ...(this.#base && { from: this.#base }),
+      tables: lsmOptions(this.#config, disk),
+      check: this.#check,
+      ...(onWrite && { onProgress: onWrite }),
+    });
+  }
 }
 
-async function readState(
-  config: EngineConfig,
-  disk: Disk,
-  { lsn, signal, onRead }: RecoverToOptions,
-): Promise<StateAt> {
-  const { older, newest } = await checkpointsToRead(disk);
-  const checkpoints = newest === undefined ? older : [...older, newest];
-  await assertOneStoreOn(
-    disk,
-    await coversOf(disk, { older: checkpoints }, undefined, config.wal.maxRecordBytes),
-  );
-  const base = checkpoints.findLast((file) => file.lsn <= lsn);
-  const progress = await ProgressTeller.of(disk, base, (state) => {
-    throwIfAborted(signal);
-    onRead?.(state);
-  });
-  const { checkpoint, applied } = await recoverCheckpoint(config, disk, base, progress, "memory");
-  if (checkpoint?.lsn === lsn) return { applied, checkpoint, recordCount: 0 };
-  let recordCount = 0;
-  const { lastLsn, gap } = await readLog(disk, {
-    maxRecordBytes: config.wal.maxRecordBytes,
-    after: applied.position,
-    through: lsn,
-    onRecord: ({ record }) => {
-      recordCount++;
-      return applied.replay(record);
-    },
-    onProgress: (state) => progress.ofLog(state),
-  });
-  if (lastLsn === lsn) return { applied, checkpoint, recordCount };
-  throw notReached(
-    lsn,
-    lastLsn,
-    checkpoints.find((file) => file.lsn > lsn),
-    gap,
-  );
-}
-
-/** @param above the lowest checkpoint that covers more than was asked for: the log before it is dropped */
-function notReached(
-  lsn: Lsn,
-  lastLsn: Lsn,
-  above: CheckpointFile | undefined,
-  gap: KayaError | undefined,
-): KayaError {
-  if (above !== undefined) {
+/** @param covered by the tables: the log before that may be dropped */
+function notReached(lsn: Lsn, lastLsn: Lsn, covered: Lsn, gap: KayaError | undefined): KayaError {
+  if (covered > lsn) {
     return new KayaError(
       "KAYA_LOG_TRUNCATED",
-      `LSN ${lsn} cannot be recovered any more: the log before ${above.path} was dropped. From there on LSN ${above.lsn} is the lowest that can be.`,
+      `LSN ${lsn} cannot be recovered any more: the tables cover the log through LSN ${covered}, and it was dropped before that. LSN ${covered} is the lowest that can be.`,
       gap && { cause: gap },
     );
   }

@@ -1,5 +1,8 @@
 export { BlockCache, type BlockCacheOptions, type BlockCacheStats } from "./cache/block-cache.js";
 export type { Load } from "./compaction/pace.js";
+export type { TableSource } from "./copy/copy-table.js";
+export type { TreeCopyProgress } from "./copy/progress.js";
+export { TreeCopy, type TreeCopyOptions, type TreeCopyResult } from "./copy/tree-copy.js";
 export {
   type EntryCursor,
   type EntryKind,

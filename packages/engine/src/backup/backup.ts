@@ -1,41 +1,70 @@
-import { checkCallback, type EngineConfig, readOptions } from "@kaya/core";
+import {
+  checkCallback,
+  type EngineConfig,
+  type LogPosition,
+  type Lsn,
+  readOptions,
+  type SequenceNumber,
+} from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import type { NewLogId } from "@kaya/wal";
+import { TreeCopy, type TreeCopyProgress, type TreeCopyResult } from "@kaya/lsm";
+import { checkedLogId, type LogHistory, type NewLogId, randomLogId } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { assertOutside } from "../outside.js";
 import { checkSignal, throwIfAborted } from "../signal.js";
-import { type WrittenDirectory, writeDirectory } from "./new-directory.js";
+import { memorySource } from "../store/flush-source.js";
+import { lsmOptions } from "../store/lsm-options.js";
+import type { StoreSnapshot } from "../store/store-snapshot.js";
+import { formatBackupIdentity, StoreIdentity } from "./backup-identity.js";
 import { TargetDirectory } from "./target-directory.js";
-import type { CheckpointProgress } from "./write-checkpoint.js";
+
+/** How far a backup, or what is recovered, is in being written and read back. */
+export type BackupProgress = TreeCopyProgress;
 
 export interface BackupOptions {
-  /** Ends the backup, which then rejects with the signal's reason and leaves nothing that could be opened. */
+  /** Ends the backup, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: CheckpointProgress) => void;
+  readonly onProgress?: (progress: BackupProgress) => void;
+}
+
+/** What a directory holds that was written. */
+export interface WrittenDirectory {
+  /** The last record that it holds, and its last operation. */
+  readonly lsn: Lsn;
+  readonly sequence: SequenceNumber;
+  readonly tables: number;
+  /** Of all its tables. */
+  readonly bytes: number;
 }
 
 export interface BackupResult extends WrittenDirectory {
+  /** Tables that were written, and their bytes: the others were there from an earlier backup. */
+  readonly copiedTables: number;
+  readonly copiedBytes: number;
   readonly durationMs: number;
 }
 
 /** What a backup needs of its engine. */
 interface BackedUpEngine {
   readonly applied: AppliedLog;
+  /** Of the log. */
+  readonly history: LogHistory | undefined;
   /** Where the data is. */
   readonly disk: Disk;
   readonly config: EngineConfig;
   /** Where ids of logs come from. Default: random. */
   readonly newLogId: NewLogId | undefined;
+  readonly randomSeed: (() => Uint8Array) | undefined;
   /** Called between steps. */
   readonly assertOpen: () => void;
 }
 
 /**
- * Writes the state as of now into an empty directory.
- * @param target a directory, absent or empty, or a disk
+ * Writes the state as of now into a directory.
+ * @param target a directory that is absent, empty, or has an earlier backup; or a disk
  */
 export async function writeBackup(
-  { applied, disk, config, newLogId, assertOpen }: BackedUpEngine,
+  engine: BackedUpEngine,
   target: string | Disk,
   options: BackupOptions | undefined,
 ): Promise<BackupResult> {
@@ -44,22 +73,61 @@ export async function writeBackup(
   checkSignal(signal);
   checkCallback(onProgress, "onProgress");
   throwIfAborted(signal);
-  const covered = applied.position;
-  const snapshot = applied.snapshot();
+  const check = () => {
+    engine.assertOpen();
+    throwIfAborted(signal);
+  };
+  const covered = engine.applied.position;
+  const snapshot = engine.applied.snapshot();
   try {
-    await assertOutside("a backup", target, disk);
-    const { maxRecordBytes } = config.wal;
-    const check = () => {
-      assertOpen();
-      throwIfAborted(signal);
-    };
-    const { disableLocking } = config;
-    const directory = await TargetDirectory.find(target, { what: "a backup", disableLocking });
-    const written = await directory.fill((empty) =>
-      writeDirectory(empty, covered, snapshot, { maxRecordBytes, newLogId, check, onProgress }),
-    );
-    return { ...written, durationMs: performance.now() - started };
+    const store = new StoreIdentity(engine.history, snapshot.tables.state.logIdentity);
+    await assertOutside("a backup", target, engine.disk);
+    const { disableLocking } = engine.config;
+    const directory = await TargetDirectory.find(target, { what: "a backup", disableLocking, backupOf: store });
+    const written = await fill(engine, directory, { snapshot, covered, store, check, onProgress });
+    return { ...flat(written), durationMs: performance.now() - started };
   } finally {
     snapshot.release();
   }
+}
+
+interface BackedUp {
+  readonly snapshot: StoreSnapshot;
+  readonly covered: LogPosition;
+  readonly store: StoreIdentity;
+  readonly check: () => void;
+  readonly onProgress: ((progress: BackupProgress) => void) | undefined;
+}
+
+async function fill(
+  { config, newLogId = randomLogId, randomSeed }: BackedUpEngine,
+  directory: TargetDirectory,
+  { snapshot, covered, store, check, onProgress }: BackedUp,
+): Promise<TreeCopyResult> {
+  let isWhole = false;
+  const from = snapshot.tables.another();
+  try {
+    const disk = await directory.take();
+    check();
+    const tables = lsmOptions(config, disk, { randomSeed });
+    const copy = await TreeCopy.begin(disk, { from, tables, check, ...(onProgress && { onProgress }) });
+    try {
+      await copy.add(memorySource(snapshot), covered);
+      snapshot.release(); // what it holds in memory is written
+      const identity = formatBackupIdentity({ id: checkedLogId(newLogId), from: store.id });
+      const written = await copy.finish(identity);
+      isWhole = true;
+      return written;
+    } catch (error) {
+      await copy.abandon();
+      throw error;
+    }
+  } finally {
+    from.release();
+    await directory.end(isWhole);
+  }
+}
+
+function flat({ covered, ...written }: TreeCopyResult): Omit<BackupResult, "durationMs"> {
+  return { ...covered, ...written };
 }

@@ -1,26 +1,33 @@
-import { describe, type KayaError } from "@kaya/core";
-import { assertDisk, type Disk, NodeDisk } from "@kaya/io";
+import { describe, KayaError } from "@kaya/core";
+import { assertDisk, type Disk, type DiskLock, NodeDisk, readLockNote } from "@kaya/io";
 import { formatLogMark } from "@kaya/wal";
 import { letGo, letGoAsFound } from "../data-directory.js";
-import { LOST_AND_FOUND, lockContent } from "../foreign-files.js";
 import { invalid } from "../input.js";
 import { LOCK_PATH } from "../lock-path.js";
-import { CHECKPOINT_DIR, listCheckpoints } from "./checkpoint-files.js";
+import type { StoreIdentity } from "./backup-identity.js";
+import { contentOf, type TargetContent } from "./target-content.js";
 
 export interface TargetOptions {
   /** What goes there, for the error: "a backup". */
   readonly what: string;
   /** As of the engine: then nothing keeps a second writer out. */
   readonly disableLocking: boolean;
+  /** An earlier backup of this store may be there. Default: none may. */
+  readonly backupOf?: StoreIdentity;
 }
 
-/** A directory that is to be filled. */
+/**
+ * A directory that something is written into: one that is absent or empty, that has what a killed writing left, or an earlier backup of the
+ * same store.
+ */
 export class TargetDirectory {
   readonly #disk: Disk;
   readonly #options: TargetOptions;
   readonly #name: string;
   /** The disk where it was made here. */
   readonly #own: Disk | undefined;
+  #lock: DiskLock | undefined;
+  #isTaken = false;
 
   private constructor(disk: Disk, options: TargetOptions, path: string | undefined) {
     this.#disk = disk;
@@ -30,74 +37,84 @@ export class TargetDirectory {
   }
 
   /**
-   * A directory that is absent or empty. A file `LOCK`, the directory `lost+found` and empty directories count as nothing: a write that
-   * was broken off leaves the first and the last. Changes nothing.
+   * Looks at a directory, and changes nothing.
    * @param target a path, or a disk
-   * @throws KayaError KAYA_INVALID_ARGUMENT
+   * @throws KayaError KAYA_INVALID_ARGUMENT where nothing may go there
    */
   static async find(target: string | Disk, options: TargetOptions): Promise<TargetDirectory> {
     const disk = toDisk(target, options.what);
     const directory = new TargetDirectory(disk, options, typeof target === "string" ? target : undefined);
-    const { hasLock, found } = await contentOf(disk);
     // One that is being written now: its lock will say so.
-    const isBegun = hasLock && found.every((path) => path === CHECKPOINT_DIR) && (await isUnfinished(disk));
-    directory.#assertEmpty(isBegun ? [] : found);
+    directory.#check(await contentOf(disk), (await readLockNote(disk, LOCK_PATH))?.mark);
     return directory;
   }
 
   /**
-   * Locks the directory, as an engine would that opens it, and lets `write` fill it.
+   * Locks the directory, as an engine would that opens it, and looks at it again. Doing it again gives the same.
    * @throws KayaError KAYA_LOCK_CONFLICT where somebody else writes there, KAYA_INVALID_ARGUMENT where somebody else wrote there: in both
-   *   cases nothing was changed; and what `write` throws
+   *   cases nothing was changed
    */
-  async fill<T>(write: (disk: Disk) => Promise<T>): Promise<T> {
+  async take(): Promise<Disk> {
+    if (this.#isTaken) return this.#disk;
+    const { disableLocking } = this.#options;
+    const lock = disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
     try {
-      return await this.#fill(write);
+      this.#check(await contentOf(this.#disk), lock?.lastMark, disableLocking);
+    } catch (error) {
+      await letGoAsFound(lock);
+      throw error;
+    }
+    this.#lock = lock;
+    this.#isTaken = true;
+    return this.#disk;
+  }
+
+  /** Lets go of the directory. @param isWhole what was written there is whole, and durable */
+  async end(isWhole: boolean): Promise<void> {
+    try {
+      await letGo({ lock: this.#lock, own: undefined }, { tailMark: isWhole ? NO_LOG : undefined });
     } finally {
       await this.#own?.close?.();
     }
   }
 
-  async #fill<T>(write: (disk: Disk) => Promise<T>): Promise<T> {
-    const lock = this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
-    try {
-      const { found } = await contentOf(this.#disk);
-      if (found.length > 0 && (await isUnfinished(this.#disk))) throw this.#leftOver();
-      this.#assertEmpty(found);
-    } catch (error) {
-      await letGoAsFound(lock);
-      throw error;
-    }
-    let mark: string | undefined;
-    try {
-      const written = await write(this.#disk);
-      mark = NO_LOG;
-      return written;
-    } finally {
-      await letGo({ lock, own: undefined }, { tailMark: mark });
+  /** @param mark what the last holder left that closed the directory cleanly */
+  #check(content: TargetContent, mark: string | undefined, isUnlocked = false): void {
+    switch (content.kind) {
+      case "nothing":
+        return;
+      case "other":
+        throw this.#refusal(content.why, content.cause);
+      case "begun":
+        // A directory that was whole once has a mark: its tables are not what a killed writing left.
+        if (mark === undefined && !isUnlocked) return;
+        throw this.#refusal("it holds tables that no manifest names");
+      case "backup":
+        this.#checkBackup(content);
     }
   }
 
-  #leftOver(): KayaError {
-    return invalid(
-      `${this.#options.what} goes into an empty directory: in ${this.#name} is what is left of one that did not end. Empty the directory first.`,
+  #checkBackup({ identity: { from }, isEmpty }: TargetContent & { kind: "backup" }): void {
+    const { backupOf } = this.#options;
+    if (backupOf === undefined) throw this.#refusal("it holds a backup");
+    if (isEmpty || (from !== undefined && backupOf.isOrWas(from))) return;
+    const whose = from === undefined ? "does not say of which store it is" : `is of another store, of the log ${from}`;
+    throw this.#refusal(`the backup that it holds ${whose}`);
+  }
+
+  #refusal(why: string, cause?: KayaError): KayaError {
+    const { what, backupOf } = this.#options;
+    const where = backupOf === undefined ? "an empty directory" : "an empty directory, or one with an earlier backup of the same store";
+    return new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `${what} goes into ${where}, and not into ${this.#name}: ${why}. Nothing was changed. Give another directory, or empty this one.`,
+      cause && { cause },
     );
-  }
-
-  #assertEmpty(found: readonly string[]): void {
-    if (found.length === 0) return;
-    throw invalid(`${this.#options.what} goes into an empty directory: ${this.#name} holds ${found[0]}`);
   }
 }
 
 /** The mark of a log without segments. */
 const NO_LOG = formatLogMark({ id: undefined, lsn: 0, segmentId: 0, length: 0 });
-
-/** Whether there is no checkpoint, but one that is being written, or was. */
-async function isUnfinished(disk: Disk): Promise<boolean> {
-  const { newest, unknown, impossible } = await listCheckpoints(disk);
-  return newest === undefined && unknown.length === 0 && impossible.length === 0;
-}
 
 function toDisk(target: string | Disk, what: string): Disk {
   if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
@@ -106,17 +123,4 @@ function toDisk(target: string | Disk, what: string): Disk {
     throw invalid(`${what} goes into a directory, not ${describe(target)}`);
   assertDisk(target);
   return target;
-}
-
-async function contentOf(
-  disk: Disk,
-): Promise<{ readonly hasLock: boolean; readonly found: readonly string[] }> {
-  let hasLock = false;
-  const found: string[] = [];
-  for (const { path, isDirectory } of await disk.list("")) {
-    if (path === LOCK_PATH && !isDirectory && (await lockContent(disk)) !== "foreign") hasLock = true;
-    else if (path === LOST_AND_FOUND && isDirectory) continue;
-    else if (!isDirectory || (await disk.list(path)).length > 0) found.push(path);
-  }
-  return { hasLock, found };
 }

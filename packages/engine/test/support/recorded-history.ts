@@ -1,12 +1,13 @@
 import { type Disk, Random, type SimDisk } from "@kaya/io";
+import { readManifest } from "@kaya/lsm";
 import { inspectWal, isWarning } from "@kaya/wal";
 import { type BatchOperation, Engine, type PartialEngineConfig } from "../../src/index.js";
 import { entriesOf } from "./text.js";
 
-/** Segments of a handful of records, and checkpoints only when told. */
+/** Segments of a handful of records, and flushes only when told. */
 export const TINY: PartialEngineConfig = {
   wal: { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 },
-  checkpoint: { auto: false },
+  tables: { autoFlush: false },
 };
 
 /** What an engine showed behind each record. */
@@ -42,11 +43,11 @@ export class RecordedHistory {
     return this.states.length - 1;
   }
 
-  /** Writes, each with its own LSN; now and then a checkpoint or a reopening between them. */
+  /** Writes, each with its own LSN; now and then a flush or a reopening between them. */
   async run(writes: number): Promise<void> {
     for (let i = 0; i < writes; i++) {
       await this.#write();
-      if (this.#random.chance(0.05)) await this.#engine.checkpoint();
+      if (this.#random.chance(0.05)) await this.#engine.flush();
       if (this.#random.chance(0.05)) await this.#reopen();
     }
   }
@@ -76,8 +77,8 @@ export class RecordedHistory {
 
 /** What a directory's files hold, whichever of them an opening would read. */
 export interface FilesOfHistory {
-  /** The LSNs in the names of checkpoints, ascending. */
-  readonly checkpoints: readonly number[];
+  /** The LSN up to which the tables have everything. */
+  readonly covered: number;
   /** Where each record of the log stands. */
   readonly records: ReadonlyMap<number, { readonly path: string; readonly offset: number }>;
 }
@@ -89,17 +90,13 @@ export async function filesOf(disk: SimDisk): Promise<FilesOfHistory> {
       if (!isWarning(row)) records.set(row.lsn, { path, offset: row.offset });
     }
   }
-  const checkpoints: number[] = [];
-  for (const { path } of await disk.list("checkpoint")) {
-    const digits = /([0-9a-f]{16})\.ckpt$/.exec(path)?.[1];
-    if (digits !== undefined) checkpoints.push(Number.parseInt(digits, 16));
-  }
-  return { checkpoints, records };
+  const { state } = await readManifest(disk);
+  return { covered: state.covered.lsn, records };
 }
 
-/** Whether some checkpoint, or the beginning, and the log behind it lead to this LSN. */
-export function isWithinReach(lsn: number, { checkpoints, records }: FilesOfHistory): boolean {
-  return [0, ...checkpoints].some((base) => {
+/** Whether the tables, or the beginning, and the log behind them lead to this LSN. */
+export function isWithinReach(lsn: number, { covered, records }: FilesOfHistory): boolean {
+  return [0, covered].some((base) => {
     if (base > lsn) return false;
     for (let next = base + 1; next <= lsn; next++) if (!records.has(next)) return false;
     return true;

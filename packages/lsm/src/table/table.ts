@@ -152,6 +152,12 @@ export class Table {
     return cursor;
   }
 
+  /** Bytes of the file as they are, for a copy of it; fewer than asked only at its end. @throws KayaError KAYA_IO, KAYA_CLOSED */
+  async readBytes(position: number, into: Uint8Array): Promise<number> {
+    this.#assertOpen();
+    return this.#file.readAt(position, into);
+  }
+
   /** What the writer noted of the whole table. Read each time. @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED */
   async properties(): Promise<TableProperties> {
     this.#assertOpen();

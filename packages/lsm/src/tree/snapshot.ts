@@ -1,4 +1,5 @@
 import { KayaError, type LogPosition } from "@kaya/core";
+import type { TableSource } from "../copy/copy-table.js";
 import type { EntryCursor, Found } from "../entry.js";
 import type { ManifestState, TableMeta } from "../manifest/manifest-state.js";
 import type { Extent } from "../version/extent.js";
@@ -36,6 +37,18 @@ export class LsmSnapshot {
   get tables(): readonly SnapshotTable[] {
     return this.#version.state.levels.flatMap((metas, level) =>
       metas.map((meta) => ({ ...meta, level, path: tablePath(meta.id) })),
+    );
+  }
+
+  /** The same tables, to be copied: also where another process has removed their files meanwhile. */
+  get sources(): readonly TableSource[] {
+    return this.#version.levels.flatMap((tables, level) =>
+      tables.map(({ meta, table }) => ({
+        level,
+        meta,
+        path: tablePath(meta.id),
+        read: (position: number, into: Uint8Array) => table.readBytes(position, into),
+      })),
     );
   }
 

@@ -1,0 +1,69 @@
+import { KayaError } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { type FoundManifest, listManifests, listTables, MANIFEST_DIR, readManifest, TABLE_DIR } from "@kaya/lsm";
+import { WAL_DIR } from "@kaya/wal";
+import { LOST_AND_FOUND, lockContent } from "../foreign-files.js";
+import { LOCK_PATH } from "../lock-path.js";
+import { type BackupIdentity, parseBackupIdentity } from "./backup-identity.js";
+
+/**
+ * What a directory holds that something is to be written into.
+ * - `nothing`: a `LOCK`, the directory `lost+found` and empty directories count as nothing.
+ * - `begun`: tables that no manifest names, and nothing else: what a writing leaves that was killed.
+ * - `backup`: a whole backup, which was not written to since.
+ * - `other`: anything else.
+ */
+export type TargetContent =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "begun" }
+  | { readonly kind: "backup"; readonly identity: BackupIdentity; readonly isEmpty: boolean }
+  | { readonly kind: "other"; readonly why: string; readonly cause?: KayaError };
+
+/** Looks into a directory. Changes nothing. @throws KayaError KAYA_IO */
+export async function contentOf(disk: Disk): Promise<TargetContent> {
+  const stranger = await findStranger(disk);
+  if (stranger !== undefined && stranger !== WAL_DIR) return { kind: "other", why: `it holds ${stranger}` };
+  try {
+    const { newest, leftovers } = await listManifests(disk);
+    if (newest === undefined) {
+      if (stranger !== undefined) return { kind: "other", why: `it holds ${stranger}` };
+      const { tables, leftovers: staged } = await listTables(disk);
+      const isEmpty = tables.size + staged.length + leftovers.length === 0;
+      return { kind: isEmpty ? "nothing" : "begun" };
+    }
+    return whole(await readManifest(disk), stranger !== undefined);
+  } catch (error) {
+    if (!KayaError.is(error) || error.code === "KAYA_IO") throw error;
+    return { kind: "other", why: `what it holds cannot be read: ${error.message}`, cause: error };
+  }
+}
+
+function whole({ state, torn }: FoundManifest, hasLog: boolean): TargetContent {
+  const identity = parseBackupIdentity(state.logIdentity);
+  if (identity === undefined) return { kind: "other", why: "it holds a store that is no backup" };
+  if (hasLog || torn !== undefined)
+    return { kind: "other", why: "the backup that it holds was opened and written to: it is a store of its own now" };
+  const isEmpty = state.covered.lsn === 0 && state.levels.every((tables) => tables.length === 0);
+  return { kind: "backup", identity, isEmpty };
+}
+
+/** A path that no backup makes; undefined where there is none. */
+async function findStranger(disk: Disk): Promise<string | undefined> {
+  let found: string | undefined;
+  for (const { path, isDirectory } of await disk.list("")) {
+    if (path === LOST_AND_FOUND && isDirectory) continue;
+    if (path === LOCK_PATH && !isDirectory) {
+      if ((await lockContent(disk)) === "foreign") return path;
+      continue;
+    }
+    if (isDirectory && (await disk.list(path)).length === 0) continue;
+    if (isDirectory && (path === MANIFEST_DIR || path === TABLE_DIR)) {
+      const { unknown } = path === TABLE_DIR ? await listTables(disk) : await listManifests(disk);
+      if (unknown[0] !== undefined) return unknown[0];
+      continue;
+    }
+    found ??= path;
+    if (path !== WAL_DIR) return path;
+  }
+  return found;
+}
