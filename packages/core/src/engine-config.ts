@@ -94,13 +94,7 @@ export function resolveEngineConfig(partial?: PartialEngineConfig): EngineConfig
       maxValueBytes: problems.integer(limits.maxValueBytes, "limits.maxValueBytes", 16 * MiB, 0),
     },
     memory: {
-      memtableBytes: problems.integer(
-        memory.memtableBytes,
-        "memory.memtableBytes",
-        64 * MiB,
-        KiB,
-        16 * GiB,
-      ),
+      memtableBytes: problems.integer(memory.memtableBytes, "memory.memtableBytes", 64 * MiB, KiB, 16 * GiB),
       cacheBytes: problems.integer(memory.cacheBytes, "memory.cacheBytes", 64 * MiB, 0),
     },
     compression: problems.oneOf<"none" | "snappy">(given.compression, "compression", "none", [

@@ -25,7 +25,11 @@ export class LimitedClear {
   readonly #range: KeyRange;
 
   /** For this moment. */
-  constructor(applied: AppliedLog, wal: Pick<WalWriter<unknown>, "pending" | "nextSequence">, range: KeyRange) {
+  constructor(
+    applied: AppliedLog,
+    wal: Pick<WalWriter<unknown>, "pending" | "nextSequence">,
+    range: KeyRange,
+  ) {
     this.#snapshot = applied.snapshot();
     this.#ahead = memtableOf(wal.pending());
     this.#upTo = wal.nextSequence - 1;

@@ -26,8 +26,8 @@ import { type OpenEngineOptions, type RecoveredState, recoverState } from "./rec
 import { Scan } from "./scan.js";
 import { Snapshot } from "./snapshot.js";
 import { type EngineState, type EngineStats, engineStats } from "./stats.js";
-import { Flushes } from "./store/flushes.js";
 import type { FlushResult } from "./store/flusher.js";
+import { Flushes } from "./store/flushes.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
 import type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";
 import { Writes } from "./writes.js";
@@ -112,7 +112,13 @@ export class Engine {
    */
   static async open(config?: PartialEngineConfig, disk?: Disk, given?: OpenEngineOptions): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    const options = readRecoveryOptions(given, ["onProgress", "newLogId", "hashSecret", "randomSeed", "turns"]);
+    const options = readRecoveryOptions(given, [
+      "onProgress",
+      "newLogId",
+      "hashSecret",
+      "randomSeed",
+      "turns",
+    ]);
     const { turns = SYSTEM_TURNS, newLogId } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;

@@ -80,6 +80,7 @@ async function unknownIn(disk: Disk, directory: string): Promise<readonly string
 async function isRecognised(disk: Disk): Promise<boolean> {
   const { segments, hasLogId } = await listSegments(disk);
   if (segments.length > 0 || hasLogId) return true;
-  if ((await listManifests(disk)).newest !== undefined || (await listTables(disk)).tables.size > 0) return true;
+  if ((await listManifests(disk)).newest !== undefined || (await listTables(disk)).tables.size > 0)
+    return true;
   return (await readLockNote(disk, LOCK_PATH)) !== undefined;
 }

@@ -5,6 +5,7 @@ export {
   type KayaErrorCode,
   type PartialEngineConfig,
 } from "@kaya/core";
+export type { BackupOptions, BackupProgress, BackupResult, WrittenDirectory } from "./backup/backup.js";
 export type { ChangesOptions, ChangesStats } from "./changes/change-feeds.js";
 export type { Change, ChangeOperation, Changes } from "./changes/changes.js";
 export type { AddedConsumer, Consumer } from "./changes/consumers.js";
@@ -14,12 +15,11 @@ export {
   lookAtConsumers,
 } from "./changes/look-at-consumers.js";
 export {
-    ENGINE_CHANNELS,
+  ENGINE_CHANNELS,
   type FlushMessage,
   type PhaseMessage,
   type RecoveryMessage,
 } from "./channels.js";
-export type { BackupOptions, BackupResult } from "./backup/backup.js";
 export type { BatchCondition } from "./conditions.js";
 export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Entry } from "./entry.js";

@@ -1,4 +1,4 @@
-import { type BigIntStats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { readInput } from "@kaya/core";

@@ -9,10 +9,10 @@ import { tellRecovery } from "./channels.js";
 import { trustOf } from "./data-directory.js";
 import type { HashSecret } from "./memtable/hash.js";
 import type { RecoveryReport } from "./recover.js";
-import { reportOf } from "./store/tables-report.js";
+import type { RecoveryProgress } from "./recovery-progress.js";
 import { FoundStore } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
-import type { RecoveryProgress } from "./recovery-progress.js";
+import { reportOf } from "./store/tables-report.js";
 import type { Turns } from "./turns.js";
 import type { WriteResult } from "./write.js";
 
@@ -29,10 +29,7 @@ export interface OpenEngineOptions {
   readonly turns?: Turns;
 }
 
-type LoadOptions = Pick<
-  OpenEngineOptions,
-  "onProgress" | "newLogId" | "hashSecret" | "randomSeed" | "turns"
->;
+type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId" | "hashSecret" | "randomSeed" | "turns">;
 
 export interface RecoveredState {
   readonly applied: AppliedLog;

@@ -2,7 +2,14 @@ import type { DurabilityMode, EngineConfig } from "@kaya/core";
 import type { WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { deletesOf, LimitedClear } from "./clear.js";
-import { type CheckedCondition, type Conflict, findConflict, type OnDisk, readOnDisk, toConditions } from "./conditions.js";
+import {
+  type CheckedCondition,
+  type Conflict,
+  findConflict,
+  type OnDisk,
+  readOnDisk,
+  toConditions,
+} from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
 import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";

@@ -89,7 +89,10 @@ describe("a backup", () => {
     target.crash(); // it was durable
     const copy = await open(target);
     expect(await stateOf(copy)).toEqual(before);
-    expect(copy.lastRecovery).toMatchObject({ recordCount: 0, tables: { covered: { lsn, sequence }, tables: 3 } });
+    expect(copy.lastRecovery).toMatchObject({
+      recordCount: 0,
+      tables: { covered: { lsn, sequence }, tables: 3 },
+    });
     expect(await copy.put("own", "1")).toMatchObject({ lsn: lsn + 1, sequence: sequence + 1, durable: true });
     await copy.close();
     const again = await open(target);
@@ -236,7 +239,11 @@ describe("a second backup into the same directory", () => {
       // The table of the last flush, and what is in memory.
       expect(result).toMatchObject({ tables: 4 + round, copiedTables: 2 });
       expect(result.copiedBytes).toBeLessThan(result.bytes);
-      expect(told.at(-1)).toMatchObject({ bytes: result.bytes, totalBytes: result.bytes, reusedTables: 2 + round });
+      expect(told.at(-1)).toMatchObject({
+        bytes: result.bytes,
+        totalBytes: result.bytes,
+        reusedTables: 2 + round,
+      });
       const now = await stateOf(engine);
       target.crash();
       expect(await stateIn(target.fork())).toEqual(now);
@@ -351,7 +358,8 @@ describe("a backup beside the log that it was made of", () => {
     const target = new SimDisk();
     await engine.backup(target);
     await engine.close();
-    for (const { path } of await target.list("sst")) source.writeFile(path, target.readFile(path) as Uint8Array);
+    for (const { path } of await target.list("sst"))
+      source.writeFile(path, target.readFile(path) as Uint8Array);
     const manifest = (await namesIn(target, "manifest"))[0] as string;
     for (const path of await namesIn(source, "manifest")) source.removeDurably(path);
     source.writeFile(manifest, target.readFile(manifest) as Uint8Array);
@@ -565,7 +573,9 @@ describe("on the real disk", () => {
     const [dataDir, target] = [await directories.make(), join(await directories.make(), "backup")];
     let backups = 0;
     for (let life = 0; life < 6; life++) {
-      const child = spawn(process.execPath, [script, dataDir, target], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(process.execPath, [script, dataDir, target], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       let output = "";
       child.stdout.on("data", (chunk) => {
         output += chunk;

@@ -144,7 +144,10 @@ describe("a sorted map and a store with tiny memtables and tables say the same",
   });
 });
 
-async function expectSame(view: Pick<Engine, "scan" | "get" | "getSync"> | Snapshot, model: Model): Promise<void> {
+async function expectSame(
+  view: Pick<Engine, "scan" | "get" | "getSync"> | Snapshot,
+  model: Model,
+): Promise<void> {
   const expected = [...model].sort(([a], [b]) => (a < b ? -1 : 1));
   expect(await read(view, {})).toEqual(expected);
   expect(await read(view, { reverse: true })).toEqual(expected.toReversed());
@@ -164,10 +167,7 @@ async function expectSame(view: Pick<Engine, "scan" | "get" | "getSync"> | Snaps
   }
 }
 
-async function read(
-  view: Pick<Engine, "scan">,
-  range: RangeOptions,
-): Promise<(readonly [string, string])[]> {
+async function read(view: Pick<Engine, "scan">, range: RangeOptions): Promise<(readonly [string, string])[]> {
   const entries: (readonly [string, string])[] = [];
   for await (const page of view.scan(range).pages(7))
     entries.push(...page.map((entry) => [latin1(entry.key), latin1(entry.value)] as const));

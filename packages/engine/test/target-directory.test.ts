@@ -20,7 +20,11 @@ async function filled(disk = new SimDisk()): Promise<Engine> {
 
 const WAYS = [
   // A backup that comes after the other one goes on from it.
-  ["a backup", (engine: Engine, _source: SimDisk, into: SimDisk) => engine.backup(into), ["done", "KAYA_LOCK_CONFLICT"]],
+  [
+    "a backup",
+    (engine: Engine, _source: SimDisk, into: SimDisk) => engine.backup(into),
+    ["done", "KAYA_LOCK_CONFLICT"],
+  ],
   [
     "what is recovered to an LSN",
     (_engine: Engine, source: SimDisk, into: SimDisk) => recoverTo({}, { lsn: ENTRIES, into }, source),

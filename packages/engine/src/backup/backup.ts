@@ -83,7 +83,11 @@ export async function writeBackup(
     const store = new StoreIdentity(engine.history, snapshot.tables.state.logIdentity);
     await assertOutside("a backup", target, engine.disk);
     const { disableLocking } = engine.config;
-    const directory = await TargetDirectory.find(target, { what: "a backup", disableLocking, backupOf: store });
+    const directory = await TargetDirectory.find(target, {
+      what: "a backup",
+      disableLocking,
+      backupOf: store,
+    });
     const written = await fill(engine, directory, { snapshot, covered, store, check, onProgress });
     return { ...flat(written), durationMs: performance.now() - started };
   } finally {

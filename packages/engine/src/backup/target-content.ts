@@ -1,6 +1,13 @@
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { type FoundManifest, listManifests, listTables, MANIFEST_DIR, readManifest, TABLE_DIR } from "@kaya/lsm";
+import {
+  type FoundManifest,
+  listManifests,
+  listTables,
+  MANIFEST_DIR,
+  readManifest,
+  TABLE_DIR,
+} from "@kaya/lsm";
 import { WAL_DIR } from "@kaya/wal";
 import { LOST_AND_FOUND, lockContent } from "../foreign-files.js";
 import { LOCK_PATH } from "../lock-path.js";
@@ -42,7 +49,10 @@ function whole({ state, torn }: FoundManifest, hasLog: boolean): TargetContent {
   const identity = parseBackupIdentity(state.logIdentity);
   if (identity === undefined) return { kind: "other", why: "it holds a store that is no backup" };
   if (hasLog || torn !== undefined)
-    return { kind: "other", why: "the backup that it holds was opened and written to: it is a store of its own now" };
+    return {
+      kind: "other",
+      why: "the backup that it holds was opened and written to: it is a store of its own now",
+    };
   const isEmpty = state.covered.lsn === 0 && state.levels.every((tables) => tables.length === 0);
   return { kind: "backup", identity, isEmpty };
 }

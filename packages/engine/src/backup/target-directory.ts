@@ -98,13 +98,17 @@ export class TargetDirectory {
     const { backupOf } = this.#options;
     if (backupOf === undefined) throw this.#refusal("it holds a backup");
     if (isEmpty || (from !== undefined && backupOf.isOrWas(from))) return;
-    const whose = from === undefined ? "does not say of which store it is" : `is of another store, of the log ${from}`;
+    const whose =
+      from === undefined ? "does not say of which store it is" : `is of another store, of the log ${from}`;
     throw this.#refusal(`the backup that it holds ${whose}`);
   }
 
   #refusal(why: string, cause?: KayaError): KayaError {
     const { what, backupOf } = this.#options;
-    const where = backupOf === undefined ? "an empty directory" : "an empty directory, or one with an earlier backup of the same store";
+    const where =
+      backupOf === undefined
+        ? "an empty directory"
+        : "an empty directory, or one with an earlier backup of the same store";
     return new KayaError(
       "KAYA_INVALID_ARGUMENT",
       `${what} goes into ${where}, and not into ${this.#name}: ${why}. Nothing was changed. Give another directory, or empty this one.`,

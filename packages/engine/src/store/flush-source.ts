@@ -22,10 +22,7 @@ export function memorySource({ memtables, tables }: StoreSnapshot): FlushSource 
 }
 
 /** @param memtables newest first */
-function* entriesOf(
-  memtables: readonly MemtableSnapshot[],
-  above: SequenceNumber,
-): Generator<FlushEntry> {
+function* entriesOf(memtables: readonly MemtableSnapshot[], above: SequenceNumber): Generator<FlushEntry> {
   const runs = memtables.map((memtable) => memtable.run());
   const cursor = new MergingCursor(runs, { showTombstones: true });
   try {

@@ -56,7 +56,11 @@ export class FoundStore {
   readonly #mayStage: boolean;
   readonly #mostBytes: number;
 
-  constructor(tree: FoundTree, config: EngineConfig, { looks = false, memtable, turns }: FoundStoreOptions = {}) {
+  constructor(
+    tree: FoundTree,
+    config: EngineConfig,
+    { looks = false, memtable, turns }: FoundStoreOptions = {},
+  ) {
     this.#tree = tree;
     this.#mayStage = !looks;
     this.#mostBytes = mostBytesOf(config);
