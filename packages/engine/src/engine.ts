@@ -42,6 +42,7 @@ interface EngineParts extends RecoveredState {
   readonly own: Disk | undefined;
   readonly turns: Turns;
   readonly newLogId: NewLogId | undefined;
+  readonly randomSeed: (() => Uint8Array) | undefined;
 }
 
 /** What `Engine.open` made: nothing else may become an engine. */
@@ -71,6 +72,7 @@ export class Engine {
   readonly #feeds: ChangeFeeds;
   readonly #turns: Turns;
   readonly #newLogId: NewLogId | undefined;
+  readonly #randomSeed: (() => Uint8Array) | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
@@ -84,6 +86,7 @@ export class Engine {
     this.#disk = parts.disk;
     this.#held = { lock: parts.lock, own: parts.own };
     this.#newLogId = parts.newLogId;
+    this.#randomSeed = parts.randomSeed;
     const flushes = parts.tree && new Flushes({ ...parts, tree: parts.tree });
     this.#flushes = flushes;
     if (flushes !== undefined) {
@@ -119,7 +122,7 @@ export class Engine {
       "randomSeed",
       "turns",
     ]);
-    const { turns = SYSTEM_TURNS, newLogId } = options;
+    const { turns = SYSTEM_TURNS, newLogId, randomSeed } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;
     if (own !== undefined && resolved.readOnly) await assertDirectory(resolved.dataDir);
@@ -129,7 +132,7 @@ export class Engine {
       const state = resolved.readOnly
         ? await lookAtState(resolved, target, options)
         : await recoverState(resolved, target, lock, options);
-      const parts = { ...state, config: resolved, disk: target, lock, own, turns, newLogId };
+      const parts = { ...state, config: resolved, disk: target, lock, own, turns, newLogId, randomSeed };
       opened.add(parts);
       return new Engine(parts);
     } catch (error) {
@@ -298,19 +301,23 @@ export class Engine {
   }
 
   /**
-   * Writes all that is readable now into an empty directory, while reads and writes go on, reads it back, and resolves once it is durable: a
-   * data directory by itself, to be opened as any other. Relaxed writes that are not on the disk here yet are in it too.
-   * @param targetDir absent or empty; or a disk
-   * Rejects with KAYA_INVALID_ARGUMENT (not empty), KAYA_LOCK_CONFLICT (somebody else writes there), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's
-   *   reason: then nothing is there that could be taken for a backup.
+   * Copies all that is readable now into another directory, while reads and writes go on, reads it back, and resolves once it is durable: a
+   * data directory by itself, to be opened as any other. Relaxed writes that are not on the disk here yet are in it too. Again into
+   * the same directory it copies only tables that are new (BACKUP.md).
+   * @param targetDir absent, empty, or with an earlier backup of this store that was not written to since; or a disk
+   * Rejects with KAYA_INVALID_ARGUMENT (it holds something else: nothing was changed), KAYA_LOCK_CONFLICT (somebody else writes there), KAYA_CORRUPTION (a table here
+   *   is damaged: its file and offset), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's reason: then the earlier backup is there as it
+   *   was, or nothing that could be taken for one.
    */
   async backup(targetDir: string | Disk, options?: BackupOptions): Promise<BackupResult> {
     this.#assertOpen();
     const engine = {
       applied: this.#applied,
+      history: this.#wal.history,
       disk: this.#disk,
       config: this.#config,
       newLogId: this.#newLogId,
+      randomSeed: this.#randomSeed,
       assertOpen: () => this.#assertOpen(),
     };
     return writeBackup(engine, targetDir, options);

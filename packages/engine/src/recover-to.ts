@@ -22,7 +22,7 @@ import type { RecoveryProgress } from "./recovery-progress.js";
 import { checkSignal, throwIfAborted } from "./signal.js";
 import { lookSteadily } from "./steady-look.js";
 import { flushSource } from "./store/flush-source.js";
-import { isFull } from "./store/flushes.js";
+import { mostBytesOf } from "./store/flushes.js";
 import { coversOf } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
 import { Store } from "./store/store.js";
@@ -158,7 +158,7 @@ class Rebuild {
   }
 
   #isFull({ store }: AppliedLog): boolean {
-    return isFull(store.active, this.#config.memory.memtableBytes / 2);
+    return store.active.usedBytes >= mostBytesOf(this.#config);
   }
 
   /** What was replayed becomes a table of the new directory, which no manifest names yet: so a long log needs no more than a memtable. */

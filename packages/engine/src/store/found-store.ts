@@ -2,6 +2,7 @@ import type { EngineConfig, LogPosition } from "@kaya/core";
 import type { Found, FoundTree, LsmSnapshot, LsmStats, LsmTree } from "@kaya/lsm";
 import type { LogCover, WalRecord } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
+import { coveredLogId } from "../backup/backup-identity.js";
 import type { MemtableOptions } from "../memtable/memtable.js";
 import type { Turns } from "../turns.js";
 import { flushSource } from "./flush-source.js";
@@ -74,8 +75,7 @@ export class FoundStore {
 
   /** For recovery, which checks that the log beside the tables is the one that they cover. */
   get covers(): LogCover[] {
-    const { covered, logIdentity, path } = this.#tree;
-    return logIdentity === "" ? [] : [{ path, lsn: covered.lsn, id: logIdentity }];
+    return coversOf(this.#tree);
   }
 
   /** For a record behind what the tables cover, in LSN order. The next one comes once the promise has resolved. */
@@ -124,4 +124,10 @@ export class FoundStore {
     }
     this.applied.store.forgetSealed();
   }
+}
+
+/** Which log tables cover, and how far. */
+export function coversOf({ covered, logIdentity, path }: FoundTree): LogCover[] {
+  const id = coveredLogId(logIdentity);
+  return id === undefined ? [] : [{ path, lsn: covered.lsn, id }];
 }
