@@ -85,7 +85,6 @@ describe("a backup", () => {
     const result = await running;
     expect(result).toMatchObject({ lsn, sequence, tables: 3, copiedTables: 3 });
     expect(result.copiedBytes).toBe(result.bytes);
-    expect(engine.stats().snapshots.open).toBe(0);
     target.crash(); // it was durable
     const copy = await open(target);
     expect(await stateOf(copy)).toEqual(before);
@@ -245,9 +244,9 @@ describe("a second backup into the same directory", () => {
         reusedTables: 2 + round,
       });
       const now = await stateOf(engine);
+      expect((await namesIn(target, "sst")).length).toBe(4 + round);
       target.crash();
       expect(await stateIn(target.fork())).toEqual(now);
-      expect((await namesIn(target, "sst")).length).toBe(4 + round);
       await engine.close();
       engine = await open(source);
     }
@@ -262,8 +261,8 @@ describe("a second backup into the same directory", () => {
     const engine = await filled();
     const target = new SimDisk();
     await engine.backup(target);
-    for (const path of await namesIn(target, "sst")) {
-      target.flipBit(path, 25, 1);
+    for (let nth = 0; nth < 3; nth++) {
+      target.flipBit((await namesIn(target, "sst"))[nth] as string, 25, 1);
       await engine.backup(target);
       expect(await stateIn(target.fork())).toEqual(await stateOf(engine));
     }
@@ -342,7 +341,6 @@ describe("a second backup into the same directory", () => {
     const target = new SimDisk();
     await engine.backup(target);
     const copy = await Engine.open({}, target);
-    await copy.compact();
     await copy.close();
     await fill(engine, "later");
     await engine.backup(target);
@@ -581,8 +579,8 @@ describe("on the real disk", () => {
         output += chunk;
       });
       const closed = once(child, "close");
-      while (!output.includes("backup")) await sleep(5);
-      await sleep(20 + 37 * life);
+      while (output.split("\n").length < 4) await sleep(5);
+      await sleep(37 * life);
       child.kill("SIGKILL");
       await closed;
       const lines = output.split("\n").slice(0, -1);
@@ -596,7 +594,7 @@ describe("on the real disk", () => {
       expect(keys).toEqual(keys.map((_, i) => i));
       expect(keys.length).toBeGreaterThanOrEqual(Number(done.at(-1)?.split(" ")[1]));
     }
-    expect(backups).toBeGreaterThan(6);
+    expect(backups).toBeGreaterThanOrEqual(18);
   });
 
   const small = mountTmpfs("1m");

@@ -94,10 +94,10 @@ export class TargetDirectory {
     }
   }
 
-  #checkBackup({ identity: { from }, isEmpty }: TargetContent & { kind: "backup" }): void {
+  #checkBackup({ identity: { from } }: TargetContent & { kind: "backup" }): void {
     const { backupOf } = this.#options;
     if (backupOf === undefined) throw this.#refusal("it holds a backup");
-    if (isEmpty || (from !== undefined && backupOf.isOrWas(from))) return;
+    if (from !== undefined && backupOf.isOrWas(from)) return;
     const whose =
       from === undefined ? "does not say of which store it is" : `is of another store, of the log ${from}`;
     throw this.#refusal(`the backup that it holds ${whose}`);
