@@ -188,6 +188,19 @@ describe("a backup", () => {
     await engine.close();
   });
 
+  it("ends with the engine, and leaves nothing", async () => {
+    const engine = await filled();
+    const target = new SimDisk();
+    const gate = holdUp(target, ({ kind, path }) => kind === "sync" && isTable(path));
+    const running = engine.backup(gate.disk);
+    await gate.held;
+    const closing = engine.close();
+    gate.release();
+    await rejection("KAYA_CLOSED", running);
+    await closing;
+    await expectNothing(target);
+  });
+
   it("that does not read back as it was written is refused, and taken away", async () => {
     const engine = await filled();
     const target = new SimDisk();
@@ -436,13 +449,33 @@ describe("a backup that is killed", () => {
     await engine.close();
   });
 
-  it("and whose directory was a whole one once is not taken for what a killed one left", async () => {
+  it("is told from tables that only look like what it leaves: those are not touched", async () => {
     const engine = await filled();
-    const target = new SimDisk();
-    await engine.backup(target);
-    for (const path of await namesIn(target, "manifest")) target.removeDurably(path);
-    const { message } = await rejection("KAYA_INVALID_ARGUMENT", engine.backup(target));
-    expect(message).toContain("it holds tables that no manifest names");
+    const once = new SimDisk(); // it was whole once
+    await engine.backup(once);
+    for (const path of await namesIn(once, "manifest")) once.removeDurably(path);
+    const killed = new SimDisk();
+    const process = stopBefore(8, killed);
+    engine.backup(process.disk).catch(() => undefined);
+    await process.stopped;
+    killed.killProcess();
+    expect((await namesIn(killed, "sst")).length).toBeGreaterThan(0);
+    const unlocked = killed.fork(); // nobody locked it
+    unlocked.removeDurably("LOCK");
+    const beside = killed.fork(); // there is something else
+    beside.writeFile("consumers", new Uint8Array(1));
+    for (const [target, why] of [
+      [once, "it holds tables that no manifest names"],
+      [unlocked, "it holds tables that no manifest names"],
+      [beside, "it holds consumers"],
+    ] as const) {
+      const before = target.stateDigest("everything");
+      const { message } = await rejection("KAYA_INVALID_ARGUMENT", engine.backup(target));
+      expect(message).toContain(why);
+      expect(target.stateDigest("everything")).toBe(before);
+    }
+    await engine.backup(killed);
+    expect(await stateIn(killed)).toEqual(await stateOf(engine));
     await engine.close();
   });
 });
