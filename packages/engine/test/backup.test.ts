@@ -387,7 +387,7 @@ describe("a backup that is killed", () => {
     await engine.backup(probe);
     const outcomes = new Set<string>();
     for (let at = 0; at < probe.nextOperation; at++) {
-      for (const end of ["kill", "nothing", "everything"] as const) {
+      for (const end of ["kill", "nothing", "everything", "random"] as const) {
         const target = new SimDisk();
         const process = stopBefore(at, target);
         const running = engine.backup(process.disk);
@@ -430,7 +430,7 @@ describe("a backup that is killed", () => {
     await engine.backup(probe);
     const outcomes = new Set<string>();
     for (let at = begin; at < probe.nextOperation; at++) {
-      for (const end of ["kill", "nothing", "everything"] as const) {
+      for (const end of ["kill", "nothing", "everything", "random"] as const) {
         const target = first.fork();
         const process = stopBefore(target.nextOperation + at - begin, target);
         const running = engine.backup(process.disk);
@@ -455,7 +455,7 @@ describe("a backup that is killed", () => {
     await engine.backup(once);
     for (const path of await namesIn(once, "manifest")) once.removeDurably(path);
     const killed = new SimDisk();
-    const process = stopBefore(8, killed);
+    const process = stopBefore(9, killed);
     engine.backup(process.disk).catch(() => undefined);
     await process.stopped;
     killed.killProcess();
@@ -508,7 +508,7 @@ describe("a backup that fails", () => {
           );
           if (!failed) continue;
           failures++;
-          for (const survive of ["everything", "nothing"] as const) {
+          for (const survive of ["everything", "nothing", "random"] as const) {
             const left = target.fork();
             left.crash({ survive });
             if (before !== undefined) expect(await stateIn(left), `${kind} at ${n}`).toEqual(before);

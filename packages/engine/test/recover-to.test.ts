@@ -89,7 +89,7 @@ describe("a directory as of any LSN", () => {
 
   it("reaches back as far as the log does, wherever a crash ended a flush", async () => {
     let reachable = 0;
-    for (let at = 0; at < 12; at++) {
+    for (let at = 0; at < 24; at++) {
       const { disk, history } = await recordedHistory(1, 20);
       await history.engine.close();
       const process = stopBefore(disk.nextOperation + at, disk);
@@ -102,6 +102,18 @@ describe("a directory as of any LSN", () => {
       reachable += history.states.filter((_, lsn) => lsn > 0 && isWithinReach(lsn, files)).length;
     }
     expect(reachable).toBeGreaterThan(12); // not only the last one each
+  });
+
+  it("reaches back to the first record where the log is kept for a consumer, whatever the tables cover", async () => {
+    const disk = new SimDisk();
+    const history = await RecordedHistory.begin(disk, 6);
+    await history.engine.addConsumer("replica");
+    await history.run(20);
+    await history.engine.flush();
+    await history.engine.close();
+    const files = await filesOf(disk);
+    expect([files.covered, isWithinReach(3, files)]).toEqual([history.lastLsn, true]);
+    await expectAllOf(disk, history.states);
   });
 
   it("takes what a flush and a compaction remove meanwhile for no damage", async () => {

@@ -2,6 +2,7 @@ import { describe, KayaError } from "@kaya/core";
 import { assertDisk, type Disk, type DiskLock, NodeDisk, readLockNote } from "@kaya/io";
 import { formatLogMark } from "@kaya/wal";
 import { letGo, letGoAsFound } from "../data-directory.js";
+import { lockContent } from "../foreign-files.js";
 import { invalid } from "../input.js";
 import { LOCK_PATH } from "../lock-path.js";
 import type { StoreIdentity } from "./backup-identity.js";
@@ -60,6 +61,8 @@ export class TargetDirectory {
     const lock = this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
     try {
       this.#check(await contentOf(this.#disk), mayBeUnfinished && lock?.lastMark === undefined);
+      // By the lock's file the next writing tells what this one leaves if it is killed: no table survives without it.
+      if (lock !== undefined) await this.#disk.syncDir("");
     } catch (error) {
       await letGoAsFound(lock);
       throw error;
@@ -84,8 +87,11 @@ export class TargetDirectory {
    */
   async #mayBeUnfinished(): Promise<boolean> {
     if (this.#options.disableLocking) return false;
-    const note = await readLockNote(this.#disk, LOCK_PATH);
-    return note !== undefined && note.mark === undefined;
+    const root = await this.#disk.list("");
+    if (!root.some(({ path, isDirectory }) => path === LOCK_PATH && !isDirectory)) return false;
+    // A power cut may take the note from a lock file, and leave the file.
+    if ((await lockContent(this.#disk)) === "foreign") return false;
+    return (await readLockNote(this.#disk, LOCK_PATH))?.mark === undefined;
   }
 
   #check(content: TargetContent, mayBeUnfinished: boolean): void {
