@@ -7,6 +7,7 @@ import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
+import { LSM_MUTANTS } from "./lsm-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { RANGE_MUTANTS } from "./range-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
@@ -43,7 +44,11 @@ const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoi
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));
 
 // No scenario but those of @kaya/lsm uses it.
-const treeMutants = TREE_MUTANTS.map((mutant) => ({ first: "lsm:", instrument: "explorer", ...mutant }));
+const treeMutants = [...TREE_MUTANTS, ...LSM_MUTANTS].map((mutant) => ({
+  first: "lsm:",
+  instrument: "explorer",
+  ...mutant,
+}));
 
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
