@@ -11,9 +11,12 @@ export const classicLevel: System = {
   packageName: "classic-level",
   onDisk: true,
   setup: { durable: "sync: true", relaxed: "sync: false (its default)" },
-  async open(dir, durability) {
+  async open(dir, durability, memory) {
     const { ClassicLevel } = await loadPeer<Module>("classic-level");
-    const level = new ClassicLevel(dir, BYTES);
+    const level = new ClassicLevel(dir, {
+      ...BYTES,
+      ...(memory && { cacheSize: memory.cacheBytes, writeBufferSize: memory.writeBufferBytes }),
+    });
     await level.open();
     return new AbstractLevelStore(level, { sync: durability === "durable" });
   },

@@ -6,6 +6,9 @@ interface Module {
   readonly RocksLevel: new (dir: string, options: object) => Level;
 }
 
+/** One write buffer is a quarter of its `memtableMemoryBudget`. */
+const WRITE_BUFFERS = 4;
+
 export const rocksdb: System = {
   name: "rocksdb",
   kind: "peer",
@@ -15,10 +18,16 @@ export const rocksdb: System = {
     durable: "batches of one with sync: true (its put drops the option)",
     relaxed: "sync: false (its default)",
   },
-  async open(dir, durability) {
+  async open(dir, durability, memory) {
     const { RocksLevel } = await loadPeer<Module>("@nxtedition/rocksdb");
     await mkdir(dir, { recursive: true });
-    const level = new RocksLevel(dir, BYTES);
+    const level = new RocksLevel(dir, {
+      ...BYTES,
+      ...(memory && {
+        cacheSize: memory.cacheBytes,
+        memtableMemoryBudget: WRITE_BUFFERS * memory.writeBufferBytes,
+      }),
+    });
     await level.open();
     return new RocksStore(level, { sync: durability === "durable" });
   },
