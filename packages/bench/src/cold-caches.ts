@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { constants, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
 /**
@@ -9,7 +9,8 @@ import { promisify } from "node:util";
 export async function emptyFileCache(): Promise<string | undefined> {
   try {
     await promisify(execFile)("sync"); // what is not written yet stays in the cache
-    await writeFile("/proc/sys/vm/drop_caches", "3", { flag: "r+" });
+    // Not even root may open it for reading.
+    await writeFile("/proc/sys/vm/drop_caches", "3", { flag: constants.O_WRONLY });
     return undefined;
   } catch (error) {
     return (error as Error).message;

@@ -82,6 +82,7 @@ export class Runner {
   async #measure(planned: PlannedWorkload, system: System, round: number): Promise<void> {
     const { workload } = planned;
     const names = [`${workload.name}/${system.name}`, system.name, workload.name];
+    if (round > (workload.mostRounds ?? Number.POSITIVE_INFINITY)) return;
     if (names.some((name) => this.#givenUp.has(name))) return;
     if (!(await this.#fill(planned, system))) return;
     const { scale } = this.#options;

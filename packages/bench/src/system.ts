@@ -37,7 +37,7 @@ export interface Store {
 export interface StoreMemory {
   /** Of blocks, pages or rows that were read. */
   readonly cacheBytes: number;
-  /** Of writes that are not in a table yet; for stores that have such a thing. */
+  /** Of writes that are not in a table yet, those that are being written to one included; for stores that have such a thing. */
   readonly writeBufferBytes: number;
 }
 

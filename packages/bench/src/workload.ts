@@ -38,6 +38,8 @@ export interface Workload {
   rows(scale: Scale): readonly Row[];
   runsOn(system: System): boolean;
   readonly fixture?: Fixture;
+  /** It takes minutes: further rounds leave it out. Absent: it is in every round. */
+  readonly mostRounds?: number;
   /** Its processes run in a memory cgroup of this many bytes. Absent: without a limit. */
   memoryBytes?(scale: Scale): number;
   /**

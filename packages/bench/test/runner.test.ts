@@ -144,6 +144,11 @@ describe("a workload in a memory cgroup", () => {
     expect([...failures, ...notes]).toEqual([]);
   });
 
+  test("is left out of rounds beyond those that it asks for", async () => {
+    const { done } = await runLimited({}, "--systems", "kaya", "--rounds", "5");
+    expect(done.filter((what) => what.startsWith("run"))).toHaveLength(3);
+  });
+
   test("is not measured where no group may be made, and the report says why, once", async () => {
     const limitMemory = () => {
       throw new Error("not root");

@@ -5,6 +5,9 @@ interface Module {
   readonly ClassicLevel: new (dir: string, options: object) => Level;
 }
 
+/** One that takes writes, one that is being written to a table. */
+const WRITE_BUFFERS = 2;
+
 export const classicLevel: System = {
   name: "classic-level",
   kind: "peer",
@@ -15,7 +18,10 @@ export const classicLevel: System = {
     const { ClassicLevel } = await loadPeer<Module>("classic-level");
     const level = new ClassicLevel(dir, {
       ...BYTES,
-      ...(memory && { cacheSize: memory.cacheBytes, writeBufferSize: memory.writeBufferBytes }),
+      ...(memory && {
+        cacheSize: memory.cacheBytes,
+        writeBufferSize: memory.writeBufferBytes / WRITE_BUFFERS,
+      }),
     });
     await level.open();
     return new AbstractLevelStore(level, { sync: durability === "durable" });

@@ -24,6 +24,9 @@ interface Module {
   readonly default: (dir: string) => Leveldown;
 }
 
+/** One that takes writes, one that is being written to a table: its `max_write_buffer_number`. */
+const WRITE_BUFFERS = 2;
+
 /** RocksDB 6.17, from the time of leveldown: the package of this name on npm. */
 export const rocksdb6: System = {
   name: "rocksdb-6",
@@ -35,7 +38,10 @@ export const rocksdb6: System = {
     const { default: rocksdb } = await loadPeer<Module>("rocksdb");
     await mkdir(dir, { recursive: true });
     const db = rocksdb(dir);
-    const options = memory && { cacheSize: memory.cacheBytes, writeBufferSize: memory.writeBufferBytes };
+    const options = memory && {
+      cacheSize: memory.cacheBytes,
+      writeBufferSize: memory.writeBufferBytes / WRITE_BUFFERS,
+    };
     await promisify(db.open.bind(db))({ ...options });
     return new LeveldownStore(db, { sync: durability === "durable" });
   },

@@ -6,9 +6,6 @@ interface Module {
   readonly RocksLevel: new (dir: string, options: object) => Level;
 }
 
-/** One write buffer is a quarter of its `memtableMemoryBudget`. */
-const WRITE_BUFFERS = 4;
-
 export const rocksdb: System = {
   name: "rocksdb",
   kind: "peer",
@@ -25,7 +22,9 @@ export const rocksdb: System = {
       ...BYTES,
       ...(memory && {
         cacheSize: memory.cacheBytes,
-        memtableMemoryBudget: WRITE_BUFFERS * memory.writeBufferBytes,
+        // Without a kind of compaction it has 64 MiB write buffers, whatever its budget.
+        compaction: "level",
+        memtableMemoryBudget: memory.writeBufferBytes,
       }),
     });
     await level.open();

@@ -21,13 +21,14 @@ export const LIMITED_MEMORY: StoreMemory = { cacheBytes: 64 * MIB, writeBufferBy
 export const LIMITED_RESIDENT_MIB = (LIMITED_MEMORY.cacheBytes + LIMITED_MEMORY.writeBufferBytes) / MIB + 64;
 
 /** More data than memory: all processes run in a memory cgroup, in which the system's cache of their files counts as well. */
-export const limited = limitedWorkload("limited", 0);
+export const limited = limitedWorkload("limited", 0, 3);
 /** The same with ten times the data. */
-export const limitedLarge = limitedWorkload("limited-large", 1);
+export const limitedLarge = limitedWorkload("limited-large", 1, 1);
 
-function limitedWorkload(name: string, size: number): Workload {
+function limitedWorkload(name: string, size: number, mostRounds: number): Workload {
   return {
     name,
+    mostRounds,
     rows: ({ limited: scales }) => {
       const scale = scales[size];
       return scale === undefined ? [] : rowsOf(name, scale);

@@ -11,7 +11,7 @@ const TENTHS = 10;
 const PUTS_A_LOOK = 10_000;
 /** What an entry has in the log beside its key and value. */
 const RECORD_OVERHEAD = 48;
-/** Twice `checkpoint.minLogBytes`, as it is by default: the log becomes no longer. */
+/** The log of what is not flushed yet. */
 const FLOOR_BYTES = 64 << 20;
 const ALLOWED_BYTES = 3 * KEYS * (KEY_BYTES + VALUE_BYTES + RECORD_OVERHEAD) + FLOOR_BYTES;
 
