@@ -77,7 +77,7 @@ export const TARGETS: readonly Target[] = [
   { row: "growth/20M-inserts", atLeast: 1, reference: ABSOLUTE },
   { row: "flushing/p99-with", atMost: 2, reference: { kind: "row", row: "flushing/p99-without" } },
   { row: "flushing/pause-with", atMost: 10, reference: ABSOLUTE },
-  { row: "rewriting/disk", atMost: 1.3, reference: ABSOLUTE },
+  { row: "rewriting/10M-disk", atMost: 1.3, reference: ABSOLUTE },
   {
     row: "overwrites/last-tenth",
     atMost: 1.2,

@@ -14,6 +14,8 @@ export interface Usage {
 
 const MIB = 1 << 20;
 const BUSY = 0.9;
+/** Of a core, for each second in which the event loop is at work: below it the loop was not running, but held up. */
+const RUNNING = 0.75;
 
 /** Does the work, and says what it took of the machine. */
 export async function withUsage<T>(work: () => Promise<T>): Promise<{ value: T; usage: Usage }> {
@@ -51,11 +53,13 @@ export function limitOf({ loop, cores, coresThere, disk }: Usage): string {
       ? ""
       : `, disk ${disk.read.toFixed(0)} MiB/s read and ${disk.written.toFixed(0)} written`;
   const figures = `event loop ${Math.round(100 * loop)} % busy, ${cores.toFixed(1)} of ${coresThere} cores${io}`;
-  return `${whatLimits(loop, cores / coresThere)}: ${figures}`;
+  return `${whatLimits(loop, cores, coresThere)}: ${figures}`;
 }
 
-function whatLimits(loop: number, share: number): string {
-  if (share >= BUSY) return "all cores are busy (--profile shows where)";
+function whatLimits(loop: number, cores: number, coresThere: number): string {
+  if (cores >= BUSY * coresThere) return "all cores are busy (--profile shows where)";
+  if (loop >= BUSY && cores < RUNNING * loop)
+    return "the event loop is held up, by synchronous reads or because other processes have the cores";
   if (loop >= BUSY) return "the event loop is busy (--profile shows where)";
   return "neither the event loop nor the cores are busy: it waits";
 }
