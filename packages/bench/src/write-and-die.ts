@@ -2,6 +2,9 @@
 import { load } from "./load.js";
 import { SYSTEMS } from "./systems/all.js";
 
+// Whoever started it is gone, and removes the directory.
+process.on("disconnect", () => process.exit(1));
+
 const [name, dir = "", from, to] = process.argv.slice(2);
 const system = SYSTEMS.find((candidate) => candidate.name === name);
 const store = await system?.open(dir, "relaxed");

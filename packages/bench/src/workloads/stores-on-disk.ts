@@ -43,7 +43,7 @@ export function tailOf(entries: number): number {
 
 async function writeAndDie(system: System, dir: string, from: number, to: number): Promise<void> {
   const writer = spawn(process.execPath, [WRITER, system.name, dir, `${from}`, `${to}`], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const [code, signal] = await once(writer, "exit");
   if (signal !== "SIGKILL") throw new Error(`the process that was to be killed ended with exit code ${code}`);
