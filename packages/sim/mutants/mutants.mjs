@@ -8,6 +8,7 @@ import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
+import { PERF_MUTANTS } from "./perf-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
@@ -36,7 +37,7 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  *   with "two faults", 24 seeds of those schedules come first
  */
 
-const tableMutants = TABLE_MUTANTS.map((mutant) => ({ first: "table:", ...mutant }));
+const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS].map((mutant) => ({ first: "table:", ...mutant }));
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));

@@ -32,6 +32,7 @@ export class TableCursor implements EntryCursor {
   readonly #valueStarts = new Int32Array(256);
   readonly #valueEnds = new Int32Array(256);
   readonly #kinds = new Uint8Array(256);
+  readonly #sequences = new Float64Array(256);
   #key: Uint8Array = new Uint8Array(0);
   /** Which entry `#key` is of. */
   #keyOf = -1;
@@ -62,8 +63,7 @@ export class TableCursor implements EntryCursor {
   }
 
   get sequence(): SequenceNumber {
-    const at = this.#standing();
-    return (this.#block as DataBlock).sequenceAt(at);
+    return this.#sequences[this.#standing() - this.#from] as number;
   }
 
   get value(): Uint8Array {
@@ -98,10 +98,7 @@ export class TableCursor implements EntryCursor {
   seekBefore(key: Uint8Array, inclusive: boolean): boolean | Promise<boolean> {
     this.#begin();
     const sought = copyBytes(key);
-    const land: Landing = (block) => {
-      const at = block.lowerBound(sought);
-      return inclusive && at < block.count && block.hasKeyAt(at, sought) ? at : at - 1;
-    };
+    const land: Landing = (block) => block.lastBefore(sought, inclusive);
     const entered = chain(this.#index.partFor(sought), (part) => {
       const at = part?.block.search(sought) ?? 0;
       if (part !== undefined && at < part.block.count) return this.#enter(part.first + at, -1, land);
@@ -203,20 +200,19 @@ export class TableCursor implements EntryCursor {
     const to = Math.min(block.count, from + block.interval);
     const place = PLACE;
     let position = block.restartAt(restart);
-    let start = 0;
+    const { bytes, inCommon } = block;
     let end = 0;
     for (let i = 0; i < to - from; i++) {
-      position = block.decode(position, end - start, place);
-      const keyEnd = end + place.shared + place.keyEnd - place.keyStart;
+      position = block.decode(position, place);
+      const keyEnd = end + inCommon + place.keyEnd - place.keyStart;
       if (keyEnd > this.#keys.length) this.#growKeys(keyEnd);
-      const keys = this.#keys;
-      copyInto(keys, end, keys, start, start + place.shared);
-      copyInto(keys, end + place.shared, block.bytes, place.keyStart, place.keyEnd);
+      copyInto(this.#keys, end, bytes, 0, inCommon);
+      copyInto(this.#keys, end + inCommon, bytes, place.keyStart, place.keyEnd);
       this.#keyStarts[i] = end;
       this.#valueStarts[i] = place.valueStart;
       this.#valueEnds[i] = place.valueEnd;
       this.#kinds[i] = place.kind;
-      start = end;
+      this.#sequences[i] = place.sequence;
       end = keyEnd;
     }
     this.#keyStarts[to - from] = end;
