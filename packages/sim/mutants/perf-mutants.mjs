@@ -28,4 +28,12 @@ export const PERF_MUTANTS = [
     find: "flags >= 2 ? this.#base - away : this.#base + away",
     replace: "flags >= 4 ? this.#base - away : this.#base + away",
   },
+  {
+    name: "two cursors have the same arrays",
+    rule: "T10",
+    first: "lsm:",
+    file: "lsm/dist/table/decoded-entries.js",
+    find: "return DecodedEntries.#free.pop() ?? new DecodedEntries();",
+    replace: "return (DecodedEntries.#free[0] ??= new DecodedEntries());",
+  },
 ];
