@@ -261,6 +261,7 @@ describe("a second copy into the same directory", () => {
       (disk, path) => disk.flipBit(path, 100, 2),
       (disk, path) => disk.truncateDurably(path, 200),
       (disk, path) => disk.breakRange(path, 0, 100),
+      (disk, path) => disk.removeDurably(path),
       (disk, path) => disk.writeFile(path, disk.readFile(tablePath(4)) as Uint8Array),
     ];
     for (const [n, damage] of spoil.entries()) {

@@ -156,6 +156,20 @@ describe("opening a tree", () => {
     await tree.close();
   });
 
+  it("tells after it was closed, too, whether all of it is known to be on stable storage", async () => {
+    const disk = new SimDisk();
+    const tree = await openTiny(disk);
+    await tree.setLogIdentity("a");
+    await tree.close();
+    expect(tree.isClean).toBe(true);
+    const failed = await openTiny(disk);
+    disk.addFault({ at: disk.nextOperation + 1, kind: "fsync-failed" });
+    await expect(failed.setLogIdentity("b")).rejects.toThrow();
+    expect(failed.isClean).toBe(false);
+    await failed.close();
+    expect(failed.isClean).toBe(false);
+  });
+
   it("refuses the names of files that may be tables and cannot be", async () => {
     const { disk } = await filled(KEEP);
     disk.writeFile("sst/0000000000000000.sst", new Uint8Array(1));

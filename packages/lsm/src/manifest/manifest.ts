@@ -36,6 +36,8 @@ export class Manifest {
   #queue: Promise<unknown> = Promise.resolve();
   #failure: KayaError | undefined;
   #isClosed = false;
+  /** When it was closed: asked afterwards, too. */
+  #wasCertain = false;
 
   private constructor(disk: Disk, found: FoundManifest, options: ManifestOptions) {
     this.#disk = disk;
@@ -71,7 +73,7 @@ export class Manifest {
 
   /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. */
   get isUncertain(): boolean {
-    return this.#open === undefined;
+    return this.#open === undefined && !this.#wasCertain;
   }
 
   /**
@@ -90,8 +92,11 @@ export class Manifest {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#queue;
-    await this.#open?.file.close();
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#wasCertain = true;
     this.#open = undefined;
+    await open.file.close();
   }
 
   async #append(edit: ManifestEdit): Promise<void> {
