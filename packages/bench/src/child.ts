@@ -2,12 +2,13 @@
 import type { Scale } from "./scale.js";
 import { PeerMissing } from "./system.js";
 import { SYSTEMS } from "./systems/all.js";
-import type { Job } from "./workload.js";
+import { type Usage, withUsage } from "./usage.js";
+import type { Job, Workload } from "./workload.js";
 import { WORKLOADS } from "./workloads/all.js";
 
 /** What the child is started with, as JSON. */
 export interface Order {
-  readonly task: "fill" | "run";
+  readonly task: "fill" | "prepare" | "run";
   readonly workload: string;
   readonly system: string;
   readonly scale: Scale;
@@ -19,7 +20,7 @@ export interface Order {
 
 /** What it sends: figures, then nothing more or why there are none. */
 export type Message =
-  | { readonly row: string; readonly value: number }
+  | { readonly row: string; readonly value: number; readonly usage?: Usage }
   | { readonly error: string; readonly isMissing: boolean };
 
 async function obey(order: Order): Promise<void> {
@@ -28,17 +29,28 @@ async function obey(order: Order): Promise<void> {
   if (workload === undefined || system === undefined)
     throw new Error(`no such work: ${JSON.stringify(order)}`);
   const wanted = new Set(order.rows);
+  const report = (row: string, value: number, usage?: Usage) => {
+    if (wanted.has(row)) send({ row, value, ...(usage && { usage }) });
+  };
   const job: Job = {
     system,
     scale: order.scale,
     dir: order.dir,
     fixtureDir: order.fixtureDir,
     wants: (row) => wanted.has(row),
-    report: (row, value) => {
-      if (wanted.has(row)) send({ row, value });
+    report,
+    async measure(row, work) {
+      const { value, usage } = await withUsage(work);
+      report(row, value, usage);
     },
   };
-  await (order.task === "fill" ? workload.fixture?.fill(job) : workload.run(job));
+  await carryOut(order.task, workload, job);
+}
+
+async function carryOut(task: Order["task"], workload: Workload, job: Job): Promise<void> {
+  if (task === "fill") await workload.fixture?.fill(job);
+  else if (task === "prepare") await workload.prepare?.(job);
+  else await workload.run(job);
 }
 
 const sent: Promise<unknown>[] = [];
@@ -46,6 +58,9 @@ const sent: Promise<unknown>[] = [];
 function send(message: Message): void {
   sent.push(new Promise((resolve) => process.send?.(message, undefined, undefined, resolve)));
 }
+
+// Whoever started it is gone: nobody wants the figures.
+process.on("disconnect", () => process.exit(1));
 
 try {
   await obey(JSON.parse(process.argv[2] ?? "{}") as Order);

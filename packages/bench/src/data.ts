@@ -41,7 +41,29 @@ export function entryValue(index: number): Uint8Array {
   return POOL.subarray(start, start + VALUE_BYTES);
 }
 
+const TEXT = new TextEncoder().encode('{"kind":"order","state":"delivered","currency":"EUR"');
+
+/**
+ * The value of entry `index` where the store may compress: one half random bytes, the other the same text in each. Fresh bytes. The half
+ * is what LevelDB's and RocksDB's own benchmark takes.
+ */
+export function halfRandomValue(index: number): Uint8Array {
+  const value = entryValue(index).slice();
+  value.set(TEXT.subarray(0, VALUE_BYTES / 2), VALUE_BYTES / 2);
+  return value;
+}
+
+/** One of the keys of entries 0 to `entries`, in an order that has nothing to do with how they were written. */
+export function sampleKey(i: number, entries: number): Uint8Array {
+  return entryKey(sampleIndex(i, entries));
+}
+
+/** One of the numbers 0 to `entries` (not included), without order. */
+export function sampleIndex(i: number, entries: number): number {
+  return mix(i + 7) % entries;
+}
+
 /** Keys of `count` of the entries `from` to `from + entries`, in an order that has nothing to do with how they were written. */
 export function sampleKeys(count: number, entries: number, from = 0): Uint8Array[] {
-  return Array.from({ length: count }, (_, i) => entryKey(from + (mix(i + 7) % entries)));
+  return Array.from({ length: count }, (_, i) => entryKey(from + sampleIndex(i, entries)));
 }

@@ -10,9 +10,9 @@ export async function load(store: Store, from: number, to: number): Promise<void
   }
 }
 
-export function entriesOf(from: number, to: number): Entry[] {
+export function entriesOf(from: number, to: number, makeValue = entryValue): Entry[] {
   return Array.from({ length: to - from }, (_, i) => ({
     key: entryKey(from + i),
-    value: entryValue(from + i),
+    value: makeValue(from + i),
   }));
 }

@@ -15,6 +15,8 @@ export interface Options {
   readonly svg?: string;
   /** Report on the figures in this file instead of measuring. */
   readonly from?: string;
+  /** Each process of a workload writes its CPU profiles below it. */
+  readonly profile?: string;
   readonly checkDurable: boolean;
 }
 
@@ -51,7 +53,7 @@ function createCommand(): Command {
     .addOption(
       new Option(
         "--large",
-        "the same, and Kaya alone at 5M and 20M entries, through 10M overwrites",
+        "the same, and Kaya alone at 5M and 20M entries; opening 10M entries, 10M overwrites, 30M entries in 1 GiB",
       ).conflicts(["quick", "full"]),
     )
     .option("--rounds <n>", "rounds, instead of the mode's", wholeNumber)
@@ -66,6 +68,7 @@ function createCommand(): Command {
     .option("--markdown <file>", "the report")
     .option("--svg <file>", "the plot")
     .option("--from <file>", "report on the figures of an earlier --json, measure nothing")
+    .option("--profile <dir>", "write a CPU profile of each process of a workload: dir/workload-system-round")
     .option("--check-durable", "count the syncs of 100 durable puts of each system (needs strace)")
     .allowExcessArguments(false)
     .exitOverride();

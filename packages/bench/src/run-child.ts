@@ -1,28 +1,32 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Message, Order } from "./child.js";
+import type { Usage } from "./usage.js";
 
 const CHILD = fileURLToPath(new URL("child.js", import.meta.url));
 const MOST_STDERR = 4000;
 
 export interface Outcome {
-  readonly figures: readonly { readonly row: string; readonly value: number }[];
+  readonly figures: readonly { readonly row: string; readonly value: number; readonly usage?: Usage }[];
   /** Why it has none, or not all. */
   readonly error?: string;
   /** The peer is not installed: nothing went wrong. */
   readonly isMissing: boolean;
 }
 
+/** How a process is started. */
+export interface Launch {
+  /** The `cgroup.procs` of a group that the process is in from its first instruction. */
+  readonly processesFile?: string;
+  /** Where it writes a CPU profile of each of its threads. */
+  readonly profileDir?: string;
+}
+
 /** Carries out an order in a process of its own, with a heap and caches of its own. */
-export function runChild(order: Order, signal: AbortSignal): Promise<Outcome> {
+export function runChild(order: Order, signal: AbortSignal, launch: Launch = {}): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = fork(CHILD, [JSON.stringify(order)], {
-      execArgv: ["--expose-gc"],
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-      signal,
-      killSignal: "SIGKILL",
-    });
-    const figures: { row: string; value: number }[] = [];
+    const child = start(order, signal, launch);
+    const figures: Outcome["figures"][number][] = [];
     let error: string | undefined;
     let isMissing = false;
     let stderr = "";
@@ -41,4 +45,18 @@ export function runChild(order: Order, signal: AbortSignal): Promise<Outcome> {
       resolve({ figures, isMissing, ...(error !== undefined && { error }) });
     });
   });
+}
+
+function start(order: Order, signal: AbortSignal, { processesFile, profileDir }: Launch): ChildProcess {
+  const profile = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
+  const node = [process.execPath, "--expose-gc", ...profile, CHILD, JSON.stringify(order)];
+  const options: SpawnOptions = {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    signal,
+    killSignal: "SIGKILL",
+  };
+  if (processesFile === undefined) return spawn(node[0] as string, node.slice(1), options);
+  // A process that moves later leaves what it has so far in the memory of the group that it comes from.
+  const enter = 'echo $$ > "$0" && exec "$@"';
+  return spawn("/bin/sh", ["-c", enter, processesFile, ...node], options);
 }

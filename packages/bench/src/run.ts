@@ -1,4 +1,5 @@
 import type { Machine } from "./machine.js";
+import type { Usage } from "./usage.js";
 import type { Row } from "./workload.js";
 
 /** One figure of one system in one round. */
@@ -7,6 +8,8 @@ export interface Sample {
   readonly system: string;
   readonly round: number;
   readonly value: number;
+  /** What the measurement took of the machine, where that was looked at. */
+  readonly usage?: Usage;
 }
 
 /** What could not be measured, and why. */
@@ -16,7 +19,7 @@ export interface Failure {
   /** Absent where it is about preparing the data. */
   readonly round?: number;
   readonly message: string;
-  /** The peer is not installed, or has no binary here: nothing went wrong. */
+  /** The peer is not installed or has no binary here, or the machine does not permit it: nothing went wrong. */
   readonly isMissing: boolean;
 }
 
@@ -37,4 +40,6 @@ export interface Run {
   readonly systems: readonly MeasuredSystem[];
   readonly samples: readonly Sample[];
   readonly failures: readonly Failure[];
+  /** What was measured in another way than it should be, and why. */
+  readonly notes?: readonly string[];
 }

@@ -10,7 +10,11 @@ export interface Scale {
   readonly entries: number;
   /** Entries at which a growing store is looked at. */
   readonly growth: readonly number[];
-  /** Puts over the same few keys. */
+  /** Entries of a second, larger store that is opened. Absent: none is. */
+  readonly largeOpening?: number;
+  /** Stores in a memory cgroup. */
+  readonly limited: readonly LimitedScale[];
+  /** Puts over the same keys. */
   readonly overwrites: number;
   /** Inserts, all of which are deleted again. */
   readonly waves: number;
@@ -18,7 +22,34 @@ export interface Scale {
   readonly leaveOut: readonly string[];
 }
 
+/** More data than memory. */
+export interface LimitedScale {
+  readonly entries: number;
+  /** Of the memory cgroup. */
+  readonly memoryBytes: number;
+  /** A system that has not loaded all entries by then is given up. */
+  readonly deadlineMs: number;
+  /** In place of the mode's: a cold store is slow, and its caches fill slowly. */
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
 const MILLION = 1_000_000;
+const MIB = 1 << 20;
+
+const IN_192_MIB: LimitedScale = {
+  entries: 3 * MILLION,
+  memoryBytes: 192 * MIB,
+  deadlineMs: 240_000,
+  warmUpMs: 1000,
+  measureMs: 5000,
+};
+const IN_1_GIB: LimitedScale = {
+  ...IN_192_MIB,
+  entries: 30 * MILLION,
+  memoryBytes: 1024 * MIB,
+  deadlineMs: 2_400_000,
+};
 
 /** About a minute. */
 export const QUICK: Scale = {
@@ -28,6 +59,7 @@ export const QUICK: Scale = {
   measureMs: 180,
   durableInFlight: [1, 256, 1024],
   entries: 100_000,
+  limited: [IN_192_MIB],
   growth: [100_000, 500_000],
   overwrites: 200_000,
   waves: 100_000,
@@ -37,10 +69,13 @@ export const QUICK: Scale = {
     "ranges",
     "recovery",
     "opening",
-    "opening-checkpoint",
+    "resident",
     "reopening",
+    "after-a-kill",
+    "limited",
     "growth",
-    "checkpointing",
+    "flushing",
+    "rewriting",
     "overwrites",
     "waves",
   ],
@@ -53,16 +88,19 @@ export const FULL: Scale = {
   measureMs: 1000,
   durableInFlight: [1, 16, 256, 1024],
   entries: MILLION,
+  limited: [IN_192_MIB],
   growth: [MILLION],
   overwrites: MILLION,
   waves: MILLION,
   leaveOut: [],
 };
 
-/** `FULL`, and Kaya alone at 5M and 20M entries, and over a longer life. */
+/** `FULL`, larger stores, and Kaya alone at 5M and 20M entries and over a longer life. */
 export const LARGE: Scale = {
   ...FULL,
   mode: "large",
+  largeOpening: 10 * MILLION,
+  limited: [IN_192_MIB, IN_1_GIB],
   growth: [MILLION, 5 * MILLION, 20 * MILLION],
   overwrites: 10 * MILLION,
   waves: 5 * MILLION,

@@ -33,6 +33,14 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What a store may hold in memory, where the bench and not the store's default says how much. */
+export interface StoreMemory {
+  /** Of blocks, pages or rows that were read. */
+  readonly cacheBytes: number;
+  /** Of writes that are not in a table yet, those that are being written to one included; for stores that have such a thing. */
+  readonly writeBufferBytes: number;
+}
+
 export interface System {
   readonly name: string;
   /** `raw` is no store, but what a store can at best be. */
@@ -43,8 +51,11 @@ export interface System {
   readonly onDisk: boolean;
   /** How it is opened for `durable` and `relaxed`, for whoever reads the report. */
   readonly setup: { readonly durable?: string; readonly relaxed: string };
-  /** @throws PeerMissing where its package is not installed */
-  open(dir: string, durability: Durability): Promise<Store>;
+  /**
+   * @param memory absent: the store's defaults. A store that cannot be told ignores it.
+   * @throws PeerMissing where its package is not installed
+   */
+  open(dir: string, durability: Durability, memory?: StoreMemory): Promise<Store>;
 }
 
 /** A peer's package is not there, or has no binary for this machine: its rows are left out. */

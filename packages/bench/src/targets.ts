@@ -1,3 +1,5 @@
+import { LIMITED_RESIDENT_MIB } from "./workloads/limited.js";
+
 /** What a figure of Kaya is held against. */
 export type Reference =
   | { readonly kind: "system"; readonly system: string }
@@ -20,11 +22,25 @@ const LMDB: Reference = { kind: "system", system: "lmdb" };
 const MEMORY_LEVEL: Reference = { kind: "system", system: "memory-level" };
 const BEST_PEER_ON_DISK: Reference = {
   kind: "best",
-  systems: ["classic-level", "lmdb", "better-sqlite3", "rocksdb"],
+  systems: ["classic-level", "lmdb", "better-sqlite3", "rocksdb", "rocksdb-6"],
 };
 const ABSOLUTE: Reference = { kind: "absolute" };
 
-/** What issues 4 and 5 ask for, each line once. */
+/** With the default configuration: 64 MiB of memtables, 64 MiB of cache, and 64 MiB for the rest of the process. */
+const DEFAULT_RESIDENT_MIB = 192;
+
+/** More data than memory: as good as the best in everything but loading, and within what was configured. */
+const LIMITED: readonly Target[] = ["limited", "limited-large"].flatMap((workload): Target[] => [
+  { row: `${workload}/load`, atLeast: 0.7, reference: BEST_PEER_ON_DISK },
+  { row: `${workload}/load-memory`, atMost: LIMITED_RESIDENT_MIB, reference: ABSOLUTE },
+  { row: `${workload}/open`, atMost: 25, reference: ABSOLUTE },
+  ...["gets", "hot-gets", "ranges", "scan"].map(
+    (figure): Target => ({ row: `${workload}/${figure}`, atLeast: 1, reference: BEST_PEER_ON_DISK }),
+  ),
+  { row: `${workload}/memory`, atMost: LIMITED_RESIDENT_MIB, reference: ABSOLUTE },
+]);
+
+/** What the project wants to reach, each line once. */
 export const TARGETS: readonly Target[] = [
   { row: "durable-puts/1", atLeast: 0.9, reference: RAW },
   { row: "durable-puts/16", atLeast: 0.7, reference: RAW },
@@ -50,26 +66,35 @@ export const TARGETS: readonly Target[] = [
   // "Flat": less than the smallest log that is measured in full, 1M records in 156 MiB.
   { row: "recovery/memory", atMost: 64, reference: ABSOLUTE },
   { row: "opening/replay", atLeast: 0.8, reference: { kind: "row", row: "opening/bulk-load" } },
-  { row: "opening-checkpoint/entries", atLeast: 2, reference: { kind: "row", row: "opening/replay" } },
   { row: "growth/1M-rss", atMost: 250, reference: ABSOLUTE },
   // "Flat": no object an entry.
   { row: "growth/1M-heap", atMost: 8, reference: ABSOLUTE },
-  { row: "growth/5M-load-pause", atMost: 20, reference: ABSOLUTE },
+  { row: "growth/5M-load-pause", atMost: 10, reference: ABSOLUTE },
   { row: "growth/5M-scan-pause", atMost: 20, reference: ABSOLUTE },
   { row: "growth/5M-inserts", atLeast: 1 / 1.3, reference: { kind: "row", row: "growth/1M-inserts" } },
   { row: "growth/5M-gets", atLeast: 1 / 1.5, reference: { kind: "row", row: "growth/1M-gets" } },
   // That they load at all: a store that stops before has no figure here.
   { row: "growth/20M-inserts", atLeast: 1, reference: ABSOLUTE },
-  { row: "checkpointing/p99-with", atMost: 2, reference: { kind: "row", row: "checkpointing/p99-without" } },
-  { row: "checkpointing/pause-with", atMost: 20, reference: ABSOLUTE },
+  { row: "flushing/p99-with", atMost: 2, reference: { kind: "row", row: "flushing/p99-without" } },
+  { row: "flushing/pause-with", atMost: 10, reference: ABSOLUTE },
+  { row: "rewriting/10M-disk", atMost: 1.3, reference: ABSOLUTE },
   {
     row: "overwrites/last-tenth",
     atMost: 1.2,
     reference: { kind: "row", row: "overwrites/first-tenth" },
   },
   { row: "overwrites/disk", atMost: 1, reference: ABSOLUTE },
-  { row: "overwrites/memory", atMost: 1.5, reference: ABSOLUTE },
-  { row: "overwrites/held", atMost: 1.5, reference: ABSOLUTE },
-  { row: "waves/memory", atMost: 1.5, reference: ABSOLUTE },
-  { row: "waves/held", atMost: 1.5, reference: ABSOLUTE },
+  { row: "overwrites/memory", atMost: DEFAULT_RESIDENT_MIB, reference: ABSOLUTE },
+  { row: "waves/memory", atMost: DEFAULT_RESIDENT_MIB, reference: ABSOLUTE },
+  // A store whose tables fit its cache, beside one whose memtable holds all.
+  ...["gets/sync", "gets/async", "full-scan/pages", "ranges/forward"].flatMap((row): Target[] => [
+    { row, atLeast: 0.7, reference: { kind: "row", row: `resident/${row.replace("/", "-")}` } },
+    { row, atLeast: 1, reference: BEST_PEER_ON_DISK },
+  ]),
+  // Whatever the number of entries.
+  { row: "reopening/first-get", atMost: 10, reference: ABSOLUTE },
+  { row: "reopening-large/first-get", atMost: 10, reference: ABSOLUTE },
+  { row: "after-a-kill/first-get", atMost: 500, reference: ABSOLUTE },
+  { row: "after-a-kill-large/first-get", atMost: 500, reference: ABSOLUTE },
+  ...LIMITED,
 ];

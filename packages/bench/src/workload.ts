@@ -1,5 +1,6 @@
 import type { Scale } from "./scale.js";
 import type { Store, System } from "./system.js";
+import type { Usage } from "./usage.js";
 
 /** A line of the report: one figure a system. */
 export interface Row {
@@ -19,7 +20,9 @@ export interface Job {
   readonly fixtureDir: string;
   /** Whether a row is asked for. */
   wants(rowId: string): boolean;
-  report(rowId: string, value: number): void;
+  report(rowId: string, value: number, usage?: Usage): void;
+  /** Reports what the work gives as the row's figure, with what it took of the machine. */
+  measure(rowId: string, work: () => Promise<number>): Promise<void>;
 }
 
 /** Data on disk that is made once for a system, and used in all rounds by all workloads that name it. */
@@ -35,6 +38,15 @@ export interface Workload {
   rows(scale: Scale): readonly Row[];
   runsOn(system: System): boolean;
   readonly fixture?: Fixture;
+  /** It takes minutes: further rounds leave it out. Absent: it is in every round. */
+  readonly mostRounds?: number;
+  /** Its processes run in a memory cgroup of this many bytes. Absent: without a limit. */
+  memoryBytes?(scale: Scale): number;
+  /**
+   * Work in a process of its own, in the directory of `run` and before it, in each round; its figures count as well. Between the two the
+   * system's cache of files is emptied.
+   */
+  prepare?(job: Job): Promise<void>;
   run(job: Job): Promise<void>;
 }
 

@@ -47,6 +47,17 @@ test("a run measures each system in each round, writes its reports and leaves no
   expect(await readFile(again, "utf8")).toBe(await readFile(markdown, "utf8"));
 });
 
+test("a store is opened after a real kill, and profiles are written where they are wanted", async () => {
+  const [json, profile] = [join(dir, "kill.json"), join(dir, "profile")];
+  const only = ["--only", "^after-a-kill/", "--systems", "kaya", "--rounds", "1"];
+  await bench(...only, "--dir", join(dir, "data"), "--json", json, "--profile", profile);
+  const run = JSON.parse(await readFile(json, "utf8")) as Run;
+  expect(run.failures).toEqual([]);
+  expect(run.samples.map(({ row }) => row)).toEqual(["after-a-kill/first-get"]);
+  const files = await readdir(join(profile, "after-a-kill-kaya-1"));
+  expect(files.some((name) => name.endsWith(".cpuprofile"))).toBe(true);
+});
+
 test("a mistake is told, with exit code 1", async () => {
   await expect(bench("--systems", "nosuch")).rejects.toMatchObject({
     code: 1,

@@ -28,8 +28,31 @@ describe("verdicts", () => {
   test("an upper limit is reached from below", () => {
     const sample = { row: "growth/1M-rss", system: "kaya", round: 1 };
     const at = (value: number) =>
-      verdictsOf({ ...FIXED_RUN, samples: [{ ...sample, value }] }).at(-1)?.isReached;
+      verdictsOf({ ...FIXED_RUN, samples: [{ ...sample, value }] }).find(
+        ({ title }) => title === "memory, all in",
+      )?.isReached;
     expect([at(250), at(251)]).toEqual([true, false]);
+  });
+});
+
+describe("what holds a figure back", () => {
+  const usage = { loop: 0.98, cores: 1, coresThere: 2 };
+  const samples = FIXED_RUN.samples.map((sample) => ({ ...sample, usage }));
+  const run = { ...FIXED_RUN, samples, notes: ["limited: not cold"] };
+
+  test("is told for what is not reached, and for nothing else", () => {
+    expect(verdictsOf(run).filter(({ limit }) => limit !== undefined)).toEqual(
+      verdictsOf(run).filter(({ isReached }) => isReached === false),
+    );
+    expect(toText(run, pc.createColors(false))).toMatch(/not reached\n {2}the event loop is busy/);
+    expect(toMarkdown(run)).toMatch(
+      /### What holds back the targets that are not reached\n\n- durable puts.*: the event loop is busy/,
+    );
+  });
+
+  test("what was measured in another way is told", () => {
+    expect(toText(run, pc.createColors(false))).toMatch(/\nlimited: not cold$/);
+    expect(toMarkdown(run)).toContain("### Measured in another way\n\n- limited: not cold\n");
   });
 });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Order } from "../src/child.js";
 import { parseOptions } from "../src/options.js";
 import type { Outcome } from "../src/run-child.js";
-import { type Execute, Runner } from "../src/runner.js";
+import { type Machinery, Runner } from "../src/runner.js";
 
 let dir: string;
 beforeAll(async () => {
@@ -19,11 +19,11 @@ const watcher = { progress: () => undefined, failed: () => undefined };
 /** Runs with a process that only notes what it is asked for. */
 async function runWith(answer: (order: Order) => Outcome, ...argv: string[]) {
   const orders: string[] = [];
-  const execute: Execute = async (order) => {
+  const execute: Machinery["execute"] = async (order) => {
     orders.push(`${order.task} ${order.workload} ${order.system}`);
     return answer(order);
   };
-  const runner = new Runner(parseOptions(argv), dir, new AbortController().signal, watcher, execute);
+  const runner = new Runner(parseOptions(argv), dir, new AbortController().signal, watcher, { execute });
   return { ...(await runner.run()), orders };
 }
 
@@ -97,12 +97,96 @@ describe("the runner", () => {
   });
 
   test("each process has an empty directory of its own", async () => {
-    const execute: Execute = async (order) => {
+    const execute: Machinery["execute"] = async (order) => {
       await expect(access(order.dir)).rejects.toThrow();
       return ok;
     };
     const options = parseOptions(["--only", "^durable-batches/", "--rounds", "2"]);
-    await new Runner(options, dir, new AbortController().signal, watcher, execute).run();
+    await new Runner(options, dir, new AbortController().signal, watcher, { execute }).run();
     expect(await readdir(dir)).not.toContain("job");
+  });
+});
+
+/** Runs the limited workload on a machine that is made up, and tells in which order things were done. */
+async function runLimited(machinery: Partial<Machinery>, ...argv: string[]) {
+  const done: string[] = [];
+  const execute: Machinery["execute"] = async ({ task, system }, _signal, { processesFile }) => {
+    done.push(`${task} ${system} in ${processesFile}`);
+    return ok;
+  };
+  const limitMemory: Machinery["limitMemory"] = (bytes) => {
+    done.push(`limit ${bytes >> 20}`);
+    return { processesFile: "group", killed: 0, remove: async () => void done.push("remove") };
+  };
+  const emptyFileCache = async () => void done.push("empty the cache");
+  const runner = new Runner(
+    parseOptions(["--only", "^limited/", "--systems", "kaya,lmdb", "--rounds", "1", ...argv]),
+    dir,
+    new AbortController().signal,
+    watcher,
+    { execute, limitMemory, emptyFileCache, ...machinery },
+  );
+  return { ...(await runner.run()), done };
+}
+
+describe("a workload in a memory cgroup", () => {
+  test("is prepared and run in a group of its own, with an empty cache between", async () => {
+    const { done, failures, notes } = await runLimited({});
+    expect(done).toEqual(
+      ["kaya", "lmdb"].flatMap((system) => [
+        "limit 192",
+        `prepare ${system} in group`,
+        "empty the cache",
+        `run ${system} in group`,
+        "remove",
+      ]),
+    );
+    expect([...failures, ...notes]).toEqual([]);
+  });
+
+  test("is left out of rounds beyond those that it asks for", async () => {
+    const { done } = await runLimited({}, "--systems", "kaya", "--rounds", "5");
+    expect(done.filter((what) => what.startsWith("run"))).toHaveLength(3);
+  });
+
+  test("is not measured where no group may be made, and the report says why, once", async () => {
+    const limitMemory = () => {
+      throw new Error("not root");
+    };
+    const { done, failures } = await runLimited({ limitMemory }, "--rounds", "2");
+    expect(done).toEqual([]);
+    expect(failures).toEqual([
+      { workload: "limited", system: "all systems", message: "not root", isMissing: true },
+    ]);
+  });
+
+  test("says where the cache could not be emptied", async () => {
+    const { notes, samples } = await runLimited({
+      emptyFileCache: async () => "EACCES",
+      execute: async () => ({ ...ok, figures: [{ row: "limited/open", value: 1 }] }),
+    });
+    expect(samples).not.toEqual([]);
+    expect(notes).toEqual([
+      "limited: what is read may be in the system's cache, which may not be emptied here: EACCES",
+    ]);
+  });
+
+  test("that fails to load is not read, and the group is removed; a kill for want of memory is told", async () => {
+    const done: string[] = [];
+    const { failures } = await runLimited({
+      execute: async ({ task, system }) => {
+        done.push(`${task} ${system}`);
+        return { ...ok, error: "ended with SIGKILL: " };
+      },
+      limitMemory: () => ({
+        processesFile: "group",
+        killed: 1,
+        remove: async () => void done.push("remove"),
+      }),
+    });
+    expect(done).toEqual(["prepare kaya", "remove", "prepare lmdb", "remove"]);
+    expect(failures[0]?.message).toBe(
+      "killed by the kernel for want of memory in its cgroup (ended with SIGKILL: )",
+    );
   });
 });

@@ -118,6 +118,27 @@ describe("a scan", () => {
     expect(await codeOf(() => cursor.key)).toBe("KAYA_CLOSED");
   });
 
+  it("stands where it stood, whatever cursors are opened, moved and closed beside it", async () => {
+    const { disk } = await writeTable(MANY, { blockBytes: 512 });
+    const table = await openTable(disk);
+    const first = table.cursor();
+    await first.seekFirst();
+    for (const { key, sequence } of MANY.entries) {
+      const other = table.cursor();
+      await other.seekLast();
+      const another = table.cursor();
+      await another.seek(key);
+      expect([Buffer.from(first.key), first.sequence]).toEqual([Buffer.from(key), sequence]);
+      expect(Buffer.from(another.key)).toEqual(Buffer.from(key));
+      expect(Buffer.from(other.key)).toEqual(Buffer.from(MANY.entries.at(-1)?.key ?? key));
+      other.close();
+      other.close();
+      another.close();
+      await first.next();
+    }
+    await table.close();
+  });
+
   it("that fails stands nowhere, and goes on after the next seek", async () => {
     const { disk } = await writeTable(MANY, { blockBytes: 512 });
     const table = await openTable(disk);

@@ -13,9 +13,11 @@ export function toMarkdown(run: Run): string {
     `${machine.cpu}, ${machine.memoryGiB} GiB, data on ${machine.fileSystem}, ${machine.system}, Node ${machine.node}.`,
     figuresTable(run),
     section("Targets", targetsTable(verdictsOf(run))),
+    section("What holds back the targets that are not reached", limitsList(verdictsOf(run))),
     section("Spread", spreadTable(run)),
     section("Systems", systemsTable(run)),
     section("Not measured", failuresList(run)),
+    section("Measured in another way", (run.notes ?? []).map((note) => `- ${note}`).join("\n")),
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
@@ -45,6 +47,12 @@ function targetsTable(verdicts: readonly Verdict[]): string {
     isReached === undefined ? "not measured" : isReached ? "reached" : "**not reached**",
   ]);
   return rows.length === 0 ? "" : table(["", "target", "found, median (min to max)", ""], rows, [2]);
+}
+
+function limitsList(verdicts: readonly Verdict[]): string {
+  return verdicts
+    .flatMap(({ title, target, limit }) => (limit === undefined ? [] : [`- ${title} (${target}): ${limit}`]))
+    .join("\n");
 }
 
 function spreadTable(run: Run): string {

@@ -19,6 +19,7 @@ export function toText(run: Run, colors: Colors): string {
     ...figureLines(run, colors),
     "",
     ...verdictLines(run, colors),
+    ...(run.notes ?? []),
   ].join("\n");
 }
 
@@ -44,10 +45,11 @@ function verdictLines(run: Run, colors: Colors): string[] {
       found === undefined ? "not measured" : formatSpread(found, isRatio ? formatRatio : formatFigure),
     ]),
   );
-  return lines.map((line, i) => {
-    const isReached = verdicts[i]?.isReached;
+  return lines.flatMap((line, i) => {
+    const { isReached, limit } = verdicts[i] ?? {};
     if (isReached === undefined) return line;
-    return `${line}  ${isReached ? colors.green("reached") : colors.red("not reached")}`;
+    const verdict = `${line}  ${isReached ? colors.green("reached") : colors.red("not reached")}`;
+    return limit === undefined ? verdict : [verdict, colors.dim(`  ${limit}`)];
   });
 }
 

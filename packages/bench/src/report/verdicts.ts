@@ -1,6 +1,7 @@
 import type { Run } from "../run.js";
-import { figureOf, ratioOf, type Spread } from "../statistics.js";
+import { type Figure, figureOf, ratioOf, type Spread, valuesOf } from "../statistics.js";
 import { type Reference, TARGETS, type Target } from "../targets.js";
+import { limitOf, type Usage } from "../usage.js";
 import { formatFigure, formatRatio } from "./format.js";
 
 const KAYA = "kaya";
@@ -14,6 +15,8 @@ export interface Verdict {
   readonly found?: Spread;
   readonly isRatio: boolean;
   readonly isReached?: boolean;
+  /** What held the figure back, where it is not reached and its usage was looked at. */
+  readonly limit?: string;
 }
 
 /** Of each target whose row the run has. */
@@ -34,10 +37,22 @@ function verdictOf(run: Run, target: Target): Verdict {
   const name = nameOf(run, target.reference, reference?.system);
   return {
     title: row?.title ?? target.row,
-    target: `${limitOf(target, isRatio)} ${isRatio ? name : (row?.unit ?? "")}`,
+    target: `${boundOf(target, isRatio)} ${isRatio ? name : (row?.unit ?? "")}`,
     isRatio,
-    ...(found !== undefined && { found, isReached: isReached(target, found.median) }),
+    ...(found !== undefined && outcomeOf(run, target, found)),
   };
+}
+
+function outcomeOf(run: Run, target: Target, found: Spread): Pick<Verdict, "found" | "isReached" | "limit"> {
+  if (isReached(target, found.median)) return { found, isReached: true };
+  const usage = usageOf(run, { row: target.row, system: KAYA });
+  return { found, isReached: false, ...(usage && { limit: limitOf(usage) }) };
+}
+
+/** Of the round whose figure is the median, or next to it. */
+function usageOf(run: Run, figure: Figure): Usage | undefined {
+  const samples = valuesOf(run.samples, figure).filter(({ usage }) => usage !== undefined);
+  return [...samples].sort((a, b) => a.value - b.value)[samples.length >> 1]?.usage;
 }
 
 function referenceOf(
@@ -71,7 +86,7 @@ function nameOf(run: Run, reference: Reference, system: string | undefined): str
   return reference.kind === "best" ? `best peer (${system ?? "none measured"})` : (system ?? "");
 }
 
-function limitOf({ atLeast, atMost }: Target, isRatio: boolean): string {
+function boundOf({ atLeast, atMost }: Target, isRatio: boolean): string {
   const format = isRatio ? formatRatio : formatFigure;
   return atLeast !== undefined ? `≥ ${format(atLeast)}` : `≤ ${format(atMost ?? 0)}`;
 }

@@ -6,6 +6,7 @@ import { lmdb } from "./lmdb.js";
 import { memoryLevel } from "./memory-level.js";
 import { rawLoop } from "./raw-loop.js";
 import { rocksdb } from "./rocksdb.js";
+import { rocksdb6 } from "./rocksdb-6.js";
 
 /** In the order of the report's columns. */
 export const SYSTEMS: readonly System[] = [
@@ -15,5 +16,6 @@ export const SYSTEMS: readonly System[] = [
   lmdb,
   betterSqlite3,
   rocksdb,
+  rocksdb6,
   memoryLevel,
 ];

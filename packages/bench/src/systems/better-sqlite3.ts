@@ -43,7 +43,7 @@ export const betterSqlite3: System = {
     durable: "journal_mode = WAL, synchronous = FULL, a transaction a put",
     relaxed: "journal_mode = WAL, synchronous = OFF",
   },
-  async open(dir, durability) {
+  async open(dir, durability, memory) {
     const { default: Sqlite } = await loadPeer<Module>("better-sqlite3");
     if (needsBuilding())
       throw new PeerMissing("better-sqlite3 is not built yet: `npx pnpm@10 bench` builds it");
@@ -51,6 +51,8 @@ export const betterSqlite3: System = {
     const db = new Sqlite(join(dir, "bench.sqlite"));
     db.pragma("journal_mode = WAL");
     db.pragma(`synchronous = ${durability === "durable" ? "FULL" : "OFF"}`);
+    // A negative size counts in KiB.
+    if (memory !== undefined) db.pragma(`cache_size = -${memory.cacheBytes >> 10}`);
     db.exec("CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID");
     return new SqliteStore(db);
   },

@@ -1,19 +1,18 @@
-import { Engine } from "@kaya/engine";
+import type { Engine } from "@kaya/engine";
 import { type Entry, PAGE_ENTRIES, type ScanRequest, type Store, type System } from "../system.js";
+import { openEngine } from "./kaya-engine.js";
 
 export const kaya: System = {
   name: "kaya",
   kind: "kaya",
   onDisk: true,
   setup: { durable: 'durability: "strict"', relaxed: 'durability: "relaxed"' },
-  async open(dir, durability) {
-    return new KayaStore(
-      await Engine.open({ dataDir: dir, durability: durability === "durable" ? "strict" : "relaxed" }),
-    );
+  async open(dir, durability, memory) {
+    return new KayaStore(await openEngine(dir, { durability, ...(memory && { memory }) }));
   },
 };
 
-class KayaStore implements Store {
+export class KayaStore implements Store {
   readonly #engine: Engine;
 
   constructor(engine: Engine) {

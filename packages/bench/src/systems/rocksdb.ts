@@ -15,10 +15,18 @@ export const rocksdb: System = {
     durable: "batches of one with sync: true (its put drops the option)",
     relaxed: "sync: false (its default)",
   },
-  async open(dir, durability) {
+  async open(dir, durability, memory) {
     const { RocksLevel } = await loadPeer<Module>("@nxtedition/rocksdb");
     await mkdir(dir, { recursive: true });
-    const level = new RocksLevel(dir, BYTES);
+    const level = new RocksLevel(dir, {
+      ...BYTES,
+      ...(memory && {
+        cacheSize: memory.cacheBytes,
+        // Without a kind of compaction it has 64 MiB write buffers, whatever its budget.
+        compaction: "level",
+        memtableMemoryBudget: memory.writeBufferBytes,
+      }),
+    });
     await level.open();
     return new RocksStore(level, { sync: durability === "durable" });
   },

@@ -1,15 +1,17 @@
 import type { Workload } from "../workload.js";
-import { checkpointing } from "./checkpointing.js";
 import { durableBatches } from "./durable-batches.js";
 import { durablePuts } from "./durable-puts.js";
+import { flushing } from "./flushing.js";
 import { growth } from "./growth.js";
+import { limited, limitedLarge } from "./limited.js";
 import { opening } from "./opening.js";
-import { openingCheckpoint } from "./opening-checkpoint.js";
 import { overwrites } from "./overwrites.js";
 import { reads } from "./reads.js";
 import { recovery } from "./recovery.js";
 import { relaxedPuts } from "./relaxed-puts.js";
-import { reopening } from "./reopening.js";
+import { afterAKill, afterAKillLarge, reopening, reopeningLarge } from "./reopening.js";
+import { resident } from "./resident.js";
+import { rewriting } from "./rewriting.js";
 import { waves } from "./waves.js";
 
 /** In the order of the report. */
@@ -18,12 +20,18 @@ export const WORKLOADS: readonly Workload[] = [
   relaxedPuts,
   durableBatches,
   reads,
+  resident,
   recovery,
   opening,
-  openingCheckpoint,
   reopening,
+  afterAKill,
+  reopeningLarge,
+  afterAKillLarge,
+  limited,
+  limitedLarge,
   growth,
-  checkpointing,
+  flushing,
+  rewriting,
   overwrites,
   waves,
 ];

@@ -32,12 +32,12 @@ export const fullScan: ReadWorkload = {
       better: "higher",
     },
   ],
-  async run(store, { scale, wants, report }) {
+  async run(store, { scale, wants, measure }) {
     if (store.scan === undefined) return;
     for (const [row, request] of Object.entries(SCANS)) {
       if (!wants(row)) continue;
       await store.scan({ ...request, limit: WARM_UP_ENTRIES, visit: () => undefined });
-      report(row, await scanFor(store, request, scale));
+      await measure(row, () => scanFor(store, request, scale));
     }
   },
 };

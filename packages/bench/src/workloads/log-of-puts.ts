@@ -1,13 +1,13 @@
-import { Engine } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
 import { WalWriter } from "@kaya/wal";
 import { entryKey, entryValue } from "../data.js";
+import { openEngine } from "../systems/kaya-engine.js";
 import type { Fixture } from "../workload.js";
 
 /** Below what makes a writer's memory grow. */
 const APPENDS_A_WAIT = 10_000;
 
-/** A log of `scale.entries` records, a put each, and beside it a directory with a checkpoint of the same. */
+/** A log of `scale.entries` records, a put each. */
 export const logOfPuts: Fixture = {
   name: "log-of-puts",
   async fill({ scale, fixtureDir }) {
@@ -21,18 +21,11 @@ export const logOfPuts: Fixture = {
     await last;
     await writer.close();
     // Who opens a log that no engine closed makes its tail durable first (R5): only the first round would do that.
-    const engine = await openWithoutCheckpoints(fixtureDir);
-    await engine.backup(checkpointOf(fixtureDir));
-    await engine.close();
+    await (await openOverLog(fixtureDir)).close();
   },
 };
 
-/** Where the fixture has the same entries as a checkpoint. */
-export function checkpointOf(fixtureDir: string): string {
-  return `${fixtureDir}-checkpoint`;
-}
-
-/** A checkpoint would take the log away that later rounds replay. */
-export function openWithoutCheckpoints(dataDir: string): Promise<Engine> {
-  return Engine.open({ dataDir, checkpoint: { auto: false } });
+/** A flush would take the log away that later rounds replay. */
+export function openOverLog(dataDir: string) {
+  return openEngine(dataDir, { durability: "durable", keepsInMemtable: true });
 }

@@ -1,44 +1,32 @@
-import { Engine } from "@kaya/engine";
+import type { Engine } from "@kaya/engine";
 import { entryKey, entryValue } from "../data.js";
 import { collectGarbage } from "../memory.js";
-import type { Job, Row } from "../workload.js";
+import { isBusy, openEngine } from "../systems/kaya-engine.js";
+import type { Row } from "../workload.js";
 
 export const IN_FLIGHT = 256;
+const MIB = 1 << 20;
 
-/** What an engine takes in memory. */
-interface Memory {
-  /** By its own account. */
-  readonly memoryBytes: number;
-  /** All that the process holds: objects and buffers. */
-  readonly held: number;
-  /** With what its allocators keep for what comes next. */
-  readonly rss: number;
-}
-
-/** Rows of memory at the end of a life. */
-export function memoryRows(workload: string, of: string): Row[] {
-  const row = (figure: string, what: string): Row => ({
-    id: `${workload}/${figure}`,
-    title: `${of}, ${what}`,
-    unit: "of freshly loaded",
+/** The row of `residentMib`. */
+export function memoryRow(workload: string, of: string): Row {
+  return {
+    id: `${workload}/memory`,
+    title: `${of}, resident set at the end`,
+    unit: "MiB",
     better: "lower",
-  });
-  return [
-    row("memory", "memory at the end"),
-    row("held", "objects and buffers of the process"),
-    row("rss", "resident set of the process"),
-  ];
+  };
 }
 
-export function reportMemory(workload: string, fresh: Memory, end: Memory, { report }: Job): void {
-  report(`${workload}/memory`, end.memoryBytes / fresh.memoryBytes);
-  report(`${workload}/held`, end.held / fresh.held);
-  report(`${workload}/rss`, end.rss / fresh.rss);
+/** What the process has in memory, with what its allocators keep, once what is garbage is gone and nothing is under way. */
+export async function residentMib(engine: Engine): Promise<number> {
+  while (isBusy(engine)) await new Promise(setImmediate);
+  await collectGarbage();
+  return process.memoryUsage.rss() / MIB;
 }
 
 /** Everything as it is by default but for the durability: what is measured is work, not waiting for the disk. */
 export function openRelaxed(dataDir: string): Promise<Engine> {
-  return Engine.open({ dataDir, durability: "relaxed" });
+  return openEngine(dataDir, { durability: "relaxed" });
 }
 
 /** Does `write(i)` for each i from `from` to `to` (not included), with `IN_FLIGHT` callers. */
@@ -57,12 +45,4 @@ export async function writeAll(
 /** Puts the entries `from` to `to` (not included), each as it is in a fresh store. */
 export function putEntries(engine: Engine, from: number, to: number): Promise<void> {
   return writeAll(from, to, (i) => engine.put(entryKey(i), entryValue(i)));
-}
-
-/** Once what is garbage is gone, and nothing is under way. */
-export async function memoryOf(engine: Engine): Promise<Memory> {
-  while (engine.stats().checkpoint.isRunning) await new Promise(setImmediate);
-  await collectGarbage();
-  const { heapUsed, external, rss } = process.memoryUsage();
-  return { memoryBytes: engine.stats().memoryBytes, held: heapUsed + external, rss };
 }

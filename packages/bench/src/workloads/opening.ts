@@ -1,7 +1,7 @@
 import { load } from "../load.js";
 import { perSecond } from "../measure.js";
 import type { Workload } from "../workload.js";
-import { logOfPuts, openWithoutCheckpoints } from "./log-of-puts.js";
+import { logOfPuts, openOverLog } from "./log-of-puts.js";
 
 /** `Engine.open` over a log of puts, beside the same entries coming in as relaxed batches. */
 export const opening: Workload = {
@@ -14,7 +14,7 @@ export const opening: Workload = {
   fixture: logOfPuts,
   async run({ system, scale, dir, fixtureDir, report }) {
     const started = performance.now();
-    const engine = await openWithoutCheckpoints(fixtureDir);
+    const engine = await openOverLog(fixtureDir);
     report("opening/replay", perSecond(scale.entries, started));
     await engine.close();
 

@@ -4,18 +4,18 @@ import { bytesBelow } from "../disk-use.js";
 import type { Scale } from "../scale.js";
 import type { Workload } from "../workload.js";
 import { sizeName } from "./growth.js";
-import { memoryOf, memoryRows, openRelaxed, putEntries, reportMemory, writeAll } from "./long-life.js";
+import { memoryRow, openRelaxed, putEntries, residentMib, writeAll } from "./long-life.js";
 
 const KEYS = 20_000;
 const TENTHS = 10;
 const PUTS_A_LOOK = 10_000;
 /** What an entry has in the log beside its key and value. */
 const RECORD_OVERHEAD = 48;
-/** Twice `checkpoint.minLogBytes`, as it is by default: the log becomes no longer. */
+/** The log of what is not flushed yet. */
 const FLOOR_BYTES = 64 << 20;
 const ALLOWED_BYTES = 3 * KEYS * (KEY_BYTES + VALUE_BYTES + RECORD_OVERHEAD) + FLOOR_BYTES;
 
-/** The same few keys written again and again, with the checkpoints that this brings: what it costs, and what it leaves. */
+/** The same few keys written again and again, with the flushes that this brings: what it costs, and what it leaves. */
 export const overwrites: Workload = {
   name: "overwrites",
   rows: ({ overwrites: count }: Scale) => {
@@ -39,15 +39,13 @@ export const overwrites: Workload = {
         unit: "of 3x live + 64 MiB",
         better: "lower",
       },
-      ...memoryRows("overwrites", of),
+      memoryRow("overwrites", of),
     ];
   },
   runsOn: (system) => system.kind === "kaya",
-  async run(job) {
-    const { scale, dir, report } = job;
+  async run({ scale, dir, report }) {
     const engine = await openRelaxed(dir);
     await putEntries(engine, 0, KEYS);
-    const fresh = await memoryOf(engine);
     const tenth = Math.ceil(scale.overwrites / TENTHS);
     await overwrite(engine, dir, 0, tenth); // while the code is compiled a put costs more
     let peak = 0;
@@ -57,14 +55,13 @@ export const overwrites: Workload = {
       if (i === 0) report("overwrites/first-tenth", microsecondsSince(before) / tenth);
       if (i === TENTHS - 1) report("overwrites/last-tenth", microsecondsSince(before) / tenth);
     }
-    const end = await memoryOf(engine);
     report("overwrites/disk", peak / ALLOWED_BYTES);
-    reportMemory("overwrites", fresh, end, job);
+    report("overwrites/memory", await residentMib(engine));
     await engine.close();
   },
 };
 
-/** Of all threads: checkpoints and syncs are in it, waiting for the disk is not. */
+/** Of all threads: flushes and syncs are in it, waiting for the disk is not. */
 function microsecondsSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
   return user + system;

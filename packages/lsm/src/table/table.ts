@@ -120,9 +120,9 @@ export class Table {
   getSync(key: Uint8Array): Found | undefined {
     this.#assertOpen();
     const hash = this.#hash;
+    hash.update(key);
     if (this.#filter.exists) {
       const filter = this.#filter.loaded ?? this.#filter.loadSync();
-      hash.update(key);
       if (!filter.mayContain(hash.first, hash.second)) return undefined;
     }
     const part = this.#index.partForSync(key);
@@ -194,10 +194,10 @@ export class Table {
 
   #getCached(key: Uint8Array): Found | undefined | typeof NOT_CACHED {
     this.#assertOpen();
+    this.#hash.update(key);
     if (this.#filter.exists) {
       const filter = this.#filter.loaded;
       if (filter === undefined) return NOT_CACHED;
-      this.#hash.update(key);
       if (!filter.mayContain(this.#hash.first, this.#hash.second)) return undefined;
     }
     const part = this.#index.partFor(key);
@@ -228,22 +228,27 @@ export class Table {
   async #findLater(part: IndexPart, at: number, key: Uint8Array): Promise<Found | undefined> {
     const ordinal = part.first + at;
     const cached = this.#blocks.cached(ordinal);
-    if (cached !== undefined) return this.#find(cached.block, key);
+    if (cached !== undefined) {
+      this.#hash.update(key);
+      return this.#find(cached.block, key);
+    }
     this.#assertOpen();
     const item = await this.#blocks.load(ordinal, part.block.placeAt(at));
     try {
+      this.#hash.update(key); // others were asked for meanwhile
       return this.#find(item.block, key);
     } finally {
       this.#blocks.release(item);
     }
   }
 
+  /** `#hash` must be that of the key. */
   #find(block: DataBlock, key: Uint8Array): Found | undefined {
     const place = PLACE;
-    if (!block.find(key, place)) return undefined;
+    if (!block.find(key, this.#hash.first, this.#hash.second, place)) return undefined;
     return {
       kind: place.kind,
-      sequence: block.sequenceAt(place.index),
+      sequence: place.sequence,
       value: this.#copier.copy(block.bytes, place.valueStart, place.valueEnd),
     };
   }

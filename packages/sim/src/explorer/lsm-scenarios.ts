@@ -68,9 +68,17 @@ export function lsmScenarios(): Scenario[] {
     of("a manifest that begins anew often", flushAndCompact, { manifestBytes: 0 }),
     of("snapshots over compactions", holdSnapshots, { autoCompact: false }),
     of("crashed and killed inside", crashInside),
+    of("a log that is staged while it is opened", stageAndOpen, ONE_TABLE),
     of("damage that no crash makes", flushAndCompact, { autoCompact: false }, checkDamage),
     ...FAULTS.map(([name, fault]) =>
       of(`${name} in a flush or compaction`, (session, disk) => failOnce(session, disk, fault), ONE_TABLE),
+    ),
+    ...UNCERTAIN.map(([name, fault]) =>
+      of(
+        `${name} in an opening that stages, and another in the next`,
+        (session, disk) => failStaging(session, disk, fault),
+        ONE_TABLE,
+      ),
     ),
     ...UNCERTAIN.flatMap(([name, fault]) => [
       of(
@@ -168,6 +176,41 @@ async function crashInside(session: LsmSession, disk: SimDisk): Promise<void> {
     await session.open();
     await session.check("after the end");
   }
+}
+
+/** What was written behind the last flush is in the log alone. */
+async function stageAndOpen(session: LsmSession): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    session.write(...someWrites(round));
+    await mustBeDone(session.flush());
+    session.write(...someWrites(round + 10), ...someWrites(round + 20));
+    if (round === 1) session.crash({ survive: "random", seed: round });
+    else session.kill();
+    await mustBeDone(session.openStaging());
+    await session.check("opened, with tables that were staged");
+    await session.tree.compact();
+  }
+}
+
+/** Three tables take 9 operations, the manifest 7, and what is published 7 more. */
+const STAGING_OPERATIONS = 23;
+
+async function failStaging(session: LsmSession, disk: SimDisk, fault: Fault): Promise<void> {
+  let met = 0;
+  const first = fault.kind === "fsync-failed" ? 2 : 0; // every third operation of the stages is a sync
+  for (let place = first; place < STAGING_OPERATIONS; place += 3) {
+    session.write(...someWrites(place), ...someWrites(place + 1));
+    session.kill();
+    for (const each of [place, place + 1]) {
+      const at = disk.nextOperation + each;
+      disk.addFault({ ...fault, at });
+      if (await session.openStaging()) await session.close();
+      if (isMet(disk, at)) met++;
+    }
+    await openInTheEnd(session);
+    await session.check(`opened, with faults from operation ${place} on`);
+  }
+  mustHaveMet(met, 3);
 }
 
 async function failOnce(session: LsmSession, disk: SimDisk, fault: Fault): Promise<void> {

@@ -59,8 +59,38 @@ export class LsmSession {
 
   /** Opens the tree. What it shows is durable, and a flush that it does not show never comes back. */
   async open(): Promise<void> {
-    this.#tree = await LsmTree.open(this.#disk.session(), tinyTree(this.#options));
-    const covered = this.#tree.covered.sequence;
+    this.#opened(await LsmTree.open(this.#disk.session(), tinyTree(this.#options)));
+  }
+
+  /**
+   * Opens the tree as an engine does whose log is long: what the tables do not have is staged in a few tables, which the opening publishes.
+   * False where that was refused; then it is not open.
+   */
+  async openStaging(pieces = 3): Promise<boolean> {
+    const { operations } = this;
+    const found = await LsmTree.look(this.#disk.session(), tinyTree(this.#options));
+    const covered = found.covered.sequence;
+    const flush: LsmFlush = { operations };
+    this.#history.attempt(flush);
+    this.#open.push(flush);
+    const isOpen = await isGranted(
+      (async () => {
+        for (let piece = 1, from = covered; piece <= pieces; piece++) {
+          const upTo = covered + Math.ceil(((operations.length - covered) * piece) / pieces);
+          await found.stage(sourceOf(operations.slice(0, upTo), from), { lsn: upTo, sequence: upTo });
+          from = upTo;
+        }
+        await checkTree(found.snapshot(), operations.slice(0, covered), "looked at, with tables staged");
+        this.#opened(await found.open());
+      })(),
+    );
+    await found.close();
+    return isOpen;
+  }
+
+  #opened(tree: LsmTree): void {
+    this.#tree = tree;
+    const covered = tree.covered.sequence;
     for (const flush of this.#open) {
       if (flush.operations.length <= covered) this.#history.acknowledge(flush);
       else this.#history.reject(flush);
