@@ -90,8 +90,8 @@ export class Manifest {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#queue;
+    // `#open` stays: whether the last edit is durable is asked after closing too.
     await this.#open?.file.close();
-    this.#open = undefined;
   }
 
   async #append(edit: ManifestEdit): Promise<void> {
