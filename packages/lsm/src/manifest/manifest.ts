@@ -38,8 +38,6 @@ export class Manifest {
   #queue: Promise<unknown> = Promise.resolve();
   #failure: KayaError | undefined;
   #isClosed = false;
-  /** When it was closed: asked afterwards, too. */
-  #wasCertain = false;
 
   private constructor(disk: Disk, found: FoundManifest, options: ManifestOptions) {
     this.#disk = disk;
