@@ -156,8 +156,8 @@ describe("what throws when it is looked at", () => {
       ["recover", () => recover({}, new SimDisk(), wrong(revoked()))],
       ["open", () => Engine.open(wrong(revoked()))],
       ["a disk", () => Engine.open({}, wrong(revoked()))],
-      ["the options of open", () => Engine.open({}, new SimDisk(), wrong(throwing("clock")))],
-      ["a clock", () => Engine.open({}, new SimDisk(), { clock: wrong(revoked()) })],
+      ["the options of open", () => Engine.open({}, new SimDisk(), wrong(throwing("turns")))],
+      ["turns", () => Engine.open({}, new SimDisk(), { turns: wrong(revoked()) })],
     ];
     for (const [what, attempt] of attempts) {
       const error = await rejection("KAYA_INVALID_ARGUMENT", attempt()).catch((cause: unknown) => {
@@ -261,7 +261,7 @@ describe("numbers near 2^53 - 1", () => {
     }
     const engine = await open({}, disk);
     for (const key of ["b", "c", "d"]) await engine.put(key, "1");
-    const error = await rejection("KAYA_INVALID_ARGUMENT", engine.checkpoint());
+    const error = await rejection("KAYA_INVALID_ARGUMENT", engine.flush());
     expect(error.message).toContain("2^53 - 1");
     await rejection("KAYA_INVALID_ARGUMENT", engine.backup(new SimDisk()));
     await engine.close();
