@@ -228,7 +228,8 @@ describe("a flush", () => {
     ] as const) {
       const disk = new SimDisk();
       const engine = await open(disk, {});
-      for (let i = 0; i < count; i++) void engine.put(`key ${i}`, new Uint8Array(1000), { durability: "relaxed" });
+      for (let i = 0; i < count; i++)
+        void engine.put(`key ${i}`, new Uint8Array(1000), { durability: "relaxed" });
       await engine.close();
       const reopened = await open(disk, {});
       expect(reopened.lastRecovery.tables.tables).toBe(tables);
@@ -419,7 +420,10 @@ describe("automatic flushes", () => {
     for (const write of [
       () => engine.put("x", "1"),
       () => engine.batch([{ type: "put", key: "x", value: "1" }]),
-      () => engine.batch([{ type: "put", key: "x", value: "1" }], { conditions: [{ key: "x", sequence: undefined }] }),
+      () =>
+        engine.batch([{ type: "put", key: "x", value: "1" }], {
+          conditions: [{ key: "x", sequence: undefined }],
+        }),
       () => engine.clear(),
     ]) {
       await rejection("KAYA_DISK_FULL", write());
@@ -483,7 +487,9 @@ describe("of a log that is replayed", () => {
     const contents = async () =>
       Promise.all(
         ["", "wal", "manifest", "sst"].map(async (dir) =>
-          (await disk.list(dir)).filter(({ path: name }) => name !== "LOCK").map(({ path: name, length: size }) => [name, size]),
+          (await disk.list(dir))
+            .filter(({ path: name }) => name !== "LOCK")
+            .map(({ path: name, length: size }) => [name, size]),
         ),
       );
     const before = await contents();
@@ -512,7 +518,9 @@ describe("of a log that is replayed", () => {
         const again = await open(disk, AUTO);
         expect(await entriesOf(again.scan()), `${kind} at ${at}`).toEqual(entries);
         expect((await pathsIn(disk, "sst")).filter((name) => name.endsWith(".tmp"))).toEqual([]);
-        expect((await pathsIn(disk, "sst")).length).toBe(again.stats().tables.tables + again.stats().tables.obsoleteFiles);
+        expect((await pathsIn(disk, "sst")).length).toBe(
+          again.stats().tables.tables + again.stats().tables.obsoleteFiles,
+        );
         await again.close();
       }
     }
