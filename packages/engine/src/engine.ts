@@ -436,12 +436,13 @@ export class Engine {
     }
   }
 
+  /** The log first: what is on its way there is applied on top of the tables. */
   async #letGo(): Promise<void> {
     try {
-      await this.#closeTables();
+      await this.#wal.close();
     } finally {
       try {
-        await this.#wal.close();
+        await this.#closeTables();
       } finally {
         // Else the next opening would believe a manifest that may not be on the disk.
         await letGo(this.#held, this.#tree?.isClean === false ? undefined : this.#wal);

@@ -125,7 +125,7 @@ describe("an engine that is opened read-only", () => {
   });
 
   // The log then has one segment without a record: nothing in it says that the checkpoint that was read is not its own.
-  it("never shows a state that a checkpoint took the place of while it was reading", async () => {
+  it("never shows a state that tables took the place of while it was reading", async () => {
     const disk = new SimDisk();
     const writer = await Engine.open({}, disk);
     await writer.put("a", "old");

@@ -2,6 +2,7 @@ import { crc32c, KayaError, readOptions, type SequenceNumber } from "@kaya/core"
 import type { Disk, DiskFile } from "@kaya/io";
 import { copyBytes } from "../bytes.js";
 import { BlockCache } from "../cache/block-cache.js";
+import type { BufferPool } from "../cache/buffer-pool.js";
 import type { EntryCursor, Found, RangeTombstone } from "../entry.js";
 import { BlockReader } from "./block-reader.js";
 import { type DataBlock, EntryPlace } from "./data-block.js";
@@ -43,6 +44,7 @@ export class Table {
   readonly #index: TableIndex;
   readonly #filter: TableFilter;
   readonly #blocks: DataBlocks;
+  readonly #readAheadPool: BufferPool;
   readonly #hash: KeyHash;
   readonly #copier = new ValueCopier();
   readonly #cursors = new Set<TableCursor>();
@@ -65,6 +67,7 @@ export class Table {
     this.#index = new TableIndex(reader, footer, cache, owner);
     this.#filter = new TableFilter(reader, footer.filter, cache, owner);
     this.#blocks = new DataBlocks(reader, cache, owner);
+    this.#readAheadPool = cache.readAheadPool;
     this.#hash = new KeyHash(footer.seed);
   }
 
@@ -120,9 +123,9 @@ export class Table {
   getSync(key: Uint8Array): Found | undefined {
     this.#assertOpen();
     const hash = this.#hash;
+    hash.update(key);
     if (this.#filter.exists) {
       const filter = this.#filter.loaded ?? this.#filter.loadSync();
-      hash.update(key);
       if (!filter.mayContain(hash.first, hash.second)) return undefined;
     }
     const part = this.#index.partForSync(key);
@@ -146,7 +149,7 @@ export class Table {
   cursor(given?: CursorOptions): EntryCursor {
     const options = readOptions(given, ["readAhead", "fillCache"], "the options of a cursor");
     this.#assertOpen();
-    const source = new ReadAhead(this.#index, this.#blocks, this.#reader, options);
+    const source = new ReadAhead(this.#index, this.#blocks, this.#reader, this.#readAheadPool, options);
     const cursor = new TableCursor(this.path, this.#index, source, (closed) => this.#cursors.delete(closed));
     this.#cursors.add(cursor);
     return cursor;
@@ -194,10 +197,10 @@ export class Table {
 
   #getCached(key: Uint8Array): Found | undefined | typeof NOT_CACHED {
     this.#assertOpen();
+    this.#hash.update(key);
     if (this.#filter.exists) {
       const filter = this.#filter.loaded;
       if (filter === undefined) return NOT_CACHED;
-      this.#hash.update(key);
       if (!filter.mayContain(this.#hash.first, this.#hash.second)) return undefined;
     }
     const part = this.#index.partFor(key);
@@ -228,22 +231,27 @@ export class Table {
   async #findLater(part: IndexPart, at: number, key: Uint8Array): Promise<Found | undefined> {
     const ordinal = part.first + at;
     const cached = this.#blocks.cached(ordinal);
-    if (cached !== undefined) return this.#find(cached.block, key);
+    if (cached !== undefined) {
+      this.#hash.update(key);
+      return this.#find(cached.block, key);
+    }
     this.#assertOpen();
     const item = await this.#blocks.load(ordinal, part.block.placeAt(at));
     try {
+      this.#hash.update(key); // others were asked for meanwhile
       return this.#find(item.block, key);
     } finally {
       this.#blocks.release(item);
     }
   }
 
+  /** `#hash` must be that of the key. */
   #find(block: DataBlock, key: Uint8Array): Found | undefined {
     const place = PLACE;
-    if (!block.find(key, place)) return undefined;
+    if (!block.find(key, this.#hash.first, this.#hash.second, place)) return undefined;
     return {
       kind: place.kind,
-      sequence: block.sequenceAt(place.index),
+      sequence: place.sequence,
       value: this.#copier.copy(block.bytes, place.valueStart, place.valueEnd),
     };
   }
