@@ -183,7 +183,7 @@ describe("lastRecovery", () => {
 
   it("tells of progress in a long log", async () => {
     const disk = new SimDisk();
-    const engine = await Engine.open({ durability: "relaxed" }, disk);
+    const engine = await Engine.open({ durability: "relaxed", tables: { autoFlush: false } }, disk);
     const writes = Array.from({ length: 3 }, (_, i) => engine.put(`${i}`, new Uint8Array(1024 * 1024)));
     await Promise.all(writes);
     await engine.close();

@@ -327,4 +327,22 @@ describe("a closed tree", () => {
     await expect(tree.compact()).rejects.toMatchObject({ code: "KAYA_CLOSED" });
     await expect((async () => cursor.seekFirst())()).rejects.toMatchObject({ code: "KAYA_CLOSED" });
   });
+
+  it("removes nothing any more, whatever is let go of later, and holds no file open", async () => {
+    const { disk, contents } = await filled(KEEP);
+    const tree = await openTiny(disk, KEEP);
+    const snapshot = tree.snapshot();
+    const files = (await disk.list("sst")).length;
+    await tree.compact();
+    await tree.close();
+    const [key = ""] = contents.keys();
+    await expect(snapshot.get(bytes(key))).rejects.toMatchObject({ code: "KAYA_CLOSED" });
+    const again = await openTiny(disk, KEEP); // what the snapshot held is an orphan now
+    await again.close();
+    expect((await disk.list("sst")).length).toBeLessThan(files);
+    const { nextOperation } = disk;
+    snapshot.release();
+    for (let i = 0; i < 100; i++) await undefined;
+    expect(disk.nextOperation).toBe(nextOperation);
+  });
 });
