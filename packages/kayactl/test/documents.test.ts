@@ -109,6 +109,7 @@ describe("what a document says of the code", async () => {
     "packages/lsm/TABLE.md",
     "packages/lsm/MANIFEST.md",
     "packages/engine/FLUSH.md",
+    "packages/engine/BACKUP.md",
     "packages/engine/CHANGES.md",
   ]) {
     test(`is there, where it names a file: ${document}`, async () => {
@@ -120,7 +121,12 @@ describe("what a document says of the code", async () => {
     });
   }
 
-  for (const document of ["docs/guarantees.md", "packages/engine/FLUSH.md", "packages/engine/CHANGES.md"]) {
+  for (const document of [
+    "docs/guarantees.md",
+    "packages/engine/FLUSH.md",
+    "packages/engine/BACKUP.md",
+    "packages/engine/CHANGES.md",
+  ]) {
     test(`is there, where it names a test: ${document}`, async () => {
       const tests = files.filter((file) => /^packages\/[a-z]+\/test\//.test(file));
       const text = (await Promise.all(tests.map((file) => readFile(join(ROOT, file), "utf8")))).join("\n");
