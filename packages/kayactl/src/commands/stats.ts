@@ -105,12 +105,7 @@ function formatMemtable({ bytes, entries, tombstones, rangeTombstones }: Memtabl
 function amplificationRows({ spaceAmplification }: LsmStats): [name: string, value: string][] {
   return spaceAmplification === undefined
     ? []
-    : [
-        [
-          "space amplification",
-          `${spaceAmplification.toFixed(2)} (all tables to those of the deepest level)`,
-        ],
-      ];
+    : [["space amplification", `${spaceAmplification.toFixed(2)} (all tables to the largest sorted run)`]];
 }
 
 /** The shape of the tables; nothing where there are none. */
