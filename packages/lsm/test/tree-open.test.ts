@@ -30,6 +30,33 @@ async function mustRefuse(disk: SimDisk, code: string, message: RegExp): Promise
   expect({ digest: disk.stateDigest("everything"), operations: disk.nextOperation }).toEqual(before);
 }
 
+describe("a tree that is closed", () => {
+  it("still says whether all of its manifest is known to be on the disk", async () => {
+    const disk = new SimDisk();
+    const tree = await openTiny(disk, KEEP);
+    const writes = new ModelWrites(new Map(), 0);
+    randomWrites(new Random(1), writes, 40, 100);
+    await tree.flush(writes.source(), writes.covered);
+    await tree.close();
+    expect(tree.isClean).toBe(true);
+
+    const seen = new Set<boolean>();
+    for (let place = 0; place < 12; place++) {
+      const other = disk.fork();
+      const failing = await openTiny(other, KEEP);
+      const more = new ModelWrites(writes.contents, writes.covered.sequence);
+      randomWrites(new Random(2), more, 40, 100);
+      other.addFault({ at: other.nextOperation + place, kind: "fsync-failed" });
+      await failing.flush(more.source(), more.covered).catch(() => undefined);
+      const isClean = failing.isClean;
+      await failing.close();
+      expect(failing.isClean, `${place}`).toBe(isClean);
+      seen.add(isClean);
+    }
+    expect(seen).toEqual(new Set([true, false]));
+  });
+});
+
 describe("opening a tree", () => {
   it("M7: refuses a table that is missing, shorter, longer or another one, with its name, and changes nothing", async () => {
     const { disk } = await filled(KEEP);

@@ -33,6 +33,8 @@ export class Manifest {
   #lastRecord: number;
   /** Undefined before the first, and after a failure. */
   #open: OpenManifest | undefined;
+  /** Of one that is closed: nothing had failed. */
+  #wasCertain = false;
   #queue: Promise<unknown> = Promise.resolve();
   #failure: KayaError | undefined;
   #isClosed = false;
@@ -69,9 +71,9 @@ export class Manifest {
     return this.#state;
   }
 
-  /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. */
+  /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. Closing changes nothing of that. */
   get isUncertain(): boolean {
-    return this.#open === undefined;
+    return this.#open === undefined && !this.#wasCertain;
   }
 
   /**
@@ -90,8 +92,11 @@ export class Manifest {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#queue;
-    await this.#open?.file.close();
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#wasCertain = true;
     this.#open = undefined;
+    await open.file.close();
   }
 
   async #append(edit: ManifestEdit): Promise<void> {
