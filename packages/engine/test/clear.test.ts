@@ -75,7 +75,7 @@ function begin(engine: Engine, model: Model, step: Exclude<Step, { type: "settle
 describe("clear", () => {
   it("deletes what is there in the order of the calls, whatever is under way ahead of it or behind it", async () => {
     const property = fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), async (steps) => {
-      const engine = await Engine.open({ checkpoint: { auto: false } }, new SimDisk());
+      const engine = await Engine.open({ tables: { autoFlush: false } }, new SimDisk());
       const model = new Model();
       let underWay: Promise<unknown>[] = [];
       for (const [i, step] of steps.entries()) {

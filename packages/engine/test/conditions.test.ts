@@ -166,11 +166,11 @@ describe("a batch with conditions", () => {
     await engine.close();
   });
 
-  it("finds the sequences again after a restart, from the log and from a checkpoint", async () => {
+  it("finds the sequences again after a restart, from the log and from a table", async () => {
     const disk = new SimDisk();
     let engine = await Engine.open({}, disk);
     const { sequence: a } = await engine.put("a", "1");
-    await engine.checkpoint();
+    await engine.flush();
     const { sequence: b } = await engine.put("b", "1");
     await engine.close();
     engine = await Engine.open({}, disk);

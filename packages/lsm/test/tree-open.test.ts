@@ -183,6 +183,20 @@ describe("opening a tree", () => {
     await tree.close();
   });
 
+  it("tells after it was closed, too, whether all of it is known to be on stable storage", async () => {
+    const disk = new SimDisk();
+    const tree = await openTiny(disk);
+    await tree.setLogIdentity("a");
+    await tree.close();
+    expect(tree.isClean).toBe(true);
+    const failed = await openTiny(disk);
+    disk.addFault({ at: disk.nextOperation + 1, kind: "fsync-failed" });
+    await expect(failed.setLogIdentity("b")).rejects.toThrow();
+    expect(failed.isClean).toBe(false);
+    await failed.close();
+    expect(failed.isClean).toBe(false);
+  });
+
   it("refuses the names of files that may be tables and cannot be", async () => {
     const { disk } = await filled(KEEP);
     disk.writeFile("sst/0000000000000000.sst", new Uint8Array(1));
@@ -312,5 +326,23 @@ describe("a closed tree", () => {
     });
     await expect(tree.compact()).rejects.toMatchObject({ code: "KAYA_CLOSED" });
     await expect((async () => cursor.seekFirst())()).rejects.toMatchObject({ code: "KAYA_CLOSED" });
+  });
+
+  it("removes nothing any more, whatever is let go of later, and holds no file open", async () => {
+    const { disk, contents } = await filled(KEEP);
+    const tree = await openTiny(disk, KEEP);
+    const snapshot = tree.snapshot();
+    const files = (await disk.list("sst")).length;
+    await tree.compact();
+    await tree.close();
+    const [key = ""] = contents.keys();
+    await expect(snapshot.get(bytes(key))).rejects.toMatchObject({ code: "KAYA_CLOSED" });
+    const again = await openTiny(disk, KEEP); // what the snapshot held is an orphan now
+    await again.close();
+    expect((await disk.list("sst")).length).toBeLessThan(files);
+    const { nextOperation } = disk;
+    snapshot.release();
+    for (let i = 0; i < 100; i++) await undefined;
+    expect(disk.nextOperation).toBe(nextOperation);
   });
 });
