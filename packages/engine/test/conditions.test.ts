@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { NodeDisk, SimDisk } from "@kaya/io";
 import fc from "fast-check";
 import { afterAll, describe, expect, it, vi } from "vitest";
@@ -327,7 +328,10 @@ describe("conditions on keys that are in tables", () => {
     for (let i = 0; i < 40; i++) await engine.put(`filler ${i}`, "x".repeat(100));
     let isOver = false;
     const shuffling = (async () => {
-      for (let i = 0; !isOver; i++) await (i % 4 === 3 ? engine.compact() : engine.flush());
+      for (let i = 0; !isOver; i++) {
+        await (i % 4 === 3 ? engine.compact() : engine.flush());
+        await nextTurn(); // where a disk needs none
+      }
     })();
     const [writers, each] = [12, 15];
     await Promise.all(
