@@ -43,7 +43,10 @@ describe("a damaged manifest", () => {
       const disk = template.fork();
       disk.flipBit(path, offset, offset % 8);
       const before = disk.stateDigest("everything");
-      for (const attempt of [() => recover(CONFIG, disk, { dryRun: true }), () => open(disk, { ...CONFIG, readOnly: true })]) {
+      for (const attempt of [
+        () => recover(CONFIG, disk, { dryRun: true }),
+        () => open(disk, { ...CONFIG, readOnly: true }),
+      ]) {
         const error = await attempt().then(
           async (result) => {
             if (result instanceof Engine) await result.close();
@@ -51,7 +54,8 @@ describe("a damaged manifest", () => {
           },
           (reason: unknown) => reason,
         );
-        if (!KayaError.is(error)) throw new Error(`a flip at ${offset} of ${length} was not seen`, { cause: error });
+        if (!KayaError.is(error))
+          throw new Error(`a flip at ${offset} of ${length} was not seen`, { cause: error });
         expect(["KAYA_CORRUPTION", "KAYA_UNSUPPORTED_VERSION"]).toContain(error.code);
         // A last edit that is not whole is taken for one that a crash tore. What it covered is not in the log any more, which says so.
         expect(error.message).toContain(offset < lastEdit ? path : "The log is whole up to LSN");
@@ -114,7 +118,9 @@ describe("a table", () => {
     expect(await engine.has("x")).toBe(false);
     isNamed(await rejection("KAYA_CORRUPTION", engine.clear({ limit: 1 })));
     // All else goes on: other blocks, other tables, writes, flushes, also over the damage.
-    expect((await engine.getMany([key(39), key(50), "log"])).every((value) => value !== undefined)).toBe(true);
+    expect((await engine.getMany([key(39), key(50), "log"])).every((value) => value !== undefined)).toBe(
+      true,
+    );
     expect(await keysOf(engine.scan({ gte: key(20) }))).toHaveLength(61);
     await engine.put(key(0), "new");
     expect(await engine.has(key(0))).toBe(true);

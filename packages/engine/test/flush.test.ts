@@ -229,7 +229,8 @@ describe("a flush", () => {
     ] as const) {
       const disk = new SimDisk();
       const engine = await open(disk, {});
-      for (let i = 0; i < count; i++) void engine.put(`key ${i}`, new Uint8Array(1000), { durability: "relaxed" });
+      for (let i = 0; i < count; i++)
+        void engine.put(`key ${i}`, new Uint8Array(1000), { durability: "relaxed" });
       await engine.close();
       const reopened = await open(disk, {});
       expect(reopened.lastRecovery.tables.tables).toBe(tables);
@@ -423,7 +424,10 @@ describe("automatic flushes", () => {
     for (const write of [
       () => engine.put("x", "1"),
       () => engine.batch([{ type: "put", key: "x", value: "1" }]),
-      () => engine.batch([{ type: "put", key: "x", value: "1" }], { conditions: [{ key: "x", sequence: undefined }] }),
+      () =>
+        engine.batch([{ type: "put", key: "x", value: "1" }], {
+          conditions: [{ key: "x", sequence: undefined }],
+        }),
       () => engine.clear(),
     ]) {
       await rejection("KAYA_DISK_FULL", write());

@@ -241,6 +241,25 @@ describe("recover", () => {
   });
 });
 
+describe("an opening after a clean closing", () => {
+  it("writes no manifest anew, and no log's tail: what it reads is known to be durable", async () => {
+    const disk = new SimDisk();
+    const engine = await Engine.open({}, disk);
+    await engine.put(bytes("key"), bytes("value"));
+    await engine.flush();
+    await engine.close();
+    const [manifests, before] = [await disk.list("manifest"), disk.nextOperation];
+    const again = await Engine.open({}, disk);
+    const written = disk.events.filter(
+      ({ index, kind, path }) => (index ?? 0) >= before && path !== "LOCK" && kind !== "sync",
+    );
+    expect(written.filter(({ kind }) => kind === "append" || kind === "rename")).toEqual([]);
+    expect(await disk.list("manifest")).toEqual(manifests);
+    expect(text(await again.get(bytes("key")))).toBe("value");
+    await again.close();
+  });
+});
+
 describe("damage", () => {
   it("in a segment that is not the last refuses with file and offset, and changes nothing", async () => {
     const disk = await threeSegments();

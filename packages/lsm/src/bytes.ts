@@ -12,15 +12,22 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return near === length ? a.length - b.length : Buffer.compare(a, b);
 }
 
-/** Compares `key` with `bytes[start, end)`. */
-export function compareToRange(key: Uint8Array, bytes: Uint8Array, start: number, end: number): number {
-  const length = Math.min(key.length, end - start);
+/** Compares `key`, from `from` on, with `bytes[start, end)`. */
+export function compareToRange(
+  key: Uint8Array,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  from = 0,
+): number {
+  const length = Math.min(key.length - from, end - start);
   const near = Math.min(length, NATIVE_COMPARE_BYTES);
   for (let i = 0; i < near; i++) {
-    const difference = (key[i] as number) - (bytes[start + i] as number);
+    const difference = (key[from + i] as number) - (bytes[start + i] as number);
     if (difference !== 0) return difference;
   }
-  return near === length ? key.length - (end - start) : Buffer.compare(key, bytes.subarray(start, end));
+  if (near === length) return key.length - from - (end - start);
+  return Buffer.compare(key.subarray(from), bytes.subarray(start, end));
 }
 
 /** The number of bytes at their beginnings that are the same. */

@@ -1,13 +1,16 @@
 import { Random } from "@kaya/io";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PUT, TOMBSTONE } from "../src/index.js";
 import { codecFor, rawLengthOf } from "../src/table/compression.js";
 import { DataBlock, EntryPlace } from "../src/table/data-block.js";
+import { DataBlockBuilder } from "../src/table/data-block-builder.js";
 import { Encoding } from "../src/table/format.js";
 import { IndexBlock, IndexBlockBuilder, separatorOf } from "../src/table/index-block.js";
+import { KeyHash } from "../src/table/key-hash.js";
 import { SparseList } from "../src/table/sparse-list.js";
 import { MAX_VARINT_BYTES, VarintReader, varintLength, writeVarint } from "../src/table/varint.js";
-import { bytes, codeOf, compare, put, writeTable } from "./support.js";
+import { bytes, codeOf, compare, type Entry, put, SEED, sorted, writeTable } from "./support.js";
 
 const anyKey = fc
   .array(fc.constantFrom(0, 1, 0x61, 0xfe, 0xff), { maxLength: 6 })
@@ -102,7 +105,12 @@ describe("a data block with bytes that no writer writes (T6)", () => {
     const length = lengthOfFirstBlock(file);
     const whole = file.slice(0, length);
     const place = new EntryPlace();
-    expect(new DataBlock(whole, { path: "t", offset: 0 }).find(bytes("key007"), place)).toBe(true);
+    const find = (block: DataBlock, key: Uint8Array) => {
+      const hash = new KeyHash(SEED);
+      hash.update(key);
+      return block.find(key, hash.first, hash.second, place);
+    };
+    expect(find(new DataBlock(whole, { path: "t", offset: 0 }), bytes("key007"))).toBe(true);
     for (let at = 0; at < length; at++) {
       for (const value of [0, 1, 0x7f, 0x80, 0xff]) {
         const other = whole.slice();
@@ -110,17 +118,89 @@ describe("a data block with bytes that no writer writes (T6)", () => {
         try {
           const read = new DataBlock(other, { path: "t", offset: 0 });
           for (const key of ["", "key007", "key039", "zzz"].map(bytes)) {
-            if (read.find(key, place)) {
+            if (find(read, key)) {
               expect(place.valueEnd).toBeLessThanOrEqual(length);
-              read.sequenceAt(place.index);
+              expect(Number.isSafeInteger(place.sequence)).toBe(true);
             }
             expect(read.lowerBound(key)).toBeLessThanOrEqual(read.count);
+            expect(read.lastBefore(key, true)).toBeLessThan(read.count);
           }
         } catch (error) {
           expect(String(error)).toContain("t is damaged at offset 0");
         }
       }
     }
+  });
+
+  it("whose slots are all taken ends the search for a key that is not there", async () => {
+    const { bytes: file } = await writeTable({ entries: [put("a", "1"), put("b", "2")] });
+    const whole = file.slice(0, lengthOfFirstBlock(file));
+    const tail = whole.length - 16;
+    const slots = whole.subarray(tail - 8 - 9, tail - 8); // three of them
+    const place = new EntryPlace();
+    for (let tag = 1; tag < 256; tag++) {
+      for (const at of [0, 3, 6]) slots.set([tag, 0, 0], at);
+      const block = new DataBlock(whole, { path: "t", offset: 0 });
+      expect(block.find(bytes("c"), 7, tag, place)).toBe(false);
+      expect(block.find(bytes("a"), 7, tag, place)).toBe(true);
+    }
+  });
+});
+
+describe("a data block's builder", () => {
+  const hash = new KeyHash(SEED);
+
+  /** The block, and the length that was foretold for each entry. */
+  function build(entries: readonly Entry[]): { block: DataBlock; foretold: number } {
+    const builder = new DataBlockBuilder(512);
+    let foretold = 0;
+    for (const { key, kind, sequence, value } of entries) {
+      foretold = builder.lengthWith(key, value, sequence);
+      hash.update(key);
+      builder.add(key, kind, sequence, value, hash.first, hash.second);
+    }
+    return { block: new DataBlock(builder.finish().slice(), { path: "t", offset: 0 }), foretold };
+  }
+
+  it("lays out what was added, whatever keys have in common, within the length that it foretold (T10)", () => {
+    const text = fc.oneof(
+      fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 6 }),
+      fc.nat(3).map((n) => "long".repeat(50 * n)),
+    );
+    const entry = fc.record({
+      key: fc.tuple(text, text).map(([a, b]) => bytes(a + b)),
+      kind: fc.constantFrom(PUT, TOMBSTONE),
+      sequence: fc.oneof(fc.nat(300), fc.maxSafeNat()),
+      value: fc.oneof(text, fc.constant("v".repeat(70_000))).map(bytes),
+    });
+    const property = fc.property(text, fc.array(entry, { minLength: 1, maxLength: 60 }), (prefix, given) => {
+      const entries = sorted(
+        given.map(({ key, kind, sequence, value }) => ({
+          key: Buffer.concat([bytes(prefix), key]),
+          kind,
+          sequence,
+          value: kind === TOMBSTONE ? new Uint8Array(0) : value,
+        })),
+      );
+      const { block, foretold } = build(entries);
+      expect(block.bytes.length).toBeLessThanOrEqual(foretold);
+      expect(block.takenSlots).toBe(entries.length);
+      const place = new EntryPlace();
+      for (const [i, { key, kind, sequence, value }] of entries.entries()) {
+        hash.update(key);
+        expect(block.find(key, hash.first, hash.second, place)).toBe(true);
+        expect([place.kind, place.sequence]).toEqual([kind, sequence]);
+        expect(compare(block.bytes.subarray(place.valueStart, place.valueEnd), value)).toBe(0);
+        expect([block.lowerBound(key), block.lastBefore(key, true), block.lastBefore(key, false)]).toEqual([
+          i,
+          i,
+          i - 1,
+        ]);
+        const behind = Buffer.concat([key, Uint8Array.of(0)]);
+        expect(block.lowerBound(behind)).toBe(i + 1);
+      }
+    });
+    fc.assert(property, { numRuns: 300 });
   });
 });
 

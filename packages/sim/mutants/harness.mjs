@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MUTANTS } from "./mutants.mjs";
 import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs";
+import { recordedPlaces } from "./places.mjs";
 
 /**
  * What became of a mutant.
@@ -23,16 +24,21 @@ import { makeCopy, makePatchedCopy, StaleMutantError } from "./patched-copy.mjs"
  * @property {number} states
  * @property {number} seeds
  * @property {string} message of the violation, or what is wrong with the mutant
+ * @property {import("./places.mjs").Place} [place] where it was found, for the next run
+ * @property {import("./places.mjs").Place} [expected] where it was looked for before everything else
  * @property {number} ms
+ * @property {number} [cpuMs] of the child that looked for it
  *
  * @typedef {object} MutationReport
  * @property {MutantResult | undefined} baseline the code as it is, with the same budget: it must survive
  * @property {MutantResult[]} mutants in the order of the list
  * @property {MutantResult[]} failures what was not found, and the baseline where it was
+ * @property {MutantResult[]} misplaced what was found, but not where it was before: a search that `main.mjs --record` saves the next run
  */
 
 /** All scenarios are crashed at all their boundaries. @type {import("./runner.mjs").Budget} */
 const BUDGET = {
+  peek: { maxStatesPerBoundary: 4, recoveryDepth: 0 },
   glance: { maxStatesPerBoundary: 3, maxStatesPerRecoveryBoundary: 1 },
   full: { maxStatesPerBoundary: 6, maxStatesPerRecoveryBoundary: 2 },
   pairs: { maxStatesPerBoundary: 6, recoveryDepth: 0 },
@@ -55,6 +61,7 @@ const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read p
  * @param {string} [options.only] a part of the names of those that are wanted
  * @param {readonly import("./mutants.mjs").Mutant[]} [options.mutants] default: all that there are
  * @param {import("./runner.mjs").Budget} [options.budget] what is run before a bug counts as not found
+ * @param {Record<string, import("./places.mjs").Place>} [options.places] where each was found before, by name; default: what is recorded
  * @param {boolean} [options.oneFault] without schedules of two faults; default false
  * @param {number} [options.concurrency] children at once; default 2
  * @param {boolean} [options.control] whether the code as it is is looked at too; default true
@@ -65,6 +72,7 @@ const NONSENSE = /is not a function|is not defined|is not iterable|Cannot read p
 export async function runMutants(options = {}) {
   const { only = "", mutants = MUTANTS, budget = BUDGET, concurrency = 2 } = options;
   const { control = true, oneFault = false, onResult = () => {}, signal } = options;
+  const { places = recordedPlaces() } = options;
   const wanted = mutants.filter(({ name }) => name.includes(only));
   if (wanted.length === 0) throw new Error(`no mutant has «${only}» in its name`);
   const results = [];
@@ -75,7 +83,9 @@ export async function runMutants(options = {}) {
   const work = async () => {
     for (const [index, mutant] of waiting) {
       const copy = join(root, String(index));
-      results[index] = await runMutant({ original, copy, mutant, budget: { ...budget, oneFault }, signal });
+      const place = mutant === undefined ? undefined : places[mutant.name];
+      const ownBudget = { ...budget, oneFault, place };
+      results[index] = await runMutant({ original, copy, mutant, budget: ownBudget, signal });
       signal?.throwIfAborted();
       onResult(results[index]);
     }
@@ -89,7 +99,13 @@ export async function runMutants(options = {}) {
   const [baseline, ...found] = results;
   const failures = found.filter(({ outcome }) => outcome !== "found");
   const isBaselineFine = baseline === undefined || baseline.outcome === "survived";
-  return { baseline, mutants: found, failures: isBaselineFine ? failures : [baseline, ...failures] };
+  const misplaced = found.filter(({ place, expected }) => place !== expected && place !== undefined);
+  return {
+    baseline,
+    mutants: found,
+    failures: isBaselineFine ? failures : [baseline, ...failures],
+    misplaced,
+  };
 }
 
 async function runMutant(run) {
@@ -97,7 +113,8 @@ async function runMutant(run) {
   const started = performance.now();
   const verdict = await look(run);
   rmSync(run.copy, { recursive: true, force: true });
-  return { name, rule, ...verdict, ms: Math.round(performance.now() - started) };
+  const { place: expected } = run.budget;
+  return { name, rule, ...verdict, expected, ms: Math.round(performance.now() - started) };
 }
 
 async function look({ original, copy, mutant, budget, signal }) {
@@ -139,7 +156,7 @@ function runChild(copy, budget, signal) {
 }
 
 /** @param {import("./runner.mjs").RunnerResult} result */
-function judge({ found, states, seeds, unfinished }) {
+function judge({ found, states, seeds, unfinished, cpuMs }) {
   if (found === undefined) {
     return {
       outcome: "survived",
@@ -148,9 +165,10 @@ function judge({ found, states, seeds, unfinished }) {
       states,
       seeds,
       message: unfinished.join("\n"),
+      cpuMs,
     };
   }
-  const { instrument, where, message } = found;
+  const { instrument, where, place, message } = found;
   return {
     outcome: NONSENSE.test(message) ? "broken" : "found",
     foundBy: instrument === "simulation" ? instrument : where,
@@ -158,6 +176,8 @@ function judge({ found, states, seeds, unfinished }) {
     states,
     seeds,
     message,
+    place,
+    cpuMs,
   };
 }
 

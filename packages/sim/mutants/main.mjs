@@ -1,9 +1,11 @@
-// The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT] [--no-control]`. Build first. Ends with 1 where a bug was not
-// found. `--one-fault` looks without schedules of two faults: those that only these find survive. `--stale` only tells, at once, which bugs find their piece of code no more.
+// The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT] [--no-control] [--record]`. Build first. Ends with 1 where a bug was not
+// found. Each is looked for where it was found before (places.json), and everywhere only if it is not there; `--record` writes down where
+// it was found now. `--one-fault` looks without schedules of two faults: those that only these find survive. `--stale` only tells, at once, which bugs find their piece of code no more.
 import { parseArgs } from "node:util";
 import { runMutants } from "./harness.mjs";
 import { MUTANTS } from "./mutants.mjs";
 import { staleMutants } from "./patched-copy.mjs";
+import { recordPlaces } from "./places.mjs";
 import { TABLE_HEAD, tableRow } from "./table.mjs";
 
 const { values } = parseArgs({
@@ -14,6 +16,7 @@ const { values } = parseArgs({
     "no-control": { type: "boolean", default: false },
     stale: { type: "boolean", default: false },
     "one-fault": { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
   },
 });
 
@@ -28,7 +31,7 @@ for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.
 
 if (!values.json) console.log(TABLE_HEAD);
 const { signal } = interruption;
-const { baseline, mutants, failures } = await runMutants({
+const { baseline, mutants, failures, misplaced } = await runMutants({
   only: values.only,
   control: !values["no-control"],
   oneFault: values["one-fault"],
@@ -43,6 +46,7 @@ else console.log(summary());
 process.exitCode = failures.length === 0 ? 0 : 1;
 
 function print(result) {
+  if (values.record) recordPlaces([result], MUTANTS);
   if (values.json) return;
   console.log(tableRow(result));
   const needsWords = result.outcome === "stale" || result.outcome === "broken";
@@ -50,13 +54,18 @@ function print(result) {
 }
 
 function document() {
-  return { baseline, mutants, survivors: failures };
+  return { baseline, mutants, survivors: failures, misplaced };
 }
 
 function summary() {
   const found = mutants.filter(({ outcome }) => outcome === "found").length;
-  const verdict = `${found} of ${mutants.length} deliberate bugs found`;
+  const verdict = `${found} of ${mutants.length} deliberate bugs found${searched()}`;
   if (baseline === undefined) return verdict;
   if (baseline.outcome === "survived") return `${verdict}; without one: 0 violations in ${baseline.cost}`;
   return `${verdict}; but without one, too: ${baseline.foundBy}: ${baseline.message}. The check proves nothing.`;
+}
+
+function searched() {
+  if (misplaced.length === 0 || values.record) return "";
+  return `, ${misplaced.length} of them by a search, as they are not where places.json says: --record writes down where they are`;
 }

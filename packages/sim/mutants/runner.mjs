@@ -8,6 +8,7 @@ import { REAL_PROGRAMS } from "./real-programs.mjs";
 
 /**
  * @typedef {object} Budget
+ * @property {import("../dist/index.js").ExplorationBudget} [peek] default: the glance comes first
  * @property {import("../dist/index.js").ExplorationBudget} glance
  * @property {import("../dist/index.js").ExplorationBudget} [full] default: the glance was all
  * @property {import("../dist/index.js").ExplorationBudget} [deep] the same
@@ -17,11 +18,14 @@ import { REAL_PROGRAMS } from "./real-programs.mjs";
  * @property {boolean} [oneFault] without schedules of two faults: to see what those are needed for
  * @property {boolean} [isReal] the programs in real/ look, and nothing else
  * @property {boolean} [withTrees] also the scenarios of trees of tables, which nothing but @kaya/lsm uses
- * @property {string} [first] scenarios with this in their name, or "simulation", come before all else
+ * @property {string} [scenarios] those alone that have this in their name; default: all
+ * @property {import("./places.mjs").Place} [place] is looked at before all else: where the bug was found before
+ * @property {string} [first] scenarios with this in their name, or "simulation", come next
  *
  * @typedef {object} Finding
  * @property {"explorer" | "simulation" | "real"} instrument
  * @property {string} where the scenario, the seed, or the program
+ * @property {import("./places.mjs").Place} [place] of an explorer's or a simulation's finding
  * @property {string} message
  *
  * @typedef {object} RunnerResult
@@ -29,6 +33,7 @@ import { REAL_PROGRAMS } from "./real-programs.mjs";
  * @property {number} states distinct crash states that were checked
  * @property {number} seeds simulations that were run
  * @property {string[]} unfinished scenarios that the bug keeps from being run to their end
+ * @property {number} cpuMs of this process
  */
 
 const [root, budgetText] = process.argv.slice(2);
@@ -48,12 +53,17 @@ const PAIR_ROUNDS = 10;
 const REAL = fileURLToPath(new URL("real/", import.meta.url));
 const REAL_TIMEOUT_MS = 30_000;
 
+/** Of the search, without the place that was looked at before it. */
+let searchedSeeds = 0;
+
 /** @type {Budget} */
 const budget = JSON.parse(budgetText);
 /** @type {RunnerResult} */
-const result = { states: 0, seeds: 0, unfinished: [] };
+const result = { states: 0, seeds: 0, unfinished: [], cpuMs: 0 };
 if (budget.isReal) result.found = await runReal();
 else await run();
+const { user, system } = process.cpuUsage();
+result.cpuMs = Math.round((user + system) / 1000);
 process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0)); // promises of a store that hangs stay open
 
 /** Programs on a real disk, for what no simulated one has: the one that is named first, or all. @returns {Promise<Finding | undefined>} */
@@ -79,47 +89,86 @@ function runProgram(name) {
   });
 }
 
-/** First a glance at everything that is unlike the rest, so that most bugs are seen early. */
+/** The place where the bug was found before; only if it is not found there, everything. */
 async function run() {
-  const trees = budget.withTrees === true ? lsmScenarios() : [];
-  const scenarios = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...trees];
-  const placeOf = ({ name }) => Number(PLACE.exec(name)?.[1]);
-  const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
-  const serial = scenarios.filter((scenario) => !single.includes(scenario));
+  result.found = (await lookAt(budget.place)) ?? (await search());
+}
+
+/** First a short look at everything that is unlike the rest, so that most bugs are seen early. */
+async function search() {
+  const { single, serial } = allScenarios();
   const wantsPairs = !budget.oneFault && budget.first?.startsWith("two faults");
   const pairs = wantsPairs ? pairScenarios(FIRST_PAIR_SEEDS) : [];
   const isFirst = ({ name }) => budget.first !== undefined && name.includes(budget.first);
   const first = single.filter(isFirst);
-  const pairLimits = budget.pairs ?? budget.glance;
-  result.found =
-    (await simulateTo(budget.first === "simulation" ? Math.min(FIRST_SEEDS, budget.seeds) : 0)) ??
-    (await exploreAll(pairs.filter(isFirst), pairLimits)) ??
-    (await exploreAll(first, budget.glance)) ??
-    (await exploreAll(first, budget.full)) ??
-    (await exploreAll(first, budget.deep)) ??
-    (await exploreAll(single, budget.glance)) ??
+  return (
+    (await simulateTo(budget.first === "simulation" ? budget.seeds : 0)) ??
+    (await exploreAll(pairs.filter(isFirst), "pairs")) ??
+    (await exploreAll(first, "peek")) ??
+    (await exploreAll(first, "glance")) ??
+    (await exploreAll(first, "full")) ??
+    (await exploreAll(first, "deep")) ??
+    (await exploreAll(single, "peek")) ??
     (await simulateTo(Math.min(FIRST_SEEDS, budget.seeds))) ??
-    (await exploreAll(budget.oneFault ? [] : pairScenarios(PAIR_SEEDS), pairLimits)) ??
-    (await exploreAll(single, budget.full)) ??
-    (await exploreAll(single, budget.deep)) ??
+    (await exploreAll(single, "glance")) ??
+    (await exploreAll(budget.oneFault ? [] : pairScenarios(PAIR_SEEDS), "pairs")) ??
+    (await exploreAll(single, "full")) ??
+    (await exploreAll(single, "deep")) ??
     (await exploreAll(
       serial.toSorted((a, b) => placeOf(a) - placeOf(b)),
-      budget.full ?? budget.glance,
+      budget.full === undefined ? "glance" : "full",
     )) ??
-    (await simulateTo(budget.seeds));
+    (await simulateTo(budget.seeds))
+  );
+}
+
+/** The same fault at one operation after the other makes serial ones. */
+function allScenarios() {
+  const trees = budget.withTrees === true ? lsmScenarios() : [];
+  const all = [...walScenarios(), ...tableScenarios(), ...engineScenarios(), ...trees];
+  const scenarios = all.filter(isWanted);
+  const single = scenarios.filter((scenario) => Number.isNaN(placeOf(scenario)));
+  const serial = scenarios.filter((scenario) => !single.includes(scenario));
+  return { single, serial };
+}
+
+function placeOf({ name }) {
+  return Number(PLACE.exec(name)?.[1]);
+}
+
+/** @param {import("./places.mjs").Place | undefined} place @returns {Promise<Finding | undefined>} */
+async function lookAt(place) {
+  if (place === undefined) return undefined;
+  const [, how, where] = /^(\S+) (.*)$/.exec(place);
+  if (how === "simulation") return budget.seeds === 0 ? undefined : simulate(Number(where));
+  if (how === "pairs" && budget.oneFault) return undefined;
+  const { single, serial } = allScenarios();
+  const all = how === "pairs" ? pairScenarios(FIRST_PAIR_SEEDS) : [...single, ...serial];
+  return exploreAll(
+    all.filter(({ name }) => name === where),
+    how,
+  );
 }
 
 /** The seeds one after the other: each has other pairs. */
 function pairScenarios(seeds) {
-  return Array.from({ length: seeds }, (_, seed) => faultPairScenarios({ seed, rounds: PAIR_ROUNDS })).flat();
+  const each = Array.from({ length: seeds }, (_, seed) => faultPairScenarios({ seed, rounds: PAIR_ROUNDS }));
+  return each.flat().filter(isWanted);
 }
 
-/** @returns {Promise<Finding | undefined>} */
-async function exploreAll(scenarios, limits) {
+function isWanted({ name }) {
+  return budget.scenarios === undefined || name.includes(budget.scenarios);
+}
+
+/** @param {"peek" | "glance" | "full" | "deep" | "pairs"} depth names the limits @returns {Promise<Finding | undefined>} */
+async function exploreAll(scenarios, depth) {
+  const limits = depth === "pairs" ? (budget.pairs ?? budget.glance) : budget[depth];
   if (limits === undefined) return undefined;
   for (const scenario of scenarios) {
+    const { name } = scenario;
     const message = await explore(scenario, limits);
-    if (message !== undefined) return { instrument: "explorer", where: scenario.name, message };
+    if (message !== undefined)
+      return { instrument: "explorer", where: name, place: `${depth} ${name}`, message };
   }
   return undefined;
 }
@@ -139,15 +188,24 @@ async function explore(scenario, limits) {
 
 /** @returns {Promise<Finding | undefined>} */
 async function simulateTo(last) {
-  while (result.seeds < last) {
-    result.seeds += 1;
-    const { violation } = await runSimulation({
-      seed: result.seeds,
-      operations: budget.operations,
-      ...(budget.oneFault && { faultPairs: false }),
-    });
-    if (violation === undefined) continue;
-    return { instrument: "simulation", where: `seed ${result.seeds}`, message: violation.message };
+  for (let seed = searchedSeeds + 1; seed <= last; seed++) {
+    searchedSeeds = seed;
+    const found = await simulate(seed);
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** @returns {Promise<Finding | undefined>} */
+async function simulate(seed) {
+  result.seeds += 1;
+  const { operations } = budget;
+  const { violation } = await runSimulation({
+    seed,
+    operations,
+    ...(budget.oneFault && { faultPairs: false }),
+  });
+  if (violation === undefined) return undefined;
+  const where = `seed ${seed}`;
+  return { instrument: "simulation", where, place: `simulation ${seed}`, message: violation.message };
 }

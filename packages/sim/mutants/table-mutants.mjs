@@ -85,13 +85,6 @@ export const TABLE_MUTANTS = [
     replace: "return this.#goTo(this.#ordinal - (this.#ordinal % 8 === 1 ? 2 : 1), -1, atLast);",
   },
   {
-    name: "a block is searched by what only its restart points have in common",
-    rule: "T10",
-    file: "lsm/dist/table/data-block-builder.js",
-    find: "commonPrefix(this.#restartKeys[0] ?? last, last)",
-    replace: "commonPrefix(this.#restartKeys[0] ?? last, this.#restartKeys.at(-1) ?? last)",
-  },
-  {
     name: "a separator may be less than the last key of its block",
     rule: "T10",
     file: "lsm/dist/table/index-block.js",

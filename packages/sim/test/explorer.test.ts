@@ -59,6 +59,25 @@ describe("the explorer", () => {
     expect(all.complete).toBe(true);
   });
 
+  it("crashes fewer moments, or fewer recoveries, where it is told to, and the same ones for the same seed", async () => {
+    const all = await explore(damagedLog("copy first"));
+    const someBoundaries = await explore({ ...toy(SAVES.right), maxBoundaries: 4 });
+    expect(someBoundaries.boundaries).toBe(4);
+    expect(someBoundaries.complete).toBe(true);
+    const lastIsCrashed = await explore({
+      ...toy(SAVES["directory fsync not waited for"]),
+      maxBoundaries: 1000,
+    });
+    expect(lastIsCrashed.violations.length).toBeGreaterThan(0);
+
+    const none = await explore({ ...damagedLog("copy first"), recoveryShare: 0 });
+    expect(none.states.insideRecovery).toBe(0);
+    expect(none.states.distinct).toBe(all.states.distinct - all.states.insideRecovery);
+    const half = () =>
+      explore({ ...toy(SAVES.right), ...damagedLog("copy first"), recoveryShare: 0.5, seed: 3 });
+    expect((await half()).digest).toBe((await half()).digest);
+  });
+
   it("says so where a check or a workload never ends, and where a workload fails", async () => {
     const never = () => new Promise<void>(() => undefined);
     const stuck = await explore({

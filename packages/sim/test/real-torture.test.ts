@@ -56,6 +56,15 @@ describe("torture", () => {
     expect(figures).toMatchObject({ isInterrupted: false, kills: { kills: 2 }, month: { violations: [] } });
   });
 
+  it("begins nothing more once its time is up, tells what it left out, and does not fail for that", async () => {
+    const { code, stdout } = await torture(["--states", "1000", "--seeds", "1..20", "--minutes", "0"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^CUT +the time was up .*: not begun are \d+ scenarios, 20 seeds, 1,000 of the states/m,
+    );
+    expect(stdout).toMatch(/^ +engine: open, write, close$/m);
+  });
+
   it("prints what was done so far when it is interrupted, and ends with 130", async () => {
     const { code, stdout } = await torture(["--seeds", "1..1000000", "--ops", "50"], { interrupt: true });
     expect({ code, stdout }).toMatchObject({

@@ -13,26 +13,85 @@ const KILLS_A_LOOP = 125;
 const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
 
 /**
- * The jobs of a run: what takes long first, generated workloads at the end, for as long as there are too few states.
+ * The jobs of a run: what takes long first, then the scenarios among the seeds of the simulation, so that a run that is cut short has its share
+ * of both; generated workloads at the end, for as long as there are too few states. None but the first ones is begun once the time is up.
+ *
  * @param {import("./options.mjs").TortureOptions} options
  * @param {string} dir
  * @param {() => number} statesSoFar distinct ones, with what is to be expected of the jobs under way
+ * @param {import("./tally.mjs").Cut} cut is told what is left out
  * @returns {Generator<import("./worker.mjs").Job>}
  */
-export function* jobsOf({ states, seeds, operations, kills, month, seed, processes }, dir, statesSoFar) {
+export function* jobsOf(options, dir, statesSoFar, cut) {
+  const isTimeUp = timeOf(options);
+  yield* longJobs(options, dir);
+  for (const job of mixed(scenarioJobs(options), seedJobs(options))) {
+    if (!isTimeUp()) yield job;
+    else if (job.kind === "simulate") cut.seeds += job.to - job.from + 1;
+    else cut.scenarios.push(job.scenario);
+  }
+  for (let generate = options.seed; statesSoFar() < options.states; generate++) {
+    if (!isTimeUp()) yield { kind: "explore", generate };
+    else {
+      cut.states = options.states - statesSoFar();
+      return;
+    }
+  }
+}
+
+/** @param {import("./options.mjs").TortureOptions} options */
+function timeOf({ minutes }) {
+  const end = performance.now() + minutes * 60_000;
+  return () => performance.now() > end;
+}
+
+/**
+ * @param {import("./options.mjs").TortureOptions} options
+ * @param {string} dir
+ * @returns {Generator<import("./worker.mjs").KillJob | import("./worker.mjs").MonthJob>}
+ */
+function* longJobs({ kills, month, seed, processes }, dir) {
   if (month > 0) yield { kind: "month", writes: month, seed, dir: join(dir, `month-${seed}`) };
   const loops = kills === 0 ? 0 : Math.max(Math.min(processes, kills), Math.ceil(kills / KILLS_A_LOOP));
   for (let loop = 0; loop < loops; loop++) {
     const share = Math.floor((kills * (loop + 1)) / loops) - Math.floor((kills * loop) / loops);
     yield { kind: "kill", kills: share, seed: seed + loop, dir: join(dir, `kills-${seed + loop}`) };
   }
-  if (states > 0) {
-    const pairs = FAULT_PAIR_SEEDS.flatMap((each) => faultPairScenarios({ seed: each }));
-    const all = [...engineScenarios(), ...walScenarios(), ...tableScenarios(), ...lsmScenarios(), ...pairs];
-    for (const { name } of all) yield { kind: "explore", scenario: name };
-  }
+}
+
+/**
+ * @param {import("./options.mjs").TortureOptions} options
+ * @returns {import("./worker.mjs").NamedJob[]}
+ */
+function scenarioJobs({ states }) {
+  if (states === 0) return [];
+  const pairs = FAULT_PAIR_SEEDS.flatMap((each) => faultPairScenarios({ seed: each }));
+  const all = [...engineScenarios(), ...walScenarios(), ...tableScenarios(), ...lsmScenarios(), ...pairs];
+  return all.map(({ name }) => ({ kind: "explore", scenario: name }));
+}
+
+/**
+ * @param {import("./options.mjs").TortureOptions} options
+ * @returns {import("./worker.mjs").SimulateJob[]}
+ */
+function seedJobs({ seeds, operations }) {
+  /** @type {import("./worker.mjs").SimulateJob[]} */
+  const jobs = [];
   for (let from = seeds.from; from <= seeds.to; from += SEEDS_A_JOB) {
-    yield { kind: "simulate", from, to: Math.min(seeds.to, from + SEEDS_A_JOB - 1), operations };
+    jobs.push({ kind: "simulate", from, to: Math.min(seeds.to, from + SEEDS_A_JOB - 1), operations });
   }
-  for (let generate = seed; statesSoFar() < states; generate++) yield { kind: "explore", generate };
+  return jobs;
+}
+
+/**
+ * Both lists in their order, evenly among each other.
+ * @template A, B
+ * @param {readonly A[]} some
+ * @param {readonly B[]} others
+ * @returns {(A | B)[]}
+ */
+function mixed(some, others) {
+  /** @type {(list: readonly (A | B)[]) => { at: number, each: A | B }[]} */
+  const placed = (list) => list.map((each, index) => ({ at: (index + 0.5) / list.length, each }));
+  return [...placed(some), ...placed(others)].sort((a, b) => a.at - b.at).map(({ each }) => each);
 }

@@ -106,13 +106,12 @@ function print(tally, mutants, run) {
  */
 async function runJobs(options, pool, tally, dir, onDone) {
   let generatedUnderWay = 0;
-  const jobs = jobsOf(options, dir, () => tally.sum("distinct") + generatedUnderWay * STATES_A_GENERATED);
-  const startedAt = new Map();
+  const statesSoFar = () => tally.sum("distinct") + generatedUnderWay * STATES_A_GENERATED;
+  const jobs = jobsOf(options, dir, statesSoFar, tally.cut);
   const next = () => {
     const { value: job } = jobs.next();
     if (job === undefined) return undefined;
     if ("generate" in job) generatedUnderWay++;
-    startedAt.set(job, performance.now());
     return job;
   };
   await pool.run(options.processes, next, (job, { result, error }) => {
@@ -122,7 +121,7 @@ async function runJobs(options, pool, tally, dir, onDone) {
     } else if (job.kind === "explore") tally.addExploration(result);
     else if (job.kind === "kill") tally.addKills(result);
     else if (job.kind === "month") tally.month = result;
-    else tally.addSimulation(result, job.operations, performance.now() - startedAt.get(job));
+    else tally.addSimulation(result, job.operations);
     onDone(job);
   });
 }

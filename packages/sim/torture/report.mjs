@@ -16,7 +16,9 @@ const violations = (count) =>
  * @param {import("./tally.mjs").Tally} tally
  */
 export function scenarioTable({ rows }) {
-  const lines = [["scenario", "boundaries", "made", "distinct, checked", "in recovery", "violations", "ms"]];
+  const lines = [
+    ["scenario", "boundaries", "made", "distinct, checked", "in recovery", "violations", "ms of CPU"],
+  ];
   for (const row of [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const counts = [
       row.boundaries,
@@ -79,12 +81,28 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
     const found = mutants.mutants.filter(({ name }) => !missed.includes(name)).length;
     rows.push(["mutants", `${found} of ${mutants.mutants.length} found`]);
   }
+  rows.push(...cutRows(tally.cut));
   rows.push(
     ["took", `${formatDuration(ms)} with ${processes} processes${isInterrupted ? ", then interrupted" : ""}`],
     ["on", `${machine.date}, commit ${machine.commit}, Node ${machine.node}`],
     ["", `${machine.system}, ${machine.cpu}, ${machine.memoryGiB} GiB`],
   );
   return rows.map(([name = "", text]) => `${name.padEnd(12)}  ${text}`).join("\n");
+}
+
+/**
+ * What the time did not suffice for; all of it is explored with more `--minutes`.
+ * @param {import("./tally.mjs").Cut} cut
+ */
+function cutRows({ scenarios, seeds, states }) {
+  const parts = [
+    ...(scenarios.length > 0 ? [`${n(scenarios.length)} scenarios`] : []),
+    ...(seeds > 0 ? [`${n(seeds)} seeds`] : []),
+    ...(states > 0 ? [`${n(states)} of the states that are wanted`] : []),
+  ];
+  if (parts.length === 0) return [];
+  const rows = [["CUT", `the time was up (--minutes): not begun are ${parts.join(", ")}`]];
+  return [...rows, ...scenarios.map((name) => ["", name])];
 }
 
 /** @param {import("./month/figures.mjs").MonthFigures} month */

@@ -22,6 +22,11 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "recoveredTo",
 ]);
 
+/** @typedef {{ scenarios: string[], seeds: number, states: number }} Cut scenarios and seeds that were not begun, and states that are missing to those wanted */
+
+/** @returns {Cut} */
+export const noCut = () => ({ scenarios: [], seeds: 0, states: 0 });
+
 /** The sums over all jobs that are done. */
 export class Tally {
   /** By scenario; the generated ones together. @type {Map<string, Row>} */
@@ -44,9 +49,11 @@ export class Tally {
   simulationViolations = [];
   /** Jobs that came to no end. @type {Found[]} */
   broken = [];
+  /** What the time did not suffice for. */
+  cut = noCut();
 
   /** @param {any} report */
-  addExploration({ name, boundaries, faultPairs, states, violations, durationMs, seed }) {
+  addExploration({ name, boundaries, faultPairs, states, violations, cpuMs, seed }) {
     const key = name.replace(/generated from seed \d+/, "generated from seeds");
     const row = this.rows.get(key) ?? {
       name: key,
@@ -62,7 +69,7 @@ export class Tally {
     row.distinct += states.distinct;
     row.insideRecovery += states.insideRecovery;
     row.violations += violations.length;
-    row.ms += durationMs;
+    row.ms += cpuMs;
     this.rows.set(key, row);
     add(this.statesByKind, states.byKind);
     for (const pair of faultPairs) this.faultPairs.set(pair, (this.faultPairs.get(pair) ?? 0) + 1);
@@ -76,13 +83,12 @@ export class Tally {
   /**
    * @param {any} summary
    * @param {number} operations
-   * @param {number} ms
    */
-  addSimulation(summary, operations, ms) {
+  addSimulation(summary, operations) {
     for (const name of SIMULATION_COUNTS)
       this.simulation[name] = (this.simulation[name] ?? 0) + summary[name];
     add(this.faults, summary.faults);
-    this.simulationMs += ms;
+    this.simulationMs += summary.cpuMs;
     for (const { seed, violation } of summary.failures) {
       const message = `seed ${seed}, step ${violation.step}: ${violation.rule}: ${violation.message}`;
       const again = `node packages/kayactl/dist/bin.js sim run --seed ${seed} --ops ${operations} --runs 1`;

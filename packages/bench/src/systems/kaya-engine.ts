@@ -10,21 +10,31 @@ export interface EngineSetup {
   readonly keepsInMemtable?: boolean;
 }
 
-/** This engine keeps all entries in its memtable, however little memory it is given. */
-export function openEngine(dataDir: string, { durability, keepsInMemtable }: EngineSetup): Promise<Engine> {
+export function openEngine(
+  dataDir: string,
+  { durability, memory, keepsInMemtable }: EngineSetup,
+): Promise<Engine> {
   return Engine.open({
     dataDir,
     durability: durability === "durable" ? "strict" : "relaxed",
-    ...(keepsInMemtable && { checkpoint: { auto: false } }),
+    ...(memory && {
+      memory: { memtableBytes: memory.writeBufferBytes, cacheBytes: memory.cacheBytes },
+    }),
+    ...(keepsInMemtable && {
+      memory: { memtableBytes: 2 ** 33 },
+      tables: { autoFlush: false, autoCompact: false },
+    }),
   });
 }
 
 /** All the work that the engine otherwise does in the background, now. */
 export async function flushAndCompact(engine: Engine): Promise<void> {
-  await engine.checkpoint();
+  await engine.flush();
+  await engine.compact();
 }
 
 /** Whether the engine is writing files that are not its log. */
 export function isBusy(engine: Engine): boolean {
-  return engine.stats().checkpoint.isRunning;
+  const { flush, tables } = engine.stats();
+  return flush.isRunning || tables.isCompacting;
 }

@@ -69,7 +69,7 @@ export class Manifest {
     return this.#state;
   }
 
-  /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. */
+  /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. Closing changes nothing of that. */
   get isUncertain(): boolean {
     return this.#open === undefined;
   }

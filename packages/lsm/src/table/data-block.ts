@@ -6,17 +6,14 @@ import { VarintReader } from "./varint.js";
 
 export const DATA_TAIL_BYTES = 16;
 
-/** What is known of an entry once it was found: see `DataBlock.find`. */
+/** What is known of an entry once it was decoded. Its key is what all keys of the block have in common, then these bytes. */
 export class EntryPlace {
-  /** Number of the entry in its block. */
-  index = 0;
-  /** Where its key begins to differ from the one before it, and where its value stands. */
   keyStart = 0;
   keyEnd = 0;
-  shared = 0;
   valueStart = 0;
   valueEnd = 0;
   kind: EntryKind = 0;
+  sequence: SequenceNumber = 0;
 }
 
 /** Where a block came from: names it in an error. */
@@ -25,23 +22,44 @@ export interface BlockOrigin {
   readonly offset: number;
 }
 
+/** Slots of the hash index of a block: a quarter more than entries, and one free at least. */
+export function slotsFor(count: number): number {
+  return count + ((count + 3) >>> 2);
+}
+
+/** The slot where the search for a key begins. @param first the first half of the key's hash */
+export function slotOf(first: number, slots: number): number {
+  return Math.floor(((first >>> 0) * slots) / 0x1_0000_0000);
+}
+
+/** What a slot keeps of a key's hash; 0 stands for a free slot. @param second the second half of the key's hash */
+export function tagOf(second: number): number {
+  const tag = second & 0xff;
+  return tag === 0 ? 1 : tag;
+}
+
 /**
  * A data block that was read, uncompressed and checked against its checksum. Its shape is checked here nevertheless: no input makes a
  * reader go out of bounds.
+ *
+ * A key is found through a hash index; an order among keys through restart points.
  */
 export class DataBlock {
   readonly bytes: Uint8Array;
   readonly count: number;
   readonly interval: number;
   readonly restarts: number;
+  /** How many bytes all keys have in common. They are the block's first bytes. */
+  readonly inCommon: number;
   readonly #origin: BlockOrigin;
-  readonly #entriesEnd: number;
+  readonly #base: SequenceNumber;
+  /** Of the offset in a slot. */
+  readonly #offsetBytes: number;
+  readonly #slots: number;
+  /** The entries end here. */
+  readonly #slotsAt: number;
   readonly #headsAt: number;
   readonly #restartsAt: number;
-  /** How many bytes all keys have in common, the first and the last one: the heads are those behind. */
-  readonly #inCommon: number;
-  readonly #width: number;
-  readonly #base: SequenceNumber;
 
   /** @throws KayaError KAYA_CORRUPTION where its parts do not add up */
   constructor(bytes: Uint8Array, origin: BlockOrigin) {
@@ -53,17 +71,23 @@ export class DataBlock {
     if (high >= 2 ** 21) throw this.damage("a sequence above 2^53 - 1");
     this.#base = high * 2 ** 32 + wordAt(bytes, tail);
     this.count = wordAt(bytes, tail + 8);
-    this.#width = bytes[tail + 12] as number;
+    this.#offsetBytes = bytes[tail + 12] as number;
     this.interval = bytes[tail + 13] as number;
-    this.#inCommon = (bytes[tail + 14] as number) | ((bytes[tail + 15] as number) << 8);
-    if (this.count === 0 || this.interval === 0 || this.#width > 7)
+    this.inCommon = (bytes[tail + 14] as number) | ((bytes[tail + 15] as number) << 8);
+    // An entry takes three bytes or more.
+    if (
+      this.count === 0 ||
+      this.count * 3 > tail ||
+      this.interval === 0 ||
+      (this.#offsetBytes !== 2 && this.#offsetBytes !== 4)
+    )
       throw this.damage("a data block's tail with values that no writer writes");
     this.restarts = Math.ceil(this.count / this.interval);
+    this.#slots = slotsFor(this.count);
     this.#restartsAt = tail - 4 * this.restarts;
     this.#headsAt = this.#restartsAt - 4 * this.restarts;
-    this.#entriesEnd = this.#headsAt - this.count * this.#width;
-    // An entry takes three bytes or more.
-    if (this.#entriesEnd < 3 * this.count)
+    this.#slotsAt = this.#headsAt - this.#slots * (1 + this.#offsetBytes);
+    if (this.#slotsAt < this.inCommon + 3 * this.count)
       throw this.damage(`a data block of ${bytes.length} bytes with ${this.count} entries`);
   }
 
@@ -71,41 +95,170 @@ export class DataBlock {
     return corruption(this.#origin.path, this.#origin.offset, what);
   }
 
-  sequenceAt(index: number): SequenceNumber {
-    let sequence = this.#base;
-    let scale = 1;
-    const start = this.#entriesEnd + index * this.#width;
-    for (let i = 0; i < this.#width; i++) {
-      sequence += (this.bytes[start + i] as number) * scale;
-      scale *= 256;
-    }
-    if (sequence > Number.MAX_SAFE_INTEGER) throw this.damage("a sequence above 2^53 - 1");
-    return sequence;
-  }
-
   /** Where the entries from restart number `restart` on begin. */
   restartAt(restart: number): number {
     const start =
-      restart === this.restarts ? this.#entriesEnd : wordAt(this.bytes, this.#restartsAt + 4 * restart);
-    if (start > this.#entriesEnd) throw this.damage(`restart point ${restart} is behind the entries`);
+      restart === this.restarts ? this.#slotsAt : wordAt(this.bytes, this.#restartsAt + 4 * restart);
+    if (start > this.#slotsAt) throw this.damage(`restart point ${restart} is behind the entries`);
     return start;
   }
 
-  /** Whether an entry with this key is there: `place` tells then where. */
-  find(key: Uint8Array, place: EntryPlace): boolean {
+  /**
+   * Whether an entry with this key is there: `place` tells then where.
+   * @param first and `second`: the halves of the key's hash
+   */
+  find(key: Uint8Array, first: number, second: number, place: EntryPlace): boolean {
+    const { bytes, inCommon } = this;
+    if (key.length < inCommon) return false;
+    for (let i = 0; i < inCommon; i++) if (bytes[i] !== key[i]) return false;
+    const tag = tagOf(second);
+    const slotBytes = 1 + this.#offsetBytes;
+    const end = this.#headsAt;
+    let at = this.#slotsAt + slotOf(first, this.#slots) * slotBytes;
+    for (let left = this.#slots; left > 0; left--) {
+      const other = bytes[at] as number;
+      if (other === 0) return false;
+      if (other === tag && this.#isAt(this.#offsetAt(at + 1), key, place)) return true;
+      at += slotBytes;
+      if (at === end) at = this.#slotsAt;
+    }
+    return false;
+  }
+
+  #offsetAt(at: number): number {
+    if (this.#offsetBytes === 4) return wordAt(this.bytes, at);
+    return (this.bytes[at] as number) | ((this.bytes[at + 1] as number) << 8);
+  }
+
+  /** Whether the entry at `at` has this key, which begins as all keys of the block do. */
+  #isAt(at: number, key: Uint8Array, place: EntryPlace): boolean {
+    const { bytes, inCommon } = this;
+    this.decode(at, place);
+    const start = place.keyStart - inCommon;
+    if (place.keyEnd - start !== key.length) return false;
+    for (let i = inCommon; i < key.length; i++) if (bytes[start + i] !== key[i]) return false;
+    return true;
+  }
+
+  /** Slots that are taken. */
+  get takenSlots(): number {
+    let taken = 0;
+    for (let at = this.#slotsAt; at < this.#headsAt; at += 1 + this.#offsetBytes)
+      if (this.bytes[at] !== 0) taken++;
+    return taken;
+  }
+
+  /** Decodes the entry at `at` into `place`; gives the offset behind it. */
+  decode(at: number, place: EntryPlace): number {
+    const { bytes } = this;
+    if (at < this.inCommon || at + 3 > this.#slotsAt)
+      throw this.damage("an entry that is not within its block");
+    const own = bytes[at] as number;
+    let tag = bytes[at + 1] as number;
+    let next = at + 2;
+    if (tag >= 0x80) {
+      const more = bytes[next++] as number;
+      if (more >= 0x80) return this.#decodeLong(at, place);
+      tag = (tag & 0x7f) | (more << 7);
+    }
+    // Most lengths take a byte, or two for that of the value, and the sequence up to four. These bytes are within the block: its tail follows.
+    let away = bytes[next++] as number;
+    if (away >= 0x80) {
+      away &= 0x7f;
+      let byte = bytes[next++] as number;
+      away |= (byte & 0x7f) << 7;
+      if (byte >= 0x80) {
+        byte = bytes[next++] as number;
+        away |= (byte & 0x7f) << 14;
+        if (byte >= 0x80) {
+          byte = bytes[next++] as number;
+          away |= (byte & 0x7f) << 21;
+          if (byte >= 0x80) return this.#decodeLong(at, place);
+        }
+      }
+    }
+    if (own >= 0x80) return this.#decodeLong(at, place);
+    return this.#place(next, own, tag, away, place);
+  }
+
+  #decodeLong(at: number, place: EntryPlace): number {
+    const reader = new VarintReader();
+    const end = this.#slotsAt;
+    let position = reader.read(this.bytes, at, end);
+    const own = reader.value;
+    position = reader.read(this.bytes, position, end);
+    const tag = reader.value;
+    position = reader.read(this.bytes, position, end);
+    if (own < 0 || tag < 0 || reader.value < 0) throw this.damage("a length that is none");
+    return this.#place(position, own, tag, reader.value, place);
+  }
+
+  #place(keyStart: number, own: number, tag: number, away: number, place: EntryPlace): number {
+    const flags = tag & 3;
+    const kind = (flags & 1) as EntryKind;
+    const valueStart = keyStart + own;
+    const valueEnd = valueStart + (tag - flags) / 4;
+    const sequence = flags >= 2 ? this.#base - away : this.#base + away;
+    if (valueEnd > this.#slotsAt || (kind === TOMBSTONE && valueEnd !== valueStart))
+      throw this.damage("an entry whose lengths no writer writes");
+    if (sequence < 0 || sequence > Number.MAX_SAFE_INTEGER)
+      throw this.damage("a sequence that is not from 0 to 2^53 - 1");
+    place.keyStart = keyStart;
+    place.keyEnd = valueStart;
+    place.valueStart = valueStart;
+    place.valueEnd = valueEnd;
+    place.kind = kind;
+    place.sequence = sequence;
+    return valueEnd;
+  }
+
+  /** The number of the first entry with `key` or a greater one; `count` where there is none. */
+  lowerBound(key: Uint8Array): number {
+    const order = this.#compareToCommon(key);
+    if (order !== 0) return order < 0 ? 0 : this.count;
     const restart = this.#restartFor(key);
-    return restart >= 0 && this.#search(key, restart, place) === 0;
+    if (restart < 0) return 0;
+    const first = restart * this.interval;
+    const last = Math.min(this.count, first + this.interval);
+    let at = this.restartAt(restart);
+    for (let index = first; index < last; index++) {
+      at = this.decode(at, SCRATCH);
+      if (compareToOwn(key, this.inCommon, this.bytes, SCRATCH) <= 0) return index;
+    }
+    return last;
+  }
+
+  /** The number of the last entry whose key is less than `key`, or with `inclusive` the same; -1 where there is none. */
+  lastBefore(key: Uint8Array, inclusive: boolean): number {
+    const at = this.lowerBound(key);
+    if (!inclusive || at === this.count) return at - 1;
+    return this.#hasKeyAt(at, key) ? at : at - 1;
+  }
+
+  #hasKeyAt(index: number, key: Uint8Array): boolean {
+    if (this.#compareToCommon(key) !== 0) return false;
+    let at = this.restartAt(Math.floor(index / this.interval));
+    for (let i = index % this.interval; i >= 0; i--) at = this.decode(at, SCRATCH);
+    return compareToOwn(key, this.inCommon, this.bytes, SCRATCH) === 0;
+  }
+
+  /** 0 where the key begins as all keys of the block do; else whether it is before or behind them. */
+  #compareToCommon(key: Uint8Array): number {
+    for (let i = 0; i < this.inCommon; i++) {
+      if (i === key.length) return -1;
+      const difference = (key[i] as number) - (this.bytes[i] as number);
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 
   /**
    * The last restart point whose key is `key` or less; -1 where there is none. It compares four bytes of each, which stand side by side:
    * a search over the keys themselves would wait for memory at each step.
-   *
-   * What all keys of the block have in common is not looked at. So the answer holds for a key that begins so; for another one it is
-   * some restart point, and such a key is not in the block.
+   * @param key begins as all keys of the block do
    */
   #restartFor(key: Uint8Array): number {
-    const head = headOf(key, this.#inCommon, key.length);
+    const head = headOf(key, this.inCommon, key.length);
     let low = 0;
     let high = this.restarts - 1;
     while (low <= high) {
@@ -119,134 +272,19 @@ export class DataBlock {
     return high;
   }
 
-  /** Decodes the head of the entry at `at` into `place`; gives the offset behind the entry. */
-  decode(at: number, previousLength: number, place: EntryPlace): number {
-    const { bytes } = this;
-    const end = this.#entriesEnd;
-    if (at + 3 > end) throw this.damage("an entry that does not end within its block");
-    const shared = bytes[at] as number;
-    const own = bytes[at + 1] as number;
-    const tag = bytes[at + 2] as number;
-    // Most heads are of one byte each, or of two for the last of them.
-    if (shared < 0x80 && own < 0x80) {
-      if (tag < 0x80) return this.#place(at + 3, shared, own, tag, previousLength, place);
-      const next = bytes[at + 3] as number;
-      if (next < 0x80)
-        return this.#place(at + 4, shared, own, (tag & 0x7f) + next * 0x80, previousLength, place);
-    }
-    return this.#decodeLong(at, previousLength, place);
-  }
-
-  #decodeLong(at: number, previousLength: number, place: EntryPlace): number {
-    const reader = new VarintReader();
-    let position = reader.read(this.bytes, at, this.#entriesEnd);
-    const shared = reader.value;
-    position = reader.read(this.bytes, position, this.#entriesEnd);
-    const own = reader.value;
-    position = reader.read(this.bytes, position, this.#entriesEnd);
-    if (shared < 0 || own < 0 || reader.value < 0) throw this.damage("a length that is none");
-    return this.#place(position, shared, own, reader.value, previousLength, place);
-  }
-
-  #place(
-    keyStart: number,
-    shared: number,
-    own: number,
-    tag: number,
-    previousLength: number,
-    place: EntryPlace,
-  ): number {
-    const kind = (tag & 1) as EntryKind;
-    const valueStart = keyStart + own;
-    const valueEnd = valueStart + (tag - kind) / 2;
-    if (
-      shared > previousLength ||
-      valueEnd > this.#entriesEnd ||
-      (kind === TOMBSTONE && valueEnd !== valueStart)
-    )
-      throw this.damage("an entry whose lengths no writer writes");
-    place.shared = shared;
-    place.keyStart = keyStart;
-    place.keyEnd = valueStart;
-    place.valueStart = valueStart;
-    place.valueEnd = valueEnd;
-    place.kind = kind;
-    return valueEnd;
-  }
-
   #compareToRestart(key: Uint8Array, restart: number): number {
-    const place = SCRATCH;
-    this.decode(this.restartAt(restart), 0, place);
-    return compareToRange(key, this.bytes, place.keyStart, place.keyEnd);
-  }
-
-  /**
-   * Goes from a restart whose key is `key` or less up to the first entry with that key or a greater one. No key is put together: while
-   * `matched` is how much of `key` is like the entry before, an entry that shares more with that one is like it in order, and one that
-   * shares less is greater.
-   *
-   * @returns 0 where the entry has the key, -1 where it is greater or there is none before the next restart (`index` is behind then)
-   */
-  #search(key: Uint8Array, restart: number, place: EntryPlace): number {
-    const { bytes } = this;
-    let at = this.restartAt(restart);
-    const first = restart * this.interval;
-    const last = Math.min(this.count, first + this.interval);
-    let matched = 0;
-    let previousLength = 0;
-    for (let index = first; index < last; index++) {
-      at = this.decode(at, previousLength, place);
-      const own = place.keyEnd - place.keyStart;
-      previousLength = place.shared + own;
-      if (index > first && place.shared > matched) continue;
-      place.index = index;
-      if (place.shared < matched) return -1;
-      let i = 0;
-      const most = Math.min(own, key.length - matched);
-      while (i < most && bytes[place.keyStart + i] === key[matched + i]) i++;
-      matched += i;
-      if (i < own) {
-        if (matched === key.length || (bytes[place.keyStart + i] as number) > (key[matched] as number))
-          return -1;
-      } else if (matched === key.length) {
-        return 0;
-      }
-    }
-    place.index = last;
-    return -1;
-  }
-
-  /** The number of the first entry with `key` or a greater one; `count` where there is none. */
-  lowerBound(key: Uint8Array): number {
-    const order = this.#compareToCommon(key);
-    if (order !== 0) return order < 0 ? 0 : this.count;
-    const restart = this.#restartFor(key);
-    if (restart < 0) return 0;
-    this.#search(key, restart, SCRATCH);
-    return SCRATCH.index;
-  }
-
-  /** 0 where the key begins as all keys of the block do; else whether it is before or behind them. */
-  #compareToCommon(key: Uint8Array): number {
-    this.decode(this.restartAt(0), 0, SCRATCH);
-    const { keyStart, keyEnd } = SCRATCH;
-    const inCommon = Math.min(this.#inCommon, keyEnd - keyStart);
-    for (let i = 0; i < inCommon; i++) {
-      if (i === key.length) return -1;
-      const difference = (key[i] as number) - (this.bytes[keyStart + i] as number);
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  }
-
-  /** Whether entry number `index` has this key. */
-  hasKeyAt(index: number, key: Uint8Array): boolean {
-    return this.find(key, SCRATCH) && SCRATCH.index === index;
+    this.decode(this.restartAt(restart), SCRATCH);
+    return compareToOwn(key, this.inCommon, this.bytes, SCRATCH);
   }
 }
 
 // Used within one call only.
 const SCRATCH = new EntryPlace();
+
+/** Compares `key`, from `from` on, with the bytes that an entry has of its own. */
+function compareToOwn(key: Uint8Array, from: number, bytes: Uint8Array, place: EntryPlace): number {
+  return compareToRange(key, bytes, place.keyStart, place.keyEnd, from);
+}
 
 function wordAt(bytes: Uint8Array, at: number): number {
   return (

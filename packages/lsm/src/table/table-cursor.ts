@@ -1,7 +1,8 @@
 import { KayaError, type SequenceNumber } from "@kaya/core";
-import { copyBytes, copyInto } from "../bytes.js";
+import { copyBytes } from "../bytes.js";
 import type { EntryCursor, EntryKind } from "../entry.js";
-import { type DataBlock, EntryPlace } from "./data-block.js";
+import type { DataBlock } from "./data-block.js";
+import { DecodedEntries } from "./decoded-entries.js";
 import { chain } from "./maybe-promise.js";
 import type { Direction, ReadAhead } from "./read-ahead.js";
 import type { TableIndex } from "./table-index.js";
@@ -27,11 +28,7 @@ export class TableCursor implements EntryCursor {
   /** The decoded entries: from `#from` up to, but without, `#to`. */
   #from = 0;
   #to = 0;
-  #keys: Uint8Array = new Uint8Array(1024);
-  readonly #keyStarts = new Int32Array(257);
-  readonly #valueStarts = new Int32Array(256);
-  readonly #valueEnds = new Int32Array(256);
-  readonly #kinds = new Uint8Array(256);
+  readonly #entries = DecodedEntries.take();
   #key: Uint8Array = new Uint8Array(0);
   /** Which entry `#key` is of. */
   #keyOf = -1;
@@ -48,29 +45,27 @@ export class TableCursor implements EntryCursor {
   get key(): Uint8Array {
     const i = this.#standing() - this.#from;
     if (this.#keyOf === this.#at) return this.#key;
-    const start = this.#keyStarts[i] as number;
-    const end = this.#keyStarts[i + 1] as number;
+    const length = this.#entries.keyLengthAt(i);
     // A view costs more than a few bytes do: where the length is the same, the last one gets the bytes of this key.
-    if (end - start === this.#key.length && end - start <= 64) copyInto(this.#key, 0, this.#keys, start, end);
-    else this.#key = Uint8Array.prototype.slice.call(this.#keys, start, end);
+    if (length === this.#key.length && length <= 64) this.#entries.copyKey(i, this.#key);
+    else this.#key = this.#entries.keyAt(i);
     this.#keyOf = this.#at;
     return this.#key;
   }
 
   get kind(): EntryKind {
-    return this.#kinds[this.#standing() - this.#from] as EntryKind;
+    return this.#entries.kindAt(this.#standing() - this.#from);
   }
 
   get sequence(): SequenceNumber {
-    const at = this.#standing();
-    return (this.#block as DataBlock).sequenceAt(at);
+    return this.#entries.sequenceAt(this.#standing() - this.#from);
   }
 
   get value(): Uint8Array {
     const i = this.#standing() - this.#from;
     return (this.#block as DataBlock).bytes.subarray(
-      this.#valueStarts[i] as number,
-      this.#valueEnds[i] as number,
+      this.#entries.valueStartAt(i),
+      this.#entries.valueEndAt(i),
     );
   }
 
@@ -98,10 +93,7 @@ export class TableCursor implements EntryCursor {
   seekBefore(key: Uint8Array, inclusive: boolean): boolean | Promise<boolean> {
     this.#begin();
     const sought = copyBytes(key);
-    const land: Landing = (block) => {
-      const at = block.lowerBound(sought);
-      return inclusive && at < block.count && block.hasKeyAt(at, sought) ? at : at - 1;
-    };
+    const land: Landing = (block) => block.lastBefore(sought, inclusive);
     const entered = chain(this.#index.partFor(sought), (part) => {
       const at = part?.block.search(sought) ?? 0;
       if (part !== undefined && at < part.block.count) return this.#enter(part.first + at, -1, land);
@@ -139,6 +131,7 @@ export class TableCursor implements EntryCursor {
     this.#isClosed = true;
     this.#leave();
     this.#source.close();
+    DecodedEntries.give(this.#entries);
     this.#onClose(this);
   }
 
@@ -201,25 +194,7 @@ export class TableCursor implements EntryCursor {
     const restart = Math.floor(at / block.interval);
     const from = restart * block.interval;
     const to = Math.min(block.count, from + block.interval);
-    const place = PLACE;
-    let position = block.restartAt(restart);
-    let start = 0;
-    let end = 0;
-    for (let i = 0; i < to - from; i++) {
-      position = block.decode(position, end - start, place);
-      const keyEnd = end + place.shared + place.keyEnd - place.keyStart;
-      if (keyEnd > this.#keys.length) this.#growKeys(keyEnd);
-      const keys = this.#keys;
-      copyInto(keys, end, keys, start, start + place.shared);
-      copyInto(keys, end + place.shared, block.bytes, place.keyStart, place.keyEnd);
-      this.#keyStarts[i] = end;
-      this.#valueStarts[i] = place.valueStart;
-      this.#valueEnds[i] = place.valueEnd;
-      this.#kinds[i] = place.kind;
-      start = end;
-      end = keyEnd;
-    }
-    this.#keyStarts[to - from] = end;
+    const position = this.#entries.decode(block, block.restartAt(restart), to - from);
     if (position !== block.restartAt(restart + 1))
       throw block.damage("entries that do not end where the next ones begin");
     this.#from = from;
@@ -228,12 +203,6 @@ export class TableCursor implements EntryCursor {
     this.#keyOf = -1;
     this.#block = block;
     return true;
-  }
-
-  #growKeys(length: number): void {
-    const larger = new Uint8Array(Math.max(length, 2 * this.#keys.length));
-    larger.set(this.#keys);
-    this.#keys = larger;
   }
 
   #standing(): number {
@@ -247,6 +216,3 @@ export class TableCursor implements EntryCursor {
     throw new KayaError("KAYA_INVARIANT_VIOLATION", `${this.#path}: the cursor cannot do that: ${why}`);
   }
 }
-
-// Used within one call only.
-const PLACE = new EntryPlace();

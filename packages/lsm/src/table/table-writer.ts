@@ -114,15 +114,18 @@ export class TableWriter {
   add(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void | Promise<void> {
     this.#assertOpen();
     this.#checkEntry(key, kind, sequence, value);
-    const shared = this.#sharedWithLast(key);
+    this.#checkOrder(key);
     let cut = false;
     const block = this.#block;
     const most = this.#settings.blockBytes - TRAILER_BYTES;
-    if (block.count > 0 && block.lengthWith(key, shared, value, sequence) > most) {
+    if (block.count > 0 && block.lengthWith(key, value, sequence) > most) {
       this.#cutBlock(key);
       cut = true;
     }
-    block.add(key, shared, kind, sequence, value);
+    const hash = this.#hash;
+    hash.update(key);
+    this.#filter.add(hash.first, hash.second);
+    block.add(key, kind, sequence, value, hash.first, hash.second);
     this.#note(key, kind, sequence, value);
     return cut ? this.#drain() : undefined;
   }
@@ -209,6 +212,7 @@ export class TableWriter {
     const footer = encodeFooter({ seed, properties, index, indexLevels, filter, rangeTombstones, fileBytes });
     this.#output.put(footer.bytes);
     await this.#output.flush();
+    this.#output.release();
     await this.#file.sync();
     await this.#file.close();
     return { ...found, fileBytes, footerCrc: footer.crc };
@@ -239,7 +243,7 @@ export class TableWriter {
   /** @param next the key behind the block */
   #cutBlock(next: Uint8Array | undefined): void {
     const last = this.#last.subarray(0, this.#lastLength);
-    const place = this.#put(this.#block.finish(last), BlockKind.Data);
+    const place = this.#put(this.#block.finish(), BlockKind.Data);
     this.#dataBlocks++;
     this.#storedBytes += place.length + TRAILER_BYTES;
     this.#index.add(separatorOf(last, next), place, 1);
@@ -287,8 +291,6 @@ export class TableWriter {
     if (this.#last.length < key.length) this.#last = new Uint8Array(2 * key.length);
     copyInto(this.#last, 0, key, 0, key.length);
     this.#lastLength = key.length;
-    this.#hash.update(key);
-    this.#filter.add(this.#hash.first, this.#hash.second);
     this.#entries++;
     if (kind === TOMBSTONE) this.#deletes++;
     if (sequence < this.#smallestSequence) this.#smallestSequence = sequence;
@@ -297,7 +299,7 @@ export class TableWriter {
   }
 
   /** @throws KayaError KAYA_INVALID_ARGUMENT where the key is not behind the last one */
-  #sharedWithLast(key: Uint8Array): number {
+  #checkOrder(key: Uint8Array): void {
     const last = this.#last;
     const length = Math.min(key.length, this.#lastLength);
     let shared = 0;
@@ -305,7 +307,6 @@ export class TableWriter {
     const isBehind =
       shared === length ? key.length > this.#lastLength : (key[shared] as number) > (last[shared] as number);
     if (!isBehind && this.#entries > 0) throw this.#refusal("keys must ascend, and each may be there once");
-    return shared;
   }
 
   #checkEntry(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void {

@@ -88,7 +88,9 @@ async function checkThere(
 ): Promise<void> {
   const [first] = tables.values();
   if (number === 0 && first !== undefined)
-    throw refusal(`${first.path} is there, and no manifest: that was durable before any table`);
+    throw refusal(
+      `${first.path} is there, and no manifest: that was durable before any table. A backup that was killed leaves this: then make it again`,
+    );
   const path = directory.newest?.path;
   for (const { id, fileBytes } of metas) {
     const file = tables.get(id);

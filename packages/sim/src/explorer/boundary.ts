@@ -107,16 +107,35 @@ export function operationsOf(disk: SimDisk): string[] {
   });
 }
 
-/** @throws Error where it takes longer: nothing on a SimDisk waits for anything, so what lasts never ends. */
+/**
+ * Time in which this process computes or waits counts. Time in which the machine gives the processor to others does not.
+ *
+ * @throws Error where it takes longer: nothing on a SimDisk waits for anything, so what lasts never ends.
+ */
 export async function inTime<R>(promise: Promise<R>, milliseconds: number, what: string): Promise<R> {
   let timer: NodeJS.Timeout | undefined;
+  const spent = stopwatch();
   const late = new Promise<never>((_, reject) => {
     const message = `${what} was not done after ${milliseconds} ms: a promise never settles`;
-    timer = setTimeout(() => reject(new Error(message)), milliseconds);
+    const look = () => {
+      const left = milliseconds - spent();
+      if (left <= 0) reject(new Error(message));
+      else timer = setTimeout(look, Math.ceil(left));
+    };
+    timer = setTimeout(look, milliseconds);
   });
   try {
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Milliseconds that this process computed or waited since. */
+function stopwatch(): () => number {
+  const [cpu, loop] = [process.cpuUsage(), performance.eventLoopUtilization()];
+  return () => {
+    const { user, system } = process.cpuUsage(cpu);
+    return (user + system) / 1000 + performance.eventLoopUtilization(loop).idle;
+  };
 }

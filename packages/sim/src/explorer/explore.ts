@@ -19,15 +19,19 @@ export interface ExploreOptions<T> extends Explorable<T> {
   readonly seed?: number;
   /** Default 512 and 4096. */
   readonly sectorSizes?: readonly SectorSize[];
+  /** So many moments of the workload are crashed, spread evenly over it, the first and the last among them. Default: all. */
+  readonly maxBoundaries?: number;
   /** Default 400. */
   readonly maxStatesPerBoundary?: number;
   /** How often a recovery is crashed in turn. Default 1. */
   readonly recoveryDepth?: number;
   /** Default 12. */
   readonly maxStatesPerRecoveryBoundary?: number;
+  /** The share of the states whose recovery is crashed in turn, from 0 to 1, which the seed chooses. Default 1. */
+  readonly recoveryShare?: number;
   /** It stops at so many. Default 10. */
   readonly maxViolations?: number;
-  /** What takes longer to settle, workload or check, is a violation. Default 10,000. */
+  /** What takes longer to settle, workload or check, is a violation. Time in which the machine does something else does not count. Default 10,000. */
   readonly timeoutMs?: number;
   /** Called after each boundary of the workload. */
   readonly onProgress?: (progress: ExplorationProgress) => void;
@@ -49,7 +53,7 @@ export async function explore<T>(options: ExploreOptions<T>): Promise<Exploratio
   const { violations, states } = exploration.tally;
   return {
     seed,
-    boundaries: recording.boundaries.length,
+    boundaries: exploration.boundaries.length,
     faultPairs: recording.faultPairs,
     states,
     violations,
@@ -59,8 +63,19 @@ export async function explore<T>(options: ExploreOptions<T>): Promise<Exploratio
   };
 }
 
+/** So many of them, at equal distances, with the first and the last. */
+function spread<B>(boundaries: readonly B[], most = boundaries.length): readonly B[] {
+  if (most >= boundaries.length) return boundaries;
+  const step = (boundaries.length - 1) / Math.max(1, most - 1);
+  return Array.from({ length: most }, (_, n) => boundaries[Math.round(n * step)]).filter(
+    (each): each is B => each !== undefined,
+  );
+}
+
 class Exploration<T> {
   readonly tally = new Tally();
+  /** Those that are crashed. */
+  readonly boundaries: readonly Boundary[];
   readonly #options: ExploreOptions<T>;
   readonly #recording: Recording<T>;
   readonly #views: Views<T>;
@@ -72,13 +87,14 @@ class Exploration<T> {
   constructor(options: ExploreOptions<T>, recording: Recording<T>) {
     this.#options = options;
     this.#recording = recording;
+    this.boundaries = spread(recording.boundaries, options.maxBoundaries);
     this.#views = new Views(recording.history);
     this.#random = new Random(options.seed ?? 0);
   }
 
   /** False where it gave up. */
   async run(): Promise<boolean> {
-    const { boundaries } = this.#recording;
+    const { boundaries } = this;
     for (const [done, boundary] of boundaries.entries()) {
       if (!(await this.#exploreBoundary(boundary, []))) return false;
       this.#options.onProgress?.({
@@ -95,6 +111,7 @@ class Exploration<T> {
   async #exploreBoundary(boundary: Boundary, before: readonly CrashPoint[]): Promise<boolean> {
     const { sectorSizes = [512, 4096], seed = 0, maxStatesPerBoundary = 400 } = this.#options;
     const { maxStatesPerRecoveryBoundary = 12, recoveryDepth = 1, maxViolations = 10 } = this.#options;
+    const { recoveryShare = 1 } = this.#options;
     const depth = before.length;
     const states = crashStates(boundary.disk.unsynced, {
       sectorSizes,
@@ -104,7 +121,8 @@ class Exploration<T> {
       withKill: before.every(({ state }) => state.kind === "process-killed"),
     });
     for (const state of states) {
-      const crashed = crashAt(boundary, state, depth < recoveryDepth);
+      const isDeep = depth < recoveryDepth && (recoveryShare >= 1 || this.#random.chance(recoveryShare));
+      const crashed = crashAt(boundary, state, isDeep);
       this.tally.made();
       if (!this.#isNew(boundary.version, state, crashed, depth)) continue;
       const crashes = [...before, crashPoint(boundary, state, crashed.items)];
