@@ -364,7 +364,7 @@ describe("conditions on keys that are in tables", () => {
       await engine.flush();
       isArmed = true;
       const stale = engine.batch([put("key", "stale")], { conditions: [{ key: "key", sequence }] });
-      const other = engine.batch([put("other", "1")], { conditions: [absent("other")] });
+      const other = engine.batch([put("also", "1")], { conditions: [absent("also")] });
       const told = rejection("KAYA_CONFLICT", stale);
       await gate.held;
       isArmed = false;
@@ -374,7 +374,7 @@ describe("conditions on keys that are in tables", () => {
       await told;
       await other;
       expect(text(await engine.get("key"))).not.toBe("stale");
-      expect(text(await engine.get("other"))).toBe("1");
+      expect(text(await engine.get("also"))).toBe("1");
       await engine.close();
     }
   });
