@@ -13,6 +13,7 @@ import { PERF_MUTANTS } from "./perf-mutants.mjs";
 import { RANGE_MUTANTS } from "./range-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
+import { ROW_CACHE_MUTANTS } from "./row-cache-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
 import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
@@ -39,7 +40,10 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  *   with "two faults", 24 seeds of those schedules come first
  */
 
-const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS].map((mutant) => ({ first: "table:", ...mutant }));
+const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS].map((mutant) => ({
+  first: "table:",
+  ...mutant,
+}));
 const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));

@@ -3,10 +3,11 @@ import type { Disk, DiskFile } from "@kaya/io";
 import { copyBytes } from "../bytes.js";
 import { BlockCache } from "../cache/block-cache.js";
 import type { BufferPool } from "../cache/buffer-pool.js";
+import { type RowCache, RowPlace } from "../cache/row-cache.js";
 import type { EntryCursor, Found, RangeTombstone } from "../entry.js";
 import { BlockReader } from "./block-reader.js";
 import { type DataBlock, EntryPlace } from "./data-block.js";
-import { DataBlocks } from "./data-blocks.js";
+import { DataBlocks, type DataItem } from "./data-blocks.js";
 import { type Footer, readFooterOf } from "./footer.js";
 import { BlockKind, corruption } from "./format.js";
 import { KeyHash } from "./key-hash.js";
@@ -45,6 +46,9 @@ export class Table {
   readonly #filter: TableFilter;
   readonly #blocks: DataBlocks;
   readonly #readAheadPool: BufferPool;
+  readonly #rows: RowCache;
+  /** Names this table in what it shares with others. */
+  readonly #owner: number;
   readonly #hash: KeyHash;
   readonly #copier = new ValueCopier();
   readonly #cursors = new Set<TableCursor>();
@@ -64,6 +68,8 @@ export class Table {
     this.#footer = footer;
     this.#reader = reader;
     const owner = cache.newOwner();
+    this.#owner = owner;
+    this.#rows = cache.rows;
     this.#index = new TableIndex(reader, footer, cache, owner);
     this.#filter = new TableFilter(reader, footer.filter, cache, owner);
     this.#blocks = new DataBlocks(reader, cache, owner);
@@ -133,8 +139,11 @@ export class Table {
     const at = part.block.search(key);
     if (at === part.block.count) return undefined;
     const ordinal = part.first + at;
-    const item = this.#blocks.cached(ordinal) ?? this.#blocks.loadSync(ordinal, part.block.placeAt(at));
-    return this.#find(item.block, key);
+    const item = this.#blocks.cached(ordinal);
+    if (item !== undefined) return this.#find(item.block, key);
+    const row = this.#rowOf(key);
+    if (row !== undefined) return row;
+    return this.#findAndKeep(this.#blocks.loadSync(ordinal, part.block.placeAt(at)), key);
   }
 
   /** The newest sequence of a range tombstone of this table that covers the key; 0 where none does. */
@@ -212,7 +221,7 @@ export class Table {
     const at = part.block.search(key);
     if (at === part.block.count) return undefined;
     const item = this.#blocks.cached(part.first + at);
-    return item === undefined ? NOT_CACHED : this.#find(item.block, key);
+    return item === undefined ? (this.#rowOf(key) ?? NOT_CACHED) : this.#find(item.block, key);
   }
 
   async #getLater(key: Uint8Array): Promise<Found | undefined> {
@@ -230,19 +239,37 @@ export class Table {
 
   async #findLater(part: IndexPart, at: number, key: Uint8Array): Promise<Found | undefined> {
     const ordinal = part.first + at;
+    this.#hash.update(key);
     const cached = this.#blocks.cached(ordinal);
-    if (cached !== undefined) {
-      this.#hash.update(key);
-      return this.#find(cached.block, key);
-    }
+    if (cached !== undefined) return this.#find(cached.block, key);
+    const row = this.#rowOf(key);
+    if (row !== undefined) return row;
     this.#assertOpen();
     const item = await this.#blocks.load(ordinal, part.block.placeAt(at));
     try {
       this.#hash.update(key); // others were asked for meanwhile
-      return this.#find(item.block, key);
+      return this.#findAndKeep(item, key);
     } finally {
       this.#blocks.release(item);
     }
+  }
+
+  /** `#hash` must be that of the key. */
+  #rowOf(key: Uint8Array): Found | undefined {
+    const row = ROW;
+    if (!this.#rows.find(this.#owner, key, this.#hash, row)) return undefined;
+    return {
+      kind: row.kind,
+      sequence: row.sequence,
+      value: this.#copier.copy(row.bytes, row.valueStart, row.valueEnd),
+    };
+  }
+
+  /** What a block that had to be read says of the key, for the next time too. `#hash` must be that of the key. */
+  #findAndKeep({ block }: DataItem, key: Uint8Array): Found | undefined {
+    const found = this.#find(block, key);
+    if (found !== undefined) this.#rows.put(this.#owner, key, this.#hash, found);
+    return found;
   }
 
   /** `#hash` must be that of the key. */
@@ -275,6 +302,7 @@ export class Table {
 
 // Used within one call only.
 const PLACE = new EntryPlace();
+const ROW = new RowPlace();
 
 async function readTombstones(
   reader: BlockReader,

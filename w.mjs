@@ -1,0 +1,11 @@
+import { Engine } from "./packages/engine/dist/index.js";
+import { SimDisk } from "./packages/io/dist/index.js";
+const engine = await Engine.open({tables:{autoFlush:false}}, new SimDisk());
+for (const k of "abcdef") await engine.put(k,"1");
+await engine.flush();
+await Promise.all([engine.clear({limit:1}),engine.clear({limit:1})]);
+const keys=[]; for await (const e of engine.scan()) keys.push(Buffer.from(e.key).toString());
+console.log(keys.join(""));
+await Promise.all([engine.clear({limit:1}),engine.put("a","x"),engine.clear({limit:1}),]);
+const k2=[]; for await (const e of engine.scan()) k2.push(Buffer.from(e.key).toString());
+console.log(k2.join(""));
