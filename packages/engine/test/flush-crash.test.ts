@@ -139,9 +139,9 @@ describe("a fault at any operation of a flush, and of what is around it", () => 
         disk.crash();
         const found = await openPatiently(disk, CONFIG);
         expect(await countOf(found), `${fault.kind} at ${at}`).toBeGreaterThanOrEqual(acknowledged);
-        expect(
-          await disk.list("sst").then((files) => files.some(({ path }) => path.endsWith(".tmp"))),
-        ).toBe(false);
+        expect(await disk.list("sst").then((files) => files.some(({ path }) => path.endsWith(".tmp")))).toBe(
+          false,
+        );
         await found.close();
       }
     },
