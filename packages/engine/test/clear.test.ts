@@ -1,10 +1,12 @@
 import { SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Engine } from "../src/index.js";
 import { changesToEnd, Replica } from "./support/feeds.js";
 import { holdUp } from "./support/intercepted-disk.js";
 import { entriesOf } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key ${String.fromCharCode(97 + i)}`);
 const anyKey = fc.constantFrom(...KEYS);

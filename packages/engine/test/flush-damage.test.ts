@@ -182,7 +182,7 @@ describe("a dry run beside an engine that flushes", () => {
 
   it("tells of damage all the same", async () => {
     const disk = new SimDisk();
-    const engine = await open(disk);
+    const engine = await open(disk, { ...CONFIG, wal: { segmentMaxBytes: 700, maxRecordBytes: 400 } });
     for (let i = 0; i < 20; i++) await engine.put(key(i), "x");
     disk.flipBit("wal/0000000000000001.wal", 50, 1);
     await rejection("KAYA_CORRUPTION", recover(CONFIG, disk, { dryRun: true }));
