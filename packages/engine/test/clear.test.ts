@@ -97,7 +97,10 @@ describe("clear", () => {
   });
 
   it("with a limit counts those that were called before it and are under way, also of keys in tables", async () => {
-    const engine = await Engine.open({ memory: { cacheBytes: 0 }, tables: { autoFlush: false } }, new SimDisk());
+    const engine = await Engine.open(
+      { memory: { cacheBytes: 0 }, tables: { autoFlush: false } },
+      new SimDisk(),
+    );
     for (const key of KEYS) await engine.put(key, "1");
     await engine.flush();
     await Promise.all([
@@ -115,9 +118,15 @@ describe("clear", () => {
 
   it("with a limit leaves alone what is written while it looks for keys in the tables, also once that is in a table", async () => {
     for (const write of ["put", "delete and put", "clear and put"] as const) {
-      const gate = holdUp(new SimDisk(), ({ kind, path }) => isArmed && kind === "readAt" && path.startsWith("sst/"));
+      const gate = holdUp(
+        new SimDisk(),
+        ({ kind, path }) => isArmed && kind === "readAt" && path.startsWith("sst/"),
+      );
       let isArmed = false;
-      const engine = await Engine.open({ memory: { cacheBytes: 0 }, tables: { autoFlush: false } }, gate.disk);
+      const engine = await Engine.open(
+        { memory: { cacheBytes: 0 }, tables: { autoFlush: false } },
+        gate.disk,
+      );
       for (const key of KEYS) await engine.put(key, "1");
       await engine.flush();
       isArmed = true;

@@ -494,7 +494,9 @@ describe("of a log that is replayed", () => {
     const contents = async () =>
       Promise.all(
         ["", "wal", "manifest", "sst"].map(async (dir) =>
-          (await disk.list(dir)).filter(({ path: name, isDirectory }) => name !== "LOCK" && !isDirectory).map(({ path: name, length: size }) => [name, size]),
+          (await disk.list(dir))
+            .filter(({ path: name, isDirectory }) => name !== "LOCK" && !isDirectory)
+            .map(({ path: name, length: size }) => [name, size]),
         ),
       );
     const before = await contents();

@@ -292,9 +292,16 @@ describe("getMany", () => {
 
 describe("the event loop", () => {
   it("goes on while a large range is cleared and counted, scanned and flushed, and all of that is one record, or none", async () => {
-    const engine = await Engine.open({ tables: { autoFlush: false, quietMs: 0 }, memory: { cacheBytes: 0 } }, new SimDisk());
+    const engine = await Engine.open(
+      { tables: { autoFlush: false, quietMs: 0 }, memory: { cacheBytes: 0 } },
+      new SimDisk(),
+    );
     const count = 100_000;
-    const puts: BatchOperation[] = Array.from({ length: count }, (_, i) => ({ type: "put", key: `key ${i}`, value: "x" }));
+    const puts: BatchOperation[] = Array.from({ length: count }, (_, i) => ({
+      type: "put",
+      key: `key ${i}`,
+      value: "x",
+    }));
     await engine.batch(puts, { durability: "relaxed" });
     const longest = async (work: () => Promise<unknown>) => {
       let isOver = false;
