@@ -93,7 +93,8 @@ async function crashAt(at: number, end: End, second?: number): Promise<string> {
 describe("a crash at any operation of a flush, and of what is around it", () => {
   it("loses nothing that was acknowledged, whatever the disk kept", async () => {
     for (const at of everyIndex) {
-      for (const end of endsAt(at)) expect(await crashAt(at, end), `at ${at}, ${JSON.stringify(end)}`).toBe("");
+      for (const end of endsAt(at))
+        expect(await crashAt(at, end), `at ${at}, ${JSON.stringify(end)}`).toBe("");
     }
   });
 

@@ -163,7 +163,8 @@ async function expectSame(
     const bytes = Buffer.from(name, "latin1");
     const value = model.get(name);
     // Not with `expect`, which takes longer than what it looks at.
-    if (textOf(view.getSync(bytes)) !== value) expect(textOf(view.getSync(bytes)), `getSync ${name}`).toBe(value);
+    if (textOf(view.getSync(bytes)) !== value)
+      expect(textOf(view.getSync(bytes)), `getSync ${name}`).toBe(value);
     const found = textOf(await view.get(bytes));
     if (found !== value) expect(found, `get ${name}`).toBe(value);
   }
