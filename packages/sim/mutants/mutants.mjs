@@ -41,10 +41,12 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  *   with "two faults", 24 seeds of those schedules come first
  */
 
-const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS, ...FIG1_MUTANTS].map((mutant) => ({
-  first: "table:",
-  ...mutant,
-}));
+const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS, ...FIG1_MUTANTS].map(
+  (mutant) => ({
+    first: "table:",
+    ...mutant,
+  }),
+);
 const storeMutants = STORE_MUTANTS.map((mutant) => ({ first: "simulation", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));
