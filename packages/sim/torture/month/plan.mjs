@@ -13,8 +13,14 @@ const LARGEST_BYTES = 600_000;
 /** So many keys that the data stays within some megabytes, whatever is written. */
 const PLAN = { keys: 20_000, maxValueBytes: 1000 };
 
-/** When checkpoints are made is the same for the whole month: disk use is held against it. */
-export const CHECKPOINT = { minLogBytes: 4 * MIB, logRatio: 0.5 };
+/**
+ * Small enough for many flushes and compactions, some of them on a worker. The same for the whole month: what the engine takes is held
+ * against it.
+ */
+export const STORE = {
+  memory: { memtableBytes: 4 * MIB, cacheBytes: 2 * MIB },
+  tables: { tableBytes: MIB, level0Tables: 2, baseLevelBytes: 4 * MIB, levelRatio: 4 },
+};
 
 /**
  * The write of a life with that number: mostly small ones to one population of keys, now and then a large value, or a prefix that is
