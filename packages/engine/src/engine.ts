@@ -134,7 +134,17 @@ export class Engine {
       if (!resolved.readOnly) lock = await takeDirectory(resolved, target);
       const looked = resolved.readOnly ? await lookAtState(resolved, target, options) : undefined;
       const state = looked ?? (await recoverState(resolved, target, lock, options));
-      const parts = { ...state, looked, config: resolved, disk: target, lock, own, turns, newLogId, randomSeed };
+      const parts = {
+        ...state,
+        looked,
+        config: resolved,
+        disk: target,
+        lock,
+        own,
+        turns,
+        newLogId,
+        randomSeed,
+      };
       opened.add(parts);
       return new Engine(parts);
     } catch (error) {
@@ -189,7 +199,8 @@ export class Engine {
    */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
     this.#assertOpen();
-    return this.#applied.view.find(toBytes(key, "key"));
+    const value = this.#applied.view.find(toBytes(key, "key"));
+    return value instanceof Promise ? await value : value; // a promise that is returned takes two more turns
   }
 
   /**
@@ -407,7 +418,9 @@ export class Engine {
   async refresh(): Promise<boolean> {
     this.#assertOpen();
     if (this.#looked === undefined)
-      throw invalid("only an engine that was opened read-only is refreshed: this one writes, and shows all that it wrote");
+      throw invalid(
+        "only an engine that was opened read-only is refreshed: this one writes, and shows all that it wrote",
+      );
     const refreshed = this.#refreshing.then(() => this.#refresh());
     this.#refreshing = refreshed.catch(() => undefined); // its caller is told
     return refreshed;

@@ -1,6 +1,7 @@
 import { type Disk, SimDisk } from "@kaya/io";
 import { describe, expect, it, vi } from "vitest";
 import { Engine, KayaError, type PartialEngineConfig, recover } from "../src/index.js";
+import { InterceptedDisk } from "./support/intercepted-disk.js";
 import { keysOf, rejection } from "./support/text.js";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -42,7 +43,10 @@ describe("a damaged manifest", () => {
       const disk = template.fork();
       disk.flipBit(path, offset, offset % 8);
       const before = disk.stateDigest("everything");
-      for (const attempt of [() => recover(CONFIG, disk, { dryRun: true }), () => open(disk, { ...CONFIG, readOnly: true })]) {
+      for (const attempt of [
+        () => recover(CONFIG, disk, { dryRun: true }),
+        () => open(disk, { ...CONFIG, readOnly: true }),
+      ]) {
         const error = await attempt().then(
           async (result) => {
             if (result instanceof Engine) await result.close();
@@ -50,7 +54,8 @@ describe("a damaged manifest", () => {
           },
           (reason: unknown) => reason,
         );
-        if (!KayaError.is(error)) throw new Error(`a flip at ${offset} of ${length} was not seen`, { cause: error });
+        if (!KayaError.is(error))
+          throw new Error(`a flip at ${offset} of ${length} was not seen`, { cause: error });
         expect(["KAYA_CORRUPTION", "KAYA_UNSUPPORTED_VERSION"]).toContain(error.code);
         // A last edit that is not whole is taken for one that a crash tore. What it covered is not in the log any more, which says so.
         expect(error.message).toContain(offset < lastEdit ? path : "The log is whole up to LSN");
@@ -113,7 +118,9 @@ describe("a table", () => {
     expect(await engine.has("x")).toBe(false);
     isNamed(await rejection("KAYA_CORRUPTION", engine.clear({ limit: 1 })));
     // All else goes on: other blocks, other tables, writes, flushes, also over the damage.
-    expect((await engine.getMany([key(39), key(50), "log"])).every((value) => value !== undefined)).toBe(true);
+    expect((await engine.getMany([key(39), key(50), "log"])).every((value) => value !== undefined)).toBe(
+      true,
+    );
     expect(await keysOf(engine.scan({ gte: key(20) }))).toHaveLength(61);
     await engine.put(key(0), "new");
     expect(await engine.has(key(0))).toBe(true);
@@ -149,6 +156,36 @@ describe("a table", () => {
       "sst/notes.txt",
     ]);
     expect(await engine.count()).toBe(81);
+    await engine.close();
+  });
+});
+
+describe("a dry run beside an engine that flushes", () => {
+  it("takes what a flush removes under it for no damage", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk);
+    const fill = async () => {
+      for (let i = 0; i < 20; i++) await engine.put(key(i % 7), "x");
+    };
+    await fill();
+    let flushes = 0;
+    // The log is listed, and gone when it is opened.
+    const meanwhile = new InterceptedDisk(disk, ({ kind, path }) => {
+      if (kind !== "open" || !path.endsWith(".wal") || flushes++ > 2) return undefined;
+      return fill().then(async () => void (await engine.flush()));
+    });
+    const report = await recover(CONFIG, meanwhile, { dryRun: true });
+    expect(report).toMatchObject({ recordCount: 0, tables: { covered: { lsn: engine.stats().lastLsn } } });
+    expect(flushes).toBeGreaterThan(1);
+    await engine.close();
+  });
+
+  it("tells of damage all the same", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk, { ...CONFIG, wal: { segmentMaxBytes: 700, maxRecordBytes: 400 } });
+    for (let i = 0; i < 20; i++) await engine.put(key(i), "x");
+    disk.flipBit("wal/0000000000000001.wal", 50, 1);
+    await rejection("KAYA_CORRUPTION", recover(CONFIG, disk, { dryRun: true }));
     await engine.close();
   });
 });

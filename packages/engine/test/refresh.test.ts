@@ -39,9 +39,15 @@ describe("refresh of a read-only engine", () => {
       const entries = await entriesOf(writer.scan());
       expect(await entriesOf(looker.scan())).toEqual(entries);
       expect(await entriesOf(scan)).toEqual(before);
-      expect(looker.stats()).toMatchObject({ lastLsn: writer.stats().lastLsn, lastSequence: writer.stats().lastSequence });
+      expect(looker.stats()).toMatchObject({
+        lastLsn: writer.stats().lastLsn,
+        lastSequence: writer.stats().lastSequence,
+      });
       expect(looker.stats().tables.covered).toEqual(writer.stats().tables.covered);
-      expect(looker.lastRecovery).toMatchObject({ dryRun: true, tables: { covered: writer.stats().tables.covered } });
+      expect(looker.lastRecovery).toMatchObject({
+        dryRun: true,
+        tables: { covered: writer.stats().tables.covered },
+      });
       held.push({ snapshot: looker.snapshot(), entries });
     }
     await writer.addConsumer("index");
@@ -90,7 +96,10 @@ describe("refresh of a read-only engine", () => {
     const stats = looker.stats();
     const report = looker.lastRecovery;
     const newest = async (dir: string, from: number) =>
-      (await disk.list(dir)).filter(({ path }) => /\.(wal|sst)$/.test(path)).at(from) ?? { path: "", length: 0 };
+      (await disk.list(dir)).filter(({ path }) => /\.(wal|sst)$/.test(path)).at(from) ?? {
+        path: "",
+        length: 0,
+      };
     const [table, segment] = [await newest("sst", -1), await newest("wal", -2)];
     for (const [path, offset] of [
       [table.path, table.length - 10],
@@ -125,7 +134,9 @@ describe("refresh of a read-only engine", () => {
     const again = await Engine.open(CONFIG, disk);
     await again.put("c", "1");
     await again.put("d", "1");
-    const { message } = await rejection("KAYA_LOG_TRUNCATED", looker.refresh()).catch(() => ({ message: "" }));
+    const { message } = await rejection("KAYA_LOG_TRUNCATED", looker.refresh()).catch(() => ({
+      message: "",
+    }));
     // Where the recovery had nothing to cut the log is the same one by its id, and longer.
     if (message !== "") expect(message).toContain("open the directory again");
     await looker.close();
@@ -145,7 +156,11 @@ describe("refresh of a read-only engine", () => {
     });
     const looker = await Engine.open(READ_ONLY, counted);
     await writer.put("b", "1");
-    expect(await Promise.all([looker.refresh(), looker.refresh(), looker.refresh()])).toEqual([true, false, false]);
+    expect(await Promise.all([looker.refresh(), looker.refresh(), looker.refresh()])).toEqual([
+      true,
+      false,
+      false,
+    ]);
     expect(most).toBe(1);
     await writer.put("c", "1");
     const last = looker.refresh().catch((error: unknown) => error);
@@ -207,7 +222,10 @@ describe("beside a process that writes, flushes and compacts all the time", () =
 async function stateOf(engine: Engine): Promise<number> {
   const entries = await entriesOf(engine.scan());
   const n = Number(entries[0]?.[1]);
-  const expected = new Map([["a", n], ["b", n]]);
+  const expected = new Map([
+    ["a", n],
+    ["b", n],
+  ]);
   for (let i = Math.max(1, n - 49); i <= n; i++) expected.set(`key ${i % 50}`, i);
   const sorted = [...expected].sort(([a], [b]) => (a < b ? -1 : 1));
   expect(entries.map(([key, value]) => [key, Number(value)])).toEqual(sorted);

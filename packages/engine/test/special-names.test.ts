@@ -97,24 +97,21 @@ describe.skipIf(process.platform === "win32")(
       `${SEGMENT}.tmp`,
       "manifest/0000000000000002.manifest.tmp",
       "sst/0000000000000001.sst.tmp",
-    ])(
-      "removes the link %s, not what it leads to, and writes nothing through it",
-      async (name) => {
-        const { base, dataDir } = await closedDirectory();
-        await mkdir(join(dataDir, "sst"), { recursive: true });
-        await writeFile(join(base, "theirs"), "theirs");
-        await rm(join(dataDir, "LOCK")); // not closed cleanly, so that the tail is written again
-        if (name === "wal/log-id.tmp") await rm(join(dataDir, "wal/log-id"));
-        await symlink(join(base, "theirs"), join(dataDir, name));
-        const engine = await Engine.open({ dataDir });
-        await engine.addConsumer("another");
-        await engine.flush();
-        await engine.close();
-        expect(readFileSync(join(base, "theirs"), "utf8")).toBe("theirs");
-        expect(existsSync(join(dataDir, name))).toBe(false);
-        expect(contentsOf(dataDir).map(([path]) => path)).toContain("consumers");
-      },
-    );
+    ])("removes the link %s, not what it leads to, and writes nothing through it", async (name) => {
+      const { base, dataDir } = await closedDirectory();
+      await mkdir(join(dataDir, "sst"), { recursive: true });
+      await writeFile(join(base, "theirs"), "theirs");
+      await rm(join(dataDir, "LOCK")); // not closed cleanly, so that the tail is written again
+      if (name === "wal/log-id.tmp") await rm(join(dataDir, "wal/log-id"));
+      await symlink(join(base, "theirs"), join(dataDir, name));
+      const engine = await Engine.open({ dataDir });
+      await engine.addConsumer("another");
+      await engine.flush();
+      await engine.close();
+      expect(readFileSync(join(base, "theirs"), "utf8")).toBe("theirs");
+      expect(existsSync(join(dataDir, name))).toBe(false);
+      expect(contentsOf(dataDir).map(([path]) => path)).toContain("consumers");
+    });
   },
 );
 

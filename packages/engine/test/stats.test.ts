@@ -29,7 +29,12 @@ describe("stats() of the memtables", () => {
     await put(0, 1, "z");
     expect(engine.stats().memtable.snapshots).toEqual({ open: 0, bytes: 0 });
     await engine.flush();
-    expect(engine.stats().memtable).toMatchObject({ entries: 0, tombstones: 0, rangeTombstones: 0, sealedBytes: 0 });
+    expect(engine.stats().memtable).toMatchObject({
+      entries: 0,
+      tombstones: 0,
+      rangeTombstones: 0,
+      sealedBytes: 0,
+    });
     await engine.close();
   });
 
@@ -98,7 +103,9 @@ describe("stats() of the log", () => {
     await engine.put("c", "3");
     disk.killProcess();
     const full = new InterceptedDisk(disk, ({ kind, path, mutates }) =>
-      kind === "open" && mutates && path.startsWith("wal/") ? Promise.reject(new KayaError("KAYA_DISK_FULL", "no space")) : undefined,
+      kind === "open" && mutates && path.startsWith("wal/")
+        ? Promise.reject(new KayaError("KAYA_DISK_FULL", "no space"))
+        : undefined,
     );
     const reopened = await Engine.open(NO_FLUSHES, full);
     expect(reopened.stats()).toMatchObject({ entries: 3, lastLsn: 3, durableLsn: 2 });

@@ -1,4 +1,4 @@
-import { fdatasync, fstatSync, readSync, type Stats, writeSync } from "node:fs";
+import { fdatasync, fstatSync, read, readSync, type Stats, writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
@@ -18,7 +18,10 @@ export class NodeFile implements DiskFile {
   readonly #handle: FileHandle;
   readonly #name: string;
   readonly #readOnly: boolean;
-  readonly #reads = new Set<Promise<unknown>>();
+  /** Reads that are under way. */
+  #reads = 0;
+  /** Called once none is: `close` waits. */
+  #readsEnded: (() => void) | undefined;
   #lastMutation: Promise<unknown> = Promise.resolve();
   /** Mutations that are queued or under way. */
   #mutations = 0;
@@ -44,20 +47,26 @@ export class NodeFile implements DiskFile {
   }
 
   async length(): Promise<number> {
-    this.#assertOpen();
-    return this.#observe(this.#stat().then(({ size }) => size));
+    return (await this.#stat()).size;
   }
 
   async links(): Promise<number> {
-    this.#assertOpen();
-    return this.#observe(this.#stat().then(({ nlink }) => nlink));
+    return (await this.#stat()).nlink;
   }
 
-  async readAt(position: number, into: Uint8Array): Promise<number> {
-    this.#assertOpen();
-    checkOffset(position, "position", this.#name);
-    checkBytes(into, this.#name);
-    return this.#observe(this.#readAll(position, into));
+  readAt(position: number, into: Uint8Array): Promise<number> {
+    // One promise for the whole way: most gets of a store that is larger than memory go it.
+    return new Promise((resolve, reject) => {
+      this.#assertOpen();
+      checkOffset(position, "position", this.#name);
+      checkBytes(into, this.#name);
+      this.#reads++;
+      readAll(this.#handle.fd, position, into, 0, (error, done) => {
+        this.#readEnded();
+        if (error === undefined) resolve(done);
+        else reject(fromSystemError(error, `read at offset ${position + done} of`, this.#name));
+      });
+    });
   }
 
   readAtSync(position: number, into: Uint8Array): number {
@@ -132,7 +141,12 @@ export class NodeFile implements DiskFile {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([this.#lastMutation, ...this.#reads]);
+    await this.#lastMutation;
+    if (this.#reads > 0) {
+      await new Promise<void>((resolve) => {
+        this.#readsEnded = resolve;
+      });
+    }
     try {
       await this.#handle.close();
     } catch (cause) {
@@ -190,27 +204,15 @@ export class NodeFile implements DiskFile {
   }
 
   async #stat(): Promise<Stats> {
+    this.#assertOpen();
+    this.#reads++;
     try {
       return await this.#handle.stat();
     } catch (cause) {
       throw fromSystemError(cause, "stat", this.#name);
+    } finally {
+      this.#readEnded();
     }
-  }
-
-  async #readAll(position: number, into: Uint8Array): Promise<number> {
-    const wanted = into.length;
-    let done = 0;
-    try {
-      while (done < wanted) {
-        const length = Math.min(wanted - done, MAX_TRANSFER_BYTES);
-        const { bytesRead } = await this.#handle.read(into, done, length, position + done);
-        if (bytesRead === 0) break;
-        done += bytesRead;
-      }
-    } catch (cause) {
-      throw fromSystemError(cause, `read at offset ${position + done} of`, this.#name);
-    }
-    return done;
   }
 
   /** Gives the bytes written: all that there are. */
@@ -241,14 +243,9 @@ export class NodeFile implements DiskFile {
     return result;
   }
 
-  /** A read that `close` is to wait for. */
-  async #observe<T>(read: Promise<T>): Promise<T> {
-    this.#reads.add(read);
-    try {
-      return await read;
-    } finally {
-      this.#reads.delete(read);
-    }
+  #readEnded(): void {
+    this.#reads--;
+    if (this.#reads === 0) this.#readsEnded?.();
   }
 
   #assertWritable(): void {
@@ -258,6 +255,33 @@ export class NodeFile implements DiskFile {
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", `${this.#name} is closed`);
+  }
+}
+
+/**
+ * Fills `into` from `done` on, or up to the end of the file; tells then how many bytes are in it. `FileHandle.read` makes promises of its own
+ * for that, and an array for a `stat` with each of them, which the garbage collector has to collect.
+ */
+function readAll(
+  fd: number,
+  position: number,
+  into: Uint8Array,
+  done: number,
+  ended: (error: unknown, done: number) => void,
+): void {
+  const length = Math.min(into.length - done, MAX_TRANSFER_BYTES);
+  if (length <= 0) {
+    ended(undefined, done);
+    return;
+  }
+  try {
+    read(fd, into, done, length, position + done, (error, bytesRead) => {
+      if (error !== null) ended(error, done);
+      else if (bytesRead === 0) ended(undefined, done);
+      else readAll(fd, position, into, done + bytesRead, ended);
+    });
+  } catch (error) {
+    ended(error, done); // the memory was transferred or resized meanwhile
   }
 }
 

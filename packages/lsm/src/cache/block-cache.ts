@@ -2,9 +2,10 @@ import { describe, KayaError, readOptions } from "@kaya/core";
 import { BufferPool } from "./buffer-pool.js";
 import { type CacheItem, ItemQueue } from "./cache-item.js";
 import { Ghosts } from "./ghosts.js";
+import { RowCache } from "./row-cache.js";
 
 export interface BlockCacheOptions {
-  /** All that it may hold: data blocks, indexes and filters of every table that uses it. 0 keeps nothing. */
+  /** All that it may hold: data blocks, rows, indexes and filters of every table that uses it. 0 keeps nothing. */
   readonly bytes: number;
 }
 
@@ -15,9 +16,12 @@ export interface BlockCacheStats {
   readonly bytes: number;
   /** Blocks, indexes and filters that are in it. */
   readonly items: number;
-  /** Looks for a data block, by whether it was there. */
+  /** Looks for a data block, by whether it was there. One that was not needed, as its row was there, is neither. */
   readonly hits: number;
   readonly misses: number;
+  /** Single entries of blocks that are not in it, and how many gets they answered. */
+  readonly rows: number;
+  readonly rowHits: number;
   /** Items put out to make room. */
   readonly evictions: number;
 }
@@ -29,11 +33,15 @@ const READ_AHEAD_POOL = { mostFree: 4 * 2 ** 20, unit: 32 * 1024, largest: 256 *
 const SMALL_PART = 1 / 10;
 /** An item that takes more of the budget than this is used and not kept. */
 const LARGEST_PART = 1 / 4;
+/** Rows take so much of the budget at most. */
+const ROWS_PART = 1 / 4;
 
 /**
  * One budget for the blocks of many tables, off the JavaScript heap. It is S3-FIFO (Yang and others, "FIFO Queues are All You Need for
  * Cache Eviction", SOSP 2023): what is new waits in a small queue, and only what is asked for again gets into the large one. So a scan
  * passes through the small queue and leaves the large one as it is. A hit moves nothing.
+ *
+ * Where the blocks of what is asked for often do not all fit, rows of them do: they take a part of the same budget as they come.
  */
 export class BlockCache {
   readonly #capacity: number;
@@ -45,6 +53,8 @@ export class BlockCache {
   readonly pool: BufferPool;
   /** Of the cursors that read ahead in these tables. Outside the budget. */
   readonly readAheadPool = new BufferPool(READ_AHEAD_POOL);
+  /** Of the tables that use it. */
+  readonly rows: RowCache;
   hits = 0;
   misses = 0;
   #evictions = 0;
@@ -64,6 +74,7 @@ export class BlockCache {
     const free = Math.min(bytes / 16, 2 ** 20);
     this.pool = new BufferPool({ mostFree: free });
     this.#usable = Math.max(0, bytes - free - this.#ghosts.byteLength);
+    this.rows = new RowCache(this.#usable * ROWS_PART, () => this.#makeRoom());
   }
 
   get stats(): BlockCacheStats {
@@ -73,6 +84,8 @@ export class BlockCache {
       items: this.#small.count + this.#main.count,
       hits: this.hits,
       misses: this.misses,
+      rows: this.rows.count,
+      rowHits: this.rows.hits,
       evictions: this.#evictions,
     };
   }
@@ -83,7 +96,7 @@ export class BlockCache {
   }
 
   get #used(): number {
-    return this.#small.bytes + this.#main.bytes;
+    return this.#small.bytes + this.#main.bytes + this.rows.bytes;
   }
 
   /**
@@ -91,8 +104,8 @@ export class BlockCache {
    * @param isPrecious an index or filter: many look-ups need it, so it does not have to prove itself
    */
   add(item: CacheItem, isPrecious = false): boolean {
-    if (item.charge > this.#usable * LARGEST_PART && !(isPrecious && item.charge <= this.#usable))
-      return false;
+    const most = isPrecious ? this.#usable - this.rows.mostBytes : this.#usable * LARGEST_PART;
+    if (item.charge > most) return false;
     const isKnown = this.#ghosts.take(item.fingerprint);
     (isPrecious || isKnown ? this.#main : this.#small).add(item);
     if (this.#used <= this.#usable) return true;

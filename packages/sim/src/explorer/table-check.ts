@@ -71,6 +71,22 @@ export async function mustHold(
   }
 }
 
+/**
+ * Gets from tables that share a cache in which neither all blocks nor all entries of one of them fit.
+ * @throws Error where anything is not as it was written
+ */
+export async function mustHoldBesideEachOther(disk: Disk, written: readonly WrittenTable[]): Promise<void> {
+  const cache = new BlockCache({ bytes: TINY_CACHE });
+  const tables = await Promise.all(written.map(({ path }) => Table.open(disk, path, { cache })));
+  try {
+    for (let round = 0; round < 2; round++)
+      await Promise.all(tables.map((table, i) => mustFind(table, (written[i] as WrittenTable).contents)));
+    if (tables.length > 1 && cache.stats.rowHits === 0) throw new Error("no get was answered by a row");
+  } finally {
+    await Promise.all(tables.map((table) => table.close()));
+  }
+}
+
 function mustCover(table: Table, { name, rangeTombstones }: TableContents): void {
   for (const { start, end } of rangeTombstones) {
     for (const key of [start, end ?? Buffer.from("zzz"), Buffer.concat([start, Buffer.of(0)])]) {

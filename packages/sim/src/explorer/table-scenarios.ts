@@ -8,6 +8,7 @@ import { type Scenario, scenario } from "./scenario.js";
 import {
   blocksOf,
   mustHold,
+  mustHoldBesideEachOther,
   mustHoldOrRefuse,
   type TableContents,
   type WrittenTable,
@@ -42,6 +43,8 @@ function contents(
 
 // Some 40 blocks with one restart point each under an index of two levels; and one block with seven.
 const LARGE = contents("large", 300, 1, 7, 512);
+/** Its keys and their hashes, with other values. */
+const OTHER: TableContents = contents("other", 300, 1, 7, 512);
 const SMALL = contents("small", 105, 1000, 1, 8192);
 
 /** What @kaya/lsm promises of tables: TABLE.md, T1 to T10. */
@@ -52,6 +55,10 @@ export function tableScenarios(): Scenario[] {
     scenario<WrittenTable>("table: damaged blocks, and blocks in other places", {
       workload: publish,
       check: checkDamaged,
+    }),
+    scenario<WrittenTable>("table: two with the same keys and hashes beside each other", {
+      workload: publishTwins,
+      check: checkTwins,
     }),
     scenario<WrittenTable>("table: reads that fail", { workload: publish, check: checkFailingReads }),
   ];
@@ -78,6 +85,11 @@ async function publishOne(
 async function publish(disk: SimDisk, history: History<WrittenTable>): Promise<void> {
   await publishOne(disk, history, "sst/1.sst", LARGE);
   await publishOne(disk, history, "sst/2.sst", SMALL);
+}
+
+async function publishTwins(disk: SimDisk, history: History<WrittenTable>): Promise<void> {
+  await publishOne(disk, history, "sst/1.sst", LARGE);
+  await publishOne(disk, history, "sst/2.sst", OTHER);
 }
 
 const FAULTS: readonly ((at: number) => FaultRule)[] = [
@@ -126,6 +138,11 @@ const check: Check<WrittenTable> = async (disk, { attempted, acknowledged }, rec
     if (disk.readFile(unfinished) !== undefined)
       await mustHoldOrRefuse(disk, { path: unfinished, contents: table.contents }, "an unfinished table");
   }
+};
+
+const checkTwins: Check<WrittenTable> = async (disk, view, recovered) => {
+  await check(disk, view, recovered);
+  await mustHoldBesideEachOther(disk, [...view.acknowledged]);
 };
 
 const checkDamaged: Check<WrittenTable> = async (disk, view, recovered) => {

@@ -1,0 +1,277 @@
+import type { SequenceNumber } from "@kaya/core";
+import { allocateBytes, copyInto } from "../bytes.js";
+import { type EntryKind, type Found, PUT } from "../entry.js";
+
+/** Of a key, by a seed that nobody knows. */
+export interface RowHash {
+  readonly first: number;
+  readonly second: number;
+}
+
+/** Where a row was found. Its bytes may be others after the next `put`. */
+export class RowPlace {
+  bytes: Uint8Array = NOTHING;
+  valueStart = 0;
+  valueEnd = 0;
+  kind: EntryKind = PUT;
+  sequence: SequenceNumber = 0;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Segments that the rows are in. The oldest one makes room for new rows. */
+const SEGMENTS = 32;
+const LEAST_SEGMENT_BYTES = 256;
+/** A longer row is not kept: it would save too little of its block. */
+const LARGEST_ROW = 2048;
+/** Survivors take no more of a segment than this, so that there is always room for new rows. */
+const SURVIVING_PART = 3 / 4;
+
+/** Slots of the hash index stand side by side in buckets. A row is in the bucket of its hash or nowhere. */
+const WAYS = 8;
+/** For rows of typical length one slot in two is taken then. */
+const BYTES_A_SLOT = 96;
+const SLOT_BYTES = 5;
+
+// A row is six words, then key and value. Rows begin at multiples of 8.
+const OWNER = 0;
+const HASH = 1;
+const KEY_LENGTH = 2;
+const VALUE_LENGTH = 3;
+const SEQUENCE_LOW = 4;
+/** 21 bits of the sequence, the kind, and whether the row was asked for since it came or survived. */
+const SEQUENCE_HIGH = 5;
+const KIND_SHIFT = 30;
+const ASKED_FOR = 1 << 31;
+const HEADER_BYTES = 24;
+const ALIGNMENT = 8;
+
+class Segment {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** Rows end here. */
+  end = 0;
+
+  constructor(length: number) {
+    this.bytes = allocateBytes(length);
+    this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, length / 4);
+  }
+}
+
+/**
+ * Entries of tables by table and key, for gets whose blocks are not in memory: a block is a hundred times as long as most entries,
+ * so many more of the entries that are asked for often fit. A table does not change, so a row is never out of date; those of a table
+ * that is gone are not asked for any more.
+ *
+ * Rows are appended to segments, used in turn. When a segment's turn comes again, the rows that were asked for since stay, and all
+ * others go: FIFO with reinsertion, by segment. Scans put no rows in, and gets of rows that nobody asks for again pass through.
+ * All of it is off the JavaScript heap, and is allocated as it fills.
+ */
+export class RowCache {
+  /** What it may take at most. 0: it keeps nothing. */
+  readonly mostBytes: number;
+  readonly #segmentBytes: number;
+  readonly #largest: number;
+  readonly #slotCount: number;
+  readonly #grew: () => void;
+  readonly #segments: Segment[] = [];
+  /** The number of the segment that takes new rows. */
+  #current = -1;
+  /** By slot: the row's place, divided by ALIGNMENT. */
+  #places = new Uint32Array(0);
+  /** By slot: eight bits of the hash; 0 in a free one. */
+  #tags = new Uint8Array(0);
+  #nextVictim = 0;
+  /** Rows that can be found. */
+  count = 0;
+  hits = 0;
+
+  /**
+   * @param bytes the budget, for all of it
+   * @param grew called when it has taken more memory
+   */
+  constructor(bytes: number, grew: () => void = () => undefined) {
+    this.#grew = grew;
+    this.#slotCount = WAYS * 2 ** Math.max(0, Math.ceil(Math.log2(bytes / BYTES_A_SLOT / WAYS)));
+    const forRows = Math.min(bytes - this.#slotCount * SLOT_BYTES, 2 ** 32);
+    this.#segmentBytes = Math.floor(forRows / SEGMENTS / ALIGNMENT) * ALIGNMENT;
+    if (this.#segmentBytes < LEAST_SEGMENT_BYTES) this.#segmentBytes = 0;
+    this.#largest = Math.min(LARGEST_ROW, this.#segmentBytes / 4);
+    this.mostBytes = this.#segmentBytes === 0 ? 0 : bytes;
+  }
+
+  /** What it takes now. */
+  get bytes(): number {
+    return this.#segments.length * this.#segmentBytes + this.#tags.length * SLOT_BYTES;
+  }
+
+  /**
+   * Whether the entry of a key is here: `found` tells then where.
+   * @param owner a number for the table
+   */
+  find(owner: number, key: Uint8Array, hash: RowHash, found: RowPlace): boolean {
+    const place = this.#placeOf(owner, key, hash);
+    if (place === -1) return false;
+    const { bytes, words } = this.#segmentOf(place);
+    const at = place % this.#segmentBytes;
+    const word = at >>> 2;
+    this.hits++;
+    const high = words[word + SEQUENCE_HIGH] as number;
+    words[word + SEQUENCE_HIGH] = high | ASKED_FOR;
+    found.bytes = bytes;
+    found.valueStart = at + HEADER_BYTES + key.length;
+    found.valueEnd = found.valueStart + (words[word + VALUE_LENGTH] as number);
+    found.kind = ((high >>> KIND_SHIFT) & 1) as EntryKind;
+    found.sequence = (high & 0x1f_ffff) * 2 ** 32 + ((words[word + SEQUENCE_LOW] as number) >>> 0);
+    return true;
+  }
+
+  /** Takes an entry in, unless it is long or here already. */
+  put(owner: number, key: Uint8Array, hash: RowHash, { kind, sequence, value }: Found): void {
+    const length = roundUp(HEADER_BYTES + key.length + value.length);
+    if (length > this.#largest || this.#placeOf(owner, key, hash) !== -1) return;
+    const { first, second } = hash;
+    const place = this.#reserve(length);
+    const { bytes, words } = this.#segmentOf(place);
+    const at = place % this.#segmentBytes;
+    const word = at >>> 2;
+    words[word + OWNER] = owner;
+    words[word + HASH] = first;
+    words[word + KEY_LENGTH] = key.length;
+    words[word + VALUE_LENGTH] = value.length;
+    words[word + SEQUENCE_LOW] = sequence | 0;
+    words[word + SEQUENCE_HIGH] = highOf(sequence) | (kind << KIND_SHIFT);
+    copyInto(bytes, at + HEADER_BYTES, key, 0, key.length);
+    copyInto(bytes, at + HEADER_BYTES + key.length, value, 0, value.length);
+    this.#enter(first, second, place);
+  }
+
+  /** The place of a row; -1 where it is not here. */
+  #placeOf(owner: number, key: Uint8Array, { first, second }: RowHash): number {
+    if (this.count === 0) return -1;
+    const tag = tagOf(second);
+    const from = this.#bucketOf(first);
+    for (let slot = from; slot < from + WAYS; slot++) {
+      if (this.#tags[slot] !== tag) continue;
+      const place = (this.#places[slot] as number) * ALIGNMENT;
+      if (this.#isAt(place, owner, key)) return place;
+    }
+    return -1;
+  }
+
+  /** Whether the row at a place is of this table and has this key: hashes collide. */
+  #isAt(place: number, owner: number, key: Uint8Array): boolean {
+    const { bytes, words } = this.#segmentOf(place);
+    const at = place % this.#segmentBytes;
+    const word = at >>> 2;
+    if (words[word + OWNER] !== (owner | 0) || words[word + KEY_LENGTH] !== key.length) return false;
+    const start = at + HEADER_BYTES;
+    for (let i = 0; i < key.length; i++) if (bytes[start + i] !== key[i]) return false;
+    return true;
+  }
+
+  #segmentOf(place: number): Segment {
+    return this.#segments[Math.floor(place / this.#segmentBytes)] as Segment; // places are within
+  }
+
+  #bucketOf(first: number): number {
+    return (first & (this.#slotCount / WAYS - 1)) * WAYS;
+  }
+
+  /** Room for a row at the end of the current segment. */
+  #reserve(length: number): number {
+    let segment = this.#segments[this.#current];
+    if (segment === undefined || segment.end + length > this.#segmentBytes) segment = this.#nextSegment();
+    const at = segment.end;
+    segment.end += length;
+    return this.#current * this.#segmentBytes + at;
+  }
+
+  #nextSegment(): Segment {
+    this.#current = (this.#current + 1) % SEGMENTS;
+    const known = this.#segments[this.#current];
+    if (known !== undefined) {
+      this.#keepSurvivors(known);
+      return known;
+    }
+    if (this.#current === 0) {
+      this.#places = new Uint32Array(this.#slotCount);
+      this.#tags = new Uint8Array(this.#slotCount);
+    }
+    const segment = new Segment(this.#segmentBytes);
+    this.#segments.push(segment);
+    this.#grew();
+    return segment;
+  }
+
+  /** Moves the rows of the current segment that were asked for to its beginning, and forgets all others. */
+  #keepSurvivors(segment: Segment): void {
+    const { bytes, words, end } = segment;
+    const base = this.#current * this.#segmentBytes;
+    let kept = 0;
+    for (let at = 0, length = 0; at < end; at += length) {
+      const word = at >>> 2;
+      length = roundUp(
+        HEADER_BYTES + (words[word + KEY_LENGTH] as number) + (words[word + VALUE_LENGTH] as number),
+      );
+      const slot = this.#slotOf(words[word + HASH] as number, base + at);
+      if (slot === -1) continue; // another row took its slot
+      const high = words[word + SEQUENCE_HIGH] as number;
+      if ((high & ASKED_FOR) === 0 || kept + length > this.#segmentBytes * SURVIVING_PART) {
+        this.#free(slot);
+        continue;
+      }
+      words[word + SEQUENCE_HIGH] = high & ~ASKED_FOR;
+      bytes.copyWithin(kept, at, at + length);
+      this.#places[slot] = (base + kept) / ALIGNMENT;
+      kept += length;
+    }
+    segment.end = kept;
+  }
+
+  /** The slot of the row at a place; -1 where it has none. */
+  #slotOf(first: number, place: number): number {
+    const from = this.#bucketOf(first);
+    for (let slot = from; slot < from + WAYS; slot++)
+      if (this.#tags[slot] !== 0 && this.#places[slot] === place / ALIGNMENT) return slot;
+    return -1;
+  }
+
+  #free(slot: number): void {
+    this.#tags[slot] = 0;
+    this.count--;
+  }
+
+  /** Where a bucket is full, the new row takes the slot of one that was not asked for, if there is one. */
+  #enter(first: number, second: number, place: number): void {
+    const slot = this.#slotFor(this.#bucketOf(first));
+    if (this.#tags[slot] === 0) this.count++;
+    this.#tags[slot] = tagOf(second);
+    this.#places[slot] = place / ALIGNMENT;
+  }
+
+  #slotFor(from: number): number {
+    for (let slot = from; slot < from + WAYS; slot++) if (this.#tags[slot] === 0) return slot;
+    for (let slot = from; slot < from + WAYS; slot++) if (!this.#wasAskedFor(slot)) return slot;
+    return from + (this.#nextVictim++ % WAYS);
+  }
+
+  #wasAskedFor(slot: number): boolean {
+    const place = (this.#places[slot] as number) * ALIGNMENT;
+    const word = (place % this.#segmentBytes) >>> 2;
+    return ((this.#segmentOf(place).words[word + SEQUENCE_HIGH] as number) & ASKED_FOR) !== 0;
+  }
+}
+
+/** Not the bits that choose the bucket. */
+function tagOf(second: number): number {
+  return second & 0xff || 1;
+}
+
+function roundUp(length: number): number {
+  return (length + ALIGNMENT - 1) & -ALIGNMENT;
+}
+
+function highOf(sequence: SequenceNumber): number {
+  return Math.floor(sequence / 2 ** 32);
+}
