@@ -69,7 +69,7 @@ export class DataBlocks {
    * Reads a block that is not in the cache, once for all that ask for it meanwhile. The item is pinned for the caller, who has to call
    * `release`: between its arrival and the caller's turn others may run, and put it out.
    */
-  async load(ordinal: number, place: Place): Promise<DataItem> {
+  load(ordinal: number, place: Place): Promise<DataItem> {
     this.#cache.misses++;
     let loading = this.#loading.get(ordinal);
     if (loading === undefined) {
