@@ -151,11 +151,13 @@ export class AppliedLog {
     const memtable = this.store.active;
     switch (operation.type) {
       case "put":
-        return memtable.put(operation.key, operation.value, sequence);
+        memtable.put(operation.key, operation.value, sequence);
+        break;
       case "delete":
-        return memtable.delete(operation.key, sequence);
+        memtable.delete(operation.key, sequence);
+        break;
       case "deleteRange":
-        return memtable.deleteRange(operation.start, operation.end, sequence);
+        memtable.deleteRange(operation.start, operation.end, sequence);
     }
   }
 

@@ -3,7 +3,7 @@ import type { Found } from "@kaya/lsm";
 import type { PendingChange, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
-import type { KeyState } from "./store/store.js";
+import type { KeyState } from "./store/key-state.js";
 
 /** What must hold of a key when a batch is written. What `getEntry` gives is one: that the key is still as it was read. */
 export interface BatchCondition {

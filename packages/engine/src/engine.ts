@@ -19,7 +19,7 @@ import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-direct
 import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
-import { assertDirectory, lookAtState } from "./look-at-state.js";
+import { assertDirectory, type LookedAtState, lookAtState } from "./look-at-state.js";
 import { extentOf, type RangeOptions, toKeyRange } from "./range.js";
 import type { RecoveryReport } from "./recover.js";
 import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
@@ -40,6 +40,8 @@ interface EngineParts extends RecoveredState {
   readonly lock: DiskLock | undefined;
   /** The disk where it was made for this engine. */
   readonly own: Disk | undefined;
+  /** Where it only looks. */
+  readonly looked: LookedAtState | undefined;
   readonly turns: Turns;
   readonly newLogId: NewLogId | undefined;
   readonly randomSeed: (() => Uint8Array) | undefined;
@@ -56,20 +58,22 @@ const opened = new WeakSet<EngineParts>();
  * KAYA_FSYNC_FAILED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION that is certain only once the engine was opened again).
  */
 export class Engine {
-  /** What recovery found when this engine was opened; with `readOnly`, what it would do (`dryRun`). */
-  readonly lastRecovery: RecoveryReport;
   readonly #config: EngineConfig;
   readonly #writes: Writes;
-  readonly #applied: AppliedLog;
-  readonly #wal: WalWriter<WriteResult>;
+  #applied: AppliedLog;
+  #wal: WalWriter<WriteResult>;
   readonly #disk: Disk;
   readonly #held: Pick<EngineParts, "lock" | "own">;
   readonly #tree: LsmTree | undefined;
   readonly #closeTables: () => Promise<void>;
   /** Undefined where the engine only looks. */
   readonly #flushes: Flushes | undefined;
-  readonly #consumers: Consumers;
-  readonly #feeds: ChangeFeeds;
+  #consumers: Consumers;
+  #feeds: ChangeFeeds;
+  #report: RecoveryReport;
+  /** What it shows, where it only looks; and the refresh that began last. */
+  #looked: LookedAtState | undefined;
+  #refreshing: Promise<unknown> = Promise.resolve();
   readonly #turns: Turns;
   readonly #newLogId: NewLogId | undefined;
   readonly #randomSeed: (() => Uint8Array) | undefined;
@@ -96,10 +100,9 @@ export class Engine {
     this.#turns = parts.turns;
     this.#consumers = parts.consumers;
     this.#writes = new Writes({ ...parts, flushes, assertWritable: () => this.#assertWritable() });
-    const assertOpen = () => this.#assertOpen();
-    const log = { dropCovered: async () => flushes?.dropCovered() };
-    this.#feeds = new ChangeFeeds({ ...parts, log, assertOpen });
-    this.lastRecovery = parts.report;
+    this.#feeds = this.#feedsOf(parts);
+    this.#report = parts.report;
+    this.#looked = parts.looked;
   }
 
   /**
@@ -129,16 +132,30 @@ export class Engine {
     let lock: DiskLock | undefined;
     try {
       if (!resolved.readOnly) lock = await takeDirectory(resolved, target);
-      const state = resolved.readOnly
-        ? await lookAtState(resolved, target, options)
-        : await recoverState(resolved, target, lock, options);
-      const parts = { ...state, config: resolved, disk: target, lock, own, turns, newLogId, randomSeed };
+      const looked = resolved.readOnly ? await lookAtState(resolved, target, options) : undefined;
+      const state = looked ?? (await recoverState(resolved, target, lock, options));
+      const parts = {
+        ...state,
+        looked,
+        config: resolved,
+        disk: target,
+        lock,
+        own,
+        turns,
+        newLogId,
+        randomSeed,
+      };
       opened.add(parts);
       return new Engine(parts);
     } catch (error) {
       await letGo({ lock, own });
       throw error;
     }
+  }
+
+  /** What recovery found when this engine was opened; with `readOnly`, what it would do (`dryRun`), as of the last `refresh`. */
+  get lastRecovery(): RecoveryReport {
+    return this.#report;
   }
 
   /** Stores a value under a key, replacing what was there. Rejects as `WalWriter.append`. */
@@ -392,6 +409,23 @@ export class Engine {
     return this.#wal.ready();
   }
 
+  /**
+   * Moves on to what another process has written since, where this engine is read-only; resolves to whether that is more than what it showed.
+   * It reads the log behind the tables again, and of the tables only those that are new. Snapshots and scans that were made before stay as
+   * they are. Rejects as `open`, and with KAYA_INVALID_ARGUMENT on an engine that writes, KAYA_LOG_TRUNCATED where what it shows is not in the log any more (a
+   * recovery cut it off): then it goes on showing what it showed.
+   */
+  async refresh(): Promise<boolean> {
+    this.#assertOpen();
+    if (this.#looked === undefined)
+      throw invalid(
+        "only an engine that was opened read-only is refreshed: this one writes, and shows all that it wrote",
+      );
+    const refreshed = this.#refreshing.then(() => this.#refresh());
+    this.#refreshing = refreshed.catch(() => undefined); // its caller is told
+    return refreshed;
+  }
+
   /** `failed`: a write could not be made durable and nothing can be written until the engine is opened again; reads go on. */
   get state(): EngineState {
     if (this.#closing !== undefined) return "closed";
@@ -430,6 +464,7 @@ export class Engine {
 
   async #close(): Promise<void> {
     try {
+      await this.#refreshing;
       await this.#feeds.close(closed());
       await this.#flushes?.close();
     } finally {
@@ -437,17 +472,36 @@ export class Engine {
     }
   }
 
+  /** The log first: what is on its way there is applied on top of the tables. */
   async #letGo(): Promise<void> {
     try {
-      await this.#closeTables();
+      await this.#wal.close();
     } finally {
       try {
-        await this.#wal.close();
+        await this.#closeTables();
       } finally {
         // Else the next opening would believe a manifest that may not be on the disk.
         await letGo(this.#held, this.#tree?.isClean === false ? undefined : this.#wal);
       }
     }
+  }
+
+  async #refresh(): Promise<boolean> {
+    this.#assertOpen();
+    const before = this.#applied.position;
+    const looked = (await this.#looked?.again()) as LookedAtState; // it only looks
+    this.#looked = looked;
+    this.#applied = looked.applied;
+    this.#wal = looked.wal;
+    this.#consumers = looked.consumers;
+    this.#feeds = this.#feedsOf({ ...looked, turns: this.#turns });
+    this.#report = looked.report;
+    return looked.applied.position.lsn > before.lsn;
+  }
+
+  #feedsOf(parts: Pick<EngineParts, "wal" | "applied" | "consumers" | "turns">): ChangeFeeds {
+    const log = { dropCovered: async () => this.#flushes?.dropCovered() };
+    return new ChangeFeeds({ ...parts, log, assertOpen: () => this.#assertOpen() });
   }
 
   #ifOpen<T>(value: T): T {

@@ -1,5 +1,5 @@
 import { type Bytes, toBytes } from "./input.js";
-import type { Value } from "./store/store.js";
+import type { Value } from "./store/key-state.js";
 import type { Turns } from "./turns.js";
 
 /**

@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 240_000 });
 
 const CONFIG: PartialEngineConfig = {
   wal: { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 },
-  checkpoint: { auto: false },
+  tables: { autoFlush: false },
 };
 
 /** What those who follow have outside of the directory: it survives everything that becomes of the disk. */
@@ -59,7 +59,7 @@ async function workload(disk: Disk, outside: Outside, config = CONFIG): Promise<
         { type: "put", key: "batch", value: `${i}` },
       ]);
     await settle();
-    if (i === 5 || i === 14) await engine.checkpoint();
+    if (i === 5 || i === 14) await engine.flush();
     if (i === 9) {
       await engine.close();
       engine = await Engine.open(config, disk);

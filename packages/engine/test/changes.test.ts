@@ -8,7 +8,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const CONFIG: PartialEngineConfig = {
   wal: { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 },
-  checkpoint: { auto: false },
+  tables: { autoFlush: false },
 };
 const SEGMENT_1 = "wal/0000000000000001.wal";
 
@@ -111,12 +111,12 @@ describe("a change feed", () => {
     const token = await engine.changesToken();
     expect(lsnOf(token)).toBe(21);
     await engine.delete("key 1");
-    await engine.checkpoint();
+    await engine.flush();
     const replica = new Replica();
     for (const [key, value] of await entriesOf(engine.scan())) replica.entries.set(key, value);
     await engine.delete("key 2");
     await engine.put("key 1", "again");
-    // The checkpoint dropped the change behind the token: nobody asked for it to be kept.
+    // The flush dropped the change behind the token: nobody asked for it to be kept.
     expect(() => engine.changes({ since: token })).toThrow(code("KAYA_LOG_TRUNCATED", "LSN 21"));
     const later = await engine.changesToken();
     await engine.delete("key 3");
@@ -240,12 +240,12 @@ describe("F7: a feed ends", () => {
 });
 
 describe("F5: what the log does not have is said, never passed over", () => {
-  it("where a checkpoint dropped it: to whoever begins, and to whoever is on the way", async () => {
+  it("where a flush dropped it: to whoever begins, and to whoever is on the way", async () => {
     const engine = await open(new SimDisk());
     await fill(engine, 30);
     const feed = engine.changes();
     const { value } = await feed.next();
-    await engine.checkpoint();
+    await engine.flush();
     expect(() => engine.changes()).toThrow(code("KAYA_LOG_TRUNCATED", "LSN 30"));
     expect(() => engine.changes({ since: value?.token ?? "" })).toThrow(code("KAYA_LOG_TRUNCATED"));
     await expect(
@@ -345,7 +345,7 @@ describe("F6: the log's id", () => {
   it("of a directory that nobody followed is not there", async () => {
     const disk = new SimDisk();
     await (await open(disk)).close();
-    expect((await disk.list("")).map(({ path }) => path)).toEqual(["LOCK"]);
+    expect((await disk.list("")).map(({ path }) => path)).toEqual(["LOCK", "manifest"]);
     const report = await recover(CONFIG, disk, { dryRun: true });
     expect(report.warnings).toEqual([]);
   });

@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ENGINE_CHANNELS, Engine, recover } from "../src/index.js";
 import { InterceptedDisk } from "./support/intercepted-disk.js";
 
-const CONFIG = { checkpoint: { auto: false } };
+const CONFIG = { tables: { autoFlush: false } };
 const subscriptions: [name: string, listener: ChannelListener][] = [];
 
 afterEach(() => {
@@ -30,16 +30,16 @@ const dataDir = undefined;
 describe("the channels of an engine", () => {
   it("have the names that are documented", () => {
     expect(ENGINE_CHANNELS).toEqual({
-      checkpoint: "kaya:engine:checkpoint",
+      flush: "kaya:engine:flush",
       recovery: "kaya:engine:recovery",
     });
   });
 
-  it("tell of a checkpoint when it begins and when it is made", async () => {
+  it("tell of a flush when it begins and when it is done", async () => {
     const engine = await Engine.open(CONFIG, new SimDisk());
     await engine.put("a", "1");
-    const messages = listen(ENGINE_CHANNELS.checkpoint);
-    const running = engine.checkpoint();
+    const messages = listen(ENGINE_CHANNELS.flush);
+    const running = engine.flush();
     expect(messages).toStrictEqual([{ dataDir, phase: "started" }]);
     const result = await running;
     expect(messages.slice(1)).toStrictEqual([{ dataDir, phase: "finished", durationMs, result }]);
@@ -48,19 +48,19 @@ describe("the channels of an engine", () => {
 
   it("tell of one that a full disk ended, with the error that stats() has", async () => {
     const disk = new InterceptedDisk(new SimDisk(), ({ kind, path }) =>
-      kind === "append" && path.endsWith(".ckpt.tmp")
+      kind === "append" && path.startsWith("sst/")
         ? Promise.reject(new KayaError("KAYA_DISK_FULL", "no space left"))
         : undefined,
     );
-    const engine = await Engine.open({ checkpoint: { minLogBytes: 2000, logRatio: 0.1 } }, disk);
+    const engine = await Engine.open({ memory: { memtableBytes: 20_000 } }, disk);
     const failures: unknown[] = [];
     const listener: ChannelListener = (message) => {
       if ((message as { phase: string }).phase === "failed") {
-        failures.push(message, engine.stats().checkpoint.error);
+        failures.push(message, engine.stats().flush.error);
       }
     };
-    subscribe(ENGINE_CHANNELS.checkpoint, listener);
-    subscriptions.push([ENGINE_CHANNELS.checkpoint, listener]);
+    subscribe(ENGINE_CHANNELS.flush, listener);
+    subscriptions.push([ENGINE_CHANNELS.flush, listener]);
     for (let i = 0; failures.length === 0; i++) await engine.put(`key ${i % 5}`, "x".repeat(50));
     const [message, error] = failures;
     expect(KayaError.is(error, "KAYA_DISK_FULL")).toBe(true);
@@ -68,15 +68,15 @@ describe("the channels of an engine", () => {
     await engine.close();
   });
 
-  it("tell the end of a checkpoint that closing broke off", async () => {
+  it("tell the end of a flush that closing broke off", async () => {
     const engine = await Engine.open(CONFIG, new SimDisk());
     await engine.put("a", "1");
-    const messages = listen<{ phase: string }>(ENGINE_CHANNELS.checkpoint);
-    const outcome = engine.checkpoint().catch((error: unknown) => error);
+    const messages = listen<{ phase: string }>(ENGINE_CHANNELS.flush);
+    const outcome = engine.flush().catch((error: unknown) => error);
     await engine.close();
     expect(KayaError.is(await outcome, "KAYA_CLOSED")).toBe(true);
     expect(messages.map(({ phase }) => phase)).toEqual(["started", "failed"]);
-    expect(engine.stats().checkpoint).toEqual({ isRunning: false, finished: 0, failed: 0, heldUp: 0 });
+    expect(engine.stats().flush).toEqual({ isRunning: false, finished: 0, failed: 0, heldUp: 0 });
   });
 
   it("tell what recovery found, and that it refused", async () => {
@@ -89,14 +89,15 @@ describe("the channels of an engine", () => {
       { dataDir, phase: "finished", durationMs, result },
     ]);
     await engine.put("a", "1");
-    const { path } = await engine.checkpoint();
+    await engine.flush();
     await engine.close();
     const report = await recover(CONFIG, disk);
     expect(messages.splice(0).at(-1)).toMatchObject({ phase: "finished", result: report });
     await recover(CONFIG, disk, { dryRun: true }); // recovers nothing
     expect(messages).toEqual([]);
 
-    disk.flipBit(path, 50, 0);
+    const [table] = await disk.list("sst");
+    disk.truncateDurably(table?.path ?? "", 50);
     const error = await Engine.open(CONFIG, disk).catch((reason: unknown) => reason);
     expect(KayaError.is(error, "KAYA_CORRUPTION")).toBe(true);
     expect(messages.at(-1)).toStrictEqual({ dataDir, phase: "failed", durationMs, error });
@@ -108,7 +109,7 @@ describe("the channels of an engine", () => {
     const messages = names.map((name) => listen<{ dataDir: string }>(name));
     const engine = await Engine.open({ ...CONFIG, dataDir: join(root, "data") });
     await engine.put("a", "1");
-    await engine.checkpoint();
+    await engine.flush();
     await engine.close();
     await rm(root, { recursive: true });
     for (const told of messages) {
@@ -117,7 +118,7 @@ describe("the channels of an engine", () => {
     }
   });
 
-  it("do not let a subscriber that throws harm an opening or a checkpoint", async () => {
+  it("do not let a subscriber that throws harm an opening or a flush", async () => {
     const uncaught: unknown[] = [];
     process.setUncaughtExceptionCaptureCallback((error) => uncaught.push(error));
     try {
@@ -131,7 +132,7 @@ describe("the channels of an engine", () => {
       }
       const engine = await Engine.open(CONFIG, new SimDisk());
       await engine.put("a", "1");
-      expect(await engine.checkpoint()).toMatchObject({ lsn: 1 });
+      expect(await engine.flush()).toMatchObject({ lsn: 1 });
       await engine.close();
       await new Promise(setImmediate);
     } finally {

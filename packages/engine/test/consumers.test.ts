@@ -8,7 +8,7 @@ import { rejection } from "./support/text.js";
 vi.setConfig({ testTimeout: 120_000 });
 
 const WAL = { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 };
-const CONFIG: PartialEngineConfig = { wal: WAL, checkpoint: { auto: false } };
+const CONFIG: PartialEngineConfig = { wal: WAL, tables: { autoFlush: false } };
 const bounded = (maxKeptLogBytes: number): PartialEngineConfig => ({
   ...CONFIG,
   changes: { maxKeptLogBytes },
@@ -72,7 +72,7 @@ describe("a consumer", () => {
     await engine.close();
   });
 
-  it("F9: keeps the log behind what it acknowledged over checkpoints, reopening and other consumers", async () => {
+  it("F9: keeps the log behind what it acknowledged over flushes, reopening and other consumers", async () => {
     const disk = new SimDisk();
     let engine = await open(disk);
     await fill(engine, 10);
@@ -80,11 +80,11 @@ describe("a consumer", () => {
     await fill(engine, 20);
     await engine.addConsumer("b");
     await fill(engine, 20);
-    await engine.checkpoint();
+    await engine.flush();
     await fill(engine, 10);
     await engine.close();
     engine = await open(disk);
-    await engine.checkpoint();
+    await engine.flush();
     expect(engine.stats().changes).toMatchObject({ consumers: 2, keptLogBytes: expect.any(Number) });
     expect(engine.stats().changes.keptLogBytes).toBe(engine.stats().wal.bytes);
     expect((await changesToEnd(engine, engine.changes({ consumer: "a" }), 10)).length).toBe(50);
@@ -107,7 +107,7 @@ describe("a consumer", () => {
     const engine = await open(disk, bounded(1500));
     await engine.addConsumer("slow");
     await fill(engine, 60);
-    await engine.checkpoint();
+    await engine.flush();
     expect(engine.stats().changes.keptLogBytes).toBeLessThanOrEqual(1500);
     expect(engine.stats().changes.keptLogBytes).toBeGreaterThan(700);
     expect(engine.consumers()).toMatchObject([{ name: "slow", lsn: 0, isTruncated: true }]);
@@ -116,7 +116,7 @@ describe("a consumer", () => {
     );
     // It has lost its place: nothing is kept for it any more.
     await engine.put("a", "1");
-    await engine.checkpoint();
+    await engine.flush();
     expect(engine.stats().changes.keptLogBytes).toBe(0);
     expect(await engine.addConsumer("slow")).toMatchObject({ lsn: 61, isNew: true, isTruncated: false });
     await engine.put("b", "1");
@@ -128,23 +128,23 @@ describe("a consumer", () => {
     const engine = await open(new SimDisk(), bounded(0));
     await engine.addConsumer("slow");
     await fill(engine, 30);
-    await engine.checkpoint();
+    await engine.flush();
     expect(engine.stats().wal).toMatchObject({ segments: 1, bytes: 0 });
     await engine.close();
   });
 
-  it("F9: what is kept does not make checkpoints come sooner", async () => {
+  it("F9: what is kept does not make flushes come sooner", async () => {
     const disk = new SimDisk();
-    const config = { wal: WAL, checkpoint: { minLogBytes: 3000 } };
+    const config = { wal: WAL, memory: { memtableBytes: 3000 } };
     const engine = await open(disk, config);
     await engine.addConsumer("slow");
     let made = 0;
-    let last = engine.stats().checkpoint.lsn;
+    let last = engine.stats().flush.finished;
     for (let i = 0; i < 500; i++) {
       await engine.put("key", `${i}`.repeat(9));
       await settle();
-      if (engine.stats().checkpoint.lsn === last) continue;
-      last = engine.stats().checkpoint.lsn;
+      if (engine.stats().flush.finished === last) continue;
+      last = engine.stats().flush.finished;
       made++;
     }
     const bytes = engine.stats().wal.bytes;
@@ -170,7 +170,7 @@ describe("a consumer", () => {
     });
     expect(await engine.addConsumer("x", { since })).toMatchObject({ lsn: 10, isNew: true });
     await engine.removeConsumer("x");
-    await engine.checkpoint();
+    await engine.flush();
     await rejection("KAYA_LOG_TRUNCATED", engine.addConsumer("x", { since }));
     await rejection("KAYA_INVALID_ARGUMENT", engine.addConsumer("x", { since: "no token" }));
     expect(await engine.addConsumer("x")).toMatchObject({ lsn: 30, isNew: true });
@@ -186,7 +186,7 @@ describe("a consumer", () => {
     await fill(engine, 20);
     const adding = engine.addConsumer("x", { since: token });
     await held.held;
-    await engine.checkpoint();
+    await engine.flush();
     held.release();
     expect(await adding).toMatchObject({ lsn: 10, isNew: true });
     expect((await changesToEnd(engine, engine.changes({ consumer: "x" }), 10)).length).toBe(20);
@@ -213,7 +213,7 @@ describe("a consumer", () => {
       });
       expect(engine.consumers()).toMatchObject([{ lsn: 0 }]);
     }
-    await engine.checkpoint();
+    await engine.flush();
     expect((await changesToEnd(engine, engine.changes({ consumer: "x" }), 0)).length).toBe(30);
     await feed.acknowledge(token);
     expect(engine.consumers()).toMatchObject([{ lsn: 30 }]);
@@ -341,7 +341,7 @@ describe("F10: a file of consumers that is damaged", () => {
     let engine = await open(disk);
     await engine.addConsumer("x");
     await fill(engine, 30);
-    await engine.checkpoint();
+    await engine.flush();
     expect(lsnOf(engine.consumers()[0]?.token ?? "")).toBe(0);
     await engine.close();
     const whole = disk.readFile("consumers") ?? new Uint8Array();

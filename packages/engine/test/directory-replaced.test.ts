@@ -9,13 +9,13 @@ import { latin1, rejection } from "./support/text.js";
 const directories = temporaryDirectories();
 afterAll(() => directories.remove());
 
-const CONFIG = { wal: { segmentMaxBytes: 2000, maxRecordBytes: 1000 }, checkpoint: { auto: false } };
+const CONFIG = { wal: { segmentMaxBytes: 2000, maxRecordBytes: 1000 }, tables: { autoFlush: false } };
 
 /** What an engine does by name. */
 const NOTICING: readonly (readonly [what: string, run: (engine: Engine) => Promise<unknown>])[] = [
   ["a strict write", (engine) => engine.put("a strict one", "1")],
   ["a rotation", (engine) => fill(engine, "rotates", 8)],
-  ["a checkpoint", (engine) => engine.checkpoint()],
+  ["a flush", (engine) => engine.flush()],
   ["a new consumer", (engine) => engine.addConsumer("of the old one")],
 ];
 
@@ -72,7 +72,7 @@ describe("an engine whose directory is moved, and a backup of it put in its plac
     const engine = await Engine.open({ ...CONFIG, dataDir });
     await engine.put("a", "1");
     await rm(dataDir, { recursive: true });
-    await rejection("KAYA_DIRECTORY_REPLACED", engine.checkpoint());
+    await rejection("KAYA_DIRECTORY_REPLACED", engine.flush());
     await engine.close();
     expect(existsSync(dataDir)).toBe(false);
   });
@@ -87,7 +87,7 @@ describe.skipIf(process.platform !== "linux")("the handles of an engine's direct
     for (let i = 0; i < 3; i++) {
       const engine = await Engine.open({ ...CONFIG, ...options, dataDir: join(base, "data") });
       await engine.put("a", "1");
-      await engine.checkpoint();
+      await engine.flush();
       await engine.backup(join(base, `backup${i}`));
       await engine.close();
     }

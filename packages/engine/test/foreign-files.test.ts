@@ -43,15 +43,16 @@ describe("a directory that holds files of somebody else, and nothing of ours", (
     ["a LOCK alone that no engine wrote", { LOCK: "12345\n" }, "LOCK"],
     [
       "an empty LOCK beside directories that only have our names",
-      { LOCK: "", "wal/00000000": "x", "checkpoint/model.pt": "x" },
-      "checkpoint/model.pt",
+      { LOCK: "", "wal/00000000": "x", "sst/model.pt": "x" },
+      "sst/model.pt",
     ],
-    ["a file that has the name of a directory of ours", { checkpoint: "x" }, "checkpoint"],
+    ["a file that has the name of a directory of ours", { sst: "x" }, "sst"],
     ["a directory that has the name of a file of ours", { "consumers/index.js": "x" }, "consumers"],
-    ["checkpoints that are somebody else's", { "checkpoint/1": "x" }, "checkpoint/1"],
+    ["tables that are somebody else's", { "sst/1": "x" }, "sst/1"],
+    ["manifests that are somebody else's", { "manifest/1": "x" }, "manifest/1"],
     [
       "files beside empty directories of ours",
-      { "wal/": "", "checkpoint/": "", "notes.txt": "" },
+      { "wal/": "", "manifest/": "", "sst/": "", "notes.txt": "" },
       "notes.txt",
     ],
   ])("is refused, named and not changed: %s", async (_what, files, foreign) => {
@@ -94,7 +95,7 @@ describe("a directory that is taken", () => {
   it.each<[what: string, files: Record<string, string>]>([
     ["an empty one", {}],
     ["a new file system's root", { "lost+found/": "" }],
-    ["one with empty directories", { "a/": "", "wal/": "", "checkpoint/": "" }],
+    ["one with empty directories", { "a/": "", "wal/": "", "manifest/": "", "sst/": "" }],
     ["one with a LOCK alone", { LOCK: "" }],
     ["one that was opened, with a stray file", { LOCK: NOTE, "notes.txt": "" }],
   ])("is opened: %s", async (_what, files) => {

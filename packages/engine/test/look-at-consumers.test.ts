@@ -6,7 +6,7 @@ import { InterceptedDisk } from "./support/intercepted-disk.js";
 import { rejection } from "./support/text.js";
 
 const WAL = { segmentMaxBytes: 700, maxRecordBytes: 400, maxBatchBytes: 300 };
-const CONFIG: PartialEngineConfig = { wal: WAL, checkpoint: { auto: false } };
+const CONFIG: PartialEngineConfig = { wal: WAL, tables: { autoFlush: false } };
 
 async function fill(engine: Engine, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await engine.put(`key ${i % 7}`, `${i}`.repeat(9));
@@ -34,7 +34,7 @@ describe("a look at the consumers of a directory", () => {
     await engine.addConsumer("late");
     await fill(engine, 20);
     await expectAsInside(disk, engine);
-    await engine.checkpoint();
+    await engine.flush();
     await expectAsInside(disk, engine);
     const [late, first] = await lookAtConsumers(disk);
     expect(first?.keptLogBytes).toBe(engine.stats().wal.bytes);
@@ -65,7 +65,7 @@ describe("a look at the consumers of a directory", () => {
     await engine.addConsumer("slow");
     await fill(engine, 30);
     await engine.addConsumer("quick");
-    await engine.checkpoint();
+    await engine.flush();
     await expectAsInside(disk, engine);
     expect(await lookAtConsumers(disk)).toMatchObject([
       { name: "quick", lsn: 30, isTruncated: false, keptLogBytes: 0 },
@@ -81,7 +81,7 @@ describe("a look at the consumers of a directory", () => {
     const engine = await Engine.open(CONFIG, disk);
     await engine.addConsumer("index");
     await fill(engine, 30);
-    await engine.checkpoint();
+    await engine.flush();
     const all = await changesToEnd(engine, engine.changes(), 0);
     let acknowledged: Promise<void> | undefined;
     const moving = new InterceptedDisk(disk, ({ path }) => {

@@ -17,13 +17,13 @@ const READ_ONLY = { readOnly: true } as const;
 const directories = temporaryDirectories();
 afterAll(() => directories.remove());
 
-/** A store with a checkpoint, a log behind it, and a consumer; the process was killed, and the last record is torn. */
+/** A store with a table, a log behind it, and a consumer; the process was killed, and the last record is torn. */
 async function killedStore(): Promise<SimDisk> {
   const disk = new SimDisk();
   const engine = await Engine.open({}, disk);
   await engine.put("a", "1");
   await engine.addConsumer("index");
-  await engine.checkpoint();
+  await engine.flush();
   await engine.put("b", "2");
   await engine.put("torn", "3");
   disk.killProcess();
@@ -50,7 +50,7 @@ describe("an engine that is opened read-only", () => {
     expect(engine.consumers().map(({ name, isTruncated }) => [name, isTruncated])).toEqual([
       ["index", false],
     ]);
-    expect(engine.stats()).toMatchObject({ state: "open", entries: 2, lastLsn: 2, checkpoint: { lsn: 1 } });
+    expect(engine.stats()).toMatchObject({ state: "open", entries: 2, lastLsn: 2, tables: { tables: 1 } });
     expect(engine.stats().changes).toMatchObject({ consumers: 1, feeds: 0 });
     expect(engine.lastRecovery).toMatchObject({ dryRun: true, recordCount: 1, quarantined: [] });
     expect(engine.lastRecovery.truncatedBytes).toBeGreaterThan(0);
@@ -77,7 +77,7 @@ describe("an engine that is opened read-only", () => {
       engine.delete("a"),
       engine.batch([{ type: "put", key: "x", value: "1" }]),
       engine.clear(),
-      engine.checkpoint(),
+      engine.flush(),
       engine.changesToken(),
       engine.addConsumer("other"),
       engine.removeConsumer("index"),
@@ -93,7 +93,7 @@ describe("an engine that is opened read-only", () => {
   it("writes a backup into another place", async () => {
     const engine = await Engine.open(READ_ONLY, await killedStore());
     const target = new SimDisk();
-    expect((await engine.backup(target)).entries).toBe(2);
+    expect((await engine.backup(target)).lsn).toBe(2);
     await engine.close();
     const copy = await Engine.open({}, target);
     expect(await keysOf(copy.scan())).toEqual(["a", "b"]);
@@ -102,8 +102,8 @@ describe("an engine that is opened read-only", () => {
 
   it("refuses what an opening refuses", async () => {
     const disk = await killedStore();
-    const checkpoint = (await disk.list("checkpoint"))[0]?.path ?? "";
-    disk.flipBit(checkpoint, 50, 0);
+    const table = (await disk.list("sst"))[0]?.path ?? "";
+    disk.truncateDurably(table, 70);
     await rejection("KAYA_CORRUPTION", Engine.open(READ_ONLY, disk));
   });
 
@@ -113,7 +113,7 @@ describe("an engine that is opened read-only", () => {
     for (let n = 0; n < 20; n++) await writer.put(`a${n}`, "x".repeat(50));
     const looker = await Engine.open(READ_ONLY, disk);
     await writer.put("later", "1");
-    await writer.checkpoint();
+    await writer.flush();
     expect(await keysOf(looker.scan())).toHaveLength(20);
     await looker.close();
     await writer.put("last", "1");
@@ -124,17 +124,17 @@ describe("an engine that is opened read-only", () => {
     await writer.close();
   });
 
-  // The log then has one segment without a record: nothing in it says that the checkpoint that was read is not its own.
-  it("never shows a state that a checkpoint took the place of while it was reading", async () => {
+  // The log then has one segment without a record: nothing in it says that the tables that were read are not its own.
+  it("never shows a state that a flush took the place of while it was reading", async () => {
     const disk = new SimDisk();
     const writer = await Engine.open({}, disk);
     await writer.put("a", "old");
-    await writer.checkpoint();
+    await writer.flush();
     await writer.put("a", "new");
     let made = 0;
     const between = new InterceptedDisk(disk, ({ kind, path }) => {
       if (kind !== "list" || path !== "wal" || made++ !== 1) return undefined;
-      return writer.checkpoint().then(() => undefined);
+      return writer.flush().then(() => undefined);
     });
     const looker = await Engine.open(READ_ONLY, between);
     expect(made).toBeGreaterThan(1);
@@ -177,7 +177,7 @@ describe("an engine that is opened read-only", () => {
 async function storeAt(dataDir: string): Promise<void> {
   const engine = await Engine.open({ dataDir });
   await engine.put("a", "1");
-  await engine.checkpoint();
+  await engine.flush();
   await engine.put("b", "2");
   await engine.close();
 }
@@ -250,7 +250,7 @@ it.skipIf(process.getuid?.() !== 0)("a service opens what root recovered for it 
   const config = { dataDir, wal: { segmentMaxBytes: 200, maxRecordBytes: 200 } };
   const operator = await Engine.open(config);
   for (let n = 0; n < 5; n++) await operator.put(`root ${n}`, "x".repeat(50));
-  await operator.checkpoint();
+  await operator.flush();
   await operator.addConsumer("root's");
   await operator.put("behind", "1");
   await operator.close();

@@ -183,7 +183,7 @@ describe("lastRecovery", () => {
 
   it("tells of progress in a long log", async () => {
     const disk = new SimDisk();
-    const engine = await Engine.open({ durability: "relaxed" }, disk);
+    const engine = await Engine.open({ durability: "relaxed", tables: { autoFlush: false } }, disk);
     const writes = Array.from({ length: 3 }, (_, i) => engine.put(`${i}`, new Uint8Array(1024 * 1024)));
     await Promise.all(writes);
     await engine.close();
@@ -238,6 +238,25 @@ describe("recover", () => {
     expect(await recover({}, disk, { dryRun: true })).toMatchObject({ recordCount: 2, truncatedBytes: 0 });
     await engine.put("c", "1");
     await engine.close();
+  });
+});
+
+describe("an opening after a clean closing", () => {
+  it("writes no manifest anew, and no log's tail: what it reads is known to be durable", async () => {
+    const disk = new SimDisk();
+    const engine = await Engine.open({}, disk);
+    await engine.put(bytes("key"), bytes("value"));
+    await engine.flush();
+    await engine.close();
+    const [manifests, before] = [await disk.list("manifest"), disk.nextOperation];
+    const again = await Engine.open({}, disk);
+    const written = disk.events.filter(
+      ({ index, kind, path }) => (index ?? 0) >= before && path !== "LOCK" && kind !== "sync",
+    );
+    expect(written.filter(({ kind }) => kind === "append" || kind === "rename")).toEqual([]);
+    expect(await disk.list("manifest")).toEqual(manifests);
+    expect(text(await again.get(bytes("key")))).toBe("value");
+    await again.close();
   });
 });
 

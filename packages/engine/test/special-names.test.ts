@@ -12,14 +12,14 @@ afterAll(() => directories.remove());
 
 const SEGMENT = "wal/0000000000000001.wal";
 
-/** A directory that was closed, with a log, its id, a consumer, and a checkpoint where one is asked for. */
-async function closedDirectory(withCheckpoint = false) {
+/** A directory that was closed, with a log, its id, a consumer, a manifest, and a table where one is asked for. */
+async function closedDirectory(withTable = false) {
   const base = await directories.make();
   const dataDir = join(base, "data");
   const engine = await Engine.open({ dataDir });
   for (const key of ["a", "b"]) await engine.put(key, "1");
   await engine.addConsumer("c");
-  if (withCheckpoint) await engine.checkpoint();
+  if (withTable) await engine.flush();
   await engine.close();
   return { base, dataDir };
 }
@@ -47,14 +47,13 @@ describe.skipIf(process.platform === "win32")(
   "opening a directory in which a name is not what it seems",
   () => {
     for (const [what, replace] of REPLACEMENTS) {
-      it.each(["LOCK", SEGMENT, "wal/log-id", "consumers", "checkpoint/*.ckpt"])(
+      it.each(["LOCK", SEGMENT, "wal/log-id", "consumers", "manifest/*.manifest", "sst/*.sst"])(
         `refuses ${what} at %s by its name, at once, and changes nothing`,
         async (name) => {
-          const { base, dataDir } = await closedDirectory(name.startsWith("checkpoint"));
-          const [checkpoint = ""] = existsSync(join(dataDir, "checkpoint"))
-            ? await readdir(join(dataDir, "checkpoint"))
-            : [];
-          const path = name.replace("*.ckpt", checkpoint);
+          const { base, dataDir } = await closedDirectory(name.startsWith("sst"));
+          const [dir = "", file = ""] = name.split("/");
+          const [first = ""] = file.startsWith("*") ? await readdir(join(dataDir, dir)) : [];
+          const path = file.startsWith("*") ? `${dir}/${first}` : name;
           await replace(join(dataDir, path), join(base, "aside"));
           const before = [contentsOf(dataDir), contentsOf(base)];
           const error = await Engine.open({ dataDir }).catch((reason: KayaError) => reason);
@@ -68,7 +67,7 @@ describe.skipIf(process.platform === "win32")(
       );
     }
 
-    it.each(["wal", "checkpoint", "wal/quarantine"])(
+    it.each(["wal", "manifest", "sst", "wal/quarantine"])(
       "refuses %s where it is a link, and changes nothing",
       async (dir) => {
         const { base, dataDir } = await closedDirectory(true);
@@ -92,24 +91,27 @@ describe.skipIf(process.platform === "win32")(
       expect(contentsOf(dataDir).length).toBeGreaterThan(0);
     });
 
-    it.each(["consumers.tmp", "wal/log-id.tmp", `${SEGMENT}.tmp`, "checkpoint/0000000000000002.ckpt.tmp"])(
-      "removes the link %s, not what it leads to, and writes nothing through it",
-      async (name) => {
-        const { base, dataDir } = await closedDirectory();
-        await mkdir(join(dataDir, "checkpoint"), { recursive: true });
-        await writeFile(join(base, "theirs"), "theirs");
-        await rm(join(dataDir, "LOCK")); // not closed cleanly, so that the tail is written again
-        if (name === "wal/log-id.tmp") await rm(join(dataDir, "wal/log-id"));
-        await symlink(join(base, "theirs"), join(dataDir, name));
-        const engine = await Engine.open({ dataDir });
-        await engine.addConsumer("another");
-        await engine.checkpoint();
-        await engine.close();
-        expect(readFileSync(join(base, "theirs"), "utf8")).toBe("theirs");
-        expect(existsSync(join(dataDir, name))).toBe(false);
-        expect(contentsOf(dataDir).map(([path]) => path)).toContain("consumers");
-      },
-    );
+    it.each([
+      "consumers.tmp",
+      "wal/log-id.tmp",
+      `${SEGMENT}.tmp`,
+      "manifest/0000000000000002.manifest.tmp",
+      "sst/0000000000000001.sst.tmp",
+    ])("removes the link %s, not what it leads to, and writes nothing through it", async (name) => {
+      const { base, dataDir } = await closedDirectory();
+      await mkdir(join(dataDir, "sst"), { recursive: true });
+      await writeFile(join(base, "theirs"), "theirs");
+      await rm(join(dataDir, "LOCK")); // not closed cleanly, so that the tail is written again
+      if (name === "wal/log-id.tmp") await rm(join(dataDir, "wal/log-id"));
+      await symlink(join(base, "theirs"), join(dataDir, name));
+      const engine = await Engine.open({ dataDir });
+      await engine.addConsumer("another");
+      await engine.flush();
+      await engine.close();
+      expect(readFileSync(join(base, "theirs"), "utf8")).toBe("theirs");
+      expect(existsSync(join(dataDir, name))).toBe(false);
+      expect(contentsOf(dataDir).map(([path]) => path)).toContain("consumers");
+    });
   },
 );
 
@@ -131,7 +133,7 @@ describe.skipIf(process.platform === "win32")("what goes into a directory of its
     await mkdir(join(base, "elsewhere"));
     await rm(join(dataDir, "inside"));
     await symlink("elsewhere", join(base, "out"));
-    expect(await engine.backup(join(base, "out"))).toMatchObject({ entries: 2 });
+    expect(await engine.backup(join(base, "out"))).toMatchObject({ lsn: 2 });
     await engine.close();
   });
 });

@@ -2,21 +2,21 @@ import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { KayaError, lookSteadily } from "../src/index.js";
 
-/** A directory whose newest checkpoint changes whenever it is told to. */
+/** A directory whose newest manifest changes whenever it is told to. */
 function directory() {
   const disk = new SimDisk();
-  let checkpoints = 0;
+  let manifests = 0;
   return {
     disk,
     change: () =>
-      disk.writeFile(`checkpoint/${String(++checkpoints).padStart(16, "0")}.ckpt`, new Uint8Array(1)),
+      disk.writeFile(`manifest/${String(++manifests).padStart(16, "0")}.manifest`, new Uint8Array(1)),
   };
 }
 
 const damaged = () => new KayaError("KAYA_CORRUPTION", "damaged");
 
 describe("a look at a directory that may be open", () => {
-  it("is taken again where a checkpoint was made meanwhile, after an error or what is doubtful", async () => {
+  it("is taken again where the manifest changed meanwhile, after an error or what is doubtful", async () => {
     const { disk, change } = directory();
     const answers = [
       () => {
@@ -47,14 +47,14 @@ describe("a look at a directory that may be open", () => {
     expect(await lookSteadily(disk, look)).toBe("all of it");
   });
 
-  it("is taken again where an older checkpoint was removed that had been listed", async () => {
+  it("is taken again where an older manifest was removed that had been listed", async () => {
     const { disk, change } = directory();
     change();
     change();
     let looks = 0;
     const look = async () => {
       if (++looks > 1) return "what the newest has";
-      await disk.remove("checkpoint/0000000000000001.ckpt");
+      await disk.remove("manifest/0000000000000001.manifest");
       throw new KayaError("KAYA_NOT_FOUND", "the older one is not there");
     };
     expect(await lookSteadily(disk, look)).toBe("what the newest has");

@@ -1,7 +1,7 @@
-import type { CheckpointProgress } from "@kaya/engine";
+import type { BackupProgress } from "@kaya/engine";
 import type { Context } from "./context.js";
 import { ProgressLine } from "./progress-line.js";
-import { formatBytes, formatCount } from "./units.js";
+import { formatBytes, plural } from "./units.js";
 import { whileShown } from "./while-shown.js";
 
 const BAR_WIDTH = 24;
@@ -10,9 +10,9 @@ const BAR_WIDTH = 24;
 export function withCopyProgress<T>(
   context: Context,
   name: string,
-  work: (onProgress: (progress: CheckpointProgress) => void) => Promise<T>,
+  work: (onProgress: (progress: BackupProgress) => void) => Promise<T>,
 ): Promise<T> {
-  return whileShown<CheckpointProgress, T>(
+  return whileShown<BackupProgress, T>(
     context,
     (stream) => {
       const line = new ProgressLine(stream);
@@ -25,9 +25,10 @@ export function withCopyProgress<T>(
   );
 }
 
-function describe(name: string, { entries, totalEntries, bytes }: CheckpointProgress): string {
-  const share = totalEntries === 0 ? 1 : entries / totalEntries;
+function describe(name: string, { bytes, totalBytes, copiedTables, reusedTables }: BackupProgress): string {
+  const share = totalBytes === 0 ? 1 : bytes / totalBytes;
   const filled = Math.round(share * BAR_WIDTH);
   const bar = "#".repeat(filled) + ".".repeat(BAR_WIDTH - filled);
-  return `${name} [${bar}] ${Math.floor(share * 100)}%, ${formatCount(entries)} entries, ${formatBytes(bytes)}`;
+  const tables = plural(copiedTables + reusedTables, "table");
+  return `${name} [${bar}] ${Math.floor(share * 100)}%, ${tables}, ${formatBytes(bytes)}`;
 }

@@ -1,12 +1,10 @@
-import { KayaError } from "@kaya/core";
-import type { CheckpointDirectory } from "@kaya/engine";
+import { KayaError, type Lsn } from "@kaya/core";
 import { isDamage, locateSegments, type SegmentLocation, type WalWarning } from "@kaya/wal";
-import { locateCheckpoint } from "./checkpoint-files.js";
 import type { Context } from "./context.js";
 import { LogInspector } from "./inspect-segment.js";
 
 export interface Damage {
-  /** A segment's name, or the checkpoint's path. */
+  /** A segment's name. */
   readonly segment: string;
   readonly warning: WalWarning;
 }
@@ -17,30 +15,21 @@ export interface DamageSurvey {
   readonly count: number;
 }
 
-const MOST = 1000;
+/** So many findings are told; the rest is counted. */
+export const MOST_DAMAGE = 1000;
 
-/** All damage in the newest checkpoint and in all segments of a data directory: a recovery stops at the first. */
-export async function surveyDamage(
-  context: Context,
-  { newest }: Pick<CheckpointDirectory, "newest">,
-): Promise<DamageSurvey> {
+/**
+ * All damage in all segments of a data directory: a recovery stops at the first.
+ * @param coveredLsn what the tables cover
+ */
+export async function surveyDamage(context: Context, coveredLsn: Lsn): Promise<DamageSurvey> {
   const found: Damage[] = [];
   let count = 0;
   const add = (segment: string, warnings: readonly WalWarning[]) => {
     count += warnings.length;
-    for (const warning of warnings.slice(0, MOST - found.length)) found.push({ segment, warning });
+    for (const warning of warnings.slice(0, MOST_DAMAGE - found.length)) found.push({ segment, warning });
   };
-  if (newest !== undefined) {
-    const inspector = new LogInspector(context);
-    inspector.expect(newest.lsn);
-    // It was whole when it got its name: zeros at its end are damage too, and valid records behind damage are what must be there.
-    const warnings = await inspector.segment(locateCheckpoint(context.options.data, newest), () => undefined);
-    add(
-      newest.path,
-      warnings.filter(({ kind }) => kind !== "ValidRecordsBeyondDamage"),
-    );
-  }
-  const inspector = new LogInspector(context, { coveredLsn: newest?.lsn });
+  const inspector = new LogInspector(context, { coveredLsn });
   for (const location of await segmentsOf(context.options.data)) {
     const warnings = (await inspector.segment(location, () => undefined)).filter(isDamage);
     add(location.name, warnings);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { invalid } from "./bytes.js";
 
-const OURS = ["wal", "checkpoint", "LOCK"];
+const OURS = ["wal", "manifest", "sst", "LOCK"];
 
 /**
  * Makes sure that a command which only looks does not make a data directory out of a misspelt path. An empty directory

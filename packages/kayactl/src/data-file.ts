@@ -9,7 +9,8 @@ const IN_ROOT = /^(LOCK|consumers(\.tmp)?)$/;
 /** Files by the directory that they stand in. */
 const IN_DIRECTORY: readonly (readonly [dir: string, name: RegExp])[] = [
   ["wal", /^([0-9a-f]{16}\.wal|log-id)(\.tmp)?$/],
-  ["checkpoint", /^[0-9a-f]{16}\.ckpt(\.tmp)?$/],
+  ["manifest", /^[0-9a-f]{16}\.manifest(\.tmp)?$/],
+  ["sst", /^[0-9a-f]{16}\.sst(\.tmp)?$/],
   ["wal/quarantine", /^[0-9a-f]{16}\.wal\./],
 ];
 
@@ -21,9 +22,9 @@ export async function isOfDataDirectory(path: string): Promise<boolean> {
   return IN_DIRECTORY.some(([of, names]) => names.test(name) && (basename(dir) === of || above === join(of)));
 }
 
-/** One that was opened has a lock file; a backup that was not has a checkpoint alone. */
+/** One that was opened has a lock file; a backup that was not has a manifest and tables alone. */
 async function isDataDirectory(dir: string): Promise<boolean> {
-  for (const below of ["wal", "checkpoint"]) if (await isDirectory(join(dir, below))) return true;
+  for (const below of ["wal", "manifest", "sst"]) if (await isDirectory(join(dir, below))) return true;
   return (await readLockHolder(join(dir, "LOCK")).catch(ignoreOurs)) !== undefined;
 }
 

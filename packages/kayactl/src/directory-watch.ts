@@ -2,8 +2,9 @@ import { join } from "node:path";
 import type { Lsn } from "@kaya/core";
 import { lookAtConsumers } from "@kaya/engine";
 import { NodeDisk, readLockHolder } from "@kaya/io";
+import { listTables } from "@kaya/lsm";
 import { inspectWal, isWarning, locateSegments, type SegmentLocation } from "@kaya/wal";
-import { listCheckpointFiles } from "./checkpoint-files.js";
+import { type LevelSum, lookAtTables, sumLevels, type TablesLook } from "./tables-look.js";
 
 /** What the files of a data directory tell, whoever has it open. */
 export interface DirectoryLook {
@@ -13,11 +14,19 @@ export interface DirectoryLook {
   readonly state: "in-use" | "closed" | "left" | "unknown";
   /** Of the process that has it open, or had it last. */
   readonly pid?: number;
-  /** Of the last whole record in the log, durable or not; of the checkpoint where the log has none; 0 where there is nothing. */
+  /** Of the last whole record in the log, durable or not; of what the tables cover where the log has none; 0 where there is nothing. */
   readonly lastLsn: Lsn;
   readonly wal: { readonly segments: number; readonly bytes: number };
-  /** The newest one; `unfinished`: one is being written, or a crash left it. */
-  readonly checkpoint: { readonly lsn?: Lsn; readonly bytes?: number; readonly unfinished: boolean };
+  readonly tables: {
+    /** The log up to here is in them. */
+    readonly coveredLsn: Lsn;
+    readonly tables: number;
+    readonly bytes: number;
+    /** Those that have tables. */
+    readonly levels: readonly LevelSum[];
+    /** Files that no manifest names: they are being written, are still read, or a crash left them. */
+    readonly unnamedFiles: number;
+  };
   /** Those who are registered, and bytes of the log that are kept for them only. */
   readonly changes: { readonly consumers: number; readonly keptLogBytes: number };
   /** Since the look before; absent at the first one. */
@@ -68,11 +77,13 @@ export class DirectoryWatch {
 
   async #look(): Promise<DirectoryLook> {
     const holder = await readLockHolder(join(this.#dataDir, "LOCK"));
-    // The checkpoint first: what it covers goes after it came.
-    const { newest, leftovers } = await listCheckpointFiles(this.#dataDir);
+    const disk = new NodeDisk(this.#dataDir);
+    const files = await listTables(disk);
+    // Before the segments: what tables cover goes after they came.
+    const look = await lookAtTables(this.#dataDir);
     const segments = await locateSegments(this.#dataDir);
-    const lastLsn = Math.max(newest?.lsn ?? 0, await this.#readOn(segments));
-    const consumers = await lookAtConsumers(new NodeDisk(this.#dataDir), { lastLsn, ...this.#limit });
+    const lastLsn = Math.max(look.coveredLsn, await this.#readOn(segments));
+    const consumers = await lookAtConsumers(disk, { lastLsn, ...this.#limit });
     const seen = { at: this.#now(), lastLsn, segments };
     const perSecond = this.#seen && growth(this.#seen, seen);
     this.#seen = seen;
@@ -82,9 +93,12 @@ export class DirectoryWatch {
       ...(holder !== undefined && { pid: holder.pid }),
       lastLsn,
       wal: { segments: segments.length, bytes: segments.reduce((sum, { length }) => sum + length, 0) },
-      checkpoint: {
-        ...(newest !== undefined && { lsn: newest.lsn, bytes: newest.bytes }),
-        unfinished: leftovers.length > 0,
+      tables: {
+        coveredLsn: look.coveredLsn,
+        tables: look.tables,
+        bytes: look.bytes,
+        levels: sumLevels(look),
+        unnamedFiles: unnamed(files, look),
       },
       changes: {
         consumers: consumers.length,
@@ -125,6 +139,14 @@ export class DirectoryWatch {
     }
     return end;
   }
+}
+
+function unnamed(
+  { tables, leftovers }: Awaited<ReturnType<typeof listTables>>,
+  { levels }: TablesLook,
+): number {
+  const named = new Set(levels.flat().map(({ id }) => id));
+  return leftovers.length + [...tables.keys()].filter((id) => !named.has(id)).length;
 }
 
 /** What came since; of segments that came and were dropped in between nothing is known but their records. */

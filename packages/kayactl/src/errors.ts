@@ -1,7 +1,6 @@
 import { describe, KayaError } from "@kaya/core";
 import type { Command, CommanderError } from "commander";
 import { invalid, toJson } from "./bytes.js";
-import { namesCheckpoint } from "./checkpoint-files.js";
 import { ExitCode } from "./context.js";
 import type { Output } from "./output.js";
 import { escapeText } from "./text.js";
@@ -22,14 +21,17 @@ export async function printError(err: Output, error: unknown, isJson: boolean): 
   await err.flush();
 }
 
+/** Whether a message speaks of a manifest or of a table. */
+const NAMES_TABLES = /\b(manifest|sst)\/[0-9a-f]{16}\./;
+
 /** What the message advises, in words of the command line. */
 function hintFor(code: string, message: string): string | undefined {
   if (message.includes("maxRecordBytes")) return "--max-record-bytes N raises it";
   if (message.includes("disableLocking")) return "--no-lock says so";
   if (message.includes("allowForeignFiles")) return "--allow-foreign-files does that";
   if (code !== "KAYA_CORRUPTION") return undefined;
-  if (namesCheckpoint(message))
-    return '"kayactl verify" lists all damage; no --recovery passes a checkpoint over: what it covers is in no log any more';
+  if (NAMES_TABLES.test(message))
+    return '"kayactl verify" lists all damage; no --recovery passes a manifest or a table over: what they cover is in no log any more';
   return '"kayactl verify" lists all damage; "kayactl recover --recovery prefix" goes on with what stands before it';
 }
 

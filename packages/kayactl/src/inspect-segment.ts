@@ -15,7 +15,7 @@ import { Interrupted } from "./output.js";
 export type Visit = (row: WalInspectionRow, record: WalRecord | undefined) => Promise<void> | undefined;
 
 export interface LogInspectorOptions {
-  /** What a checkpoint covers: records up to there may be missing. */
+  /** What the tables cover: records up to there may be missing. */
   readonly coveredLsn?: Lsn | undefined;
   /** Nothing behind this record is looked at. */
   readonly lastLsn?: Lsn;
@@ -80,7 +80,7 @@ export class LogInspector {
     this.#expectedLsn = lsn;
   }
 
-  /** R6: a crash may bring some of the segments back that a checkpoint made superfluous. */
+  /** R6: a crash may bring some of the segments back that a flush made superfluous. */
   #isCovered(warning: WalWarning): boolean {
     if (warning.kind !== "NonMonotonicLsn") return false;
     return warning.found > warning.expected && warning.found <= this.#coveredLsn + 1;

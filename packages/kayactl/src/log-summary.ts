@@ -1,5 +1,4 @@
 import type { Lsn } from "@kaya/core";
-import type { CheckpointDirectory } from "@kaya/engine";
 import {
   formatWarning,
   isDamage,
@@ -8,10 +7,10 @@ import {
   type WalWarning,
 } from "@kaya/wal";
 import { toJson } from "./bytes.js";
-import { notesOn } from "./checkpoint-files.js";
 import { columns } from "./columns.js";
 import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
 import { RECORD_TYPES, type RecordType } from "./page/page-data.js";
+import { formatTables, sumLevels, type TablesLook } from "./tables-look.js";
 import { escapeText } from "./text.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
@@ -53,7 +52,7 @@ export class LogSummary {
     if (segment !== undefined) segment.warnings = warnings;
   }
 
-  async print(out: LineSink, checkpoints: CheckpointDirectory | undefined): Promise<void> {
+  async print(out: LineSink, tables: TablesLook | undefined): Promise<void> {
     const { bold, red, yellow } = out.colors;
     const [head, ...lines] = this.#table();
     await out.line(bold(head ?? ""));
@@ -61,21 +60,14 @@ export class LogSummary {
     for (const line of this.#findings(isDamage)) await out.line(red(escapeText(line)));
     for (const line of this.#findings((warning) => !isDamage(warning)))
       await out.line(`${yellow("note:")} ${escapeText(line)}`);
-    if (checkpoints === undefined) return;
-    const { newest } = checkpoints;
-    if (newest !== undefined)
-      await out.line(`checkpoint: ${newest.path}, LSN ${newest.lsn}, ${formatBytes(newest.bytes)}`);
-    for (const note of notesOn(checkpoints)) await out.line(`${yellow("note:")} ${escapeText(note)}`);
+    if (hasTables(tables)) await out.line(`tables: ${formatTables(tables)}`);
   }
 
-  toJson(checkpoints: CheckpointDirectory | undefined): string {
-    const newest = checkpoints?.newest;
+  toJson(tables: TablesLook | undefined): string {
     return toJson({
       segments: this.#segments,
       total: this.#total,
-      ...(newest !== undefined && {
-        checkpoint: { path: newest.path, lsn: newest.lsn, bytes: newest.bytes },
-      }),
+      ...(hasTables(tables) && { tables: tablesJson(tables) }),
     });
   }
 
@@ -122,6 +114,15 @@ export function summaryPrinter(
     warnings: (warnings) => void summary.warnings(warnings),
     end: atEnd,
   };
+}
+
+function hasTables(tables: TablesLook | undefined): tables is TablesLook {
+  return tables !== undefined && (tables.tables > 0 || tables.coveredLsn > 0);
+}
+
+function tablesJson(look: TablesLook): object {
+  const { manifest, coveredLsn, tables, bytes } = look;
+  return { manifest, coveredLsn, tables, bytes, levels: sumLevels(look) };
 }
 
 const MOST_FINDINGS = 8;

@@ -1,5 +1,6 @@
 import type { DirectoryLook } from "./directory-watch.js";
-import { formatBytes, formatCount } from "./units.js";
+import { formatTables, type LevelSum } from "./tables-look.js";
+import { formatBytes, formatCount, plural } from "./units.js";
 
 /** A look in names and values for people. */
 export function lookRows(look: DirectoryLook): [name: string, value: string][] {
@@ -9,7 +10,8 @@ export function lookRows(look: DirectoryLook): [name: string, value: string][] {
     ["last LSN", formatCount(lastLsn)],
     ["log segments", formatCount(wal.segments)],
     ["log bytes", formatBytes(wal.bytes)],
-    ["checkpoint", formatCheckpoint(look.checkpoint)],
+    ["tables", formatLook(look.tables)],
+    ...levelRow(look.tables),
     ...consumerRows(look.changes),
   ];
   if (perSecond === undefined) return rows;
@@ -33,7 +35,7 @@ export function lookLine({
   pid,
   lastLsn,
   wal,
-  checkpoint,
+  tables,
   changes,
   perSecond,
 }: DirectoryLook): string {
@@ -44,8 +46,10 @@ export function lookLine({
     ["lsn", lastLsn],
     ["segments", wal.segments],
     ["log_bytes", wal.bytes],
-    ["checkpoint_lsn", checkpoint.lsn],
-    ["checkpoint_bytes", checkpoint.bytes],
+    ["covered_lsn", tables.coveredLsn],
+    ["tables", tables.tables],
+    ["table_bytes", tables.bytes],
+    ["levels", tables.tables === 0 ? undefined : levelsText(tables.levels)],
     ["consumers", changes.consumers === 0 ? undefined : changes.consumers],
     ["kept_log_bytes", changes.consumers === 0 ? undefined : changes.keptLogBytes],
     ["records_per_s", perSecond?.records],
@@ -67,8 +71,17 @@ function formatState({ state, pid }: DirectoryLook): string {
   }
 }
 
-function formatCheckpoint({ lsn, bytes, unfinished }: DirectoryLook["checkpoint"]): string {
-  const newest =
-    lsn === undefined || bytes === undefined ? "none" : `LSN ${formatCount(lsn)}, ${formatBytes(bytes)}`;
-  return unfinished ? `${newest}; another one is not finished` : newest;
+function formatLook(tables: DirectoryLook["tables"]): string {
+  const { unnamedFiles } = tables;
+  if (unnamedFiles === 0) return formatTables(tables);
+  return `${formatTables(tables)}; ${plural(unnamedFiles, "file")} that no manifest names`;
+}
+
+function levelRow({ levels }: DirectoryLook["tables"]): [name: string, value: string][] {
+  return levels.length === 0 ? [] : [["levels", levelsText(levels)]];
+}
+
+/** `0:2,1:1`: two tables on level 0, one on level 1. */
+function levelsText(levels: readonly LevelSum[]): string {
+  return levels.map(({ level, tables }) => `${level}:${tables}`).join(",");
 }

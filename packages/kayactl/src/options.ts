@@ -47,8 +47,8 @@ export function engineConfig(options: GlobalOptions): PartialEngineConfig {
     durability,
     disableLocking: !lock,
     allowForeignFiles,
-    // One that begins by itself would be ended by the close that follows a command's only write.
-    checkpoint: { auto: false },
+    // What begins by itself would be ended by the close that follows a command's only write.
+    tables: { autoFlush: false, autoCompact: false },
     wal: {
       recovery,
       ...(maxRecordBytes !== undefined && {

@@ -1,8 +1,9 @@
 import { Command, Help } from "commander";
 import { registerBackup } from "./commands/backup.js";
-import { registerCheckpoint } from "./commands/checkpoint.js";
+import { registerCompact } from "./commands/compact.js";
 import { registerConsumers } from "./commands/consumers.js";
 import { registerDelete } from "./commands/delete.js";
+import { registerFlush } from "./commands/flush.js";
 import { registerGet } from "./commands/get.js";
 import { registerInspect } from "./commands/inspect.js";
 import { registerPut } from "./commands/put.js";
@@ -68,11 +69,12 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
   for (const register of [registerPut, registerGet, registerDelete, registerScan, registerStats]) {
     register(program, execute);
   }
-  program.commandsGroup("Log:");
+  program.commandsGroup("Files:");
   for (const register of [
     registerVerify,
     registerRecover,
-    registerCheckpoint,
+    registerFlush,
+    registerCompact,
     registerBackup,
     registerConsumers,
     registerQuarantine,

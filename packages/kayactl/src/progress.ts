@@ -3,7 +3,7 @@ import type { OutputStream } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
 import { formatBytes, formatDuration } from "./units.js";
 
-/** How far the reading of a checkpoint and the log behind it is. */
+/** How far the reading of the log behind the tables is. */
 export class Progress {
   readonly #line: ProgressLine;
 
@@ -21,12 +21,12 @@ export class Progress {
   }
 }
 
-function describeProgress({ reading, bytes, totalBytes }: RecoveryProgress, elapsedMs: number): string {
+function describeProgress({ bytes, totalBytes }: RecoveryProgress, elapsedMs: number): string {
   const share = totalBytes === 0 ? 1 : Math.min(1, bytes / totalBytes);
   const rate = bytes / (elapsedMs / 1000);
   const left = rate > 0 ? formatDuration(Math.ceil(Math.max(0, totalBytes - bytes) / rate) * 1000) : "?";
   return (
-    `reading the ${reading}: ${String(Math.floor(share * 100)).padStart(3)}%, ` +
+    `reading the log: ${String(Math.floor(share * 100)).padStart(3)}%, ` +
     `${formatBytes(bytes)} of ${formatBytes(totalBytes)}, ${formatBytes(Math.round(rate))}/s, ${left.replace(".0 s", " s")} left`
   );
 }

@@ -1,5 +1,6 @@
-import type { RecoveryReport, WrittenCheckpoint } from "@kaya/engine";
+import type { RecoveryReport } from "@kaya/engine";
 import { isDamage, type QuarantineSummary, type WalWarning } from "@kaya/wal";
+import { formatTables } from "./tables-look.js";
 import { escapeText } from "./text.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
@@ -11,9 +12,10 @@ export function withoutRecords(report: RecoveryReport): Omit<RecoveryReport, "re
 
 /** What the report says, in names and values for people. */
 export function reportRows(report: RecoveryReport): [name: string, value: string][] {
-  const { checkpoint, recordCount, firstLsn, lastLsn, lastSequence, truncatedBytes } = report;
+  const { tables, recordCount, firstLsn, lastLsn, lastSequence, truncatedBytes } = report;
+  const coveredLsn = tables.covered.lsn;
   const rows: [string, string][] =
-    checkpoint === undefined ? [] : [["checkpoint", formatCheckpoint(checkpoint)]];
+    tables.tables === 0 && coveredLsn === 0 ? [] : [["tables", formatTables({ ...tables, coveredLsn })]];
   rows.push(["records", formatCount(recordCount)]);
   if (firstLsn !== undefined && lastLsn !== undefined) {
     rows.push(["LSN", `${formatCount(firstLsn)} to ${formatCount(lastLsn)}`]);
@@ -33,11 +35,6 @@ export function quarantineRows({ files, bytes, torn }: QuarantineSummary): [name
   if (files === 0) return [];
   const ends = torn.files === 0 ? "no torn ends" : `torn ends ${formatBytes(torn.bytes)}`;
   return [["quarantine", `${plural(files, "file", "files")}, ${formatBytes(bytes)}, of that ${ends}`]];
-}
-
-/** `LSN 1,200, 1,100 entries, 77.4 KiB`. */
-export function formatCheckpoint({ lsn, entries, bytes }: Omit<WrittenCheckpoint, "path">): string {
-  return `LSN ${formatCount(lsn)}, ${plural(entries, "entry", "entries")}, ${formatBytes(bytes)}`;
 }
 
 /** The warnings without those that only say again what another, or the report, has said. */

@@ -8,7 +8,7 @@ test("backup writes a data directory that verifies and holds the same", async ()
   const dir = join(await temporaryDirectory(), "copy");
   const { code, stdout, stderr } = await kayactl(["backup", dir, "--data", data]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toMatch(/^OK lsn=\d+ entries=\d+ bytes=\d+ dir=.*copy\n$/);
+  expect(stdout).toMatch(/^OK lsn=20 tables=1 bytes=\d+ copied_tables=1 copied_bytes=\d+ dir=.*copy\n$/);
   expect((await kayactl(["verify", "--data", dir])).code).toBe(0);
   const scan = (of: string) => kayactl(["scan", "--json", "--data", of]);
   expect((await scan(dir)).stdout).toBe((await scan(data)).stdout);
@@ -22,10 +22,29 @@ test("backup --json is one document", async () => {
     ok: true,
     lsn: expect.any(Number),
     sequence: expect.any(Number),
-    entries: expect.any(Number),
+    tables: 1,
     bytes: expect.any(Number),
+    copiedTables: 1,
+    copiedBytes: expect.any(Number),
     durationMs: expect.any(Number),
   });
+});
+
+test("backup again into the same directory copies what is new, and takes in what was deleted", async () => {
+  const data = await filledDirectory(20);
+  const dir = join(await temporaryDirectory(), "copy");
+  await kayactl(["flush", "--data", data]);
+  const backup = async () => JSON.parse((await kayactl(["backup", dir, "--json", "--data", data])).stdout);
+  expect(await backup()).toMatchObject({ lsn: 20, tables: 1, copiedTables: 1 });
+  expect(await backup()).toMatchObject({ lsn: 20, tables: 1, copiedTables: 0, copiedBytes: 0 });
+  await kayactl(["delete", "key-00003", "--data", data]);
+  expect(await backup()).toMatchObject({ lsn: 21, tables: 2, copiedTables: 1 });
+  expect((await kayactl(["verify", "--data", dir])).code).toBe(0);
+  const scan = (of: string) => kayactl(["scan", "--json", "--data", of]);
+  expect((await scan(dir)).stdout).toBe((await scan(data)).stdout);
+  await kayactl(["put", "key", "1", "--data", dir]); // from now on it is a store of its own
+  const { code, stderr } = await kayactl(["backup", dir, "--data", data]);
+  expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining("a store of its own") });
 });
 
 test("backup into a directory that holds something is refused, and touches nothing", async () => {

@@ -122,7 +122,7 @@ describe("a directory that may only be read", () => {
     expect((await asNobody("get", "key-00000")).stdout).toBe("value-0\n");
     expect((await asNobody("scan", "--limit", "1")).stdout).toBe("key-00000\tvalue-0\n");
     expect((await asNobody("stats")).stdout).toMatch(/^entries +3$/m);
-    for (const argv of [["put", "a", "b"], ["delete", "a"], ["recover"], ["checkpoint"]]) {
+    for (const argv of [["put", "a", "b"], ["delete", "a"], ["recover"], ["flush"], ["compact"]]) {
       const { code, stdout, stderr } = await asNobody(...argv);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toMatch(/^error KAYA_IO: .*EACCES/);

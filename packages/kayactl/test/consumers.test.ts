@@ -12,14 +12,14 @@ async function followedDirectory(maxKeptLogBytes = 1e6): Promise<string> {
   await engine.addConsumer("slow");
   for (let i = 0; i < 20; i++) await engine.put("k", "x".repeat(150));
   await engine.addConsumer("quick");
-  await engine.checkpoint();
+  await engine.flush();
   await engine.close();
   return data;
 }
 
 function open(dataDir: string, maxKeptLogBytes = 1e6): Promise<Engine> {
-  const checkpoint = { auto: false };
-  return Engine.open({ dataDir, wal: WAL, checkpoint, changes: { maxKeptLogBytes } });
+  const tables = { autoFlush: false };
+  return Engine.open({ dataDir, wal: WAL, tables, changes: { maxKeptLogBytes } });
 }
 
 describe("consumers", () => {

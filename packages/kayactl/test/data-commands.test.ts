@@ -192,19 +192,16 @@ describe("stats", () => {
   test("for people and for scripts", async () => {
     const data = await filledDirectory(1200);
     const { stdout } = await kayactl(["stats", "--data", data]);
-    expect(ok(stdout.replace(/(?<=^memory +)[\d.]+ [KM]iB$/m, "MEMORY"))).toEqual(
+    expect(ok(stdout.replace(/(?<=entries, )[\d.]+ [KM]iB$/m, "MEMORY"))).toEqual(
       ok(
         [
           "entries        1,200",
-          "key bytes      10.5 KiB",
-          "value bytes    10.6 KiB",
           "last LSN       1,200",
           "last sequence  1,200",
-          "memory         MEMORY",
-          "snapshots      none",
+          "memtable       1,200 entries, MEMORY",
           "log segments   1",
           "log bytes      77.4 KiB",
-          "checkpoint     none",
+          "tables         none",
           "",
         ].join("\n"),
       ),

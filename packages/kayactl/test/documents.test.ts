@@ -108,7 +108,8 @@ describe("what a document says of the code", async () => {
     "packages/wal/FORMAT.md",
     "packages/lsm/TABLE.md",
     "packages/lsm/MANIFEST.md",
-    "packages/engine/CHECKPOINT.md",
+    "packages/engine/FLUSH.md",
+    "packages/engine/BACKUP.md",
     "packages/engine/CHANGES.md",
   ]) {
     test(`is there, where it names a file: ${document}`, async () => {
@@ -122,7 +123,8 @@ describe("what a document says of the code", async () => {
 
   for (const document of [
     "docs/guarantees.md",
-    "packages/engine/CHECKPOINT.md",
+    "packages/engine/FLUSH.md",
+    "packages/engine/BACKUP.md",
     "packages/engine/CHANGES.md",
   ]) {
     test(`is there, where it names a test: ${document}`, async () => {

@@ -78,12 +78,12 @@ describe("a directory", () => {
     ]);
   });
 
-  test("the summary names the checkpoint", async () => {
+  test("the summary names the tables", async () => {
     const data = await filledDirectory(3);
-    await kayactl(["checkpoint", "--data", data]);
+    await kayactl(["flush", "--data", data]);
     await kayactl(["put", "k", "v", "--data", data]);
     const { stdout } = await kayactl(["inspect", "wal", data, "--summary"]);
-    expect(stdout).toMatch(/^checkpoint: checkpoint\/0000000000000003\.ckpt, LSN 3, \d+ B$/m);
+    expect(stdout).toMatch(/^tables: 1 of \d+ B, covering the log through LSN 3$/m);
     const json = JSON.parse((await kayactl(["inspect", "wal", data, "--summary", "--json"])).stdout);
     expect(json).toEqual({
       segments: [
@@ -104,7 +104,13 @@ describe("a directory", () => {
         lastLsn: 4,
         types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0 },
       },
-      checkpoint: { path: "checkpoint/0000000000000003.ckpt", lsn: 3, bytes: expect.any(Number) },
+      tables: {
+        manifest: expect.stringMatching(/^manifest\/[0-9a-f]{16}\.manifest$/),
+        coveredLsn: 3,
+        tables: 1,
+        bytes: expect.any(Number),
+        levels: [{ level: 0, tables: 1, bytes: json.tables.bytes, entries: 3, tombstones: 0 }],
+      },
     });
   });
 });

@@ -147,7 +147,8 @@ describe("verify", () => {
       action: "none",
       damageCount: 0,
       damage: [],
-      checkpointFiles: { older: [], leftovers: [], unknown: [] },
+      tree: { tables: 0, blocks: 0, bytes: 0, orphans: [], warnings: [] },
+      tables: { covered: { lsn: 0, sequence: 0 }, tables: 0, bytes: 0, warnings: [] },
       coveredSegments: 0,
       recordCount: 3,
       firstLsn: 1,
@@ -287,6 +288,7 @@ describe("recover", () => {
   test("--json is the report without records", async () => {
     const { stdout } = await kayactl(["recover", "--json", "--data", await dataDirectory(VECTOR)]);
     expect(JSON.parse(stdout)).toEqual({
+      tables: { covered: { lsn: 0, sequence: 0 }, tables: 0, bytes: 0, warnings: [] },
       coveredSegments: 0,
       recordCount: 3,
       firstLsn: 1,
@@ -392,7 +394,7 @@ describe("a command that only looks", () => {
   });
 });
 
-/** One whose process was killed, with a checkpoint, a log behind it, and a consumer. */
+/** One whose process was killed, with a table, a log behind it, and a consumer. */
 async function killedDirectory(): Promise<string> {
   const data = await absentDirectory();
   const script = `
@@ -400,7 +402,7 @@ async function killedDirectory(): Promise<string> {
     const db = await Engine.open({ dataDir: ${JSON.stringify(data)} });
     await db.addConsumer("index");
     await db.put("key-00000", "value");
-    await db.checkpoint();
+    await db.flush();
     await db.put("key-00001", "value");
     process.kill(process.pid, "SIGKILL");`;
   await child(process.execPath, ["--input-type=module", "-e", script]);

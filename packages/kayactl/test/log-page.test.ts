@@ -146,7 +146,7 @@ describe("too many records for a page", () => {
     const filter = new RecordFilter(undefined, undefined);
     return collectPage(
       context,
-      { locations, checkpoints: undefined, filter, withRecords: false },
+      { locations, tables: undefined, filter, withRecords: false },
       path,
       mostItems,
     );
@@ -258,16 +258,6 @@ describe("what is wrong", () => {
     const gap = await makePage(await dataDirectory(MIXED));
     expect(gap.code).toBe(3);
     expect(gap.data.segments[0]).toMatchObject({ ranges: [], gaps: [455] });
-  });
-
-  test("a checkpoint that is not whole", async () => {
-    const path = join(await temporaryDirectory(), "0000000000000001.ckpt");
-    await writeFile(path, VECTOR);
-    const file = `${path}.html`;
-    expect((await kayactl(["inspect", "wal", path, "--html", file])).code).toBe(3);
-    expect(readPage(await readFile(file, "utf8")).data.findings).toMatchObject([
-      { text: expect.stringContaining("is no whole checkpoint") },
-    ]);
   });
 
   test("nothing at all is said plainly", async () => {
@@ -409,8 +399,11 @@ describe("a file of a data directory", () => {
   test("is never written over, with --force and by whatever links", async () => {
     const data = await filledDirectory(3);
     const other = await filledDirectory(3);
-    expect((await kayactl(["checkpoint", "--data", other])).code).toBe(0);
-    const [checkpoint = ""] = await readdir(join(other, "checkpoint"));
+    await kayactl(["flush", "--data", other]);
+    await kayactl(["put", "more", "1", "--data", other]);
+    const [manifest = ""] = await readdir(join(other, "manifest"));
+    const [table = ""] = await readdir(join(other, "sst"));
+    const [segment = ""] = await readdir(join(other, "wal"));
     await writeFile(join(other, "consumers"), "whoever");
     const links = await temporaryDirectory();
     await symlink(other, join(links, "dir"));
@@ -419,8 +412,10 @@ describe("a file of a data directory", () => {
       join(data, "LOCK"),
       join(other, "LOCK"),
       join(other, "consumers"),
-      join(other, "checkpoint", checkpoint),
-      join(other, "wal", SEGMENT),
+      join(other, "manifest", manifest),
+      join(other, "sst", table),
+      join(other, "sst", `${table}.tmp`),
+      join(other, "wal", segment),
       join(other, "wal/00000000000000ff.wal"), // one that is not there would be taken for one of the log
       join(other, "wal/log-id"),
       join(links, "dir/LOCK"),

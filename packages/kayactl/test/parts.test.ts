@@ -85,9 +85,7 @@ describe("text", () => {
 
 describe("progress", () => {
   const MiB = 1024 * 1024;
-  const state = (bytes: number, reading: "checkpoint" | "log" = "log") => ({
-    ...{ reading, bytes, totalBytes: 200 * MiB, records: 1 },
-  });
+  const state = (bytes: number) => ({ bytes, totalBytes: 200 * MiB, records: 1 });
 
   test("a terminal gets a line after a second, redrawn and taken away", () => {
     let now = 0;
@@ -96,7 +94,7 @@ describe("progress", () => {
     progress.update(state(10 * MiB));
     expect(stream.bytes.length).toBe(0);
     now = 1000;
-    progress.update(state(50 * MiB, "checkpoint"));
+    progress.update(state(50 * MiB));
     now = 1050;
     progress.update(state(51 * MiB));
     now = 2000;
@@ -104,7 +102,7 @@ describe("progress", () => {
     progress.done();
     progress.done();
     expect(stream.bytes.toString()).toBe(
-      "\r\u001b[Kreading the checkpoint:  25%, 50.0 MiB of 200.0 MiB, 50.0 MiB/s, 3 s left" +
+      "\r\u001b[Kreading the log:  25%, 50.0 MiB of 200.0 MiB, 50.0 MiB/s, 3 s left" +
         "\r\u001b[Kreading the log:  50%, 100.0 MiB of 200.0 MiB, 50.0 MiB/s, 2 s left" +
         "\r\u001b[K",
     );
@@ -127,12 +125,12 @@ describe("progress", () => {
     const stream = new Sink(80);
     const progress = new Progress(stream, () => now);
     now = 2000;
-    progress.update({ reading: "log", bytes: 0, totalBytes: 0, records: 0 });
+    progress.update({ bytes: 0, totalBytes: 0, records: 0 });
     expect(stream.bytes.toString()).toContain("100%");
   });
 });
 
-test("no command begins a checkpoint by itself", () => {
+test("no command begins a flush or a compaction by itself", () => {
   const config = engineConfig({ data: "data", durability: "strict", recovery: "tail", lock: true });
-  expect(config.checkpoint).toEqual({ auto: false });
+  expect(config.tables).toEqual({ autoFlush: false, autoCompact: false });
 });

@@ -63,7 +63,8 @@ describe("a directory that is not there", () => {
     [["recover"]],
     [["recover", "--dry-run"]],
     [["verify"]],
-    [["checkpoint"]],
+    [["flush"]],
+    [["compact"]],
   ])("%j makes none and says what to do", async (argv) => {
     const data = await absentDirectory();
     const { code, stdout, stderr } = await kayactl([...argv, "--data", data]);
@@ -119,7 +120,7 @@ describe("help and version", () => {
     expect((await kayactl(["help"])).stdout).toBe(help.stdout);
   });
 
-  test.each(["put", "get", "delete", "scan", "stats", "recover", "verify", "checkpoint", "inspect"])(
+  test.each(["put", "get", "delete", "scan", "stats", "recover", "verify", "flush", "compact", "inspect"])(
     "help %s",
     async (command) => {
       const help = await kayactl(["help", command]);

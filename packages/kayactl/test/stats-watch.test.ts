@@ -37,7 +37,7 @@ describe("a look at a directory", () => {
   test("tells who has it open, where the log ends, and how fast it grows", async () => {
     const data = await absentDirectory();
     const wal = { segmentMaxBytes: 1000, maxRecordBytes: 1000 };
-    const engine = await Engine.open({ dataDir: data, checkpoint: { auto: false }, wal });
+    const engine = await Engine.open({ dataDir: data, tables: { autoFlush: false }, wal });
     const watch = watchOf(data);
     expect(await watch.look()).toStrictEqual({
       at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
@@ -45,7 +45,7 @@ describe("a look at a directory", () => {
       pid: process.pid,
       lastLsn: 0,
       wal: { segments: 0, bytes: 0 },
-      checkpoint: { unfinished: false },
+      tables: { coveredLsn: 0, tables: 0, bytes: 0, levels: [], unnamedFiles: 0 },
       changes: { consumers: 0, keptLogBytes: 0 },
     });
     for (let i = 0; i < 10; i++) await engine.put(`${i}`, "x".repeat(150));
@@ -60,17 +60,18 @@ describe("a look at a directory", () => {
     expect(await watch.look()).toMatchObject({ lastLsn: 12, perSecond: { records: 1, walBytes: 199 } });
     expect(await watch.look()).toMatchObject({ lastLsn: 12, perSecond: { records: 0, walBytes: 0 } });
 
-    const { bytes } = await engine.checkpoint();
-    const checkpoint = { lsn: 12, bytes, unfinished: false };
+    const { bytes, entries } = await engine.flush();
+    const levels = [{ level: 0, tables: 1, bytes, entries, tombstones: 0 }];
+    const tables = { coveredLsn: 12, tables: 1, bytes, levels, unnamedFiles: 0 };
     expect(await watch.look()).toMatchObject({
       lastLsn: 12,
       wal: { segments: 1, bytes: 0 },
-      checkpoint,
+      tables,
       perSecond: { records: 0, walBytes: 0 },
     });
     expect(await watchOf(data).look()).toMatchObject({ lastLsn: 12, wal: { bytes: 0 } });
     await engine.put("a", "1");
-    expect(await watch.look()).toMatchObject({ lastLsn: 13, checkpoint });
+    expect(await watch.look()).toMatchObject({ lastLsn: 13, tables });
     await engine.close();
     expect(await watch.look()).toMatchObject({ state: "closed", pid: process.pid, lastLsn: 13 });
   });
@@ -134,7 +135,7 @@ describe("stats of a directory that is open elsewhere", () => {
         "last LSN      3",
         "log segments  1",
         `log bytes     ${bytes} B`,
-        "checkpoint    none",
+        "tables        none",
         "",
       ].join("\n"),
     );
@@ -173,7 +174,7 @@ describe("stats --watch", () => {
     const { code, written } = await runUntil(3, ["stats", "--watch", "0.1", "--data", data]);
     expect(code).toBe(0);
     expect(written).toHaveLength(3);
-    const line = `at=\\S+ state=closed pid=${process.pid} lsn=3 segments=1 log_bytes=\\d+`;
+    const line = `at=\\S+ state=closed pid=${process.pid} lsn=3 segments=1 log_bytes=\\d+ covered_lsn=0 tables=0 table_bytes=0`;
     expect(written[0]).toMatch(new RegExp(`^${line}\n$`));
     expect(written[1]).toMatch(new RegExp(`^${line} records_per_s=0 log_bytes_per_s=0\n$`));
   });

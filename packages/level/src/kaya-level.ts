@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { readInput } from "@kaya/core";
 import { type BatchOperation, Engine, type Snapshot } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
 import {
@@ -32,15 +34,21 @@ const MANIFEST = {
   has: true,
   getSync: true,
   signals: { iterators: true },
+  additionalMethods: { approximateSize: true, compactRange: true },
 };
 
-/** A clear by an explicit snapshot deletes so many keys at a time. */
+/** A clear by an explicit snapshot deletes so many keys at a time, and so many are looked up at once. */
 const KEYS_AT_ONCE = 1000;
 
 /** What abstract-level hands on with a read. */
 interface ReadOptions {
   readonly valueEncoding: Format;
   readonly snapshot?: AbstractSnapshot | null;
+}
+
+/** Of `approximateSize` and `compactRange`. */
+export interface KeyOptions<K> {
+  readonly keyEncoding?: AbstractDelOptions<K>["keyEncoding"];
 }
 
 interface Operation {
@@ -71,7 +79,7 @@ export interface KayaLevel<KDefault = string, VDefault = string> {
 }
 
 /**
- * An abstract-level database over `Engine`: all data in memory, every write in a crash-safe log at the location. A write
+ * An abstract-level database over `Engine`: data in sorted tables at the location, every write in a crash-safe log first. A write
  * resolves when it is on stable storage, unless it or the database's `durability` asks for less.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: what the interface declares is all in AbstractLevel.
@@ -96,12 +104,32 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
   }
 
   /**
-   * For what abstract-level has no name for: `backup`, `checkpoint`, `sync`, `stats`, `lastRecovery`. Leave it to the database to close it.
+   * For what abstract-level has no name for: `backup`, `flush`, `count`, `sync`, `stats`, `lastRecovery`. Leave it to the database to close it.
    * @throws Error LEVEL_DATABASE_NOT_OPEN
    */
   get engine(): Engine {
     if (this.#engine === undefined) throw notOpen();
     return this.#engine;
+  }
+
+  /**
+   * About how many bytes the keys from `start` on, up to but without `end`, take in tables on the disk. What was written last and is only in
+   * memory and the log does not count.
+   * @throws Error LEVEL_DATABASE_NOT_OPEN; KayaError KAYA_IO, KAYA_CORRUPTION
+   */
+  async approximateSize<K = KDefault>(start: K, end: K, options?: KeyOptions<K>): Promise<number> {
+    const encode = await this.#ready(start, end, options);
+    return this.engine.approximateSize({ gte: encode(start), lt: encode(end) });
+  }
+
+  /**
+   * Brings what was written under the keys from `start` to `end`, both included, to the deepest level of the tables: what was overwritten or
+   * deleted there takes no room any more. It happens by itself as far as it pays.
+   * @throws Error LEVEL_DATABASE_NOT_OPEN; KayaError KAYA_READ_ONLY, and as a write
+   */
+  async compactRange<K = KDefault>(start: K, end: K, options?: KeyOptions<K>): Promise<void> {
+    const encode = await this.#ready(start, end, options);
+    await this.engine.compact({ gte: encode(start), lte: encode(end) });
   }
 
   protected async _open(options: OpenOptions): Promise<void> {
@@ -123,7 +151,8 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
   }
 
   protected async _get(key: Data, options: ReadOptions): Promise<Data | undefined> {
-    return this._getSync(key, options);
+    const value = await this.#readFrom(options).get(key);
+    return value && toFormat(value, options.valueEncoding);
   }
 
   protected _getSync(key: Data, options: ReadOptions): Data | undefined {
@@ -132,16 +161,25 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
   }
 
   protected async _getMany(keys: Data[], options: ReadOptions): Promise<(Data | undefined)[]> {
-    return keys.map((key) => this._getSync(key, options));
+    const { snapshot, valueEncoding } = options;
+    const values =
+      snapshot == null
+        ? await this.engine.getMany(keys)
+        : await allOf(keys, (key) => viewOf(snapshot).get(key));
+    return values.map((value) => value && toFormat(value, valueEncoding));
   }
 
   protected _has(key: Data, options: ReadOptions): Promise<boolean> {
     return this.#readFrom(options).has(key);
   }
 
-  protected _hasMany(keys: Data[], options: ReadOptions): Promise<boolean[]> {
-    const source = this.#readFrom(options);
-    return Promise.all(keys.map((key) => source.has(key)));
+  protected async _hasMany(keys: Data[], options: ReadOptions): Promise<boolean[]> {
+    const { snapshot, release } = this.#viewFor(options);
+    try {
+      return await allOf(keys, (key) => snapshot.has(key));
+    } finally {
+      release();
+    }
   }
 
   protected async _put(key: Data, value: Data, options: WriteOptions): Promise<void> {
@@ -179,16 +217,40 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
     return new KayaSnapshot(options, this.engine);
   }
 
+  /** Waits for a database that is being opened. Gives what makes keys of the engine of those of the caller. */
+  async #ready<K>(start: K, end: K, options: KeyOptions<K> | undefined): Promise<(key: K) => Data> {
+    for (const [name, key] of Object.entries({ start, end })) {
+      if (key === null || key === undefined) throw new TypeError(`the key ${name} must not be ${key}`);
+    }
+    if (this.status === "opening") await this.deferAsync(async () => undefined);
+    if (this.status !== "open") throw notOpen();
+    const { keyEncoding } = readInput("the options of a range", () => ({
+      keyEncoding: options?.keyEncoding,
+    }));
+    const encoding = keyEncoding === undefined ? this.keyEncoding() : this.keyEncoding(keyEncoding as "utf8");
+    return (key) => encoding.encode(key as never) as Data;
+  }
+
   #readFrom({ snapshot }: ReadOptions): Engine | Snapshot {
     return snapshot == null ? this.engine : viewOf(snapshot);
   }
 
-  /** An iterator without an explicit snapshot has one of its own. */
+  /** What reads several keys and has no explicit snapshot gets one of its own. */
   #viewFor({ snapshot: explicit }: ReadOptions): View {
     if (explicit != null) return { snapshot: viewOf(explicit), release: () => undefined };
     const snapshot = this.engine.snapshot();
     return { snapshot, release: () => snapshot.close() };
   }
+}
+
+/** Of a few thousand keys at a time, so that other work of the event loop gets its turn. */
+async function allOf<T>(keys: readonly Data[], read: (key: Data) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    if (at > 0) await nextTurn();
+    results.push(...(await Promise.all(keys.slice(at, at + KEYS_AT_ONCE).map(read))));
+  }
+  return results;
 }
 
 function toEngineOperation({ type, key, value }: Operation): BatchOperation {

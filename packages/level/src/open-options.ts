@@ -3,10 +3,12 @@ import { KayaError, type PartialEngineConfig } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 import type { AbstractDatabaseOptions, AbstractOpenOptions } from "abstract-level";
 
-/** The engine's configuration, save for `dataDir`, which is the location. */
-type EngineOptions = Omit<PartialEngineConfig, "dataDir">;
+/** The engine's configuration, save for `dataDir`, which is the location, and for what LevelDB has another value for. */
+type EngineOptions = Omit<PartialEngineConfig, "dataDir" | "compression">;
 
 export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
+  /** Of tables. A boolean is LevelDB's: `false` is `"none"`, and `true` leaves it at the default. */
+  readonly compression?: PartialEngineConfig["compression"] | boolean;
   /** Instead of the directory at the location: a `SimDisk` in tests. */
   readonly disk?: Disk;
 }
@@ -25,7 +27,12 @@ export function toEngineConfig(options: OpenOptions): PartialEngineConfig {
       "there is no option dataDir: the location is the data directory",
     );
   }
-  return Object.fromEntries(Object.entries(options).filter(([name]) => ENGINE_OPTIONS.includes(name)));
+  const config = Object.fromEntries(
+    Object.entries(options).filter(([name]) => ENGINE_OPTIONS.includes(name)),
+  );
+  if (typeof config.compression !== "boolean") return config;
+  const { compression, ...others } = config;
+  return compression ? others : { ...others, compression: "none" };
 }
 
 /** Options of ours, not of a polluted Object.prototype. */
@@ -40,7 +47,7 @@ export function readOwn<K extends keyof OpenOptions>(
 const ENGINE_OPTIONS = Object.keys(resolveEngineConfig());
 
 /** The names in a data directory, before anything that a crash could leave without them. */
-const KAYA_NAMES = ["LOCK", "wal", "checkpoint"];
+const KAYA_NAMES = ["LOCK", "wal", "manifest", "sst"];
 
 /**
  * Holds to `createIfMissing` and `errorIfExists`, and refuses the directory of a LevelDB: an empty database beside its files would look as
@@ -54,7 +61,7 @@ export async function checkExistence(location: string, disk: Disk, options: Open
     "readOnly",
   ]);
   const names = (await disk.list("")).map(({ path }) => path);
-  if (names.includes("CURRENT") && !names.includes("wal") && !names.includes("checkpoint")) {
+  if (names.includes("CURRENT") && !names.includes("wal") && !names.includes("manifest")) {
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
       `${location} holds a LevelDB database (it has a file CURRENT): copy its entries into another directory`,

@@ -37,7 +37,7 @@ describe("level-read-stream", () => {
     const closed = new Promise((resolve) => stream.once("close", resolve));
     for await (const _ of stream) break;
     await closed;
-    expect(db.engine.stats().snapshots.open).toBe(0);
+    expect(db.engine.stats().memtable.snapshots.open).toBe(0);
     await db.close();
   });
 });

@@ -17,7 +17,7 @@ describe("opening", () => {
     expect(db.location).toBe(location);
     await db.put("a", "1");
     await db.close();
-    expect((await readdir(location)).sort()).toEqual(["LOCK", "wal"]);
+    expect((await readdir(location)).sort()).toEqual(["LOCK", "manifest", "wal"]);
     await db.open();
     expect(await db.get("a")).toBe("1");
     await db.close();
@@ -94,12 +94,12 @@ describe("opening", () => {
     const location = newLocation();
     const db = new KayaLevel(location);
     await db.put("a", "1");
-    await db.engine.checkpoint();
+    await db.engine.flush();
     await db.close();
-    const [name] = await readdir(join(location, "checkpoint"));
-    const file = join(location, "checkpoint", `${name}`);
+    const [name] = await readdir(join(location, "sst"));
+    const file = join(location, "sst", `${name}`);
     const bytes = await readFile(file);
-    bytes[bytes.length >> 1] = ~(bytes[bytes.length >> 1] ?? 0);
+    bytes[bytes.length - 1] = ~(bytes.at(-1) ?? 0); // of its footer
     await writeFile(file, bytes);
     const error = await rejection([NOT_OPEN, "LEVEL_CORRUPTION", "KAYA_CORRUPTION"], db.open());
     expect(error.cause?.message).toContain(`${name}`);
@@ -130,10 +130,34 @@ describe("opening", () => {
   });
 
   it("takes the options that tune LevelDB, and those of anybody's hooks", async () => {
-    const options = { compression: false, cacheSize: 1024, userland: "x", disk: new SimDisk() };
-    const db = new KayaLevel("x", options);
-    await db.open();
+    for (const compression of [false, true]) {
+      const options = { compression, cacheSize: 1024, userland: "x", disk: new SimDisk() };
+      const db = new KayaLevel("x", options);
+      await db.open();
+      await db.close();
+    }
+  });
+
+  it("bounds memory, shapes tables and compresses them as its options say", async () => {
+    const disk = new SimDisk();
+    const db = new KayaLevel("x", {
+      memory: { memtableBytes: 2 * 1024 * 1024, cacheBytes: 0 },
+      compression: "snappy",
+      tables: { blockBytes: 4096, quietMs: 0 },
+      disk,
+    });
+    await db.put("a", "a".repeat(100_000));
+    expect(db.engine.stats().memtable.limitBytes).toBe(2 * 1024 * 1024);
+    expect(db.engine.stats().tables.cache.capacityBytes).toBe(0);
+    await db.engine.flush();
+    expect(db.engine.stats().tables.bytes).toBeLessThan(20_000);
+    expect(await db.get("a")).toHaveLength(100_000);
     await db.close();
+    const error = await rejection(
+      [NOT_OPEN, "KAYA_INVALID_ARGUMENT"],
+      new KayaLevel("x", { compression: "brotli" as "snappy", disk }).open(),
+    );
+    expect(error.cause?.message).toContain("compression");
   });
 
   it("refuses a location that is none", () => {
@@ -151,7 +175,7 @@ describe("the engine", () => {
     await db.engine.sync();
     const { entries, wal } = db.engine.stats();
     expect([entries, wal.segments]).toEqual([1, 1]);
-    expect((await db.engine.checkpoint()).entries).toBe(1);
+    expect((await db.engine.flush()).entries).toBe(1);
     const copy = newLocation();
     await db.engine.backup(copy);
     await db.close();
@@ -195,10 +219,10 @@ describe("closing", () => {
     await iterator.next();
     await db.put("b", "1");
     const snapshot = db.snapshot();
-    expect(db.engine.stats().snapshots.open).toBe(2);
+    expect(db.engine.stats().memtable.snapshots.open).toBe(2);
     const { engine } = db;
     await db.close();
-    expect(engine.stats().snapshots.open).toBe(0);
+    expect(engine.stats().memtable.snapshots.open).toBe(0);
     await rejection(["LEVEL_ITERATOR_NOT_OPEN"], iterator.next());
     await db.open();
     await rejection(["LEVEL_SNAPSHOT_NOT_OPEN"], db.get("a", { snapshot }));

@@ -80,7 +80,7 @@ describe("an iterator", () => {
           const db = await open(entries);
           const seen = (level: AnyLevel) => seenBy(iteratorOf(level, how, options), steps);
           expect(await seen(db)).toEqual(await seen(memory));
-          expect(db.engine.stats().snapshots.open).toBe(0);
+          expect(db.engine.stats().memtable.snapshots.open).toBe(0);
           await db.close();
         },
       ),
@@ -101,7 +101,7 @@ describe("an iterator", () => {
     expect(mixed).toEqual(entries.slice(0, 4000));
     expect(await iterator.next()).toBe(undefined);
     await iterator.close();
-    expect(db.engine.stats().snapshots.open).toBe(0);
+    expect(db.engine.stats().memtable.snapshots.open).toBe(0);
     await db.close();
   });
 
@@ -237,7 +237,7 @@ describe("an explicit snapshot", () => {
     expect(await sub.iterator({ snapshot }).all()).toEqual([["a", "1"]]);
     expect(await db.keys().all()).toEqual(["new"]);
     await snapshot.close();
-    expect(db.engine.stats().snapshots.open).toBe(0);
+    expect(db.engine.stats().memtable.snapshots.open).toBe(0);
     await rejection(["LEVEL_SNAPSHOT_NOT_OPEN"], db.get(first, { snapshot }));
     await db.close();
   });

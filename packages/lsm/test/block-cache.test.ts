@@ -136,7 +136,7 @@ describe("a block cache", () => {
 
 describe("a pool of buffers", () => {
   it("gives a buffer again that was given back, and keeps no more than it may", () => {
-    const pool = new BufferPool(40_000);
+    const pool = new BufferPool({ mostFree: 40_000 });
     const buffer = pool.take(16_000);
     expect(buffer.length).toBe(16_384);
     pool.give(buffer);

@@ -66,6 +66,18 @@ describe("a manifest whose disk fails", () => {
     for (const state of await recoveredStates(disk)) expect(state).toEqual(manifest.state);
     expect(manifest.state.covered).toEqual({ lsn: 0, sequence: 0 });
   });
+
+  it("M2: says after closing, too, whether its last edit is uncertain", async () => {
+    for (const fails of [false, true]) {
+      const disk = new SimDisk();
+      const manifest = await open(disk);
+      if (fails) disk.addFault({ at: disk.nextOperation + 1, kind: "fsync-failed" });
+      const edit = manifest.append({ logIdentity: "the last edit" });
+      await (fails ? expect(edit).rejects.toMatchObject({ code: "KAYA_FSYNC_FAILED" }) : edit);
+      await manifest.close();
+      expect(manifest.isUncertain).toBe(fails);
+    }
+  });
 });
 
 /** Two edits that fail, at once or one after the other, and one that succeeds. Gives 1 where a fault was met. */

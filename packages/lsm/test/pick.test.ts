@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { findDrops } from "../src/compaction/drops.js";
 import { clipToOlder } from "../src/compaction/outputs.js";
 import { olderBelow, pickCompaction } from "../src/compaction/pick.js";
-import { type PickTable, shapeOf } from "../src/compaction/shape.js";
+import { type PickTable, pendingBytes, shapeOf, spaceAmplification } from "../src/compaction/shape.js";
 import { LEVELS } from "../src/manifest/manifest-state.js";
 import { keyAfter } from "../src/merge/compare.js";
 import { Skyline } from "../src/merge/skyline.js";
@@ -210,5 +210,43 @@ describe("range tombstones on their way down", () => {
       ["n", "p\0", 4],
     ]);
     expect(clipToOlder(pieces, [])).toEqual([]);
+  });
+});
+
+describe("what tables take on the disk", () => {
+  const mib = (id: number, mib: number) => table("a", "z", { id, mib });
+  const disjoint = (count: number, each: number) =>
+    Array.from({ length: count }, (_, n) => table(`${n}a`, `${n}z`, { id: 100 + n, mib: each }));
+
+  it("is compared with the largest run: a table of level 0, or all tables of a deeper level", () => {
+    expect(spaceAmplification(levels({}))).toBeUndefined();
+    expect(spaceAmplification(levels({ 0: [mib(1, 16)] }))).toBe(1);
+    expect(spaceAmplification(levels({ 0: [mib(2, 8), mib(1, 16)] }))).toBe(1.5);
+    expect(spaceAmplification(levels({ 0: [mib(2, 16), mib(1, 16)], 6: [mib(3, 1)] }))).toBe(33 / 16);
+    // The deepest level is not the largest while the tree grows.
+    expect(spaceAmplification(levels({ 0: [mib(1, 10)], 5: disjoint(4, 25), 6: [mib(3, 40)] }))).toBe(1.5);
+  });
+
+  it("is pending where a level has more than it should have", () => {
+    const pending = (given: Record<number, PickTable[]>) => pendingBytes(levels(given), OPTIONS) / MiB;
+    expect(pending({})).toBe(0);
+    expect(pending({ 0: [mib(2, 16), mib(1, 16)] })).toBe(0);
+    expect(pending({ 0: [mib(4, 16), mib(3, 16), mib(2, 16), mib(1, 16)] })).toBe(64);
+    expect(pending({ 6: disjoint(8, 100) })).toBe(0);
+    expect(pending({ 5: disjoint(5, 20), 6: disjoint(8, 100) })).toBe(20);
+    expect(pending({ 3: [mib(1, 5)], 5: disjoint(5, 20), 6: disjoint(8, 100) })).toBe(25);
+  });
+
+  it("is pending where a compaction is asked for, and nowhere else", () => {
+    const shapes = [
+      {},
+      { 0: disjoint(3, 16) },
+      { 0: disjoint(4, 16) },
+      { 6: disjoint(8, 100) },
+      { 5: disjoint(5, 20), 6: disjoint(8, 100) },
+      { 5: disjoint(3, 20), 6: disjoint(8, 100) },
+    ];
+    for (const shape of shapes)
+      expect(picked(shape) !== undefined).toBe(pendingBytes(levels(shape), OPTIONS) > 0);
   });
 });

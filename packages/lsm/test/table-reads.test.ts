@@ -5,8 +5,10 @@ import { NodeDisk, SimDisk } from "@kaya/io";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BlockCache, Table, TableWriter } from "../src/index.js";
 import {
+  asText,
   bytes,
   codeOf,
+  collect,
   type Entry,
   expectContents,
   manyEntries,
@@ -19,6 +21,14 @@ import {
 
 const MANY = { entries: manyEntries(1000) };
 const [FIRST] = MANY.entries as [Entry];
+
+const LONG = Array.from({ length: 4000 }, (_, i) => put(`k${String(i).padStart(6, "0")}`, "v".repeat(500)));
+
+/** Whether it needs no read that is held. */
+function isDoneSoon(moved: boolean | Promise<boolean>): Promise<boolean> {
+  const done = Promise.resolve(moved).then(() => true);
+  return Promise.race([done, new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))]);
+}
 
 describe("gets under way at once (T9)", () => {
   it("share one read of the index, of the filter and of the block, and all get the value", async () => {
@@ -67,10 +77,7 @@ describe("gets under way at once (T9)", () => {
 
 describe("a scan", () => {
   it("reads in large pieces, forward and backward alike, and leaves the cache as it is", async () => {
-    const entries = Array.from({ length: 4000 }, (_, i) =>
-      put(`k${String(i).padStart(6, "0")}`, "v".repeat(500)),
-    );
-    const { disk: written, summary } = await writeTable({ entries });
+    const { disk: written, summary } = await writeTable({ entries: LONG });
     expect(summary.dataBlocks).toBeGreaterThan(120);
     const { disk, reads } = watchReads(written);
     const cache = new BlockCache({ bytes: 2 ** 22 });
@@ -88,6 +95,52 @@ describe("a scan", () => {
     }
     for (const count of counts) expect(count).toBeLessThan(20);
     expect(cache.stats.items).toBeLessThan(5);
+  });
+
+  it("reads ahead into buffers that the next scans use again", async () => {
+    const { disk: written } = await writeTable({ entries: LONG });
+    const cache = new BlockCache({ bytes: 2 ** 20 });
+    const table = await Table.open(written, "t.sst", { cache });
+    let expected: readonly string[] | undefined;
+    let free = 0;
+    for (let n = 0; n < 5; n++) {
+      const cursors = [table.cursor(), table.cursor()];
+      const contents = await Promise.all(
+        cursors.map(async (cursor) => asText(await collect(cursor, cursor.seekFirst(), "next"))),
+      );
+      expect(cache.readAheadPool.freeBytes).toBeLessThan(free === 0 ? 2 ** 21 : free);
+      for (const cursor of cursors) cursor.close();
+      await new Promise(setImmediate);
+      expected ??= contents[0];
+      for (const each of contents) expect(each).toEqual(expected);
+      if (n > 0) expect(cache.readAheadPool.freeBytes).toBe(free);
+      free = cache.readAheadPool.freeBytes;
+      expect(free).toBeLessThanOrEqual(2 ** 21);
+    }
+    expect(expected).toHaveLength(LONG.length);
+  });
+
+  it("that is closed while it moves gives its buffer back once nothing is read into it", async () => {
+    const { disk: written } = await writeTable({ entries: LONG });
+    const { disk, hold } = watchReads(written);
+    const cache = new BlockCache({ bytes: 2 ** 20 });
+    const table = await Table.open(disk, "t.sst", { cache });
+    const cursor = table.cursor();
+    await cursor.seekFirst();
+    for (let n = 0; n < 2000; n++) await cursor.next(); // it reads many blocks at a time by now
+    const release = hold();
+    let moved: boolean | Promise<boolean>;
+    do moved = cursor.next();
+    while (await isDoneSoon(moved));
+    const code = codeOf(Promise.resolve(moved));
+    cursor.close();
+    const free = cache.readAheadPool.freeBytes;
+    await new Promise(setImmediate);
+    expect(cache.readAheadPool.freeBytes).toBe(free);
+    release();
+    expect(await code).toBe("KAYA_CLOSED");
+    await new Promise(setImmediate);
+    expect(cache.readAheadPool.freeBytes).toBeGreaterThan(free);
   });
 
   it("gives a promise only where a block has to be read", async () => {

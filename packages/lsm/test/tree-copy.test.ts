@@ -261,6 +261,7 @@ describe("a second copy into the same directory", () => {
       (disk, path) => disk.flipBit(path, 100, 2),
       (disk, path) => disk.truncateDurably(path, 200),
       (disk, path) => disk.breakRange(path, 0, 100),
+      (disk, path) => disk.removeDurably(path),
       (disk, path) => disk.writeFile(path, disk.readFile(tablePath(4)) as Uint8Array),
     ];
     for (const [n, damage] of spoil.entries()) {
@@ -329,7 +330,11 @@ describe("damage of a table that is copied", () => {
 });
 
 /** What a crash may leave of unsynced operations. */
-const SURVIVE = ["nothing", "everything"] as const;
+const SURVIVE = [
+  { survive: "nothing" },
+  { survive: "everything" },
+  ...[1, 2, 3, 4].map((seed) => ({ survive: "random", seed }) as const),
+] as const;
 
 const FAULTS: readonly WriteFault[] = [
   { kind: "disk-full" },
@@ -379,27 +384,25 @@ describe("a crash at any operation of a copy", () => {
     expect(states.filter(({ of }) => of === 2).length).toBeGreaterThan(20);
     const outcomes = { 1: new Set<string>(), 2: new Set<string>() };
     for (const [n, { disk, of }] of states.entries()) {
-      for (const survive of SURVIVE) {
-        for (let seed = 0; seed < 2; seed++) {
-          const left = disk.fork();
-          left.crash(seed === 0 ? { survive } : {});
-          const shown = await shownBy(left);
-          const name =
-            typeof shown === "string"
-              ? shown
-              : isSame(shown, newer.contents)
-                ? "first"
-                : isSame(shown, last.contents)
-                  ? "second"
-                  : "mixed";
-          outcomes[of].add(name);
-          // And it can be gone over by the next one.
-          const after = disk.fork();
-          after.crash({ survive });
-          await copyTo(after, store, { newer: last });
-          after.crash({ survive: "nothing" });
-          expect(await contentsIn(after), `state ${n}`).toEqual(sorted(last.contents));
-        }
+      for (const way of SURVIVE) {
+        const left = disk.fork();
+        left.crash(way);
+        const shown = await shownBy(left);
+        const name =
+          typeof shown === "string"
+            ? shown
+            : isSame(shown, newer.contents)
+              ? "first"
+              : isSame(shown, last.contents)
+                ? "second"
+                : "mixed";
+        outcomes[of].add(name);
+        // And it can be gone over by the next one.
+        const after = disk.fork();
+        after.crash(way);
+        await copyTo(after, store, { newer: last });
+        after.crash({ survive: "nothing" });
+        expect(await contentsIn(after), `state ${n}`).toEqual(sorted(last.contents));
       }
     }
     expect([...outcomes[1]].sort()).toEqual(["first", "nothing", "refused"]);
@@ -455,11 +458,38 @@ describe("a fault at any operation of a copy", () => {
     expect(pairs).toBeGreaterThan(20);
     await store.tree.close();
   });
+
+  it("leaves one of the two, where the manifest could not be taken back and the next attempt is killed", async () => {
+    const store = await Store.open();
+    await store.flush(2);
+    const whole = new SimDisk();
+    const newer = store.inMemory();
+    await copyTo(whole, store, { newer });
+    await store.flush(1);
+    const last = store.inMemory();
+    // The manifest gets its name; making that durable fails, and so does making durable that it was removed again.
+    const target = whole.fork();
+    let renamed = Number.POSITIVE_INFINITY;
+    const probe = whole.fork({
+      onOperation: (index, kind) => {
+        if (kind === "rename") renamed = index;
+      },
+    });
+    await copyTo(probe, store, { newer: last });
+    for (const at of [renamed + 1, renamed + 3]) target.addFault({ at, kind: "fsync-failed" });
+    await errorOf(copyTo(target, store, { newer: last }));
+    const states: SimDisk[] = [];
+    const next: SimDisk = target.fork({ onOperation: () => void states.push(next.fork()) });
+    await copyTo(next, store, { newer: last });
+    expect(states.length).toBeGreaterThan(10);
+    for (const [n, disk] of states.entries())
+      await mustBeOneOf(disk, [newer.contents, last.contents], `killed before operation ${n}`);
+    await store.tree.close();
+  });
 });
 
 async function mustBeOneOf(disk: SimDisk, states: readonly Contents[], where: string): Promise<void> {
-  const ways = [{ survive: "nothing" }, { survive: "everything" }, {}, {}] as const;
-  for (const [n, way] of ways.entries()) {
+  for (const [n, way] of SURVIVE.entries()) {
     const left = disk.fork();
     left.crash(way);
     const shown = await shownBy(left).catch((error: unknown) => `${where}, crash ${n}: ${String(error)}`);

@@ -30,6 +30,33 @@ async function mustRefuse(disk: SimDisk, code: string, message: RegExp): Promise
   expect({ digest: disk.stateDigest("everything"), operations: disk.nextOperation }).toEqual(before);
 }
 
+describe("a tree that is closed", () => {
+  it("still says whether all of its manifest is known to be on the disk", async () => {
+    const disk = new SimDisk();
+    const tree = await openTiny(disk, KEEP);
+    const writes = new ModelWrites(new Map(), 0);
+    randomWrites(new Random(1), writes, 40, 100);
+    await tree.flush(writes.source(), writes.covered);
+    await tree.close();
+    expect(tree.isClean).toBe(true);
+
+    const seen = new Set<boolean>();
+    for (let place = 0; place < 12; place++) {
+      const other = disk.fork();
+      const failing = await openTiny(other, KEEP);
+      const more = new ModelWrites(writes.contents, writes.covered.sequence);
+      randomWrites(new Random(2), more, 40, 100);
+      other.addFault({ at: other.nextOperation + place, kind: "fsync-failed" });
+      await failing.flush(more.source(), more.covered).catch(() => undefined);
+      const isClean = failing.isClean;
+      await failing.close();
+      expect(failing.isClean, `${place}`).toBe(isClean);
+      seen.add(isClean);
+    }
+    expect(seen).toEqual(new Set([true, false]));
+  });
+});
+
 describe("opening a tree", () => {
   it("M7: refuses a table that is missing, shorter, longer or another one, with its name, and changes nothing", async () => {
     const { disk } = await filled(KEEP);
@@ -154,6 +181,20 @@ describe("opening a tree", () => {
     expect(disk.nextOperation).toBe(operations);
     expect(await contentsOf(tree.cursor())).toEqual(sorted(contents));
     await tree.close();
+  });
+
+  it("tells after it was closed, too, whether all of it is known to be on stable storage", async () => {
+    const disk = new SimDisk();
+    const tree = await openTiny(disk);
+    await tree.setLogIdentity("a");
+    await tree.close();
+    expect(tree.isClean).toBe(true);
+    const failed = await openTiny(disk);
+    disk.addFault({ at: disk.nextOperation + 1, kind: "fsync-failed" });
+    await expect(failed.setLogIdentity("b")).rejects.toThrow();
+    expect(failed.isClean).toBe(false);
+    await failed.close();
+    expect(failed.isClean).toBe(false);
   });
 
   it("refuses the names of files that may be tables and cannot be", async () => {
@@ -285,5 +326,23 @@ describe("a closed tree", () => {
     });
     await expect(tree.compact()).rejects.toMatchObject({ code: "KAYA_CLOSED" });
     await expect((async () => cursor.seekFirst())()).rejects.toMatchObject({ code: "KAYA_CLOSED" });
+  });
+
+  it("removes nothing any more, whatever is let go of later, and holds no file open", async () => {
+    const { disk, contents } = await filled(KEEP);
+    const tree = await openTiny(disk, KEEP);
+    const snapshot = tree.snapshot();
+    const files = (await disk.list("sst")).length;
+    await tree.compact();
+    await tree.close();
+    const [key = ""] = contents.keys();
+    await expect(snapshot.get(bytes(key))).rejects.toMatchObject({ code: "KAYA_CLOSED" });
+    const again = await openTiny(disk, KEEP); // what the snapshot held is an orphan now
+    await again.close();
+    expect((await disk.list("sst")).length).toBeLessThan(files);
+    const { nextOperation } = disk;
+    snapshot.release();
+    for (let i = 0; i < 100; i++) await undefined;
+    expect(disk.nextOperation).toBe(nextOperation);
   });
 });

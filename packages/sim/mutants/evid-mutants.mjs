@@ -4,7 +4,7 @@ export const EVID_MUTANTS = [
     name: "a directory that is filled is not locked",
     first: "beside another into the same directory",
     rule: "backup",
-    file: "engine/dist/checkpoint/target-directory.js",
+    file: "engine/dist/backup/target-directory.js",
     find: "this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH)",
     replace: "undefined",
   },

@@ -5,9 +5,9 @@ export const LSM_MUTANTS = [
     first: "lsm: a log that is staged",
     rule: "M13",
     file: "lsm/dist/tree/found-tree.js",
-    find: "await this.#versions.publish({ made, added, covered: this.#stagedUpTo });",
+    find: "await this.#versions.publish({ made, added, covered: this.#stagedUpTo, logIdentity });",
     replace: `for (const [i, table] of made.entries())
-            await this.#versions.publish({ made: [table], added: [added[i]], covered: this.#stagedUpTo });`,
+            await this.#versions.publish({ made: [table], added: [added[i]], covered: this.#stagedUpTo, logIdentity });`,
   },
   {
     name: "staged tables that an earlier opening left are never removed",

@@ -1,9 +1,9 @@
-import { CHECKPOINT_MUTANTS } from "./checkpoint-mutants.mjs";
 import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { EVID_MUTANTS } from "./evid-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
+import { FIG1_MUTANTS } from "./fig1-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
@@ -14,6 +14,7 @@ import { RANGE_MUTANTS } from "./range-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { ROW_CACHE_MUTANTS } from "./row-cache-mutants.mjs";
+import { STORE_MUTANTS } from "./store-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
 import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
@@ -40,11 +41,11 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  *   with "two faults", 24 seeds of those schedules come first
  */
 
-const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS].map((mutant) => ({
+const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS, ...FIG1_MUTANTS].map((mutant) => ({
   first: "table:",
   ...mutant,
 }));
-const checkpointMutants = CHECKPOINT_MUTANTS.map((mutant) => ({ first: "checkpoint", ...mutant }));
+const storeMutants = STORE_MUTANTS.map((mutant) => ({ first: "simulation", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));
 
@@ -60,7 +61,7 @@ export const MUTANTS = [
   ...WRITE_MUTANTS,
   ...RECOVERY_MUTANTS,
   ...ENGINE_MUTANTS,
-  ...checkpointMutants,
+  ...storeMutants,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
   ...TWO_FAULT_MUTANTS,

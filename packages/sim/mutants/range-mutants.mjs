@@ -9,8 +9,9 @@ export const RANGE_MUTANTS = [
     first: "simulation",
     rule: "clear",
     file: "engine/dist/apply.js",
-    find: "{ gte: start, lt: end }",
-    replace: "{ gte: start, lte: end }",
+    find: "memtable.deleteRange(operation.start, operation.end, sequence);",
+    replace:
+      "memtable.deleteRange(operation.start, operation.end && Buffer.concat([operation.end, Buffer.of(0)]), sequence);",
   },
   {
     name: "conditions do not see that a range with their key in it is being cleared",

@@ -20,8 +20,8 @@ export const REAL_MUTANTS = [
     first: "hard-linked-copy",
     rule: "R7",
     file: "io/dist/node-file.js",
-    find: "return (await this.#stat()).nlink;",
-    replace: "return Math.min((await this.#stat()).nlink, 1);",
+    find: "(await this.#stat()).nlink",
+    replace: "Math.min((await this.#stat()).nlink, 1)",
   },
   {
     name: "new files belong to whoever runs the process",

@@ -99,10 +99,10 @@ export const TREE_MUTANTS = [
     name: "orphans are removed before the manifest is durable",
     first: "in the opening behind it",
     rule: "M5",
-    file: "lsm/dist/tree/recover-tree.js",
-    find: "manifest = await Manifest.resume(disk, found, {",
-    replace: `await removeOrphans(disk, cache, directory, found.state);
-        manifest = await Manifest.resume(disk, found, {`,
+    file: "lsm/dist/tree/found-tree.js",
+    find: "const manifest = await Manifest.resume(",
+    replace: `await removeOrphans(this.#disk, directory, found.state);
+            const manifest = await Manifest.resume(`,
   },
   {
     name: "an older manifest is taken",
@@ -132,7 +132,7 @@ export const TREE_MUTANTS = [
     name: "a missing manifest means a new tree",
     first: "lsm: damage",
     rule: "M6",
-    file: "lsm/dist/tree/recover-tree.js",
+    file: "lsm/dist/tree/read-tree.js",
     find: "if (number === 0 && first !== undefined)",
     replace: "if (false)",
   },
@@ -140,13 +140,11 @@ export const TREE_MUTANTS = [
     name: "a table that is named and missing is left out",
     first: "lsm: damage",
     rule: "M7",
-    file: "lsm/dist/tree/recover-tree.js",
-    find: "checkThere(found, metas, directory);",
-    replace: `found.state = {
-        ...found.state,
-        levels: found.state.levels.map((tables) => tables.filter(({ id }) => directory.tables.has(id))),
-    };
-    metas.splice(0, metas.length, ...tablesOf(found.state));`,
+    file: "lsm/dist/tree/read-tree.js",
+    find: "await checkThere(disk, found, missing, directory);",
+    replace: `const isThere = ({ id }) => directory.tables.has(id);
+                found = { ...found, state: { ...found.state, levels: found.state.levels.map((tables) => tables.filter(isThere)) } };
+                missing.splice(0, missing.length, ...missing.filter(isThere));`,
   },
   {
     name: "a table's footer is not compared with the manifest",
@@ -167,32 +165,34 @@ export const TREE_MUTANTS = [
   {
     name: "an orphan is taken for alive",
     rule: "M1",
-    file: "lsm/dist/tree/recover-tree.js",
-    find: "const metas = tablesOf(found.state);",
-    replace: `const known = new Set(tablesOf(found.state).map(({ id }) => id));
-    const newest = [...directory.tables.values()].filter(({ id }) => !known.has(id)).at(-1);
-    if (newest !== undefined && known.size > 0) {
-        const probe = await Table.open(disk, newest.path, { cache }).catch(() => undefined);
-        const properties = await probe?.properties();
-        await probe?.close();
-        if (properties?.largestKey !== undefined) {
-            const model = tablesOf(found.state)[0];
-            const footer = disk.readFile(newest.path).slice(-88);
-            const table = { ...model, ...properties, id: newest.id, fileBytes: newest.bytes,
-                footerCrc: new DataView(footer.buffer).getUint32(76, true),
-                start: properties.smallestKey, end: new Uint8Array([...properties.largestKey, 0]) };
-            found.state = { ...found.state, nextTableId: Math.max(found.state.nextTableId, newest.id + 1),
-                levels: found.state.levels.map((tables, level) => (level === 0 ? [table, ...tables] : tables)) };
-        }
-    }
-    const metas = tablesOf(found.state);`,
+    file: "lsm/dist/tree/read-tree.js",
+    find: "const missing = metas.filter(",
+    replace: `const known = new Set(metas.map(({ id }) => id));
+                const newest = [...directory.tables.values()].filter(({ id }) => !known.has(id)).at(-1);
+                const isOdd = newest !== undefined && known.size > 0;
+                const probe = isOdd ? await Table.open(disk, newest.path, { cache }).catch(() => undefined) : undefined;
+                const properties = await probe?.properties();
+                await probe?.close();
+                if (properties?.largestKey !== undefined) {
+                    const footer = disk.readFile(newest.path).slice(-88);
+                    const table = { ...metas[0], ...properties, id: newest.id, fileBytes: newest.bytes,
+                        footerCrc: new DataView(footer.buffer).getUint32(76, true),
+                        start: properties.smallestKey, end: new Uint8Array([...properties.largestKey, 0]) };
+                    found = { ...found, state: { ...found.state, nextTableId: Math.max(found.state.nextTableId, newest.id + 1),
+                        levels: found.state.levels.map((tables, level) => (level === 0 ? [table, ...tables] : tables)) } };
+                    metas.push(table);
+                }
+                const missing = metas.filter(`,
+    append: `
+import { Table } from "../table/table.js";
+`,
   },
   {
     name: "orphans stay",
     rule: "M8",
-    file: "lsm/dist/tree/recover-tree.js",
-    find: "if (alive.has(file.id))",
-    replace: "if (file.id > 0)",
+    file: "lsm/dist/tree/orphans.js",
+    find: "filter(({ id }) => !alive.has(id))",
+    replace: "filter(() => false)",
   },
   {
     name: "a tombstone is forgotten while something older is below",

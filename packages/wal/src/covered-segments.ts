@@ -4,7 +4,7 @@ import { WAL_HEADER_LENGTH } from "./format.js";
 import { lsnOfHeader } from "./record-codec.js";
 import type { SegmentFile } from "./segments.js";
 
-/** A segment whose records a checkpoint covers, all of them. */
+/** A segment whose records the tables cover, all of them. */
 export interface CoveredSegment extends SegmentFile {
   /** It ends with this record, or before it: the next segment begins behind it. */
   readonly lastLsn: Lsn;

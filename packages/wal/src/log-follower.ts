@@ -235,7 +235,7 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
 
   /** @param missing the last record that is not there */
   #gap(found: string, missing: Lsn): KayaError {
-    // R6: what a checkpoint covers may be missing, also in segments that no opening has read.
+    // R6: what the tables cover may be missing, also in segments that no opening has read.
     if (missing <= this.#log.segments.after) return truncated(this.#lastLsn, missing);
     return new KayaError(
       "KAYA_CORRUPTION",
@@ -249,6 +249,6 @@ export function truncated(after: Lsn, beginsAfter: Lsn): KayaError {
   return new KayaError(
     "KAYA_LOG_TRUNCATED",
     `the records behind LSN ${after} were asked for, and those up to LSN ${beginsAfter} are not in the log any more: ` +
-      "a checkpoint took their place. Read the data as it is now, and follow the log from there.",
+      "tables took their place. Read the data as it is now, and follow the log from there.",
   );
 }

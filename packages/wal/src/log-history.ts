@@ -25,7 +25,7 @@ export interface LogOrigin {
  */
 export class LogHistory {
   readonly id: string;
-  /** What the log went on from when it got its first id: a checkpoint that is of no log that is known of here. */
+  /** The tables that the log went on from when it got its first id: of no log that is known here. */
   readonly #base: LogOrigin | undefined;
   /** What the log was before each cut, and the last record that it still has of that. */
   readonly #earlier: readonly LogOrigin[];

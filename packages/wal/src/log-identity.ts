@@ -52,7 +52,7 @@ export class LogIdentity {
   }
 
   /**
-   * Says what the log goes on from: a checkpoint. Where it has no segments, and is not known to go on from that, it is a log that begins anew, and
+   * Says what the log goes on from: tables. Where it has no segments, and is not known to go on from that, it is a log that begins anew, and
    * gets another id.
    */
   goOnFrom(base: LogOrigin, hasSegments: boolean): void {

@@ -8,7 +8,7 @@ const MARK = /^(-|[0-9a-f]{16}):(0|[1-9][0-9]{0,15}):([0-9a-f]{1,14}):(0|[1-9][0
 export interface LogMark {
   /** Of the log; undefined where it had none. */
   readonly id: string | undefined;
-  /** Of the last record, in the log or in the checkpoint that it begins behind. */
+  /** Of the last record, in the log or in the tables that it begins behind. */
   readonly lsn: Lsn;
   /** Id of the last segment; 0 where there is none. */
   readonly segmentId: number;

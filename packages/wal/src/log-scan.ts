@@ -125,7 +125,7 @@ class LogScanner {
       recordCount: this.#recordCount,
       firstLsn: this.#firstLsn,
       last: { lsn: this.#lastLsn, sequence: this.#nextSequence - 1 },
-      // A log that ends below the checkpoint goes on behind it.
+      // A log that ends below what the tables cover goes on behind that.
       beginsAfter: this.#lastLsn < this.#options.after.lsn ? this.#options.after.lsn : this.#beginsAfter,
     };
   }
@@ -176,7 +176,7 @@ class LogScanner {
     if (this.#isThrough) return false;
     const { after } = this.#options;
     const expected = this.#lastLsn + 1;
-    // R6: what is missing wholly below the checkpoint is no damage.
+    // R6: what is missing wholly below what the tables cover is no damage.
     const coveredGap = record.lsn > expected && record.lsn <= after.lsn + 1;
     if (record.lsn !== expected && !coveredGap) {
       const warning = { kind: "NonMonotonicLsn", offset, expected, found: record.lsn } as const;
@@ -211,8 +211,8 @@ class LogScanner {
     return false;
   }
 
-  // No record stands behind the hole that would say what was in it. Where the log ends below the checkpoint it is taken for
-  // segments that the checkpoint covers; otherwise it comes before whatever is wrong behind it.
+  // No record stands behind the hole that would say what was in it. Where the log ends below what the tables cover it is taken for
+  // segments that the tables cover; otherwise it comes before whatever is wrong behind it.
   #closeHole(): void {
     if (this.#hole === undefined || this.#isThrough || this.#lastLsn < this.#options.after.lsn) return;
     if (this.#stop !== undefined && (this.#stop.kind !== "bad-record" || refusesInEveryMode(this.#stop)))

@@ -30,7 +30,7 @@ const OPTIONS: readonly (keyof ReadLogOptions)[] = [
 export interface LogReading {
   /** Of the last record that was given, or `after.lsn`: below `through` where the log has no more. */
   readonly lastLsn: Lsn;
-  /** The log goes on behind records that are not there: in segments that were dropped behind a checkpoint, or lost. */
+  /** The log goes on behind records that are not there: in segments that were dropped after a flush, or lost. */
   readonly gap?: KayaError;
 }
 

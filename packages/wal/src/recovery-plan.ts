@@ -72,7 +72,7 @@ function lostSinceClose({ files, scan, after, closed }: ScannedLog): WalWarning[
   return [{ kind: "LostSinceClose", path, lastLsn, closedLsn: closed.lsn }];
 }
 
-/** What a checkpoint covers may be damaged too: no record that counts is lost then, but no crash did it. */
+/** What the tables cover may be damaged too: no record that counts is lost then, but no crash did it. */
 function stopsBeforeClose({ files, closed }: ScannedLog, stop: LogStop): boolean {
   if (closed?.end === undefined || stop.kind !== "bad-record") return false;
   return files[stop.index]?.id === closed.end.segmentId && stop.end.offset < closed.end.length;

@@ -262,7 +262,7 @@ function isTrusted(
   return typeof trust === "string" ? isAtMark(parseLogMark(trust), segments, history) : trust === true;
 }
 
-/** Which log this is, and that the checkpoints beside it are of that one. */
+/** Which log this is, and that the tables beside it are of that one. */
 async function identify(
   disk: Disk,
   { segments, hasLogId }: WalDirectory,

@@ -444,7 +444,7 @@ function closed(): KayaError {
   return new KayaError("KAYA_CLOSED", "the log's writer is closed: open it again");
 }
 
-/** For those who follow: not `durableLsn`, which counts what a checkpoint covers and the log may not show yet. */
+/** For followers: not `durableLsn`, which counts what the tables cover and the log may not show yet. */
 function progressOf(commit: GroupCommit<unknown>, segments: SegmentStore): FollowedLog["progress"] {
   return {
     get durableLsn() {

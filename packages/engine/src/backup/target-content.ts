@@ -15,7 +15,7 @@ import { type BackupIdentity, parseBackupIdentity } from "./backup-identity.js";
 
 /**
  * What a directory holds that something is to be written into.
- * - `nothing`: a `LOCK`, the directory `lost+found` and empty directories count as nothing.
+ * - `nothing`: a `LOCK`, the directory `lost+found`, empty directories, and a store that was never written to count as nothing.
  * - `begun`: tables that no manifest names, and nothing else: what a writing leaves that was killed.
  * - `backup`: a whole backup, which was not written to since.
  * - `other`: anything else.
@@ -23,7 +23,7 @@ import { type BackupIdentity, parseBackupIdentity } from "./backup-identity.js";
 export type TargetContent =
   | { readonly kind: "nothing" }
   | { readonly kind: "begun" }
-  | { readonly kind: "backup"; readonly identity: BackupIdentity; readonly isEmpty: boolean }
+  | { readonly kind: "backup"; readonly identity: BackupIdentity }
   | { readonly kind: "other"; readonly why: string; readonly cause?: KayaError };
 
 /** Looks into a directory. Changes nothing. @throws KayaError KAYA_IO */
@@ -46,6 +46,8 @@ export async function contentOf(disk: Disk): Promise<TargetContent> {
 }
 
 function whole({ state, torn }: FoundManifest, hasLog: boolean): TargetContent {
+  const isEmpty = state.covered.lsn === 0 && state.levels.every((tables) => tables.length === 0);
+  if (isEmpty && !hasLog) return { kind: "nothing" };
   const identity = parseBackupIdentity(state.logIdentity);
   if (identity === undefined) return { kind: "other", why: "it holds a store that is no backup" };
   if (hasLog || torn !== undefined)
@@ -53,8 +55,7 @@ function whole({ state, torn }: FoundManifest, hasLog: boolean): TargetContent {
       kind: "other",
       why: "the backup that it holds was opened and written to: it is a store of its own now",
     };
-  const isEmpty = state.covered.lsn === 0 && state.levels.every((tables) => tables.length === 0);
-  return { kind: "backup", identity, isEmpty };
+  return { kind: "backup", identity };
 }
 
 /** A path that no backup makes; undefined where there is none. */

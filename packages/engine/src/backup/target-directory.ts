@@ -2,6 +2,7 @@ import { describe, KayaError } from "@kaya/core";
 import { assertDisk, type Disk, type DiskLock, NodeDisk, readLockNote } from "@kaya/io";
 import { formatLogMark } from "@kaya/wal";
 import { letGo, letGoAsFound } from "../data-directory.js";
+import { lockContent } from "../foreign-files.js";
 import { invalid } from "../input.js";
 import { LOCK_PATH } from "../lock-path.js";
 import type { StoreIdentity } from "./backup-identity.js";
@@ -45,7 +46,7 @@ export class TargetDirectory {
     const disk = toDisk(target, options.what);
     const directory = new TargetDirectory(disk, options, typeof target === "string" ? target : undefined);
     // One that is being written now: its lock will say so.
-    directory.#check(await contentOf(disk), (await readLockNote(disk, LOCK_PATH))?.mark);
+    directory.#check(await contentOf(disk), await directory.#mayBeUnfinished());
     return directory;
   }
 
@@ -56,10 +57,12 @@ export class TargetDirectory {
    */
   async take(): Promise<Disk> {
     if (this.#isTaken) return this.#disk;
-    const { disableLocking } = this.#options;
-    const lock = disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
+    const mayBeUnfinished = await this.#mayBeUnfinished();
+    const lock = this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
     try {
-      this.#check(await contentOf(this.#disk), lock?.lastMark, disableLocking);
+      this.#check(await contentOf(this.#disk), mayBeUnfinished && lock?.lastMark === undefined);
+      // By the lock's file the next writing tells what this one leaves if it is killed: no table survives without it.
+      if (lock !== undefined) await this.#disk.syncDir("");
     } catch (error) {
       await letGoAsFound(lock);
       throw error;
@@ -78,26 +81,37 @@ export class TargetDirectory {
     }
   }
 
-  /** @param mark what the last holder left that closed the directory cleanly */
-  #check(content: TargetContent, mark: string | undefined, isUnlocked = false): void {
+  /**
+   * Whether the directory was locked by a writing that may have been killed, and never left clean: one that was whole once has a mark, and
+   * its tables are not what a killed writing left.
+   */
+  async #mayBeUnfinished(): Promise<boolean> {
+    if (this.#options.disableLocking) return false;
+    const root = await this.#disk.list("");
+    if (!root.some(({ path, isDirectory }) => path === LOCK_PATH && !isDirectory)) return false;
+    // A power cut may take the note from a lock file, and leave the file.
+    if ((await lockContent(this.#disk)) === "foreign") return false;
+    return (await readLockNote(this.#disk, LOCK_PATH))?.mark === undefined;
+  }
+
+  #check(content: TargetContent, mayBeUnfinished: boolean): void {
     switch (content.kind) {
       case "nothing":
         return;
       case "other":
         throw this.#refusal(content.why, content.cause);
       case "begun":
-        // A directory that was whole once has a mark: its tables are not what a killed writing left.
-        if (mark === undefined && !isUnlocked) return;
+        if (mayBeUnfinished) return;
         throw this.#refusal("it holds tables that no manifest names");
       case "backup":
         this.#checkBackup(content);
     }
   }
 
-  #checkBackup({ identity: { from }, isEmpty }: TargetContent & { kind: "backup" }): void {
+  #checkBackup({ identity: { from } }: TargetContent & { kind: "backup" }): void {
     const { backupOf } = this.#options;
     if (backupOf === undefined) throw this.#refusal("it holds a backup");
-    if (isEmpty || (from !== undefined && backupOf.isOrWas(from))) return;
+    if (from !== undefined && backupOf.isOrWas(from)) return;
     const whose =
       from === undefined ? "does not say of which store it is" : `is of another store, of the log ${from}`;
     throw this.#refusal(`the backup that it holds ${whose}`);

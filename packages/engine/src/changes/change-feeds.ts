@@ -30,7 +30,7 @@ interface FollowedEngine {
   readonly applied: Pick<AppliedLog, "position">;
   readonly consumers: Consumers;
   readonly turns: Turns;
-  /** The engine's checkpoints. */
+  /** What flushes drop of the log. */
   readonly log: { dropCovered(): Promise<void> };
   /** @throws KayaError KAYA_CLOSED */
   assertOpen(): void;

@@ -54,7 +54,7 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
   /**
    * The next change, as soon as it is durable. After a rejection it is over.
    *
-   * Rejects with KAYA_LOG_TRUNCATED where a checkpoint dropped what comes next, KAYA_WRITER_FAILED once all that is durable was given
+   * Rejects with KAYA_LOG_TRUNCATED where a flush dropped what comes next, KAYA_WRITER_FAILED once all that is durable was given
    * and the engine has failed, KAYA_CLOSED when the engine is closed, KAYA_CORRUPTION with file and offset, KAYA_IO; the first also
    * with KAYA_DISK_FULL or KAYA_FSYNC_FAILED where the log's id cannot be written; and with the signal's reason.
    */

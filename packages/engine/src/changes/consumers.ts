@@ -75,7 +75,7 @@ export class Consumers {
       throw invalid(`there are ${MOST_CONSUMERS} consumers already`);
     const position = since === undefined ? await now() : this.#check(since);
     await this.#change((positions) => positions.set(name, position));
-    // A checkpoint may have been dropping segments when it was registered.
+    // A flush may have been dropping segments when it was registered.
     this.#assertReaches(toLsn(this.#log.history, position));
     return { ...this.#describe(name, position), isNew: true };
   }
@@ -149,7 +149,7 @@ export class Consumers {
     if (lsn >= this.#log.beginsAfter) return;
     throw new KayaError(
       "KAYA_LOG_TRUNCATED",
-      `the changes behind LSN ${lsn} are not in the log any more: a checkpoint took the place of those up to LSN ${this.#log.beginsAfter}. ` +
+      `the changes behind LSN ${lsn} are not in the log any more: tables took the place of those up to LSN ${this.#log.beginsAfter}. ` +
         "Add the consumer without a token, and read the data as it is then.",
     );
   }

@@ -38,7 +38,7 @@ export interface FlusherStats {
 /** What a flush needs of the log's writer. */
 export type FlushedLog = Pick<
   WalWriter<unknown>,
-  "identify" | "rotate" | "sync" | "durableLsn" | "dropSegmentsBefore" | "failure" | "noteFailure"
+  "identify" | "rotate" | "sync" | "nextLsn" | "durableLsn" | "dropSegmentsBefore" | "failure" | "noteFailure"
 >;
 
 /**
@@ -110,7 +110,8 @@ export class Flusher {
       .catch(() => undefined) // the caller of that one is told
       .then(() => {
         this.#next = undefined;
-        return this.#start();
+        // One that began meanwhile, in the turn in which the other ended, began after all who wait for this one had asked.
+        return this.#running ?? this.#start();
       });
     return this.#next;
   }
@@ -172,8 +173,9 @@ export class Flusher {
     };
   }
 
+  /** The tables have all that was written, what is on its way to the log included. */
   #isUpToDate(): boolean {
-    return this.#applied.store.active.isEmpty && this.#applied.position.lsn === this.#tree.covered.lsn;
+    return this.#wal.nextLsn - 1 === this.#tree.covered.lsn;
   }
 
   /** L5: the tables say which log they cover before they cover any of it. */

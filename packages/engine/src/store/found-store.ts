@@ -16,14 +16,17 @@ interface FoundStoreOptions {
   readonly turns?: Turns | undefined;
 }
 
-/** Tables that nobody here changes, at one moment. */
+/** Tables that nobody here changes, at one moment: they stay what they are when the tree moves on. */
 class LookedAtTables implements Tables {
   readonly #tree: FoundTree;
   readonly #snapshot: LsmSnapshot;
+  readonly #shape: Pick<LsmStats, "covered" | "levels" | "tables" | "bytes">;
 
   constructor(tree: FoundTree) {
     this.#tree = tree;
     this.#snapshot = tree.snapshot();
+    const { covered, levels, tables, bytes } = tree.stats();
+    this.#shape = { covered, levels, tables, bytes };
   }
 
   get covered(): LogPosition {
@@ -43,7 +46,12 @@ class LookedAtTables implements Tables {
   }
 
   stats(): LsmStats {
-    return this.#tree.stats();
+    return { ...this.#tree.stats(), ...this.#shape };
+  }
+
+  /** Reads under way, snapshots and scans keep what they need. */
+  release(): void {
+    this.#snapshot.release();
   }
 }
 
@@ -56,6 +64,7 @@ export class FoundStore {
   readonly #tree: FoundTree;
   readonly #mayStage: boolean;
   readonly #mostBytes: number;
+  #looked: LookedAtTables | undefined;
 
   constructor(
     tree: FoundTree,
@@ -87,8 +96,14 @@ export class FoundStore {
 
   /** For a read-only engine: reads what was found, and changes nothing. */
   look(): AppliedLog {
-    this.applied.store.attach(new LookedAtTables(this.#tree));
+    this.#looked = new LookedAtTables(this.#tree);
+    this.applied.store.attach(this.#looked);
     return this.applied;
+  }
+
+  /** Lets go of what `look` holds: another look at the same tree took its place. */
+  unlook(): void {
+    this.#looked?.release();
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { EntryCursor, LsmSnapshot, Run } from "@kaya/lsm";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
-import { type KeyState, stateIn, type Value } from "./store.js";
+import { type KeyState, stateIn, type Value } from "./key-state.js";
 
 /** What a snapshot holds. */
 interface Held {

@@ -1,6 +1,7 @@
-import type { LogPosition, SequenceNumber } from "@kaya/core";
-import { type Found, type LsmSnapshot, type LsmStats, PUT } from "@kaya/lsm";
+import type { LogPosition } from "@kaya/core";
+import type { Found, LsmSnapshot, LsmStats } from "@kaya/lsm";
 import { Memtable, type MemtableOptions } from "../memtable/memtable.js";
+import { type KeyState, stateIn, type Value } from "./key-state.js";
 import { StoreSnapshot } from "./store-snapshot.js";
 
 /** The sorted tables below the memtables: those of an open tree, or the ones that a read-only engine looks at. */
@@ -12,14 +13,6 @@ export interface Tables {
   snapshot(): LsmSnapshot;
   stats(): LsmStats;
 }
-
-/** The newest operation on a key: its sequence, or undefined where it deleted the key. */
-export interface KeyState {
-  readonly sequence: SequenceNumber | undefined;
-}
-
-/** A value that needs no read of the disk, or a promise of it. */
-export type Value = Uint8Array | undefined | Promise<Uint8Array | undefined>;
 
 /**
  * All data: the active memtable, which takes writes; a sealed one, which is being flushed; and the tables. What a newer one of
@@ -78,7 +71,7 @@ export class Store {
     const value = this.#inMemory(key);
     if (value !== undefined) return value ?? undefined;
     const found = this.tables.find(key);
-    return found instanceof Promise ? found.then(valueOf) : found?.value;
+    return found instanceof Promise ? found.then((each) => each?.value) : found?.value;
   }
 
   /** A copy of the key's value; reads a block that is not cached with a synchronous read. */
@@ -104,14 +97,4 @@ export class Store {
     const value = this.#active.get(key);
     return value === undefined && this.#sealed !== undefined ? this.#sealed.get(key) : value;
   }
-}
-
-function valueOf(found: Found | undefined): Uint8Array | undefined {
-  return found?.value;
-}
-
-/** What one memtable says of a key. */
-export function stateIn(memtable: Pick<Memtable, "stateOf">, key: Uint8Array): KeyState | undefined {
-  const state = memtable.stateOf(key);
-  return state && { sequence: state.kind === PUT ? state.sequence : undefined };
 }

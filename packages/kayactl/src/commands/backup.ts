@@ -6,10 +6,11 @@ import { printNewDirectory } from "./new-directory.js";
 export const registerBackup: Register = (program, execute) => {
   program
     .command("backup")
-    .summary("write all data into an empty directory")
+    .summary("copy all data into another directory, or what is new since the backup there")
     .description(
-      "Write all live entries into DIR, which is absent or empty, and read them back: DIR is a data directory then. What is " +
-        "broken off, or fails, leaves nothing that could be opened.",
+      "Copy all tables into DIR, with a table of what only the log has, and read them back: DIR is a data directory then. DIR is absent, " +
+        "empty, or has an earlier backup of the same store: then only tables that it lacks are copied, and all are read back. What is " +
+        "broken off, or fails, leaves the earlier backup as it was, or nothing that could be opened.",
     )
     .argument("<DIR>")
     .addHelpText(
@@ -19,15 +20,16 @@ A program that has the directory open makes backups by itself: engine.backup(DIR
 itself meanwhile.
 
 Examples:
-  kayactl backup /backups/2026-11-23 --data /var/lib/app
-  kayactl verify --data /backups/2026-11-23`,
+  kayactl backup /backups/app --data /var/lib/app
+  kayactl verify --data /backups/app`,
     )
     .action((dir: string, _options: object, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         const result = await withEngine(context, (engine) =>
           withCopyProgress(context, "backup", (onProgress) => engine.backup(dir, { onProgress })),
         );
-        await printNewDirectory(context, dir, result);
+        const { copiedTables, copiedBytes } = result;
+        await printNewDirectory(context, dir, result, { copiedTables, copiedBytes });
         return ExitCode.Ok;
       }),
     );

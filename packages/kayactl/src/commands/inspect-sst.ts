@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import {
   inspectTable,
   isTableDamage,
@@ -8,52 +7,36 @@ import {
   type TableLocation,
   type TableProperties,
 } from "@kaya/lsm";
-import type { Command } from "commander";
-import { type Context, type Execute, ExitCode } from "../context.js";
+import type { Context } from "../context.js";
+import type { InspectedCount, InspectedFiles, InspectFilesOptions } from "../inspect-files.js";
 import { Interrupted } from "../output.js";
 import { jsonTablePrinter, lineTablePrinter, type TablePrinter } from "../table-printer.js";
-import { escapeText } from "../text.js";
 
-interface SstOptions {
-  readonly summary?: boolean;
-}
-
-export function registerInspectSst(inspect: Command, execute: Execute): void {
-  inspect
-    .command("sst")
-    .summary("the blocks of a table, or of a directory of them")
-    .description(
-      "List the blocks of the table at PATH (a file, or a directory with .sst files, or with sst/), then what is wrong with it. Every " +
-        "checksum is looked at, the order of the keys, and whether index, filter and properties agree with the entries. Takes no lock, " +
-        "writes nothing. Exit code 3 where anything is damaged.",
-    )
-    .argument("<PATH>")
-    .option("--summary", "a line a table instead of a line a block")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  kayactl inspect sst data
-  kayactl inspect sst data/sst/000000000000002a.sst
-  kayactl inspect sst data --summary
-  kayactl inspect sst data --json | jq '.tables[].properties.entries'`,
-    )
-    .action((path: string, options: SstOptions, command) =>
-      execute(command.optsWithGlobals(), (context) => inspectTables(context, path, options)),
-    );
-}
+export const inspectedTables: InspectedFiles = {
+  name: "sst",
+  what: "table",
+  summary: "the blocks of a table, or of a directory of them",
+  description:
+    "List the blocks of the table at PATH (a file, or a directory with .sst files, or with sst/), then what is wrong with it. Every " +
+    "checksum is looked at, the order of the keys, and whether index, filter and properties agree with the entries.",
+  summaryOption: "a line a table instead of a line a block",
+  examples: [
+    "data",
+    "data/sst/000000000000002a.sst",
+    "data --summary",
+    "data --json | jq '.tables[].properties.entries'",
+  ],
+  inspect: inspectTables,
+};
 
 async function inspectTables(
   context: Context,
-  path: string,
-  { summary = false }: SstOptions,
-): Promise<number> {
-  const { out, err, options } = context;
+  { path, isDirectory, isSummary }: InspectFilesOptions,
+): Promise<InspectedCount> {
+  const { out, options } = context;
   const locations = await locateTables(path);
-  if (locations.length === 0) await err.line(`note: there is no table in ${escapeText(path)}`);
-  const isDirectory = (await stat(path)).isDirectory();
   const printer =
-    options.json === true ? jsonTablePrinter(out, summary) : lineTablePrinter(out, isDirectory, summary);
+    options.json === true ? jsonTablePrinter(out, isSummary) : lineTablePrinter(out, isDirectory, isSummary);
   let isDamaged = false;
   await printer.begin();
   for (const location of locations) {
@@ -61,7 +44,7 @@ async function inspectTables(
     if (await inspectOne(context, location, printer)) isDamaged = true;
   }
   await printer.end();
-  return isDamaged ? ExitCode.Damaged : ExitCode.Ok;
+  return { files: locations.length, isDamaged };
 }
 
 /** Whether it is damaged. */

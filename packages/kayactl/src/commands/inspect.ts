@@ -1,17 +1,19 @@
 import { stat } from "node:fs/promises";
+import { KayaError } from "@kaya/core";
 import { locateSegments } from "@kaya/wal";
 import { BRIEF_RECORDS, briefPrinter, LineBuffer } from "../brief-printer.js";
-import { listCheckpointFiles } from "../checkpoint-files.js";
 import { type Context, ExitCode, type Register } from "../context.js";
+import { registerInspectFiles } from "../inspect-files.js";
 import { type InspectionTask, inspectLocations } from "../inspect-log.js";
 import { addInspectOptions, type InspectOptions, recordFilter } from "../inspect-options.js";
 import { type InspectionPrinter, jsonPrinter, linePrinter } from "../inspection-printer.js";
 import { makePage } from "../log-page/make-page.js";
 import { LogSummary, summaryPrinter } from "../log-summary.js";
+import { type TablesLook, tryToLookAtTables } from "../tables-look.js";
 import { escapeText } from "../text.js";
 import { formatCount } from "../units.js";
-import { registerInspectManifest } from "./inspect-manifest.js";
-import { registerInspectSst } from "./inspect-sst.js";
+import { inspectedManifests } from "./inspect-manifest.js";
+import { inspectedTables } from "./inspect-sst.js";
 
 export const registerInspect: Register = (program, execute) => {
   const inspect = program
@@ -20,10 +22,10 @@ export const registerInspect: Register = (program, execute) => {
     .description("Show what is in a file, piece by piece. Never writes.");
   const wal = inspect
     .command("wal")
-    .summary("the records of a log segment, of a directory of them, or of a checkpoint")
+    .summary("the records of a log segment, or of a directory of them")
     .description(
-      "List the records of the log at PATH (a segment, a data directory, or its wal/) or of a checkpoint (a .ckpt file), " +
-        "then what is wrong with it. Takes no lock, writes nothing. Exit code 3 where anything is damaged.",
+      "List the records of the log at PATH (a segment, a data directory, or its wal/), then what is wrong with it. Takes no lock, " +
+        "writes nothing. Exit code 3 where anything is damaged.",
     )
     .argument("<PATH>");
   addInspectOptions(wal)
@@ -40,14 +42,13 @@ Examples:
   kayactl inspect wal data --records | less
   kayactl inspect wal data --lsn 1000..1010 --hex
   kayactl inspect wal data --key user:1
-  kayactl inspect wal data/checkpoint/00000000000004b0.ckpt
   kayactl inspect wal data/wal/0000000000000001.wal --json | jq '.segments[].rows | length'`,
     )
     .action((path: string, options: InspectOptions, command) =>
       execute(command.optsWithGlobals(), (context) => inspectPath(context, path, options)),
     );
-  registerInspectSst(inspect, execute);
-  registerInspectManifest(inspect, execute);
+  registerInspectFiles(inspect, execute, inspectedTables);
+  registerInspectFiles(inspect, execute, inspectedManifests);
 };
 
 async function inspectPath(context: Context, path: string, options: InspectOptions): Promise<number> {
@@ -57,23 +58,32 @@ async function inspectPath(context: Context, path: string, options: InspectOptio
     await context.err.line(`note: there is no log segment in ${escapeText(path)}`);
   }
   const isDirectory = (await stat(path)).isDirectory();
-  const checkpoints = isDirectory ? await listCheckpointFiles(path) : undefined;
+  const tables = isDirectory ? await tablesOf(context, path) : undefined;
   const withRecords = options.hex === true || filter.hasPrefix;
-  const task: InspectionTask = { locations, checkpoints, filter, withRecords };
+  const task: InspectionTask = { locations, tables, filter, withRecords };
   if (options.html !== undefined) {
     return (await makePage(context, task, path, options.html, options.force === true))
       ? ExitCode.Damaged
       : ExitCode.Ok;
   }
   const printer = choosePrinter(context, task, options, isDirectory);
-  const { isDamaged, note } = await inspectLocations(context, task, printer);
-  if (note !== undefined) await context.err.line(`note: ${escapeText(note)}`);
+  const isDamaged = await inspectLocations(context, task, printer);
   return isDamaged ? ExitCode.Damaged : ExitCode.Ok;
+}
+
+/** A damaged manifest is no damage of the log. */
+async function tablesOf({ err }: Context, path: string): Promise<TablesLook | undefined> {
+  const look = await tryToLookAtTables(path);
+  if (!(look instanceof KayaError)) return look;
+  await err.line(
+    `note: the manifest cannot be read, so records may be missing that it says are in tables: ${escapeText(look.message)}`,
+  );
+  return undefined;
 }
 
 function choosePrinter(
   { out, err, options: { json = false } }: Context,
-  { locations, checkpoints, filter }: InspectionTask,
+  { locations, tables, filter }: InspectionTask,
   { hex = false, records = false, summary: isSummary = false }: InspectOptions,
   isDirectory: boolean,
 ): InspectionPrinter {
@@ -81,7 +91,7 @@ function choosePrinter(
   const summary = new LogSummary();
   if (isSummary) {
     return summaryPrinter(summary, () =>
-      json ? out.line(summary.toJson(checkpoints)) : summary.print(out, checkpoints),
+      json ? out.line(summary.toJson(tables)) : summary.print(out, tables),
     );
   }
   if (json) return jsonPrinter(out, printOptions);
@@ -93,9 +103,9 @@ function choosePrinter(
       await buffer.writeTo(out);
       if (!err.isTty || locations.length === 0) return;
       await out.flush();
-      await summary.print(err, checkpoints);
+      await summary.print(err, tables);
     } else {
-      await summary.print(out, checkpoints);
+      await summary.print(out, tables);
       if (!err.isTty) return;
       await err.line(
         "hint: --records prints a line for each record, --lsn A..B and --key PREFIX some of them",

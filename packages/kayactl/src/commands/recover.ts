@@ -25,10 +25,10 @@ export const registerRecover: Register = (program, execute) => {
     .command("recover")
     .summary("repair the log after a crash, and say what was found")
     .description(
-      "Do what opening the data directory does by itself: read the checkpoint and the log behind it, cut what a crash left " +
+      "Do what opening the data directory does by itself: look at the tables, read the log behind them, cut what a crash left " +
         "unfinished (anything that is more than that is kept in wal/quarantine/), and say what was found. With --to-lsn and --into " +
         "build another directory with the state as of that LSN instead, and change nothing here: to undo a mistake, or to have " +
-        "what stood before damage. It reaches back to the newest checkpoint.",
+        "what stood before damage. It reaches back to what the tables cover.",
     )
     .option("--dry-run", "only say it: change nothing, and take no lock")
     .addOption(

@@ -78,7 +78,7 @@ export function countRows(counts: Counts): [name: string, value: string][] {
     ["crashes", formatCount(counts.crashes)],
     ["kills", formatCount(counts.kills)],
     ["reopenings", formatCount(counts.reopenings)],
-    ["checkpoints", formatCount(counts.checkpoints)],
+    ["flushes, compactions", `${formatCount(counts.flushes)}, ${formatCount(counts.compactions)}`],
     ["faults", faults.join(", ")],
   ];
 }

@@ -1,15 +1,18 @@
 import { join } from "node:path";
-import type { CheckpointStats, Engine, EngineStats } from "@kaya/engine";
+import type { Engine, EngineStats, MemtableStats } from "@kaya/engine";
 import { readLockHolder } from "@kaya/io";
+import type { LsmStats } from "@kaya/lsm";
 import { InvalidArgumentError } from "commander";
 import { toJson } from "../bytes.js";
+import { columns } from "../columns.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
 import { DirectoryWatch } from "../directory-watch.js";
 import { consumerRows, lookRows } from "../look-text.js";
 import { table } from "../output.js";
-import { formatCheckpoint, quarantineRows } from "../report.js";
-import { formatBytes, formatCount } from "../units.js";
+import { quarantineRows } from "../report.js";
+import { formatTables } from "../tables-look.js";
+import { formatBytes, formatCount, plural } from "../units.js";
 import { watch } from "../watch.js";
 import { withEngine } from "../with-engine.js";
 
@@ -25,8 +28,9 @@ export const registerStats: Register = (program, execute) => {
     .command("stats")
     .summary("how much there is")
     .description(
-      "Count the entries, their bytes, and those of memory, log and checkpoint. Where another process has the directory open, or " +
-        "with --watch, what its files tell: where the log ends, how fast it grows, the newest checkpoint. --json gives the numbers as they are.",
+      "Say about how many entries there are, how much of them only the log has, and how the tables lie on their levels. Where another process " +
+        "has the directory open, or with --watch, what its files tell: where the log ends, how fast it grows, the tables. --json gives the " +
+        "numbers as they are.",
     )
     .option(
       "--watch [seconds]",
@@ -58,7 +62,9 @@ async function printOnce(context: Context): Promise<void> {
   const holder = await readLockHolder(join(data, "LOCK"));
   if (holder?.state === "held") return printFromOutside(context);
   const stats = await withEngine(context, async (engine: Engine) => engine.stats(), { readOnly: true });
-  await context.out.line(json ? toJson(stats) : table(statsRows(stats)));
+  if (json) return context.out.line(toJson(stats));
+  await context.out.line(table(statsRows(stats)));
+  for (const line of levelLines(stats.tables)) await context.out.line(line);
 }
 
 /** Another process has it open: its files still tell something. */
@@ -67,34 +73,52 @@ async function printFromOutside({ out, err, options }: Context): Promise<void> {
   await out.line(options.json ? toJson(look) : table(lookRows(look)));
   if (options.json) return;
   await err.line(
-    "note: this is what the files tell; entries and memory are known to the process that has it open",
+    "note: this is what the files tell; memory and what was done since the opening are known to the process that has it open",
   );
 }
 
-function statsRows(stats: EngineStats): [name: string, value: string][] {
+function statsRows({ memtable, tables, ...stats }: EngineStats): [name: string, value: string][] {
+  const coveredLsn = tables.covered.lsn;
+  // Which of them is there twice, or deleted, is known only once all of it is read.
+  const isExact = tables.tables === 0 && memtable.rangeTombstones === 0;
   return [
-    ["entries", formatCount(stats.entries)],
-    ["key bytes", formatBytes(stats.keyBytes)],
-    ["value bytes", formatBytes(stats.valueBytes)],
+    ["entries", isExact ? formatCount(stats.entries) : `about ${formatCount(stats.entries)}`],
     ["last LSN", formatCount(stats.lastLsn)],
     ["last sequence", formatCount(stats.lastSequence)],
-    ["memory", formatBytes(stats.memoryBytes)],
-    ["snapshots", formatSnapshots(stats.snapshots)],
+    ["memtable", formatMemtable(memtable)],
     ["log segments", formatCount(stats.wal.segments)],
     ["log bytes", formatBytes(stats.wal.bytes)],
-    ["checkpoint", formatLast(stats.checkpoint)],
+    ["tables", formatTables({ ...tables, coveredLsn })],
+    ...amplificationRows(tables),
     ...consumerRows(stats.changes),
     ...quarantineRows(stats.wal.quarantine),
   ];
 }
 
-function formatSnapshots({ open, bytes }: EngineStats["snapshots"]): string {
-  return open === 0 ? "none" : `${formatCount(open)}, holding ${formatBytes(bytes)}`;
+/** What is in no table yet. */
+function formatMemtable({ bytes, entries, tombstones, rangeTombstones }: MemtableStats): string {
+  const deletions = tombstones + rangeTombstones;
+  const deleted = deletions === 0 ? "" : `, ${plural(deletions, "deletion")}`;
+  return `${plural(entries, "entry", "entries")}${deleted}, ${formatBytes(bytes)}`;
 }
 
-function formatLast({ lsn, entries, bytes }: CheckpointStats): string {
-  if (lsn === undefined || entries === undefined || bytes === undefined) return "none";
-  return formatCheckpoint({ lsn, entries, bytes });
+function amplificationRows({ spaceAmplification }: LsmStats): [name: string, value: string][] {
+  return spaceAmplification === undefined
+    ? []
+    : [["space amplification", `${spaceAmplification.toFixed(2)} (all tables to the largest sorted run)`]];
+}
+
+/** The shape of the tables; nothing where there are none. */
+function levelLines({ levels }: LsmStats): string[] {
+  if (levels.length === 0) return [];
+  const rows = levels.map(({ level, tables, bytes, entries, tombstones, rangeTombstones }) => [
+    String(level),
+    formatCount(tables),
+    formatBytes(bytes),
+    formatCount(entries),
+    formatCount(tombstones + rangeTombstones),
+  ]);
+  return ["", ...columns([["level", "tables", "bytes", "entries", "tombstones"], ...rows], [])];
 }
 
 /** For commander. */

@@ -1,15 +1,17 @@
 import { KayaError } from "@kaya/core";
-import { type CheckpointDirectory, lookSteadily, type RecoveryReport } from "@kaya/engine";
+import { lookSteadily, type RecoveryReport } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
+import type { TreeVerification } from "@kaya/lsm";
 import { formatWarning, isDamage } from "@kaya/wal";
 import { toJson } from "../bytes.js";
-import { listCheckpointFiles, notesOn } from "../checkpoint-files.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { type DamageSurvey, surveyDamage } from "../damage.js";
 import { requireDataDir } from "../data-dir.js";
 import { dryRun } from "../dry-run.js";
 import { table } from "../output.js";
 import { reportRows, speaksOfDamage, withoutRecords } from "../report.js";
+import { notesOn, surveyTables, type TableSurvey } from "../table-damage.js";
+import { tryToLookAtTables } from "../tables-look.js";
 import { escapeText } from "../text.js";
 import { formatBytes, formatCount, formatDuration } from "../units.js";
 
@@ -18,21 +20,25 @@ type Verdict =
   | { readonly action: "none" | "cut" | "quarantine"; readonly report: RecoveryReport }
   | { readonly action: "refuse"; readonly error: KayaError };
 
-interface Verification {
+interface LogVerification {
   readonly isClean: boolean;
   readonly verdict: Verdict;
   readonly survey: DamageSurvey;
-  readonly checkpoints: CheckpointDirectory;
+}
+
+interface Verification extends LogVerification {
+  readonly tables: TableSurvey;
+  readonly durationMs: number;
 }
 
 export const registerVerify: Register = (program, execute) => {
   program
     .command("verify")
-    .summary("check every byte of the checkpoint and the log, changing nothing")
+    .summary("check every byte of the manifest, the tables and the log, changing nothing")
     .description(
-      "Read the newest checkpoint and the whole log, check every checksum and every rule, list all damage with its file " +
-        "and offset, and say what a recovery would do. Takes no lock, writes nothing. Exit code 3 where anything is damaged; " +
-        "never-written space at the end, what a crash left of a checkpoint, and files that are not ours are no damage.",
+      "Read the manifest, every block of every table, and the whole log; check every checksum and every rule, list all damage with its " +
+        "file and offset, and say what a recovery would do. Takes no lock, writes nothing. Exit code 3 where anything is damaged; " +
+        "never-written space at the end, files that a crash left and no manifest names, and files that are not ours are no damage.",
     )
     .addHelpText(
       "after",
@@ -40,17 +46,13 @@ export const registerVerify: Register = (program, execute) => {
 A process that writes at the same time may be in the middle of a record: then the end looks torn.
 
 Examples:
-  kayactl verify && echo the log is whole
+  kayactl verify && echo all of it is whole
   kayactl verify --recovery absolute --json`,
     )
     .action((_options: object, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         await requireDataDir(context.options.data);
-        const verification = await lookSteadily(
-          new NodeDisk(context.options.data),
-          () => examine(context),
-          ({ isClean }) => !isClean,
-        );
+        const verification = await verify(context);
         if (context.options.json) await context.out.line(toJson(asJson(verification)));
         else await print(context, verification);
         return verification.isClean ? ExitCode.Ok : ExitCode.Damaged;
@@ -58,14 +60,37 @@ Examples:
     );
 };
 
-async function examine(context: Context): Promise<Verification> {
+async function verify(context: Context): Promise<Verification> {
+  const started = performance.now();
+  const log = await lookSteadily(
+    new NodeDisk(context.options.data),
+    () => examineLog(context),
+    ({ isClean }) => !isClean,
+  );
+  const tables = await surveyTables(context);
+  return {
+    ...log,
+    isClean: log.isClean && tables.count === 0,
+    tables,
+    durationMs: performance.now() - started,
+  };
+}
+
+async function examineLog(context: Context): Promise<LogVerification> {
   const verdict = await judge(context);
   const seemsClean = verdict.action !== "refuse" && !speaksOfDamage(verdict.report);
-  const checkpoints = await listCheckpointFiles(context.options.data);
-  // A recovery does not read the segments that the checkpoint covers: their damage is nobody's but the consumers' of changes.
+  // A recovery does not read the segments that the tables cover: their damage is nobody's but the consumers' of changes.
   const isAllRead = seemsClean && verdict.report.coveredSegments === 0;
-  const survey = isAllRead ? { found: [], count: 0 } : await surveyDamage(context, checkpoints);
-  return { isClean: seemsClean && survey.count === 0, verdict, survey, checkpoints };
+  const survey = isAllRead
+    ? { found: [], count: 0 }
+    : await surveyDamage(context, await coveredLsn(context, verdict));
+  return { isClean: seemsClean && survey.count === 0, verdict, survey };
+}
+
+async function coveredLsn({ options }: Context, verdict: Verdict): Promise<number> {
+  if (verdict.action !== "refuse") return verdict.report.tables.covered.lsn;
+  const look = await tryToLookAtTables(options.data);
+  return look instanceof KayaError ? 0 : look.coveredLsn;
 }
 
 async function judge(context: Context): Promise<Verdict> {
@@ -80,48 +105,90 @@ async function judge(context: Context): Promise<Verdict> {
   }
 }
 
-function asJson({ isClean, verdict, survey, checkpoints }: Verification): object {
-  const damage = survey.found.map(({ segment, warning }) => ({ segment, ...warning }));
-  const { older, leftovers, unknown } = checkpoints;
-  const checkpointFiles = { older: older.map(({ path }) => path), leftovers, unknown };
-  const head = { ok: isClean, action: verdict.action, damageCount: survey.count, damage, checkpointFiles };
+function asJson({ isClean, verdict, survey, tables, durationMs }: Verification): object {
+  const head = {
+    ok: isClean,
+    action: verdict.action,
+    damageCount: survey.count + tables.count,
+    damage: [...tables.found, ...survey.found.map(({ segment, warning }) => ({ segment, ...warning }))],
+    tree: tables.tree === undefined ? null : treeJson(tables.tree),
+  };
   if (verdict.action === "refuse")
     return { ...head, code: verdict.error.code, message: verdict.error.message };
-  return { ...head, ...withoutRecords(verdict.report) };
+  return { ...head, ...withoutRecords({ ...verdict.report, durationMs }) };
+}
+
+function treeJson({ manifest, tables, orphans, warnings }: TreeVerification): object {
+  return { manifest, ...sumOf(tables), orphans, warnings };
+}
+
+function sumOf(tables: TreeVerification["tables"]): { tables: number; blocks: number; bytes: number } {
+  const sum = { tables: tables.length, blocks: 0, bytes: 0 };
+  for (const { blocks, bytes } of tables) {
+    sum.blocks += blocks;
+    sum.bytes += bytes;
+  }
+  return sum;
 }
 
 async function print(
   { out, options }: Context,
-  { isClean, verdict, survey: { found, count }, checkpoints }: Verification,
+  { isClean, verdict, survey, tables, durationMs }: Verification,
 ): Promise<void> {
   const { bold, green, red, yellow } = out.colors;
-  const note = async (texts: readonly string[]) => {
-    for (const text of texts) await out.line(`${yellow("note:")} ${escapeText(text)}`);
-  };
   await out.line(`${bold(isClean ? green("CLEAN") : red("DAMAGED"))} ${escapeText(options.data)}`);
-  for (const { segment, warning } of found) {
-    await out.line(red(escapeText(`  ${segment}: ${formatWarning(warning)}`)));
-  }
-  if (count > found.length) await out.line(`  and ${formatCount(count - found.length)} more like these`);
+  const found = [
+    ...tables.found.map(({ path, offset, message }) => `${path}: offset ${offset}: ${message}`),
+    ...survey.found.map(({ segment, warning }) => `${segment}: ${formatWarning(warning)}`),
+  ];
+  for (const line of found) await out.line(red(escapeText(`  ${line}`)));
+  const more = survey.count + tables.count - found.length;
+  if (more > 0) await out.line(`  and ${formatCount(more)} more like these`);
   if (verdict.action === "refuse") {
     await out.line(`A recovery (--recovery ${options.recovery}) would refuse:`);
     await out.line(`  ${escapeText(verdict.error.message)}`);
-    await note(notesOn(checkpoints));
-    return;
-  }
-  const { report } = verdict;
-  await out.line(table([...reportRows(report), ["took", formatDuration(report.durationMs)]]));
-  const harmless = report.warnings.filter((each) => !isDamage(each));
-  await note([...notesOn(checkpoints), ...harmless.map(formatWarning)]);
-  if (!isClean)
+  } else {
+    const { report } = verdict;
     await out.line(
-      `A recovery (--recovery ${options.recovery}) would ${whatItDoes(verdict.action, report)}.`,
+      table([...blockRows(tables), ...reportRows(report), ["took", formatDuration(durationMs)]]),
+    );
+  }
+  const harmless =
+    verdict.action === "refuse" ? [] : verdict.report.warnings.filter((each) => !isDamage(each));
+  for (const text of [...(tables.tree ? notesOn(tables.tree) : []), ...harmless.map(formatWarning)])
+    await out.line(`${yellow("note:")} ${escapeText(text)}`);
+  if (isClean || verdict.action === "refuse") return;
+  await out.line(`A recovery (--recovery ${options.recovery}) would ${whatItDoes(verdict, tables)}.`);
+  if (tables.count > 0 && !tables.isTornAlone)
+    await out.line(
+      "It reads no blocks of tables: what stands in a damaged one cannot be read, and its table is not compacted. Restore the directory from a backup.",
     );
 }
 
-function whatItDoes(action: "none" | "cut" | "quarantine", report: RecoveryReport): string {
+/** A row only where there are tables. */
+function blockRows({ tree }: TableSurvey): [name: string, value: string][] {
+  if (tree === undefined || tree.tables.length === 0) return [];
+  const { blocks, bytes } = sumOf(tree.tables);
+  return [["whole blocks", `${formatCount(blocks)}, ${formatBytes(bytes)}`]];
+}
+
+function whatItDoes(
+  { action, report }: Exclude<Verdict, { readonly action: "refuse" }>,
+  { isTornAlone }: TableSurvey,
+): string {
+  const torn = isTornAlone ? "leave out the last edit of the manifest, which was never durable" : undefined;
+  const log = whatItDoesToTheLog(action, report);
+  if (torn === undefined) return log ?? "change nothing";
+  return log === undefined ? torn : `${torn}, and ${log}`;
+}
+
+/** Undefined where that is nothing. */
+function whatItDoesToTheLog(
+  action: "none" | "cut" | "quarantine",
+  report: RecoveryReport,
+): string | undefined {
   const bytes = formatBytes(report.truncatedBytes);
-  if (action === "none") return "change nothing";
+  if (action === "none") return undefined;
   if (action === "quarantine")
     return `stop at the first damage and move the ${bytes} from there on to wal/quarantine/`;
   const isTorn = report.warnings.some(({ kind }) => kind === "PartialHeader" || kind === "PartialPayload");

@@ -1,15 +1,17 @@
 import { createHash } from "node:crypto";
 import { toJson } from "../bytes.js";
 import type { PageData } from "../page/page-data.js";
-import { escapeText } from "../text.js";
+import type { TablesLook } from "../tables-look.js";
 import { formatBytes, formatCount, plural } from "../units.js";
+import { text } from "./html-text.js";
+import { renderLevels } from "./levels.js";
 import { pageScript, pageStyle } from "./script.js";
 
 /** By this a page is known that may be written again. */
 export const GENERATOR = '<meta name="generator" content="kayactl inspect wal --html">';
 
 /** One page that needs nothing else: its policy forbids everything but the script and the style that stand in it. */
-export function renderPage(data: PageData, block: Uint8Array): string {
+export function renderPage(data: PageData, block: Uint8Array, tables: TablesLook | undefined): string {
   const script = `\n${pageScript()}\n`;
   const style = `\n${pageStyle()}\n`;
   const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
@@ -38,6 +40,7 @@ ${facts(data)}
 <main>
 ${findings(data)}
 ${data.segments.length === 0 ? '<p class="empty">There is no log segment here, so there is nothing to draw.</p>' : PICTURES}
+${tables === undefined ? "" : renderLevels(tables)}
 </main>
 <footer class="quiet">
 ${data.segments.length === 0 ? "" : `<p>${text(contentsOf(data))}</p>`}
@@ -127,15 +130,6 @@ function contentsOf({ groupSize, segments, excerpts }: PageData): string {
       ? "So are all bytes."
       : `Of the files' ${formatBytes(all)} it has ${formatBytes(embedded)} to show in hex: around damage, and the beginning and the end of each segment.`;
   return `${rows} ${bytes}`;
-}
-
-/** Text of anybody's making as HTML. */
-function text(value: string): string {
-  return escapeText(value)
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }
 
 function hashOf(inline: string): string {

@@ -1,6 +1,5 @@
 import { gzipSync } from "node:zlib";
 import { toJson } from "../bytes.js";
-import { notesOn } from "../checkpoint-files.js";
 import type { Context } from "../context.js";
 import { type InspectionTask, inspectLocations } from "../inspect-log.js";
 import type { PageData } from "../page/page-data.js";
@@ -21,7 +20,7 @@ export async function makePage(
 ): Promise<boolean> {
   await checkTarget(file, task.locations, isForced);
   const { data, block, isDamaged } = await collectPage(context, task, path);
-  const html = Buffer.from(renderPage(data, block));
+  const html = Buffer.from(renderPage(data, block, task.tables));
   await writePage(file, html);
   const records = data.segments.reduce((sum, segment) => sum + segment.records, 0);
   const said = {
@@ -54,18 +53,12 @@ export async function collectPage(
   mostItems = MOST_ITEMS,
 ): Promise<CollectedPage> {
   let collector = new PageCollector(1, mostItems);
-  let verdict = await inspectLocations(context, task, collector);
+  let isDamaged = await inspectLocations(context, task, collector);
   if (collector.neededGroupSize > 1) {
     collector = new PageCollector(collector.neededGroupSize, mostItems);
-    verdict = await inspectLocations(context, task, collector);
+    isDamaged = await inspectLocations(context, task, collector);
   }
   const { segments, groupSize, sizes, findings, notes, blocks } = collector;
-  if (verdict.note !== undefined) findings.push({ segment: 0, offset: 0, text: verdict.note });
-  if (task.checkpoints?.newest !== undefined) {
-    const { path: name, lsn } = task.checkpoints.newest;
-    notes.push(`${name} covers the log through LSN ${lsn}: kayactl inspect wal shows it too`);
-  }
-  if (task.checkpoints !== undefined) notes.push(...notesOn(task.checkpoints));
   const excerpts = chooseExcerpts(task.locations, findings);
   for (const excerpt of excerpts) {
     const location = task.locations[excerpt.segment];
@@ -73,5 +66,5 @@ export async function collectPage(
   }
   const madeAt = new Date().toISOString();
   const data = { path, version: version(), madeAt, groupSize, segments, findings, notes, sizes, excerpts };
-  return { data, block: gzipSync(Buffer.concat(blocks)), isDamaged: verdict.isDamaged };
+  return { data, block: gzipSync(Buffer.concat(blocks)), isDamaged };
 }

@@ -27,6 +27,8 @@ export interface BlockCacheStats {
 }
 
 const TYPICAL_BLOCK = 16 * 1024;
+/** What a scan over ten tables has at most waits for the next scan. */
+const READ_AHEAD_POOL = { mostFree: 4 * 2 ** 20, unit: 32 * 1024, largest: 256 * 1024 };
 /** The part of the budget for what was asked for once. */
 const SMALL_PART = 1 / 10;
 /** An item that takes more of the budget than this is used and not kept. */
@@ -47,8 +49,10 @@ export class BlockCache {
   readonly #small = new ItemQueue();
   readonly #main = new ItemQueue();
   readonly #ghosts: Ghosts;
-  /** Of the tables that use it. */
+  /** Of the tables that use it: each buffer holds a block. */
   readonly pool: BufferPool;
+  /** Of the cursors that read ahead in these tables. Outside the budget. */
+  readonly readAheadPool = new BufferPool(READ_AHEAD_POOL);
   /** Of the tables that use it. */
   readonly rows: RowCache;
   hits = 0;
@@ -68,7 +72,7 @@ export class BlockCache {
     this.#capacity = bytes;
     this.#ghosts = new Ghosts(bytes / TYPICAL_BLOCK);
     const free = Math.min(bytes / 16, 2 ** 20);
-    this.pool = new BufferPool(free);
+    this.pool = new BufferPool({ mostFree: free });
     this.#usable = Math.max(0, bytes - free - this.#ghosts.byteLength);
     this.rows = new RowCache(this.#usable * ROWS_PART, () => this.#makeRoom());
   }

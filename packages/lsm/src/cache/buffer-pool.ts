@@ -1,21 +1,30 @@
 import { allocateBytes } from "../bytes.js";
 
-const CLASS_BYTES = 4096;
-/** Longer buffers are made and dropped one by one. */
-const LARGEST_POOLED = 64 * 1024;
+export interface BufferPoolOptions {
+  /** Bytes that may wait for their next use. */
+  readonly mostFree: number;
+  /** Lengths are rounded up to a multiple of it. Default 4 KiB, a page of memory. */
+  readonly unit?: number;
+  /** Longer buffers are made and dropped one by one. Default 64 KiB. */
+  readonly largest?: number;
+}
 
 /**
- * Buffers to read blocks into, used again and again: memory that the garbage collector has to give back is given back late. Lengths
- * are rounded up to whole pages, so that a buffer of one block fits the next.
+ * Buffers to read into, used again and again: memory that the garbage collector has to give back is given back late. Lengths are
+ * rounded up, so that a buffer of one block fits the next.
  */
 export class BufferPool {
   readonly #mostFree: number;
+  readonly #unit: number;
+  readonly #largest: number;
+  /** By length in units. */
   readonly #free: Uint8Array[][] = [];
   #freeBytes = 0;
 
-  /** @param mostFree bytes that may wait for their next use */
-  constructor(mostFree: number) {
+  constructor({ mostFree, unit = 4096, largest = 64 * 1024 }: BufferPoolOptions) {
     this.#mostFree = mostFree;
+    this.#unit = unit;
+    this.#largest = largest;
   }
 
   get freeBytes(): number {
@@ -24,21 +33,21 @@ export class BufferPool {
 
   /** A buffer of `length` bytes or more, with whatever is in it. */
   take(length: number): Uint8Array {
-    if (length > LARGEST_POOLED) return allocateBytes(length);
-    const pages = Math.max(1, Math.ceil(length / CLASS_BYTES));
-    const free = this.#free[pages]?.pop();
-    if (free === undefined) return allocateBytes(pages * CLASS_BYTES);
+    if (length > this.#largest) return allocateBytes(length);
+    const units = Math.max(1, Math.ceil(length / this.#unit));
+    const free = this.#free[units]?.pop();
+    if (free === undefined) return allocateBytes(units * this.#unit);
     this.#freeBytes -= free.length;
     return free;
   }
 
-  /** Takes a buffer back that nobody looks at any more. */
+  /** Takes a buffer back that nobody looks at any more, and into which nothing is being read. */
   give(buffer: Uint8Array): void {
     const { length } = buffer;
-    if (length > LARGEST_POOLED || this.#freeBytes + length > this.#mostFree) return;
-    const pages = length / CLASS_BYTES;
-    const list = this.#free[pages];
-    if (list === undefined) this.#free[pages] = [buffer];
+    if (length > this.#largest || this.#freeBytes + length > this.#mostFree) return;
+    const units = length / this.#unit;
+    const list = this.#free[units];
+    if (list === undefined) this.#free[units] = [buffer];
     else list.push(buffer);
     this.#freeBytes += length;
   }

@@ -9,6 +9,12 @@ import { errorOf, type WorkerInput, type WorkerMessage, type WorkerPlace } from 
 /** Where this code stands. `import.meta` is empty in CommonJS. In a bundle nothing stands beside it: then merges run in the loop. */
 const HERE = import.meta.filename ?? __filename;
 
+/**
+ * What a merge makes anew is of no use a moment later: a small heap for it is emptied more often, and takes less memory. Node's own
+ * limit, 48 MiB, is as much as a merge needs in all.
+ */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 6 };
+
 /** How often the worker hears whether it should rest. */
 const ASK_MS = 20;
 
@@ -51,7 +57,8 @@ export async function mergeOnWorker(
 
 function start(input: WorkerInput): Worker {
   try {
-    return new Worker(join(dirname(HERE), "worker.js"), { workerData: input, name: "kaya-merge" });
+    const options = { workerData: input, name: "kaya-merge", resourceLimits: RESOURCE_LIMITS };
+    return new Worker(join(dirname(HERE), "worker.js"), options);
   } catch (cause) {
     throw new WorkerLostError("cannot be started", cause);
   }

@@ -52,6 +52,27 @@ export function bytesOf(tables: readonly PickTable[]): number {
   return tables.reduce((sum, { meta }) => sum + meta.fileBytes, 0);
 }
 
+/** Bytes that compaction has to move down until each level has what it should have; what that adds to the levels below does not count. */
+export function pendingBytes(levels: PickLevels, options: ShapeOptions): number {
+  const { targets } = shapeOf(levels, options);
+  return levels.slice(0, LAST_LEVEL).reduce((sum, tables, level) => {
+    if (level === 0) return tables.length < options.level0Tables ? 0 : bytesOf(tables);
+    return sum + Math.max(0, bytesOf(tables) - (targets[level] as number));
+  }, 0);
+}
+
+/**
+ * Bytes of all tables over those of the largest sorted run, which is a table of level 0 or a deeper level. Each of its keys is there
+ * once: so at most this much is on the disk for each live byte, but for what its tombstones delete. Undefined without tables.
+ */
+export function spaceAmplification(levels: PickLevels): number | undefined {
+  const runs = levels.flatMap((tables, level) =>
+    level === 0 ? tables.map((table) => bytesOf([table])) : [bytesOf(tables)],
+  );
+  const largest = Math.max(0, ...runs);
+  return largest === 0 ? undefined : runs.reduce((sum, bytes) => sum + bytes, 0) / largest;
+}
+
 /** What a tombstone is about to free counts with it: levels full of tombstones are merged sooner. */
 export function weigh(tables: readonly PickTable[], averageEntryBytes: number): number {
   return tables.reduce((sum, { meta }) => sum + meta.fileBytes + meta.tombstones * averageEntryBytes, 0);

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Disk, DiskFile } from "@kaya/io";
 import type { TableMeta } from "../manifest/manifest-state.js";
-import { corruption, MAX_FOOTER_BYTES } from "../table/format.js";
+import { corruption, FOOTER_BYTES } from "../table/format.js";
 
 /** Bytes of one read and one write. */
 const STEP_BYTES = 1024 * 1024;
@@ -66,29 +66,29 @@ export async function isSameAsSource(source: TableSource, disk: Disk, path: stri
 }
 
 /**
- * The end of a table's file, with its footer. That has 16 random bytes, which no other table has, and with which the checksum of
- * each block begins: two tables whose ends are the same, and whose blocks are whole, are the same table.
+ * The footer of a table. It has 16 random bytes, which no other table has, and with which the checksum of each block begins: two tables
+ * whose footers are the same, and whose blocks are whole, are the same table.
  */
-export async function endOfSource(source: TableSource): Promise<Buffer> {
+export async function footerOfSource(source: TableSource): Promise<Buffer> {
   const { fileBytes } = source.meta;
-  const end = Buffer.alloc(Math.min(fileBytes, MAX_FOOTER_BYTES));
-  const read = await source.read(fileBytes - end.length, end);
-  if (read !== end.length) throw endsEarly(source, fileBytes - end.length + read);
-  return end;
+  const footer = Buffer.alloc(Math.min(fileBytes, FOOTER_BYTES));
+  const read = await source.read(fileBytes - footer.length, footer);
+  if (read !== footer.length) throw endsEarly(source, fileBytes - footer.length + read);
+  return footer;
 }
 
-/** Whether a file is as long as a table, and ends with these bytes. @throws KayaError KAYA_NOT_FOUND, KAYA_IO */
-export async function endsLike(
+/** Whether a file is as long as a table, and has this footer. @throws KayaError KAYA_NOT_FOUND, KAYA_IO */
+export async function hasFooter(
   disk: Disk,
   path: string,
   { fileBytes }: TableMeta,
-  end: Buffer,
+  footer: Buffer,
 ): Promise<boolean> {
   return withFile(disk, path, async (file) => {
     if ((await file.length()) !== fileBytes) return false;
-    const there = Buffer.alloc(end.length);
-    const read = await file.readAt(fileBytes - end.length, there);
-    return read === end.length && there.equals(end);
+    const there = Buffer.alloc(footer.length);
+    const read = await file.readAt(fileBytes - footer.length, there);
+    return read === footer.length && there.equals(footer);
   });
 }
 

@@ -31,7 +31,7 @@ import type { LsmSnapshot } from "../tree/snapshot.js";
 import { checkCovers, type FlushSource, writeFlush } from "../tree/write-flush.js";
 import { verifyTable } from "../verify/verify-table.js";
 import { listTables, type TableDirectory, tablePath } from "../version/table-files.js";
-import { copyTable, endOfSource, endsLike, isSameAsSource, type TableSource } from "./copy-table.js";
+import { copyTable, footerOfSource, hasFooter, isSameAsSource, type TableSource } from "./copy-table.js";
 import { CopyProgress, type TreeCopyProgress } from "./progress.js";
 
 export interface TreeCopyOptions {
@@ -195,10 +195,10 @@ export class TreeCopy {
   async #isReusable(source: TableSource, id: number): Promise<boolean> {
     this.#check();
     this.#progress.begins();
-    const end = await endOfSource(source);
+    const footer = await footerOfSource(source);
     const path = tablePath(id);
     try {
-      if (!(await endsLike(this.#disk, path, source.meta, end))) return false;
+      if (!(await hasFooter(this.#disk, path, source.meta, footer))) return false;
       const damage = await this.#findDamage(path, source.meta, (bytes) => this.#moved(bytes));
       if (damage !== undefined) return false;
     } catch (error) {

@@ -35,7 +35,7 @@ export class Manifest {
   #open: OpenManifest | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #failure: KayaError | undefined;
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(disk: Disk, found: FoundManifest, options: ManifestOptions) {
     this.#disk = disk;
@@ -69,7 +69,7 @@ export class Manifest {
     return this.#state;
   }
 
-  /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. */
+  /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. Closing changes nothing of that. */
   get isUncertain(): boolean {
     return this.#open === undefined;
   }
@@ -86,16 +86,19 @@ export class Manifest {
     return result;
   }
 
-  /** Waits for edits that are under way, and lets go of the file. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
+  /** Waits for edits that are under way, and lets go of the file. Whether it is uncertain stays known. Doing it again is fine. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.#queue;
     await this.#open?.file.close();
-    this.#open = undefined;
   }
 
   async #append(edit: ManifestEdit): Promise<void> {
-    if (this.#isClosed) throw new KayaError("KAYA_CLOSED", "the manifest is closed");
+    if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", "the manifest is closed");
     if (this.#failure !== undefined) throw this.#failure;
     const state = applyEdit(this.#state, edit);
     const open = this.#open;
@@ -168,7 +171,9 @@ export class Manifest {
 
   /** A file that this process did not make shows that another one writes. */
   async #checkAlone(): Promise<void> {
-    const { newest } = await listManifests(this.#disk);
+    const { newest, leftovers } = await listManifests(this.#disk);
+    // One may be a link, or what a failed attempt could not remove.
+    for (const path of leftovers) await this.#disk.remove(path);
     if (newest === undefined || newest.number <= this.#number) return;
     throw this.#fail(`${newest.path} is there, and this process did not make it`);
   }

@@ -10,6 +10,10 @@ const MAX_LINES = 2 ** 21;
 /** Hashes that are put in before others get a turn: a few milliseconds. */
 const SLICE = 65_536;
 const PIECE = 65_536;
+/** Pieces that wait for the next table: those of one with a million keys. */
+const MOST_FREE = 16;
+/** Of all builders: what is dropped instead is given back late, and each table needs new ones. */
+const free: Int32Array[] = [];
 
 /**
  * Collects the hashes of a table's keys, and makes a blocked Bloom filter of them (Putze, Sanders and Singler, "Cache-, Hash- and
@@ -29,14 +33,14 @@ export class FilterBuilder {
   add(first: number, second: number): void {
     if (this.#bitsPerKey === 0) return;
     const at = this.#count % PIECE;
-    if (at === 0) this.#pieces.push(new Int32Array(2 * PIECE));
+    if (at === 0) this.#pieces.push(free.pop() ?? new Int32Array(2 * PIECE));
     const piece = this.#pieces[this.#pieces.length - 1] as Int32Array;
     piece[2 * at] = first;
     piece[2 * at + 1] = second;
     this.#count++;
   }
 
-  /** The block's bytes; undefined where there is no filter. */
+  /** The block's bytes; undefined where there is no filter. Nothing can be added afterwards. */
   async finish(): Promise<Uint8Array | undefined> {
     if (this.#count === 0) return undefined;
     const lines = Math.min(MAX_LINES, Math.ceil((this.#count * this.#bitsPerKey) / LINE_BITS));
@@ -47,6 +51,7 @@ export class FilterBuilder {
       const piece = this.#pieces[done / SLICE] as Int32Array;
       putAll(bytes, lines, probes, piece, Math.min(PIECE, this.#count - done));
     }
+    free.push(...this.#pieces.splice(0, MOST_FREE - free.length));
     const view = new DataView(bytes.buffer);
     view.setUint8(lines * LINE_BYTES, ALGORITHM);
     view.setUint8(lines * LINE_BYTES + 1, probes);

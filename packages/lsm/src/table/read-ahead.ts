@@ -1,4 +1,5 @@
-import { allocateBytes } from "../bytes.js";
+import { KayaError } from "@kaya/core";
+import type { BufferPool } from "../cache/buffer-pool.js";
 import type { BlockReader } from "./block-reader.js";
 import { DataBlock } from "./data-block.js";
 import type { DataBlocks, DataItem } from "./data-blocks.js";
@@ -28,27 +29,48 @@ interface Piece {
   readonly last: number;
   /** Of the file. */
   readonly offset: number;
-  readonly bytes: Uint8Array;
+  /** Of the pool: longer than the blocks, as a rule. */
+  readonly buffer: Uint8Array;
 }
 
-/** Gets a cursor its data blocks: out of the cache, one by one, or several at a time. What it gave last is held until the next. */
+/** A piece that is being read. */
+interface Ahead {
+  readonly first: number;
+  readonly last: number;
+  readonly piece: Promise<Piece>;
+}
+
+/**
+ * Gets a cursor its data blocks: out of the cache, one by one, or several at a time. What it gave last is held until the next. It has
+ * two buffers of the pool at most, and gives each back as soon as no read goes into it and nobody looks at it.
+ */
 export class ReadAhead {
   readonly #index: TableIndex;
   readonly #blocks: DataBlocks;
   readonly #reader: BlockReader;
+  readonly #pool: BufferPool;
   readonly #readsAhead: boolean;
   readonly #fillsCache: boolean;
   #item: DataItem | undefined;
   #piece: Piece | undefined;
-  #ahead: { readonly first: number; readonly last: number; readonly piece: Promise<Piece> } | undefined;
+  #ahead: Ahead | undefined;
   /** The number of the block before, and how many blocks came one behind the other. */
   #previous = -2;
   #run = 0;
 
-  constructor(index: TableIndex, blocks: DataBlocks, reader: BlockReader, options: CursorOptions) {
+  #isClosed = false;
+
+  constructor(
+    index: TableIndex,
+    blocks: DataBlocks,
+    reader: BlockReader,
+    pool: BufferPool,
+    options: CursorOptions,
+  ) {
     this.#index = index;
     this.#blocks = blocks;
     this.#reader = reader;
+    this.#pool = pool;
     this.#readsAhead = options.readAhead ?? true;
     this.#fillsCache = options.fillCache ?? true;
   }
@@ -59,7 +81,7 @@ export class ReadAhead {
     this.#run = ordinal === this.#previous + direction ? this.#run + 1 : 0;
     this.#previous = ordinal;
     // It went elsewhere, or turned round: what is under way is not what comes next.
-    if (this.#run === 0 && !covers(this.#ahead, ordinal)) this.#ahead = undefined;
+    if (this.#run === 0 && !covers(this.#ahead, ordinal)) this.#dropAhead();
     const item = this.#blocks.cached(ordinal);
     if (item !== undefined) {
       item.pins++;
@@ -78,9 +100,10 @@ export class ReadAhead {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.release();
-    this.#piece = undefined;
-    this.#ahead = undefined;
+    this.#stand(undefined);
+    this.#dropAhead();
   }
 
   async #fromAhead(ordinal: number, direction: Direction): Promise<DataBlock> {
@@ -88,8 +111,26 @@ export class ReadAhead {
     this.#ahead = undefined; // also where it failed: then the next call reads again
     const piece = await ahead?.piece;
     if (piece === undefined) return this.#read(ordinal, direction);
-    this.#piece = piece;
+    this.#stand(piece);
     return this.#fromPiece(piece, ordinal, direction);
+  }
+
+  /** The piece before is not looked at any more. @throws KayaError KAYA_CLOSED where it was closed while this one was read */
+  #stand(piece: Piece | undefined): void {
+    if (this.#piece !== undefined) this.#pool.give(this.#piece.buffer);
+    this.#piece = piece;
+    if (!this.#isClosed || piece === undefined) return;
+    this.#stand(undefined);
+    throw new KayaError("KAYA_CLOSED", `${this.#reader.path}: the cursor was closed while it moved`);
+  }
+
+  #dropAhead(): void {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    ahead?.piece.then(
+      ({ buffer }) => this.#pool.give(buffer),
+      () => undefined, // nobody needs these blocks
+    );
   }
 
   #fromPiece(piece: Piece, ordinal: number, direction: Direction): DataBlock {
@@ -98,7 +139,7 @@ export class ReadAhead {
     const { offset, length } = piece.part.placeOf(ordinal);
     const start = offset - piece.offset;
     const stored = this.#reader.check(
-      piece.bytes.subarray(start, start + length + TRAILER_BYTES),
+      piece.buffer.subarray(start, start + length + TRAILER_BYTES),
       BlockKind.Data,
       offset,
     );
@@ -110,7 +151,7 @@ export class ReadAhead {
     if (part === undefined) throw new RangeError(`no data block ${ordinal}`);
     if (this.#readsAhead && this.#run > 0) {
       const piece = await this.#readPiece(part, ordinal, direction);
-      this.#piece = piece;
+      this.#stand(piece);
       return this.#fromPiece(piece, ordinal, direction);
     }
     const place = part.placeOf(ordinal);
@@ -140,9 +181,15 @@ export class ReadAhead {
 
   async #readRange(part: IndexPart, first: number, last: number): Promise<Piece> {
     const { offset } = part.placeOf(first);
-    const bytes = allocateBytes(endOf(part.placeOf(last)) - offset);
-    await this.#reader.fill(bytes, offset);
-    return { part, first, last, offset, bytes };
+    const length = endOf(part.placeOf(last)) - offset;
+    const buffer = this.#pool.take(length);
+    try {
+      await this.#reader.fill(buffer.subarray(0, length), offset);
+    } catch (error) {
+      this.#pool.give(buffer);
+      throw error;
+    }
+    return { part, first, last, offset, buffer };
   }
 
   /** As many blocks as the run so far is worth: twice as many each time. */

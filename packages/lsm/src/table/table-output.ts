@@ -1,14 +1,21 @@
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
+import { allocateBytes } from "../bytes.js";
+import { BufferPool } from "../cache/buffer-pool.js";
 
 /** Bytes of one write: large enough that a disk is at its best. */
 export const WRITE_BYTES = 256 * 1024;
+
+const NO_BYTES = new Uint8Array(0);
+const BUFFER_BYTES = WRITE_BYTES + 64 * 1024;
+/** Of all tables that are written: a table needs two, and two may be written at a time. */
+const pool = new BufferPool({ mostFree: 4 * BUFFER_BYTES, unit: 64 * 1024, largest: BUFFER_BYTES });
 
 /** Collects a file's bytes in one buffer while it writes those of another. */
 export class TableOutput {
   readonly #file: DiskFile;
   readonly #syncBytes: number;
-  #buffer: Uint8Array = new Uint8Array(WRITE_BYTES + 64 * 1024);
+  #buffer = pool.take(BUFFER_BYTES);
   #spare: Uint8Array | undefined;
   #used = 0;
   /** Where the buffer's first byte goes. */
@@ -31,7 +38,7 @@ export class TableOutput {
   put(bytes: Uint8Array): void {
     const end = this.#used + bytes.length;
     if (end > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(end, 2 * this.#buffer.length));
+      const larger = allocateBytes(Math.max(end, 2 * this.#buffer.length));
       larger.set(this.#buffer.subarray(0, this.#used));
       this.#buffer = larger;
     }
@@ -57,6 +64,14 @@ export class TableOutput {
     await this.#writing;
   }
 
+  /** Gives its buffers back, after `flush`. Nothing can be put afterwards. */
+  release(): void {
+    pool.give(this.#buffer);
+    if (this.#spare !== undefined) pool.give(this.#spare);
+    this.#buffer = NO_BYTES;
+    this.#spare = undefined;
+  }
+
   /** Waits for what is under way, whatever becomes of it. */
   async settle(): Promise<void> {
     await this.#writing?.catch(() => undefined);
@@ -66,7 +81,7 @@ export class TableOutput {
     const bytes = this.#buffer.subarray(0, this.#used);
     const full = this.#buffer;
     const start = this.#start;
-    this.#buffer = this.#spare ?? new Uint8Array(full.length);
+    this.#buffer = this.#spare ?? pool.take(full.length);
     this.#spare = undefined;
     this.#start += this.#used;
     this.#used = 0;

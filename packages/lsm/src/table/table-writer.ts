@@ -212,6 +212,7 @@ export class TableWriter {
     const footer = encodeFooter({ seed, properties, index, indexLevels, filter, rangeTombstones, fileBytes });
     this.#output.put(footer.bytes);
     await this.#output.flush();
+    this.#output.release();
     await this.#file.sync();
     await this.#file.close();
     return { ...found, fileBytes, footerCrc: footer.crc };

@@ -2,6 +2,7 @@ import { crc32c, KayaError, readOptions, type SequenceNumber } from "@kaya/core"
 import type { Disk, DiskFile } from "@kaya/io";
 import { copyBytes } from "../bytes.js";
 import { BlockCache } from "../cache/block-cache.js";
+import type { BufferPool } from "../cache/buffer-pool.js";
 import { type RowCache, RowPlace } from "../cache/row-cache.js";
 import type { EntryCursor, Found, RangeTombstone } from "../entry.js";
 import { BlockReader } from "./block-reader.js";
@@ -41,6 +42,7 @@ export class Table {
   readonly #index: TableIndex;
   readonly #filter: TableFilter;
   readonly #blocks: DataBlocks;
+  readonly #readAheadPool: BufferPool;
   readonly #rows: RowCache;
   /** Names this table in what it shares with others. */
   readonly #owner: number;
@@ -68,6 +70,7 @@ export class Table {
     this.#index = new TableIndex(reader, footer, cache, owner);
     this.#filter = new TableFilter(reader, footer.filter, cache, owner);
     this.#blocks = new DataBlocks(reader, cache, owner);
+    this.#readAheadPool = cache.readAheadPool;
     this.#hash = new KeyHash(footer.seed);
   }
 
@@ -161,7 +164,7 @@ export class Table {
   cursor(given?: CursorOptions): EntryCursor {
     const options = readOptions(given, ["readAhead", "fillCache"], "the options of a cursor");
     this.#assertOpen();
-    const source = new ReadAhead(this.#index, this.#blocks, this.#reader, options);
+    const source = new ReadAhead(this.#index, this.#blocks, this.#reader, this.#readAheadPool, options);
     const cursor = new TableCursor(this.path, this.#index, source, (closed) => this.#cursors.delete(closed));
     this.#cursors.add(cursor);
     return cursor;

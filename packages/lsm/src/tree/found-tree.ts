@@ -102,7 +102,7 @@ export class FoundTree implements TreeFacts {
 
   /** As `LsmTree.stats`. */
   stats(): LsmStats {
-    return statsOf(this.#versions, this.#cache, this.#counters);
+    return statsOf(this.#versions, this.#cache, this.#counters, this.#options);
   }
 
   /** The tables as they are now. It can be read until this, or the tree that it becomes, is closed. @throws KayaError KAYA_CLOSED */

@@ -26,6 +26,7 @@ export class LsmTree {
   readonly #compactor: Compactor;
   readonly #flusher: Flusher;
   readonly #cache: BlockCache;
+  readonly #options: ResolvedLsmOptions;
   readonly #counters: Counters;
   #closing: Promise<void> | undefined;
 
@@ -37,6 +38,7 @@ export class LsmTree {
     this.warnings = warnings;
     this.#versions = versions;
     this.#cache = cache;
+    this.#options = options;
     this.#counters = counters;
     this.#compactor = new Compactor(disk, versions, options, counters);
     this.#flusher = new Flusher(disk, versions, options, this.#compactor, counters);
@@ -167,7 +169,7 @@ export class LsmTree {
   }
 
   stats(): LsmStats {
-    return statsOf(this.#versions, this.#cache, this.#counters, this.#compactor);
+    return statsOf(this.#versions, this.#cache, this.#counters, this.#options, this.#compactor);
   }
 
   /** Whether everything that the manifest says is known to be on stable storage. Else the next opening must not trust the page cache. */

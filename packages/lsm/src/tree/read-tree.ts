@@ -39,7 +39,7 @@ export async function readTree(
       try {
         const directory = await listTables(disk);
         const missing = metas.filter((meta) => !opened.has(meta.id) && !isOpen(meta));
-        checkThere(found, missing, directory);
+        await checkThere(disk, found, missing, directory);
         await openTables(disk, missing, cache, opened);
         await closeOthers(opened, new Set(metas.map(({ id }) => id)));
         return { found, directory, opened };
@@ -80,20 +80,25 @@ async function closeOthers(opened: Map<number, Table>, wanted: ReadonlySet<numbe
 }
 
 /** @throws KayaError KAYA_CORRUPTION: an older state never takes the place of one that is gone */
-function checkThere(
+async function checkThere(
+  disk: Disk,
   { number, directory }: FoundManifest,
   metas: readonly TableMeta[],
   { tables }: TableDirectory,
-): void {
+): Promise<void> {
   const [first] = tables.values();
   if (number === 0 && first !== undefined)
-    throw refusal(`${first.path} is there, and no manifest: that was durable before any table`);
+    throw refusal(
+      `${first.path} is there, and no manifest: that was durable before any table. A backup that was killed leaves this: then make it again`,
+    );
   const path = directory.newest?.path;
   for (const { id, fileBytes } of metas) {
     const file = tables.get(id);
     if (file === undefined) throw refusal(`${path} names ${tablePath(id)}, which is not there`);
-    if (file.bytes !== fileBytes)
-      throw refusal(`${file.path} has ${file.bytes} bytes, and ${path} says ${fileBytes}`);
+    if (file.bytes === fileBytes) continue;
+    // It may be no file at all, which only opening it tells.
+    await (await disk.open(file.path)).close();
+    throw refusal(`${file.path} has ${file.bytes} bytes, and ${path} says ${fileBytes}`);
   }
 }
 

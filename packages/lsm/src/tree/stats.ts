@@ -1,5 +1,6 @@
 import type { KayaError, LogPosition } from "@kaya/core";
 import type { BlockCache, BlockCacheStats } from "../cache/block-cache.js";
+import { pendingBytes, type ShapeOptions, spaceAmplification } from "../compaction/shape.js";
 import type { Version } from "../version/version.js";
 import type { VersionSet } from "../version/version-set.js";
 
@@ -31,8 +32,13 @@ export interface LsmStats {
   readonly compactionWrittenBytes: number;
   /** What was written for each byte that was flushed, since the opening; undefined before the first flush. */
   readonly writeAmplification: number | undefined;
-  /** Bytes of all tables over those of the deepest level: at most that much is on the disk for each live byte, nearly. */
+  /**
+   * Bytes of all tables over those of the largest sorted run, which is a table of level 0 or a deeper level: at most that much is on
+   * the disk for each live byte, nearly. Undefined without tables.
+   */
   readonly spaceAmplification: number | undefined;
+  /** Bytes that compaction has to move down now until each level has what it should have. */
+  readonly compactionPendingBytes: number;
   /** Flushes that had to wait for a compaction, since the opening. */
   readonly stalls: number;
   readonly stalledMs: number;
@@ -73,6 +79,7 @@ export function statsOf(
   versions: Pick<VersionSet, "current" | "covered" | "obsolete">,
   cache: BlockCache,
   counters: Counters,
+  shape: ShapeOptions,
   compactor?: { readonly isRunning: boolean; readonly failure: KayaError | undefined },
 ): LsmStats {
   const levels = levelStats(versions.current);
@@ -91,7 +98,8 @@ export function statsOf(
     compactionReadBytes: counters.readBytes,
     compactionWrittenBytes: writtenBytes,
     writeAmplification: flushedBytes === 0 ? undefined : (flushedBytes + writtenBytes) / flushedBytes,
-    spaceAmplification: bytes === 0 ? undefined : bytes / (levels.at(-1)?.bytes ?? bytes),
+    spaceAmplification: spaceAmplification(versions.current.levels),
+    compactionPendingBytes: pendingBytes(versions.current.levels, shape),
     stalls: counters.stalls,
     stalledMs: counters.stalledMs,
     isCompacting: compactor?.isRunning ?? false,

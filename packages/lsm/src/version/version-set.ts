@@ -31,9 +31,12 @@ export class VersionSet {
   #manifest: Manifest | undefined;
   /** The tables of the current version, and those that are being published. */
   readonly #live = new Map<number, LiveTable>();
+  /** All that are open: older versions that somebody still reads have others. */
+  readonly #open = new Set<LiveTable>();
   #current = new Version([], EMPTY_STATE);
   #nextId = 0;
   #isTableDirDurable = false;
+  #isClosed = false;
   /** Made for edits that failed: whether the manifest names them is uncertain until an edit succeeds. */
   #uncertain: number[] = [];
   #removals: Promise<void> = Promise.resolve();
@@ -144,13 +147,17 @@ export class VersionSet {
     }
   }
 
-  /** Lets go of everything. Readers of any version get KAYA_CLOSED. */
+  /**
+   * Lets go of everything. Readers of any version get KAYA_CLOSED, and what they let go of later is not removed any more: the directory may be
+   * somebody else's by then.
+   */
   async close(): Promise<void> {
-    const live = [...this.#live.values()];
     await this.#removals;
     this.#current.release();
     await this.#removals;
-    for (const { table } of live) await table.close();
+    this.#isClosed = true;
+    for (const { table } of this.#open) await table.close();
+    this.#open.clear();
     await this.#manifest?.close();
   }
 
@@ -173,7 +180,9 @@ export class VersionSet {
     for (const { id } of made) {
       const live = this.#live.get(id);
       this.#live.delete(id);
-      await live?.table.close();
+      if (live === undefined) continue;
+      this.#open.delete(live);
+      await live.table.close();
     }
   }
 
@@ -202,7 +211,9 @@ export class VersionSet {
   }
 
   #liveTable(meta: TableMeta, table: Table): LiveTable {
-    return new LiveTable(meta, table, (unused) => this.#onUnused(unused));
+    const live = new LiveTable(meta, table, (unused) => this.#onUnused(unused));
+    this.#open.add(live);
+    return live;
   }
 
   #noteObsolete(metas: readonly TableMeta[]): void {
@@ -211,7 +222,8 @@ export class VersionSet {
 
   #onUnused(unused: LiveTable): void {
     const isDropped = this.#live.get(unused.meta.id) !== unused;
-    if (!isDropped) return; // the tree is being closed
+    if (!isDropped || this.#isClosed) return; // the tree is being closed, or is
+    this.#open.delete(unused);
     this.#removals = this.#removals.then(async () => {
       await unused.table.close().catch(() => undefined); // nothing was written to it
       // A file that was dropped by the process that writes is that one's to remove.

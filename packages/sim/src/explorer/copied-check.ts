@@ -1,8 +1,10 @@
-import type { PartialEngineConfig } from "@kaya/core";
-import { Engine } from "@kaya/engine";
+import { KayaError, type PartialEngineConfig } from "@kaya/core";
+import type { Engine } from "@kaya/engine";
+import type { SimDisk } from "@kaya/io";
 import type { Check } from "./check-run.js";
 import { type Contents, checkContents, contentsOf } from "./engine-write.js";
 import type { HistoryView } from "./history.js";
+import { openEngine } from "./open-engine.js";
 
 /** A data directory that is made of another one. */
 export interface Copied {
@@ -10,37 +12,82 @@ export interface Copied {
   readonly contents: Contents;
 }
 
+export interface CopiedCheckOptions {
+  /** Makes a copy in the directory as the crash left it. Default: that is not tried. */
+  readonly copyAgain?: (into: SimDisk) => Promise<Copied>;
+}
+
 const NOTHING: Copied = { lsn: 0, contents: new Map() };
 
 /**
- * The directory opens with nothing in it, or with all of one copy that was attempted and not taken away again; with that one, once it is
- * done. It takes a write then, and has both after the next power cut.
+ * The directory holds all of one copy: of the last that was done, or of one that was attempted later and not taken away again. Before the
+ * first is done it may also be empty, or be refused. It takes a write then, and has both after the next power cut. Another copy goes into it.
  */
-export function copiedCheck(config: PartialEngineConfig): Check<Copied> {
+export function copiedCheck(
+  config: PartialEngineConfig,
+  { copyAgain }: CopiedCheckOptions = {},
+): Check<Copied> {
   return async (disk, view, recovered) => {
-    const engine = await Engine.open(config, disk);
+    const before = disk.fork();
+    const engine = await openUnlessUnfinished(config, disk, view);
     recovered();
-    const found = chosenFrom(view, engine.stats().lastLsn);
-    checkContents(await contentsOf(engine), found.contents, `of LSN ${found.lsn}`);
-    const { lsn } = await engine.put("probe", "here");
-    if (lsn !== found.lsn + 1) throw new Error(`a copy of LSN ${found.lsn} goes on at LSN ${lsn}`);
-    disk.crash();
-
-    const again = await Engine.open(config, disk);
-    const expected = new Map([...found.contents, ["probe", "here"]]);
-    checkContents(await contentsOf(again), expected, `of LSN ${found.lsn}, after a second crash,`);
+    if (engine !== undefined) await mustHoldOne(config, disk, engine, view);
+    if (copyAgain === undefined) return;
+    const copied = await copyAgain(before);
+    before.crash();
+    const again = await openEngine(config, before);
+    mustBe(copied, again.stats().lastLsn);
+    checkContents(await contentsOf(again), copied.contents, `of LSN ${copied.lsn}, copied again,`);
     await again.close();
   };
 }
 
+/** Undefined where a copy that was never done is refused, and nothing of it was changed. */
+async function openUnlessUnfinished(
+  config: PartialEngineConfig,
+  disk: SimDisk,
+  { acknowledged }: HistoryView<Copied>,
+): Promise<Engine | undefined> {
+  const next = disk.nextOperation;
+  try {
+    return await openEngine(config, disk);
+  } catch (error) {
+    const isDone = acknowledged.size > 0;
+    if (!isDone && KayaError.is(error, "KAYA_CORRUPTION") && disk.nextOperation === next) return undefined;
+    throw error;
+  }
+}
+
+async function mustHoldOne(
+  config: PartialEngineConfig,
+  disk: SimDisk,
+  engine: Engine,
+  view: HistoryView<Copied>,
+): Promise<void> {
+  const found = chosenFrom(view, engine.stats().lastLsn);
+  checkContents(await contentsOf(engine), found.contents, `of LSN ${found.lsn}`);
+  const { lsn } = await engine.put("probe", "here");
+  if (lsn !== found.lsn + 1) throw new Error(`a copy of LSN ${found.lsn} goes on at LSN ${lsn}`);
+  disk.crash();
+
+  const again = await openEngine(config, disk);
+  const expected = new Map([...found.contents, ["probe", "here"]]);
+  checkContents(await contentsOf(again), expected, `of LSN ${found.lsn}, after a second crash,`);
+  await again.close();
+}
+
 function chosenFrom({ attempted, acknowledged, rejected }: HistoryView<Copied>, lsn: number): Copied {
-  const [done] = acknowledged;
-  if (done !== undefined && lsn !== done.lsn)
-    throw new Error(`the copy of LSN ${done.lsn} is done, and LSN ${lsn} is what is there`);
-  const found = [NOTHING, ...attempted].find((copied) => copied.lsn === lsn);
+  const last = attempted.findLastIndex((copied) => acknowledged.has(copied));
+  const possible = last < 0 ? [NOTHING, ...attempted] : attempted.slice(last);
+  const found = possible.find((copied) => copied.lsn === lsn);
   if (found !== undefined) return found;
-  const why = [...rejected].some((copied) => copied.lsn === lsn)
-    ? "was taken away again"
-    : "was never attempted";
-  throw new Error(`a copy of LSN ${lsn} is there, which ${why}`);
+  const wasRejected = [...rejected].some((copied) => copied.lsn === lsn);
+  const why = wasRejected ? "was taken away again" : "is not one that may be there";
+  throw new Error(
+    `a copy of LSN ${lsn} is there, which ${why}; the last that was done: ${attempted[last]?.lsn}`,
+  );
+}
+
+function mustBe(copied: Copied, lsn: number): void {
+  if (lsn !== copied.lsn) throw new Error(`LSN ${copied.lsn} was copied again, and LSN ${lsn} is there`);
 }

@@ -1,15 +1,15 @@
 import type { PartialEngineConfig } from "@kaya/core";
-import { Engine, recoverTo } from "@kaya/engine";
-import { type Disk, SimDisk, type WriteFaultRule } from "@kaya/io";
+import { type Engine, recoverTo } from "@kaya/engine";
+import { type Disk, SimDisk } from "@kaya/io";
 import { isGranted } from "./answers.js";
 import { type Copied, copiedCheck } from "./copied-check.js";
+import { FAULTS, type PlacelessFault, wasMet } from "./engine-lives.js";
 import { contentsOf } from "./engine-write.js";
+import { describeFault } from "./faults.js";
 import type { History } from "./history.js";
-import { type Scenario, scenario } from "./scenario.js";
+import { openEngine, TINY } from "./open-engine.js";
+import { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
 import { UnmetFaultError } from "./unmet-fault.js";
-
-/** A fault without its place. */
-type Fault = WriteFaultRule extends infer R ? (R extends { at: number } ? Omit<R, "at"> : never) : never;
 
 /** Makes a data directory on an empty disk out of a source, beside which writes go on. */
 interface Way {
@@ -26,45 +26,66 @@ interface Copying {
 const BACKUP: Way = { name: "a backup", copy: backUp };
 const RECOVERY: Way = { name: "recovered to an LSN", copy: recoverHalf };
 
-/** Operations of the writing of a directory: a leftover removed, the file opened, written, synced, renamed, two directories synced. */
-const OPERATIONS = [0, 1, 2, 3, 4, 5, 6];
-const [FILLING, SYNCING] = [OPERATIONS.slice(1, 3), [3, 5, 6]];
-
-const FAULTS: readonly (readonly [name: string, fault: Fault, places: readonly number[]])[] = [
-  ["a full disk", { kind: "disk-full" }, FILLING],
-  ["a write that stops", { kind: "partial-write", bytes: 600 }, FILLING],
-  ["an operation that is done and fails", { kind: "io-error", outcome: "kept" }, OPERATIONS],
-  ["a failed fsync", { kind: "fsync-failed" }, SYNCING],
-  ["a failed fsync (kept)", { kind: "fsync-failed", outcome: "kept" }, SYNCING],
-];
-
-/** More reads than a directory that is written takes. */
-const READS = 10;
+/** More reads than the checks of a copy that is written take. */
+const READS = 24;
+/** Operations of a backup over an earlier one: two tables of three operations each, two directories, the manifest, what is removed. */
+const OPERATIONS = 17;
 const LEAST_MET = 2;
+
+/** Crashed at each operation of many copies: those are crashed in the opening too that have no fault. */
+const ONE_CRASH: ExplorationBudget = { recoveryDepth: 0 };
 
 /**
  * What @kaya/engine promises of the directories that it makes. The disk that is crashed is the target's: it holds all that the directory is
  * to hold, or nothing that an opening would find anything in.
  */
-export function engineCopyScenarios(config: PartialEngineConfig): Scenario[] {
-  const make = (name: string, live: (target: Target) => Promise<void>) =>
-    scenario<Copied>(`engine: ${name}`, {
-      workload: async (disk, history) => live(new Target(disk, history, await Source.open(config))),
-      check: copiedCheck(config),
-    });
+export function engineCopyScenarios(base: PartialEngineConfig): Scenario[] {
+  const config = { ...base, tables: TINY };
+  const make = (
+    name: string,
+    way: Way,
+    live: (target: Target) => Promise<void>,
+    limits?: ExplorationBudget,
+  ) => {
+    let source: Source | undefined;
+    const copyAgain = async (into: SimDisk) => {
+      if (source === undefined) throw new Error("there is nothing to copy");
+      const { item, done } = await way.copy(source, into);
+      await done;
+      return item;
+    };
+    return scenario<Copied>(
+      `engine: ${name}`,
+      {
+        workload: async (disk, history) => {
+          source = await Source.open(config);
+          await live(new Target(disk, history, source));
+        },
+        check: copiedCheck(config, way === BACKUP ? { copyAgain } : {}),
+      },
+      limits,
+    );
+  };
   return [
     ...[BACKUP, RECOVERY].flatMap((way) => [
-      make(`${way.name} beside writes`, (target) => target.mustHave(way)),
-      make(`${way.name} that cannot be read back`, (target) => target.failToRead(way)),
-      make(`${way.name} beside another into the same directory`, (target) => target.beOneOfTwo(way)),
+      make(`${way.name} beside writes`, way, (target) => target.mustHave(way)),
+      make(`${way.name} that cannot be read back`, way, (target) => target.failToRead(way)),
+      make(`${way.name} beside another into the same directory`, way, (target) => target.beOneOfTwo(way)),
     ]),
-    ...FAULTS.map(([name, fault, places]) =>
-      make(`a backup, ${name}`, (target) => target.failToWrite(BACKUP, fault, places)),
+    make("backups over earlier ones", BACKUP, (target) => target.mustHaveOneAfterTheOther(BACKUP)),
+    make("backups over earlier ones, killed inside", BACKUP, (target) => target.killInside(BACKUP)),
+    ...FAULTS.map((fault) =>
+      make(
+        `${describeFault(fault)} in backups over earlier ones`,
+        BACKUP,
+        (target) => target.failToWrite(BACKUP, fault),
+        ONE_CRASH,
+      ),
     ),
   ];
 }
 
-/** The directory that is copied, on a disk that nothing happens to: a checkpoint and a log of some segments. */
+/** The directory that is copied, on a disk that nothing happens to: tables on two levels and a log of some segments. */
 class Source {
   readonly disk: SimDisk;
   readonly engine: Engine;
@@ -77,12 +98,11 @@ class Source {
     this.config = config;
   }
 
-  static async open(base: PartialEngineConfig): Promise<Source> {
-    const config = { ...base, checkpoint: { auto: false } };
+  static async open(config: PartialEngineConfig): Promise<Source> {
     const disk = new SimDisk();
-    const source = new Source(disk, await Engine.open(config, disk), config);
+    const source = new Source(disk, await openEngine(config, disk), config);
     for (let n = 0; n < 3; n++) await source.put();
-    await source.engine.checkpoint();
+    await source.engine.compact();
     for (let n = 0; n < 3; n++) await source.put();
     return source;
   }
@@ -90,6 +110,14 @@ class Source {
   async put(): Promise<void> {
     const n = this.#written++;
     await this.engine.put(`key ${n % 5}`, `${n}${"x".repeat(100 + 60 * (n % 7))}`);
+  }
+
+  /** Makes some of its tables new: more with each round, up to all of them. */
+  async change(round: number): Promise<void> {
+    await this.put();
+    if (round % 3 > 0) await this.engine.flush();
+    await this.put();
+    if (round % 3 === 2) await this.engine.compact();
   }
 
   get lsn(): number {
@@ -160,15 +188,43 @@ class Target {
     if (met < LEAST_MET) throw new UnmetFaultError(`${way.name} met ${met} failed reads, not ${LEAST_MET}`);
   }
 
-  /** A power cut may bring back, whole, what it was not told of. Then it is made after all. */
-  async failToWrite(way: Way, fault: Fault, places: readonly number[]): Promise<void> {
-    for (const place of places) {
-      this.#disk.addFault({ ...fault, at: this.#disk.nextOperation + place });
-      const { done } = await this.#start(way);
-      await this.#source.put();
-      if (await isGranted(done))
-        throw new UnmetFaultError(`${way.name} did not meet ${fault.kind} at ${place}`);
+  /** Each takes over what the one before it copied, and goes over it. */
+  async mustHaveOneAfterTheOther(way: Way): Promise<void> {
+    for (let round = 0; round < 4; round++) {
+      await this.mustHave(way);
+      await this.#source.change(round);
     }
+  }
+
+  /** One that is killed leaves the one before it, and the next goes over both. */
+  async killInside(way: Way): Promise<void> {
+    for (let end = 1; end < OPERATIONS; end += 3) {
+      const before = this.#disk.nextOperation;
+      const { done, item } = await this.#start(way);
+      const isGrantedToo = isGranted(done);
+      while (this.#disk.nextOperation < before + end) await new Promise(setImmediate);
+      this.#disk.killProcess();
+      if (await isGrantedToo) this.#history.acknowledge(item);
+      await this.#source.change(end);
+      if (end % 2 === 0) await this.mustHave(way);
+    }
+    await this.mustHave(way);
+  }
+
+  /** A power cut may bring back, whole, what it was not told of. Then it is made after all. */
+  async failToWrite(way: Way, fault: PlacelessFault): Promise<void> {
+    let met = 0;
+    for (let place = 0; place < OPERATIONS; place++) {
+      const at = this.#disk.nextOperation + place;
+      this.#disk.addFault({ ...fault, at });
+      const { done, item } = await this.#start(way);
+      if (await isGranted(done)) this.#history.acknowledge(item);
+      if (wasMet(this.#disk, at)) met++;
+      await this.#source.change(place);
+    }
+    if (met < LEAST_MET) throw new UnmetFaultError(`${met} faults were met, not ${LEAST_MET}`);
+    const { done, item } = await this.#start(way); // it passes by the place of a fault that met nothing
+    if (await isGranted(done)) this.#history.acknowledge(item);
     await this.mustHave(way);
   }
 

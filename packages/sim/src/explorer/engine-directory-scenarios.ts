@@ -4,35 +4,37 @@ import { isGranted } from "./answers.js";
 import { engineCheck } from "./engine-check.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
+import { STILL } from "./open-engine.js";
 import { type Scenario, scenario } from "./scenario.js";
 import { mustBeMet } from "./unmet-fault.js";
 
 /** What an engine does by name, beside its log. Each of them notices that the directory is another one. */
 const NOTICING: readonly (readonly [what: string, run: (session: EngineSession) => Promise<unknown>])[] = [
-  ["a checkpoint", (session) => session.checkpoint()],
+  ["a flush", (session) => session.flush()],
   ["a new consumer", ({ engine }) => isGranted(engine.addConsumer("second"))],
   ["a consumer that leaves", ({ engine }) => isGranted(engine.removeConsumer("first"))],
 ];
 
-/** Operations of a checkpoint's rotation; its own file comes behind them. */
+/** Operations of a flush's rotation; its table comes behind them. */
 const ROTATION = 5;
 
 /** An engine whose directory is moved away, and another one put in its place, while it is open. */
 export function engineDirectoryScenarios(config: PartialEngineConfig): Scenario[] {
-  const withoutCheckpoints = { ...config, checkpoint: { auto: false } };
+  const still = { ...config, tables: STILL };
   const lives: readonly (readonly [name: string, live: Live])[] = [
     ...NOTICING.map(
       ([what, run]) =>
         [`${what} notices`, (session: EngineSession, disk: SimDisk) => notice(session, disk, run)] as const,
     ),
-    ["a checkpoint notices behind its rotation", noticeBehindRotation],
+    ["a flush notices behind its rotation", noticeBehindRotation],
   ];
   return lives.map(([name, live]) =>
     scenario<EngineWrite>(`engine: another directory has the name, and ${name}`, {
       workload: async (disk, history) => {
-        const session = new EngineSession(disk, history, { config: withoutCheckpoints });
+        const session = new EngineSession(disk, history, { config: still });
         await session.open();
         await session.put("a");
+        await session.flush(); // the first one notes in the manifest, which is open, of which log the tables are
         await session.engine.addConsumer("first");
         await session.put("b", "of b", "relaxed");
         await live(session, disk);
@@ -67,8 +69,8 @@ async function notice(
 async function noticeBehindRotation(session: EngineSession, disk: SimDisk): Promise<void> {
   const at = disk.nextOperation + ROTATION;
   disk.addFault({ at, kind: "directory-replaced" });
-  await session.checkpoint();
-  mustBeMet(disk, at, "operation of a checkpoint's own file");
+  await session.flush();
+  mustBeMet(disk, at, "operation of a flush's table");
 }
 
 function mustHaveFailed({ engine }: EngineSession): void {

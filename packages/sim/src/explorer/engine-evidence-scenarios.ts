@@ -2,11 +2,11 @@ import { KayaError, type KayaErrorCode, type PartialEngineConfig } from "@kaya/c
 import { Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { parseLogMark } from "@kaya/wal";
-import { logIdsOf } from "../log-ids.js";
 import type { Check } from "./check-run.js";
 import { engineCheck } from "./engine-check.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
+import { openEngine } from "./open-engine.js";
 import { rejectionOf } from "./refusal.js";
 import { type Scenario, scenario } from "./scenario.js";
 
@@ -28,15 +28,10 @@ export function engineEvidenceScenarios(config: PartialEngineConfig): Scenario[]
         await mustBeRefused(damaged, config, "KAYA_CORRUPTION", what);
       await checkIntact(disk, view, recovered);
     }),
-    make("a checkpoint of another store", async (disk, view, recovered) => {
-      const mixed = await withForeignCheckpoint(disk, config);
+    make("tables of another store", async (disk, view, recovered) => {
+      const mixed = await withForeignTables(disk, config);
       if (mixed !== undefined)
-        await mustBeRefused(
-          mixed,
-          config,
-          "KAYA_CORRUPTION",
-          "a checkpoint of another store beside this log",
-        );
+        await mustBeRefused(mixed, config, "KAYA_CORRUPTION", "tables of another store beside this log");
       await checkIntact(disk, view, recovered);
     }),
     make("files of somebody else", async (disk, view, recovered) => {
@@ -56,7 +51,7 @@ export function engineEvidenceScenarios(config: PartialEngineConfig): Scenario[]
 
 const long = (length: number): string => "x".repeat(length);
 
-/** Closed cleanly, and then not: with rotations, a checkpoint, a kill and power cuts between. */
+/** Closed cleanly, and then not: with rotations, a flush, a kill and power cuts between. */
 async function closeAndCrash(session: EngineSession): Promise<void> {
   await session.open();
   for (let n = 0; n < 3; n++) await session.put(`a${n}`, long(150), n % 2 === 0 ? "strict" : "relaxed");
@@ -67,7 +62,7 @@ async function closeAndCrash(session: EngineSession): Promise<void> {
   session.kill();
   await session.open();
   await session.put("d", long(100));
-  await session.checkpoint();
+  await session.flush();
   await session.put("e", long(40));
   await session.close();
   await session.open();
@@ -87,7 +82,7 @@ function* damagesBeforeClose(
   const mark = parseLogMark(/ mark=(\S+)/.exec(note)?.[1]);
   if (mark?.id === undefined || mark.length === 0) return;
   const path = `wal/${mark.segmentId.toString(16).padStart(16, "0")}.wal`;
-  // A checkpoint may cover the segment since: then it is dropped, or not read.
+  // The tables may cover the segment since: then it is dropped, or not read.
   if (path !== lastSegment) return;
   const length = disk.readFile(path)?.length ?? 0;
   if (length < mark.length) return;
@@ -100,20 +95,22 @@ function* damagesBeforeClose(
   yield [`${path} is shorter than LOCK says`, shorter];
 }
 
-/** Undefined where there is no log that a checkpoint could be beside. */
-async function withForeignCheckpoint(
-  disk: SimDisk,
-  config: PartialEngineConfig,
-): Promise<SimDisk | undefined> {
+/** The tables of another store in the place of these. Undefined where there is no log that they could be beside. */
+async function withForeignTables(disk: SimDisk, config: PartialEngineConfig): Promise<SimDisk | undefined> {
   const log = await disk.list("wal");
   if (!log.some(({ path }) => path.endsWith(".wal")) || !log.some(({ path }) => path === "wal/log-id"))
     return undefined;
   const other = new SimDisk();
   const engine = await Engine.open(config, other, { newLogId: () => "f".repeat(16) });
   await engine.put("of another store", "1");
-  const { path } = await engine.checkpoint();
+  await engine.flush();
+  await engine.close();
   const mixed = disk.fork();
-  mixed.writeFile(path, other.readFile(path) ?? new Uint8Array());
+  for (const dir of ["manifest", "sst"]) {
+    for (const { path } of await mixed.list(dir)) mixed.removeDurably(path);
+    for (const { path } of await other.list(dir))
+      mixed.writeFile(path, other.readFile(path) ?? new Uint8Array());
+  }
   return mixed;
 }
 
@@ -123,7 +120,7 @@ async function mustBeRefused(
   code: KayaErrorCode,
   what: string,
 ): Promise<void> {
-  const error = await rejectionOf(Engine.open(config, disk, { newLogId: logIdsOf(disk) }));
+  const error = await rejectionOf(openEngine(config, disk));
   if (error === undefined) throw new Error(`${what}: opened, and must be refused with ${code}`);
   if (!KayaError.is(error, code)) throw new Error(`${what}: refused with ${error}, not with ${code}`);
 }

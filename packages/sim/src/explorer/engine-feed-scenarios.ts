@@ -2,13 +2,14 @@ import type { PartialEngineConfig } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
 import { cutCheck, feedCheck } from "./feed-check.js";
 import { type FeedFact, FeedSession } from "./feed-session.js";
+import { STILL } from "./open-engine.js";
 import { type Scenario, scenario } from "./scenario.js";
 
 type Live = (session: FeedSession, disk: SimDisk) => Promise<void>;
 
 const LIVES: readonly (readonly [name: string, live: Live])[] = [
   ["writes of both modes over several segments", writeAll],
-  ["checkpoints beside consumers", checkpoint],
+  ["flushes beside consumers", flush],
   ["crashed and killed", crashAndKill],
   ["a failed fsync", failSync],
   ["a full disk", fillDisk],
@@ -16,7 +17,7 @@ const LIVES: readonly (readonly [name: string, live: Live])[] = [
 
 /** What @kaya/engine promises those who follow its changes. */
 export function engineFeedScenarios(base: PartialEngineConfig): Scenario[] {
-  const config = { ...base, checkpoint: { auto: false } };
+  const config = { ...base, tables: STILL };
   const make = (name: string, live: Live, check: typeof feedCheck) =>
     scenario<FeedFact>(`engine: a feed: ${name}`, {
       workload: async (disk, history) => {
@@ -47,18 +48,18 @@ async function writeFew(session: FeedSession): Promise<void> {
   await session.put("c", 10);
 }
 
-async function checkpoint(session: FeedSession): Promise<void> {
+async function flush(session: FeedSession): Promise<void> {
   await session.put("a", 300);
   await session.put("b", 300);
-  await session.checkpoint();
+  await session.flush();
   await session.put("c", 300, "relaxed");
-  const running = session.checkpoint();
+  const running = session.flush();
   await session.put("d", 300, "relaxed");
   await running;
   await session.put("e", 10);
   await session.reopen();
   await session.put("f", 10, "relaxed");
-  await session.checkpoint();
+  await session.flush();
 }
 
 async function crashAndKill(session: FeedSession): Promise<void> {

@@ -27,7 +27,7 @@ export function engineLookScenarios(config: PartialEngineConfig): Scenario[] {
         await session.open();
         await session.put("a", "x".repeat(300));
         await session.put("b", "x".repeat(300), "relaxed");
-        await session.checkpoint();
+        await session.flush();
         await session.put("c", "x".repeat(100));
         await session.delete("a", "relaxed");
         await session.put("d", "x".repeat(400), "relaxed");

@@ -1,26 +1,23 @@
 import type { PartialEngineConfig } from "@kaya/core";
 import type { FaultRule, SimDisk } from "@kaya/io";
-import { engineCheck } from "./engine-check.js";
-import { engineCheckpointScenarios } from "./engine-checkpoint-scenarios.js";
+import { engineCompactionScenarios } from "./engine-compaction-scenarios.js";
 import { engineCopyScenarios } from "./engine-copy-scenarios.js";
 import { engineDirectoryScenarios } from "./engine-directory-scenarios.js";
 import { engineEvidenceScenarios } from "./engine-evidence-scenarios.js";
 import { engineFeedScenarios } from "./engine-feed-scenarios.js";
+import { engineFlushScenarios } from "./engine-flush-scenarios.js";
+import { type Life, long, scenariosOf } from "./engine-lives.js";
 import { engineLookScenarios } from "./engine-look-scenarios.js";
-import { EngineSession } from "./engine-session.js";
-import type { EngineWrite } from "./engine-write.js";
-import { type Scenario, scenario } from "./scenario.js";
+import type { EngineSession } from "./engine-session.js";
+import { engineStagingScenarios } from "./engine-staging-scenarios.js";
+import { STILL } from "./open-engine.js";
+import type { Scenario } from "./scenario.js";
 
 const CONFIG: PartialEngineConfig = {
   wal: { segmentMaxBytes: 768, maxRecordBytes: 768, maxBatchBytes: 512 },
   limits: { maxKeyBytes: 64, maxValueBytes: 512 },
+  tables: STILL,
 };
-
-interface Life {
-  readonly name: string;
-  readonly losesRelaxed?: boolean;
-  readonly live: (session: EngineSession, disk: SimDisk) => Promise<void>;
-}
 
 const LIVES: readonly Life[] = [
   { name: "open, write, close", live: openAndClose },
@@ -38,19 +35,11 @@ const LIVES: readonly Life[] = [
 
 /** Everything that @kaya/engine promises, in small workloads. */
 export function engineScenarios(): Scenario[] {
-  const scenarios = LIVES.map(({ name, losesRelaxed = false, live }) =>
-    scenario<EngineWrite>(`engine: ${name}`, {
-      workload: async (disk, history) => {
-        const session = new EngineSession(disk, history, { config: CONFIG, losesRelaxed });
-        await session.open();
-        await live(session, disk);
-      },
-      check: engineCheck(CONFIG),
-    }),
-  );
   return [
-    ...scenarios,
-    ...engineCheckpointScenarios(CONFIG),
+    ...scenariosOf(LIVES, { config: CONFIG }),
+    ...engineFlushScenarios(CONFIG),
+    ...engineCompactionScenarios(CONFIG),
+    ...engineStagingScenarios(CONFIG),
     ...engineFeedScenarios(CONFIG),
     ...engineCopyScenarios(CONFIG),
     ...engineLookScenarios(CONFIG),
@@ -58,8 +47,6 @@ export function engineScenarios(): Scenario[] {
     ...engineEvidenceScenarios(CONFIG),
   ];
 }
-
-const long = (length: number): string => "x".repeat(length);
 
 async function openAndClose(session: EngineSession): Promise<void> {
   await session.put("a");

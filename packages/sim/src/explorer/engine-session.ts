@@ -1,10 +1,10 @@
 import type { DurabilityMode, KayaError, PartialEngineConfig } from "@kaya/core";
-import { type BatchOperation, Engine } from "@kaya/engine";
+import type { BatchOperation, Engine, RangeOptions } from "@kaya/engine";
 import type { CrashOptions, SimDisk } from "@kaya/io";
-import { logIdsOf } from "../log-ids.js";
 import { isGranted, isWithoutEffect } from "./answers.js";
 import { type EngineWrite, perform } from "./engine-write.js";
 import type { HistoryNotes } from "./history.js";
+import { openEngine } from "./open-engine.js";
 
 export interface EngineSessionOptions {
   readonly config: PartialEngineConfig;
@@ -40,10 +40,14 @@ export class EngineSession {
     return this.engine.failure;
   }
 
+  /** What may be in the store, in the order of the log: the write with LSN n is at n - 1. */
+  get log(): readonly EngineWrite[] {
+    return this.#log;
+  }
+
   /** Opens the engine. What it says is durable is, and what it has not is gone for good. */
-  async open(): Promise<void> {
-    const newLogId = logIdsOf(this.#disk);
-    this.#engine = await Engine.open(this.#options.config, this.#disk.session(), { newLogId });
+  async open(config: PartialEngineConfig = this.#options.config): Promise<void> {
+    this.#engine = await openEngine(config, this.#disk, this.#disk.session());
     const { durableLsn, lastLsn } = this.#engine.stats();
     this.#isTailFinished = durableLsn === lastLsn;
     this.#accepted.clear();
@@ -76,12 +80,14 @@ export class EngineSession {
     if (await isGranted(this.engine.sync())) this.#acknowledge(...accepted);
   }
 
-  /** Whether it was made: then all that was written before it is durable, and otherwise nothing is different. */
-  async checkpoint(): Promise<boolean> {
-    const accepted = [...this.#accepted];
-    const isMade = await isGranted(this.engine.checkpoint());
-    if (isMade) this.#acknowledge(...accepted);
-    return isMade;
+  /** Whether it was done: then all that was written before it is durable, and otherwise nothing is different. */
+  flush(): Promise<boolean> {
+    return this.#settle(() => this.engine.flush());
+  }
+
+  /** As `flush`. Where it was not done, the flush that it begins with may have been. */
+  compact(range?: RangeOptions): Promise<boolean> {
+    return this.#settle(() => this.engine.compact(range));
   }
 
   async close(): Promise<void> {
@@ -100,6 +106,13 @@ export class EngineSession {
   /** Kills the process in the middle of the workload. Open again to go on. */
   kill(): void {
     this.#disk.killProcess();
+  }
+
+  async #settle(run: () => Promise<unknown>): Promise<boolean> {
+    const accepted = [...this.#accepted];
+    const isDone = await isGranted(run());
+    if (isDone) this.#acknowledge(...accepted);
+    return isDone;
   }
 
   async #perform(write: EngineWrite): Promise<void> {

@@ -1,5 +1,5 @@
 import type { DurabilityMode } from "@kaya/core";
-import type { BatchOperation, Engine, KeyBounds, WriteResult } from "@kaya/engine";
+import type { BatchOperation, Engine, KeyBounds, RangeOptions, WriteResult } from "@kaya/engine";
 
 /** One write of a workload: a put, a delete, a batch, or a cleared prefix, which is one record of the log each. */
 export interface EngineWrite {
@@ -39,10 +39,10 @@ function clearIn(contents: Map<string, string>, { prefix = "", gt, gte, lt, lte 
   }
 }
 
-/** What the store holds. */
-export async function contentsOf(engine: Engine): Promise<Contents> {
+/** What the store, or a snapshot of it, holds. */
+export async function contentsOf(store: Pick<Engine, "scan">, range?: RangeOptions): Promise<Contents> {
   const contents = new Map<string, string>();
-  for await (const { key, value } of engine.scan()) {
+  for await (const { key, value } of store.scan(range)) {
     contents.set(Buffer.from(key).toString(), Buffer.from(value).toString());
   }
   return contents;

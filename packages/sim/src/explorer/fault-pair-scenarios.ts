@@ -8,6 +8,7 @@ import { liveThroughFaultPairs } from "./fault-pairs.js";
 import { type EngineAction, FaultedEngine } from "./faulted-engine.js";
 import { FaultedLog, type LogAction } from "./faulted-log.js";
 import { History, type HistoryView } from "./history.js";
+import { TINY } from "./open-engine.js";
 import { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import type { WalWrite } from "./wal-write.js";
@@ -30,7 +31,7 @@ const WAL: Partial<WalConfig> = { segmentMaxBytes: 768, maxRecordBytes: 768, max
 const ENGINE: PartialEngineConfig = {
   wal: WAL,
   limits: { maxKeyBytes: 64, maxValueBytes: 512 },
-  checkpoint: { auto: false },
+  tables: TINY,
 };
 
 const LOG_ACTIONS: readonly (readonly [LogAction, string])[] = [
@@ -43,8 +44,8 @@ const LOG_ACTIONS: readonly (readonly [LogAction, string])[] = [
 
 const ENGINE_ACTIONS: readonly (readonly [EngineAction, string])[] = [
   ["writes", "writes over the end of a segment"],
-  ["checkpoint", "a checkpoint"],
-  ["checkpoint beside writes", "a checkpoint beside writes"],
+  ["flush", "a flush"],
+  ["flush beside writes", "a flush beside writes"],
   ["consumers", "consumers that come, acknowledge and leave"],
   ["close", "closing"],
   ["open", "opening"],
@@ -108,7 +109,7 @@ function checkWritesAndConsumers(action: EngineAction): Check<EngineWrite | Cons
     const writes = partOf(view, isWrite);
     const consumers = partOf(view, (fact): fact is ConsumerFact => !isWrite(fact));
     const check = engineCheck(ENGINE, {
-      makesCheckpoint: action.startsWith("checkpoint"),
+      flushes: action.startsWith("flush"),
       alsoCheck: (engine) => checkConsumers(engine, consumers),
     });
     return check(disk, writes, recovered);

@@ -7,13 +7,7 @@ import { FaultedStore, type FaultedStoreOptions } from "./faulted-store.js";
 import type { HistoryNotes } from "./history.js";
 
 /** What of an engine the first fault of a pair strikes. */
-export type EngineAction =
-  | "writes"
-  | "checkpoint"
-  | "checkpoint beside writes"
-  | "consumers"
-  | "close"
-  | "open";
+export type EngineAction = "writes" | "flush" | "flush beside writes" | "consumers" | "close" | "open";
 
 export interface FaultedEngineOptions {
   readonly seed: number;
@@ -46,11 +40,11 @@ export class FaultedEngine extends FaultedStore<EngineSession> {
     switch (this.#action) {
       case "writes":
         return this.#write(round);
-      case "checkpoint":
-        await this.session.checkpoint();
+      case "flush":
+        await this.session.flush();
         return;
-      case "checkpoint beside writes":
-        await Promise.all([this.session.checkpoint(), this.session.put("beside", `${round}`, "relaxed")]);
+      case "flush beside writes":
+        await Promise.all([this.session.flush(), this.session.put("beside", `${round}`, "relaxed")]);
         return;
       case "consumers":
         return this.#changeConsumers(round);

@@ -1,10 +1,10 @@
 import { KayaError, type PartialEngineConfig } from "@kaya/core";
-import { type Change, Engine } from "@kaya/engine";
+import type { Change, Engine } from "@kaya/engine";
 import type { SimDisk } from "@kaya/io";
-import { logIdsOf } from "../log-ids.js";
 import type { Check } from "./check-run.js";
 import { ARCHIVE, describeChange, type FeedFact, INDEX } from "./feed-session.js";
 import type { HistoryView } from "./history.js";
+import { openEngine } from "./open-engine.js";
 
 /**
  * What was delivered before the crash is in the log, every token leads on from where it was given, and nobody who is registered has lost
@@ -12,7 +12,7 @@ import type { HistoryView } from "./history.js";
  */
 export function feedCheck(config: PartialEngineConfig): Check<FeedFact> {
   return async (disk, view, recovered) => {
-    const engine = await open(config, disk);
+    const engine = await openEngine(config, disk);
     recovered();
     checkRegistered(engine, view);
     if (!engine.consumers().some(({ name }) => name === ARCHIVE)) return;
@@ -21,7 +21,7 @@ export function feedCheck(config: PartialEngineConfig): Check<FeedFact> {
     await checkTokens(engine, view, engine.stats().durableLsn);
     disk.crash();
 
-    const again = await open(config, disk);
+    const again = await openEngine(config, disk);
     const later = await historyOf(again);
     for (const [i, text] of found.entries()) {
       if (later[i] !== text)
@@ -39,7 +39,7 @@ export function cutCheck(config: PartialEngineConfig): Check<FeedFact> {
   // What a clean close speaks for is cut in this mode only.
   const cutting = { ...config, wal: { ...config.wal, recovery: "prefix" } } as const;
   return async (disk, view, recovered) => {
-    const whole = await open(cutting, disk);
+    const whole = await openEngine(cutting, disk);
     const end = whole.stats().durableLsn;
     await whole.close();
     // Where a recovery was crashed that had cut it already, it is not damaged once more.
@@ -48,20 +48,16 @@ export function cutCheck(config: PartialEngineConfig): Check<FeedFact> {
       recovered();
       return;
     }
-    const engine = await open(cutting, disk);
+    const engine = await openEngine(cutting, disk);
     recovered();
     const left = engine.stats().lastLsn;
     for (let n = left; n <= end + 1; n++) await engine.put("instead", `${n}`);
     await checkTokens(engine, view, left);
     disk.crash();
-    const again = await open(cutting, disk);
+    const again = await openEngine(cutting, disk);
     await checkTokens(again, view, left);
     await again.close();
   };
-}
-
-function open(config: PartialEngineConfig, disk: SimDisk): Promise<Engine> {
-  return Engine.open(config, disk, { newLogId: logIdsOf(disk) });
 }
 
 function factsOf<K extends FeedFact["fact"]>(
@@ -98,7 +94,7 @@ async function checkTokens(engine: Engine, view: HistoryView<FeedFact>, common: 
     const next = await changeBehind(engine, token);
     const expected = lsn > common ? "refused" : lsn === engine.stats().durableLsn ? "none" : lsn + 1;
     // What nobody has kept may be gone from below.
-    if (next === "refused" && lsn <= common && (engine.stats().checkpoint.lsn ?? 0) > lsn) continue;
+    if (next === "refused" && lsn <= common && engine.stats().tables.covered.lsn > lsn) continue;
     if (next !== expected) throw new Error(`behind the token ${token} comes ${next}, and not ${expected}`);
   }
 }

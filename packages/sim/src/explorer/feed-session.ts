@@ -1,9 +1,9 @@
 import type { DurabilityMode, Lsn, PartialEngineConfig } from "@kaya/core";
-import { type Change, Engine } from "@kaya/engine";
+import type { Change, Engine } from "@kaya/engine";
 import type { CrashOptions, SimDisk } from "@kaya/io";
-import { logIdsOf } from "../log-ids.js";
 import { isGranted } from "./answers.js";
 import type { History } from "./history.js";
+import { openEngine } from "./open-engine.js";
 
 /** Has the whole history kept, and never acknowledges anything. */
 export const ARCHIVE = "archive";
@@ -35,8 +35,7 @@ export class FeedSession {
   }
 
   async open(): Promise<void> {
-    const newLogId = logIdsOf(this.#disk);
-    const engine = await Engine.open(this.#config, this.#disk.session(), { newLogId });
+    const engine = await openEngine(this.#config, this.#disk, this.#disk.session());
     this.#engine = engine;
     for (const name of [ARCHIVE, INDEX]) {
       if (await isGranted(engine.addConsumer(name))) this.#know({ fact: "registered", name });
@@ -56,8 +55,8 @@ export class FeedSession {
     await isGranted(this.engine.sync());
   }
 
-  async checkpoint(): Promise<void> {
-    await isGranted(this.engine.checkpoint());
+  async flush(): Promise<void> {
+    await isGranted(this.engine.flush());
   }
 
   async reopen(): Promise<void> {

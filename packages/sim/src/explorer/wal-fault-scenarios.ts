@@ -20,7 +20,7 @@ const UNDONE: readonly Fault[] = [
 const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", "lost"];
 
 /** Before a record is written these are taken back; behind it nothing is. */
-const NOT_FINAL: readonly KayaErrorCode[] = ["KAYA_IO", "KAYA_MEMORY_LIMIT"];
+const NOT_FINAL: readonly KayaErrorCode[] = ["KAYA_IO", "KAYA_INTERNAL"];
 
 /** The operations of `live` that write, and those that sync, counted from its beginning: two rotations are among them. */
 const WRITES: readonly number[] = [0, 2, 5, 7, 8];

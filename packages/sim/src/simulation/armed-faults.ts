@@ -30,6 +30,7 @@ export class ArmedFaults {
   /** Those that met what is beside it: the targets of backups, and whoever else reads the directory. */
   readonly strikesBeside: Strike[] = [];
   #armed: Armed[] = [];
+  #isCalm = false;
   #pairs = 0;
 
   /** Faults that struck in what followed another one, whose `next` they were. */
@@ -40,6 +41,16 @@ export class ArmedFaults {
   /** @param next another fault, which begins to wait when this one has struck */
   arm(fault: WaitingFault, next?: WaitingFault): void {
     this.#add(fault, next, false);
+  }
+
+  /** No fault meets what this does: it looks, and the engine is not what it looks at. It must not wait. */
+  calmly<T>(look: () => T): T {
+    this.#isCalm = true;
+    try {
+      return look();
+    } finally {
+      this.#isCalm = false;
+    }
   }
 
   /** The rule that the disk needs for the operation with this index, which is about to begin. */
@@ -82,6 +93,7 @@ export class ArmedFaults {
   }
 
   #next(isMet: (kind: FaultKind) => boolean): PlannedFault | undefined {
+    if (this.#isCalm) return undefined;
     let due: Armed | undefined;
     for (const armed of this.#armed) {
       if (!isMet(armed.fault.kind)) continue;
@@ -124,9 +136,15 @@ export function isSync(operation: Strike["operation"]): boolean {
 
 /** What is there stands for nothing until it has its name, durably: whatever fails, the log has it all. */
 export function isBesideTheLog(path: string): boolean {
-  return path === "checkpoint" || path.startsWith("checkpoint/") || BESIDE.includes(path);
+  return isOfTables(path) || BESIDE.includes(path);
 }
 
+/** A flush that fails changes nothing, and the log stays: what fails here is never the log's failure. */
+export function isOfTables(path: string): boolean {
+  return TABLES.some((dir) => path === dir || path.startsWith(`${dir}/`));
+}
+
+const TABLES = ["manifest", "sst"];
 const BESIDE = ["wal/log-id.tmp", "consumers.tmp"];
 
 function fits(kind: FaultKind, operation: MutatingKind): boolean {

@@ -38,8 +38,8 @@ export function isIdLost({ faults }: World): boolean {
   return faults.strikes.some(({ path }) => path.includes("log-id"));
 }
 
-/** One that is dropping segments, or failed behind that, is not the newest in stats() yet. */
+/** A flush that failed may have been done all but for its answer. */
 export function mayHaveDropped(engine: Engine, lsn: Lsn): boolean {
-  const { lsn: covered = 0, isRunning, error } = engine.stats().checkpoint;
-  return covered > lsn || isRunning || error !== undefined;
+  const { tables, flush } = engine.stats();
+  return tables.covered.lsn > lsn || flush.isRunning || flush.error !== undefined;
 }

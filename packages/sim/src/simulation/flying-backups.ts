@@ -3,6 +3,7 @@ import type { BackupResult, Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describeStrikes } from "./armed-faults.js";
 import { type Copy, mustBeGone, mustBeWhole, mustBeWholeOrNothing } from "./copy-check.js";
+import { findTables } from "./found-tables.js";
 import type { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import { mustHold } from "./violation.js";
@@ -14,8 +15,6 @@ interface FlyingBackup {
   readonly engine: Engine;
   readonly cancellation: AbortController;
   readonly answer: Watched<BackupResult>;
-  /** Where its disk held something, as a state digest: it must be refused, and nothing of that change. */
-  readonly held: number | undefined;
   readonly strikesBefore: number;
 }
 
@@ -40,7 +39,7 @@ export class FlyingBackups {
   async start(engine: Engine, into: "new" | "used"): Promise<void> {
     const { timeline, faults } = this.#world;
     const disk = this.#targetFor(into);
-    const isEmpty = (await disk.list("checkpoint")).length === 0;
+    const earlier = await findTables(disk);
     const cancellation = new AbortController();
     const target = new GatedDisk(disk, faults, this.#gate, { strikes: faults.strikesBeside });
     const attempts = [...timeline.attempts()];
@@ -49,9 +48,8 @@ export class FlyingBackups {
     const least = timeline.acknowledgedLsn;
     // Readers may see a part of a clear that failed for good between two of its records.
     const most = engine.failure === undefined ? least : timeline.lastLsn;
-    const copy = { what: "a backup", disk, least, most, logs: [attempts] };
-    const held = isEmpty ? undefined : stateBesideLock(disk);
-    this.#flying.push({ copy, engine, cancellation, answer, held, strikesBefore });
+    const copy = { what: "a backup", disk, least, most, logs: [attempts], earlier };
+    this.#flying.push({ copy, engine, cancellation, answer, strikesBefore });
   }
 
   cancel(): void {
@@ -69,8 +67,7 @@ export class FlyingBackups {
 
   /** What was under way when the process died. */
   async leave(): Promise<void> {
-    for (const { copy, held } of this.#flying.splice(0))
-      if (held === undefined) await mustBeWholeOrNothing(this.#world, copy);
+    for (const { copy } of this.#flying.splice(0)) await mustBeWholeOrNothing(this.#world, copy);
   }
 
   /** What an earlier one used, and may have left something on, unless it is in use. What is on its way to that disk gets there first. */
@@ -86,43 +83,31 @@ export class FlyingBackups {
     return target;
   }
 
-  async #take({ copy, answer, held }: FlyingBackup): Promise<void> {
-    const { lsn, sequence, entries } = answer.value;
-    this.#world.digest.add(`backup ${lsn} ${sequence} ${entries}`);
-    mustHold(held === undefined, "wrong-refusal", () => "a backup was made over another one");
+  async #take({ copy, answer }: FlyingBackup): Promise<void> {
+    const { lsn, sequence, tables, copiedTables } = answer.value;
+    this.#world.digest.add(`backup ${lsn} ${sequence} ${tables} ${copiedTables}`);
     mustHold(lsn >= copy.least && lsn <= copy.most, "wrong-answer", () => {
       return `a backup holds LSN ${lsn}; readable was LSN ${copy.least} when it was asked for`;
     });
+    mustHold(copiedTables <= tables, "wrong-answer", () => {
+      return `a backup of ${tables} tables copied ${copiedTables}`;
+    });
     this.#world.backups++;
+    if (copy.earlier !== undefined) this.#world.backupsAgain++;
     await mustBeWhole(this.#world, { ...copy, least: lsn, most: lsn });
   }
 
-  async #mustHaveReason(backup: FlyingBackup): Promise<void> {
-    const { copy, engine, cancellation, answer, held, strikesBefore } = backup;
+  async #mustHaveReason({ copy, engine, cancellation, answer, strikesBefore }: FlyingBackup): Promise<void> {
     const { error } = answer;
     const strikes = this.#world.faults.strikesBeside.slice(strikesBefore);
     this.#world.digest.add(`no backup ${error}`);
     const isExplained =
       error === cancellation.signal.reason ||
       (KayaError.is(error, "KAYA_CLOSED") && engine.state === "closed") ||
-      (KayaError.is(error, "KAYA_INVALID_ARGUMENT") && held !== undefined) ||
       (KayaError.is(error) && FAILED.includes(error.code) && strikes.length > 0);
     mustHold(isExplained, "wrong-refusal", () => {
       return `a backup was rejected with ${error}, the engine is ${engine.state}, after ${describeStrikes(strikes)}`;
     });
-    if (held === undefined) {
-      await mustBeGone(this.#world, copy, strikes);
-      return;
-    }
-    mustHold(stateBesideLock(copy.disk) === held, "wrong-refusal", () => {
-      return `a backup into what held something already was refused, and changed it: ${error}`;
-    });
+    await mustBeGone(this.#world, copy, strikes);
   }
-}
-
-/** The lock may be tried, and its note says who did that last. */
-function stateBesideLock(disk: SimDisk): number {
-  const fork = disk.fork();
-  fork.removeDurably("LOCK");
-  return fork.stateDigest("everything");
 }

@@ -42,7 +42,7 @@ export class Followed {
   start(): void {
     if (this.#feed !== undefined || this.#token !== undefined) return;
     const { followed } = this.#world;
-    if (followed !== undefined || this.#checkpointLsn === 0) {
+    if (followed !== undefined || this.#coveredLsn === 0) {
       this.#follow(followed);
       return;
     }
@@ -127,7 +127,7 @@ export class Followed {
     );
   }
 
-  get #checkpointLsn(): Lsn {
-    return this.#engine.stats().checkpoint.lsn ?? 0;
+  get #coveredLsn(): Lsn {
+    return this.#engine.stats().tables.covered.lsn;
   }
 }

@@ -6,6 +6,7 @@ export class Gate {
   readonly #waiting: (() => void)[] = [];
   #allows: () => boolean = closed;
   #isDead = false;
+  #moves = 0;
 
   /** One that nothing waits at. */
   static open(): Gate {
@@ -33,6 +34,15 @@ export class Gate {
     return this.#isDead;
   }
 
+  /** How often something was done on a disk, reads included: while that grows, something moves. */
+  get moves(): number {
+    return this.#moves;
+  }
+
+  noteMove(): void {
+    this.#moves++;
+  }
+
   die(): void {
     this.#isDead = true;
     this.#waiting.length = 0;
@@ -40,9 +50,13 @@ export class Gate {
 
   pass<T>(begin: () => Promise<T>): Promise<T> {
     if (this.#isDead) return never();
+    this.#moves++;
     if (this.#waiting.length === 0 && this.#allows()) return begin();
     return new Promise((resolve, reject) => {
-      this.#waiting.push(() => void begin().then(resolve, reject));
+      this.#waiting.push(() => {
+        this.#moves++;
+        begin().then(resolve, reject);
+      });
     });
   }
 }

@@ -85,6 +85,7 @@ export class GatedDisk implements Disk {
 
   #look<T>(run: () => Promise<T>): Promise<T> {
     if (this.#gate.isDead) return never();
+    this.#gate.noteMove();
     return this.#reads === undefined ? run() : this.#reads.pass(run);
   }
 

@@ -1,8 +1,17 @@
-import { type EngineConfig, KayaError, type WalConfig } from "@kaya/core";
+import { KayaError, type WalConfig } from "@kaya/core";
 import { Random } from "@kaya/io";
 import { CONSUMER_NAMES } from "./consumer-places.js";
 import { KeySpace } from "./key-space.js";
-import type { FaultStep, Step, StepCondition, StepName, StepOperation, WaitingFault } from "./steps.js";
+import type {
+  FaultStep,
+  Step,
+  StepCondition,
+  StepName,
+  StepOperation,
+  StoreConfig,
+  WaitingFault,
+} from "./steps.js";
+import { storeOf } from "./store-config.js";
 import type { Trace } from "./trace.js";
 import {
   FAULT_WEIGHTS,
@@ -45,15 +54,13 @@ export function generateTrace(options: GenerateOptions): Trace {
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
   const config = generator.config();
-  const checkpoint = generator.checkpoint();
-  const memoryLimitBytes = generator.memoryLimitBytes();
+  const store = generator.store();
   const maxKeptLogBytes = generator.maxKeptLogBytes();
   const steps = Array.from({ length: operations }, () => generator.next());
   return {
     seed,
     config,
-    ...(checkpoint !== undefined && { checkpoint }),
-    ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
+    store,
     ...(maxKeptLogBytes !== undefined && { maxKeptLogBytes }),
     steps,
   };
@@ -107,21 +114,9 @@ class Generator {
     };
   }
 
-  /** In every third run: from one at nearly every write to a few in all. */
-  checkpoint(): EngineConfig["checkpoint"] | undefined {
-    const random = this.#random;
-    if (!random.chance(0.33)) return undefined;
-    return {
-      auto: true,
-      minLogBytes: random.pick([0, 500, 3000]),
-      logRatio: random.pick([0.01, 0.5, 1]),
-    };
-  }
-
-  /** In every eighth run. The index takes 64 KiB of it from the start. */
-  memoryLimitBytes(): number | undefined {
-    const random = this.#random;
-    return random.chance(0.125) ? random.pick([66_600, 67_000, 70_000]) : undefined;
+  /** What grows with the largest record: a memtable takes some of them, or many. */
+  store(): StoreConfig {
+    return storeOf(this.#random);
   }
 
   /** In every third run: from hardly anything to a few segments. */
@@ -159,10 +154,16 @@ class Generator {
       case "clear":
         return { step, range: keys.range(), durability: this.#durability() };
       case "get":
+      case "get-sync":
       case "has":
         return { step, key: keys.key() };
       case "get-many":
         return { step, keys: keys.keys(6) };
+      case "count":
+      case "size":
+        return { step, range: keys.range() };
+      case "compact":
+        return { step, range: random.chance(0.5) ? {} : keys.bounds(random) };
       case "scan":
       case "open-scan":
         return { step, range: keys.range(), pageSize: random.pick([1, 3, 100]) };
@@ -179,15 +180,17 @@ class Generator {
       case "acknowledge":
         return { step, name: random.pick(CONSUMER_NAMES), permille: random.pick([1000, random.below(1001)]) };
       case "backup":
-        return { step, into: random.chance(0.2) ? "used" : "new" };
+        return { step, into: random.chance(0.6) ? "used" : "new" };
       case "recover-to":
         return { step, permille: random.below(1001), beside: random.pick([0, 1, 3]) };
+      case "look":
+        return { step, beside: random.pick([0, 1, 3]) };
       case "fault":
         return this.#fault();
       case "crash":
         return this.#crash();
       case "reopen":
-        return { step, config: this.config() };
+        return { step, config: this.config(), store: this.store() };
       default:
         return { step };
     }

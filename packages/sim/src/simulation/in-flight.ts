@@ -1,13 +1,12 @@
 import { KayaError } from "@kaya/core";
-import type { Engine, WriteResult } from "@kaya/engine";
+import type { Engine, EngineStats, WriteResult } from "@kaya/engine";
 import { toBytes } from "./bytes.js";
 import { conditionOf, firstBroken } from "./conditions.js";
-import { FlyingCheckpoints } from "./flying-checkpoints.js";
 import { FlyingConflicts } from "./flying-conflicts.js";
+import { FlyingFlushes } from "./flying-flushes.js";
 import { FlyingSyncs } from "./flying-syncs.js";
-import { mustLackMemory } from "./memory.js";
 import { type Change, isRange } from "./state.js";
-import type { WriteStep } from "./steps.js";
+import type { CompactStep, WriteStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold } from "./violation.js";
 import { turn, Watched } from "./watched.js";
@@ -34,7 +33,7 @@ export class InFlight {
   #writes: FlyingWrite[] = [];
   readonly #syncs: FlyingSyncs;
   readonly #conflicts: FlyingConflicts;
-  readonly #checkpoints: FlyingCheckpoints;
+  readonly #flushes: FlyingFlushes;
   #answered = 0;
   /** How many faults had struck when nothing was in flight: a rejection takes a later one. */
   #strikesAtRest = 0;
@@ -46,7 +45,7 @@ export class InFlight {
     this.#mayOthersUseLog = mayOthersUseLog;
     this.#syncs = new FlyingSyncs(world, engine);
     this.#conflicts = new FlyingConflicts(world);
-    this.#checkpoints = new FlyingCheckpoints(world, engine);
+    this.#flushes = new FlyingFlushes(world, engine);
   }
 
   get writes(): number {
@@ -55,12 +54,8 @@ export class InFlight {
 
   get isEmpty(): boolean {
     return (
-      this.#writes.length === 0 && this.#conflicts.isEmpty && this.#syncs.isEmpty && this.#checkpoints.isEmpty
+      this.#writes.length === 0 && this.#conflicts.isEmpty && this.#syncs.isEmpty && this.#flushes.isEmpty
     );
-  }
-
-  get hasCheckpoints(): boolean {
-    return this.#checkpoints.hasStarted;
   }
 
   /** Answers that came since the last `harvest`. */
@@ -80,17 +75,23 @@ export class InFlight {
     const changes = changesOf(step, () => timeline.projected());
     const before = this.#engine.stats();
     const given = step.step === "batch" ? (step.conditions ?? []) : [];
-    const conditions = given.map((condition) => conditionOf(condition, this.#engine, timeline));
+    const conditions = this.#world.faults.calmly(() =>
+      given.map((condition) => conditionOf(condition, this.#engine, timeline)),
+    );
+    const strikesBefore = this.#world.faults.strikes.length;
     const broken = this.#engine.failure === undefined ? firstBroken(conditions, timeline) : undefined;
     const write = startWrite(this.#engine, step, changes, conditions);
     if (broken !== undefined) {
       this.#conflicts.add(broken, new Watched(write));
+      await turn();
       return;
     }
     const answer = new Watched(write, () => this.#answered++);
+    // What has to be read from tables before it gets its place is read now: nothing else moves.
+    if (conditions.length > 0 || isLimitedClear(step)) await turn();
     const after = this.#engine.stats();
     if (after.lastLsn === before.lastLsn) {
-      await this.#mustBeRefused(step, changes, answer);
+      await this.#mustBeRefused(step, changes, answer, { before, strikesBefore });
       return;
     }
     const attempt: Attempt = {
@@ -117,9 +118,14 @@ export class InFlight {
     this.#mustNameFailure(answer, "a sync");
   }
 
-  checkpoint(): void {
+  flush(): void {
     this.#noteRest();
-    this.#checkpoints.start();
+    this.#flushes.flush();
+  }
+
+  compact(step: CompactStep): void {
+    this.#noteRest();
+    this.#flushes.compact(step);
   }
 
   /** Takes in the answers. They must come in the order of the writes, with what was foreseen or with a reason. */
@@ -131,12 +137,13 @@ export class InFlight {
     if (this.#writes.some(({ answer }) => answer.state !== "pending")) this.#takeRejections();
     this.#conflicts.harvest((error, what) => this.#mustHaveReason(error, what));
     this.#syncs.harvest((error, what) => this.#mustHaveReason(error, what));
-    this.#checkpoints.harvest((error) => this.#mustHaveStruck(error, "the checkpoint"));
+    this.#flushes.harvest((error, what) => this.#mustHaveStruck(error, what));
   }
 
   #noteRest(): void {
-    // A checkpoint that the engine makes by itself is in flight too: what strikes it may take a write along.
-    const isAtRest = this.isEmpty && !this.#engine.stats().checkpoint.isRunning && !this.#mayOthersUseLog();
+    // A flush that the engine makes by itself is in flight too: what strikes it may take a write along.
+    const { flush, tables } = this.#engine.stats();
+    const isAtRest = this.isEmpty && !flush.isRunning && !tables.isCompacting && !this.#mayOthersUseLog();
     if (isAtRest) this.#strikesAtRest = this.#world.faults.strikes.length;
   }
 
@@ -145,8 +152,7 @@ export class InFlight {
     mustHold(attempt.firstLsn === timeline.lastLsn + 1, "wrong-answer", () => {
       return `the ${step.step} got LSN ${attempt.firstLsn} behind LSN ${timeline.lastLsn}`;
     });
-    const isLimited = step.step === "clear" && step.range.limit !== undefined;
-    mustHold(attempt.firstLsn === attempt.lastLsn || isLimited, "wrong-answer", () => {
+    mustHold(attempt.firstLsn === attempt.lastLsn || isLimitedClear(step), "wrong-answer", () => {
       return `the ${step.step} took LSN ${attempt.firstLsn} to ${attempt.lastLsn}`;
     });
     mustHold(lastSequence === attempt.lastSequence, "wrong-answer", () => {
@@ -158,19 +164,25 @@ export class InFlight {
     step: WriteStep,
     changes: readonly Change[],
     answer: Watched<WriteResult>,
+    { before, strikesBefore }: { readonly before: EngineStats; readonly strikesBefore: number },
   ): Promise<void> {
     await turn();
     this.#answered = 0;
-    if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_MEMORY_LIMIT")) {
-      mustLackMemory(this.#world, this.#engine, changes);
+    this.#world.digest.add(`refused ${answer.error}`);
+    if (answer.state === "rejected" && isForRoom(answer.error)) {
+      mustLackRoom(before, answer.error);
       return;
     }
+    // What it needed of the tables could not be read.
+    const couldNotRead = this.#world.faults.strikes
+      .slice(strikesBefore)
+      .some(({ operation }) => operation === "readAt");
+    if (couldNotRead && answer.state === "rejected" && KayaError.is(answer.error, "KAYA_IO")) return;
     if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {
       const { timeline, config } = this.#world;
-      const length =
-        step.step === "clear" && step.range.limit !== undefined
-          ? 0
-          : recordLength(step, changes, timeline.lastLsn + 1, timeline.lastSequence + 1);
+      const length = isLimitedClear(step)
+        ? 0
+        : recordLength(step, changes, timeline.lastLsn + 1, timeline.lastSequence + 1);
       mustHold(length > config.maxRecordBytes, "wrong-refusal", () => {
         return `a ${step.step} of ${length} bytes was refused with maxRecordBytes ${config.maxRecordBytes}: ${answer.error}`;
       });
@@ -226,7 +238,7 @@ export class InFlight {
     if (this.#engine.failure === undefined || isTakenBack(oldest?.answer.error)) {
       const { lastLsn, lastSequence } = this.#engine.stats();
       timeline.takeBack(lastLsn, lastSequence);
-      this.#checkpoints.takeBackTo(lastLsn);
+      this.#flushes.takeBackTo(lastLsn);
     } else if (oldest !== undefined && oldest.attempt.lastLsn > oldest.attempt.firstLsn) {
       timeline.show(this.#visiblePart(oldest.attempt));
     }
@@ -234,12 +246,16 @@ export class InFlight {
 
   #mustHaveReason(error: unknown, what: string): void {
     const { failure } = this.#engine;
-    // The next checkpoint begins where one failed: its rotation may fail for good once all was taken back. So may what
+    // The next flush begins where one failed: its rotation may fail for good once all was taken back. So may what
     // those who follow the log ask of it.
     // And where two faults struck, what came after the write that was taken back may have met the second.
     const haveTwoStruck = this.#world.faults.strikes.length > this.#strikesAtRest + 1;
     const mayBeTakenBack =
-      failure === undefined || haveTwoStruck || !this.#checkpoints.isEmpty || this.#mayOthersUseLog();
+      failure === undefined ||
+      haveTwoStruck ||
+      !this.#flushes.isEmpty ||
+      this.#world.hasAutomaticFlushes ||
+      this.#mayOthersUseLog();
     const isUncertain = failure !== undefined && KayaError.is(error) && UNCERTAIN.includes(error.code);
     mustHold(isUncertain || (mayBeTakenBack && isTakenBack(error)), "wrong-refusal", () => {
       return `${what} was rejected with ${error}, and the engine's failure is ${failure}`;
@@ -256,11 +272,31 @@ export class InFlight {
   /** The deletes of a failed clear that readers see: those before the first key that is still there. */
   #visiblePart({ changes }: Attempt): readonly Change[] {
     if (this.#engine.state === "closed") return [];
-    const firstLeft = changes.findIndex(
-      (change) => !isRange(change) && this.#engine.getSync(toBytes(change.key)) !== undefined,
-    );
+    const firstLeft = changes.findIndex((change) => !isRange(change) && this.#isThere(change.key));
     return firstLeft < 0 ? changes : changes.slice(0, firstLeft);
   }
+
+  #isThere(key: string): boolean {
+    return this.#world.faults.calmly(() => this.#engine.getSync(toBytes(key)) !== undefined);
+  }
+}
+
+/** Its keys are looked up before it is written. */
+function isLimitedClear(step: WriteStep): boolean {
+  return step.step === "clear" && step.range.limit !== undefined;
+}
+
+/** L7: both memtables are full, and flushing fails. */
+function isForRoom(error: unknown): error is KayaError {
+  return KayaError.is(error) && error.message.startsWith("nothing was written: memory.memtableBytes");
+}
+
+function mustLackRoom({ memtable, flush }: EngineStats, error: KayaError): void {
+  const { bytes, sealedBytes, limitBytes } = memtable;
+  const isFull = sealedBytes > 0 && bytes - sealedBytes >= limitBytes / 2;
+  mustHold(flush.error !== undefined && error.cause === flush.error && isFull, "wrong-refusal", () => {
+    return `a write was refused for want of room: ${bytes} of ${limitBytes} bytes are taken, ${sealedBytes} of them sealed; the last flush: ${flush.error}`;
+  });
 }
 
 function isTakenBack(error: unknown): boolean {

@@ -1,7 +1,8 @@
-import { KayaError, type Lsn } from "@kaya/core";
+import { KayaError, type LogPosition, type Lsn } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
-import { describeStrikes, isSync, lostCache, type Strike } from "./armed-faults.js";
+import { describeStrikes, isBesideTheLog, isSync, lostCache, type Strike } from "./armed-faults.js";
 import { FlyingBackups } from "./flying-backups.js";
+import { findTables } from "./found-tables.js";
 import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import { checkLog, checkRecovery } from "./recovery-check.js";
@@ -12,7 +13,13 @@ import type { World } from "./world.js";
 
 type Phase =
   | { readonly name: "down" }
-  | { readonly name: "opening"; readonly opening: Watched<Engine>; readonly strikesBefore: number }
+  | {
+      readonly name: "opening";
+      readonly opening: Watched<Engine>;
+      readonly strikesBefore: number;
+      /** By the tables that it began with. */
+      readonly covered: LogPosition;
+    }
   | { readonly name: "open"; readonly session: Session }
   | { readonly name: "closing"; readonly session: Session; readonly closing: Watched<void> };
 
@@ -56,7 +63,7 @@ export class Process {
   /** Lets the disk work as long as `allows` says so, until nothing moves any more; then looks at everything. */
   async run(allows: () => boolean): Promise<void> {
     this.#gate.openWhile(allows);
-    await turn();
+    await this.#untilStill();
     this.#gate.close();
     await this.#look();
   }
@@ -71,22 +78,23 @@ export class Process {
     for (;;) {
       const { session } = this;
       if (session !== undefined) return session;
-      if (this.#phase.name === "down") this.startOpening();
+      if (this.#phase.name === "down") await this.startOpening();
       const before = this.#phase;
       await this.run(always);
       mustHold(this.#phase !== before, "hang", () => `${before.name} the engine never ends`);
     }
   }
 
-  startOpening(): void {
+  async startOpening(): Promise<void> {
     if (this.#phase.name !== "down") return;
+    const covered = (await findTables(this.#world.disk))?.covered ?? { lsn: 0, sequence: 0 };
     const { openEngine, engineConfig, disk, faults } = this.#world;
     this.#world.reopenings++;
     const { segmentMaxBytes } = this.#world.config;
     this.#world.largestSegmentBytes = Math.max(this.#world.largestSegmentBytes, segmentMaxBytes);
     const strikesBefore = faults.strikes.length; // the first operation may meet one before the call returns
     const opening = new Watched(openEngine(engineConfig, new GatedDisk(disk, faults, this.#gate)));
-    this.#phase = { name: "opening", opening, strikesBefore };
+    this.#phase = { name: "opening", opening, strikesBefore, covered };
   }
 
   startClosing(): void {
@@ -132,6 +140,17 @@ export class Process {
     timeline.makeDurable(found.lsn);
   }
 
+  /** Merges take turns of the event loop, so that one turn without a move of the disk is not the end yet. */
+  async #untilStill(): Promise<void> {
+    let still = 0;
+    for (let turns = 0; still < STILL_TURNS; turns++) {
+      mustHold(turns < MOST_TURNS, "hang", () => "something goes on for ever");
+      const before = this.#gate.moves;
+      await turn();
+      still = this.#gate.moves === before ? still + 1 : 0;
+    }
+  }
+
   /** Takes in what happened since it was last looked at. */
   async #look(): Promise<void> {
     await this.#backups.harvest();
@@ -144,6 +163,7 @@ export class Process {
   async #lookAtOpening({
     opening,
     strikesBefore,
+    covered,
   }: Extract<Phase, { readonly name: "opening" }>): Promise<void> {
     const world = this.#world;
     if (opening.state === "pending") return;
@@ -153,18 +173,20 @@ export class Process {
       this.#phase = { name: "down" };
       return;
     }
-    mustHold(!strikes.some(({ operation }) => isSync(operation)), "wrong-refusal", () => {
+    // Compactions begin before the opening ends.
+    const ofLog = strikes.filter(({ path }) => !isBesideTheLog(path));
+    mustHold(!ofLog.some(({ operation }) => isSync(operation)), "wrong-refusal", () => {
       return `opening went on after a failed sync: ${describeStrikes(strikes)}`;
     });
     const engine = opening.value;
-    const mayLackRoom = strikes.some(({ operation }) => operation === "append" || operation === "open");
-    await checkRecovery(engine, world, this.mustHave(), mayLackRoom);
+    const mayLackRoom = ofLog.some(({ operation }) => operation === "append" || operation === "open");
+    await checkRecovery(engine, world, { mustHave: this.mustHave(), mayLackRoom, covered });
     world.unfinishedAt = mayLackRoom ? world.acknowledged : undefined;
     world.digest.add(`recovered ${engine.lastRecovery.lastLsn}`);
     this.#hasPageCache = true;
     this.#mayHaveTail = true;
     this.#strikesAtRecovery = world.faults.strikes.length;
-    const session = new Session(world, engine);
+    const session = new Session(world, engine, strikesBefore);
     this.#phase = { name: "open", session };
     session.look(this.#gate.isIdle);
     await session.reads.run({ step: "scan", range: {}, pageSize: 1000 });
@@ -198,6 +220,10 @@ export class Process {
     this.#phase = { name: "down" };
   }
 }
+
+/** A turn more than any step of a merge takes without its disk. */
+const STILL_TURNS = 2;
+const MOST_TURNS = 100_000;
 
 function always(): boolean {
   return true;

@@ -1,29 +1,26 @@
 import { KayaError, type Lsn } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
 import { readRecordFile, type WalRecord } from "@kaya/wal";
-import { lsnOfCheckpoint } from "./found-checkpoint.js";
+import { findTables } from "./found-tables.js";
 
-/** From where on the states of a directory can be had, told by the names and first records in it. */
+/** From where on the states of a directory can be had. */
 export interface Reach {
-  /** What the checkpoints cover. */
-  readonly checkpoints: readonly Lsn[];
+  /** What the tables cover. */
+  readonly covered: Lsn;
   readonly firstInLog: Lsn;
 }
 
 export async function reachOf(disk: SimDisk, maxRecordBytes: number): Promise<Reach> {
-  const files = await disk.list("checkpoint");
-  const checkpoints = files.flatMap(({ path }) => lsnOfCheckpoint(path) ?? []);
+  const covered = (await findTables(disk))?.covered.lsn ?? 0;
   for (const { path } of await disk.list("wal")) {
     const first = path.endsWith(".wal") ? await firstRecord(disk, path, maxRecordBytes) : undefined;
-    if (first !== undefined) return { checkpoints, firstInLog: first.lsn };
+    if (first !== undefined) return { covered, firstInLog: first.lsn };
   }
-  return { checkpoints, firstInLog: Number.POSITIVE_INFINITY };
+  return { covered, firstInLog: Number.POSITIVE_INFINITY };
 }
 
-export function isInReach(lsn: Lsn, { checkpoints, firstInLog }: Reach): boolean {
-  return (
-    checkpoints.includes(lsn) || [0, ...checkpoints].some((from) => from < lsn && firstInLog <= from + 1)
-  );
+export function isInReach(lsn: Lsn, { covered, firstInLog }: Reach): boolean {
+  return covered === lsn || firstInLog === 1 || (covered < lsn && firstInLog <= covered + 1);
 }
 
 /** Undefined where there is none, or no whole one. */

@@ -7,16 +7,14 @@ import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import type { Process } from "./process.js";
 import { isInReach, reachOf } from "./reach.js";
+import { readBeside } from "./read-beside.js";
 import type { RecoverToStep } from "./steps.js";
 import { mustHold } from "./violation.js";
-import { turn, Watched } from "./watched.js";
+import { Watched } from "./watched.js";
 import type { World } from "./world.js";
 
 /** What a fault does to it. */
 const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
-
-/** More reads than any log here takes. */
-const MOST_READS = 10_000;
 
 /** Another process builds a directory as of some LSN out of this one, which goes on with what it is at between the reads. */
 export async function recoverSomewhere(step: RecoverToStep, process: Process, world: World): Promise<void> {
@@ -35,7 +33,9 @@ export async function recoverSomewhere(step: RecoverToStep, process: Process, wo
   const answer = new Watched(recoverTo(world.engineConfig, { lsn, into }, source));
   await readBeside(answer, reads, process, step.beside);
   if (answer.state === "resolved") {
-    world.digest.add(`recovered to ${JSON.stringify([lsn, answer.value.sequence, answer.value.entries])}`);
+    world.digest.add(
+      `recovered to ${JSON.stringify([lsn, answer.value.sequence, answer.value.recordCount])}`,
+    );
     mustHold(answer.value.lsn === lsn, "wrong-answer", () => {
       return `LSN ${lsn} was asked for, and LSN ${answer.value.lsn} recovered`;
     });
@@ -59,26 +59,8 @@ export async function recoverSomewhere(step: RecoverToStep, process: Process, wo
   await mustBeGone(world, copy, struck);
 }
 
-async function readBeside(
-  answer: Watched<unknown>,
-  reads: Gate,
-  process: Process,
-  beside: number,
-): Promise<void> {
-  for (let n = 0; answer.state === "pending"; n++) {
-    mustHold(n < MOST_READS, "hang", () => "to recover to an LSN never ends");
-    const isAlone = beside === 0 || process.isIdle;
-    let some = isAlone ? MOST_READS : 1;
-    reads.openWhile(() => some-- > 0);
-    await turn();
-    reads.close();
-    let left = beside;
-    if (!isAlone) await process.run(() => left-- > 0);
-  }
-}
-
 /** What can be reached only becomes less while somebody looks. */
 async function isBelowReach({ disk, config }: World, lsn: Lsn): Promise<boolean> {
   const reach = await reachOf(disk, config.maxRecordBytes);
-  return reach.checkpoints.some((covered) => covered > lsn) && !isInReach(lsn, reach);
+  return reach.covered > lsn && !isInReach(lsn, reach);
 }

@@ -2,7 +2,7 @@ import { KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kay
 import type { Engine } from "@kaya/engine";
 import { recoverWal, type WalRecord } from "@kaya/wal";
 import { quote, toText } from "./bytes.js";
-import { differenceOfCheckpoint, type FoundCheckpoint, findCheckpoint } from "./found-checkpoint.js";
+import { differenceOfTables, type FoundTables, findTables } from "./found-tables.js";
 import { type Change, isRange, isSameChange } from "./state.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold, RuleBroken } from "./violation.js";
@@ -10,11 +10,11 @@ import type { World } from "./world.js";
 
 const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
 
-/** The checkpoint, and the log behind it, as a recovery would find them. */
+/** The tables, and the log behind them, as a recovery would find them. */
 export interface FoundLog {
   readonly lsn: Lsn;
   readonly sequence: SequenceNumber;
-  readonly checkpoint: FoundCheckpoint | undefined;
+  readonly tables: FoundTables | undefined;
   /** Bytes behind the last record. */
   readonly cutBytes: number;
   /** What is in it, and may be behind it. */
@@ -29,8 +29,8 @@ export interface FoundLog {
 export async function checkLog(world: World, mustHave: Lsn): Promise<FoundLog> {
   const { disk, timeline } = world;
   const { maxRecordBytes, segmentMaxBytes } = world.config;
-  const checkpoint = await findCheckpoint(disk, maxRecordBytes);
-  const after = checkpoint?.covered ?? LOG_START;
+  const tables = await findTables(disk);
+  const after = tables?.covered ?? LOG_START;
   const options = { dryRun: true, after };
   const report = await recoverWal({ maxRecordBytes, segmentMaxBytes }, disk, options).catch(refused);
   const records = report.records.map(({ record }) => record);
@@ -45,8 +45,8 @@ export async function checkLog(world: World, mustHave: Lsn): Promise<FoundLog> {
   const differences: string[] = [];
   for (const attempts of timeline.possibleLogs()) {
     const difference =
-      (checkpoint && differenceOfCheckpoint(checkpoint, attempts)) ?? differenceOf(records, attempts, after);
-    if (difference === undefined) return { lsn, sequence, checkpoint, cutBytes, attempts };
+      (tables && differenceOfTables(tables, attempts)) ?? differenceOf(records, attempts, after);
+    if (difference === undefined) return { lsn, sequence, tables, cutBytes, attempts };
     differences.push(difference);
   }
   throw new RuleBroken("never-attempted", differences[0] ?? "");
@@ -65,19 +65,24 @@ function lossOf({ timeline, disk }: World, lastLsn: Lsn): string {
   return `LSN ${lost?.firstLsn} (${changes}) is lost before operation ${disk.nextOperation} of the disk`;
 }
 
+interface RecoveryFacts {
+  readonly mustHave: Lsn;
+  /** The disk was full while it was opened: then the tail may still have to be made durable. */
+  readonly mayLackRoom: boolean;
+  /** By the tables, before it was opened: a log that is too long for a memtable becomes tables. */
+  readonly covered: LogPosition;
+}
+
 /**
  * Looks at an engine that was just opened: its log is as it must be, and what it says of it is so. The model goes on from
  * there.
- * @param mayLackRoom the disk was full while it was opened: then the tail may still have to be made durable
  */
 export async function checkRecovery(
   engine: Engine,
   world: World,
-  mustHave: Lsn,
-  mayLackRoom: boolean,
+  { mustHave, mayLackRoom, covered: after }: RecoveryFacts,
 ): Promise<void> {
   const found = await checkLog(world, mustHave);
-  const after = found.checkpoint?.covered ?? LOG_START;
   const {
     lastLsn: lsn = after.lsn,
     lastSequence: sequence = after.sequence,
@@ -96,7 +101,7 @@ export async function checkRecovery(
     { recordCount: lsn - after.lsn, dryRun: false },
     "lastRecovery",
   );
-  await checkSizes(engine, world, found.checkpoint);
+  await checkSizes(engine, world, after);
   const isFinished = durableLsn === lsn && found.cutBytes === 0;
   mustHold(isFinished || mayLackRoom, "wrong-account", () => {
     return `opened at LSN ${lsn}, durable is ${durableLsn}, and ${found.cutBytes} bytes are still to be cut`;
@@ -108,34 +113,25 @@ export async function checkRecovery(
 }
 
 /** What opening found, what it left on the disk, and what the engine says of both. */
-async function checkSizes(
-  engine: Engine,
-  { disk }: World,
-  checkpoint: FoundCheckpoint | undefined,
-): Promise<void> {
-  const { segments, validBytes, checkpoint: loaded } = engine.lastRecovery;
+async function checkSizes(engine: Engine, { disk }: World, before: LogPosition): Promise<void> {
+  const { segments, validBytes, tables } = engine.lastRecovery;
   const { wal } = engine.stats();
   const files = (await disk.list("wal")).filter(({ path }) => path.endsWith(".wal"));
   mustBeAlike({ segments: wal.segments }, { segments: files.length }, "stats() beside the disk");
-  // What the checkpoint covers was dropped after it was counted.
-  const hasDropped = checkpoint !== undefined && segments > wal.segments && validBytes >= wal.bytes;
+  // What the tables cover was dropped after it was counted.
+  const hasDropped = tables.covered.lsn > 0 && segments > wal.segments && validBytes >= wal.bytes;
   if (!hasDropped)
     mustBeAlike(
       { segments, bytes: validBytes },
       { segments: wal.segments, bytes: wal.bytes },
       "lastRecovery beside stats()",
     );
-  const accountOf = ({ path, bytes }: { path: string; bytes: number }, lsn: Lsn, entries: number) => ({
-    path,
-    bytes,
-    lsn,
-    entries,
+  const { covered } = engine.stats().tables;
+  mustHold(tables.covered.lsn >= before.lsn && tables.covered.lsn <= covered.lsn, "wrong-account", () => {
+    return `lastRecovery says that the tables cover LSN ${tables.covered.lsn}; it was ${before.lsn} before, and is ${covered.lsn}`;
   });
-  mustBeAlike(
-    { checkpoint: loaded && accountOf(loaded, loaded.lsn, loaded.entries) },
-    { checkpoint: checkpoint && accountOf(checkpoint, checkpoint.covered.lsn, checkpoint.entries.length) },
-    "the checkpoint of lastRecovery beside the disk",
-  );
+  const unknown = tables.warnings.filter(({ kind }) => kind === "UnknownFile");
+  mustBeAlike({ unknown }, { unknown: [] }, "lastRecovery");
 }
 
 /** Where the records are not a prefix of what was attempted; undefined where they are. */

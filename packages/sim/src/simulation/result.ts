@@ -15,8 +15,9 @@ export interface SimulationCounts {
   /** Faults that struck in what followed another one. */
   readonly faultPairs: number;
   readonly reopenings: number;
-  /** Checkpoints that got their name. */
-  readonly checkpoints: number;
+  /** Flushes that were done, and compactions: merges, moves and drops. */
+  readonly flushes: number;
+  readonly compactions: number;
   /** Writes that were answered with success. */
   readonly acknowledged: number;
   /** Changes that a feed gave. */
@@ -29,7 +30,11 @@ export interface SimulationCounts {
   readonly truncated: number;
   /** Backups that were done, and directories that were built as of some LSN. */
   readonly backups: number;
+  /** Backups that went over an earlier one. */
+  readonly backupsAgain: number;
   readonly recoveredTo: number;
+  /** Openings of another process that only looked. */
+  readonly looks: number;
 }
 
 /** What one run did, and the first thing that went wrong in it. */
@@ -41,10 +46,8 @@ export interface SimulationResult extends SimulationCounts {
 }
 
 export function passedResult(trace: Trace, world: World): SimulationResult {
-  let checkpoints = 0;
   for (const event of world.disk.events) {
     const { kind, path, position = -1, length = -1, target = "", error = "" } = event;
-    if (kind === "rename" && target.endsWith(".ckpt") && error === "") checkpoints++;
     world.digest.add(`${kind} ${path} ${position} ${length} ${target} ${error}`);
   }
   return {
@@ -56,14 +59,17 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     faults: world.faults.countByKind(),
     faultPairs: world.faults.pairs,
     reopenings: world.reopenings,
-    checkpoints,
+    flushes: world.flushes,
+    compactions: world.compactions,
     acknowledged: world.acknowledged,
     delivered: world.delivered,
     reads: world.reads,
     consumed: world.consumed,
     truncated: world.truncated,
     backups: world.backups,
+    backupsAgain: world.backupsAgain,
     recoveredTo: world.recoveredTo,
+    looks: world.looks,
     digest: world.digest.toString(),
   };
 }

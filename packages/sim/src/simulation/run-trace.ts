@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
+import { lookBeside } from "./look-beside.js";
 import { Process } from "./process.js";
 import { recoverSomewhere } from "./recover-to.js";
 import { failedResult, passedResult, type SimulationResult } from "./result.js";
@@ -51,7 +52,8 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
       return process.rest();
     }
     case "sync":
-    case "checkpoint":
+    case "flush":
+    case "compact":
     case "advance":
     case "settle":
       return makeProgress(step, process);
@@ -70,6 +72,7 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
     case "backup":
     case "cancel-backup":
     case "recover-to":
+    case "look":
       return copy(step, process, world);
     case "fault":
       return world.faults.arm(step, step.next);
@@ -92,7 +95,8 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
   const { inFlight, consumers, engine } = await process.ensureOpen();
   if (step.step !== "settle") {
     if (step.step === "sync") await inFlight.sync();
-    else inFlight.checkpoint();
+    else if (step.step === "flush") inFlight.flush();
+    else inFlight.compact(step);
     return process.rest();
   }
   const before = inFlight.writes;
@@ -101,11 +105,12 @@ async function makeProgress(step: ProgressStep, process: Process): Promise<void>
   const answered = before - inFlight.writes;
   mustHold(answered >= wanted, "hang", () => `${wanted} writes were to be answered, and ${answered} are`);
   if (step.writes !== undefined) return;
-  mustHold(inFlight.isEmpty, "hang", () => "a sync or a checkpoint has no answer");
+  mustHold(inFlight.isEmpty, "hang", () => "a sync, a flush or a compaction has no answer");
   mustHold(!consumers.areWaiting, "hang", () => "a consumer has no answer");
   consumers.mustBeCaughtUp();
   mustHold(process.backups.isEmpty, "hang", () => "a backup has no answer");
-  mustHold(!engine.stats().checkpoint.isRunning, "hang", () => "an automatic checkpoint never ends");
+  const { flush, tables } = engine.stats();
+  mustHold(!flush.isRunning && !tables.isCompacting, "hang", () => "a flush or a compaction never ends");
 }
 
 async function read(step: ReadStep, process: Process): Promise<void> {
@@ -145,6 +150,8 @@ async function copy(step: CopyStep, process: Process, world: World): Promise<voi
       return process.rest();
     case "recover-to":
       return recoverSomewhere(step, process, world);
+    case "look":
+      return lookBeside(step, process, world);
   }
 }
 
@@ -170,7 +177,8 @@ async function changeLife(step: LifeStep, process: Process, world: World): Promi
     case "reopen":
       await process.ensureDown();
       world.config = step.config;
-      process.startOpening();
+      if (step.store !== undefined) world.store = step.store;
+      await process.startOpening();
       return process.rest();
     case "intrude":
       return intrude(process, world);

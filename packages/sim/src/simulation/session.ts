@@ -4,7 +4,6 @@ import { describeStrikes, isBesideTheLog, isSync, type Strike } from "./armed-fa
 import { Consumers } from "./consumers.js";
 import { Followed } from "./followed.js";
 import { InFlight } from "./in-flight.js";
-import { mustFitMemory } from "./memory.js";
 import { Reads } from "./reads.js";
 import { mustHold } from "./violation.js";
 import type { Watched } from "./watched.js";
@@ -22,11 +21,16 @@ export class Session {
   readonly consumers: Consumers;
   readonly #world: World;
   readonly #strikesBefore: number;
+  readonly #strikesBeforeOpening: number;
   readonly #acknowledgedBefore: number;
+  #flushes = 0;
+  #compactions = 0;
 
-  constructor(world: World, engine: Engine) {
+  /** @param strikesBeforeOpening faults that had struck when its opening began: a compaction begins in that */
+  constructor(world: World, engine: Engine, strikesBeforeOpening: number) {
     this.#world = world;
     this.engine = engine;
+    this.#strikesBeforeOpening = strikesBeforeOpening;
     this.inFlight = new InFlight(world, engine, () => this.consumers.mayUseLog || this.followed.mayUseLog);
     this.reads = new Reads(world, engine);
     this.followed = new Followed(world, engine);
@@ -43,8 +47,7 @@ export class Session {
     this.consumers.harvest();
     this.consumers.look(isDiskIdle);
     this.#checkState(isDiskIdle);
-    this.#checkCheckpoints();
-    mustFitMemory(this.#world, engine);
+    this.#checkFlushes();
     const { timeline } = this.#world;
     const { lastLsn, lastSequence } = engine.stats();
     const isAlike = lastLsn === timeline.lastLsn && lastSequence === timeline.lastSequence;
@@ -93,10 +96,8 @@ export class Session {
     const fatal = this.#strikes().filter(({ operation, path }) => isSync(operation) && !isBesideTheLog(path));
     if (state === "open") {
       const goesOn = () => `the engine goes on after ${describeStrikes(fatal)} (W4)`;
-      // Checkpoints and consumers sync the root directory too.
-      const isFatal = fatal.some(
-        ({ path }) => path !== "" || !(this.#hasCheckpoints || this.#world.usesConsumers),
-      );
+      // Flushes and consumers sync the root directory too.
+      const isFatal = fatal.some(({ path }) => path !== "");
       mustHold(!isFatal || !isDiskIdle, "wrong-account", goesOn);
     } else {
       const failedUndo = this.#strikes().some(({ operation }) => UNDOING.includes(operation));
@@ -108,16 +109,21 @@ export class Session {
     }
   }
 
-  /** A checkpoint that fails has a reason too, and a failure of it alone is not the engine's. */
-  #checkCheckpoints(): void {
-    const { error } = this.engine.stats().checkpoint;
-    mustHold(error === undefined || this.#strikes().length > 0, "wrong-account", () => {
-      return `a checkpoint failed for no reason: ${error}`;
-    });
-  }
-
-  get #hasCheckpoints(): boolean {
-    return this.inFlight.hasCheckpoints || this.#world.hasAutomaticCheckpoints;
+  /** A flush or a compaction that fails has a reason too, and such a failure alone is not the engine's. */
+  #checkFlushes(): void {
+    const { flush, tables } = this.engine.stats();
+    for (const error of [flush.error, tables.compactionFailure]) {
+      const hasStruck = this.#world.faults.strikes.length > this.#strikesBeforeOpening;
+      mustHold(error === undefined || hasStruck, "wrong-account", () => {
+        return `a flush or a compaction failed for no reason: ${error}`;
+      });
+    }
+    const { drops, moves, merges } = tables.compactions;
+    const compactions = drops + moves + merges;
+    this.#world.flushes += tables.flushes - this.#flushes;
+    this.#world.compactions += compactions - this.#compactions;
+    this.#flushes = tables.flushes;
+    this.#compactions = compactions;
   }
 
   #strikes(): readonly Strike[] {

@@ -36,7 +36,7 @@ export async function shrinkTrace(trace: Trace, options: ShrinkOptions = {}): Pr
   }
   const shrinker = new Shrinker(trace, first, options);
   await shrinker.keepStepsThrough(first.violation.step);
-  await shrinker.leaveOutAutomaticCheckpoints();
+  await shrinker.leaveOutStore();
   for (let before = Number.POSITIVE_INFINITY; shrinker.size < before; ) {
     before = shrinker.size;
     await shrinker.leaveOut();
@@ -73,9 +73,10 @@ class Shrinker {
     await this.#try(this.#trace.steps.slice(0, step + 1));
   }
 
-  async leaveOutAutomaticCheckpoints(): Promise<void> {
-    const { checkpoint, ...without } = this.#trace;
-    if (checkpoint !== undefined) await this.#tryTrace(without);
+  /** Nothing is flushed or compacted but what is asked for. */
+  async leaveOutStore(): Promise<void> {
+    const { store, ...without } = this.#trace;
+    if (store !== undefined) await this.#tryTrace(without);
   }
 
   async leaveOut(): Promise<void> {

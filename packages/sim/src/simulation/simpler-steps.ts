@@ -13,6 +13,9 @@ export function simplerSteps(step: Step): readonly Step[] {
         ...conditionLists(step.conditions ?? []).map((conditions) => ({ ...step, conditions })),
       ];
     case "clear":
+    case "count":
+    case "size":
+    case "compact":
     case "scan":
     case "open-scan":
       return Object.keys(step.range).length === 0 ? [] : [{ ...step, range: {} }];
@@ -20,7 +23,10 @@ export function simplerSteps(step: Step): readonly Step[] {
       return step.keys.length === 0 ? [] : [{ ...step, keys: [], range: {} }];
     case "settle":
       return step.writes === undefined ? [] : [{ step: "settle" }];
+    case "reopen":
+      return step.store === undefined ? [] : [{ step: "reopen", config: step.config }];
     case "recover-to":
+    case "look":
       return step.beside === 0 ? [] : [{ ...step, beside: 0 }];
     case "fault":
       return simplerFaults(step);

@@ -1,4 +1,4 @@
-import type { DurabilityMode, WalConfig } from "@kaya/core";
+import type { DurabilityMode, EngineConfig, WalConfig } from "@kaya/core";
 import type { FailedSyncOutcome } from "@kaya/io";
 
 /** The bounds of a scan or a clear, as the engine's `RangeOptions`; text is one character a byte. */
@@ -50,8 +50,9 @@ export type WriteStep =
 
 /** `open-…` take a point in time that the matching `read-…` looks at again, whatever was written since. */
 export type ReadStep =
-  | { readonly step: "get" | "has"; readonly key: string }
+  | { readonly step: "get" | "get-sync" | "has"; readonly key: string }
   | { readonly step: "get-many"; readonly keys: readonly string[] }
+  | { readonly step: "count" | "size"; readonly range: StepRange }
   | { readonly step: "scan"; readonly range: StepRange; readonly pageSize: number }
   | { readonly step: "open-scan"; readonly range: StepRange; readonly pageSize: number }
   | { readonly step: "read-scan" }
@@ -63,15 +64,22 @@ export type ReadStep =
       readonly close: boolean;
     };
 
+/** Starts a compaction of a range and does not wait for it. */
+export interface CompactStep {
+  readonly step: "compact";
+  readonly range: Omit<StepRange, "reverse" | "limit">;
+}
+
 /** The disk does nothing by itself: these say how far it goes. */
 export type ProgressStep =
   /** Starts a `sync` and does not wait for it. */
   | { readonly step: "sync" }
-  /** The same with a checkpoint. */
-  | { readonly step: "checkpoint" }
+  /** The same with a flush. */
+  | { readonly step: "flush" }
+  | CompactStep
   /** The disk does that many operations. */
   | { readonly step: "advance"; readonly operations: number }
-  /** Waits for that many of the writes in flight, oldest first; without a number for all, and the syncs and checkpoints. */
+  /** Waits for that many of the writes in flight, oldest first; without a number for all, and the syncs, flushes and compactions. */
   | { readonly step: "settle"; readonly writes?: number };
 
 /** A fault that waits: `after` counts operations that it could meet, so that it always meets one. */
@@ -98,7 +106,7 @@ export type ConsumerStep =
   | { readonly step: "consume"; readonly name: string }
   | { readonly step: "acknowledge"; readonly name: string; readonly permille: number };
 
-/** A backup in the background, onto a new disk, or onto the last one's: whatever that has left. The oldest one can be cancelled. */
+/** A backup in the background, onto a new disk, or onto the last one's: over the one that is there, and whatever else that has left. The oldest one can be cancelled. */
 type BackupStep =
   | { readonly step: "backup"; readonly into: "new" | "used" }
   | { readonly step: "cancel-backup" };
@@ -113,7 +121,16 @@ export interface RecoverToStep {
   readonly beside: number;
 }
 
-export type CopyStep = BackupStep | RecoverToStep;
+/** Another process looks, read-only, in the same way: this one does `beside` operations of the disk between any two of its reads. */
+export interface LookStep {
+  readonly step: "look";
+  readonly beside: number;
+}
+
+export type CopyStep = BackupStep | RecoverToStep | LookStep;
+
+/** What an engine is opened with beside its log: from tiny memtables, tables and levels on, so that few writes go through all of them. */
+export type StoreConfig = Pick<EngineConfig, "memory" | "tables" | "compression">;
 
 /** The life of the process. The step after one that needs an engine opens it, and finishes what is half done. */
 export type LifeStep =
@@ -124,7 +141,7 @@ export type LifeStep =
   /** Starts a close and does not wait for it. */
   | { readonly step: "close" }
   /** Closes, and starts to open with another configuration. */
-  | { readonly step: "reopen"; readonly config: WalConfig }
+  | { readonly step: "reopen"; readonly config: WalConfig; readonly store?: StoreConfig }
   /** A second engine on the same directory, which must be refused. */
   | { readonly step: "intrude" };
 

@@ -1,5 +1,5 @@
 import type { PartialEngineConfig } from "@kaya/core";
-import { type Clock, Engine, type OpenEngineOptions, type Turns } from "@kaya/engine";
+import { Engine, type OpenEngineOptions, type Turns } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 
 /** Opens the engine that is tested. */
@@ -18,8 +18,7 @@ export interface SimulationTarget {
 }
 
 export function openerOf({ open = Engine.open, wrapDisk = (disk) => disk }: SimulationTarget): EngineOpener {
-  return (config, disk, options) =>
-    open(config, wrapDisk(disk), { clock: tickingClock(), turns: TINY_TURNS, ...options });
+  return (config, disk, options) => open(config, wrapDisk(disk), { turns: TINY_TURNS, ...options });
 }
 
 /** So that batches of a few operations are applied in slices, with others at work in between. */
@@ -29,14 +28,3 @@ const TINY_TURNS: Turns = {
     for (let i = 0; i < 12; i++) await undefined;
   },
 };
-
-/** Each look at it takes a millisecond, and a sleep no time at all: so what goes by it is the same in every run. */
-function tickingClock(): Clock {
-  let now = 0;
-  return {
-    now: () => ++now,
-    sleep: async (ms) => {
-      now += ms;
-    },
-  };
-}

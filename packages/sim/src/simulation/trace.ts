@@ -1,14 +1,14 @@
 import {
-  type EngineConfig,
   KayaError,
+  type PartialEngineConfig,
   resolveEngineConfig,
   resolveWalConfig,
   type WalConfig,
 } from "@kaya/core";
-import type { Step } from "./steps.js";
+import type { Step, StoreConfig } from "./steps.js";
 
 /** The version of the trace format; a trace of another one cannot be replayed. */
-export const TRACE_VERSION = 1;
+export const TRACE_VERSION = 2;
 
 /** A run, step by step: all that is needed to have it again, on any machine. */
 export interface Trace {
@@ -16,10 +16,8 @@ export interface Trace {
   readonly seed: number;
   /** What the engine is opened with first. */
   readonly config: WalConfig;
-  /** When the engine makes checkpoints by itself, all through the run; absent where it makes none. */
-  readonly checkpoint?: EngineConfig["checkpoint"];
-  /** As the engine's; absent where there is none to speak of. */
-  readonly memoryLimitBytes?: number;
+  /** The same of its memtables and tables; absent where it neither flushes nor compacts by itself. */
+  readonly store?: StoreConfig;
   /** As the engine's `changes.maxKeptLogBytes`; absent where all is kept that consumers want. */
   readonly maxKeptLogBytes?: number;
   readonly steps: readonly Step[];
@@ -51,19 +49,15 @@ export function loadTrace(text: string): Trace {
   return {
     seed: header.seed as number,
     config: resolveWalConfig(header.config as Partial<WalConfig>),
-    ...(header.checkpoint !== undefined && { checkpoint: toCheckpoint(header.checkpoint) }),
-    ...(header.memoryLimitBytes !== undefined && { memoryLimitBytes: toLimit(header.memoryLimitBytes) }),
+    ...(header.store !== undefined && { store: toStore(header.store) }),
     ...(header.maxKeptLogBytes !== undefined && { maxKeptLogBytes: toMostKept(header.maxKeptLogBytes) }),
     steps: rest.map(({ line, number }) => toStep(parse(line, number), number)),
   };
 }
 
-function toCheckpoint(checkpoint: unknown): EngineConfig["checkpoint"] {
-  return resolveEngineConfig({ checkpoint: checkpoint as Partial<EngineConfig["checkpoint"]> }).checkpoint;
-}
-
-function toLimit(memoryLimitBytes: unknown): number {
-  return resolveEngineConfig({ memoryLimitBytes: memoryLimitBytes as number }).memoryLimitBytes;
+function toStore(store: unknown): StoreConfig {
+  const { memory, tables, compression } = resolveEngineConfig(store as PartialEngineConfig);
+  return { memory, tables, compression };
 }
 
 function toMostKept(maxKeptLogBytes: unknown): number {
@@ -79,14 +73,18 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   clear: ["range", "durability"],
   get: ["key"],
   has: ["key"],
+  "get-sync": ["key"],
   "get-many": ["keys"],
+  count: ["range"],
+  size: ["range"],
   scan: ["range", "pageSize"],
   "open-scan": ["range", "pageSize"],
   "read-scan": [],
   "open-snapshot": [],
   "read-snapshot": ["keys", "range", "close"],
   sync: [],
-  checkpoint: [],
+  flush: [],
+  compact: ["range"],
   advance: ["operations"],
   settle: [],
   fault: ["after", "kind"],
@@ -104,6 +102,7 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   backup: ["into"],
   "cancel-backup": [],
   "recover-to": ["permille", "beside"],
+  look: ["beside"],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {

@@ -8,20 +8,24 @@ export type StepWeights = Readonly<Record<StepName, number>>;
 export type FaultWeights = Readonly<Record<FaultKind, number>>;
 
 export const STEP_WEIGHTS: StepWeights = {
-  put: 30,
+  put: 40,
   delete: 6,
-  batch: 7,
+  batch: 9,
   clear: 1,
   get: 3,
+  "get-sync": 1,
   has: 1,
   "get-many": 2,
+  count: 1.5,
+  size: 0.5,
   scan: 4,
   "open-scan": 2,
   "read-scan": 2,
   "open-snapshot": 2,
   "read-snapshot": 3,
   sync: 3,
-  checkpoint: 4,
+  flush: 3,
+  compact: 1.5,
   advance: 12,
   settle: 10,
   fault: 2,
@@ -39,6 +43,7 @@ export const STEP_WEIGHTS: StepWeights = {
   backup: 1.5,
   "cancel-backup": 0.2,
   "recover-to": 1.5,
+  look: 1.5,
 };
 
 export const FAULT_WEIGHTS: FaultWeights = {
@@ -55,7 +60,8 @@ export const PAIR_CHANCES: readonly [number, ...number[]] = [0, 0.3, 0.3, 0.8];
 
 /** What is tried, and tried again, around most pairs: how often each comes, in proportion to the others. */
 export const RETRIED_WEIGHTS: Readonly<Record<RetriedStep, number>> = {
-  checkpoint: 4,
+  flush: 4,
+  compact: 1,
   sync: 1,
   put: 2,
   close: 1,
@@ -63,7 +69,7 @@ export const RETRIED_WEIGHTS: Readonly<Record<RetriedStep, number>> = {
   "add-consumer": 1,
 };
 
-export type RetriedStep = "checkpoint" | "sync" | "put" | "close" | "backup" | "add-consumer";
+export type RetriedStep = "flush" | "compact" | "sync" | "put" | "close" | "backup" | "add-consumer";
 
 /**
  * Gives each run a character of its own: some steps come more often, others hardly or never. A bug that needs two rare

@@ -5,6 +5,8 @@ import { ArmedFaults } from "./armed-faults.js";
 import { CONSUMER_NAMES, ConsumerPlaces } from "./consumer-places.js";
 import { Digest } from "./digest.js";
 import type { FeedPosition } from "./followed.js";
+import type { StoreConfig } from "./steps.js";
+import { QUIET_STORE } from "./store-config.js";
 import type { EngineOpener } from "./target.js";
 import { Timeline } from "./timeline.js";
 import type { Trace } from "./trace.js";
@@ -19,9 +21,10 @@ export class World {
   readonly timeline = new Timeline();
   readonly digest = new Digest();
   readonly openEngine: EngineOpener;
+  #seeds = 0;
   config: WalConfig;
-  readonly memoryLimitBytes: number | undefined;
-  readonly #checkpoint: Trace["checkpoint"];
+  /** Of memtables and tables; undefined where the engine does nothing by itself. */
+  store: StoreConfig | undefined;
   /** By name. */
   readonly consumers: ReadonlyMap<string, ConsumerPlaces> = new Map(
     CONSUMER_NAMES.map((name) => [name, new ConsumerPlaces()]),
@@ -33,6 +36,9 @@ export class World {
   crashes = 0;
   kills = 0;
   reopenings = 0;
+  /** Tables that flushes wrote, and compactions, moves and drops among them. */
+  flushes = 0;
+  compactions = 0;
   acknowledged = 0;
   /** Writes that were acknowledged when an engine was opened that may lack room to finish its log's tail: the next one does. */
   unfinishedAt: number | undefined;
@@ -42,8 +48,12 @@ export class World {
   consumed = 0;
   /** How often a consumer was too slow for what is kept. */
   truncated = 0;
+  /** Openings of another process that only looked. */
+  looks = 0;
   /** Those that were done. */
   backups = 0;
+  /** Those of them that went over an earlier one. */
+  backupsAgain = 0;
   /** Directories that were built as of some LSN. */
   recoveredTo = 0;
   /** The disk of the last backup, whatever became of that. */
@@ -52,27 +62,34 @@ export class World {
   followed: FeedPosition | undefined;
 
   constructor(trace: Trace, openEngine: EngineOpener) {
-    const { seed, config, checkpoint, memoryLimitBytes, maxKeptLogBytes } = trace;
+    const { seed, config, store, maxKeptLogBytes } = trace;
     this.disk = new SimDisk({ seed });
     this.config = config;
-    this.#checkpoint = checkpoint;
-    this.memoryLimitBytes = memoryLimitBytes;
+    this.store = store;
     this.maxKeptLogBytes = maxKeptLogBytes;
     const newLogId = logIdsOf(this.disk);
-    this.openEngine = (config, disk) => openEngine(config, disk, { newLogId, hashSecret: HASH_SECRET });
+    const randomSeed = () => this.#nextSeed();
+    this.openEngine = (config, disk) =>
+      openEngine(config, disk, { newLogId, hashSecret: HASH_SECRET, randomSeed });
   }
 
   /** What the next engine is opened with. */
   get engineConfig(): PartialEngineConfig {
     return {
       wal: this.config,
-      checkpoint: this.#checkpoint ?? { auto: false },
-      ...(this.memoryLimitBytes !== undefined && { memoryLimitBytes: this.memoryLimitBytes }),
+      ...(this.store ?? QUIET_STORE),
       ...(this.maxKeptLogBytes !== undefined && { changes: { maxKeptLogBytes: this.maxKeptLogBytes } }),
     };
   }
 
-  get hasAutomaticCheckpoints(): boolean {
-    return this.#checkpoint?.auto === true;
+  get hasAutomaticFlushes(): boolean {
+    return this.store?.tables.autoFlush === true;
+  }
+
+  /** No two alike: they tell tables from each other. */
+  #nextSeed(): Uint8Array {
+    const seed = new Uint8Array(16);
+    new DataView(seed.buffer).setUint32(0, ++this.#seeds);
+    return seed;
   }
 }

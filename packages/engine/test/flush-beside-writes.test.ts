@@ -1,0 +1,55 @@
+import { SimDisk } from "@kaya/io";
+import { describe, expect, test } from "vitest";
+import { Engine } from "../src/index.js";
+import { text } from "./support/text.js";
+
+const value = Buffer.alloc(200, "v");
+
+describe("a flush", () => {
+  test("takes in writes that were called before it and have no answer yet", async () => {
+    const engine = await Engine.open({ tables: { autoFlush: false } }, new SimDisk());
+    for (const round of [1, 2, 3]) {
+      const write = engine.put(`key-${round}`, "value", { durability: "relaxed" });
+      const flushed = await engine.flush();
+      expect(flushed.lsn).toBe((await write).lsn);
+      expect(flushed.entries).toBe(1);
+      expect((await engine.flush()).entries).toBe(0);
+    }
+    await engine.close();
+  });
+
+  test("that is asked for while another one runs begins once, whatever begins by itself in that moment", async () => {
+    for (let turns = 0; turns < 60; turns++) {
+      const engine = await Engine.open({ memory: { memtableBytes: 1024, cacheBytes: 0 } }, new SimDisk());
+      const fill = () => [0, 1, 2].map((i) => engine.put(`key-${i}`, value, { durability: "relaxed" }));
+      await Promise.all(fill()); // a flush begins by itself
+      while (engine.stats().memtable.sealedBytes === 0) await undefined;
+      const writes = fill(); // so does the next one, where the first has ended
+      for (let i = 0; i < turns; i++) await undefined;
+      const flushed = engine.flush();
+      await Promise.all(writes);
+      await flushed;
+      await engine.close();
+      expect(engine.stats().flush.failed).toBe(0);
+    }
+  });
+});
+
+describe("a close", () => {
+  test("applies and answers a large batch that is under way", async () => {
+    const disk = new SimDisk();
+    const engine = await Engine.open({}, disk);
+    const operations = Array.from(
+      { length: 3000 },
+      (_, i) => ({ type: "put", key: `key-${i}`, value: `${i}` }) as const,
+    );
+    const write = engine.batch(operations);
+    await engine.close();
+    expect((await write).durable).toBe(true);
+    disk.crash();
+    const again = await Engine.open({}, disk);
+    expect(await again.count()).toBe(3000);
+    expect(text(await again.get("key-2999"))).toBe("2999");
+    await again.close();
+  });
+});

@@ -1,0 +1,100 @@
+import type { Engine, KeyBounds } from "@kaya/engine";
+import { toJson } from "../bytes.js";
+import { type Context, ExitCode, type Register } from "../context.js";
+import { Interrupted } from "../output.js";
+import { ProgressLine } from "../progress-line.js";
+import { addKeyBounds, type KeyBoundsOptions, toKeyBounds } from "../range-options.js";
+import { formatBytes } from "../units.js";
+import { whileShown } from "../while-shown.js";
+import { withEngine } from "../with-engine.js";
+
+const LOOK_MS = 100;
+
+export const registerCompact: Register = (program, execute) => {
+  const command = program
+    .command("compact")
+    .summary("bring tables to the deepest level: what was overwritten or deleted takes no room any more")
+    .description(
+      "Flush, and merge the tables that have keys with this PREFIX and within these bounds, or all of them, down to the deepest level. What " +
+        "is broken off leaves the tables as they were.",
+    )
+    .argument("[PREFIX]");
+  addKeyBounds(command)
+    .addHelpText(
+      "after",
+      `
+A program that has the directory open compacts by itself, as far as it pays. This needs room for the merged tables beside the old ones.
+
+Examples:
+  kayactl compact --data /var/lib/app
+  kayactl compact session: --json | jq '.before.bytes - .after.bytes'`,
+    )
+    .action((prefix: string | undefined, options: KeyBoundsOptions, self) =>
+      execute(self.optsWithGlobals(), async (context) => {
+        const bounds = toKeyBounds(prefix, options);
+        const result = await withEngine(context, (engine) => compact(context, engine, bounds));
+        const { before, after, writtenBytes } = result;
+        const { out } = context;
+        await out.line(
+          context.options.json
+            ? toJson({ ok: true, ...result })
+            : `${out.colors.green("OK")} tables=${after.tables} bytes=${after.bytes} bytes_before=${before.bytes} bytes_written=${writtenBytes}`,
+        );
+        return ExitCode.Ok;
+      }),
+    );
+};
+
+interface Compacted {
+  /** Once what was only in the log is in tables. */
+  readonly before: { readonly tables: number; readonly bytes: number };
+  readonly after: { readonly tables: number; readonly bytes: number };
+  readonly writtenBytes: number;
+  readonly durationMs: number;
+}
+
+async function compact(context: Context, engine: Engine, bounds: KeyBounds): Promise<Compacted> {
+  const started = performance.now();
+  await engine.flush();
+  const before = sizeOf(engine);
+  await whileShown<number, void>(context, toShown, async (onProgress) => {
+    const compaction = engine.compact(bounds);
+    compaction.catch(() => undefined); // one that was left alone ends when the engine is closed
+    await withLooks(compaction, () => onProgress(engine.stats().tables.compactionWrittenBytes));
+  });
+  const durationMs = Math.round((performance.now() - started) * 1000) / 1000;
+  return {
+    before,
+    after: sizeOf(engine),
+    writtenBytes: engine.stats().tables.compactionWrittenBytes,
+    durationMs,
+  };
+}
+
+/** Calls `look` again and again while the work lasts. Where that throws, the work is not waited for. */
+function withLooks(work: Promise<void>, look: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setInterval(() => {
+      try {
+        look();
+      } catch (error) {
+        clearInterval(timer);
+        reject(error instanceof Error ? error : new Interrupted());
+      }
+    }, LOOK_MS);
+    work.then(resolve, reject).finally(() => clearInterval(timer));
+  });
+}
+
+function toShown(stream: ConstructorParameters<typeof ProgressLine>[0]) {
+  const line = new ProgressLine(stream);
+  return {
+    update: (bytes: number) => line.update(() => `compaction: ${formatBytes(bytes)} written`),
+    done: () => line.done(),
+  };
+}
+
+function sizeOf(engine: Engine): Compacted["before"] {
+  const { tables, bytes } = engine.stats().tables;
+  return { tables, bytes };
+}

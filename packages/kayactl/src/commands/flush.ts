@@ -1,0 +1,36 @@
+import { toJson } from "../bytes.js";
+import { ExitCode, type Register } from "../context.js";
+import { withEngine } from "../with-engine.js";
+
+export const registerFlush: Register = (program, execute) => {
+  program
+    .command("flush")
+    .summary("write what only the log has into a table, and drop the log before it")
+    .description(
+      "Write the records behind the tables into a new table in sst/, and remove the segments of the log that it covers: the next " +
+        "opening has nothing to replay. Where the tables have it all, none is written.",
+    )
+    .addHelpText(
+      "after",
+      `
+A program that has the directory open flushes by itself, once a memtable is full; kayactl does so only when it is told to.
+
+Examples:
+  kayactl flush --data /var/lib/app
+  kayactl flush --json | jq .segmentsDropped`,
+    )
+    .action((_options: object, command) =>
+      execute(command.optsWithGlobals(), async (context) => {
+        const { out, options } = context;
+        const result = await withEngine(context, (engine) => engine.flush());
+        const { lsn, sequence, entries, bytes, segmentsDropped } = result;
+        const durationMs = Math.round(result.durationMs * 1000) / 1000;
+        await out.line(
+          options.json
+            ? toJson({ ok: true, lsn, sequence, entries, bytes, segmentsDropped, durationMs })
+            : `${out.colors.green("OK")} lsn=${lsn} entries=${entries} bytes=${bytes} segments_dropped=${segmentsDropped}`,
+        );
+        return ExitCode.Ok;
+      }),
+    );
+};

@@ -1,0 +1,107 @@
+import { KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
+import type { Disk } from "@kaya/io";
+import { type LsmSnapshot, LsmTree, listManifests } from "@kaya/lsm";
+import { quote, toText } from "./bytes.js";
+import { deleteRange, isRange } from "./state.js";
+import type { Attempt } from "./timeline.js";
+import { RuleBroken } from "./violation.js";
+
+/** The tables that an opening would begin with, read without the engine. */
+export interface FoundTables {
+  readonly covered: LogPosition;
+  readonly tables: number;
+  /** That have a value, in key order. */
+  readonly entries: readonly FoundEntry[];
+}
+
+interface FoundEntry {
+  readonly key: string;
+  readonly value: string;
+  readonly sequence: SequenceNumber;
+}
+
+/** What the newest manifest names: all of it must be whole whatever happened. Undefined where there is no manifest. */
+export async function findTables(disk: Disk): Promise<FoundTables | undefined> {
+  if ((await listManifests(disk)).newest === undefined) return undefined;
+  const tree = await LsmTree.look(disk, { autoCompact: false }).catch(refused);
+  try {
+    const snapshot = tree.snapshot();
+    const entries = await entriesOf(snapshot).catch(refused);
+    snapshot.release();
+    return { covered: tree.covered, tables: tree.tables, entries };
+  } finally {
+    await tree.close();
+  }
+}
+
+async function entriesOf(snapshot: LsmSnapshot): Promise<FoundEntry[]> {
+  const entries: FoundEntry[] = [];
+  const cursor = snapshot.cursor();
+  for (let isThere = await cursor.seekFirst(); isThere; isThere = await cursor.next()) {
+    const { key, value, sequence } = cursor;
+    entries.push({ key: toText(key), value: toText(value), sequence });
+  }
+  cursor.close();
+  return entries;
+}
+
+function refused(error: unknown): never {
+  if (KayaError.is(error))
+    throw new RuleBroken("wrong-refusal", `tables that the manifest names are not whole: ${error}`);
+  throw error;
+}
+
+/** Where tables are not the state after the writes that they cover; undefined where they are. */
+export function differenceOfTables(
+  { covered, entries }: FoundTables,
+  attempts: readonly Attempt[],
+): string | undefined {
+  const { state, end } = stateAt(covered, attempts);
+  if (end.lsn !== covered.lsn || end.sequence !== covered.sequence) {
+    const attempted = `LSN ${end.lsn}, sequence ${end.sequence}`;
+    return `the tables cover LSN ${covered.lsn}, sequence ${covered.sequence}; there was ${attempted} attempted`;
+  }
+  return differenceOfEntries(entries, state, `the tables through LSN ${covered.lsn}`);
+}
+
+function differenceOfEntries(
+  entries: readonly FoundEntry[],
+  state: SequencedState,
+  what: string,
+): string | undefined {
+  let before: string | undefined;
+  for (const { key, value, sequence } of entries) {
+    const expected = state.get(key);
+    if (expected?.value !== value || expected.sequence !== sequence) {
+      return `${what} have ${quote(key)} = ${quote(value)} with sequence ${sequence}; must be ${JSON.stringify(expected)}`;
+    }
+    if (before !== undefined && before >= key) return `${what} have ${quote(key)} behind ${quote(before)}`;
+    before = key;
+  }
+  return entries.length === state.size
+    ? undefined
+    : `${what} have ${entries.length} entries where there were ${state.size}`;
+}
+
+type SequencedState = Map<string, { readonly value: string; readonly sequence: SequenceNumber }>;
+
+/** What the writes through an LSN leave, and where they end. */
+export function stateAt(
+  { lsn, sequence }: LogPosition,
+  attempts: readonly Attempt[],
+): { readonly state: SequencedState; readonly end: LogPosition } {
+  const state: SequencedState = new Map();
+  let end: LogPosition = { lsn: 0, sequence: 0 };
+  for (const { firstLsn, lastLsn, firstSequence, lastSequence, changes } of attempts) {
+    if (firstLsn > lsn) break;
+    // Of a clear of several records perhaps only the first ones.
+    end = lastLsn <= lsn ? { lsn: lastLsn, sequence: lastSequence } : { lsn, sequence };
+    for (const [i, change] of changes.entries()) {
+      if (firstSequence + i > end.sequence) break;
+      if (isRange(change)) deleteRange(state, change);
+      else if (change.value === undefined) state.delete(change.key);
+      else state.set(change.key, { value: change.value, sequence: firstSequence + i });
+    }
+  }
+  return { state, end };
+}
