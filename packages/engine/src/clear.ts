@@ -15,6 +15,12 @@ import type { StoreSnapshot } from "./store/store-snapshot.js";
 
 const NO_BYTES = new Uint8Array(0);
 
+/** What a clear deleted, of the data through a write. */
+export interface Deleted {
+  readonly keys: readonly Uint8Array[];
+  readonly upTo: SequenceNumber;
+}
+
 /** The first keys of a range, as they will be once all writes before one moment are in. */
 export class LimitedClear {
   readonly #snapshot: StoreSnapshot;
@@ -23,13 +29,19 @@ export class LimitedClear {
   /** Of the last write before that moment. */
   readonly #upTo: SequenceNumber;
   readonly #range: KeyRange;
+  readonly #earlier: readonly Promise<Deleted>[];
 
-  /** For this moment. */
+  /**
+   * For this moment.
+   * @param earlier clears that were called before it and have no place in the log yet: what each deleted, once it is done
+   */
   constructor(
     applied: AppliedLog,
     wal: Pick<WalWriter<unknown>, "pending" | "nextSequence">,
     range: KeyRange,
+    earlier: readonly Promise<Deleted>[],
   ) {
+    this.#earlier = earlier;
     this.#snapshot = applied.snapshot();
     this.#ahead = memtableOf(wal.pending());
     this.#upTo = wal.nextSequence - 1;
@@ -39,6 +51,12 @@ export class LimitedClear {
   /** @throws KayaError as the tables */
   async readKeys(): Promise<readonly Uint8Array[]> {
     const keys: Uint8Array[] = [];
+    try {
+      await this.#deleteEarlier();
+    } catch (error) {
+      this.#snapshot.release();
+      throw error;
+    }
     const ahead = this.#ahead.snapshot();
     const reader = new RangeReader(this.#snapshot.cursor([ahead.run()]), this.#range);
     try {
@@ -52,6 +70,29 @@ export class LimitedClear {
       ahead.release();
       this.#snapshot.release();
     }
+  }
+
+  /** These keys, as what was deleted of the data of this moment. */
+  deleted(keys: readonly Uint8Array[]): Deleted {
+    return { keys, upTo: this.#upTo };
+  }
+
+  /** Earlier clears come before this one: what they delete is not here, unless it was written between the two calls. */
+  async #deleteEarlier(): Promise<void> {
+    let sequence = this.#upTo;
+    for (const earlier of this.#earlier) {
+      const { keys, upTo } = await earlier;
+      for (const key of keys)
+        if (((await this.#sequenceOf(key, upTo)) ?? 0) <= upTo) this.#ahead.delete(key, ++sequence);
+    }
+  }
+
+  /** Of the newest write to a key, where it may be above `above`. */
+  async #sequenceOf(key: Uint8Array, above: SequenceNumber): Promise<SequenceNumber | undefined> {
+    const state = this.#ahead.stateOf(key) ?? this.#snapshot.stateInMemory(key);
+    if (state !== undefined) return state.sequence;
+    const { tables } = this.#snapshot;
+    return tables.covered.sequence > above ? (await tables.find(key))?.sequence : undefined;
   }
 
   /** Those that no later write gave another value: it came behind this clear, and stays. */

@@ -199,7 +199,8 @@ export class Engine {
    */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
     this.#assertOpen();
-    return this.#applied.view.find(toBytes(key, "key"));
+    const value = this.#applied.view.find(toBytes(key, "key"));
+    return value instanceof Promise ? await value : value; // a promise that is returned takes two more turns
   }
 
   /**

@@ -96,8 +96,9 @@ function memtableStats({ store }: AppliedLog, { memory }: EngineConfig): Memtabl
   };
 }
 
-/** Each tombstone is taken to delete one entry. */
-function estimate({ entries, tombstones }: MemtableStats, { levels }: LsmStats): number {
+/** Each tombstone is taken to delete one entry of what is older: of tables, or of the other memtable. Where there are none it deletes nothing. */
+function estimate({ entries, tombstones, sealedBytes }: MemtableStats, { levels }: LsmStats): number {
+  if (levels.length === 0 && sealedBytes === 0) return entries;
   const inTables = levels.reduce((sum, level) => sum + level.entries - 2 * level.tombstones, 0);
   return Math.max(0, entries - tombstones + inTables);
 }

@@ -1,7 +1,7 @@
 import type { DurabilityMode, EngineConfig } from "@kaya/core";
 import type { WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
-import { deletesOf, LimitedClear } from "./clear.js";
+import { type Deleted, deletesOf, LimitedClear } from "./clear.js";
 import {
   type CheckedCondition,
   type Conflict,
@@ -45,6 +45,8 @@ export class Writes {
   readonly #engine: WrittenEngine;
   readonly #input: WriteInput;
   readonly #conflicts: ConflictQueue;
+  /** Clears with a limit that are under way, in the order of their calls. Never rejects: one that failed deleted nothing. */
+  readonly #clears = new Set<Promise<Deleted>>();
 
   constructor(engine: WrittenEngine) {
     this.#engine = engine;
@@ -144,12 +146,32 @@ export class Writes {
     return ahead === undefined ? Promise.reject(error) : this.#conflicts.reject(key, ahead, error);
   }
 
-  async #clearUpTo(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
+  #clearUpTo(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
+    const { applied, wal } = this.#engine;
+    const clear = new LimitedClear(applied, wal, range, [...this.#clears]);
+    let keys: readonly Uint8Array[] = [];
+    const written = this.#writeClear(clear, options, (deleted) => {
+      keys = deleted;
+    });
+    const deleted = written.then(
+      () => clear.deleted(keys),
+      () => clear.deleted([]), // the caller has the rejection
+    );
+    this.#clears.add(deleted);
+    void deleted.then(() => this.#clears.delete(deleted));
+    return written;
+  }
+
+  async #writeClear(
+    clear: LimitedClear,
+    options: WriteOptions | undefined,
+    onKeys: (keys: readonly Uint8Array[]) => void,
+  ): Promise<WriteResult> {
     const { applied, wal, config } = this.#engine;
-    const clear = new LimitedClear(applied, wal, range);
     const found = await clear.readKeys();
     this.#engine.assertWritable();
     const keys = clear.withoutLater(found, applied, wal);
+    onKeys(keys);
     const payloads = deletesOf(keys, config.wal.maxRecordBytes);
     const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least

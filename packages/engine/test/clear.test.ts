@@ -1,9 +1,12 @@
 import { SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Engine } from "../src/index.js";
 import { changesToEnd, Replica } from "./support/feeds.js";
+import { holdUp } from "./support/intercepted-disk.js";
 import { entriesOf } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key ${String.fromCharCode(97 + i)}`);
 const anyKey = fc.constantFrom(...KEYS);
@@ -91,6 +94,56 @@ describe("clear", () => {
       await engine.close();
     });
     await fc.assert(property, { numRuns: 200 });
+  });
+
+  it("with a limit counts those that were called before it and are under way, also of keys in tables", async () => {
+    const engine = await Engine.open(
+      { memory: { cacheBytes: 0 }, tables: { autoFlush: false } },
+      new SimDisk(),
+    );
+    for (const key of KEYS) await engine.put(key, "1");
+    await engine.flush();
+    await Promise.all([
+      engine.clear({ limit: 1 }),
+      engine.clear({ limit: 2 }),
+      engine.put("key b", "2"),
+      engine.clear({ limit: 2 }),
+      engine.clear({ limit: 1, reverse: true }),
+      engine.put("key e", "2"),
+    ]);
+    // a; b, c; b again, d; l; and e stays.
+    expect((await entriesOf(engine.scan())).map(([key]) => key)).toEqual(KEYS.slice(4, -1));
+    await engine.close();
+  });
+
+  it("with a limit leaves alone what is written while it looks for keys in the tables, also once that is in a table", async () => {
+    for (const write of ["put", "delete and put", "clear and put"] as const) {
+      const gate = holdUp(
+        new SimDisk(),
+        ({ kind, path }) => isArmed && kind === "readAt" && path.startsWith("sst/"),
+      );
+      let isArmed = false;
+      const engine = await Engine.open(
+        { memory: { cacheBytes: 0 }, tables: { autoFlush: false } },
+        gate.disk,
+      );
+      for (const key of KEYS) await engine.put(key, "1");
+      await engine.flush();
+      isArmed = true;
+      const clear = engine.clear({ limit: 3 });
+      await gate.held;
+      if (write === "delete and put") await engine.delete("key b");
+      if (write === "clear and put") await engine.clear({ lte: "key b" });
+      await engine.put("key b", "2");
+      isArmed = false;
+      await engine.flush();
+      gate.release();
+      await clear;
+      const left = await entriesOf(engine.scan());
+      expect(left[0]).toEqual(["key b", "2"]);
+      expect(left.slice(1).map(([key]) => key)).toEqual(KEYS.slice(3));
+      await engine.close();
+    }
   });
 
   it("is one record with one sequence and one operation of the feed, of any range and anything in it", async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { NodeDisk, SimDisk } from "@kaya/io";
 import fc from "fast-check";
 import { afterAll, describe, expect, it, vi } from "vitest";
@@ -306,5 +307,93 @@ describe("in any mix of batches under way", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("conditions on keys that are in tables", () => {
+  const CONFIG = {
+    durability: "relaxed",
+    memory: { memtableBytes: 4096, cacheBytes: 0 },
+    tables: { blockBytes: 512, tableBytes: 2048, level0Tables: 2, quietMs: 0 },
+  } as const;
+
+  it.each([
+    ["SimDisk", async () => new SimDisk()],
+    ["SimDisk, whose operations take their time", async () => new SimDisk({ unhurried: true })],
+    ["NodeDisk", async () => new NodeDisk(await directories.make())],
+  ] as const)("are exact while flushes and compactions go on: %s", async (_, makeDisk) => {
+    const engine = await Engine.open(CONFIG, await makeDisk());
+    const counters = Array.from({ length: 5 }, (_, i) => `counter ${i}`);
+    for (const key of counters) await engine.put(key, "0");
+    for (let i = 0; i < 40; i++) await engine.put(`filler ${i}`, "x".repeat(100));
+    let isOver = false;
+    const shuffling = (async () => {
+      for (let i = 0; !isOver; i++) {
+        await (i % 4 === 3 ? engine.compact() : engine.flush());
+        await nextTurn(); // where a disk needs none
+      }
+    })();
+    const hasShuffled = () => {
+      const { flushes, compactions } = engine.stats().tables;
+      return flushes > 3 && compactions.merges > 0;
+    };
+    let increments = 0;
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, writer) => {
+        for (let i = 0; i < 15 || !hasShuffled(); i++) {
+          await increment(engine, counters[(writer + i) % 5] ?? "");
+          increments++;
+        }
+      }),
+    );
+    isOver = true;
+    await shuffling;
+    const sum = (await engine.getMany(counters)).reduce((total, value) => total + Number(text(value)), 0);
+    expect(sum).toBe(increments);
+    await engine.close();
+  });
+
+  it.each<[what: string, write: (engine: Engine) => Promise<unknown>]>([
+    ["put", (engine) => engine.put("key", "2")],
+    ["delete", (engine) => engine.delete("key")],
+    ["clear", (engine) => engine.clear({ gte: "k" })],
+    ["delete that a compaction lets go of", (engine) => engine.delete("key").then(() => engine.compact())],
+  ])("hold against a table that is written while they are looked at: a %s", async (_, write) => {
+    for (const flushes of [false, true]) {
+      let isArmed = false;
+      const isRead = (path: string) => isArmed && path.startsWith("sst/");
+      const gate = holdUp(new SimDisk(), ({ kind, path }) => kind === "readAt" && isRead(path));
+      const config = { memory: { cacheBytes: 0 }, tables: { autoFlush: false, autoCompact: false } };
+      const engine = await Engine.open(config, gate.disk);
+      const { sequence } = await engine.put("key", "1");
+      await engine.flush();
+      isArmed = true;
+      const stale = engine.batch([put("key", "stale")], { conditions: [{ key: "key", sequence }] });
+      const other = engine.batch([put("also", "1")], { conditions: [absent("also")] });
+      const told = rejection("KAYA_CONFLICT", stale);
+      await gate.held;
+      isArmed = false;
+      await write(engine);
+      if (flushes) await engine.flush();
+      gate.release();
+      await told;
+      await other;
+      expect(text(await engine.get("key"))).not.toBe("stale");
+      expect(text(await engine.get("also"))).toBe("1");
+      await engine.close();
+    }
+  });
+
+  it("may have their bytes changed once the call has returned", async () => {
+    const engine = await Engine.open({ memory: { cacheBytes: 0 } }, new SimDisk());
+    await engine.put("key", "1");
+    await engine.flush();
+    const [key, value] = [Buffer.from("key"), Buffer.from("2")];
+    const batch = engine.batch([{ type: "put", key, value }], { conditions: [{ key, sequence: 1 }] });
+    key.fill(0);
+    value.fill(0);
+    await batch;
+    expect(await entriesOf(engine.scan())).toEqual([["key", "2"]]);
+    await engine.close();
   });
 });

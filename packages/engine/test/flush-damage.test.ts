@@ -1,6 +1,7 @@
 import { type Disk, SimDisk } from "@kaya/io";
 import { describe, expect, it, vi } from "vitest";
 import { Engine, KayaError, type PartialEngineConfig, recover } from "../src/index.js";
+import { InterceptedDisk } from "./support/intercepted-disk.js";
 import { keysOf, rejection } from "./support/text.js";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -155,6 +156,36 @@ describe("a table", () => {
       "sst/notes.txt",
     ]);
     expect(await engine.count()).toBe(81);
+    await engine.close();
+  });
+});
+
+describe("a dry run beside an engine that flushes", () => {
+  it("takes what a flush removes under it for no damage", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk);
+    const fill = async () => {
+      for (let i = 0; i < 20; i++) await engine.put(key(i % 7), "x");
+    };
+    await fill();
+    let flushes = 0;
+    // The log is listed, and gone when it is opened.
+    const meanwhile = new InterceptedDisk(disk, ({ kind, path }) => {
+      if (kind !== "open" || !path.endsWith(".wal") || flushes++ > 2) return undefined;
+      return fill().then(async () => void (await engine.flush()));
+    });
+    const report = await recover(CONFIG, meanwhile, { dryRun: true });
+    expect(report).toMatchObject({ recordCount: 0, tables: { covered: { lsn: engine.stats().lastLsn } } });
+    expect(flushes).toBeGreaterThan(1);
+    await engine.close();
+  });
+
+  it("tells of damage all the same", async () => {
+    const disk = new SimDisk();
+    const engine = await open(disk, { ...CONFIG, wal: { segmentMaxBytes: 700, maxRecordBytes: 400 } });
+    for (let i = 0; i < 20; i++) await engine.put(key(i), "x");
+    disk.flipBit("wal/0000000000000001.wal", 50, 1);
+    await rejection("KAYA_CORRUPTION", recover(CONFIG, disk, { dryRun: true }));
     await engine.close();
   });
 });

@@ -1,11 +1,13 @@
 import { type Disk, SimDisk } from "@kaya/io";
 import { LsmTree } from "@kaya/lsm";
 import { decodeRecord, EncodedOperations, encodeRecord } from "@kaya/wal";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { AppliedLog } from "../src/apply.js";
 import { type BatchOperation, Engine, type Turns } from "../src/index.js";
 import { Store } from "../src/store/store.js";
 import { bytes, entriesOf, latin1, rejection } from "./support/text.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const SLICE = 10;
 /** Above what a decoded batch makes at once. */
@@ -284,6 +286,71 @@ describe("getMany", () => {
     expect(engine.stats().memtable.snapshots.open).toBe(0);
     await rejection("KAYA_INVALID_ARGUMENT", engine.getMany([...Array(SLICE + 5).fill("a"), 7 as never]));
     expect(engine.stats().memtable.snapshots.open).toBe(0);
+    await engine.close();
+  });
+});
+
+describe("the event loop", () => {
+  it("goes on while a large range is cleared and counted, scanned and flushed, and all of that is one record, or none", async () => {
+    const engine = await Engine.open(
+      { tables: { autoFlush: false, quietMs: 0 }, memory: { cacheBytes: 0 } },
+      new SimDisk(),
+    );
+    const count = 100_000;
+    const puts: BatchOperation[] = Array.from({ length: count }, (_, i) => ({
+      type: "put",
+      key: `key ${i}`,
+      value: "x",
+    }));
+    await engine.batch(puts, { durability: "relaxed" });
+    const longest = async (work: () => Promise<unknown>) => {
+      let isOver = false;
+      let most = 0;
+      const watching = (async () => {
+        for (let last = process.cpuUsage(); !isOver; ) {
+          await new Promise((resolve) => setImmediate(resolve));
+          const { user, system } = process.cpuUsage(last);
+          last = process.cpuUsage();
+          most = Math.max(most, (user + system) / 1000);
+        }
+      })();
+      await work();
+      isOver = true;
+      await watching;
+      return most;
+    };
+    const turns = {
+      flush: await longest(() => engine.flush()),
+      count: await longest(async () => expect(await engine.count()).toBe(count)),
+      scan: await longest(async () => {
+        for await (const _ of engine.scan().pages(256));
+      }),
+      clear: await longest(() => engine.clear()),
+      compact: await longest(() => engine.compact()),
+    };
+    // Of the processor's time, so that a busy machine does not count: a collection of garbage may be among it.
+    for (const [what, ms] of Object.entries(turns)) expect(ms, what).toBeLessThan(150);
+    expect(engine.stats()).toMatchObject({ lastLsn: 2, lastSequence: count + 1 });
+    expect(await engine.count()).toBe(0);
+    expect(engine.stats().tables.tables).toBe(0);
+    await engine.close();
+  });
+
+  it("is not held up by a clear of half a million keys: one record of some bytes, at once, whether they are in tables or in memory", async () => {
+    const engine = await Engine.open({ tables: { autoFlush: false, autoCompact: false } }, new SimDisk());
+    const half = 250_000;
+    const putsFrom = (from: number): BatchOperation[] =>
+      Array.from({ length: half }, (_, i) => ({ type: "put", key: `key ${from + i}`, value: "x" }));
+    await engine.batch(putsFrom(0), { durability: "relaxed" });
+    await engine.flush();
+    await engine.batch(putsFrom(half), { durability: "relaxed" });
+    const { bytes } = engine.stats().wal;
+    const before = process.cpuUsage();
+    await engine.clear({ prefix: "key " });
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(50);
+    expect(engine.stats().wal.bytes - bytes).toBeLessThan(100);
+    for (const i of [0, half - 1, half, 2 * half - 1]) expect(engine.getSync(`key ${i}`)).toBe(undefined);
     await engine.close();
   });
 });

@@ -36,7 +36,7 @@ const all = await sessions();
 
 describe("what is shown of a terminal is what it prints", () => {
   for (const [document, entries] of all) {
-    test(`in ${document}`, { timeout: 120_000 }, async () => {
+    test(`in ${document}`, { timeout: 600_000 }, async () => {
       const directory = await temporaryDirectory();
       const shims = join(directory, "bin");
       const work = join(directory, "work");

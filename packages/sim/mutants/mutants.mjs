@@ -3,6 +3,7 @@ import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { EVID_MUTANTS } from "./evid-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
+import { FIG1_MUTANTS } from "./fig1-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
@@ -40,10 +41,12 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  *   with "two faults", 24 seeds of those schedules come first
  */
 
-const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS].map((mutant) => ({
-  first: "table:",
-  ...mutant,
-}));
+const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS, ...FIG1_MUTANTS].map(
+  (mutant) => ({
+    first: "table:",
+    ...mutant,
+  }),
+);
 const storeMutants = STORE_MUTANTS.map((mutant) => ({ first: "simulation", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));

@@ -98,7 +98,7 @@ export class Flushes {
 
   /** Ends what is under way; before that flushes what the next opening would be long in replaying. */
   async close(): Promise<void> {
-    const isWorthIt = this.#isAutomatic && this.#logBytes > WORTH_FLUSHING_BYTES;
+    const isWorthIt = this.#isAutomatic && this.#logBytes + this.#wal.pendingBytes > WORTH_FLUSHING_BYTES;
     // A failure is told on the channel. The log has it all.
     if (isWorthIt && this.#wal.failure === undefined) await this.run().catch(() => undefined);
     await this.#flusher.close();

@@ -79,9 +79,10 @@ async function printFromOutside({ out, err, options }: Context): Promise<void> {
 
 function statsRows({ memtable, tables, ...stats }: EngineStats): [name: string, value: string][] {
   const coveredLsn = tables.covered.lsn;
+  // Which of them is there twice, or deleted, is known only once all of it is read.
+  const isExact = tables.tables === 0 && memtable.rangeTombstones === 0;
   return [
-    // Of a key that several tables have, and of one that is deleted, it is known only once they are merged.
-    ["entries", tables.tables === 0 ? formatCount(stats.entries) : `about ${formatCount(stats.entries)}`],
+    ["entries", isExact ? formatCount(stats.entries) : `about ${formatCount(stats.entries)}`],
     ["last LSN", formatCount(stats.lastLsn)],
     ["last sequence", formatCount(stats.lastSequence)],
     ["memtable", formatMemtable(memtable)],
@@ -104,12 +105,7 @@ function formatMemtable({ bytes, entries, tombstones, rangeTombstones }: Memtabl
 function amplificationRows({ spaceAmplification }: LsmStats): [name: string, value: string][] {
   return spaceAmplification === undefined
     ? []
-    : [
-        [
-          "space amplification",
-          `${spaceAmplification.toFixed(2)} (all tables to those of the deepest level)`,
-        ],
-      ];
+    : [["space amplification", `${spaceAmplification.toFixed(2)} (all tables to the largest sorted run)`]];
 }
 
 /** The shape of the tables; nothing where there are none. */

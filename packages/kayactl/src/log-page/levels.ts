@@ -26,7 +26,7 @@ export function renderLevels(look: TablesLook): string {
 <svg class="levels" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${text(label)}">
 ${lanes.map((lane, row) => laneSvg(lane, row, lanes[row - 1]?.level !== lane.level)).join("\n")}
 </svg>
-<p class="quiet">Keys go from left to right, newer data stands above older. A range of keys is as wide as it has bytes; the dark foot of a table is its share of tombstones.${hidden === 0 ? "" : ` ${plural(hidden, "more table")} of level 0 ${hidden === 1 ? "is" : "are"} not drawn.`} ${text(look.manifest ?? "")} says that they cover the log through LSN ${formatCount(look.coveredLsn)}.</p>
+<p class="quiet">Keys go from left to right, newer data stands above older. A range of keys is as wide as it has bytes; the orange foot of a table is its share of tombstones.${hidden === 0 ? "" : ` ${plural(hidden, "more table")} of level 0 ${hidden === 1 ? "is" : "are"} not drawn.`} ${text(look.manifest ?? "")} says that they cover the log through LSN ${formatCount(look.coveredLsn)}.</p>
 ${levelTable(look)}
 </section>`;
 }
@@ -46,7 +46,7 @@ function boxSvg({ tables, from, to }: TableBox, level: number, top: number): str
   const foot = (LANE * sum(({ tombstones }) => tombstones)) / Math.max(1, entries);
   const place = `x="${fixed(x)}" width="${fixed(width)}"`;
   return (
-    `<g><title>${text(titleOf(tables, level))}</title>` +
+    `<g><title>${titleOf(tables, level).map(text).join("\n")}</title>` +
     `<rect class="table" ${place} y="${top}" height="${LANE}"/>` +
     (foot > 0
       ? `<rect class="dead" ${place} y="${fixed(top + LANE - foot)}" height="${fixed(foot)}"/>`
@@ -58,10 +58,10 @@ function boxSvg({ tables, from, to }: TableBox, level: number, top: number): str
   );
 }
 
-function titleOf(tables: readonly TableMeta[], level: number): string {
+function titleOf(tables: readonly TableMeta[], level: number): string[] {
   const [first] = tables;
   const last = tables.at(-1);
-  if (first === undefined || last === undefined) return "";
+  if (first === undefined || last === undefined) return [];
   const name =
     tables.length === 1 ? `Table ${first.id.toString(16)}` : `${formatCount(tables.length)} tables`;
   const sum = (of: (table: TableMeta) => number) => tables.reduce((total, table) => total + of(table), 0);
@@ -75,7 +75,7 @@ function titleOf(tables: readonly TableMeta[], level: number): string {
     `from ${shortKey(first.start)}`,
     last.end === undefined ? "to the last key" : `before ${shortKey(last.end)}`,
     `sequences ${formatCount(Math.min(...tables.map(({ smallestSequence }) => smallestSequence)))} to ${formatCount(Math.max(...tables.map(({ largestSequence }) => largestSequence)))}`,
-  ].join("\n");
+  ];
 }
 
 function shortKey(key: Uint8Array): string {

@@ -37,21 +37,46 @@ type PlaceOf = (end: Uint8Array | undefined) => number;
 /** Where each end of a table stands. */
 function places(tables: readonly TableMeta[]): PlaceOf {
   const keys = tables.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end]));
-  const ends = keys
-    .sort(Buffer.compare)
-    .filter((key, at) => at === 0 || Buffer.compare(key, keys[at - 1] ?? key) !== 0);
+  const ends = keys.sort(Buffer.compare).filter((key, at) => at === 0 || !isSame(key, keys[at - 1]));
   const index = new Map(ends.map((key, at) => [nameOf(key), at]));
-  // Behind the last end there is one more stretch, of tables that have none.
-  const weights = new Float64Array(ends.length);
-  for (const { start, end, fileBytes } of tables) {
-    const first = index.get(nameOf(start)) ?? 0;
-    const last = end === undefined ? ends.length : (index.get(nameOf(end)) ?? ends.length);
-    for (let at = first; at < last; at++) weights[at] = (weights[at] ?? 0) + fileBytes / (last - first);
-  }
-  const total = weights.reduce((sum, weight) => sum + weight, 0) || 1;
+  const indexOf = (key: Uint8Array) => index.get(nameOf(key)) ?? 0;
+  const spans = tables.map(({ start, end, fileBytes }) => ({
+    from: indexOf(start),
+    // Behind the last end there is one more stretch, of tables that have none.
+    to: end === undefined ? ends.length : indexOf(end),
+    bytes: fileBytes,
+  }));
   const sums = [0];
-  for (const weight of weights) sums.push((sums.at(-1) ?? 0) + weight / total);
-  return (key) => (key === undefined ? 1 : (sums[index.get(nameOf(key)) ?? 0] ?? 1));
+  for (const weight of weightsOf(spans, ends.length)) sums.push((sums.at(-1) ?? 0) + weight);
+  const total = sums.at(-1) || 1;
+  return (key) => (key === undefined ? 1 : (sums[indexOf(key)] ?? 0) / total);
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: number;
+}
+
+/**
+ * The bytes of each stretch between two ends. How a table's bytes lie in its stretches is not known: narrower tables that are in the same
+ * place give the proportion, and where there are none it is even.
+ */
+function weightsOf(spans: readonly Span[], count: number): Float64Array {
+  const weights = new Float64Array(count);
+  const narrowFirst = [...spans].sort((a, b) => a.to - a.from - (b.to - b.from));
+  for (const { from, to, bytes } of narrowFirst) {
+    const known = weights.subarray(from, to).reduce((sum, weight) => sum + weight, 0);
+    for (let at = from; at < to; at++) {
+      const share = known > 0 ? (weights[at] ?? 0) / known : 1 / (to - from);
+      weights[at] = (weights[at] ?? 0) + bytes * share;
+    }
+  }
+  return weights;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && Buffer.compare(a, b) === 0;
 }
 
 function nameOf(key: Uint8Array): string {

@@ -69,7 +69,7 @@ export class DataBlocks {
    * Reads a block that is not in the cache, once for all that ask for it meanwhile. The item is pinned for the caller, who has to call
    * `release`: between its arrival and the caller's turn others may run, and put it out.
    */
-  async load(ordinal: number, place: Place): Promise<DataItem> {
+  load(ordinal: number, place: Place): Promise<DataItem> {
     this.#cache.misses++;
     let loading = this.#loading.get(ordinal);
     if (loading === undefined) {
@@ -92,6 +92,19 @@ export class DataBlocks {
     const buffer = pool.take(place.length + TRAILER_BYTES);
     this.#reader.fillSync(buffer.subarray(0, place.length + TRAILER_BYTES), place.offset);
     return this.#keep(ordinal, this.#itemFrom(buffer, ordinal, place));
+  }
+
+  /**
+   * Takes in a copy of a block that was read together with others. The item is pinned for the caller, as that of `load`.
+   * @param stored with its trailer
+   */
+  adopt(ordinal: number, place: Place, stored: Uint8Array): DataItem {
+    this.#cache.misses++;
+    const buffer = this.#cache.pool.take(stored.length);
+    buffer.set(stored);
+    const item = this.#keep(ordinal, this.#itemFrom(buffer, ordinal, place));
+    item.pins++;
+    return item;
   }
 
   close(): void {

@@ -26,9 +26,6 @@ export interface TableOptions {
   readonly expected?: { readonly fileBytes: number; readonly footerCrc: number };
 }
 
-/** Stands for "not without reading". */
-const NOT_CACHED = Symbol();
-
 /**
  * A table that is open for reading. Its footer and its range tombstones are read at opening, everything else when it is needed. Every block
  * is checked each time it comes from the disk: KAYA_CORRUPTION names the file and the offset, and whatever does not need that block
@@ -121,8 +118,17 @@ export class Table {
 
   /** As `get`, and a promise only where a block is not in the cache. What it finds out at once it throws at once. */
   find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
-    const found = this.#getCached(key);
-    return found === NOT_CACHED ? this.#getLater(copyBytes(key)) : found;
+    this.#assertOpen();
+    const hash = this.#hash;
+    hash.update(key);
+    if (this.#filter.exists) {
+      const filter = this.#filter.loaded;
+      if (filter === undefined) return this.#findLater(copyBytes(key));
+      if (!filter.mayContain(hash.first, hash.second)) return undefined;
+    }
+    const part = this.#index.partFor(key);
+    if (part === undefined) return undefined;
+    return part instanceof Promise ? this.#findBehind(part, copyBytes(key)) : this.#findIn(part, key);
   }
 
   /** The same at once: what is not in the cache is read synchronously, which blocks the event loop for as long as that takes. */
@@ -156,7 +162,7 @@ export class Table {
    * of its own, outside the cache's budget: up to two reads of 256 KiB once it reads ahead.
    */
   cursor(given?: CursorOptions): EntryCursor {
-    const options = readOptions(given, ["readAhead", "fillCache"], "the options of a cursor");
+    const options = readOptions(given, CURSOR_OPTIONS, "the options of a cursor");
     this.#assertOpen();
     const source = new ReadAhead(this.#index, this.#blocks, this.#reader, this.#readAheadPool, options);
     const cursor = new TableCursor(this.path, this.#index, source, (closed) => this.#cursors.delete(closed));
@@ -204,48 +210,38 @@ export class Table {
     await this.#file.close();
   }
 
-  #getCached(key: Uint8Array): Found | undefined | typeof NOT_CACHED {
-    this.#assertOpen();
+  /** Where the filter must be read. */
+  async #findLater(key: Uint8Array): Promise<Found | undefined> {
+    const filter = await this.#filter.load();
     this.#hash.update(key);
-    if (this.#filter.exists) {
-      const filter = this.#filter.loaded;
-      if (filter === undefined) return NOT_CACHED;
-      if (!filter.mayContain(this.#hash.first, this.#hash.second)) return undefined;
-    }
-    const part = this.#index.partFor(key);
+    if (!filter.mayContain(this.#hash.first, this.#hash.second)) return undefined;
+    return this.#findBehind(this.#index.partFor(key), key);
+  }
+
+  /** Where a part of the index must be read. */
+  async #findBehind(
+    pending: IndexPart | undefined | Promise<IndexPart | undefined>,
+    key: Uint8Array,
+  ): Promise<Found | undefined> {
+    const part = await pending;
     if (part === undefined) return undefined;
-    if (part instanceof Promise) {
-      part.catch(() => undefined); // asked for again by who waits
-      return NOT_CACHED;
-    }
+    this.#hash.update(key); // others were asked for meanwhile
+    return this.#findIn(part, key);
+  }
+
+  /** `#hash` must be that of the key. */
+  #findIn(part: IndexPart, key: Uint8Array): Found | undefined | Promise<Found | undefined> {
     const at = part.block.search(key);
     if (at === part.block.count) return undefined;
     const item = this.#blocks.cached(part.first + at);
-    return item === undefined ? (this.#rowOf(key) ?? NOT_CACHED) : this.#find(item.block, key);
+    if (item !== undefined) return this.#find(item.block, key);
+    return this.#rowOf(key) ?? this.#findInFile(part, at, copyBytes(key));
   }
 
-  async #getLater(key: Uint8Array): Promise<Found | undefined> {
-    if (this.#filter.exists) {
-      const filter = this.#filter.loaded ?? (await this.#filter.load());
-      this.#hash.update(key);
-      if (!filter.mayContain(this.#hash.first, this.#hash.second)) return undefined;
-    }
-    const part = await this.#index.partFor(key);
-    if (part === undefined) return undefined;
-    const at = part.block.search(key);
-    if (at === part.block.count) return undefined;
-    return this.#findLater(part, at, key);
-  }
-
-  async #findLater(part: IndexPart, at: number, key: Uint8Array): Promise<Found | undefined> {
-    const ordinal = part.first + at;
-    this.#hash.update(key);
-    const cached = this.#blocks.cached(ordinal);
-    if (cached !== undefined) return this.#find(cached.block, key);
-    const row = this.#rowOf(key);
-    if (row !== undefined) return row;
+  /** Where a block must be read. */
+  async #findInFile(part: IndexPart, at: number, key: Uint8Array): Promise<Found | undefined> {
     this.#assertOpen();
-    const item = await this.#blocks.load(ordinal, part.block.placeAt(at));
+    const item = await this.#blocks.load(part.first + at, part.block.placeAt(at));
     try {
       this.#hash.update(key); // others were asked for meanwhile
       return this.#findAndKeep(item, key);
@@ -299,6 +295,8 @@ export class Table {
     if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", `${this.path} is closed`);
   }
 }
+
+const CURSOR_OPTIONS = ["readAhead", "fillCache", "seekBlocks"] as const;
 
 // Used within one call only.
 const PLACE = new EntryPlace();

@@ -1,20 +1,21 @@
 import type { PartialEngineConfig } from "@kaya/core";
-import { type Engine, recoverTo } from "@kaya/engine";
-import { type Disk, SimDisk } from "@kaya/io";
+import { recoverTo } from "@kaya/engine";
+import type { Disk, SimDisk } from "@kaya/io";
 import { isGranted } from "./answers.js";
+import { BackupSource } from "./backup-source.js";
 import { type Copied, copiedCheck } from "./copied-check.js";
 import { FAULTS, type PlacelessFault, wasMet } from "./engine-lives.js";
 import { contentsOf } from "./engine-write.js";
 import { describeFault } from "./faults.js";
 import type { History } from "./history.js";
-import { openEngine, TINY } from "./open-engine.js";
+import { TINY } from "./open-engine.js";
 import { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
 import { UnmetFaultError } from "./unmet-fault.js";
 
 /** Makes a data directory on an empty disk out of a source, beside which writes go on. */
 interface Way {
   readonly name: string;
-  readonly copy: (source: Source, into: Disk) => Promise<Copying>;
+  readonly copy: (source: BackupSource, into: Disk) => Promise<Copying>;
 }
 
 interface Copying {
@@ -32,8 +33,8 @@ const READS = 24;
 const OPERATIONS = 17;
 const LEAST_MET = 2;
 
-/** Crashed at each operation of many copies: those are crashed in the opening too that have no fault. */
-const ONE_CRASH: ExplorationBudget = { recoveryDepth: 0 };
+/** Many moments: few of the openings behind them are crashed in turn. */
+const FEW_DEEP: ExplorationBudget = { recoveryShare: 0.2 };
 
 /**
  * What @kaya/engine promises of the directories that it makes. The disk that is crashed is the target's: it holds all that the directory is
@@ -47,7 +48,7 @@ export function engineCopyScenarios(base: PartialEngineConfig): Scenario[] {
     live: (target: Target) => Promise<void>,
     limits?: ExplorationBudget,
   ) => {
-    let source: Source | undefined;
+    let source: BackupSource | undefined;
     const copyAgain = async (into: SimDisk) => {
       if (source === undefined) throw new Error("there is nothing to copy");
       const { item, done } = await way.copy(source, into);
@@ -58,7 +59,7 @@ export function engineCopyScenarios(base: PartialEngineConfig): Scenario[] {
       `engine: ${name}`,
       {
         workload: async (disk, history) => {
-          source = await Source.open(config);
+          source = await BackupSource.open(config);
           await live(new Target(disk, history, source));
         },
         check: copiedCheck(config, way === BACKUP ? { copyAgain } : {}),
@@ -79,59 +80,19 @@ export function engineCopyScenarios(base: PartialEngineConfig): Scenario[] {
         `${describeFault(fault)} in backups over earlier ones`,
         BACKUP,
         (target) => target.failToWrite(BACKUP, fault),
-        ONE_CRASH,
+        FEW_DEEP,
       ),
     ),
   ];
 }
 
-/** The directory that is copied, on a disk that nothing happens to: tables on two levels and a log of some segments. */
-class Source {
-  readonly disk: SimDisk;
-  readonly engine: Engine;
-  readonly config: PartialEngineConfig;
-  #written = 0;
-
-  private constructor(disk: SimDisk, engine: Engine, config: PartialEngineConfig) {
-    this.disk = disk;
-    this.engine = engine;
-    this.config = config;
-  }
-
-  static async open(config: PartialEngineConfig): Promise<Source> {
-    const disk = new SimDisk();
-    const source = new Source(disk, await openEngine(config, disk), config);
-    for (let n = 0; n < 3; n++) await source.put();
-    await source.engine.compact();
-    for (let n = 0; n < 3; n++) await source.put();
-    return source;
-  }
-
-  async put(): Promise<void> {
-    const n = this.#written++;
-    await this.engine.put(`key ${n % 5}`, `${n}${"x".repeat(100 + 60 * (n % 7))}`);
-  }
-
-  /** Makes some of its tables new: more with each round, up to all of them. */
-  async change(round: number): Promise<void> {
-    await this.put();
-    if (round % 3 > 0) await this.engine.flush();
-    await this.put();
-    if (round % 3 === 2) await this.engine.compact();
-  }
-
-  get lsn(): number {
-    return this.engine.stats().lastLsn;
-  }
-}
-
-async function backUp({ engine, lsn }: Source, into: Disk): Promise<Copying> {
+async function backUp({ engine, lsn }: BackupSource, into: Disk): Promise<Copying> {
   const contents = await contentsOf(engine);
   return { item: { lsn, contents }, done: engine.backup(into) };
 }
 
 /** To where the source is now, after some more writes. */
-async function recoverHalf(source: Source, into: Disk): Promise<Copying> {
+async function recoverHalf(source: BackupSource, into: Disk): Promise<Copying> {
   const { lsn, engine, config, disk } = source;
   const contents = await contentsOf(engine);
   await source.put();
@@ -142,9 +103,9 @@ async function recoverHalf(source: Source, into: Disk): Promise<Copying> {
 class Target {
   readonly #disk: SimDisk;
   readonly #history: History<Copied>;
-  readonly #source: Source;
+  readonly #source: BackupSource;
 
-  constructor(disk: SimDisk, history: History<Copied>, source: Source) {
+  constructor(disk: SimDisk, history: History<Copied>, source: BackupSource) {
     this.#disk = disk;
     this.#history = history;
     this.#source = source;

@@ -24,8 +24,8 @@ const HALVES: readonly (readonly [name: string, places: readonly number[]])[] = 
 /** A full disk meets little of the second half. */
 const LEAST_MET = 1;
 
-/** A flush's faults are crashed inside recovery in the schedules of two faults. */
-const ONE_CRASH: ExplorationBudget = { recoveryDepth: 0 };
+/** Many moments: few of the recoveries behind them are crashed in turn. */
+const FEW_DEEP: ExplorationBudget = { recoveryShare: 0.2 };
 
 const LIVES: readonly Life[] = [
   { name: "a flush, a second one, opened again", live: flushTwice },
@@ -49,7 +49,7 @@ export function engineFlushScenarios(config: PartialEngineConfig): Scenario[] {
   const still = { ...config, tables: STILL };
   return [
     ...scenariosOf(LIVES, { config: still, flushes: true }),
-    ...scenariosOf(WITH_FAULTS, { config: still, flushes: true, limits: ONE_CRASH }),
+    ...scenariosOf(WITH_FAULTS, { config: still, flushes: true, limits: FEW_DEEP }),
     ...scenariosOf([{ name: "flushes and compactions by themselves", live: writeAlone }], {
       config: { ...config, ...ALONE },
     }),

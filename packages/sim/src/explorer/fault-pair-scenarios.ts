@@ -1,10 +1,13 @@
 import type { PartialEngineConfig, WalConfig } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
+import { BackupSource } from "./backup-source.js";
 import type { Check } from "./check-run.js";
 import { type ConsumerFact, checkConsumers } from "./consumer-session.js";
+import { type Copied, copiedCheck } from "./copied-check.js";
 import { engineCheck } from "./engine-check.js";
 import type { EngineWrite } from "./engine-write.js";
 import { liveThroughFaultPairs } from "./fault-pairs.js";
+import { FaultedBackup } from "./faulted-backup.js";
 import { type EngineAction, FaultedEngine } from "./faulted-engine.js";
 import { FaultedLog, type LogAction } from "./faulted-log.js";
 import { History, type HistoryView } from "./history.js";
@@ -46,10 +49,15 @@ const ENGINE_ACTIONS: readonly (readonly [EngineAction, string])[] = [
   ["writes", "writes over the end of a segment"],
   ["flush", "a flush"],
   ["flush beside writes", "a flush beside writes"],
+  ["flush beside consumers", "a flush beside consumers"],
+  ["compaction", "a compaction"],
   ["consumers", "consumers that come, acknowledge and leave"],
   ["close", "closing"],
   ["open", "opening"],
 ];
+
+/** A memtable holds a few writes: what a round leaves in the log becomes tables in the next opening. */
+const STAGING: PartialEngineConfig = { ...ENGINE, memory: { memtableBytes: 1024, cacheBytes: 32 * 1024 } };
 
 /**
  * A fault, and another in what follows it: in the cleanup, in another attempt, in closing, in the next opening. The seed chooses the
@@ -58,7 +66,9 @@ const ENGINE_ACTIONS: readonly (readonly [EngineAction, string])[] = [
 export function faultPairScenarios(budget: FaultPairBudget = {}): Scenario[] {
   return [
     ...LOG_ACTIONS.map(([action, name]) => walScenario(action, name, budget)),
-    ...ENGINE_ACTIONS.map(([action, name]) => engineScenario(action, name, budget)),
+    ...ENGINE_ACTIONS.map(([action, name]) => engineScenario(action, name, ENGINE, budget)),
+    engineScenario("open", "opening with a log that does not fit a memtable", STAGING, budget),
+    backupScenario(budget),
   ];
 }
 
@@ -82,6 +92,7 @@ function walScenario(action: LogAction, name: string, { seed = 0, rounds = 10 }:
 function engineScenario(
   action: EngineAction,
   name: string,
+  config: PartialEngineConfig,
   { seed = 0, rounds = 10 }: FaultPairBudget,
 ): Scenario {
   const mayTakeBytes = seed % 2 === 1;
@@ -89,12 +100,32 @@ function engineScenario(
     nameOf("engine", name, seed),
     {
       workload: async (disk, history, recorder) => {
-        const options = { seed, config: ENGINE, losesRelaxed: mayTakeBytes };
+        const options = { seed, config, losesRelaxed: mayTakeBytes };
         const make = (on: SimDisk) =>
           new FaultedEngine(on, on === disk ? history : new History(), action, options);
         await liveThroughFaultPairs(disk, recorder, make, { seed, rounds, mayTakeBytes });
       },
-      check: checkWritesAndConsumers(action),
+      check: checkWritesAndConsumers(action, config),
+    },
+    LIMITS,
+  );
+}
+
+/** The faults strike the disk that the backups are written to. */
+function backupScenario({ seed = 0, rounds = 10 }: FaultPairBudget): Scenario {
+  const mayTakeBytes = seed % 2 === 1;
+  return scenario<Copied>(
+    nameOf("engine", "a backup over an earlier one", seed),
+    {
+      workload: async (disk, history, recorder) => {
+        const [struck, watched] = [await BackupSource.open(ENGINE), await BackupSource.open(ENGINE)];
+        const make = (on: SimDisk) =>
+          on === disk
+            ? new FaultedBackup(on, history, struck, seed)
+            : new FaultedBackup(on, new History(), watched, seed);
+        await liveThroughFaultPairs(disk, recorder, make, { seed, rounds, mayTakeBytes });
+      },
+      check: copiedCheck(ENGINE),
     },
     LIMITS,
   );
@@ -104,12 +135,15 @@ function nameOf(layer: string, action: string, seed: number): string {
   return `${layer}: two faults: ${action}${seed === 0 ? "" : `: generated from seed ${seed}`}`;
 }
 
-function checkWritesAndConsumers(action: EngineAction): Check<EngineWrite | ConsumerFact> {
+function checkWritesAndConsumers(
+  action: EngineAction,
+  config: PartialEngineConfig,
+): Check<EngineWrite | ConsumerFact> {
   return (disk, view, recovered) => {
     const writes = partOf(view, isWrite);
     const consumers = partOf(view, (fact): fact is ConsumerFact => !isWrite(fact));
-    const check = engineCheck(ENGINE, {
-      flushes: action.startsWith("flush"),
+    const check = engineCheck(config, {
+      flushes: action.startsWith("flush") || action === "compaction",
       alsoCheck: (engine) => checkConsumers(engine, consumers),
     });
     return check(disk, writes, recovered);

@@ -7,7 +7,15 @@ import { FaultedStore, type FaultedStoreOptions } from "./faulted-store.js";
 import type { HistoryNotes } from "./history.js";
 
 /** What of an engine the first fault of a pair strikes. */
-export type EngineAction = "writes" | "flush" | "flush beside writes" | "consumers" | "close" | "open";
+export type EngineAction =
+  | "writes"
+  | "flush"
+  | "flush beside writes"
+  | "flush beside consumers"
+  | "compaction"
+  | "consumers"
+  | "close"
+  | "open";
 
 export interface FaultedEngineOptions {
   readonly seed: number;
@@ -34,6 +42,10 @@ export class FaultedEngine extends FaultedStore<EngineSession> {
   protected async write(round: number): Promise<void> {
     await this.session.put(`p${round % 3}`, long(60 + 40 * (round % 4)));
     await this.session.put("q", `${round}`, "relaxed");
+    if (this.#action !== "compaction") return;
+    await this.session.delete(`p${(round + 1) % 3}`, "relaxed");
+    await this.session.flush();
+    await this.session.clear("v", "relaxed");
   }
 
   protected async use(round: number): Promise<void> {
@@ -45,6 +57,12 @@ export class FaultedEngine extends FaultedStore<EngineSession> {
         return;
       case "flush beside writes":
         await Promise.all([this.session.flush(), this.session.put("beside", `${round}`, "relaxed")]);
+        return;
+      case "flush beside consumers":
+        await Promise.all([this.#changeConsumers(round), this.session.flush()]);
+        return;
+      case "compaction":
+        await this.session.compact();
         return;
       case "consumers":
         return this.#changeConsumers(round);
