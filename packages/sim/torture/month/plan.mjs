@@ -31,27 +31,36 @@ export const STORE = {
  * @returns {import("../real/planned-writes.mjs").MaybeConditional}
  */
 export function monthsWrite(seed, generation, number) {
-  const isClear = number % WRITES_A_CLEAR === WRITES_A_CLEAR / 2;
-  if (!isClear && number % WRITES_A_LARGE_VALUE !== 0) {
+  if (!isClear(number) && number % WRITES_A_LARGE_VALUE !== 0) {
     const planned = plannedWrite({ ...PLAN, seed }, generation, number);
-    return number % WRITES_A_CONDITION === 1
-      ? { ...planned, unless: keyBefore(seed, generation, number) }
-      : planned;
+    const unless = isConditional(number) ? keyBefore(seed, generation, number) : undefined;
+    return unless === undefined ? planned : { ...planned, unless };
   }
   const random = new Random(seed, generation, number);
   const durability = random.pick(["strict", "relaxed"]);
-  if (isClear) return { durability, write: { clear: `key ${10 + random.below(90)}` } };
+  if (isClear(number)) return { durability, write: { clear: `key ${10 + random.below(90)}` } };
   const value = `${generation}.${number} ${"x".repeat(random.below(LARGEST_BYTES))}`;
   return { durability, write: [{ type: "put", key: `large ${random.below(LARGE_KEYS)}`, value }] };
 }
 
+/** @param {number} number */
+const isClear = (number) => number % WRITES_A_CLEAR === WRITES_A_CLEAR / 2;
+
+/** @param {number} number */
+const isConditional = (number) => number % WRITES_A_CONDITION === 1;
+
 /**
+ * A key that was written or deleted just before: a memtable, or the log's queue, knows of it. Were it read from a table, later writes might
+ * come before the one that has the condition, and the ledger could not tell where that came.
  * @param {number} seed
  * @param {number} generation
  * @param {number} number
  */
 function keyBefore(seed, generation, number) {
-  const before = Math.max(0, number - 1 - new Random(seed, generation, number).below(MOST_BACK));
+  let before = number - 1 - new Random(seed, generation, number).below(MOST_BACK);
+  while (before > 0 && (isClear(before) || isConditional(before) || before % WRITES_A_LARGE_VALUE === 0))
+    before--;
+  if (before <= 0) return undefined;
   return String(plannedWrite({ ...PLAN, seed }, generation, before).write[0]?.key);
 }
 
