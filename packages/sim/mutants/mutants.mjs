@@ -4,6 +4,7 @@ import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { EVID_MUTANTS } from "./evid-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { FIG1_MUTANTS } from "./fig1-mutants.mjs";
+import { FLUSH_MUTANTS } from "./flush-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
@@ -64,6 +65,7 @@ export const MUTANTS = [
   ...RECOVERY_MUTANTS,
   ...ENGINE_MUTANTS,
   ...storeMutants,
+  ...FLUSH_MUTANTS,
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
   ...TWO_FAULT_MUTANTS,

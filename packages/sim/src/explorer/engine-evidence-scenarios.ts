@@ -6,9 +6,10 @@ import type { Check } from "./check-run.js";
 import { engineCheck } from "./engine-check.js";
 import { EngineSession } from "./engine-session.js";
 import type { EngineWrite } from "./engine-write.js";
-import { openEngine } from "./open-engine.js";
+import { openEngine, TINY } from "./open-engine.js";
 import { rejectionOf } from "./refusal.js";
 import { type Scenario, scenario } from "./scenario.js";
+import { tableDamageCheck } from "./table-damage.js";
 
 /**
  * What @kaya/engine tells from the files of a directory beside the log itself: whatever a crash left opens, as ever; and in each of these states
@@ -34,6 +35,7 @@ export function engineEvidenceScenarios(config: PartialEngineConfig): Scenario[]
         await mustBeRefused(mixed, config, "KAYA_CORRUPTION", "tables of another store beside this log");
       await checkIntact(disk, view, recovered);
     }),
+    make("damage in tables and their manifest", tableDamageCheck({ ...config, tables: TINY })),
     make("files of somebody else", async (disk, view, recovered) => {
       const foreign = new SimDisk();
       foreign.writeFile("LOCK", new Uint8Array());
