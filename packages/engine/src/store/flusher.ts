@@ -159,7 +159,7 @@ export class Flusher {
     await this.#recordLog();
     // What an earlier attempt left, first: tables are written in the order of the log.
     const first = this.#sealed === undefined ? undefined : await this.#write(this.#sealed);
-    const written = this.#isUpToDate() ? NOTHING : await this.#write(await this.#seal());
+    const written = this.isUpToDate ? NOTHING : await this.#write(await this.#seal());
     // L3: only behind what a durable edit covers.
     const segmentsDropped = await this.dropCovered();
     const { lsn, sequence } = this.#tree.covered;
@@ -174,7 +174,7 @@ export class Flusher {
   }
 
   /** The tables have all that was written, what is on its way to the log included. */
-  #isUpToDate(): boolean {
+  get isUpToDate(): boolean {
     return this.#wal.nextLsn - 1 === this.#tree.covered.lsn;
   }
 

@@ -116,7 +116,9 @@ export class Flushes {
   }
 
   #isDue(): boolean {
-    return this.#isFull() || this.#logBytes >= this.#mostLog || this.#applied.store.sealed !== undefined;
+    if (this.#isFull() || this.#applied.store.sealed !== undefined) return true;
+    // A log that is long and covered is dropped by the flush after the next write: without one there is nothing that a flush would do.
+    return this.#logBytes >= this.#mostLog && !this.#flusher.isUpToDate;
   }
 
   #isFull(): boolean {

@@ -223,7 +223,7 @@ export class Process {
 
 /** A turn more than any step of a merge takes without its disk. */
 const STILL_TURNS = 2;
-const MOST_TURNS = 100_000;
+const MOST_TURNS = 2_000;
 
 function always(): boolean {
   return true;
