@@ -58,15 +58,21 @@ export interface OnDisk {
 }
 
 /**
- * Looks in the tables for the keys that no memtable has. It gives a promise where a block must be read: then look at what came meanwhile
+ * Looks in the tables for the keys that no memtable has; where each key is in one, or is written by what is queued ahead, they are not
+ * asked. It gives a promise where a block must be read: then look at what came meanwhile
  * once it has resolved (`findConflict`), and look again where the tables cover more of the log by then.
  * @throws KayaError KAYA_CORRUPTION, KAYA_IO
  */
 export function readOnDisk(
   conditions: readonly CheckedCondition[],
   { store }: AppliedLog,
+  wal: Pick<WalWriter<unknown>, "pendingChange">,
 ): OnDisk | Promise<OnDisk> {
   const covered = store.tables.covered.lsn;
+  const isKnown = ({ key }: CheckedCondition) =>
+    store.stateInMemory(key) !== undefined || wal.pendingChange(key) !== undefined;
+  // Only in this turn: what is queued may be taken back while a block is read.
+  if (conditions.every(isKnown)) return { covered, sequences: [] };
   let isReading = false;
   // All of them begin in this turn, with the same version of the tables.
   const found = conditions.map(({ key }) => {

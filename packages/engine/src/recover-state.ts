@@ -92,8 +92,8 @@ async function load(
     tree = await store.open(wal.history?.id ?? found.logIdentity);
     const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);
     await registrations.makeDurable();
-    // L3: what a crash kept the last flush from dropping.
-    await wal.dropSegmentsBefore(tree.covered.lsn + 1, consumers.kept);
+    // L3: what a crash kept the last flush from dropping. On a full disk what the manifest says may not be durable yet.
+    if (tree.isClean) await wal.dropSegmentsBefore(tree.covered.lsn + 1, consumers.kept);
     const opened = tree;
     return {
       applied,

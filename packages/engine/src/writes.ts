@@ -117,7 +117,7 @@ export class Writes {
     durability: DurabilityMode,
   ): Promise<WriteResult> {
     const { applied, wal } = this.#engine;
-    const onDisk = readOnDisk(conditions, applied);
+    const onDisk = readOnDisk(conditions, applied, wal);
     if (onDisk instanceof Promise) return this.#appendOnceRead(onDisk, conditions, payload, durability);
     const conflict = findConflict(conditions, applied, wal, onDisk);
     return conflict === undefined ? this.#append(payload, durability) : this.#reject(conflict);
@@ -133,7 +133,7 @@ export class Writes {
     const conditions = given.map(({ key, sequence }) => ({ key: new Uint8Array(key), sequence }));
     const payload = keptPayload(lent);
     const { applied, wal } = this.#engine;
-    for (let onDisk = await reading; ; onDisk = await readOnDisk(conditions, applied)) {
+    for (let onDisk = await reading; ; onDisk = await readOnDisk(conditions, applied, wal)) {
       this.#engine.assertWritable();
       if (wal.failure !== undefined) return this.#append(payload, durability);
       if (onDisk.covered !== applied.store.tables.covered.lsn) continue;

@@ -198,6 +198,10 @@ describe.skipIf(!mayMount)("a full disk (skipped where mounting a tmpfs is not p
     const again = await Engine.open(config(root));
     await rm(ballast);
     await again.put("key", "value");
+    await again.flush();
     await again.close();
+    const last = await Engine.open(config(root));
+    expect(await keysOf(last.scan())).toEqual(["key"]);
+    await last.close();
   });
 });

@@ -227,3 +227,25 @@ describe("what a flush is given", () => {
     expect(readAll(view, false, true)).toEqual(entries);
   });
 });
+
+test("a scan behind a range tombstone that was the last change does not walk over what it hides", () => {
+  const memtable = new Memtable();
+  let sequence = 0;
+  for (let i = 0; i < 2000; i++) memtable.put(bytes(numberedKey(i)), bytes("v"), ++sequence);
+  memtable.deleteRange(bytes(""), undefined, ++sequence);
+  const steps = () => {
+    const snapshot = memtable.snapshot();
+    const run = snapshot.run();
+    const next = vi.spyOn(run.cursor, "next");
+    const merged = new MergingCursor([run]);
+    const seen = merged.seekFirst() === true ? Buffer.from(merged.key) : undefined;
+    const last = merged.seekLast() === true ? Buffer.from(merged.key) : undefined;
+    expect(last).toEqual(seen);
+    merged.close();
+    snapshot.release();
+    return { seen, steps: next.mock.calls.length };
+  };
+  expect(steps()).toEqual({ seen: undefined, steps: 0 });
+  memtable.put(bytes(numberedKey(1234)), bytes("new"), ++sequence);
+  expect(steps().seen).toEqual(Buffer.from(bytes(numberedKey(1234))));
+});

@@ -12,9 +12,10 @@ import {
 } from "@kaya/lsm";
 import type { Context } from "./context.js";
 import { MOST_DAMAGE } from "./damage.js";
+import type { OutputStream } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
 import { formatBytes, formatCount } from "./units.js";
-import { whileShown } from "./while-shown.js";
+import { type Shown, whileShown } from "./while-shown.js";
 
 /** The manifest and every block of every table. */
 export interface TableSurvey {
@@ -90,10 +91,10 @@ export function notesOn({ warnings, orphans }: Pick<TreeVerification, "warnings"
   ];
 }
 
-function toShown(stream: ConstructorParameters<typeof ProgressLine>[0]) {
+function toShown(stream: OutputStream): Shown<VerifyProgress> {
   const line = new ProgressLine(stream);
   return {
-    update: (progress: VerifyProgress) => line.update(() => describe(progress)),
+    update: (progress) => line.update(() => describe(progress)),
     done: () => line.done(),
   };
 }

@@ -49,10 +49,15 @@ export async function dataDirectory(...segments: readonly Uint8Array[]): Promise
   return data;
 }
 
-/** A data directory with `count` entries `key-00000`: `value-0`. */
+/** A data directory with `count` entries `key-00000`: `value-0`, all of them in the log. */
 export async function filledDirectory(count: number, segmentMaxBytes = 1 << 26): Promise<string> {
   const data = await absentDirectory();
-  const engine = await Engine.open({ dataDir: data, durability: "relaxed", wal: { segmentMaxBytes } });
+  const engine = await Engine.open({
+    tables: { autoFlush: false },
+    dataDir: data,
+    durability: "relaxed",
+    wal: { segmentMaxBytes },
+  });
   const entries = Array.from({ length: count }, (_, index) => index);
   await Promise.all(
     entries.map((index) => engine.put(`key-${String(index).padStart(5, "0")}`, `value-${index}`)),

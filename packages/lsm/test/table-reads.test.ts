@@ -97,6 +97,36 @@ describe("a scan", () => {
     expect(cache.stats.items).toBeLessThan(5);
   });
 
+  it("of a short range reads the blocks that it is told to at once, keeps those that it looks at, and needs no read again", async () => {
+    const { disk: written } = await writeTable({ entries: LONG });
+    const { disk, reads } = watchReads(written);
+    const cache = new BlockCache({ bytes: 2 ** 20 });
+    const table = await Table.open(disk, "t.sst", { cache });
+    await table.get(bytes("k000000"));
+    const key = (at: number) => bytes(`k${String(at).padStart(6, "0")}`);
+    // Blocks have 31 entries or so.
+    for (const [at, count, direction, expected] of [
+      [1000, 32, "next", 1],
+      [1000, 32, "next", 0],
+      [3000, 32, "previous", 1],
+      [3000, 32, "previous", 0],
+    ] as const) {
+      const cursor = table.cursor({ seekBlocks: 2 });
+      reads.length = 0;
+      const isNext = direction === "next";
+      let there = await (isNext ? cursor.seek(key(at)) : cursor.seekBefore(key(at), true));
+      for (let n = 0; n < count; n++) {
+        expect(there).toBe(true);
+        expect(cursor.key).toEqual(key(isNext ? at + n : at - n));
+        expect(cursor.value).toHaveLength(500);
+        there = await cursor[direction]();
+      }
+      expect(reads).toHaveLength(expected);
+      cursor.close();
+    }
+    expect(await codeOf(() => table.cursor({ seekBlock: 2 } as object))).toBe("KAYA_INVALID_ARGUMENT");
+  });
+
   it("reads ahead into buffers that the next scans use again", async () => {
     const { disk: written } = await writeTable({ entries: LONG });
     const cache = new BlockCache({ bytes: 2 ** 20 });

@@ -38,6 +38,36 @@ describe("a flush that fails", () => {
     expect(met).toBeGreaterThan(10);
   });
 
+  it("opens on a full disk, removes nothing then, and begins the manifest with the next edit", async () => {
+    const disk = new SimDisk();
+    const tree = await openTiny(disk, KEEP);
+    const first = writesBehind(tree, new Map(), 0);
+    await tree.flush(first.source(), first.covered);
+    await tree.close();
+    const orphan = await disk.open("sst/00000000000000ff.sst", { create: true });
+    await orphan.append(new Uint8Array(9));
+    await orphan.close();
+    const isThere = async () => (await disk.list("sst")).some(({ path }) => path === orphan.path);
+
+    for (let operations = 0; operations < 8; operations++) {
+      const full = disk.fork();
+      for (let i = 0; i <= operations; i++) full.addFault({ at: full.nextOperation + i, kind: "disk-full" });
+      const opened = await openTiny(full, KEEP);
+      expect(await contentsOf(opened.cursor())).toEqual(sorted(first.contents));
+      if (!opened.isClean) expect((await full.list("sst")).map(({ path }) => path)).toContain(orphan.path);
+      const next = writesBehind(opened, first.contents, 1);
+      for (let n = 0; n < 4; n++) await untilDone(opened, next).catch(() => undefined); // until nothing fails any more
+      expect(opened.covered).toEqual(next.covered);
+      expect(opened.isClean).toBe(true);
+      await opened.close();
+      full.crash();
+      const again = await openTiny(full, KEEP);
+      expect(await contentsOf(again.cursor())).toEqual(sorted(next.contents));
+      await again.close();
+    }
+    expect(await isThere()).toBe(true);
+  });
+
   it("leaves a compaction that has failed to the next flush, and tells why it failed", async () => {
     const disk = new SimDisk();
     const tree = await openTiny(disk, KEEP);

@@ -70,33 +70,11 @@ export const STORE_MUTANTS = [
     replace: "return this.#start();",
   },
   {
-    name: "a memtable is sealed in the middle of a batch",
-    rule: "L4",
-    file: "engine/dist/apply.js",
-    find: `while (this.#batch !== undefined)
-            await this.#batch.catch(() => undefined);`,
-    replace: "",
-    also: [
-      {
-        file: "engine/dist/apply.js",
-        find: 'invariant(this.#batch === undefined, "M3", "a memtable is sealed between two records");',
-        replace: "",
-      },
-    ],
-  },
-  {
     name: "conditions do not look into the sealed memtable",
     rule: "L8",
     file: "engine/dist/store/store.js",
     find: "stateIn(this.#active, key) ?? (this.#sealed && stateIn(this.#sealed, key))",
     replace: "stateIn(this.#active, key)",
-  },
-  {
-    name: "tables that are read for a condition may be older than those that are there",
-    rule: "L8",
-    file: "engine/dist/writes.js",
-    find: "if (onDisk.covered !== applied.store.tables.covered.lsn)",
-    replace: "if (false)",
   },
   {
     name: "the tables are closed while the log still applies",

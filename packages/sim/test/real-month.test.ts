@@ -45,25 +45,33 @@ describe("what checks the month", () => {
 
   it("holds disk, memory and handles against what is live", () => {
     const stats = {
-      entries: 1000,
-      keyBytes: MIB,
-      valueBytes: MIB,
-      memoryBytes: 3 * MIB,
-      snapshots: { open: 0, bytes: 0 },
-      checkpoint: { isRunning: false },
+      memtable: { bytes: MIB, allocatedBytes: 2 * MIB, snapshots: { open: 0, bytes: 0 } },
+      tables: {
+        tables: 3,
+        bytes: 3 * MIB,
+        flushes: 1,
+        compactions: { drops: 0, moves: 0, merges: 0 },
+        cache: { bytes: MIB },
+      },
       changes: { keptLogBytes: 0 },
     } as ReturnType<Engine["stats"]>;
     const own = { heapUsed: 8 * MIB, external: 5 * MIB, rss: 90 * MIB, heapTotal: 0, arrayBuffers: 0 };
     const use = { stats, isSettled: true, disk: 5 * MIB, process: own, handles: 20 };
-    const check = (change: object) => () => checkUse({ ...use, ...change }, { minLogBytes: MIB });
+    const memory = { memtableBytes: MIB, cacheBytes: MIB };
+    const check = (change: object) => () => checkUse({ ...use, ...change }, { memory });
     expect(check({})).not.toThrow();
     expect(check({ disk: 10 * MIB })).toThrow("disk: 10.0 MiB");
     expect(check({ disk: 10 * MIB, stats: { ...stats, changes: { keptLogBytes: 5 * MIB } } })).not.toThrow();
+    expect(check({ disk: 10 * MIB, isSettled: false })).not.toThrow();
     expect(check({ disk: 60 * MIB, stats: { ...stats, changes: { keptLogBytes: 55 * MIB } } })).toThrow(
       "kept",
     );
-    expect(check({ stats: { ...stats, memoryBytes: 9 * MIB } })).toThrow("memoryBytes");
-    expect(check({ process: { ...own, heapUsed: 30 * MIB } })).toThrow("the heap");
+    expect(check({ stats: { ...stats, memtable: { ...stats.memtable, bytes: 9 * MIB } } })).toThrow(
+      "memtables",
+    );
+    const cache = { ...stats.tables.cache, bytes: 2 * MIB };
+    expect(check({ stats: { ...stats, tables: { ...stats.tables, cache } } })).toThrow("the cache");
+    expect(check({ process: { ...own, heapUsed: 40 * MIB } })).toThrow("the heap");
     expect(check({ process: { ...own, external: 60 * MIB } })).toThrow("buffers");
     expect(check({ process: { ...own, rss: 300 * MIB } })).toThrow("the resident set");
     expect(check({ handles: 100 })).toThrow("100 file handles");
@@ -73,15 +81,15 @@ describe("what checks the month", () => {
     const dataDir = join(root, "names");
     const engine = await Engine.open({ dataDir });
     await engine.put("key", "value");
-    await engine.checkpoint();
+    await engine.flush();
     await engine.close();
     expect(() => checkNames(filesBelow(dataDir))).not.toThrow();
-    await writeFile(join(dataDir, "checkpoint", "0000000000000009.ckpt.tmp"), "");
-    expect(() => checkNames(filesBelow(dataDir))).toThrow("0000000000000009.ckpt.tmp must not be");
-    expect(() => checkNames(filesBelow(dataDir), { isCheckpointRunning: true })).not.toThrow();
+    await writeFile(join(dataDir, "manifest", "0000000000000009.manifest.tmp"), "");
+    expect(() => checkNames(filesBelow(dataDir))).toThrow("0000000000000009.manifest.tmp must not be");
+    expect(() => checkNames(filesBelow(dataDir), { isBusy: true })).not.toThrow();
     await mkdir(join(dataDir, "wal", "quarantine"));
     await writeFile(join(dataDir, "wal", "quarantine", "something"), "");
-    expect(() => checkNames(filesBelow(dataDir), { isCheckpointRunning: true })).toThrow("quarantine");
+    expect(() => checkNames(filesBelow(dataDir), { isBusy: true })).toThrow("quarantine");
   });
 
   it("digests a store and what it must hold to the same, and nothing else", async () => {

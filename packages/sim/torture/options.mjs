@@ -7,8 +7,8 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --seeds A..B     seeds of the simulation, both included (1..1000)
   --ops N          steps of each simulation (300)
   --kills N        SIGKILLs of a real writer on a real disk (30)
-  --month N        writes of an engine's month: a real one that is written to, killed, closed and opened again while it makes checkpoints,
-                   backups and snapshots, and its changes are followed (1000000); with 10000000 it is a year
+  --month N        writes of an engine's month: a real one that is written to, killed, closed and opened again while it makes flushes,
+                   compactions, backups and snapshots, and its changes are followed (1000000); with 10000000 it is a year
   --minutes N      once they are over, no more scenarios, seeds and generated workloads are begun; what is left out is told (5)
   --seed N         of the kills, the month and the generated workloads (1)
   --no-mutants     without the mutation check

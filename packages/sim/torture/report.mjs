@@ -66,7 +66,7 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
     ],
     [
       "",
-      `${n(simulation.diskOperations ?? 0)} disk operations, ${n(simulation.crashes ?? 0)} power cuts, ${n(simulation.kills ?? 0)} kills, ${n(simulation.reopenings ?? 0)} reopenings, ${n(simulation.checkpoints ?? 0)} checkpoints, ${n(simulation.delivered ?? 0)} changes delivered, ${n(simulation.backups ?? 0)} backups, ${n(simulation.recoveredTo ?? 0)} recovered to an LSN; ${formatDuration(tally.simulationMs)} of one core`,
+      `${n(simulation.diskOperations ?? 0)} disk operations, ${n(simulation.crashes ?? 0)} power cuts, ${n(simulation.kills ?? 0)} kills, ${n(simulation.reopenings ?? 0)} reopenings, ${n(simulation.flushes ?? 0)} flushes, ${n(simulation.compactions ?? 0)} compactions, ${n(simulation.looks ?? 0)} read-only openings, ${n(simulation.delivered ?? 0)} changes delivered, ${n(simulation.backups ?? 0)} backups, ${n(simulation.recoveredTo ?? 0)} recovered to an LSN; ${formatDuration(tally.simulationMs)} of one core`,
     ],
     ["", `faults: ${counts(faults)}`],
     ["SIGKILLs", `${n(kills.kills)} of a real writer: ${violations(kills.violations.length)}`],
@@ -110,7 +110,8 @@ function monthRows({
   writes,
   lives,
   kills,
-  checkpoints,
+  flushes,
+  compactions,
   backups,
   snapshots,
   scans,
@@ -123,7 +124,8 @@ function monthRows({
   most,
   violations: found,
 }) {
-  const { diskFactor, memoryFactor, kept, rss, handles } = most;
+  const { disk, tables, kept, rss, handles } = most;
+  const mib = (/** @type {number} */ bytes) => n(Math.round(bytes / 2 ** 20));
   return [
     [
       "a month",
@@ -131,7 +133,7 @@ function monthRows({
     ],
     [
       "",
-      `${n(checkpoints)} checkpoints, ${n(backups)} backups opened and compared, ${n(snapshots)} snapshots, ${n(scans)} scans, ${n(conflicts)} conflicts`,
+      `${n(flushes)} flushes, ${n(compactions)} compactions, ${n(backups)} backups opened and compared, ${n(snapshots)} snapshots, ${n(scans)} scans, ${n(conflicts)} conflicts`,
     ],
     [
       "",
@@ -139,7 +141,7 @@ function monthRows({
     ],
     [
       "",
-      `at most, in ${n(looks)} looks: disk ${diskFactor.toFixed(1)}x and memory ${memoryFactor.toFixed(1)}x the live data, ${n(Math.round(kept / 2 ** 20))} MiB kept for the consumer, ${n(Math.round(rss / 2 ** 20))} MiB resident, ${handles} file handles`,
+      `at most, in ${n(looks)} looks: ${mib(disk)} MiB on the disk, ${mib(tables)} of them tables, ${mib(kept)} MiB kept for the consumer, ${mib(rss)} MiB resident, ${handles} file handles`,
     ],
   ];
 }

@@ -12,13 +12,16 @@ const SIMULATION_COUNTS = /** @type {const} */ ([
   "kills",
   "faultPairs",
   "reopenings",
-  "checkpoints",
+  "flushes",
+  "compactions",
+  "looks",
   "acknowledged",
   "delivered",
   "reads",
   "consumed",
   "truncated",
   "backups",
+  "backupsAgain",
   "recoveredTo",
 ]);
 

@@ -6,7 +6,7 @@ import { WalWriter } from "../src/index.js";
 import { outcome, plain, put } from "./support.js";
 
 const CODES: readonly KayaErrorCode[] = [
-  "KAYA_MEMORY_LIMIT",
+  "KAYA_READ_ONLY",
   "KAYA_IO",
   "KAYA_DISK_FULL",
   "KAYA_INVALID_ARGUMENT",
@@ -68,7 +68,7 @@ describe("W4: what fails behind the write is final, whatever was thrown", () => 
   );
 
   it("is told with what was thrown, and that the next opening says whether the write is there", async () => {
-    const thrown = new KayaError("KAYA_MEMORY_LIMIT", "no room to apply it");
+    const thrown = new KayaError("KAYA_READ_ONLY", "no room to apply it");
     const writer = await failingAt(new SimDisk(), "b", thrown);
     const error = (await writer.append(put("b")).catch((reason: unknown) => reason)) as KayaError;
     expect(error).toMatchObject({ code: "KAYA_INTERNAL", cause: thrown });

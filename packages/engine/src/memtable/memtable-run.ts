@@ -1,3 +1,4 @@
+import type { SequenceNumber } from "@kaya/core";
 import type { RangeTombstone, Run } from "@kaya/lsm";
 import type { MemtableCursor } from "./memtable-cursor.js";
 import type { Piece, PieceList } from "./range-tombstones.js";
@@ -7,11 +8,14 @@ export class MemtableRun implements Run {
   readonly cursor: MemtableCursor;
   /** Its range tombstones. */
   readonly list: PieceList;
+  /** The last change's, so that a scan behind a `clear` does not walk over all that it deleted. */
+  readonly newest: SequenceNumber;
   #last: Piece | undefined;
 
-  constructor(cursor: MemtableCursor, list: PieceList) {
+  constructor(cursor: MemtableCursor, list: PieceList, newest: SequenceNumber) {
     this.cursor = cursor;
     this.list = list;
+    this.newest = newest;
   }
 
   get hasRangeTombstones(): boolean {

@@ -61,8 +61,8 @@ export class MemtableSnapshot {
    * be used after the snapshot was released, and keeps it from being dropped until then.
    */
   run(): MemtableRun {
-    const { root, pieces } = this.#pin.state;
-    return new MemtableRun(new MemtableCursor(this.#tree, root, this), pieces);
+    const { root, pieces, time } = this.#pin.state;
+    return new MemtableRun(new MemtableCursor(this.#tree, root, this), pieces, time);
   }
 
   /**

@@ -1,11 +1,11 @@
 import type { Engine, KeyBounds } from "@kaya/engine";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
-import { Interrupted } from "../output.js";
+import { Interrupted, type OutputStream } from "../output.js";
 import { ProgressLine } from "../progress-line.js";
 import { addKeyBounds, type KeyBoundsOptions, toKeyBounds } from "../range-options.js";
-import { formatBytes } from "../units.js";
-import { whileShown } from "../while-shown.js";
+import { formatBytes, formatDuration } from "../units.js";
+import { type Shown, whileShown } from "../while-shown.js";
 import { withEngine } from "../with-engine.js";
 
 const LOOK_MS = 100;
@@ -57,11 +57,15 @@ async function compact(context: Context, engine: Engine, bounds: KeyBounds): Pro
   const started = performance.now();
   await engine.flush();
   const before = sizeOf(engine);
-  await whileShown<number, void>(context, toShown, async (onProgress) => {
-    const compaction = engine.compact(bounds);
-    compaction.catch(() => undefined); // one that was left alone ends when the engine is closed
-    await withLooks(compaction, () => onProgress(engine.stats().tables.compactionWrittenBytes));
-  });
+  await whileShown<number, void>(
+    context,
+    (stream) => toShown(stream, before),
+    async (onProgress) => {
+      const compaction = engine.compact(bounds);
+      compaction.catch(() => undefined); // one that was left alone ends when the engine is closed
+      await withLooks(compaction, () => onProgress(engine.stats().tables.compactionWrittenBytes));
+    },
+  );
   const durationMs = Math.round((performance.now() - started) * 1000) / 1000;
   return {
     before,
@@ -86,10 +90,13 @@ function withLooks(work: Promise<void>, look: () => void): Promise<void> {
   });
 }
 
-function toShown(stream: ConstructorParameters<typeof ProgressLine>[0]) {
+/** Tables are counted once they are finished: until then only the time goes on. */
+function toShown(stream: OutputStream, { bytes }: Compacted["before"]): Shown<number> {
   const line = new ProgressLine(stream);
+  const describe = (written: number, elapsedMs: number) =>
+    `compacting ${formatBytes(bytes)}: ${formatBytes(written)} written, ${formatDuration(elapsedMs)}`;
   return {
-    update: (bytes: number) => line.update(() => `compaction: ${formatBytes(bytes)} written`),
+    update: (written) => line.update((elapsedMs) => describe(written, elapsedMs)),
     done: () => line.done(),
   };
 }

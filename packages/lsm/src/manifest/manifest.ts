@@ -47,10 +47,11 @@ export class Manifest {
 
   /**
    * Goes on from what was read. Unless the file can be trusted as it is, it is begun anew: what reads back may be what a failed
-   * sync never wrote, and nobody may act on it before it is durable.
+   * sync never wrote, and nobody may act on it before it is durable. On a full disk it goes on all the same, and stays uncertain: the
+   * next edit begins it anew.
    * @param trusted everything that reads back is on the disk
    * @param nextTableId ids from here on are free
-   * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO
+   * @throws KayaError KAYA_FSYNC_FAILED, KAYA_IO
    */
   static async resume(
     disk: Disk,
@@ -59,8 +60,12 @@ export class Manifest {
   ): Promise<Manifest> {
     const manifest = new Manifest(disk, found, options);
     const isAsItWas = found.number > 0 && found.torn === undefined && found.directory.leftovers.length === 0;
-    if (options.trusted && isAsItWas && found.directory.older.length === 0) await manifest.#goOn(found);
-    else await manifest.#beginAnew(applyEdit(found.state, { nextTableId: options.nextTableId }));
+    try {
+      if (options.trusted && isAsItWas && found.directory.older.length === 0) await manifest.#goOn(found);
+      else await manifest.#beginAnew(applyEdit(found.state, { nextTableId: options.nextTableId }));
+    } catch (error) {
+      if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+    }
     return manifest;
   }
 

@@ -218,10 +218,13 @@ export class MergingCursor implements EntryCursor {
     return undefined;
   }
 
-  /** A newer run hides all that an older one has there: that is passed over at once. Its own newer entries are not hidden. */
+  /**
+   * What a run has under a range tombstone is passed over at once where all of it is hidden: where the tombstone is of a newer run, or the
+   * run has nothing that is newer than its own tombstone.
+   */
   #stepBehind(place: Place, { piece, age }: { piece: RangeTombstone; age: number }): Moved {
-    if (age === place.age) return this.#stepOf(place);
-    const { cursor } = place.run;
+    const { cursor, newest = Number.POSITIVE_INFINITY } = place.run;
+    if (age === place.age && newest > piece.sequence) return this.#stepOf(place);
     if (this.#isBackward) return cursor.seekBefore(piece.start, false);
     return piece.end === undefined ? false : cursor.seek(piece.end);
   }

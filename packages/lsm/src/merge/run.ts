@@ -1,3 +1,4 @@
+import type { SequenceNumber } from "@kaya/core";
 import type { EntryCursor, RangeTombstone } from "../entry.js";
 
 /**
@@ -8,6 +9,8 @@ export interface Run {
   readonly cursor: EntryCursor;
   /** No key is ever covered. */
   readonly hasRangeTombstones: boolean;
+  /** None of its entries has a higher sequence. Undefined where that is not known. */
+  readonly newest?: SequenceNumber;
   /** The piece of its range tombstones that `key` is in. */
   covering(key: Uint8Array): RangeTombstone | undefined;
 }

@@ -94,6 +94,19 @@ export class DataBlocks {
     return this.#keep(ordinal, this.#itemFrom(buffer, ordinal, place));
   }
 
+  /**
+   * Takes in a copy of a block that was read together with others. The item is pinned for the caller, as that of `load`.
+   * @param stored with its trailer
+   */
+  adopt(ordinal: number, place: Place, stored: Uint8Array): DataItem {
+    this.#cache.misses++;
+    const buffer = this.#cache.pool.take(stored.length);
+    buffer.set(stored);
+    const item = this.#keep(ordinal, this.#itemFrom(buffer, ordinal, place));
+    item.pins++;
+    return item;
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const item of this.#items.values()) this.#cache.remove(item);

@@ -15,8 +15,13 @@ const BLOCKS_TO_GO_ON = 4;
 export interface CursorOptions {
   /** Read several blocks at a time once it goes from one to the next, more and more of them, and the next ones beforehand. Default true. */
   readonly readAhead?: boolean;
-  /** Put blocks that are read one by one into the cache. Those that are read ahead never get there. Default true. */
+  /** Put blocks that are read one by one, or at a seek, into the cache. Those that are read ahead never get there. Default true. */
   readonly fillCache?: boolean;
+  /**
+   * How many blocks a seek reads at once where the first of them is not cached: a range that goes on into the next one then waits for
+   * one read, not for two. Default 1.
+   */
+  readonly seekBlocks?: number;
 }
 
 /** Which way a cursor goes: 1 forward, -1 backward. */
@@ -31,6 +36,8 @@ interface Piece {
   readonly offset: number;
   /** Of the pool: longer than the blocks, as a rule. */
   readonly buffer: Uint8Array;
+  /** Read at a seek: the blocks that are looked at get into the cache. */
+  readonly isOfSeek: boolean;
 }
 
 /** A piece that is being read. */
@@ -51,6 +58,7 @@ export class ReadAhead {
   readonly #pool: BufferPool;
   readonly #readsAhead: boolean;
   readonly #fillsCache: boolean;
+  readonly #seekBlocks: number;
   #item: DataItem | undefined;
   #piece: Piece | undefined;
   #ahead: Ahead | undefined;
@@ -73,6 +81,7 @@ export class ReadAhead {
     this.#pool = pool;
     this.#readsAhead = options.readAhead ?? true;
     this.#fillsCache = options.fillCache ?? true;
+    this.#seekBlocks = options.seekBlocks ?? 1;
   }
 
   /** The block. It stays as it is until the next call. */
@@ -136,20 +145,22 @@ export class ReadAhead {
   #fromPiece(piece: Piece, ordinal: number, direction: Direction): DataBlock {
     if (this.#ahead === undefined && piece.last - piece.first + 1 >= BLOCKS_TO_GO_ON && this.#run > 0)
       this.#goOn(piece, direction);
-    const { offset, length } = piece.part.placeOf(ordinal);
+    const place = piece.part.placeOf(ordinal);
+    const { offset } = place;
     const start = offset - piece.offset;
-    const stored = this.#reader.check(
-      piece.buffer.subarray(start, start + length + TRAILER_BYTES),
-      BlockKind.Data,
-      offset,
-    );
+    const bytes = piece.buffer.subarray(start, start + place.length + TRAILER_BYTES);
+    if (piece.isOfSeek && this.#fillsCache) {
+      this.#item = this.#blocks.adopt(ordinal, place, bytes);
+      return this.#item.block;
+    }
+    const stored = this.#reader.check(bytes, BlockKind.Data, offset);
     return new DataBlock(this.#reader.rawOf(stored, offset), { path: this.#reader.path, offset });
   }
 
   async #read(ordinal: number, direction: Direction): Promise<DataBlock> {
     const part = await this.#index.partOf(ordinal);
     if (part === undefined) throw new RangeError(`no data block ${ordinal}`);
-    if (this.#readsAhead && this.#run > 0) {
+    if (this.#readsAhead && (this.#run > 0 || this.#seekBlocks > 1)) {
       const piece = await this.#readPiece(part, ordinal, direction);
       this.#stand(piece);
       return this.#fromPiece(piece, ordinal, direction);
@@ -182,6 +193,7 @@ export class ReadAhead {
   async #readRange(part: IndexPart, first: number, last: number): Promise<Piece> {
     const { offset } = part.placeOf(first);
     const length = endOf(part.placeOf(last)) - offset;
+    const isOfSeek = this.#run === 0;
     const buffer = this.#pool.take(length);
     try {
       await this.#reader.fill(buffer.subarray(0, length), offset);
@@ -189,12 +201,12 @@ export class ReadAhead {
       this.#pool.give(buffer);
       throw error;
     }
-    return { part, first, last, offset, buffer };
+    return { part, first, last, offset, buffer, isOfSeek };
   }
 
-  /** As many blocks as the run so far is worth: twice as many each time. */
+  /** As many blocks as the run so far is worth: twice as many each time. At a seek those that were asked for. */
   #rangeFrom(part: IndexPart, ordinal: number, direction: Direction): { first: number; last: number } {
-    const most = Math.min(2 ** Math.min(this.#run, 16), READ_AHEAD_BYTES);
+    const most = this.#run === 0 ? this.#seekBlocks : 2 ** Math.min(this.#run, 16);
     let other = ordinal;
     const start = part.placeOf(ordinal);
     for (let count = 1; count < most; count++) {

@@ -162,7 +162,7 @@ export class Table {
    * of its own, outside the cache's budget: up to two reads of 256 KiB once it reads ahead.
    */
   cursor(given?: CursorOptions): EntryCursor {
-    const options = readOptions(given, ["readAhead", "fillCache"], "the options of a cursor");
+    const options = readOptions(given, CURSOR_OPTIONS, "the options of a cursor");
     this.#assertOpen();
     const source = new ReadAhead(this.#index, this.#blocks, this.#reader, this.#readAheadPool, options);
     const cursor = new TableCursor(this.path, this.#index, source, (closed) => this.#cursors.delete(closed));
@@ -295,6 +295,8 @@ export class Table {
     if (this.#closing !== undefined) throw new KayaError("KAYA_CLOSED", `${this.path} is closed`);
   }
 }
+
+const CURSOR_OPTIONS = ["readAhead", "fillCache", "seekBlocks"] as const;
 
 // Used within one call only.
 const PLACE = new EntryPlace();

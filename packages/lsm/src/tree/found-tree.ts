@@ -195,7 +195,8 @@ export class FoundTree implements TreeFacts {
         nextTableId,
       });
       this.#versions.writeTo(manifest, nextTableId);
-      const orphans = await removeOrphans(this.#disk, directory, found.state);
+      // M8: what the manifest says may not be durable yet where the disk is full.
+      const orphans = manifest.isUncertain ? [] : await removeOrphans(this.#disk, directory, found.state);
       await this.#publishStaged(logIdentity);
       const warnings = [...this.warnings, ...orphans];
       return this.#begin({

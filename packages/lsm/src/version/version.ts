@@ -1,5 +1,6 @@
 import { invariant, type LogPosition, type SequenceNumber } from "@kaya/core";
 import { copyBytes } from "../bytes.js";
+import { bytesOf } from "../compaction/shape.js";
 import { type EntryCursor, type Found, TOMBSTONE } from "../entry.js";
 import type { ManifestState } from "../manifest/manifest-state.js";
 import { TablesRun } from "../merge/level-cursor.js";
@@ -14,6 +15,9 @@ export interface TreeCursorOptions extends CursorOptions {
   readonly newer?: readonly Run[];
 }
 
+/** A range of a hundred entries mostly goes on into a second block of the level that has most of them. */
+const RANGE_BLOCKS = 2;
+
 /**
  * An immutable set of tables: level 0, the newest first, whose tables may overlap, and deeper levels of disjoint tables. What a
  * higher level says of a key is newer than what a deeper one says. Its tables stay until it is released as often as it was
@@ -23,11 +27,15 @@ export class Version {
   readonly levels: readonly (readonly LiveTable[])[];
   /** What the manifest says of it. */
   readonly state: ManifestState;
+  /** The one below level 0 that has most bytes. */
+  readonly #largestLevel: number;
   #references = 1;
 
   constructor(levels: readonly (readonly LiveTable[])[], state: ManifestState) {
     this.levels = levels;
     this.state = state;
+    const bytes = levels.map((tables, level) => (level === 0 ? 0 : bytesOf(tables)));
+    this.#largestLevel = bytes.indexOf(Math.max(0, ...bytes));
     for (const tables of levels) for (const table of tables) table.retain();
   }
 
@@ -89,15 +97,18 @@ export class Version {
   /** A cursor over all entries that have a value. The version must be retained until it is closed. */
   cursor({ newer = [], ...options }: TreeCursorOptions = {}): EntryCursor {
     const runs: Run[] = [...newer];
-    const opened = (table: LiveTable) => ({
+    const opened = (table: LiveTable, of: CursorOptions) => ({
       start: table.start,
       end: table.end,
       skyline: table.skyline,
-      openCursor: () => table.openCursor(options),
+      openCursor: () => table.openCursor(of),
     });
     for (const [level, tables] of this.levels.entries()) {
-      if (level === 0) runs.push(...tables.map((table) => new TablesRun([opened(table)])));
-      else if (tables.length > 0) runs.push(new TablesRun(tables.map(opened)));
+      if (level === 0) runs.push(...tables.map((table) => new TablesRun([opened(table, options)])));
+      else if (tables.length > 0) {
+        const of = level === this.#largestLevel ? { seekBlocks: RANGE_BLOCKS, ...options } : options;
+        runs.push(new TablesRun(tables.map((table) => opened(table, of))));
+      }
     }
     return new MergingCursor(runs);
   }

@@ -2,13 +2,13 @@ import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Engine } from "@kaya/engine";
+import { NodeDisk } from "@kaya/io";
+import { readManifest } from "@kaya/lsm";
 import { checkContents, contentsOf } from "../../dist/explorer/engine-write.js";
 import { mustEqual } from "../real/ledger.mjs";
 import { checkNames, filesBelow } from "./directory.mjs";
 
-const CHECKPOINT = /^([0-9a-f]{16})\.ckpt$/;
-
-/** The backups of a life: told or not, what is there must be the state after the record that its name says. */
+/** The backups of a life: told or not, what is there must be the state after the record that its manifest says. */
 export class Backups {
   #dir;
   /** By directory. @type {Map<string, { lsn: number, contents?: ReadonlyMap<string, string> }>} */
@@ -27,10 +27,10 @@ export class Backups {
    */
   async collect(notes, ledger) {
     for (const { name, dir } of notes.filter((note) => note.name === "broken off")) {
-      if (lsnOf(dir) !== undefined) throw new Error(`a backup was ${name}, and ${dir} can be opened`);
+      if ((await lsnOf(dir)) !== undefined) throw new Error(`a backup was ${name}, and ${dir} can be opened`);
     }
     for (const { dir, lsn } of notes.filter(({ name }) => name === "backup")) {
-      mustEqual(lsnOf(dir), lsn, `the LSN of the backup ${dir}`);
+      mustEqual(await lsnOf(dir), lsn, `the LSN of the backup ${dir}`);
     }
     for (const dir of existsSync(this.#dir) ? readdirSync(this.#dir) : []) {
       await this.#collectOne(join(this.#dir, dir), ledger);
@@ -42,7 +42,7 @@ export class Backups {
    * @param {import("../real/ledger.mjs").Ledger} ledger
    */
   async #collectOne(dir, ledger) {
-    const lsn = lsnOf(dir);
+    const lsn = await lsnOf(dir);
     if (lsn === undefined) return rm(dir, { recursive: true });
     const found = { lsn };
     this.#found.set(dir, found);
@@ -84,12 +84,15 @@ async function compare(dir, lsn, contents) {
 }
 
 /**
- * Of the checkpoint that makes it a backup; undefined where there is none.
+ * What the manifest that makes it a backup covers; undefined where there is none.
  * @param {string} dir
  */
-function lsnOf(dir) {
-  const checkpoints = join(dir, "checkpoint");
-  const names = existsSync(checkpoints) ? readdirSync(checkpoints) : [];
-  const digits = names.map((name) => CHECKPOINT.exec(name)?.[1]).find((found) => found !== undefined);
-  return digits === undefined ? undefined : Number.parseInt(digits, 16);
+async function lsnOf(dir) {
+  const disk = new NodeDisk(dir);
+  try {
+    const { number, state } = await readManifest(disk);
+    return number === 0 ? undefined : state.covered.lsn;
+  } finally {
+    await disk.close();
+  }
 }

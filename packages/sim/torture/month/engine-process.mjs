@@ -12,9 +12,9 @@ process.on("SIGINT", () => undefined); // Ctrl-C is for the processes above
 
 /** @type {import("./life.mjs").LifeOptions} */
 const options = JSON.parse(process.argv[2] ?? "");
-const { dataDir, wal, checkpoint, seed, generation, backupDir } = options;
+const { dataDir, wal, store, seed, generation, backupDir } = options;
 
-const engine = await Engine.open({ dataDir, wal, checkpoint });
+const engine = await Engine.open({ dataDir, wal, ...store });
 const life = new Life(engine, options);
 const { warnings, quarantined, truncatedBytes } = engine.lastRecovery;
 life.note("opened", { ...(await digestOfScan(engine.scan())), warnings, quarantined, truncatedBytes });

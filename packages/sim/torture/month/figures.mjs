@@ -3,7 +3,8 @@
  * @property {number} writes acknowledged
  * @property {number} lives from one opening to the end of its process
  * @property {number} kills
- * @property {number} checkpoints that were seen
+ * @property {number} flushes of memtables, and compactions
+ * @property {number} compactions
  * @property {number} backups that were opened and compared
  * @property {number} snapshots
  * @property {number} scans
@@ -13,7 +14,7 @@
  * @property {number} reads by a token, and those of them that were refused
  * @property {number} refusedReads
  * @property {number} looks at what it takes
- * @property {{ diskFactor: number, memoryFactor: number, kept: number, rss: number, handles: number }} most of what is live, where it is a factor
+ * @property {{ disk: number, tables: number, kept: number, rss: number, handles: number }} most of it, in bytes
  * @property {{ seed: number, generation: number, dir: string, message: string }[]} violations
  */
 
@@ -23,7 +24,8 @@ export function noMonth() {
     writes: 0,
     lives: 0,
     kills: 0,
-    checkpoints: 0,
+    flushes: 0,
+    compactions: 0,
     backups: 0,
     snapshots: 0,
     scans: 0,
@@ -34,7 +36,7 @@ export function noMonth() {
     refusedReads: 0,
     looks: 0,
   };
-  return { ...none, most: { diskFactor: 0, memoryFactor: 0, kept: 0, rss: 0, handles: 0 }, violations: [] };
+  return { ...none, most: { disk: 0, tables: 0, kept: 0, rss: 0, handles: 0 }, violations: [] };
 }
 
 /**
@@ -42,17 +44,16 @@ export function noMonth() {
  * @param {readonly import("../real/writer-process.mjs").Note[]} notes
  */
 export function addNotes(figures, notes) {
-  const checkpoints = new Set();
   for (const note of notes) {
     if (note.name === "snapshot") figures.snapshots++;
     if (note.name === "scan") figures.scans++;
     if (note.name === "read") figures.reads++;
     if (note.name === "read" && note.place === undefined) figures.refusedReads++;
     if (note.name === "look") addLook(figures, note);
-    if (note.name === "checkpoint") checkpoints.add(note.lsn);
-    if (note.name === "look" && note.checkpoint !== undefined) checkpoints.add(note.checkpoint);
   }
-  figures.checkpoints += checkpoints.size;
+  const last = notes.findLast(({ name }) => name === "look");
+  figures.flushes += last?.flushes ?? 0;
+  figures.compactions += last?.compactions ?? 0;
 }
 
 /**

@@ -6,7 +6,7 @@ import { monthsWrite } from "./plan.mjs";
 /**
  * What a process is started with.
  * @typedef {import("../real/writer-process.mjs").WriterOptions & {
- *   seed: number, writes?: number, backupDir: string, checkpoint: { minLogBytes: number, logRatio: number }, place?: Place
+ *   seed: number, writes?: number, backupDir: string, store: typeof import("./plan.mjs").STORE, place?: Place
  * }} LifeOptions writes: then it closes; until it is killed where absent. place: of the reader by token
  *
  * @typedef {{ lsn: number, token: string }} Place behind the last change that was read
@@ -16,7 +16,7 @@ import { monthsWrite } from "./plan.mjs";
 export class Life {
   /** Every activity ends. */
   isOver = false;
-  /** Backups and asked for checkpoints under way, which have files open. */
+  /** Backups, and flushes and compactions that were asked for, under way, which have files open. */
   writingFiles = 0;
   /** Snapshots and scans that are open. */
   looking = 0;

@@ -10,14 +10,14 @@ import { Copy } from "./copy.mjs";
 import { digestOfContents } from "./digest.mjs";
 import { checkNames, filesBelow } from "./directory.mjs";
 import { addNotes, noMonth } from "./figures.mjs";
-import { CHECKPOINT, monthsWrite, planLife } from "./plan.mjs";
+import { monthsWrite, planLife, STORE } from "./plan.mjs";
 
 const ENGINE_PROCESS = fileURLToPath(new URL("./engine-process.mjs", import.meta.url));
 /** A life may be long; this much of it is not. */
 const WRITES_WAITED_FOR = 2000;
 
 /**
- * Lets an engine live for so many writes: life after life in one directory, each a process that is killed or closes, with checkpoints,
+ * Lets an engine live for so many writes: life after life in one directory, each a process that is killed or closes, with flushes, compactions,
  * backups, snapshots and scans beside the writes. It ends at the first violation, and then leaves the directory as it is.
  * @param {{ writes: number, seed: number, dir: string, onProgress?: (figures: import("./figures.mjs").MonthFigures) => void }} options
  * @returns {Promise<import("./figures.mjs").MonthFigures>}
@@ -78,7 +78,7 @@ class Month {
         generation,
         lanes,
         wal,
-        checkpoint: CHECKPOINT,
+        store: STORE,
         place: this.#place,
       },
       ...{ seed: this.#seed, ...(plan.end === "closed" && { writes: plan.writes }) },

@@ -13,8 +13,14 @@ const LARGEST_BYTES = 600_000;
 /** So many keys that the data stays within some megabytes, whatever is written. */
 const PLAN = { keys: 20_000, maxValueBytes: 1000 };
 
-/** When checkpoints are made is the same for the whole month: disk use is held against it. */
-export const CHECKPOINT = { minLogBytes: 4 * MIB, logRatio: 0.5 };
+/**
+ * Small enough for many flushes and compactions, some of them on a worker. The same for the whole month: what the engine takes is held
+ * against it.
+ */
+export const STORE = {
+  memory: { memtableBytes: 4 * MIB, cacheBytes: 2 * MIB },
+  tables: { tableBytes: MIB, level0Tables: 2, baseLevelBytes: 4 * MIB, levelRatio: 4 },
+};
 
 /**
  * The write of a life with that number: mostly small ones to one population of keys, now and then a large value, or a prefix that is
@@ -25,27 +31,36 @@ export const CHECKPOINT = { minLogBytes: 4 * MIB, logRatio: 0.5 };
  * @returns {import("../real/planned-writes.mjs").MaybeConditional}
  */
 export function monthsWrite(seed, generation, number) {
-  const isClear = number % WRITES_A_CLEAR === WRITES_A_CLEAR / 2;
-  if (!isClear && number % WRITES_A_LARGE_VALUE !== 0) {
+  if (!isClear(number) && number % WRITES_A_LARGE_VALUE !== 0) {
     const planned = plannedWrite({ ...PLAN, seed }, generation, number);
-    return number % WRITES_A_CONDITION === 1
-      ? { ...planned, unless: keyBefore(seed, generation, number) }
-      : planned;
+    const unless = isConditional(number) ? keyBefore(seed, generation, number) : undefined;
+    return unless === undefined ? planned : { ...planned, unless };
   }
   const random = new Random(seed, generation, number);
   const durability = random.pick(["strict", "relaxed"]);
-  if (isClear) return { durability, write: { clear: `key ${10 + random.below(90)}` } };
+  if (isClear(number)) return { durability, write: { clear: `key ${10 + random.below(90)}` } };
   const value = `${generation}.${number} ${"x".repeat(random.below(LARGEST_BYTES))}`;
   return { durability, write: [{ type: "put", key: `large ${random.below(LARGE_KEYS)}`, value }] };
 }
 
+/** @param {number} number */
+const isClear = (number) => number % WRITES_A_CLEAR === WRITES_A_CLEAR / 2;
+
+/** @param {number} number */
+const isConditional = (number) => number % WRITES_A_CONDITION === 1;
+
 /**
+ * A key that was written or deleted just before: a memtable, or the log's queue, knows of it. Were it read from a table, later writes might
+ * come before the one that has the condition, and the ledger could not tell where that came.
  * @param {number} seed
  * @param {number} generation
  * @param {number} number
  */
 function keyBefore(seed, generation, number) {
-  const before = Math.max(0, number - 1 - new Random(seed, generation, number).below(MOST_BACK));
+  let before = number - 1 - new Random(seed, generation, number).below(MOST_BACK);
+  while (before > 0 && (isClear(before) || isConditional(before) || before % WRITES_A_LARGE_VALUE === 0))
+    before--;
+  if (before <= 0) return undefined;
   return String(plannedWrite({ ...PLAN, seed }, generation, before).write[0]?.key);
 }
 

@@ -1,76 +1,65 @@
 const MIB = 1024 * 1024;
-/** What an entry has in the log beside its key and value. */
-const RECORD_OVERHEAD = 48;
 
-/** Of `checkpoint.minLogBytes`, beside three times the live data: the log becomes twice as long at most, but for a batch on its way. */
-const FLOORS = 2;
-const MOST_ON_ITS_WAY = MIB;
-const MEMORY_FACTOR = 1.5;
-/** What snapshots hold is not moved: what is dead around it stays until they are closed. */
-const FACTOR_BESIDE_SNAPSHOTS = 3;
-/** Chunks that are not full yet. */
-const MEMORY_FLOOR = 4 * MIB;
+/** A write that was let in before the memtable was full, and what each of its operations takes in a memtable. */
+const MOST_OF_A_WRITE = 2 * MIB;
+/** Of the log with many writes in flight, of a flush, a compaction and a backup's check. */
+const MOST_BUFFERS = 48 * MIB;
 /** The entries are not on the heap. */
-const MOST_HEAP = 24 * MIB;
-/** Of the log with many writes in flight, of a checkpoint and of a backup's check. */
-const MOST_BUFFERS = 24 * MIB;
+const MOST_HEAP = 32 * MIB;
 /** Node itself, and what its allocator keeps. */
 const MOST_BESIDE = 192 * MIB;
+/** Some megabytes are live: tables have what was overwritten too, until it is compacted. */
+const MOST_IN_TABLES = 64 * MIB;
+/** Of the manifest and all small files. */
+const MOST_OF_SMALL_FILES = MIB;
 /** What the consumer may not have acknowledged yet, and the segment in which that begins. */
 const MOST_KEPT = 48 * MIB;
-/** Those of node, the log, a checkpoint and a backup. */
-const MOST_HANDLES = 40;
+/** Those of node, the log, a flush, a compaction and a backup; each table has one more. */
+const MOST_HANDLES = 60;
 
 /**
  * @typedef {object} Use once all garbage is collected
  * @property {import("@kaya/engine").EngineStats} stats
- * @property {boolean} isSettled nobody looks, and what was held is given back
+ * @property {boolean} isSettled nobody looks, and nothing is flushed, compacted or backed up
  * @property {number} disk bytes of all files
  * @property {NodeJS.MemoryUsage} process
  * @property {number} handles
  */
 
 /**
- * Holds what an engine takes against the data that is live.
+ * Holds what an engine takes against what it was given.
  * @param {Use} use
- * @param {{ minLogBytes: number }} config
+ * @param {{ memory: { memtableBytes: number, cacheBytes: number } }} store
  * @throws Error where it is too much
  */
-export function checkUse({ stats, isSettled, disk, process, handles }, { minLogBytes }) {
-  const { entries, keyBytes, valueBytes, memoryBytes, snapshots, checkpoint, changes } = stats;
-  const live = keyBytes + valueBytes + entries * RECORD_OVERHEAD;
-  // The checkpoint on the disk may be of a time when more was live.
-  const stored = Math.max(live, checkpoint.bytes ?? 0);
-  const held = live + snapshots.bytes;
+export function checkUse({ stats, isSettled, disk, process, handles }, { memory }) {
+  const { memtable, tables, changes } = stats;
+  const { memtableBytes, cacheBytes } = memory;
   const { keptLogBytes } = changes;
-  atMost("disk", disk - keptLogBytes, 3 * stored + FLOORS * minLogBytes + MOST_ON_ITS_WAY);
+  const mostMemory = memtableBytes + memtable.snapshots.bytes + MOST_OF_A_WRITE;
+  atMost("memtables", memtable.bytes, mostMemory);
+  atMost("the cache", tables.cache.bytes, cacheBytes);
   atMost("what is kept for the consumer", keptLogBytes, MOST_KEPT);
-  atMost("memoryBytes", memoryBytes, mostMemory(stats, isSettled));
+  if (isSettled) {
+    atMost("tables", tables.bytes, MOST_IN_TABLES);
+    const log = 2 * memtableBytes + MOST_OF_A_WRITE;
+    atMost("disk", disk - keptLogBytes, tables.bytes + log + MOST_OF_SMALL_FILES);
+  }
+  const most = memtable.allocatedBytes + cacheBytes;
   atMost("the heap", process.heapUsed, MOST_HEAP);
-  atMost("buffers", process.external, memoryBytes + MOST_BUFFERS);
-  atMost("the resident set", process.rss, memoryBytes + MOST_BESIDE);
-  if (handles > MOST_HANDLES) throw new Error(`${handles} file handles are open`);
+  atMost("buffers", process.external, most + MOST_BUFFERS);
+  atMost("the resident set", process.rss, most + MOST_BESIDE);
+  if (handles > MOST_HANDLES + tables.tables) throw new Error(`${handles} file handles are open`);
+  const { drops, moves, merges } = tables.compactions;
   return {
-    diskFactor: (disk - keptLogBytes) / stored,
-    memoryFactor: memoryBytes / held,
-    heap: process.heapUsed,
-    external: process.external - memoryBytes,
+    disk: disk - keptLogBytes,
+    tables: tables.bytes,
+    kept: keptLogBytes,
     rss: process.rss,
     handles,
-    live,
-    kept: keptLogBytes,
+    flushes: tables.flushes,
+    compactions: drops + moves + merges,
   };
-}
-
-/**
- * What memory may be, in time: what was let go of is given back in small steps.
- * @param {Pick<import("@kaya/engine").EngineStats, "entries" | "keyBytes" | "valueBytes" | "snapshots">} stats
- * @param {boolean} isSettled
- */
-export function mostMemory({ entries, keyBytes, valueBytes, snapshots }, isSettled) {
-  const live = keyBytes + valueBytes + entries * RECORD_OVERHEAD;
-  const factor = isSettled ? MEMORY_FACTOR : FACTOR_BESIDE_SNAPSHOTS;
-  return factor * (live + snapshots.bytes) + MEMORY_FLOOR;
 }
 
 /**
@@ -80,7 +69,7 @@ export function mostMemory({ entries, keyBytes, valueBytes, snapshots }, isSettl
  */
 function atMost(what, bytes, limit) {
   if (bytes <= limit) return;
-  throw new Error(`${what}: ${mib(bytes)} MiB, and what is live allows ${mib(limit)}`);
+  throw new Error(`${what}: ${mib(bytes)} MiB, and ${mib(limit)} are allowed`);
 }
 
 /** @param {number} bytes */

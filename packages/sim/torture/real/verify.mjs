@@ -59,8 +59,8 @@ export function mustBeOfAKill({ warnings, quarantined }) {
  * @param {Partial<import("@kaya/core").WalConfig>} wal
  */
 function checkReport(report, ledger, { maxBatchBytes = 0, maxRecordBytes = 0 }) {
-  const { truncatedBytes, checkpoint } = report;
-  const { firstLsn = (checkpoint?.lsn ?? 0) + 1, lastLsn = firstLsn - 1 } = report;
+  const { truncatedBytes, tables } = report;
+  const { firstLsn = tables.covered.lsn + 1, lastLsn = firstLsn - 1 } = report;
   mustBeOfAKill(report);
   if (truncatedBytes > maxBatchBytes + maxRecordBytes) {
     throw new Error(`${truncatedBytes} bytes were cut, more than one write has`);

@@ -15,7 +15,10 @@ const { dataDir, generation, plan, lanes, wal } = JSON.parse(process.argv[2] ?? 
 /** @type {Engine} */
 let engine;
 try {
-  engine = await Engine.open({ dataDir, wal });
+  // So that kills meet flushes and compactions.
+  const memory = { memtableBytes: 64 * 1024, cacheBytes: 64 * 1024 };
+  const tables = { tableBytes: 64 * 1024, baseLevelBytes: 128 * 1024, level0Tables: 2, levelRatio: 4 };
+  engine = await Engine.open({ dataDir, wal, memory, tables });
 } catch (error) {
   say(`refused ${codeOf(error)}`);
   process.exit(0);

@@ -1,5 +1,5 @@
 import { backup } from "./backup.mjs";
-import { checkpoint } from "./checkpoint.mjs";
+import { flush } from "./flush.mjs";
 import { follow } from "./follow.mjs";
 import { look } from "./look.mjs";
 import { scans } from "./scans.mjs";
@@ -17,4 +17,4 @@ import { tokens } from "./tokens.mjs";
  */
 
 /** @type {readonly Activity[]} */
-export const ACTIVITIES = [look, checkpoint, backup, snapshots, scans, follow, tokens];
+export const ACTIVITIES = [look, flush, backup, snapshots, scans, follow, tokens];

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { openFilesBelow } from "../handles.mjs";
 
 const ABORTED = 0.2;
+const AGAIN = 0.3;
 
 /**
  * Backups while writes go on, some of which are broken off. The process above opens those that are there and compares them, also where
@@ -16,13 +17,14 @@ export const backup = {
     const { lastLsn } = life;
     const dir = join(backupDir, `${generation}.${lastLsn}`);
     const controller = new AbortController();
-    const abortAt = random.chance(ABORTED) ? random.below(20_000) : Number.POSITIVE_INFINITY;
-    const onProgress = (/** @type {{ entries: number }} */ { entries }) => {
-      if (entries >= abortAt) controller.abort();
+    const abortAt = random.chance(ABORTED) ? random.below(8_000_000) : Number.POSITIVE_INFINITY;
+    const onProgress = (/** @type {{ bytes: number }} */ { bytes }) => {
+      if (bytes >= abortAt) controller.abort();
     };
     life.writingFiles++;
     try {
-      const { lsn } = await life.engine.backup(dir, { signal: controller.signal, onProgress });
+      let { lsn } = await life.engine.backup(dir, { signal: controller.signal, onProgress });
+      if (random.chance(AGAIN)) ({ lsn } = await life.engine.backup(dir)); // copies what is new
       if (lsn < lastLsn)
         throw new Error(`a backup ends at LSN ${lsn}, and ${lastLsn} was acknowledged before`);
       life.note("backup", { dir, lsn });

@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { checkNames, filesBelow } from "../directory.mjs";
 import { openFilesBelow, openHandles } from "../handles.mjs";
-import { checkUse, mostMemory } from "../use.mjs";
+import { checkUse } from "../use.mjs";
 
 setFlagsFromString("--expose-gc");
 /** @type {() => void} */
@@ -19,16 +19,22 @@ export const look = {
     await settle(life); // before: the collector also lets go of snapshots that nobody closed
     await collectGarbage();
     const isSettled = await settle(life);
-    const { dataDir, checkpoint: config } = life.options;
+    const { dataDir, store } = life.options;
     const stats = life.engine.stats();
-    const { isRunning } = stats.checkpoint;
+    const isBusy = isWriting(life);
     const files = filesBelow(dataDir);
-    checkNames(files, { isCheckpointRunning: isRunning || life.writingFiles > 0 });
+    checkNames(files, { isBusy });
     const handles = openFilesBelow(dataDir);
-    if (!isRunning && life.writingFiles === 0) checkHandles(handles, stats.changes.feeds);
+    if (isSettled && !isBusy) checkHandles(handles, stats);
     const disk = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    const use = { stats, isSettled, disk, process: process.memoryUsage(), handles: openHandles().length };
-    life.note("look", { ...checkUse(use, config), checkpoint: stats.checkpoint.lsn });
+    const use = {
+      stats,
+      isSettled: isSettled && !isBusy,
+      disk,
+      process: process.memoryUsage(),
+      handles: openHandles().length,
+    };
+    life.note("look", { ...checkUse(use, store) });
   },
 };
 
@@ -39,6 +45,12 @@ async function collectGarbage() {
   gc();
 }
 
+/** @param {import("../life.mjs").Life} life */
+function isWriting({ engine, writingFiles }) {
+  const { flush, tables } = engine.stats();
+  return writingFiles > 0 || flush.isRunning || tables.isCompacting;
+}
+
 /**
  * Waits until what closed snapshots and scans held is given back, which happens in small steps.
  * @param {import("../life.mjs").Life} life
@@ -46,31 +58,36 @@ async function collectGarbage() {
  */
 async function settle(life) {
   for (let turn = 0; ; turn++) {
-    const { snapshots, memoryBytes, ...stats } = life.engine.stats();
-    if (life.looking > 0 || life.writingFiles > 0 || stats.checkpoint.isRunning) return false;
-    const { open, bytes } = snapshots;
-    if (open === 0 && bytes === 0 && memoryBytes <= mostMemory({ ...stats, snapshots }, true)) return true;
+    if (life.looking > 0 || isWriting(life)) return false;
+    const { memtable, tables } = life.engine.stats();
+    const { open, bytes } = memtable.snapshots;
+    if (open === 0 && bytes === 0 && tables.obsoleteFiles === 0) return true;
     if (open > 0 || turn === TURNS) {
-      throw new Error(`nobody looks: ${open} snapshots hold ${bytes} bytes, memory is ${memoryBytes}`);
+      throw new Error(
+        `nobody looks: ${open} snapshots hold ${bytes} bytes, and ${tables.obsoleteFiles} files`,
+      );
     }
     await new Promise(setImmediate);
   }
 }
 
-const DIRECTORY = /\/(wal|wal\/quarantine|checkpoint)$/;
-const FILE = /\/(LOCK|wal\/[0-9a-f]{16}\.wal( \(deleted\))?)$/;
+const DIRECTORY = /\/(wal|wal\/quarantine|manifest|sst)$/;
+const LOG = /\/(LOCK|wal\/[0-9a-f]{16}\.wal( \(deleted\))?)$/;
+const TABLES = /\/(manifest\/[0-9a-f]{16}\.manifest|sst\/[0-9a-f]{16}\.sst)$/;
 /** The lock and the last segment. */
-const FILES = 2;
+const LOG_FILES = 2;
 
 /**
  * @param {readonly string[]} handles directories are held open, each once
- * @param {number} feeds which have a segment open each, and may be the last to have it
+ * @param {import("@kaya/engine").EngineStats} stats each feed has a segment open, and may be the last to have it
  */
-function checkHandles(handles, feeds) {
+function checkHandles(handles, { changes, tables }) {
   const directories = handles.filter((path) => DIRECTORY.test(path));
-  const files = handles.filter((path) => FILE.test(path));
-  const isKnown = directories.length + files.length === handles.length;
+  const ofLog = handles.filter((path) => LOG.test(path));
+  const ofTables = handles.filter((path) => TABLES.test(path));
+  const isKnown = directories.length + ofLog.length + ofTables.length === handles.length;
   const isOnce = new Set(directories).size === directories.length;
-  if (!isKnown || !isOnce || files.length > FILES + feeds)
-    throw new Error(`the engine has open, with no checkpoint or backup under way: ${handles.join(", ")}`);
+  const areFew = ofLog.length <= LOG_FILES + changes.feeds && ofTables.length <= tables.tables + 1;
+  if (!isKnown || !isOnce || !areFew)
+    throw new Error(`the engine has open, with nothing under way: ${handles.join(", ")}`);
 }

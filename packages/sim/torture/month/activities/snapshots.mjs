@@ -1,7 +1,7 @@
 import { digestOfScan } from "../digest.mjs";
 
 /**
- * A snapshot that is held while much is written, checkpoints among it, and shows the same at the end.
+ * A snapshot that is held while much is written, flushes and compactions among it, and shows the same at the end.
  * @type {import("./all.mjs").Activity}
  */
 export const snapshots = {
@@ -13,7 +13,8 @@ export const snapshots = {
     try {
       const before = await digestOfScan(snapshot.scan());
       await life.after(1 + random.below(20_000));
-      if (random.chance(0.3)) await life.engine.checkpoint();
+      if (random.chance(0.3)) await life.engine.flush();
+      if (random.chance(0.2)) await life.engine.compact();
       const after = await digestOfScan(snapshot.scan());
       if (before.digest !== after.digest) {
         throw new Error(`a snapshot of ${before.entries} entries has ${after.entries} others now`);
