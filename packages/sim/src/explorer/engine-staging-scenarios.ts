@@ -32,8 +32,8 @@ const FAULTED = livesWithFaults("in an opening with a long log, and in the one b
 const OPENING_OPERATIONS = 36;
 const LEAST_MET = 2;
 
-/** The opening is crashed, and the one behind it. */
-const TWO_CRASHES: ExplorationBudget = { recoveryDepth: 2 };
+/** The opening is crashed, and the one behind it: of some of the states, as there are many. */
+const TWO_CRASHES: ExplorationBudget = { recoveryDepth: 2, recoveryShare: 0.3 };
 /** Many moments: few of the recoveries behind them are crashed in turn. */
 const FEW_DEEP: ExplorationBudget = { recoveryShare: 0.2 };
 
