@@ -171,7 +171,7 @@ export class Writes {
     const found = await clear.readKeys();
     this.#engine.assertWritable();
     const keys = clear.withoutLater(found, applied, wal);
-    onKeys(keys);
+    onKeys(found);
     const payloads = deletesOf(keys, config.wal.maxRecordBytes);
     const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least

@@ -116,6 +116,20 @@ describe("clear", () => {
     await engine.close();
   });
 
+  it("with a limit counts what an earlier one deleted, also where that is written again behind both", async () => {
+    const engine = await Engine.open({ tables: { autoFlush: false } }, new SimDisk());
+    await Promise.all([
+      engine.put("key d", "0"),
+      engine.clear({ limit: 1 }), // d
+      engine.put("key a", "2"),
+      engine.put("key h", "2"),
+      engine.clear({ limit: 2 }), // a and h
+      engine.put("key d", "4"),
+    ]);
+    expect(await entriesOf(engine.scan())).toEqual([["key d", "4"]]);
+    await engine.close();
+  });
+
   it("with a limit leaves alone what is written while it looks for keys in the tables, also once that is in a table", async () => {
     for (const write of ["put", "delete and put", "clear and put"] as const) {
       const gate = holdUp(

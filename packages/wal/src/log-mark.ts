@@ -59,8 +59,10 @@ export function closedLog(
   history: LogHistory | undefined,
   isAbsent: boolean,
 ): ClosedLog | undefined {
-  if (isAbsent && mark?.id !== undefined) return { lsn: mark.lsn, end: undefined };
-  const common = mark?.id === undefined ? undefined : history?.commonWith(mark.id);
-  if (mark === undefined || common === undefined) return undefined;
+  if (mark?.id === undefined) return undefined;
+  // Without its id a log is taken for the one that was marked: else losing two files would hide the loss of records.
+  if (history === undefined) return { lsn: mark.lsn, end: isAbsent ? undefined : mark };
+  const common = history.commonWith(mark.id);
+  if (common === undefined) return undefined;
   return { lsn: Math.min(mark.lsn, common), end: common < mark.lsn ? undefined : mark };
 }

@@ -53,9 +53,23 @@ describe("a log that was closed cleanly", () => {
     for (const mode of ["tail", "absolute"] as const)
       expect(await countIn(disk, mark, mode)).toBe("KAYA_CORRUPTION");
     expect(await countIn(disk, mark, "prefix")).toBe(0);
-    // A checkpoint that covers all of it takes its place.
+    // Tables that cover all of it take its place.
     const report = await recoverWal(CONFIG, disk, { closedAt: mark, after: { lsn: 10, sequence: 10 } });
     expect(report.warnings).toEqual([]);
+  });
+
+  it("is refused where its id is gone too, or damaged, and opens where nothing but the id is", async () => {
+    for (const damage of ["gone", "damaged"] as const) {
+      const { disk, mark } = await closedLog();
+      if (damage === "gone") disk.removeDurably("wal/log-id");
+      else disk.flipBit("wal/log-id", 20, 1);
+      const cut = disk.fork();
+      cut.truncateDurably(TAIL, 93);
+      for (const mode of ["tail", "absolute"] as const)
+        expect(await countIn(cut, mark, mode), `${damage}, ${mode}`).toBe("KAYA_CORRUPTION");
+      expect(await countIn(cut, mark, "prefix")).toBe(9);
+      expect(await countIn(disk, mark, "tail")).toBe(10);
+    }
   });
 
   it("is refused at every length but its own, in every mode but prefix, and nothing is changed", async () => {

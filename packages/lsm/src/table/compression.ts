@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import { KayaError } from "@kaya/core";
 import type { Encoding } from "./format.js";
 
@@ -24,13 +23,17 @@ const COPIED = { copyOutputData: true };
 const COPIED_BUFFER = { copyOutputData: true, asBuffer: true };
 
 // `import.meta` is empty in CommonJS.
-const require = createRequire(import.meta.filename ?? __filename);
+const HERE = import.meta.filename ?? __filename;
 let snappy: Codec | undefined;
 
-/** Loads the library at the first use. @throws KayaError KAYA_IO where the package or its binary is missing */
+/**
+ * Loads the library at the first use. Bundlers do not see this `require` (webpack knows an imported `createRequire`), so they need no setting
+ * for a native module.
+ */
 function loadSnappy(): Codec {
   if (snappy !== undefined) return snappy;
-  const { compressSync, uncompressSync } = require("snappy") as SnappyModule;
+  const load = process.getBuiltinModule("node:module").createRequire(HERE);
+  const { compressSync, uncompressSync } = load("snappy") as SnappyModule;
   snappy = {
     compress: (bytes) => plain(compressSync(bytes, COPIED)),
     uncompress: (bytes) => plain(uncompressSync(bytes, COPIED_BUFFER)),
