@@ -1,23 +1,23 @@
+import { BLOCK_FORMAT_MUTANTS } from "./block-format-mutants.mjs";
 import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
-import { EVID_MUTANTS } from "./evid-mutants.mjs";
+import { EVIDENCE_MUTANTS } from "./evidence-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
-import { FIG1_MUTANTS } from "./fig1-mutants.mjs";
 import { FLUSH_MUTANTS } from "./flush-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
-import { LOOP2_MUTANTS } from "./loop2-mutants.mjs";
-import { LSM_MUTANTS } from "./lsm-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
-import { PERF_MUTANTS } from "./perf-mutants.mjs";
 import { RANGE_MUTANTS } from "./range-mutants.mjs";
+import { READ_AHEAD_MUTANTS } from "./read-ahead-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { ROW_CACHE_MUTANTS } from "./row-cache-mutants.mjs";
+import { STAGING_MUTANTS } from "./staging-mutants.mjs";
 import { STORE_MUTANTS } from "./store-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
 import { TREE_MUTANTS } from "./tree-mutants.mjs";
+import { TURNS_MUTANTS } from "./turns-mutants.mjs";
 import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
 import { WRITE_MUTANTS } from "./write-mutants.mjs";
 
@@ -42,18 +42,21 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  *   with "two faults", 24 seeds of those schedules come first
  */
 
-const tableMutants = [...TABLE_MUTANTS, ...PERF_MUTANTS, ...ROW_CACHE_MUTANTS, ...FIG1_MUTANTS].map(
-  (mutant) => ({
-    first: "table:",
-    ...mutant,
-  }),
-);
+const tableMutants = [
+  ...TABLE_MUTANTS,
+  ...BLOCK_FORMAT_MUTANTS,
+  ...ROW_CACHE_MUTANTS,
+  ...READ_AHEAD_MUTANTS,
+].map((mutant) => ({
+  first: "table:",
+  ...mutant,
+}));
 const storeMutants = STORE_MUTANTS.map((mutant) => ({ first: "simulation", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));
 
 // No scenario but those of @kaya/lsm uses it.
-const treeMutants = [...TREE_MUTANTS, ...LSM_MUTANTS].map((mutant) => ({
+const treeMutants = [...TREE_MUTANTS, ...STAGING_MUTANTS].map((mutant) => ({
   first: "lsm:",
   instrument: "explorer",
   ...mutant,
@@ -70,11 +73,11 @@ export const MUTANTS = [
   ...COPY_MUTANTS,
   ...TWO_FAULT_MUTANTS,
   ...LOOP_MUTANTS,
-  ...LOOP2_MUTANTS,
+  ...TURNS_MUTANTS,
   ...OWNER_MUTANTS,
   ...DIR_MUTANTS,
   ...INPUT_MUTANTS,
-  ...EVID_MUTANTS,
+  ...EVIDENCE_MUTANTS,
   ...RANGE_MUTANTS,
   ...realMutants,
   ...tableMutants,

@@ -1,5 +1,5 @@
 /** Bugs of work that is done over several turns. @type {import("./mutants.mjs").Mutant[]} */
-export const LOOP2_MUTANTS = [
+export const TURNS_MUTANTS = [
   {
     name: "a record that takes its time while it is replayed is replayed again",
     rule: "R1",

@@ -1,5 +1,5 @@
 /** Bugs of the insides of a data block: what finds a key, and what keys have in common. @type {import("./mutants.mjs").Mutant[]} */
-export const PERF_MUTANTS = [
+export const BLOCK_FORMAT_MUTANTS = [
   {
     name: "an entry of a block takes the slot of another one",
     rule: "T10",

@@ -1,5 +1,5 @@
 /** Bugs of looking at a tree, staging, and naming copied tables: M13 to M15 of MANIFEST.md. @type {import("./mutants.mjs").Mutant[]} */
-export const LSM_MUTANTS = [
+export const STAGING_MUTANTS = [
   {
     name: "staged tables are published one by one, each with all that is covered",
     first: "lsm: a log that is staged",

@@ -1,5 +1,5 @@
 /** Bugs of buffers that are used again, and of blocks that are read together. @type {import("./mutants.mjs").Mutant[]} */
-export const FIG1_MUTANTS = [
+export const READ_AHEAD_MUTANTS = [
   {
     name: "a cursor reads ahead into the buffer that it looks at",
     rule: "T9",

@@ -1,5 +1,5 @@
 /** Bugs of what tells one directory and its files from another. @type {import("./mutants.mjs").Mutant[]} */
-export const EVID_MUTANTS = [
+export const EVIDENCE_MUTANTS = [
   {
     name: "a directory that is filled is not locked",
     first: "beside another into the same directory",
@@ -21,8 +21,8 @@ export const EVID_MUTANTS = [
     first: "damage before a clean close",
     rule: "R3",
     file: "wal/dist/log-mark.js",
-    find: "if (mark === undefined || common === undefined)",
-    replace: "if (true)",
+    find: "if (mark?.id === undefined)\n        return undefined;",
+    replace: "if (true)\n        return undefined;",
   },
   {
     name: "a clean close counts for what it says, whatever a recovery cut since by the user's choice or behind it",
