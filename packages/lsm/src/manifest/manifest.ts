@@ -47,16 +47,20 @@ export class Manifest {
 
   /**
    * Goes on from what was read. Unless the file can be trusted as it is, it is begun anew: what reads back may be what a failed
-   * sync never wrote, and nobody may act on it before it is durable. On a full disk it goes on all the same, and stays uncertain: the
-   * next edit begins it anew.
+   * sync never wrote, and nobody may act on it before it is durable.
+   * @param mayBeginLater on a full disk goes on all the same, uncertain: the next edit begins it anew
    * @param trusted everything that reads back is on the disk
    * @param nextTableId ids from here on are free
-   * @throws KayaError KAYA_FSYNC_FAILED, KAYA_IO
+   * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO
    */
   static async resume(
     disk: Disk,
     found: FoundManifest,
-    options: ManifestOptions & { readonly trusted: boolean; readonly nextTableId: number },
+    options: ManifestOptions & {
+      readonly trusted: boolean;
+      readonly nextTableId: number;
+      readonly mayBeginLater?: boolean;
+    },
   ): Promise<Manifest> {
     const manifest = new Manifest(disk, found, options);
     const isAsItWas = found.number > 0 && found.torn === undefined && found.directory.leftovers.length === 0;
@@ -64,7 +68,7 @@ export class Manifest {
       if (options.trusted && isAsItWas && found.directory.older.length === 0) await manifest.#goOn(found);
       else await manifest.#beginAnew(applyEdit(found.state, { nextTableId: options.nextTableId }));
     } catch (error) {
-      if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+      if (options.mayBeginLater !== true || !KayaError.is(error, "KAYA_DISK_FULL")) throw error;
     }
     return manifest;
   }

@@ -193,6 +193,7 @@ export class FoundTree implements TreeFacts {
         beginAnewBytes: this.#options.manifestBytes,
         trusted: this.#options.trustPageCache,
         nextTableId,
+        mayBeginLater: true,
       });
       this.#versions.writeTo(manifest, nextTableId);
       // M8: what the manifest says may not be durable yet where the disk is full.
