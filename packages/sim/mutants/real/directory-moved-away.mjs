@@ -5,7 +5,7 @@ import { load, mustHold, temporaryDirectory } from "./support.mjs";
 
 const { Engine } = await load("engine");
 const dir = join(temporaryDirectory(), "data");
-const open = () => Engine.open({ dataDir: dir, checkpoint: { auto: false } });
+const open = () => Engine.open({ dataDir: dir, tables: { autoFlush: false } });
 
 const made = await open();
 await made.put("a", "1");
@@ -17,7 +17,7 @@ cpSync(`${dir}-away`, dir, { recursive: true });
 const found = contentsOf(dir);
 for (const act of [
   () => before.put("c", "3"),
-  () => before.checkpoint(),
+  () => before.flush(),
   () => before.addConsumer("x"),
   () => before.close(),
 ])

@@ -39,7 +39,7 @@ async function look(path, put) {
 
 /** @param {string} dataDir */
 async function use(dataDir) {
-  const engine = await Engine.open({ dataDir, checkpoint: { auto: false } });
+  const engine = await Engine.open({ dataDir, tables: { autoFlush: false } });
   await engine.put("a", "1");
   await engine.addConsumer("x");
   await engine.close();

@@ -1,4 +1,4 @@
-// For a moment the process has no free file descriptor, while the log rotates, a checkpoint is made and consumers are written. What was
+// For a moment the process has no free file descriptor, while the log rotates, a memtable is flushed and consumers are written. What was
 // acknowledged stays, and the same engine goes on once there are descriptors.
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -23,14 +23,14 @@ async function live(free) {
   const options = {
     dataDir: join(temporaryDirectory(), "data"),
     wal: { segmentMaxBytes: 4096 },
-    checkpoint: { auto: false },
+    tables: { autoFlush: false },
   };
   const engine = await Engine.open(options);
   const acknowledged = ["first"];
   await engine.put("first", "1");
   const held = takeAll();
   for (let left = free; left > 0; left--) closeSync(held.pop());
-  await engine.checkpoint().catch(() => undefined); // that these fail is no broken promise
+  await engine.flush().catch(() => undefined); // that these fail is no broken promise
   await engine.addConsumer("x").catch(() => undefined);
   for (let n = 0; n < 40; n++) {
     const written = engine.put(`k${n}`, "v".repeat(200));

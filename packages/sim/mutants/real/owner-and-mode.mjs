@@ -9,7 +9,7 @@ if (process.getuid?.() !== 0) skip("only root may give files to somebody else");
 
 const { Engine } = await load("engine");
 const dir = join(temporaryDirectory(), "data");
-const open = () => Engine.open({ dataDir: dir, checkpoint: { auto: false } });
+const open = () => Engine.open({ dataDir: dir, tables: { autoFlush: false } });
 const made = await open();
 await made.put("a", "1");
 await made.addConsumer("before");
@@ -21,11 +21,11 @@ for (const { name, isDirectory } of entries()) {
 }
 const engine = await open();
 await engine.put("b", "2");
-await engine.checkpoint();
+await engine.flush();
 await engine.addConsumer("after");
 await engine.close();
 const found = entries();
-mustHold(found.length > 5, "a segment, a checkpoint, the consumers and the lock are missing");
+mustHold(found.length > 7, "a segment, a table, a manifest, the consumers and the lock are missing");
 for (const { name, isDirectory, uid, gid, mode } of found) {
   mustHold(uid === SOMEBODY && gid === SOMEBODY, `${name} belongs to ${uid}:${gid}`);
   mustHold(mode === (isDirectory ? 0o750 : MODE), `${name} has the mode ${mode.toString(8)}`);
