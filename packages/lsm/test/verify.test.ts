@@ -1,3 +1,4 @@
+import { KayaError } from "@kaya/core";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { inspectTable, isTableRow, type TableInspectionRow, verifyTable, verifyTree } from "../src/index.js";
@@ -52,6 +53,22 @@ describe("verifying a table", () => {
         expect(damage.some((each) => each.offset <= at)).toBe(true);
       }
     }
+  });
+
+  it("takes no failed read for damage, whichever block it meets", async () => {
+    const disk = await filled();
+    const begin = disk.nextRead;
+    await verifyTable(disk, tablePath(2));
+    const reads = disk.nextRead - begin;
+    let met = 0;
+    for (let at = 0; at < reads; at++) {
+      const failing = disk.fork();
+      failing.addFault({ atRead: failing.nextRead + at, kind: "read-error" });
+      const outcome = await verifyTable(failing, tablePath(2)).catch((error: unknown) => error);
+      if (KayaError.is(outcome)) met++;
+      expect(outcome).toMatchObject(KayaError.is(outcome) ? { code: "KAYA_IO" } : { damage: [] });
+    }
+    expect(met).toBeGreaterThan(5);
   });
 
   it("tells a whole table from the one that must be there", async () => {

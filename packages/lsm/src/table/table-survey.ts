@@ -107,7 +107,8 @@ export class TableSurvey {
     let block: IndexBlock;
     try {
       block = await this.#readIndex(place, kind);
-    } catch {
+    } catch (error) {
+      damageOf(error); // what is no damage, such as a failed read, is thrown
       // Told where the block itself is looked at; the blocks behind it cannot be found.
       yield this.#damage(
         place.offset,
