@@ -11,11 +11,12 @@ const OF_A_KILL = ["PartialHeader", "PartialPayload", "TailTruncated", "LogIdRem
  * @param {string} dataDir
  * @param {Partial<import("@kaya/core").WalConfig>} wal
  * @param {import("./ledger.mjs").Ledger} ledger
+ * @param {import("@kaya/engine").PartialEngineConfig} [rest] of the configuration
  * @throws Error where a promise is broken
  */
-export async function verify(dataDir, wal, ledger) {
+export async function verify(dataDir, wal, ledger, rest = {}) {
   const foreseen = await recover({ dataDir, wal }, undefined, { dryRun: true });
-  const engine = await Engine.open({ dataDir, wal });
+  const engine = await Engine.open({ dataDir, wal, ...rest });
   try {
     const { lastRecovery } = engine;
     ledger.settle(engine.stats().lastLsn);

@@ -9,8 +9,8 @@ import { codeOf, say } from "./say.mjs";
 
 process.on("SIGINT", () => undefined); // Ctrl-C is for the processes above
 
-/** @type {import("./writer-process.mjs").WriterOptions & { plan: import("./planned-writes.mjs").Plan }} */
-const { dataDir, generation, plan, lanes, wal } = JSON.parse(process.argv[2] ?? "");
+/** @type {import("./writer-process.mjs").WriterOptions & { plan: import("./planned-writes.mjs").Plan, isLogAlone?: boolean }} */
+const { dataDir, generation, plan, lanes, wal, isLogAlone = false } = JSON.parse(process.argv[2] ?? "");
 
 /** @type {Engine} */
 let engine;
@@ -18,7 +18,8 @@ try {
   // So that kills meet flushes and compactions.
   const memory = { memtableBytes: 64 * 1024, cacheBytes: 64 * 1024 };
   const tables = { tableBytes: 64 * 1024, baseLevelBytes: 128 * 1024, level0Tables: 2, levelRatio: 4 };
-  engine = await Engine.open({ dataDir, wal, memory, tables });
+  const config = isLogAlone ? { tables: { autoFlush: false } } : { memory, tables };
+  engine = await Engine.open({ dataDir, wal, ...config });
 } catch (error) {
   say(`refused ${codeOf(error)}`);
   process.exit(0);
