@@ -149,31 +149,32 @@ export class Writes {
   #clearUpTo(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
     const { applied, wal } = this.#engine;
     const clear = new LimitedClear(applied, wal, range, [...this.#clears]);
-    let keys: readonly Uint8Array[] = [];
-    const written = this.#writeClear(clear, options, (deleted) => {
-      keys = deleted;
+    let onPlaced = (_keys: readonly Uint8Array[]): void => {};
+    const deleted = new Promise<Deleted>((resolve) => {
+      onPlaced = (keys) => resolve(clear.deleted(keys));
     });
-    const deleted = written.then(
-      () => clear.deleted(keys),
-      () => clear.deleted([]), // the caller has the rejection
-    );
     this.#clears.add(deleted);
     void deleted.then(() => this.#clears.delete(deleted));
+    const written = this.#writeClear(clear, options, onPlaced);
+    written.catch(() => onPlaced([])); // where it got no place; the caller has the rejection
     return written;
   }
 
   async #writeClear(
     clear: LimitedClear,
     options: WriteOptions | undefined,
-    onKeys: (keys: readonly Uint8Array[]) => void,
+    onPlaced: (keys: readonly Uint8Array[]) => void,
   ): Promise<WriteResult> {
     const { applied, wal, config } = this.#engine;
     const found = await clear.readKeys();
     this.#engine.assertWritable();
     const keys = clear.withoutLater(found, applied, wal);
-    onKeys(found);
     const payloads = deletesOf(keys, config.wal.maxRecordBytes);
-    const results = await Promise.all(payloads.map((payload) => this.#write(options, () => payload)));
+    const before = wal.nextLsn;
+    const writes = payloads.map((payload) => this.#write(options, () => payload));
+    // From here on it stands in the log's queue: clears behind it need not wait for the disk.
+    if (wal.nextLsn > before) onPlaced(found);
+    const results = await Promise.all(writes);
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
     return { ...last, sequence: first.sequence };
   }
