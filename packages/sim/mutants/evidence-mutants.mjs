@@ -41,14 +41,6 @@ export const EVIDENCE_MUTANTS = [
     replace: "...(lock?.mark !== undefined && { closedAt: lock.mark }),",
   },
   {
-    name: "a checkpoint is believed, whatever log it is of",
-    first: "a checkpoint of another store",
-    rule: "C4",
-    file: "wal/dist/log-cover.js",
-    find: "covers.find((cover) => !history.includes(cover))",
-    replace: "undefined",
-  },
-  {
     name: "a log does not remember the checkpoint that it began behind",
     first: "a backup beside writes",
     rule: "C8",

@@ -81,14 +81,6 @@ export const FEED_MUTANTS = [
     replace: "}",
   },
   {
-    name: "what a killed process registered is relied on before it is durable",
-    first: "a feed",
-    rule: "F8",
-    file: "engine/dist/recover-state.js",
-    find: "await registrations.makeDurable();",
-    replace: "",
-  },
-  {
     name: "an acknowledgement goes back",
     first: "simulation",
     rule: "F8",

@@ -109,15 +109,6 @@ export const WRITE_MUTANTS = [
     replace: "",
   },
   {
-    name: "a failed write is truncated away, but not durably",
-    first: "a write that stops after 60 bytes",
-    rule: "W3",
-    file: "wal/dist/segment-store.js",
-    find: `await file.truncate(this.#open.end);
-        await file.sync();`,
-    replace: "await file.truncate(this.#open.end);",
-  },
-  {
     name: "a failed write is undone up to its end, not its beginning",
     rule: "W3",
     file: "wal/dist/segment-store.js",
