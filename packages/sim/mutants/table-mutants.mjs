@@ -9,6 +9,7 @@ export const TABLE_MUTANTS = [
   },
   {
     name: "a table's failed sync is passed over",
+    first: "io-error in a compaction",
     rule: "T3",
     file: "lsm/dist/table/table-writer.js",
     find: "await this.#file.sync();",

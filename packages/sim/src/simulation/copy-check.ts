@@ -48,7 +48,11 @@ export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
  */
 export async function mustBeGone(world: World, copy: Copy, strikes: readonly Strike[]): Promise<void> {
   const found = await lookAt(copy, copy.disk.fork());
-  const isRemoved = !strikes.some((strike) => strike.operation === "remove" || takesNamesBack(strike));
+  // Without descriptors it cannot even look for what it would take away.
+  const isRemoved = !strikes.some(
+    (strike) =>
+      strike.operation === "remove" || strike.fault.kind === "no-descriptors" || takesNamesBack(strike),
+  );
   // A manifest that names it may be there for good where an earlier one was there: no undo could be certain.
   const mayStay = !isRemoved || (copy.earlier !== undefined && strikes.length > 0);
   mustHold(found?.isNew !== true || mayStay, "wrong-refusal", () => {
