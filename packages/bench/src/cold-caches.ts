@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 
 /**
  * Writes everything to the disk and empties the system's cache of files, for the whole machine.
- * @returns why that is not permitted here; undefined where it was done
+ * @returns the reason if that is not permitted here; undefined if it is done
  */
 export async function emptyFileCache(): Promise<string | undefined> {
   try {

@@ -113,8 +113,8 @@ function findHierarchies(): Hierarchy[] {
 }
 
 /**
- * Where a memory cgroup may be made, by the texts of `/proc/self/mountinfo` and `/proc/self/cgroup`: at the top of each hierarchy that may
- * have the memory controller, and in this process's own group of it, which may be handed to a user who is not root.
+ * The places where the bench tries to make a memory cgroup, read from `/proc/self/mountinfo` and `/proc/self/cgroup`: the top of each
+ * hierarchy with the memory controller, and this process's own group, which root may have delegated to its user.
  */
 export function hierarchiesOf(mountinfo: string, cgroup: string): Hierarchy[] {
   return mountinfo.split("\n").flatMap((line) => {

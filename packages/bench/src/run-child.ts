@@ -18,7 +18,7 @@ export interface Outcome {
 export interface Launch {
   /** The `cgroup.procs` of a group that the process is in from its first instruction. */
   readonly processesFile?: string;
-  /** Where it writes a CPU profile of each of its threads. */
+  /** The directory for the CPU profiles of the child's threads. */
   readonly profileDir?: string;
 }
 
@@ -56,7 +56,7 @@ function start(order: Order, signal: AbortSignal, { processesFile, profileDir }:
     killSignal: "SIGKILL",
   };
   if (processesFile === undefined) return spawn(node[0] as string, node.slice(1), options);
-  // A process that moves later leaves what it has so far in the memory of the group that it comes from.
+  // It enters the group first: memory that it allocates before stays charged to its old group.
   const enter = 'echo $$ > "$0" && exec "$@"';
   return spawn("/bin/sh", ["-c", enter, processesFile, ...node], options);
 }

@@ -40,6 +40,6 @@ export interface Run {
   readonly systems: readonly MeasuredSystem[];
   readonly samples: readonly Sample[];
   readonly failures: readonly Failure[];
-  /** What was measured in another way than it should be, and why. */
+  /** Measurements that did not run as designed, each with its reason. */
   readonly notes?: readonly string[];
 }

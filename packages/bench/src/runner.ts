@@ -25,9 +25,9 @@ export interface Watcher {
 export interface Machinery {
   /** Carries out an order in a process of its own. */
   readonly execute: (order: Order, signal: AbortSignal, launch: Launch) => Promise<Outcome>;
-  /** @throws Error where it may not */
+  /** @throws Error if the system does not permit it */
   readonly limitMemory: (bytes: number) => Pick<MemoryGroup, "processesFile" | "killed" | "remove">;
-  /** @returns why it may not */
+  /** @returns the reason if the system does not permit it */
   readonly emptyFileCache: () => Promise<string | undefined>;
 }
 

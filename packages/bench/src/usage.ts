@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 
-/** What a measurement took of the machine. */
+/** The machine's usage during a measurement. */
 export interface Usage {
   /** The share of its time in which the event loop was at work. */
   readonly loop: number;
@@ -17,7 +17,7 @@ const BUSY = 0.9;
 /** Of a core, for each second in which the event loop is at work: below it the loop was not running, but held up. */
 const RUNNING = 0.75;
 
-/** Does the work, and says what it took of the machine. */
+/** Runs the work, and records the machine's usage meanwhile. */
 export async function withUsage<T>(work: () => Promise<T>): Promise<{ value: T; usage: Usage }> {
   const [loop, cpu, disk, started] = [
     performance.eventLoopUtilization(),
@@ -46,7 +46,7 @@ export async function withUsage<T>(work: () => Promise<T>): Promise<{ value: T; 
   };
 }
 
-/** What held a figure back, as far as its usage shows it. */
+/** The likely bottleneck of a figure. */
 export function limitOf({ loop, cores, coresThere, disk }: Usage): string {
   const io =
     disk === undefined

@@ -21,7 +21,7 @@ export interface Job {
   /** Whether a row is asked for. */
   wants(rowId: string): boolean;
   report(rowId: string, value: number, usage?: Usage): void;
-  /** Reports what the work gives as the row's figure, with what it took of the machine. */
+  /** Runs the work, and reports its result as the row's figure, together with the machine's usage. */
   measure(rowId: string, work: () => Promise<number>): Promise<void>;
 }
 

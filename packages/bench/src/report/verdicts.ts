@@ -15,7 +15,7 @@ export interface Verdict {
   readonly found?: Spread;
   readonly isRatio: boolean;
   readonly isReached?: boolean;
-  /** What held the figure back, where it is not reached and its usage was looked at. */
+  /** The likely bottleneck. Present if the target is missed and the machine's usage was recorded. */
   readonly limit?: string;
 }
 

@@ -5,7 +5,7 @@ interface Module {
   readonly ClassicLevel: new (dir: string, options: object) => Level;
 }
 
-/** One that takes writes, one that is being written to a table. */
+/** One buffer takes writes, the other is flushed. */
 const WRITE_BUFFERS = 2;
 
 export const classicLevel: System = {

@@ -4,7 +4,7 @@ import { type Entry, loadPeer, type ScanRequest, type Store, type System } from 
 
 type Callback<T = void> = (error: Error | null | undefined, value: T) => void;
 
-/** What is used of an abstract-leveldown. It takes a `Uint8Array` that is no `Buffer` for a string. */
+/** The part of abstract-leveldown that the bench uses. It treats a `Uint8Array` as a string unless it is a `Buffer`. */
 interface Leveldown {
   open(options: object, callback: Callback): void;
   put(key: Buffer, value: Buffer, options: object, callback: Callback): void;
@@ -24,7 +24,7 @@ interface Module {
   readonly default: (dir: string) => Leveldown;
 }
 
-/** One that takes writes, one that is being written to a table: its `max_write_buffer_number`. */
+/** Its `max_write_buffer_number`: one buffer takes writes, the other is flushed. */
 const WRITE_BUFFERS = 2;
 
 /** RocksDB 6.17, from the time of leveldown: the package of this name on npm. */

@@ -35,7 +35,7 @@ export const gets: ReadWorkload = {
   },
 };
 
-/** So that what a store keeps of what it reads is there before it is timed. */
+/** Fills the store's caches before it is timed. */
 async function readOnce(store: Store, keys: readonly Uint8Array[]): Promise<void> {
   for (const key of keys) {
     if (store.getSync !== undefined) store.getSync(key);

@@ -5,8 +5,7 @@ import { AppliedLog } from "../apply.js";
 import { coveredLogId } from "../backup/backup-identity.js";
 import type { MemtableOptions } from "../memtable/memtable.js";
 import type { Turns } from "../turns.js";
-import { flushSource } from "./flush-source.js";
-import { mostBytesOf } from "./flushes.js";
+import { StagedReplay } from "./staged-replay.js";
 import { Store, type Tables } from "./store.js";
 
 interface FoundStoreOptions {
@@ -62,8 +61,8 @@ class LookedAtTables implements Tables {
 export class FoundStore {
   readonly applied: AppliedLog;
   readonly #tree: FoundTree;
-  readonly #mayStage: boolean;
-  readonly #mostBytes: number;
+  /** Undefined where it only looks. */
+  readonly #staged: StagedReplay | undefined;
   #looked: LookedAtTables | undefined;
 
   constructor(
@@ -72,9 +71,9 @@ export class FoundStore {
     { looks = false, memtable, turns }: FoundStoreOptions = {},
   ) {
     this.#tree = tree;
-    this.#mayStage = !looks;
-    this.#mostBytes = mostBytesOf(config);
     this.applied = new AppliedLog(new Store(memtable), tree.covered, turns);
+    const stage = tree.stage.bind(tree);
+    this.#staged = looks ? undefined : new StagedReplay(this.applied, config, stage);
   }
 
   /** What the tables cover of the log. */
@@ -89,9 +88,7 @@ export class FoundStore {
 
   /** For a record behind what the tables cover, in LSN order. The next one comes once the promise has resolved. */
   replay(record: WalRecord): Promise<void> | undefined {
-    const applied = this.applied.replay(record);
-    if (applied !== undefined) return applied.then(() => this.#stageIfFull());
-    return this.#isFull ? this.#stage() : undefined;
+    return (this.#staged ?? this.applied).replay(record);
   }
 
   /** For a read-only engine: reads what was found, and changes nothing. */
@@ -119,25 +116,6 @@ export class FoundStore {
   /** Lets go of the tables where nothing is opened: removes those that the replayed log became. */
   close(): Promise<void> {
     return this.#tree.close();
-  }
-
-  async #stageIfFull(): Promise<void> {
-    if (this.#isFull) await this.#stage();
-  }
-
-  get #isFull(): boolean {
-    return this.#mayStage && this.applied.store.active.usedBytes >= this.#mostBytes;
-  }
-
-  async #stage(): Promise<void> {
-    const { memtable, position } = this.applied.sealNow();
-    const snapshot = memtable.snapshot();
-    try {
-      await this.#tree.stage(flushSource(snapshot), position);
-    } finally {
-      snapshot.release();
-    }
-    this.applied.store.forgetSealed();
   }
 }
 
