@@ -7,6 +7,7 @@ export { type EngineConfig, type PartialEngineConfig, resolveEngineConfig } from
 export { asKayaError, KayaError, type KayaErrorCode } from "./errors.js";
 export { checkCallback, ownOptions, readInput, readOptions } from "./options.js";
 export type { LogPosition, Lsn, SequenceNumber } from "./position.js";
+export { throwIfAborted } from "./signal.js";
 export type { TablesConfig } from "./tables-config.js";
 export {
   DEFAULT_MAX_RECORD_BYTES,

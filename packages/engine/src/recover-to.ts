@@ -8,10 +8,11 @@ import {
   type PartialEngineConfig,
   readOptions,
   resolveEngineConfig,
+  throwIfAborted,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { type FoundTree, type LsmSnapshot, LsmTree, TreeCopy } from "@kaya/lsm";
-import { assertOneStoreOn, randomLogId, readLog, type WalRecord } from "@kaya/wal";
+import { assertOneStoreOn, randomLogId, readLog } from "@kaya/wal";
 import { AppliedLog } from "./apply.js";
 import type { BackupProgress, WrittenDirectory } from "./backup/backup.js";
 import { TargetDirectory } from "./backup/target-directory.js";
@@ -19,12 +20,11 @@ import { diskOf } from "./data-directory.js";
 import { invalid } from "./input.js";
 import { assertOutside } from "./outside.js";
 import type { RecoveryProgress } from "./recovery-progress.js";
-import { checkSignal, throwIfAborted } from "./signal.js";
+import { checkSignal } from "./signal.js";
 import { lookSteadily } from "./steady-look.js";
-import { flushSource } from "./store/flush-source.js";
-import { mostBytesOf } from "./store/flushes.js";
 import { coversOf } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
+import { StagedReplay } from "./store/staged-replay.js";
 import { Store } from "./store/store.js";
 
 export interface RecoverToOptions {
@@ -124,21 +124,28 @@ class Rebuild {
     const base = covered.lsn > 0 && covered.lsn <= lsn ? covered : undefined;
     if (base !== undefined) this.#base = found.snapshot();
     const applied = new AppliedLog(new Store(), base);
-    if (base?.lsn !== lsn) await this.#replay(applied, covered.lsn);
+    const replay = new StagedReplay(applied, this.#config, async (source, position) =>
+      (await this.#begun()).add(source, position),
+    );
+    if (base?.lsn !== lsn) await this.#replay(replay, applied.position, covered.lsn);
     // From here on it only depends on what is in memory and in open files.
-    const copy = await this.#stage(applied);
+    await replay.stage();
+    const copy = await this.#begun();
     const { covered: position, tables, bytes } = await copy.finish(randomLogId());
     return { ...position, tables, bytes, ...(base && { base }), recordCount: this.#recordCount };
   }
 
   /** @param covered by the tables that are there, whether it begins with them or not */
-  async #replay(applied: AppliedLog, covered: Lsn): Promise<void> {
+  async #replay(replay: StagedReplay, after: LogPosition, covered: Lsn): Promise<void> {
     const { lsn, onRead } = this.#options;
     const { lastLsn, gap } = await readLog(this.#source, {
       maxRecordBytes: this.#config.wal.maxRecordBytes,
-      after: applied.position,
+      after,
       through: lsn,
-      onRecord: ({ record }) => this.#apply(applied, record),
+      onRecord: ({ record }) => {
+        this.#recordCount++;
+        return replay.replay(record);
+      },
       onProgress: (progress) => {
         this.#check();
         onRead?.(progress);
@@ -147,31 +154,9 @@ class Rebuild {
     if (lastLsn !== lsn) throw notReached(lsn, lastLsn, covered, gap);
   }
 
-  #apply(applied: AppliedLog, record: WalRecord): Promise<void> | undefined {
-    this.#recordCount++;
-    const turn = applied.replay(record);
-    const stageIfFull = async () => {
-      if (this.#isFull(applied)) await this.#stage(applied);
-    };
-    if (turn !== undefined) return turn.then(stageIfFull);
-    return this.#isFull(applied) ? stageIfFull() : undefined;
-  }
-
-  #isFull({ store }: AppliedLog): boolean {
-    return store.active.usedBytes >= mostBytesOf(this.#config);
-  }
-
-  /** What was replayed becomes a table of the new directory, which no manifest names yet: so a long log needs no more than a memtable. */
-  async #stage(applied: AppliedLog): Promise<TreeCopy> {
+  /** The target is taken when the first table is written. */
+  async #begun(): Promise<TreeCopy> {
     this.#copy ??= await this.#begin();
-    const { memtable, position } = applied.sealNow();
-    const snapshot = memtable.snapshot();
-    try {
-      await this.#copy.add(flushSource(snapshot), position);
-    } finally {
-      snapshot.release();
-    }
-    applied.store.forgetSealed();
     return this.#copy;
   }
 

@@ -44,11 +44,6 @@ export function onAbort(signal: AbortSignal, call: () => void): () => void {
   return () => waiters.delete(call);
 }
 
-/** What `signal.throwIfAborted` does, which the signals of some test environments do not have. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw signal.reason;
-}
-
 /**
  * By its methods, not by its class: the signal of another realm, or of a test environment, is one too.
  * @throws KayaError KAYA_INVALID_ARGUMENT

@@ -5,13 +5,14 @@ import {
   type Lsn,
   readOptions,
   type SequenceNumber,
+  throwIfAborted,
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { TreeCopy, type TreeCopyProgress, type TreeCopyResult } from "@kaya/lsm";
 import { checkedLogId, type LogHistory, type NewLogId, randomLogId } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { assertOutside } from "../outside.js";
-import { checkSignal, throwIfAborted } from "../signal.js";
+import { checkSignal } from "../signal.js";
 import { memorySource } from "../store/flush-source.js";
 import { lsmOptions } from "../store/lsm-options.js";
 import type { StoreSnapshot } from "../store/store-snapshot.js";

@@ -1,8 +1,8 @@
-import { type KayaError, readOptions } from "@kaya/core";
+import { type KayaError, readOptions, throwIfAborted } from "@kaya/core";
 import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { invalid } from "../input.js";
-import { checkSignal, throwIfAborted } from "../signal.js";
+import { checkSignal } from "../signal.js";
 import type { Turns } from "../turns.js";
 import { type ChangePosition, readToken, toLsn, toToken } from "./change-token.js";
 import { Changes } from "./changes.js";

@@ -16,6 +16,7 @@ import { listManifests, MANIFEST_DIR } from "../manifest/manifest-files.js";
 import {
   applyEdit,
   EMPTY_STATE,
+  fileBytesOf,
   type ManifestState,
   type PlacedTable,
   type TableMeta,
@@ -91,7 +92,7 @@ export class TreeCopy {
       ...sources.filter(({ level }) => level > 0),
     ];
     this.#covered = from?.covered ?? EMPTY_STATE.covered;
-    this.#progress = new CopyProgress(sum(this.#sources.map(({ meta }) => meta)), onProgress);
+    this.#progress = new CopyProgress(fileBytesOf(this.#sources.map(({ meta }) => meta)), onProgress);
   }
 
   /**
@@ -154,7 +155,7 @@ export class TreeCopy {
     return {
       covered: this.#covered,
       tables: tablesOf(state).length,
-      bytes: sum(tablesOf(state)),
+      bytes: fileBytesOf(tablesOf(state)),
       copiedTables: this.#made.length,
       copiedBytes: this.#copiedBytes,
     };
@@ -304,8 +305,4 @@ async function* checkedLater<T>(items: AsyncIterable<T>, check: () => void): Asy
     check();
     yield item;
   }
-}
-
-function sum(tables: readonly TableMeta[]): number {
-  return tables.reduce((total, { fileBytes }) => total + fileBytes, 0);
 }

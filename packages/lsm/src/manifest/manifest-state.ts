@@ -97,6 +97,11 @@ export function tablesOf({ levels }: ManifestState): TableMeta[] {
   return levels.flat();
 }
 
+/** Of the files of tables. */
+export function fileBytesOf(tables: readonly Pick<TableMeta, "fileBytes">[]): number {
+  return tables.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+}
+
 function checkTable(
   table: TableMeta,
   { nextTableId, covered }: Pick<ManifestState, "nextTableId" | "covered">,

@@ -6,7 +6,7 @@ import { mergeOnWorker, WorkerLostError } from "../compaction/merge-on-worker.js
 import type { MergePick, Pick } from "../compaction/pick.js";
 import { planMerge } from "../compaction/plan-merge.js";
 import { bytesOf } from "../compaction/shape.js";
-import type { TableMeta } from "../manifest/manifest-state.js";
+import { fileBytesOf, type TableMeta } from "../manifest/manifest-state.js";
 import type { LiveTable } from "../version/live-table.js";
 import { listTables, TABLE_DIR } from "../version/table-files.js";
 import type { VersionSet } from "../version/version-set.js";
@@ -89,7 +89,7 @@ export class CompactionRun implements CompactionRunner {
         added: outputs.map((table) => ({ level: pick.to, table })),
         made: outputs,
       });
-      const bytes = outputs.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+      const bytes = fileBytesOf(outputs);
       this.#counters.merges++;
       this.#counters.readBytes += pick.inputs.reduce((sum, { tables }) => sum + bytesOf(tables), 0);
       this.#counters.writtenBytes += bytes;
@@ -145,7 +145,7 @@ export class CompactionRun implements CompactionRunner {
   /** Undefined where the loop is to merge. Another disk over a directory may do more than the real one. */
   #diskOfWorker({ runs }: Omit<MergeJob, "firstId">): NodeDisk | undefined {
     if (!this.#options.worker || this.#hasLostWorker || !(this.#disk instanceof NodeDisk)) return undefined;
-    const bytes = runs.flat().reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+    const bytes = fileBytesOf(runs.flat());
     return bytes >= LEAST_WORKER_BYTES ? this.#disk : undefined;
   }
 }

@@ -4,7 +4,7 @@ import { BlockCache } from "../cache/block-cache.js";
 import { OutputTable } from "../compaction/output-table.js";
 import { Manifest } from "../manifest/manifest.js";
 import { MANIFEST_DIR } from "../manifest/manifest-files.js";
-import { type TableMeta, tablesOf } from "../manifest/manifest-state.js";
+import { fileBytesOf, type TableMeta, tablesOf } from "../manifest/manifest-state.js";
 import { stagedTablePath, tablePath } from "../version/table-files.js";
 import { VersionSet } from "../version/version-set.js";
 import type { LsmTree } from "./lsm-tree.js";
@@ -220,7 +220,7 @@ export class FoundTree implements TreeFacts {
     const added = made.map((table) => ({ level: 0, table }));
     await this.#versions.publish({ made, added, covered: this.#stagedUpTo, logIdentity });
     this.#counters.flushes += made.length;
-    this.#counters.flushedBytes += made.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+    this.#counters.flushedBytes += fileBytesOf(made);
   }
 
   /** A rename that failed may have been done all the same. */

@@ -1,4 +1,4 @@
-import { readOptions } from "@kaya/core";
+import { readOptions, throwIfAborted } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { inspectTable } from "../table/inspect-table.js";
 import { isTableDamage, isTableRow, type TableDamage, type TableInspectionRow } from "../table/inspection.js";
@@ -54,11 +54,6 @@ export async function verifyTable(
     }
   }
   return { path, blocks, bytes, properties, damage };
-}
-
-/** @throws the signal's reason */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw signal.reason;
 }
 
 function differences(

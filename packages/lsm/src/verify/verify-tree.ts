@@ -1,7 +1,7 @@
-import { KayaError, type LogPosition, readOptions } from "@kaya/core";
+import { KayaError, type LogPosition, readOptions, throwIfAborted } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { compareBytes } from "../bytes.js";
-import { type ManifestState, type TableMeta, tablesOf } from "../manifest/manifest-state.js";
+import { fileBytesOf, type ManifestState, type TableMeta, tablesOf } from "../manifest/manifest-state.js";
 import { type FoundManifest, readManifest } from "../manifest/read-manifest.js";
 import { compareEnds } from "../merge/compare.js";
 import type { TableProperties } from "../table/properties.js";
@@ -9,7 +9,7 @@ import { orphansOf } from "../tree/orphans.js";
 import { warningsOf } from "../tree/read-tree.js";
 import type { LsmWarning } from "../tree/warnings.js";
 import { listTables, tablePath } from "../version/table-files.js";
-import { type TableVerification, throwIfAborted, verifyTable } from "./verify-table.js";
+import { type TableVerification, verifyTable } from "./verify-table.js";
 
 export interface VerifyProgress {
   readonly tables: number;
@@ -56,7 +56,7 @@ export async function verifyTree(disk: Disk, options: VerifyTreeOptions = {}): P
   const found = await readManifest(disk);
   const directory = await listTables(disk);
   const metas = tablesOf(found.state);
-  const progress = { tables: 0, totalTables: metas.length, bytes: 0, totalBytes: bytesOf(metas) };
+  const progress = { tables: 0, totalTables: metas.length, bytes: 0, totalBytes: fileBytesOf(metas) };
   const told = (bytes: number) => {
     progress.bytes += bytes;
     onProgress?.({ ...progress });
@@ -128,8 +128,4 @@ export function contradictions(
 
 function names(state: ManifestState, { id }: TableMeta): boolean {
   return tablesOf(state).some((meta) => meta.id === id);
-}
-
-function bytesOf(metas: readonly TableMeta[]): number {
-  return metas.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
 }
