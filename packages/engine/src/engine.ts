@@ -242,6 +242,11 @@ export class Engine {
       // Holes too become elements. Not `Array.from` with a function, which takes ten times as long.
       return [...(keys as readonly Bytes[])];
     });
+    // One slice is read in one turn: that is one point in time.
+    if (given.length <= this.#turns.operations) {
+      const { view } = this.#applied;
+      return getInSlices((key) => view.find(key), given, this.#turns);
+    }
     const snapshot = this.#applied.snapshot();
     try {
       return await getInSlices((key) => this.#ifOpen(snapshot).find(key), given, this.#turns);
@@ -319,9 +324,9 @@ export class Engine {
   }
 
   /**
-   * Copies all that is readable now into another directory, while reads and writes go on, reads it back, and resolves once it is durable: a
-   * data directory by itself, to be opened as any other. Relaxed writes that are not on the disk here yet are in it too. Again into
-   * the same directory it copies only tables that are new (BACKUP.md).
+   * Copies all that is readable now into another directory, reads it back, and resolves once it is durable. Reads and writes go on meanwhile. The copy has
+   * relaxed writes that are not durable here, and it opens as any other data directory. A second backup into the same directory copies only new
+   * tables (BACKUP.md).
    * @param targetDir absent, empty, or with an earlier backup of this store that was not written to since; or a disk
    * Rejects with KAYA_INVALID_ARGUMENT (it holds something else: nothing was changed), KAYA_LOCK_CONFLICT (somebody else writes there), KAYA_CORRUPTION (a table here
    *   is damaged: its file and offset), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's reason: then the earlier backup is there as it
