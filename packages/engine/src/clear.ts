@@ -21,7 +21,7 @@ export interface Deleted {
   readonly upTo: SequenceNumber;
 }
 
-/** The first keys of a range, as they will be once all writes before one moment are in. */
+/** Finds the first keys of a range, as they are once all writes before one moment are applied. */
 export class LimitedClear {
   readonly #snapshot: StoreSnapshot;
   /** What writes under way do, as a memtable above the snapshot. */

@@ -30,10 +30,10 @@ export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recov
 export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";
 export type { RecoveryProgress } from "./recovery-progress.js";
 export type { Scan } from "./scan.js";
+export type { KeyValue } from "./scan-iterators.js";
 export type { Snapshot } from "./snapshot.js";
 export type { EngineState, EngineStats, MemtableStats } from "./stats.js";
 export { lookSteadily } from "./steady-look.js";
-export type { KeyValue } from "./store/entry-copier.js";
 export type { FlushResult } from "./store/flusher.js";
 export type { FlushStats } from "./store/flushes.js";
 export type { TablesReport } from "./store/tables-report.js";

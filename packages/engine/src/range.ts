@@ -1,4 +1,5 @@
 import { copyBytes, describe, readOptions } from "@kaya/core";
+import type { Extent } from "@kaya/lsm";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { compareBytes, successorOfPrefix } from "./memtable/bytes.js";
 import type { KeyRange } from "./memtable/key-range.js";
@@ -66,14 +67,8 @@ function narrowToPrefix(range: { -readonly [K in keyof KeyRange]: KeyRange[K] },
   if (end !== undefined && (range.lt === undefined || compareBytes(end, range.lt) < 0)) range.lt = end;
 }
 
-/** The keys from `start` up to, but without, `end`; without an end there is no upper bound. */
-export interface KeyExtent {
-  readonly start: Uint8Array;
-  readonly end: Uint8Array | undefined;
-}
-
 /** The same keys as those inside the bounds of a range, whatever its `limit` and `reverse`; undefined where no key can be. */
-export function extentOf({ gt, gte, lt, lte }: KeyRange): KeyExtent | undefined {
+export function extentOf({ gt, gte, lt, lte }: KeyRange): Extent | undefined {
   const start = later(gte, gt && behind(gt)) ?? NO_BYTES;
   const end = earlier(lt, lte && behind(lte));
   return end !== undefined && compareBytes(start, end) >= 0 ? undefined : { start, end };

@@ -1,6 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { EntryCopier, type KeyValue } from "./store/entry-copier.js";
+import { ValueCopier } from "@kaya/lsm";
 import type { RangeReader } from "./store/range-reader.js";
+
+/** A key with its value. The bytes are the caller's. */
+export interface KeyValue {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
 
 /** One reading of a scan. */
 export interface Reading {
@@ -21,7 +27,7 @@ const BYTES_AT_ONCE = 256 * 1024;
 const DONE = { done: true, value: undefined } as const;
 
 /** Reads a page: at most `size` of them, none only where there are no more. */
-export type ReadPage<T> = (reader: RangeReader, size: number, copier: EntryCopier) => Promise<T[]>;
+export type ReadPage<T> = (reader: RangeReader, size: number, copier: ValueCopier) => Promise<T[]>;
 
 export const readEntries: ReadPage<KeyValue> = async (reader, size, copier) => {
   const page: KeyValue[] = [];
@@ -49,7 +55,7 @@ const readFewBytes: ReadPage<KeyValue> = async (reader, size, copier) => {
 export const readKeys: ReadPage<Uint8Array> = async (reader, size, copier) => {
   const page: Uint8Array[] = [];
   await reader.read(
-    ({ key }) => page.push(copier.key(key)),
+    ({ key }) => page.push(copier.copy(key, 0, key.length)),
     () => page.length >= size,
   );
   return page;
@@ -60,7 +66,7 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
   readonly #reading: Reading;
   readonly #size: number;
   readonly #readPage: ReadPage<T>;
-  readonly #copier = new EntryCopier();
+  readonly #copier = new ValueCopier();
   #reader: RangeReader | undefined;
   #isDone = false;
   /** The page that is being read: one at a time. */

@@ -3,17 +3,17 @@ import { invalid } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import {
   EntryIterator,
+  type KeyValue,
   PageIterator,
   type Reading,
   type ReadPage,
   readEntries,
   readKeys,
 } from "./scan-iterators.js";
-import type { KeyValue } from "./store/entry-copier.js";
 import { RangeReader } from "./store/range-reader.js";
 import type { StoreSnapshot } from "./store/store-snapshot.js";
 
-export type { KeyValue } from "./store/entry-copier.js";
+export type { KeyValue } from "./scan-iterators.js";
 
 /** What a scan reads from. */
 export interface ScanSource {

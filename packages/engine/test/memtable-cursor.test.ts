@@ -1,8 +1,9 @@
-import { MergingCursor } from "@kaya/lsm";
+import { type FlushEntry, MergingCursor } from "@kaya/lsm";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Memtable } from "../src/memtable/memtable.js";
 import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
+import { flushSource } from "../src/store/flush-source.js";
 import {
   anyKey,
   anyOperation,
@@ -214,7 +215,7 @@ describe("what a flush is given", () => {
     table.deleteRange(bytes("b"), bytes("d"), 7);
     table.delete(bytes("c"), 8);
     const view = table.snapshot();
-    const entries = Array.from(view.entries(), entryOf);
+    const entries = Array.from(flushSource(view).entries as Iterable<FlushEntry>, entryOf);
     expect(entries.map(({ key, kind, sequence }) => [key, kind, sequence])).toEqual([
       ["a", 1, 5],
       ["c", 1, 8],

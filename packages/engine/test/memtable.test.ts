@@ -1,10 +1,11 @@
-import { PUT, TOMBSTONE } from "@kaya/lsm";
+import { type FlushEntry, PUT, TOMBSTONE } from "@kaya/lsm";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { compareBytes, successorOfPrefix } from "../src/memtable/bytes.js";
 import { Memtable } from "../src/memtable/memtable.js";
 import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
 import { Block, PieceList } from "../src/memtable/range-tombstones.js";
+import { flushSource } from "../src/store/flush-source.js";
 import {
   anyKey,
   anyOperation,
@@ -88,7 +89,7 @@ function expectHolds(view: MemtableSnapshot, model: Model, others: readonly stri
   expect(view.size).toBe(model.entries.size);
   expect(readAll(view)).toEqual(model.visible());
   expect(readAll(view, true)).toEqual(model.visible().toReversed());
-  expect(Array.from(view.entries(), ({ key }) => text(key))).toEqual(
+  expect(Array.from(flushSource(view).entries as Iterable<FlushEntry>, ({ key }) => text(key))).toEqual(
     model.visible(true).map(({ key }) => key),
   );
   expectSays(asReader(view), model, [...tellingKeys(model), ...others]);

@@ -42,6 +42,7 @@ export { Table, type TableOptions } from "./table/table.js";
 export { locateTables, type TableLocation } from "./table/table-location.js";
 export type { TableWriterOptions } from "./table/table-options.js";
 export { type TableSummary, TableWriter } from "./table/table-writer.js";
+export { ValueCopier } from "./table/value-copier.js";
 export {
   type CompactionBegin,
   type CompactionMessage,

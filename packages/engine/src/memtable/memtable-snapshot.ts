@@ -1,5 +1,5 @@
 import type { SequenceNumber } from "@kaya/core";
-import { type FlushEntry, MergingCursor, type RangeTombstone } from "@kaya/lsm";
+import type { RangeTombstone } from "@kaya/lsm";
 import { MemtableCursor } from "./memtable-cursor.js";
 import { MemtableRun } from "./memtable-run.js";
 import type { Pin } from "./pins.js";
@@ -63,15 +63,6 @@ export class MemtableSnapshot {
   run(): MemtableRun {
     const { root, pieces, time } = this.#pin.state;
     return new MemtableRun(new MemtableCursor(this.#tree, root, this), pieces, time);
-  }
-
-  /**
-   * The entries for a flush, in key order: puts and tombstones that no range tombstone hides. Each is lent until the next one is asked
-   * for. As `run` for the rest.
-   */
-  *entries(): Iterable<FlushEntry> {
-    const cursor = new MergingCursor([this.run()], { showTombstones: true });
-    for (let found = cursor.seekFirst(); found === true; found = cursor.next()) yield cursor;
   }
 
   /** Another holder of the same point in time, to be released for itself. */

@@ -1,5 +1,5 @@
 import type { SequenceNumber } from "@kaya/core";
-import { type EntryKind, PUT } from "@kaya/lsm";
+import { type EntryKind, PUT, type ValueCopier } from "@kaya/lsm";
 import { type Address, type Arena, byteOffset, chunkOf, sizeOf, wordOffset } from "./arena.js";
 import { byteAt, itemAt, wordAt } from "./words.js";
 
@@ -114,6 +114,12 @@ export function keyOf(arena: Arena, address: Address): Uint8Array {
 export function valueIn(arena: Arena, address: Address): Uint8Array {
   const start = byteOffset(address) + RECORD_HEADER_BYTES + keyLengthOf(arena, address);
   return itemAt(arena.bytes, chunkOf(address)).subarray(start, start + valueLengthOf(arena, address));
+}
+
+/** A copy of the value, which is the caller's. */
+export function copyValue(arena: Arena, address: Address, copier: ValueCopier): Uint8Array {
+  const start = byteOffset(address) + RECORD_HEADER_BYTES + keyLengthOf(arena, address);
+  return copier.copy(itemAt(arena.bytes, chunkOf(address)), start, start + valueLengthOf(arena, address));
 }
 
 export function hasKey(arena: Arena, address: Address, key: Uint8Array): boolean {

@@ -1,9 +1,8 @@
 import type { SequenceNumber } from "@kaya/core";
-import { type EntryKind, PUT, TOMBSTONE } from "@kaya/lsm";
+import { type EntryKind, PUT, TOMBSTONE, ValueCopier } from "@kaya/lsm";
 import { type Address, type Arena, NO_ADDRESS } from "./arena.js";
-import { CopyOut } from "./copy-out.js";
 import type { PieceList } from "./range-tombstones.js";
-import { kindOf, sequenceOf } from "./record.js";
+import { copyValue, kindOf, sequenceOf } from "./record.js";
 
 /** What the newest operation on a key did. */
 export interface KeyState {
@@ -14,11 +13,10 @@ export interface KeyState {
 /** What a record, or that there is none, and the range tombstones say of a key together. */
 export class StateReader {
   readonly #records: Arena;
-  readonly #copyOut: CopyOut;
+  readonly #copier = new ValueCopier();
 
   constructor(records: Arena) {
     this.#records = records;
-    this.#copyOut = new CopyOut(records);
   }
 
   /** As `Memtable.get`. @param address of the key's record, or `NO_ADDRESS` */
@@ -26,7 +24,7 @@ export class StateReader {
     if (address === NO_ADDRESS)
       return pieces.isEmpty || pieces.covering(key) === undefined ? undefined : null;
     if (kindOf(this.#records, address) !== PUT || this.#isHidden(address, key, pieces)) return null;
-    return this.#copyOut.value(address);
+    return copyValue(this.#records, address, this.#copier);
   }
 
   /** As `Memtable.stateOf`. */
