@@ -121,8 +121,11 @@ export interface DiskFile {
    */
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number>;
 
-  /** Writes at `position`; a gap behind the old end reads as zeros. The rest as `append`. */
-  writeAt(position: number, bytes: Uint8Array): Promise<void>;
+  /**
+   * Writes at `position`; a gap behind the old end reads as zeros. Gives the length that the file had before. The rest as `append`.
+   * @param expectedLength where the file is not that long, nothing is written: another process has changed it
+   */
+  writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number>;
 
   /** Cuts the file, or extends it with zeros, to `length` bytes. */
   truncate(length: number): Promise<void>;

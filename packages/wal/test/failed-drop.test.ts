@@ -25,7 +25,7 @@ it.each(["strict", "relaxed"] as const)(
           links: () => file.links(),
           readAt: (position, into) => file.readAt(position, into),
           readAtSync: (position, into) => file.readAtSync(position, into),
-          writeAt: (position, bytes) => file.writeAt(position, bytes),
+          writeAt: (position, bytes, expectedLength) => file.writeAt(position, bytes, expectedLength),
           truncate: (length) => file.truncate(length),
           close: () => file.close(),
           append: async (bytes) => {

@@ -88,8 +88,8 @@ class HaltingFile implements DiskFile {
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     return this.#disk.mutate(() => this.#file.append(bytes));
   }
-  writeAt(position: number, bytes: Uint8Array): Promise<void> {
-    return this.#disk.mutate(() => this.#file.writeAt(position, bytes));
+  writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
+    return this.#disk.mutate(() => this.#file.writeAt(position, bytes, expectedLength));
   }
   truncate(length: number): Promise<void> {
     return this.#disk.mutate(() => this.#file.truncate(length));

@@ -38,7 +38,8 @@ export class InterceptedDisk implements Disk {
         throw new KayaError("KAYA_CLOSED", `${path}: a synchronous read cannot be held up`);
       },
       append: (bytes) => change("append", () => file.append(bytes)),
-      writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
+      writeAt: (position, bytes, expectedLength) =>
+        change("writeAt", () => file.writeAt(position, bytes, expectedLength)),
       truncate: (length) => change("truncate", () => file.truncate(length)),
       sync: () => change("sync", () => file.sync()),
       close: () => read("close", () => file.close()),

@@ -77,13 +77,15 @@ export class SimFile implements DiskFile {
     return end;
   }
 
-  async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+  async writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
     this.#checkWritable();
     checkOffset(position, "position", this.path);
     checkBytes(bytes, this.path);
     const copy = new Uint8Array(bytes); // not `slice`: that of a Buffer copies nothing
     if (this.#session.isUnhurried) await this.#turn();
-    this.#write("writeAt", position, copy);
+    const { length } = this.#inode;
+    if (expectedLength === undefined || length === expectedLength) this.#write("writeAt", position, copy);
+    return length;
   }
 
   async truncate(length: number): Promise<void> {
