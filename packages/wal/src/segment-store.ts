@@ -1,9 +1,10 @@
-import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
+import { asKayaError, invariant, KayaError, type Lsn, type WalConfig } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { ClosedSegments, type KeptLog } from "./closed-segments.js";
 import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
 import { segmentPath, WAL_DIR } from "./segments.js";
+import { SpaceAhead } from "./space-ahead.js";
 
 interface OpenSegment {
   readonly id: number;
@@ -12,6 +13,8 @@ interface OpenSegment {
   file: DiskFile | undefined;
   /** Everything before it is written and stays; what a failed write left behind it is cut. */
   end: number;
+  /** Length of the file. From `end` up to here stand zeros: space for what comes (W8). */
+  fileEnd: number;
   /** What of it is on stable storage, and with which record that ends. */
   durable: { readonly end: number; readonly lastLsn: Lsn };
 }
@@ -29,6 +32,7 @@ interface OpenedLog extends Pick<RecoveredLog, "segments" | "after" | "beginsAft
 export class SegmentStore {
   readonly #disk: Disk;
   readonly #watch: LogWatch;
+  readonly #space: SpaceAhead;
   readonly #after: Lsn;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
@@ -38,9 +42,10 @@ export class SegmentStore {
   /** A segment that could not be made, and may be there all the same: it must be taken away before anything is written. */
   #halfMade: string | undefined;
 
-  private constructor(disk: Disk, log: OpenedLog, watch: LogWatch) {
+  private constructor(config: WalConfig, disk: Disk, log: OpenedLog, watch: LogWatch) {
     this.#disk = disk;
     this.#watch = watch;
+    this.#space = new SpaceAhead(config);
     this.#after = log.after;
     this.#closed = new ClosedSegments(log.segments.slice(0, -1), log.beginsAfter);
     this.#finishTail = log.finishTail;
@@ -51,12 +56,12 @@ export class SegmentStore {
     const durable = this.isTailFinished
       ? { end: length, lastLsn }
       : { end: 0, lastLsn: this.#closed.lastLsn };
-    this.#open = { id, path, file: undefined, end: length, durable };
+    this.#open = { id, path, file: undefined, end: length, fileEnd: length, durable };
   }
 
   /** Goes on with the last of the recovered segments, where there is one. */
-  static async open(disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
-    const store = new SegmentStore(disk, log, watch);
+  static async open(config: WalConfig, disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
+    const store = new SegmentStore(config, disk, log, watch);
     if (store.isTailFinished) await store.#openTail();
     return store;
   }
@@ -153,14 +158,16 @@ export class SegmentStore {
     const started = performance.now();
     const old = this.#open;
     if (old !== undefined) {
-      // W1: a closed segment is durable whole, name and bytes, before there is a next one.
+      // W1: a closed segment is durable whole, name and bytes, and ends with its last record, before there is a next one.
+      await this.#cutSpace(old);
       await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalDirSync(this.#disk.syncDir(WAL_DIR));
     }
     await this.#identify?.();
     const id = this.openId + 1;
     const file = await this.#create(segmentPath(id), old?.path);
-    this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };
+    this.#open = { id, path: segmentPath(id), file, end: 0, fileEnd: 0, durable: { end: 0, lastLsn } };
+    this.#space.restart();
     if (old !== undefined) {
       this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
       await this.#fileOf(old).close();
@@ -247,18 +254,69 @@ export class SegmentStore {
     this.#rootSynced = true;
   }
 
-  /** Appends to the open segment, at `offset`. */
-  async write(bytes: Uint8Array, offset: number): Promise<void> {
+  /**
+   * Writes a batch behind the last one, into the space that is there, or at the end of the file. Where it is to be made durable, it may get
+   * new space behind it, for those that come.
+   */
+  async write(bytes: Uint8Array, offset: number, needsSync: boolean): Promise<void> {
     const open = this.#openSegment();
-    const start = await this.#fileOf(open).append(bytes);
-    if (start !== offset) {
-      this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
-      throw new KayaError(
-        "KAYA_INVARIANT_VIOLATION",
-        `W7: ${open.path} ends at ${start}, not at ${offset}: another process writes to this log. Stop it, then open again.`,
-      );
+    invariant(offset === open.end, "W7", `a batch planned for offset ${offset} is written at ${open.end}`);
+    const file = this.#fileOf(open);
+    const length =
+      offset < open.fileEnd ? await file.writeAt(offset, bytes, open.fileEnd) : await file.append(bytes);
+    this.#assertLength(open, length);
+    const end = offset + bytes.length;
+    const fileEnd = Math.max(open.fileEnd, end);
+    const space = needsSync ? this.#space.behind(bytes.length, end, fileEnd - end) : 0;
+    open.fileEnd = space > 0 ? await this.#makeSpace(open, file, fileEnd, space) : fileEnd;
+    open.end = end;
+  }
+
+  /** W7: the file is as long as this writer left it. */
+  #assertLength({ path, fileEnd }: OpenSegment, length: number): void {
+    if (length === fileEnd) return;
+    this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
+    throw new KayaError(
+      "KAYA_INVARIANT_VIOLATION",
+      `W7: ${path} ends at ${length}, not at ${fileEnd}: another process writes to this log. Stop it, then open again.`,
+    );
+  }
+
+  /** W8: zeros behind the log. The fsync of the batch before them covers them too. Gives the length of the file. */
+  async #makeSpace(open: OpenSegment, file: DiskFile, fileEnd: number, length: number): Promise<number> {
+    try {
+      const before = await file.append(zeros(length));
+      this.#assertLength({ ...open, fileEnd }, before);
+      return fileEnd + length;
+    } catch (error) {
+      if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+      // The batch has its room, and that is what counts.
+      await file.truncate(fileEnd);
+      this.#space.restart();
+      return fileEnd;
     }
-    open.end = offset + bytes.length;
+  }
+
+  /** Space that is not needed any more. The caller makes that durable. */
+  async #cutSpace(open: OpenSegment): Promise<void> {
+    if (open.fileEnd === open.end) return;
+    await this.#fileOf(open).truncate(open.end);
+    open.fileEnd = open.end;
+  }
+
+  /** Space stands behind the log. */
+  get hasSpaceAhead(): boolean {
+    return this.#open !== undefined && this.#open.fileEnd > this.#open.end;
+  }
+
+  /**
+   * Ends the open segment with its last record, durably: for a log that is closed.
+   * @throws KayaError KAYA_IO: nothing is lost, and the next opening does it; KAYA_FSYNC_FAILED: final
+   */
+  async giveSpaceBack(): Promise<void> {
+    if (this.#open === undefined || !this.hasSpaceAhead) return;
+    await this.#cutSpace(this.#open);
+    await this.sync();
   }
 
   async sync(): Promise<void> {
@@ -276,6 +334,7 @@ export class SegmentStore {
     const file = this.#open?.file;
     if (this.#open === undefined || file === undefined) return;
     await file.truncate(this.#open.end);
+    this.#open.fileEnd = this.#open.end;
     await file.sync();
   }
 
@@ -339,6 +398,14 @@ async function finalDirSync(sync: Promise<void>): Promise<void> {
     if (NOT_TRIED.some((code) => KayaError.is(cause, code))) throw cause;
     await finalSync(sync);
   }
+}
+
+const ZEROS = new Uint8Array(1024 * 1024);
+
+function zeros(length: number): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let left = length; left > 0; left -= ZEROS.length) parts.push(ZEROS.subarray(0, left));
+  return parts;
 }
 
 function ignoreAbsent(error: unknown): void {

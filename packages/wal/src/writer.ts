@@ -151,7 +151,7 @@ export class WalWriter<T = AppendResult> {
     const watch = new LogWatch(disk.root);
     const { identity } = log;
     const identify = async () => identity.history ?? identity.make();
-    const segments = await SegmentStore.open(disk, identified ? { ...log, identify } : log, watch);
+    const segments = await SegmentStore.open(resolved, disk, identified ? { ...log, identify } : log, watch);
     const commit = new GroupCommit(resolved, segments, watch, log.last, onCommit, toResult);
     opened.add(commit);
     return new WalWriter(resolved, disk, log, segments, commit, watch, readOnly);
