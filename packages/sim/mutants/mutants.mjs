@@ -13,6 +13,7 @@ import { READ_AHEAD_MUTANTS } from "./read-ahead-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { ROW_CACHE_MUTANTS } from "./row-cache-mutants.mjs";
+import { SPACE_MUTANTS } from "./space-mutants.mjs";
 import { STAGING_MUTANTS } from "./staging-mutants.mjs";
 import { STORE_MUTANTS } from "./store-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
@@ -65,6 +66,7 @@ const treeMutants = [...TREE_MUTANTS, ...STAGING_MUTANTS].map((mutant) => ({
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
   ...WRITE_MUTANTS,
+  ...SPACE_MUTANTS,
   ...RECOVERY_MUTANTS,
   ...ENGINE_MUTANTS,
   ...storeMutants,

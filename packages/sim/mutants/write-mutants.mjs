@@ -112,9 +112,10 @@ export const WRITE_MUTANTS = [
     name: "a failed write is undone up to its end, not its beginning",
     rule: "W3",
     file: "wal/dist/segment-store.js",
-    find: "const start = await this.#fileOf(open).append(bytes);",
-    replace: `open.end = offset + bytes.length;
-        const start = await this.#fileOf(open).append(bytes);`,
+    find: "const file = this.#fileOf(open);\n        const length = offset",
+    replace: `const file = this.#fileOf(open);
+        open.end = offset + bytes.length;
+        const length = offset`,
   },
   {
     name: "the LSNs of rejected writes are not given again",
