@@ -63,10 +63,12 @@ const treeMutants = [...TREE_MUTANTS, ...STAGING_MUTANTS].map((mutant) => ({
   ...mutant,
 }));
 
+const spaceMutants = SPACE_MUTANTS.map((mutant) => ({ first: "wal: space ahead", ...mutant }));
+
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
   ...WRITE_MUTANTS,
-  ...SPACE_MUTANTS,
+  ...spaceMutants,
   ...RECOVERY_MUTANTS,
   ...ENGINE_MUTANTS,
   ...storeMutants,
