@@ -48,18 +48,4 @@ export const SPACE_MUTANTS = [
     replace:
       "const willChange = forWriter || changes || endsInSpace(plan); if (!changes) plan.tail = plan.tail && { ...plan.tail, validLength: plan.tail.file.length };",
   },
-  {
-    name: "a close with space behind the log counts as clean",
-    rule: "R5",
-    file: "wal/dist/group-commit.js",
-    find: `await this.besides(() => this.#segments.giveSpaceBack()`,
-    replace: `await this.besides(async () => undefined`,
-    also: [
-      {
-        file: "wal/dist/group-commit.js",
-        find: "!this.#segments.hasSpaceAhead",
-        replace: "true",
-      },
-    ],
-  },
 ];
