@@ -21,9 +21,8 @@ export const SPACE_MUTANTS = [
     name: "space is made from where the batch begins",
     rule: "W8",
     file: "wal/dist/segment-store.js",
-    find: "const before = await file.append(zeros(length));",
-    replace: `const before = fileEnd;
-            await file.writeAt(open.end, zeros(length + fileEnd - open.end)[0]);`,
+    find: "this.#assertLength(open, await file.append(zeros(length)));",
+    replace: "await file.writeAt(open.end, zeros(length + open.fileEnd - open.end)[0]);",
   },
   {
     name: "a failed write in space is left there",
