@@ -152,6 +152,54 @@ describe("W8: space ahead of the log", () => {
   });
 });
 
+describe("W8 in synchronous commits", () => {
+  async function withSpaceNow() {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({}, disk);
+    for (let i = 0; i < 5; i++) writer.appendSync(put(`${i}`));
+    return { disk, writer, end: writer.size.bytes };
+  }
+
+  it("makes it and writes into it, and what is asynchronous goes on in it", async () => {
+    const { disk, writer, end } = await withSpaceNow();
+    expect(fileOf(disk).length).toBe(end + 64 * KIB);
+    const before = disk.events.length;
+    writer.appendSync(put("5"));
+    await writer.append(put("6"));
+    writer.appendSync(put("7"));
+    expect(new Set(disk.events.slice(before).map(({ kind }) => kind))).toEqual(new Set(["writeAt", "sync"]));
+    disk.crash({ unsynced: "lost" });
+    expect(await recoverWal({}, disk)).toMatchObject({ recordCount: 8, warnings: [] });
+  });
+
+  it("cuts it at a rotation", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({ segmentMaxBytes: 8 * KIB }, disk);
+    for (let i = 0; i < 5; i++) writer.appendSync(put("a"));
+    const end = writer.size.bytes;
+    expect(fileOf(disk).length).toBe(8 * KIB);
+    writer.appendSync(put("b", fill(8000)));
+    expect(writer.size.segments).toBe(2);
+    expect(fileOf(disk).length).toBe(end);
+    disk.crash({ unsynced: "lost" });
+    expect((await recoverWal({ recovery: "absolute" }, disk)).recordCount).toBe(6);
+  });
+
+  it("takes a failed write in it back, and leaves it out on a full disk", async () => {
+    const { disk, writer, end } = await withSpaceNow();
+    disk.addFault({ at: disk.nextOperation, kind: "partial-write", bytes: 30 });
+    expect(() => writer.appendSync(put("rejected"))).toThrow();
+    expect(fileOf(disk).length).toBe(end);
+    disk.addFault({ at: disk.nextOperation + 1, kind: "partial-write", bytes: 100 });
+    writer.appendSync(put("accepted"));
+    expect(fileOf(disk).length).toBe(writer.size.bytes);
+    disk.crash({ unsynced: "lost" });
+    const { records, warnings } = await recoverWal({}, disk);
+    expect(plain(records).at(-1)).toContain("accepted");
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe("a reader that sees the zeros from before a write, and what was written behind them", () => {
   /** The first read of the log misses the sixth record, as beside a writer that is filling its space. */
   async function behind() {
