@@ -60,7 +60,7 @@ async function warmUp(inFlight: number, { warmUpMs }: Duration, operation: () =>
   if (warmUpMs > 0) await drive(inFlight, warmUpMs, operation);
 }
 
-/** @returns how many were done */
+/** Each caller does at least one. @returns how many were done */
 async function drive(
   inFlight: number,
   ms: number,
@@ -71,13 +71,13 @@ async function drive(
   let done = 0;
   const caller = async () => {
     let now = performance.now();
-    while (now < deadline) {
+    do {
       await operation();
       done++;
       const ended = performance.now();
       latencies?.add(ended - now);
       now = ended;
-    }
+    } while (now < deadline);
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
   return done;

@@ -48,10 +48,10 @@ export function measurementsOf({ rows }: Pick<PlannedWorkload, "rows">): number 
  * reading once come on top, and rows that count work rather than time take their own.
  */
 export function describePlan(plan: readonly PlannedWorkload[], scale: Scale): string {
-  const secondsEach = (scale.warmUpMs + scale.measureMs) / 1000;
   const lines = plan.map((planned) => {
     const { workload, rows, systems, rounds } = planned;
     const measurements = measurementsOf(planned);
+    const secondsEach = ((workload.timesLonger ?? 1) * (scale.warmUpMs + scale.measureMs)) / 1000;
     const seconds = measurements * systems.length * rounds * secondsEach;
     const text =
       `${workload.name}: ${rows.length} rows by ${measurements} measurements x ${systems.length} systems x ${rounds} rounds ` +

@@ -42,6 +42,8 @@ export interface Workload {
   readonly fixture?: Fixture;
   /** It takes minutes: further rounds leave it out. Absent: it is in every round. */
   readonly mostRounds?: number;
+  /** Its measurements take so many times as long as those of others. */
+  readonly timesLonger?: number;
   /** The system's cache of files is emptied before each `run`. */
   readonly readsCold?: true;
   /** Its processes run in a memory cgroup of this many bytes. Absent: without a limit. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseOptions } from "../src/options.js";
 import { describePlan, measurementsOf, planOf, rotated } from "../src/plan.js";
-import { LARGE } from "../src/scale.js";
+import { FULL, LARGE } from "../src/scale.js";
 import { SYSTEMS } from "../src/systems/all.js";
 import { TARGETS } from "../src/targets.js";
 import { WORKLOADS } from "../src/workloads/all.js";
@@ -50,6 +50,10 @@ describe("the plan", () => {
   test("says what it takes: rows that are measured together count once", () => {
     const plan = planFor("--full", "--only", "^(durable-puts/1(-p99)?|gets/.*)$", "--systems", "kaya,lmdb");
     expect(plan.map(measurementsOf)).toEqual([1, 4]);
+    const [cpu] = describePlan(planFor("--full", "--only", "^put-cpu/", "--systems", "kaya"), FULL).split(
+      "\n",
+    );
+    expect(cpu).toMatch(/x 3 rounds x 3\.9 s = 12 s$/);
     expect(describePlan(plan, LARGE).split("\n")).toEqual([
       "durable-puts: 2 rows by 1 measurements x 2 systems x 5 rounds x 1.3 s = 13 s",
       "reads: 4 rows by 4 measurements x 2 systems x 3 rounds x 1.3 s = 31 s",

@@ -5,6 +5,7 @@ import { type Duration, type Pace, paceOf } from "../measure.js";
 import type { Durability, Store, StoreMemory, System } from "../system.js";
 import { CoalescedStore } from "../systems/coalesced.js";
 import { encodeBatch, encodePuts, RawLoop } from "../systems/raw-loop.js";
+import { withUsage } from "../usage.js";
 import type { Job, Row } from "../workload.js";
 
 /** What Kaya has by default. Each store that can be told gets it. */
@@ -52,9 +53,9 @@ export async function measureWrites(job: Job, workload: string, write: WriteCase
   await inFreshStore(job, write, async (store) => {
     const writes = writesOf(store, write, job.system);
     if (writes === undefined) return;
-    const { perSecond, p99 } = await paceOfWrites(writes, job.scale);
-    job.report(id, perSecond);
-    job.report(p99Of(id), p99);
+    const { value, usage } = await withUsage(() => paceOfWrites(writes, job.scale));
+    job.report(id, value.perSecond, usage);
+    job.report(p99Of(id), value.p99, usage);
   });
 }
 
