@@ -1,10 +1,19 @@
-import { fdatasync, fstatSync, read, readSync, type Stats, writeSync } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import {
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  read,
+  readSync,
+  type Stats,
+  writeSync,
+} from "node:fs";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
-import { checkBytes, checkOffset, checkParts } from "./file-arguments.js";
+import { busy, checkBytes, checkOffset, checkParts } from "./file-arguments.js";
 import { fromSyncError, fromSystemError } from "./node-errors.js";
-import { hasTimeLeft, markWritten, wroteLast } from "./write-turn.js";
+import type { SyncDescriptor } from "./sync-descriptor.js";
+import { beginTurn, hasTimeLeft, markWritten, wroteLast } from "./write-turn.js";
 
 // A system call moves less than 2^31 bytes at a time.
 const MAX_TRANSFER_BYTES = 2 ** 30;
@@ -12,10 +21,32 @@ const MAX_TRANSFER_BYTES = 2 ** 30;
 // Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance-notes.md).
 const SYNCHRONOUS_BYTES = 64 * 1024;
 
+/** What it needs of an open file: a `FileHandle` is one. */
+export interface FileDescriptor {
+  readonly fd: number;
+  stat(): Promise<Stats>;
+  truncate(length: number): Promise<void>;
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>;
+  close(): Promise<void>;
+}
+
+interface NodeFileOptions {
+  readonly readOnly: boolean;
+  /** For a synchronous fsync while another one is under way. */
+  readonly beside?: SyncDescriptor | undefined;
+  /** Called once it lets go of the file. */
+  readonly closed?: (file: NodeFile) => void;
+}
+
 /** A file of the real disk. The handle stays open, so nothing that happens to the name changes what is written to. */
 export class NodeFile implements DiskFile {
   readonly path: string;
-  readonly #handle: FileHandle;
+  readonly #handle: FileDescriptor;
   readonly #name: string;
   readonly #readOnly: boolean;
   /** Reads that are under way. */
@@ -23,27 +54,29 @@ export class NodeFile implements DiskFile {
   /** Called once none is: `close` waits. */
   #readsEnded: (() => void) | undefined;
   #lastMutation: Promise<unknown> = Promise.resolve();
-  /** Mutations that are queued or under way. */
+  /** Mutations that are queued or under way, and the syncs among them. */
   #mutations = 0;
+  #syncs = 0;
+  /** Of the first sync that failed: no synchronous one succeeds any more. */
+  #syncFailure: KayaError | undefined;
+  readonly #beside: SyncDescriptor | undefined;
   /** Where the last synchronous append ended. */
   #lastEnd = 0;
   #closing: Promise<void> | undefined;
 
-  readonly #closed: (file: NodeFile) => void;
+  readonly #closed: ((file: NodeFile) => void) | undefined;
 
-  /** @param closed called once it lets go of the file */
-  constructor(
-    path: string,
-    name: string,
-    handle: FileHandle,
-    readOnly: boolean,
-    closed: (file: NodeFile) => void = () => undefined,
-  ) {
-    this.#closed = closed;
+  constructor(path: string, name: string, handle: FileDescriptor, options: NodeFileOptions) {
     this.path = path;
     this.#name = name;
     this.#handle = handle;
-    this.#readOnly = readOnly;
+    this.#readOnly = options.readOnly;
+    this.#beside = options.beside;
+    this.#closed = options.closed;
+  }
+
+  get syncsBeside(): boolean {
+    return this.#beside !== undefined;
   }
 
   async length(): Promise<number> {
@@ -52,6 +85,11 @@ export class NodeFile implements DiskFile {
 
   async links(): Promise<number> {
     return (await this.#stat()).nlink;
+  }
+
+  linksSync(): number {
+    this.#assertOpen();
+    return this.#statSync().nlink;
   }
 
   readAt(position: number, into: Uint8Array): Promise<number> {
@@ -104,6 +142,14 @@ export class NodeFile implements DiskFile {
     });
   }
 
+  appendSync(bytes: Uint8Array | readonly Uint8Array[]): number {
+    this.#assertWritable();
+    const parts = checkParts(bytes, this.#name);
+    this.#assertFree("appended to");
+    beginTurn();
+    return this.#appendNow(parts, totalLength(parts));
+  }
+
   async writeAt(position: number, bytes: Uint8Array): Promise<void> {
     this.#assertWritable();
     checkOffset(position, "position", this.#name);
@@ -124,15 +170,43 @@ export class NodeFile implements DiskFile {
     });
   }
 
+  truncateSync(length: number): void {
+    this.#assertWritable();
+    checkOffset(length, "length", this.#name);
+    this.#assertFree("truncated");
+    markWritten(undefined);
+    try {
+      ftruncateSync(this.#handle.fd, length);
+    } catch (cause) {
+      throw fromSystemError(cause, `truncate to ${length} bytes of`, this.#name);
+    }
+  }
+
   async sync(): Promise<void> {
     this.#assertWritable();
+    this.#syncs++;
     return this.#mutate(async () => {
       try {
         await datasync(this.#handle.fd);
       } catch (cause) {
-        throw fromSyncError(cause, this.#name);
+        throw this.#failSync(cause);
+      } finally {
+        this.#syncs--;
       }
     });
+  }
+
+  syncSync(): void {
+    this.#assertWritable();
+    this.#assertFree("synced");
+    const fd = this.#syncs === 0 ? this.#handle.fd : this.#beside?.fd;
+    if (fd === undefined) throw busy(this.#name, "synced");
+    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    try {
+      fdatasyncSync(fd);
+    } catch (cause) {
+      throw this.#failSync(cause);
+    }
   }
 
   close(): Promise<void> {
@@ -148,12 +222,19 @@ export class NodeFile implements DiskFile {
       });
     }
     try {
+      this.#beside?.close();
       await this.#handle.close();
     } catch (cause) {
       throw fromSystemError(cause, "close", this.#name);
     } finally {
-      this.#closed(this);
+      this.#closed?.(this);
     }
+  }
+
+  #failSync(cause: unknown): KayaError {
+    const failure = fromSyncError(cause, this.#name);
+    this.#syncFailure ??= failure;
+    return failure;
   }
 
   /** A small write goes into the page cache sooner than it gets to another thread. */
@@ -196,8 +277,12 @@ export class NodeFile implements DiskFile {
 
   /** Asked once a turn at least: the end is where the file ends, whoever moved it. Synchronously, as a thread hop costs ten times more. */
   #end(): number {
+    return this.#statSync().size;
+  }
+
+  #statSync(): Stats {
     try {
-      return fstatSync(this.#handle.fd).size;
+      return fstatSync(this.#handle.fd);
     } catch (cause) {
       throw fromSystemError(cause, "stat", this.#name);
     }
@@ -241,6 +326,11 @@ export class NodeFile implements DiskFile {
     };
     this.#lastMutation = result.then(settled, settled); // the caller has the rejection; the next one starts clean
     return result;
+  }
+
+  /** What is synchronous waits for nothing; an fsync that is under way does not change what it finds. */
+  #assertFree(what: string): void {
+    if (this.#mutations > this.#syncs) throw busy(this.#name, what);
   }
 
   #readEnded(): void {

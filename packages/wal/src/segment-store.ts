@@ -1,8 +1,10 @@
 import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { ClosedSegments, type KeptLog } from "./closed-segments.js";
+import type { LogIdentity } from "./log-identity.js";
 import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
+import type { SynchronousDisk } from "./sealed-file.js";
 import { segmentPath, WAL_DIR } from "./segments.js";
 
 interface OpenSegment {
@@ -18,8 +20,8 @@ interface OpenSegment {
 
 /** What a writer begins with. */
 interface OpenedLog extends Pick<RecoveredLog, "segments" | "after" | "beginsAfter" | "finishTail"> {
-  /** Called before each segment is created: the log is to have an id by then. */
-  readonly identify?: (() => Promise<unknown>) | undefined;
+  /** Made before each segment is created, where it is there. */
+  readonly identity?: LogIdentity | undefined;
 }
 
 /**
@@ -32,7 +34,9 @@ export class SegmentStore {
   readonly #after: Lsn;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
-  readonly #identify: OpenedLog["identify"];
+  readonly #identity: LogIdentity | undefined;
+  /** Closed segments that are being let go of. */
+  readonly #closing = new Set<Promise<void>>();
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
   /** A segment that could not be made, and may be there all the same: it must be taken away before anything is written. */
@@ -44,7 +48,7 @@ export class SegmentStore {
     this.#after = log.after;
     this.#closed = new ClosedSegments(log.segments.slice(0, -1), log.beginsAfter);
     this.#finishTail = log.finishTail;
-    this.#identify = log.identify;
+    this.#identity = log.identity;
     const last = log.segments.at(-1);
     if (last === undefined) return;
     const { id, path, length, lastLsn } = last;
@@ -117,7 +121,8 @@ export class SegmentStore {
   }
 
   async #openTail(): Promise<void> {
-    if (this.#open !== undefined) this.#open.file = await this.#disk.open(this.#open.path);
+    if (this.#open !== undefined)
+      this.#open.file = await this.#disk.open(this.#open.path, { syncsBeside: true });
   }
 
   /** Id of the open segment; 0 before the first one. */
@@ -157,7 +162,7 @@ export class SegmentStore {
       await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalDirSync(this.#disk.syncDir(WAL_DIR));
     }
-    await this.#identify?.();
+    if (this.#identity?.history === undefined) await this.#identity?.make();
     const id = this.openId + 1;
     const file = await this.#create(segmentPath(id), old?.path);
     this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };
@@ -175,6 +180,7 @@ export class SegmentStore {
       file = await this.#disk.open(path, {
         create: true,
         exclusive: true,
+        syncsBeside: true,
         ...(before !== undefined && { like: before }),
       });
       await this.#makeNamesDurable();
@@ -190,11 +196,7 @@ export class SegmentStore {
 
   // Creating makes directories anew: where they were removed meanwhile, the log before this segment went with them.
   async #assertStillThere(path: string): Promise<void> {
-    if (await this.#isThere(path)) return;
-    throw new KayaError(
-      "KAYA_FSYNC_FAILED",
-      `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
-    );
+    if (!(await this.#isThere(path))) throw isGone(path);
   }
 
   /** Whether a segment has its name. It opens the one file: a listing would look at all others, however many there are. */
@@ -215,12 +217,7 @@ export class SegmentStore {
     try {
       await this.takeAwayHalfMade();
     } catch (cause) {
-      if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL")) return; // nothing is written until it succeeds
-      if (KayaError.is(cause, "KAYA_DIRECTORY_REPLACED")) throw cause;
-      const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
-      throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, {
-        cause,
-      });
+      notTakenBack(failure, cause);
     }
   }
 
@@ -250,7 +247,10 @@ export class SegmentStore {
   /** Appends to the open segment, at `offset`. */
   async write(bytes: Uint8Array, offset: number): Promise<void> {
     const open = this.#openSegment();
-    const start = await this.#fileOf(open).append(bytes);
+    this.#wrote(open, await this.#fileOf(open).append(bytes), offset, bytes.length);
+  }
+
+  #wrote(open: OpenSegment, start: number, offset: number, length: number): void {
     if (start !== offset) {
       this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
       throw new KayaError(
@@ -258,7 +258,7 @@ export class SegmentStore {
         `W7: ${open.path} ends at ${start}, not at ${offset}: another process writes to this log. Stop it, then open again.`,
       );
     }
-    open.end = offset + bytes.length;
+    open.end = offset + length;
   }
 
   async sync(): Promise<void> {
@@ -279,6 +279,111 @@ export class SegmentStore {
     await file.sync();
   }
 
+  // From here on the same without waiting, for commits that are done when they return.
+
+  /** Whether `syncSync` can be called while `sync` is under way. */
+  get syncsBeside(): boolean {
+    return this.#open?.file?.syncsBeside ?? true;
+  }
+
+  /** Whether a segment can be created without waiting. */
+  get canRotateSync(): boolean {
+    return isSynchronous(this.#disk) && this.#identity?.isFree !== false;
+  }
+
+  /** `write`. */
+  writeSync(bytes: Uint8Array, offset: number): void {
+    const open = this.#openSegment();
+    this.#wrote(open, this.#fileOf(open).appendSync(bytes), offset, bytes.length);
+  }
+
+  /** `sync`. */
+  syncSync(): void {
+    const file = this.#open?.file;
+    if (file === undefined) return;
+    this.#watch.fsyncNow(this.openId, () => finalSyncNow(() => file.syncSync()));
+    this.#disk.assertSame?.();
+  }
+
+  /** `undoWrite`. */
+  undoWriteSync(): void {
+    const file = this.#open?.file;
+    if (this.#open === undefined || file === undefined) return;
+    file.truncateSync(this.#open.end);
+    file.syncSync();
+  }
+
+  /** `takeAwayHalfMade`. */
+  takeAwayHalfMadeSync(): void {
+    if (this.#halfMade === undefined) return;
+    const disk = synchronous(this.#disk);
+    disk.removeSync(this.#halfMade);
+    try {
+      finalDirSyncNow(disk, WAL_DIR);
+    } catch (error) {
+      ignoreAbsent(error);
+    }
+    this.#halfMade = undefined;
+  }
+
+  /** `rotate`. */
+  rotateSync(lastLsn: Lsn): void {
+    const started = performance.now();
+    const disk = synchronous(this.#disk);
+    const old = this.#open;
+    if (old !== undefined) {
+      this.#watch.fsyncNow(old.id, () => finalSyncNow(() => this.#fileOf(old).syncSync())); // W1
+      finalDirSyncNow(disk, WAL_DIR);
+    }
+    if (this.#identity?.history === undefined) this.#identity?.makeSync(disk);
+    const id = this.openId + 1;
+    const file = this.#createNow(disk, segmentPath(id), old);
+    this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };
+    if (old !== undefined) {
+      this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
+      this.#letGo(this.#fileOf(old));
+    }
+    const closed = old && { segmentId: old.id, bytes: old.end, lastLsn };
+    this.#watch.rotated(id, closed, performance.now() - started);
+  }
+
+  /** `#create`. */
+  #createNow(disk: SynchronousDisk, path: string, before: OpenSegment | undefined): DiskFile {
+    let file: DiskFile | undefined;
+    try {
+      file = disk.createSync(path, { syncsBeside: true, ...(before !== undefined && { like: before.path }) });
+      finalDirSyncNow(disk, WAL_DIR); // W2
+      if (!this.#rootSynced) finalDirSyncNow(disk, "");
+      this.#rootSynced = true;
+      if (before !== undefined && this.#fileOf(before).linksSync() === 0) throw isGone(before.path);
+      return file;
+    } catch (error) {
+      if (file !== undefined) this.#letGo(file);
+      if (file === undefined && KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw isTaken(path, error);
+      if (!FINAL.some((code) => KayaError.is(error, code))) this.#takeBackNow(path, error);
+      throw error;
+    }
+  }
+
+  /** `#takeBack`. */
+  #takeBackNow(path: string, failure: unknown): void {
+    this.#halfMade = path;
+    try {
+      this.takeAwayHalfMadeSync();
+    } catch (cause) {
+      notTakenBack(failure, cause);
+    }
+  }
+
+  /** It is durable as it is, or given up: nobody waits for its closing but `close`. */
+  #letGo(file: DiskFile): void {
+    const closing = file
+      .close()
+      .catch(() => undefined)
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
   /** Removes closed segments that end before `lsn` and need not be kept, lowest first; gives how many. */
   async dropBefore(lsn: Lsn, kept?: KeptLog): Promise<number> {
     let dropped = 0;
@@ -297,6 +402,7 @@ export class SegmentStore {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#closing);
     await this.#open?.file?.close();
   }
 
@@ -326,9 +432,21 @@ async function finalSync(sync: Promise<void>): Promise<void> {
   try {
     await sync;
   } catch (cause) {
-    if (KayaError.is(cause, "KAYA_FSYNC_FAILED")) throw cause;
-    throw new KayaError("KAYA_FSYNC_FAILED", asKayaError(cause, "sync the log").message, { cause });
+    throw asFinal(cause);
   }
+}
+
+function finalSyncNow(sync: () => void): void {
+  try {
+    sync();
+  } catch (cause) {
+    throw asFinal(cause);
+  }
+}
+
+function asFinal(cause: unknown): KayaError {
+  if (KayaError.is(cause, "KAYA_FSYNC_FAILED")) return cause;
+  return new KayaError("KAYA_FSYNC_FAILED", asKayaError(cause, "sync the log").message, { cause });
 }
 
 /** The same for a directory, where opening it may fail before there is a sync. */
@@ -339,6 +457,38 @@ async function finalDirSync(sync: Promise<void>): Promise<void> {
     if (NOT_TRIED.some((code) => KayaError.is(cause, code))) throw cause;
     await finalSync(sync);
   }
+}
+
+function finalDirSyncNow(disk: SynchronousDisk, dir: string): void {
+  try {
+    disk.syncDirSync(dir);
+  } catch (cause) {
+    throw NOT_TRIED.some((code) => KayaError.is(cause, code)) ? cause : asFinal(cause);
+  }
+}
+
+function isSynchronous(disk: Disk): disk is SynchronousDisk {
+  return disk.createSync !== undefined;
+}
+
+function synchronous(disk: Disk): SynchronousDisk {
+  invariant(isSynchronous(disk), "W1", "a segment is created at once on a disk that cannot do that");
+  return disk;
+}
+
+function isGone(path: string): KayaError {
+  return new KayaError(
+    "KAYA_FSYNC_FAILED",
+    `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
+  );
+}
+
+/** A half-made segment could not be removed. Returns where that can be tried again: nothing is written until it succeeds. */
+function notTakenBack(failure: unknown, cause: unknown): void {
+  if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL")) return;
+  if (KayaError.is(cause, "KAYA_DIRECTORY_REPLACED")) throw cause;
+  const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
+  throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, { cause });
 }
 
 function ignoreAbsent(error: unknown): void {

@@ -21,6 +21,11 @@ it.each(["strict", "relaxed"] as const)(
         const file = await disk.open(path, options);
         return {
           path: file.path,
+          syncsBeside: file.syncsBeside,
+          linksSync: () => file.linksSync(),
+          appendSync: (bytes) => file.appendSync(bytes),
+          truncateSync: (length) => file.truncateSync(length),
+          syncSync: () => file.syncSync(),
           length: () => file.length(),
           links: () => file.links(),
           readAt: (position, into) => file.readAt(position, into),
