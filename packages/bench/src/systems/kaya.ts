@@ -13,17 +13,18 @@ export const kaya: System = {
 };
 
 export class KayaStore implements Store {
-  readonly putSync?: (key: Uint8Array, value: Uint8Array) => unknown;
   readonly #engine: Engine;
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    if ("putSync" in engine && typeof engine.putSync === "function")
-      this.putSync = engine.putSync.bind(engine);
   }
 
   put(key: Uint8Array, value: Uint8Array): Promise<unknown> {
     return this.#engine.put(key, value);
+  }
+
+  putSync(key: Uint8Array, value: Uint8Array): unknown {
+    return this.#engine.putSync(key, value);
   }
 
   batch(entries: readonly Entry[]): Promise<unknown> {
