@@ -91,6 +91,19 @@ export async function loadPeer<Module>(name: string): Promise<Module> {
   }
 }
 
+/**
+ * Opens what loads a binary only then.
+ * @throws PeerMissing where the binary is one for another Node
+ */
+export function openWithBinary<Database>(name: string, open: () => Database): Database {
+  try {
+    return open();
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ERR_DLOPEN_FAILED") throw error;
+    throw new PeerMissing(`the binary of ${name} cannot be loaded: ${String(error)}`, { cause: error });
+  }
+}
+
 /** The version of a peer's package as it is installed; undefined where it is not. */
 export function installedVersion(name: string): string | undefined {
   try {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entryKey, entryValue } from "../src/data.js";
 import { load } from "../src/load.js";
-import { PeerMissing, type ScanRequest, type Store, type System } from "../src/system.js";
+import { openWithBinary, PeerMissing, type ScanRequest, type Store, type System } from "../src/system.js";
 import { SYSTEMS } from "../src/systems/all.js";
 
 const ENTRIES = 25;
@@ -102,4 +102,15 @@ test("a page's end is no end of the scan", async () => {
     expect(await keysOf(store, { by: "pages" }), system.name).toHaveLength(2500);
     await store.close();
   }
+});
+
+test("a binary for another Node is a peer that is missing; any other error is told as it is", () => {
+  const failing = (code: string) => () =>
+    openWithBinary("some-peer", () => {
+      throw Object.assign(new Error("compiled against a different Node.js version"), { code });
+    });
+  expect(failing("ERR_DLOPEN_FAILED")).toThrow(PeerMissing);
+  expect(failing("ERR_DLOPEN_FAILED")).toThrow(/^the binary of some-peer cannot be loaded: .*different Node/);
+  expect(failing("SQLITE_CANTOPEN")).not.toThrow(PeerMissing);
+  expect(openWithBinary("some-peer", () => 7)).toBe(7);
 });

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { needsBuilding } from "../build-native.js";
-import { loadPeer, PeerMissing, type System } from "../system.js";
+import { loadPeer, openWithBinary, PeerMissing, type System } from "../system.js";
 import { type Select, SQLITE_SETUP, type SqliteDriver, SqliteStore } from "./sqlite-store.js";
 
 interface Statement extends Select {
@@ -32,7 +32,8 @@ export const betterSqlite3: System = {
     if (needsBuilding())
       throw new PeerMissing("better-sqlite3 is not built yet: `npx pnpm@10 bench` builds it");
     await mkdir(dir, { recursive: true });
-    const driver = driverOf(new Sqlite(join(dir, "bench.sqlite")));
+    const db = openWithBinary("better-sqlite3", () => new Sqlite(join(dir, "bench.sqlite")));
+    const driver = driverOf(db);
     return new SqliteStore(driver, { isDurable: durability === "durable", ...memory });
   },
 };
