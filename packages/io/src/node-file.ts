@@ -18,7 +18,7 @@ import { beginTurn, hasTimeLeft, markWritten, wroteLast } from "./write-turn.js"
 // A system call moves less than 2^31 bytes at a time.
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
-// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance.md).
+// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance-notes.md).
 const SYNCHRONOUS_BYTES = 64 * 1024;
 
 /** What it needs of an open file: a `FileHandle` is one. */
