@@ -1,13 +1,6 @@
-import {
-  asKayaError,
-  KayaError,
-  type LogPosition,
-  type Lsn,
-  type SequenceNumber,
-  type WalConfig,
-} from "@kaya/core";
+import { asKayaError, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Batch, OnCommit, ToResult } from "./batch.js";
-import { BatchQueue, type PendingChange } from "./batch-queue.js";
+import { BatchQueue, type PendingChange, type QueueConfig } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
 import type { SegmentStore } from "./segment-store.js";
@@ -39,7 +32,7 @@ export class GroupCommit<T> {
   #waitingForRoom: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
   constructor(
-    config: WalConfig,
+    config: QueueConfig,
     segments: SegmentStore,
     watch: LogWatch,
     last: LogPosition,
@@ -198,7 +191,7 @@ export class GroupCommit<T> {
       this.#becameDurable(); // W1
     }
     this.#assertNotFailed();
-    if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
+    if (batch.length > 0) await this.#segments.write(batch.bytes, batch.length, batch.place.offset);
   }
 
   async #conclude(batch: Batch<T>): Promise<void> {

@@ -247,8 +247,8 @@ export class SegmentStore {
     this.#rootSynced = true;
   }
 
-  /** Appends to the open segment, at `offset`. */
-  async write(bytes: Uint8Array, offset: number): Promise<void> {
+  /** Appends `length` bytes to the open segment, at `offset`. */
+  async write(bytes: Uint8Array | readonly Uint8Array[], length: number, offset: number): Promise<void> {
     const open = this.#openSegment();
     const start = await this.#fileOf(open).append(bytes);
     if (start !== offset) {
@@ -258,7 +258,7 @@ export class SegmentStore {
         `W7: ${open.path} ends at ${start}, not at ${offset}: another process writes to this log. Stop it, then open again.`,
       );
     }
-    open.end = offset + bytes.length;
+    open.end = offset + length;
   }
 
   async sync(): Promise<void> {
