@@ -17,6 +17,7 @@ import { ROW_CACHE_MUTANTS } from "./row-cache-mutants.mjs";
 import { SPACE_MUTANTS } from "./space-mutants.mjs";
 import { STAGING_MUTANTS } from "./staging-mutants.mjs";
 import { STORE_MUTANTS } from "./store-mutants.mjs";
+import { SYNC_MUTANTS } from "./sync-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
 import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { TURNS_MUTANTS } from "./turns-mutants.mjs";
@@ -85,6 +86,7 @@ export const MUTANTS = [
   ...INPUT_MUTANTS,
   ...EVIDENCE_MUTANTS,
   ...RANGE_MUTANTS,
+  ...SYNC_MUTANTS,
   ...realMutants,
   ...tableMutants,
   ...treeMutants,

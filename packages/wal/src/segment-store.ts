@@ -42,6 +42,8 @@ export class SegmentStore {
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
   readonly #identity: LogIdentity | undefined;
+  /** It may go on in another thread when a synchronous commit has closed the segment. */
+  #lastSync: Promise<void> = Promise.resolve();
   /** Closed segments that are being let go of. */
   readonly #closing = new Set<Promise<void>>();
   #rootSynced = false;
@@ -328,7 +330,8 @@ export class SegmentStore {
   async sync(): Promise<void> {
     const file = this.#open?.file;
     if (file === undefined) return;
-    await this.#watch.fsync(this.openId, finalSync(file.sync()));
+    this.#lastSync = file.sync();
+    await this.#watch.fsync(this.openId, finalSync(this.#lastSync));
     // Behind the fsync: whoever takes the directory after this finds what is acknowledged in it.
     this.#disk.assertSame?.();
   }
@@ -463,8 +466,9 @@ export class SegmentStore {
 
   /** It is durable as it is, or given up: nobody waits for its closing but `close`. */
   #letGo(file: DiskFile): void {
-    const closing = file
-      .close()
+    const closing = this.#lastSync
+      .catch(() => undefined) // whoever waits for it is told
+      .then(() => file.close())
       .catch(() => undefined)
       .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);

@@ -1,6 +1,7 @@
 import type { WalConfig } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
 import { type Scenario, scenario } from "./scenario.js";
+import { walSyncScenarios } from "./sync-scenarios.js";
 import { walCheck } from "./wal-check.js";
 import { damagedLogScenarios } from "./wal-damage-scenarios.js";
 import { walDirectoryScenarios } from "./wal-directory-scenarios.js";
@@ -47,6 +48,7 @@ export function walScenarios(): Scenario[] {
   );
   return [
     ...lives,
+    ...walSyncScenarios(TINY),
     ...walFaultScenarios(TINY),
     ...spaceScenarios(),
     ...walDirectoryScenarios(TINY),

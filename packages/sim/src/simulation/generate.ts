@@ -16,6 +16,7 @@ import type { Trace } from "./trace.js";
 import {
   FAULT_WEIGHTS,
   type FaultWeights,
+  HURRIES,
   PAIR_CHANCES,
   pickByWeight,
   RETRIED_WEIGHTS,
@@ -50,6 +51,7 @@ export function generateTrace(options: GenerateOptions): Trace {
     random,
     faultPairs === false ? undefined : new Random(seed, operations, 1),
     new Random(seed, operations, 2),
+    new Random(seed, operations, 4),
     new Random(seed, operations, 3),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
@@ -82,6 +84,9 @@ class Generator {
   readonly #ranging: Random;
   /** Of space ahead of the log alone. */
   readonly #space: Random;
+  /** Of writes that are done when their call returns, and how likely a write is to be one. */
+  readonly #hurrying: Random;
+  readonly #hurry: number;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
@@ -91,11 +96,14 @@ class Generator {
     pairing: Random | undefined,
     ranging: Random,
     space: Random,
+    hurrying: Random,
     weights: StepWeights,
     faults: FaultWeights,
   ) {
     this.#ranging = ranging;
     this.#space = space;
+    this.#hurrying = hurrying;
+    this.#hurry = hurrying.pick(HURRIES);
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
@@ -146,9 +154,10 @@ class Generator {
           key: keys.key(),
           length: this.#length(),
           durability: this.#durability(),
+          ...this.#now(),
         };
       case "delete":
-        return { step, key: keys.key(), durability: this.#durability() };
+        return { step, key: keys.key(), durability: this.#durability(), ...this.#now() };
       case "batch":
         return {
           step,
@@ -156,6 +165,7 @@ class Generator {
           operations: this.#operations(),
           ...(random.chance(0.4) && { conditions: this.#conditions() }),
           durability: this.#durability(),
+          ...this.#now(),
         };
       case "clear":
         return { step, range: keys.range(), durability: this.#durability() };
@@ -249,6 +259,10 @@ class Generator {
       key,
       is: random.pick(["as-read", "as-read", "as-written", "as-written", "absent", "wrong"]),
     }));
+  }
+
+  #now(): { readonly now?: true } {
+    return this.#hurrying.chance(this.#hurry) ? { now: true } : {};
   }
 
   #durability(): "strict" | "relaxed" {
