@@ -18,7 +18,7 @@ import { beginTurn, hasTimeLeft, markWritten, wroteLast } from "./write-turn.js"
 // A system call moves less than 2^31 bytes at a time.
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
-// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance.md).
+// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance-notes.md).
 const SYNCHRONOUS_BYTES = 64 * 1024;
 
 /** What it needs of an open file: a `FileHandle` is one. */
@@ -60,7 +60,7 @@ export class NodeFile implements DiskFile {
   /** Of the first sync that failed: no synchronous one succeeds any more. */
   #syncFailure: KayaError | undefined;
   readonly #beside: SyncDescriptor | undefined;
-  /** Where the last synchronous append ended. */
+  /** Where the file ended behind the last synchronous write. */
   #lastEnd = 0;
   #closing: Promise<void> | undefined;
 
@@ -129,9 +129,10 @@ export class NodeFile implements DiskFile {
     this.#assertWritable();
     const parts = checkParts(bytes, this.#name);
     const length = totalLength(parts);
-    // Not while an fsync is under way: the kernel may hold a write back until it is done.
-    if (this.#mutations === 0 && length <= SYNCHRONOUS_BYTES && hasTimeLeft()) {
-      return this.#appendNow(parts, length);
+    if (this.#mayWriteNow(length)) {
+      const end = this.#endOfTurn();
+      this.#writeNow(end, parts, length, end);
+      return end;
     }
     return this.#mutate(async () => {
       const end = this.#end();
@@ -147,15 +148,39 @@ export class NodeFile implements DiskFile {
     const parts = checkParts(bytes, this.#name);
     this.#assertFree("appended to");
     beginTurn();
-    return this.#appendNow(parts, totalLength(parts));
+    const end = this.#endOfTurn();
+    this.#writeNow(end, parts, totalLength(parts), end);
+    return end;
   }
 
-  async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+  writeAtSync(position: number, bytes: Uint8Array, expectedLength?: number): number {
+    this.#assertWritable();
+    checkOffset(position, "position", this.#name);
+    checkBytes(bytes, this.#name);
+    this.#assertFree("written");
+    beginTurn();
+    const end = this.#endOfTurn();
+    if (expectedLength === undefined || end === expectedLength)
+      this.#writeNow(position, [bytes], bytes.length, end);
+    return end;
+  }
+
+  async writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
     this.#assertWritable();
     checkOffset(position, "position", this.#name);
     checkBytes(bytes, this.#name);
     const { length } = bytes;
-    return this.#mutate(async () => this.#assertAllWritten(await this.#writeAll(position, bytes), length));
+    const isOther = (end: number) => expectedLength !== undefined && end !== expectedLength;
+    if (this.#mayWriteNow(length)) {
+      const end = this.#endOfTurn();
+      if (!isOther(end)) this.#writeNow(position, [bytes], length, end);
+      return end;
+    }
+    return this.#mutate(async () => {
+      const end = this.#end();
+      if (!isOther(end)) this.#assertAllWritten(await this.#writeAll(position, bytes), length);
+      return end;
+    });
   }
 
   async truncate(length: number): Promise<void> {
@@ -237,20 +262,31 @@ export class NodeFile implements DiskFile {
     return failure;
   }
 
-  /** A small write goes into the page cache sooner than it gets to another thread. */
-  #appendNow(parts: readonly Uint8Array[], length: number): number {
-    const start = wroteLast(this) ? this.#lastEnd : this.#end();
+  /**
+   * A small write goes into the page cache sooner than it gets to another thread. Not while an fsync is under way: the kernel may hold a write
+   * back until it is done.
+   */
+  #mayWriteNow(length: number): boolean {
+    return this.#mutations === 0 && length <= SYNCHRONOUS_BYTES && hasTimeLeft();
+  }
+
+  /** Where the file ends: known without a system call where nothing in this process has written since the last write here, in this turn. */
+  #endOfTurn(): number {
+    return wroteLast(this) ? this.#lastEnd : this.#end();
+  }
+
+  /** @param end of the file, before this */
+  #writeNow(start: number, parts: readonly Uint8Array[], length: number, end: number): void {
     markWritten(undefined);
     let position = start;
-    for (const part of parts) position += this.#writeNow(position, part);
+    for (const part of parts) position += this.#writePartNow(position, part);
     this.#assertAllWritten(position - start, length);
-    this.#lastEnd = position;
+    this.#lastEnd = length === 0 ? end : Math.max(end, position);
     markWritten(this);
-    return start;
   }
 
   /** Gives the bytes written: all that there are. */
-  #writeNow(position: number, bytes: Uint8Array): number {
+  #writePartNow(position: number, bytes: Uint8Array): number {
     const { length } = bytes; // an array over shared memory may grow meanwhile
     let done = 0;
     try {
@@ -275,7 +311,7 @@ export class NodeFile implements DiskFile {
     );
   }
 
-  /** Asked once a turn at least: the end is where the file ends, whoever moved it. Synchronously, as a thread hop costs ten times more. */
+  /** Asked once a turn at least: another process may have changed it. Synchronously, as a thread hop costs ten times more. */
   #end(): number {
     return this.#statSync().size;
   }

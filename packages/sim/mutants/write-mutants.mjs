@@ -118,9 +118,9 @@ export const WRITE_MUTANTS = [
     name: "a failed write is undone up to its end, not its beginning",
     rule: "W3",
     file: "wal/dist/segment-store.js",
-    find: "this.#wrote(open, await this.#fileOf(open).append(bytes), offset, bytes.length);",
+    find: "const length = offset < open.fileEnd ? await",
     replace: `open.end = offset + bytes.length;
-        this.#wrote(open, await this.#fileOf(open).append(bytes), offset, bytes.length);`,
+        const length = offset < open.fileEnd ? await`,
   },
   {
     name: "the LSNs of rejected writes are not given again",

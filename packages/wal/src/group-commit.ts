@@ -102,7 +102,8 @@ export class GroupCommit<T> {
       this.#failure === undefined &&
       this.#durableLsn === this.#writtenLsn &&
       this.#segments.isTailFinished &&
-      !this.#segments.hasHalfMade
+      !this.#segments.hasHalfMade &&
+      !this.#segments.hasSpaceAhead
     );
   }
 
@@ -190,13 +191,22 @@ export class GroupCommit<T> {
 
   /** Drains and syncs. @throws KayaError where an acknowledged record could not be made durable */
   async close(): Promise<void> {
-    // Told only where it matters: a writer that failed has told everyone, and may have nothing left to make durable.
+    // Report the error only if an acknowledged record is not durable.
     const syncFailure = this.#failure === undefined ? await this.sync().catch(asSyncFailure) : undefined;
     await this.#draining;
     this.#rejectWaitingForRoom(new KayaError("KAYA_CLOSED", "the log's writer was closed"));
+    await this.#giveSpaceBack();
     if (this.#durableLsn >= this.#acknowledgedLsn) return;
     this.assertWorking();
     if (syncFailure !== undefined) throw syncFailure;
+  }
+
+  /** Where that fails, all records are durable all the same: the log is not clean, and the next opening cuts the space. */
+  async #giveSpaceBack(): Promise<void> {
+    if (this.#failure !== undefined || !this.#segments.isTailFinished) return;
+    await this.besides(() => this.#segments.giveSpaceBack(), "end the log's last segment").catch(
+      () => undefined,
+    );
   }
 
   #drainSoon(): void {
@@ -274,7 +284,7 @@ export class GroupCommit<T> {
     }
     this.#assertNotFailed();
     this.#busyWith = "write";
-    if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset);
+    if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset, batch.needsSync);
   }
 
   async #conclude(batch: Batch<T>): Promise<void> {
@@ -353,7 +363,7 @@ export class GroupCommit<T> {
           this.#segments.rotateSync(this.#writtenLsn);
           this.#becameDurable(); // W1
         }
-        if (batch.length > 0) this.#segments.writeSync(batch.bytes, batch.place.offset);
+        if (batch.length > 0) this.#segments.writeSync(batch.bytes, batch.place.offset, batch.needsSync);
         this.#writtenLsn = batch.lastLsn;
         written.push(batch);
       }

@@ -1,4 +1,4 @@
-import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
+import { asKayaError, invariant, KayaError, type Lsn, type WalConfig } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { ClosedSegments, type KeptLog } from "./closed-segments.js";
 import type { LogIdentity } from "./log-identity.js";
@@ -6,6 +6,7 @@ import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
 import type { SynchronousDisk } from "./sealed-file.js";
 import { segmentPath, WAL_DIR } from "./segments.js";
+import { SpaceAhead } from "./space-ahead.js";
 
 interface OpenSegment {
   readonly id: number;
@@ -14,6 +15,8 @@ interface OpenSegment {
   file: DiskFile | undefined;
   /** Everything before it is written and stays; what a failed write left behind it is cut. */
   end: number;
+  /** Length of the file. From `end` up to here stand zeros: space for what comes (W8). */
+  fileEnd: number;
   /** What of it is on stable storage, and with which record that ends. */
   durable: { readonly end: number; readonly lastLsn: Lsn };
 }
@@ -31,6 +34,7 @@ interface OpenedLog extends Pick<RecoveredLog, "segments" | "after" | "beginsAft
 export class SegmentStore {
   readonly #disk: Disk;
   readonly #watch: LogWatch;
+  readonly #space: SpaceAhead;
   readonly #after: Lsn;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
@@ -44,9 +48,10 @@ export class SegmentStore {
   /** A segment that could not be made, and may be there all the same: it must be taken away before anything is written. */
   #halfMade: string | undefined;
 
-  private constructor(disk: Disk, log: OpenedLog, watch: LogWatch) {
+  private constructor(config: WalConfig, disk: Disk, log: OpenedLog, watch: LogWatch) {
     this.#disk = disk;
     this.#watch = watch;
+    this.#space = new SpaceAhead(config);
     this.#after = log.after;
     this.#closed = new ClosedSegments(log.segments.slice(0, -1), log.beginsAfter);
     this.#finishTail = log.finishTail;
@@ -57,12 +62,12 @@ export class SegmentStore {
     const durable = this.isTailFinished
       ? { end: length, lastLsn }
       : { end: 0, lastLsn: this.#closed.lastLsn };
-    this.#open = { id, path, file: undefined, end: length, durable };
+    this.#open = { id, path, file: undefined, end: length, fileEnd: length, durable };
   }
 
   /** Goes on with the last of the recovered segments, where there is one. */
-  static async open(disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
-    const store = new SegmentStore(disk, log, watch);
+  static async open(config: WalConfig, disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
+    const store = new SegmentStore(config, disk, log, watch);
     if (store.isTailFinished) await store.#openTail();
     return store;
   }
@@ -160,14 +165,16 @@ export class SegmentStore {
     const started = performance.now();
     const old = this.#open;
     if (old !== undefined) {
-      // W1: a closed segment is durable whole, name and bytes, before there is a next one.
+      // W1: a closed segment is durable whole, name and bytes, and ends with its last record, before there is a next one.
+      await this.#cutSpace(old);
       await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalDirSync(this.#disk.syncDir(WAL_DIR));
     }
     if (this.#identity?.history === undefined) await this.#identity?.make();
     const id = this.openId + 1;
     const file = await this.#create(segmentPath(id), old?.path);
-    this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };
+    this.#open = { id, path: segmentPath(id), file, end: 0, fileEnd: 0, durable: { end: 0, lastLsn } };
+    this.#space.restart();
     if (old !== undefined) {
       this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
       await this.#fileOf(old).close();
@@ -246,21 +253,75 @@ export class SegmentStore {
     this.#rootSynced = true;
   }
 
-  /** Appends to the open segment, at `offset`. */
-  async write(bytes: Uint8Array, offset: number): Promise<void> {
+  /**
+   * Writes a batch behind the last one, into the space that is there, or at the end of the file. Where it is to be made durable, it may get
+   * new space behind it, for those that come.
+   */
+  async write(bytes: Uint8Array, offset: number, needsSync: boolean): Promise<void> {
     const open = this.#openSegment();
-    this.#wrote(open, await this.#fileOf(open).append(bytes), offset, bytes.length);
+    invariant(offset === open.end, "W7", `a batch planned for offset ${offset} is written at ${open.end}`);
+    const file = this.#fileOf(open);
+    const length =
+      offset < open.fileEnd ? await file.writeAt(offset, bytes, open.fileEnd) : await file.append(bytes);
+    const space = this.#wrote(open, length, offset + bytes.length, needsSync);
+    if (space > 0) await this.#makeSpace(open, file, space);
+    open.end = offset + bytes.length;
   }
 
-  #wrote(open: OpenSegment, start: number, offset: number, length: number): void {
-    if (start !== offset) {
-      this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
-      throw new KayaError(
-        "KAYA_INVARIANT_VIOLATION",
-        `W7: ${open.path} ends at ${start}, not at ${offset}: another process writes to this log. Stop it, then open again.`,
-      );
+  /** A batch that ends at `end` stands there. Gives the bytes of space that are to follow it. */
+  #wrote(open: OpenSegment, length: number, end: number, needsSync: boolean): number {
+    this.#assertLength(open, length);
+    open.fileEnd = Math.max(open.fileEnd, end);
+    return needsSync ? this.#space.behind(end - open.end, end, open.fileEnd - end) : 0;
+  }
+
+  /** W7: the file is as long as this writer left it. */
+  #assertLength({ path, fileEnd }: OpenSegment, length: number): void {
+    if (length === fileEnd) return;
+    this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
+    throw new KayaError(
+      "KAYA_INVARIANT_VIOLATION",
+      `W7: ${path} ends at ${length}, not at ${fileEnd}: another process writes to this log. Stop it, then open again.`,
+    );
+  }
+
+  /** W8: zeros behind the log. The fsync of the batch before them covers them too. */
+  async #makeSpace(open: OpenSegment, file: DiskFile, length: number): Promise<void> {
+    try {
+      this.#assertLength(open, await file.append(zeros(length)));
+      open.fileEnd += length;
+    } catch (error) {
+      this.#refuseSpace(error);
+      await file.truncate(open.fileEnd);
     }
-    open.end = offset + length;
+  }
+
+  /** On a full disk the batch has its room, and that is what counts. */
+  #refuseSpace(error: unknown): void {
+    if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+    this.#space.restart();
+  }
+
+  /** Space that is not needed any more. The caller makes that durable. */
+  async #cutSpace(open: OpenSegment): Promise<void> {
+    if (open.fileEnd === open.end) return;
+    await this.#fileOf(open).truncate(open.end);
+    open.fileEnd = open.end;
+  }
+
+  /** Space stands behind the log. */
+  get hasSpaceAhead(): boolean {
+    return this.#open !== undefined && this.#open.fileEnd > this.#open.end;
+  }
+
+  /**
+   * Ends the open segment with its last record, durably: for a log that is closed.
+   * @throws KayaError KAYA_IO: nothing is lost, and the next opening does it; KAYA_FSYNC_FAILED: final
+   */
+  async giveSpaceBack(): Promise<void> {
+    if (this.#open === undefined || !this.hasSpaceAhead) return;
+    await this.#cutSpace(this.#open);
+    await this.sync();
   }
 
   async sync(): Promise<void> {
@@ -279,6 +340,7 @@ export class SegmentStore {
     const file = this.#open?.file;
     if (this.#open === undefined || file === undefined) return;
     await file.truncate(this.#open.end);
+    this.#open.fileEnd = this.#open.end;
     await file.sync();
   }
 
@@ -295,9 +357,26 @@ export class SegmentStore {
   }
 
   /** `write`. */
-  writeSync(bytes: Uint8Array, offset: number): void {
+  writeSync(bytes: Uint8Array, offset: number, needsSync: boolean): void {
     const open = this.#openSegment();
-    this.#wrote(open, this.#fileOf(open).appendSync(bytes), offset, bytes.length);
+    invariant(offset === open.end, "W7", `a batch planned for offset ${offset} is written at ${open.end}`);
+    const file = this.#fileOf(open);
+    const length =
+      offset < open.fileEnd ? file.writeAtSync(offset, bytes, open.fileEnd) : file.appendSync(bytes);
+    const space = this.#wrote(open, length, offset + bytes.length, needsSync);
+    if (space > 0) this.#makeSpaceNow(open, file, space);
+    open.end = offset + bytes.length;
+  }
+
+  /** `#makeSpace`. */
+  #makeSpaceNow(open: OpenSegment, file: DiskFile, length: number): void {
+    try {
+      this.#assertLength(open, file.appendSync(zeros(length)));
+      open.fileEnd += length;
+    } catch (error) {
+      this.#refuseSpace(error);
+      file.truncateSync(open.fileEnd);
+    }
   }
 
   /** `sync`. */
@@ -313,6 +392,7 @@ export class SegmentStore {
     const file = this.#open?.file;
     if (this.#open === undefined || file === undefined) return;
     file.truncateSync(this.#open.end);
+    this.#open.fileEnd = this.#open.end;
     file.syncSync();
   }
 
@@ -335,13 +415,16 @@ export class SegmentStore {
     const disk = synchronous(this.#disk);
     const old = this.#open;
     if (old !== undefined) {
+      if (old.fileEnd > old.end) this.#fileOf(old).truncateSync(old.end);
+      old.fileEnd = old.end;
       this.#watch.fsyncNow(old.id, () => finalSyncNow(() => this.#fileOf(old).syncSync())); // W1
       finalDirSyncNow(disk, WAL_DIR);
     }
     if (this.#identity?.history === undefined) this.#identity?.makeSync(disk);
     const id = this.openId + 1;
     const file = this.#createNow(disk, segmentPath(id), old);
-    this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };
+    this.#open = { id, path: segmentPath(id), file, end: 0, fileEnd: 0, durable: { end: 0, lastLsn } };
+    this.#space.restart();
     if (old !== undefined) {
       this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
       this.#letGo(this.#fileOf(old));
@@ -461,6 +544,14 @@ async function finalDirSync(sync: Promise<void>): Promise<void> {
     if (NOT_TRIED.some((code) => KayaError.is(cause, code))) throw cause;
     await finalSync(sync);
   }
+}
+
+const ZEROS = new Uint8Array(1024 * 1024);
+
+function zeros(length: number): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let left = length; left > 0; left -= ZEROS.length) parts.push(ZEROS.subarray(0, left));
+  return parts;
 }
 
 function finalDirSyncNow(disk: SynchronousDisk, dir: string): void {

@@ -160,6 +160,7 @@ export class WalWriter<T = AppendResult> {
     const watch = new LogWatch(disk.root);
     const { identity } = log;
     const segments = await SegmentStore.open(
+      resolved,
       disk,
       { ...log, identity: identified ? identity : undefined },
       watch,

@@ -96,8 +96,8 @@ class HaltingFile implements DiskFile {
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     return this.#disk.mutate(() => this.#file.append(bytes));
   }
-  writeAt(position: number, bytes: Uint8Array): Promise<void> {
-    return this.#disk.mutate(() => this.#file.writeAt(position, bytes));
+  writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
+    return this.#disk.mutate(() => this.#file.writeAt(position, bytes, expectedLength));
   }
   truncate(length: number): Promise<void> {
     return this.#disk.mutate(() => this.#file.truncate(length));
@@ -110,6 +110,9 @@ class HaltingFile implements DiskFile {
   }
   appendSync(bytes: Uint8Array | readonly Uint8Array[]): number {
     return this.#disk.mutateSync(this.path, () => this.#file.appendSync(bytes));
+  }
+  writeAtSync(position: number, bytes: Uint8Array, expectedLength?: number): number {
+    return this.#disk.mutateSync(this.path, () => this.#file.writeAtSync(position, bytes, expectedLength));
   }
   truncateSync(length: number): void {
     this.#disk.mutateSync(this.path, () => this.#file.truncateSync(length));

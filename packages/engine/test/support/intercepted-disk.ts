@@ -36,6 +36,8 @@ export class InterceptedDisk implements Disk {
       syncsBeside: file.syncsBeside,
       linksSync: () => file.linksSync(),
       appendSync: (bytes) => now("appendSync", true, () => file.appendSync(bytes)),
+      writeAtSync: (position, bytes, expectedLength) =>
+        now("writeAtSync", true, () => file.writeAtSync(position, bytes, expectedLength)),
       truncateSync: (length) => now("truncateSync", true, () => file.truncateSync(length)),
       syncSync: () => now("syncSync", true, () => file.syncSync()),
       length: () => read("length", () => file.length()),
@@ -43,7 +45,8 @@ export class InterceptedDisk implements Disk {
       readAt: (position, into) => read("readAt", () => file.readAt(position, into)),
       readAtSync: (position, into) => now("readAtSync", false, () => file.readAtSync(position, into)),
       append: (bytes) => change("append", () => file.append(bytes)),
-      writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
+      writeAt: (position, bytes, expectedLength) =>
+        change("writeAt", () => file.writeAt(position, bytes, expectedLength)),
       truncate: (length) => change("truncate", () => file.truncate(length)),
       sync: () => change("sync", () => file.sync()),
       close: () => read("close", () => file.close()),

@@ -90,13 +90,21 @@ export class SimFile implements DiskFile {
     return this.#append(copy);
   }
 
-  async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+  async writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
     this.#checkWritable();
     checkOffset(position, "position", this.path);
     checkBytes(bytes, this.path);
     const copy = new Uint8Array(bytes); // not `slice`: that of a Buffer copies nothing
     if (this.#session.isUnhurried) await this.#turnToChange();
-    this.#write("writeAt", position, copy);
+    return this.#writeAt(position, copy, expectedLength);
+  }
+
+  writeAtSync(position: number, bytes: Uint8Array, expectedLength?: number): number {
+    this.#checkWritable();
+    checkOffset(position, "position", this.path);
+    checkBytes(bytes, this.path);
+    this.#checkFree("written");
+    return this.#writeAt(position, new Uint8Array(bytes), expectedLength);
   }
 
   async truncate(length: number): Promise<void> {
@@ -134,6 +142,12 @@ export class SimFile implements DiskFile {
     this.#operations.observe({ kind: "close", path: this.path }, () => {
       this.#closed = true;
     });
+  }
+
+  #writeAt(position: number, copy: Uint8Array, expectedLength: number | undefined): number {
+    const { length } = this.#inode;
+    if (expectedLength === undefined || length === expectedLength) this.#write("writeAt", position, copy);
+    return length;
   }
 
   #append(bytes: Uint8Array): number {

@@ -54,6 +54,20 @@ export const syncChecks: readonly Check[] = [
     },
   },
   {
+    name: "writeAtSync does what writeAt does, and both know where the file ends behind the other",
+    run: async ({ open }) => {
+      const file = await open("file");
+      file.appendSync(text("abcdef"));
+      assert.equal(file.writeAtSync(2, text("XY"), 5), 6);
+      assert.equal(file.writeAtSync(2, text("XY"), 6), 6);
+      assert.equal(await file.writeAt(5, text("LONG"), 6), 6);
+      assert.equal(file.writeAtSync(0, text("!"), 9), 9);
+      assert.equal(file.writeAtSync(11, text("gap")), 9);
+      assert.equal(file.appendSync(text(".")), 14);
+      await holds(file, "!bXYeLONG\0\0gap.");
+    },
+  },
+  {
     name: "appendSync writes several MiB whole, and takes exactly the part of a buffer that it is given",
     run: async ({ open }) => {
       const file = await open("file");

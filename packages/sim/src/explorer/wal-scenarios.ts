@@ -10,6 +10,7 @@ import { foreignHandsScenarios } from "./wal-foreign-scenarios.js";
 import { linkedLogScenarios } from "./wal-linked-scenarios.js";
 import { refusalScenarios } from "./wal-refusal-scenarios.js";
 import { WalSession } from "./wal-session.js";
+import { spaceScenarios } from "./wal-space-scenarios.js";
 import { batch, del, delRange, noop, put, value, type WalWrite } from "./wal-write.js";
 
 /** Segments of few records, so that a short workload rotates. */
@@ -49,6 +50,7 @@ export function walScenarios(): Scenario[] {
     ...lives,
     ...walSyncScenarios(TINY),
     ...walFaultScenarios(TINY),
+    ...spaceScenarios(),
     ...walDirectoryScenarios(TINY),
     ...damagedLogScenarios(TINY),
     ...refusalScenarios(TINY),

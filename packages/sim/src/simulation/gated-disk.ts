@@ -68,6 +68,8 @@ export class GatedDisk implements Disk {
       syncsBeside: file.syncsBeside,
       linksSync: () => file.linksSync(),
       appendSync: (bytes) => changeNow("append", () => file.appendSync(bytes)),
+      writeAtSync: (position, bytes, expectedLength) =>
+        changeNow("writeAt", () => file.writeAtSync(position, bytes, expectedLength)),
       truncateSync: (length) => changeNow("truncate", () => file.truncateSync(length)),
       syncSync: () => changeNow("sync", () => file.syncSync()),
       length: () => this.#read("length", path, () => file.length()),
@@ -75,7 +77,8 @@ export class GatedDisk implements Disk {
       readAt: (position, into) => this.#read("readAt", path, () => file.readAt(position, into)),
       readAtSync: (position, into) => this.#readNow(path, () => file.readAtSync(position, into)),
       append: (bytes) => change("append", () => file.append(bytes)),
-      writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
+      writeAt: (position, bytes, expectedLength) =>
+        change("writeAt", () => file.writeAt(position, bytes, expectedLength)),
       truncate: (length) => change("truncate", () => file.truncate(length)),
       sync: () => change("sync", () => file.sync()),
       close: () => this.#look(() => file.close()),

@@ -51,6 +51,7 @@ export function generateTrace(options: GenerateOptions): Trace {
     random,
     faultPairs === false ? undefined : new Random(seed, operations, 1),
     new Random(seed, operations, 2),
+    new Random(seed, operations, 4),
     new Random(seed, operations, 3),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
@@ -84,6 +85,8 @@ class Generator {
   /** Of writes that are done when their call returns, and how likely a write is to be one. */
   readonly #hurrying: Random;
   readonly #hurry: number;
+  /** Of space ahead of the log alone. */
+  readonly #space: Random;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
@@ -93,12 +96,14 @@ class Generator {
     pairing: Random | undefined,
     ranging: Random,
     hurrying: Random,
+    space: Random,
     weights: StepWeights,
     faults: FaultWeights,
   ) {
     this.#ranging = ranging;
     this.#hurrying = hurrying;
     this.#hurry = hurrying.pick(HURRIES);
+    this.#space = space;
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
@@ -117,6 +122,7 @@ class Generator {
       segmentMaxBytes: maxRecordBytes * random.pick([1, 2, 4, 30]),
       maxRecordBytes,
       maxBatchBytes: random.pick([1, 200, 1000, 100_000]),
+      preallocateBytes: this.#space.pick([0, 100, 700, 5000]),
       recovery: random.pick(["tail", "tail", "tail", "prefix", "absolute"]),
       quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
     };

@@ -111,11 +111,17 @@ export class InFlight {
     const { timeline } = this.#world;
     const mayBeBusy = !this.isEmpty || before.flush.isRunning || this.#mayOthersUseLog();
     let after: EngineStats | undefined;
+    // What it finds when it is refused: the writes before it are in by then.
+    let found = before;
     const call = async () => {
-      const result = writeNow(this.#engine, step, changes, conditions);
-      after = this.#engine.stats();
-      if (changes.length > 0) this.#mustShow(planned, step);
-      return result;
+      try {
+        const result = writeNow(this.#engine, step, changes, conditions);
+        after = this.#engine.stats();
+        if (changes.length > 0) this.#mustShow(planned, step);
+        return result;
+      } finally {
+        found = this.#engine.stats();
+      }
     };
     const answer = new Watched(call(), () => this.#answered++);
     await turn();
@@ -130,7 +136,7 @@ export class InFlight {
       return;
     }
     if (answer.state === "rejected" && this.#isRefusal(error, before, strikesBefore)) {
-      await this.#mustBeRefused(step, changes, answer, { before, strikesBefore });
+      await this.#mustBeRefused(step, changes, answer, { before: found, strikesBefore });
       return;
     }
     if (answer.state === "resolved" && after?.lastLsn === before.lastLsn) {
