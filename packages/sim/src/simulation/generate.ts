@@ -51,8 +51,8 @@ export function generateTrace(options: GenerateOptions): Trace {
     random,
     faultPairs === false ? undefined : new Random(seed, operations, 1),
     new Random(seed, operations, 2),
-    new Random(seed, operations, 4),
     new Random(seed, operations, 3),
+    new Random(seed, operations, 4),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
@@ -82,11 +82,11 @@ class Generator {
   readonly #pairChance: number;
   /** Of ranges in batches alone. */
   readonly #ranging: Random;
-  /** Of space ahead of the log alone. */
-  readonly #space: Random;
   /** Of writes that are done when their call returns, and how likely a write is to be one. */
   readonly #hurrying: Random;
   readonly #hurry: number;
+  /** Of space ahead of the log alone. */
+  readonly #space: Random;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
@@ -95,15 +95,15 @@ class Generator {
     random: Random,
     pairing: Random | undefined,
     ranging: Random,
-    space: Random,
     hurrying: Random,
+    space: Random,
     weights: StepWeights,
     faults: FaultWeights,
   ) {
     this.#ranging = ranging;
-    this.#space = space;
     this.#hurrying = hurrying;
     this.#hurry = hurrying.pick(HURRIES);
+    this.#space = space;
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;

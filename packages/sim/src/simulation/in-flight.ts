@@ -111,11 +111,17 @@ export class InFlight {
     const { timeline } = this.#world;
     const mayBeBusy = !this.isEmpty || before.flush.isRunning || this.#mayOthersUseLog();
     let after: EngineStats | undefined;
+    // What it finds when it is refused: the writes before it are in by then.
+    let found = before;
     const call = async () => {
-      const result = writeNow(this.#engine, step, changes, conditions);
-      after = this.#engine.stats();
-      if (changes.length > 0) this.#mustShow(planned, step);
-      return result;
+      try {
+        const result = writeNow(this.#engine, step, changes, conditions);
+        after = this.#engine.stats();
+        if (changes.length > 0) this.#mustShow(planned, step);
+        return result;
+      } finally {
+        found = this.#engine.stats();
+      }
     };
     const answer = new Watched(call(), () => this.#answered++);
     await turn();
@@ -130,7 +136,7 @@ export class InFlight {
       return;
     }
     if (answer.state === "rejected" && this.#isRefusal(error, before, strikesBefore)) {
-      await this.#mustBeRefused(step, changes, answer, { before, strikesBefore });
+      await this.#mustBeRefused(step, changes, answer, { before: found, strikesBefore });
       return;
     }
     if (answer.state === "resolved" && after?.lastLsn === before.lastLsn) {
@@ -262,6 +268,10 @@ export class InFlight {
       .slice(strikesBefore)
       .some(({ operation }) => operation === "readAt");
     if (couldNotRead && answer.state === "rejected" && KayaError.is(answer.error, "KAYA_IO")) return;
+    // Its conditions were read in a turn of its own: it had its place in that turn, and was taken back in it.
+    const hadTurn = "conditions" in step && step.conditions !== undefined && step.conditions.length > 0;
+    const struck = this.#world.faults.strikes.length > strikesBefore;
+    if (hadTurn && struck && this.#engine.failure === undefined && isTakenBack(answer.error)) return;
     if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {
       const { timeline, config } = this.#world;
       const length = isLimitedClear(step)
