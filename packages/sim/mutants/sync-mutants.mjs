@@ -52,7 +52,7 @@ export const SYNC_MUTANTS = [
   },
   {
     name: "after a failed synchronous write the LSNs of those before it are given again",
-    first: "simulation",
+    first: "appends at once",
     rule: "W3",
     file: "wal/dist/group-commit.js",
     find: `this.#concludeNow(written);
