@@ -36,6 +36,12 @@ export function copyBytes(value: unknown, what: string): Uint8Array {
   return new Uint8Array(value); // not `slice`: that of a Buffer copies nothing
 }
 
+/** Bytes that are not filled, in memory of their own. Not a `Buffer`: its `subarray` costs more. */
+export function allocateBytes(length: number): Uint8Array {
+  const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length);
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
 function checkEmpty(bytes: Uint8Array, what: string): void {
   try {
     // Every method of an array first checks that its memory is there.

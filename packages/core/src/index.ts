@@ -1,5 +1,5 @@
 export { invariant } from "./assert.js";
-export { checkBytes, copyBytes, isBytes } from "./bytes.js";
+export { allocateBytes, checkBytes, copyBytes, isBytes } from "./bytes.js";
 export { crc32c, crc32cInJs, crc32cRange, NATIVE_CRC_MIN_BYTES } from "./crc32c.js";
 export { describe } from "./describe.js";
 export { DurabilityMode, isDurabilityMode } from "./durability.js";

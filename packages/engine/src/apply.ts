@@ -156,7 +156,7 @@ export class AppliedLog {
     const memtable = this.store.active;
     switch (operation.type) {
       case "put":
-        memtable.put(operation.key, operation.value, sequence);
+        memtable.put(operation.key, operation.value, sequence, operation.ownsValue === true);
         break;
       case "delete":
         memtable.delete(operation.key, sequence);

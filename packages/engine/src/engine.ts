@@ -124,6 +124,7 @@ export class Engine {
       "hashSecret",
       "randomSeed",
       "turns",
+      "largeValueBytes",
     ]);
     const { turns = SYSTEM_TURNS, newLogId, randomSeed } = options;
     const target = diskOf(resolved, disk);

@@ -27,9 +27,9 @@ export interface OpenEngineOptions {
   readonly randomSeed?: () => Uint8Array;
   /** Into what slices long work is cut, for tests. Default: of 1,024 keys, with a turn of the event loop in between. */
   readonly turns?: Turns;
+  /** The bytes from which on a value is written from memory of its own, which the memtable then keeps, for tests. Default 16 KiB. */
+  readonly largeValueBytes?: number;
 }
-
-type LoadOptions = Pick<OpenEngineOptions, "onProgress" | "newLogId" | "hashSecret" | "randomSeed" | "turns">;
 
 export interface RecoveredState {
   readonly applied: AppliedLog;
@@ -48,7 +48,7 @@ export async function recoverState(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  options: LoadOptions,
+  options: OpenEngineOptions,
 ): Promise<RecoveredState> {
   return tellRecovery(disk.root, () => load(config, disk, lock, options));
 }
@@ -57,7 +57,7 @@ async function load(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress, newLogId, hashSecret, randomSeed, turns }: LoadOptions,
+  { onProgress, newLogId, hashSecret, randomSeed, turns, largeValueBytes }: OpenEngineOptions,
 ): Promise<RecoveredState> {
   const started = performance.now();
   const registrations = await Registrations.read(disk);
@@ -89,6 +89,7 @@ async function load(
       identified: true,
       ...(newLogId !== undefined && { newLogId }),
       ...(onProgress !== undefined && { onProgress }),
+      ...(largeValueBytes !== undefined && { largeValueBytes }),
     });
     tree = await store.open(wal.history?.id ?? found.logIdentity);
     const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);

@@ -26,6 +26,8 @@ interface Change {
   readonly stride: number;
   readonly length: number;
   readonly fill: number;
+  /** The values become the memtable's, without a copy. */
+  readonly adopted: boolean;
   /** Of turns of the event loop behind it, in which the things of released snapshots are freed. */
   readonly turns: number;
   readonly snapshot: "none" | "take" | "release";
@@ -38,6 +40,7 @@ const change: fc.Arbitrary<Change> = fc.record({
   stride: fc.integer({ min: 1, max: 4 }),
   length: valueLength,
   fill: fc.nat({ max: 255 }),
+  adopted: fc.boolean(),
   turns: fc.constantFrom(0, 0, 1, 3),
   snapshot: fc.constantFrom("none", "none", "none", "take", "release"),
 });
@@ -76,12 +79,12 @@ async function run(changes: readonly Change[]): Promise<void> {
   const model: Model = new Map();
   const held: { view: MemtableSnapshot; expected: Model }[] = [];
   let sequence = 0;
-  for (const { type, first, count, stride, length, fill, turns, snapshot } of changes) {
+  for (const { type, first, count, stride, length, fill, adopted, turns, snapshot } of changes) {
     for (let i = 0; i < count; i++) {
       const key = keyOf(first + i * stride);
       const name = key.toString("latin1");
       if (type === "delete") table.delete(key, ++sequence);
-      else table.put(key, Buffer.alloc(length, fill), ++sequence);
+      else table.put(key, new Uint8Array(Buffer.alloc(length, fill)), ++sequence, adopted);
       model.set(name, type === "delete" ? null : { length, fill });
     }
     if (snapshot === "take") held.push({ view: table.snapshot(), expected: new Map(model) });
@@ -126,6 +129,27 @@ test("a value that has a chunk for itself gives it back when it is overwritten",
   const table = new Memtable();
   for (let i = 0; i < 1000; i++) table.put(Buffer.from("k"), new Uint8Array(100 * KiB + 8 * i), i + 1);
   expect(table.memory.allocated).toBeLessThan(MiB);
+  table.delete(Buffer.from("k"), 2000);
+  expect(table.usedBytes).toBeLessThan(KiB);
+  table.audit();
+});
+
+test("a value that becomes the memtable's is not copied, counts as what it takes, and is let go when it is overwritten", () => {
+  const table = new Memtable();
+  const value = new Uint8Array(20 * KiB).fill(7);
+  table.put(Buffer.from("k"), value, 1, true);
+  const snapshot = table.snapshot();
+  const cursor = new MergingCursor([snapshot.run()]);
+  expect(cursor.seekFirst()).toBe(true);
+  expect(cursor.value).toBe(value);
+  expect(table.get(Buffer.from("k"))).toEqual(value);
+  expect(table.get(Buffer.from("k"))).not.toBe(value);
+  for (let i = 2; i < 1000; i++) table.put(Buffer.from("k"), new Uint8Array(20 * KiB + i), i, true);
+  expect(cursor.value).toEqual(new Uint8Array(20 * KiB).fill(7));
+  expect(table.usedBytes).toBeGreaterThan(40 * KiB);
+  expect(table.memory.allocated).toBeLessThan(MiB);
+  table.audit();
+  snapshot.release();
   table.delete(Buffer.from("k"), 2000);
   expect(table.usedBytes).toBeLessThan(KiB);
   table.audit();

@@ -165,10 +165,14 @@ export interface DiskFile {
    * Writes at `position`; a gap behind the old end reads as zeros. Gives the length that the file had before. The rest as `append`.
    * @param expectedLength where the file is not that long, nothing is written: another process has changed it
    */
-  writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number>;
+  writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number>;
 
   /** `writeAt`, synchronously. @throws KayaError KAYA_BUSY, KAYA_DISK_FULL, KAYA_IO */
-  writeAtSync(position: number, bytes: Uint8Array, expectedLength?: number): number;
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number;
 
   /** Cuts the file, or extends it with zeros, to `length` bytes. */
   truncate(length: number): Promise<void>;

@@ -7,6 +7,8 @@ import {
   readSync,
   type Stats,
   writeSync,
+  writev,
+  writevSync,
 } from "node:fs";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
@@ -136,9 +138,7 @@ export class NodeFile implements DiskFile {
     }
     return this.#mutate(async () => {
       const end = this.#end();
-      let position = end;
-      for (const part of parts) position += await this.#writeAll(position, part);
-      this.#assertAllWritten(position - end, length);
+      this.#assertAllWritten(await this.#writeParts(end, parts), length);
       return end;
     });
   }
@@ -153,32 +153,36 @@ export class NodeFile implements DiskFile {
     return end;
   }
 
-  writeAtSync(position: number, bytes: Uint8Array, expectedLength?: number): number {
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number {
     this.#assertWritable();
     checkOffset(position, "position", this.#name);
-    checkBytes(bytes, this.#name);
+    const parts = checkParts(bytes, this.#name);
     this.#assertFree("written");
     beginTurn();
     const end = this.#endOfTurn();
     if (expectedLength === undefined || end === expectedLength)
-      this.#writeNow(position, [bytes], bytes.length, end);
+      this.#writeNow(position, parts, totalLength(parts), end);
     return end;
   }
 
-  async writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
+  async writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number> {
     this.#assertWritable();
     checkOffset(position, "position", this.#name);
-    checkBytes(bytes, this.#name);
-    const { length } = bytes;
+    const parts = checkParts(bytes, this.#name);
+    const length = totalLength(parts);
     const isOther = (end: number) => expectedLength !== undefined && end !== expectedLength;
     if (this.#mayWriteNow(length)) {
       const end = this.#endOfTurn();
-      if (!isOther(end)) this.#writeNow(position, [bytes], length, end);
+      if (!isOther(end)) this.#writeNow(position, parts, length, end);
       return end;
     }
     return this.#mutate(async () => {
       const end = this.#end();
-      if (!isOther(end)) this.#assertAllWritten(await this.#writeAll(position, bytes), length);
+      if (!isOther(end)) this.#assertAllWritten(await this.#writeParts(position, parts), length);
       return end;
     });
   }
@@ -278,11 +282,25 @@ export class NodeFile implements DiskFile {
   /** @param end of the file, before this */
   #writeNow(start: number, parts: readonly Uint8Array[], length: number, end: number): void {
     markWritten(undefined);
-    let position = start;
-    for (const part of parts) position += this.#writePartNow(position, part);
-    this.#assertAllWritten(position - start, length);
-    this.#lastEnd = length === 0 ? end : Math.max(end, position);
+    const written = this.#writePartsNow(start, parts);
+    this.#assertAllWritten(written, length);
+    this.#lastEnd = length === 0 ? end : Math.max(end, start + written);
     markWritten(this);
+  }
+
+  /** `#writeParts` for a few bytes. */
+  #writePartsNow(position: number, parts: readonly Uint8Array[]): number {
+    const [only] = parts;
+    if (parts.length === 1 && only !== undefined) return this.#writePartNow(position, only);
+    let done = 0;
+    try {
+      for (let rest = behind(parts, 0); rest.length > 0; rest = behind(parts, done)) {
+        done += assertSome(writevSync(this.#handle.fd, rest, position + done));
+      }
+      return done;
+    } catch (cause) {
+      throw fromSystemError(cause, `write at offset ${position + done} of`, this.#name);
+    }
   }
 
   /** Gives the bytes written: all that there are. */
@@ -291,9 +309,7 @@ export class NodeFile implements DiskFile {
     let done = 0;
     try {
       while (done < length) {
-        const written = writeSync(this.#handle.fd, bytes, done, length - done, position + done);
-        if (written === 0) throw new Error("the system wrote nothing");
-        done += written;
+        done += assertSome(writeSync(this.#handle.fd, bytes, done, length - done, position + done));
       }
       return done;
     } catch (cause) {
@@ -336,6 +352,23 @@ export class NodeFile implements DiskFile {
     }
   }
 
+  /** Gathers parts in one write; those of more bytes than the system takes at a time go one by one. Gives the bytes written: all that there are. */
+  async #writeParts(position: number, parts: readonly Uint8Array[]): Promise<number> {
+    let done = 0;
+    if (parts.length === 1 || totalLength(parts) > MAX_TRANSFER_BYTES) {
+      for (const part of parts) done += await this.#writeAll(position + done, part);
+      return done;
+    }
+    try {
+      for (let rest = behind(parts, 0); rest.length > 0; rest = behind(parts, done)) {
+        done += assertSome(await gather(this.#handle.fd, rest, position + done));
+      }
+      return done;
+    } catch (cause) {
+      throw fromSystemError(cause, `write at offset ${position + done} of`, this.#name);
+    }
+  }
+
   /** Gives the bytes written: all that there are. */
   async #writeAll(position: number, bytes: Uint8Array): Promise<number> {
     const total = bytes.length;
@@ -344,8 +377,7 @@ export class NodeFile implements DiskFile {
       while (done < total) {
         const length = Math.min(total - done, MAX_TRANSFER_BYTES);
         const { bytesWritten } = await this.#handle.write(bytes, done, length, position + done);
-        if (bytesWritten === 0) throw new Error("the system wrote nothing");
-        done += bytesWritten;
+        done += assertSome(bytesWritten);
       }
       return done;
     } catch (cause) {
@@ -416,6 +448,29 @@ function datasync(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fdatasync(fd, (error) => (error ? reject(error) : resolve()));
   });
+}
+
+function gather(fd: number, parts: readonly Uint8Array[], position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, parts, position, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}
+
+function assertSome(written: number): number {
+  if (written === 0) throw new Error("the system wrote nothing");
+  return written;
+}
+
+/** The parts without their first `done` bytes, and without those that have none. */
+function behind(parts: readonly Uint8Array[], done: number): readonly Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let left = done;
+  for (const part of parts) {
+    const { length } = part;
+    if (left < length) rest.push(left === 0 ? part : part.subarray(left));
+    left = Math.max(0, left - length);
+  }
+  return rest;
 }
 
 function totalLength(parts: readonly Uint8Array[]): number {

@@ -64,9 +64,3 @@ export function headOf(bytes: Uint8Array, start: number, end: number): number {
   for (let i = 0; i < 4; i++) head = head * 256 + (start + i < end ? (bytes[start + i] as number) : 0);
   return head;
 }
-
-/** Bytes that are not filled, in memory of their own. Not a `Buffer`: its `subarray` costs more. */
-export function allocateBytes(length: number): Uint8Array {
-  const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length);
-  return new Uint8Array(buffer, byteOffset, length);
-}

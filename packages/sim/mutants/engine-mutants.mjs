@@ -4,29 +4,29 @@ export const ENGINE_MUTANTS = [
     name: "a write settles before it is applied",
     rule: "order",
     file: "wal/dist/batch.js",
-    find: "const later = onCommit?.(this.#recordAt(this.#applied));",
+    find: "const later = onCommit?.(this.#records.recordAt(this.#applied));",
     replace: `const later = void setImmediate(async (record) => {
                 try {
                     await onCommit?.(record);
                 }
                 catch { }
-            }, this.#recordAt(this.#applied));`,
+            }, this.#records.recordAt(this.#applied));`,
   },
   {
     name: "readers see strict writes that are not durable",
     first: "simulation",
     rule: "order",
     file: "wal/dist/batch.js",
-    find: "const until = durable ? this.#ends.length : this.#relaxed;",
-    replace: "const until = this.#ends.length;",
+    find: "const until = durable ? this.#records.count : this.#relaxed;",
+    replace: "const until = this.#records.count;",
   },
   {
     name: "the writes of a batch are applied newest first",
     rule: "order",
     file: "wal/dist/batch.js",
-    find: "const later = onCommit?.(this.#recordAt(this.#applied));",
+    find: "const later = onCommit?.(this.#records.recordAt(this.#applied));",
     replace: `this.applyFrom ??= this.#applied;
-            const later = onCommit?.(this.#recordAt(until - 1 - (this.#applied - this.applyFrom)));
+            const later = onCommit?.(this.#records.recordAt(until - 1 - (this.#applied - this.applyFrom)));
             if (this.#applied === until - 1)
                 this.applyFrom = undefined;`,
   },

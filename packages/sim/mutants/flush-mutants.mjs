@@ -5,8 +5,8 @@ export const FLUSH_MUTANTS = [
     first: "cleared, flushed and compacted",
     rule: "L1",
     file: "engine/dist/store/flush-source.js",
-    find: "rangeTombstones: snapshot.rangeTombstones }",
-    replace: "rangeTombstones: [] }",
+    find: "return { entries, rangeTombstones };",
+    replace: "return { entries, rangeTombstones: [] };",
   },
   {
     name: "an opening drops the log before the tables that it became are named",

@@ -6,6 +6,7 @@ import { EVIDENCE_MUTANTS } from "./evidence-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { FLUSH_MUTANTS } from "./flush-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
+import { LARGE_VALUE_MUTANTS } from "./large-value-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
 import { OWNER_MUTANTS } from "./owner-mutants.mjs";
 import { RANGE_MUTANTS } from "./range-mutants.mjs";
@@ -77,6 +78,7 @@ export const MUTANTS = [
   ...FEED_MUTANTS,
   ...COPY_MUTANTS,
   ...TWO_FAULT_MUTANTS,
+  ...LARGE_VALUE_MUTANTS,
   ...LOOP_MUTANTS,
   ...TURNS_MUTANTS,
   ...OWNER_MUTANTS,

@@ -57,7 +57,7 @@ export const WRITE_MUTANTS = [
                 reject: (error) => early.forEach((one) => one?.reject(error)),
             };
             this.#synced = undefined;
-            this.#relaxed = this.#ends.length - 1;
+            this.#relaxed = this.#records.count - 1;
         }
         this.#needsSync ||= strict;`,
   },

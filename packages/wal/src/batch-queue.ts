@@ -1,10 +1,13 @@
 import { KayaError, type LogPosition, type Lsn, type SequenceNumber, type WalConfig } from "@kaya/core";
 import { Batch, type ToResult } from "./batch.js";
 import type { WalOperation, WalPayload, WalRecord } from "./format.js";
+import type { RecordBufferOptions } from "./record-buffer.js";
 import type { SegmentStore } from "./segment-store.js";
 
 // A buffer that one huge record made grow is not kept for the small ones that follow.
 const KEPT_BUFFER_BYTES = 1024 * 1024;
+
+export type QueueConfig = Pick<WalConfig, "segmentMaxBytes"> & RecordBufferOptions;
 
 /** What a write under way does to a key. */
 export interface PendingChange {
@@ -19,7 +22,7 @@ export interface PendingChange {
  * given when a record is encoded, as if everything queued before it were written.
  */
 export class BatchQueue<T> {
-  readonly #config: WalConfig;
+  readonly #config: QueueConfig;
   readonly #segments: SegmentStore;
   readonly #toResult: ToResult<T>;
   readonly #batches: Batch<T>[] = [];
@@ -30,7 +33,7 @@ export class BatchQueue<T> {
   #nextSequence: SequenceNumber;
   #keepsLsns = false;
 
-  constructor(config: WalConfig, segments: SegmentStore, last: LogPosition, toResult: ToResult<T>) {
+  constructor(config: QueueConfig, segments: SegmentStore, last: LogPosition, toResult: ToResult<T>) {
     this.#config = config;
     this.#segments = segments;
     this.#toResult = toResult;
@@ -122,7 +125,7 @@ export class BatchQueue<T> {
   /** The first batch is settled, and nobody looks at its bytes any more. */
   finishFirst(): void {
     const batch = this.#batches.shift();
-    if (batch !== undefined && batch.buffer.length <= KEPT_BUFFER_BYTES) this.#spareBuffer = batch.buffer;
+    if (batch !== undefined && batch.memory.length <= KEPT_BUFFER_BYTES) this.#spareBuffer = batch.memory;
   }
 
   /** No LSN is given out a second time from now on: nothing is written any more, and what was may be in the log (W4). */
@@ -181,7 +184,7 @@ export class BatchQueue<T> {
       lsn: this.#nextLsn,
       sequence: this.#nextSequence,
     };
-    const batch = new Batch(place, this.#config.maxBatchBytes, this.#toResult, this.#spareBuffer);
+    const batch = new Batch(place, this.#config, this.#toResult, this.#spareBuffer);
     this.#spareBuffer = undefined;
     this.#batches.push(batch);
     this.#open = batch;

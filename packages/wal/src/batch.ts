@@ -1,12 +1,8 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
 import type { WalPayload, WalRecord } from "./format.js";
 import { type KeyChange, KeyChanges } from "./key-changes.js";
-import { readOwnRecord, writeRecord } from "./record-codec.js";
+import { RecordBuffer, type RecordBufferOptions } from "./record-buffer.js";
 import { Settlement } from "./settlement.js";
-import { viewOf } from "./views.js";
-
-// What a batch begins with at most: it doubles as it grows.
-const INITIAL_BYTES = 64 * 1024;
 
 export interface AppendResult {
   readonly lsn: Lsn;
@@ -44,10 +40,7 @@ export interface BatchPlace {
 export class Batch<T> {
   readonly place: BatchPlace;
   readonly #toResult: ToResult<T>;
-  #buffer: Uint8Array;
-  #view: DataView;
-  /** Behind each record, in the buffer. */
-  readonly #ends: number[] = [];
+  readonly #records: RecordBuffer;
   /** Of each record, counted from that of the first. */
   readonly #sequences: number[] = [];
   /** Records before the first that must wait for an fsync. */
@@ -59,20 +52,20 @@ export class Batch<T> {
   /** Made when it is first asked for. */
   #keyChanges: KeyChanges | undefined;
 
-  constructor(place: BatchPlace, maxBytes: number, toResult: ToResult<T>, buffer?: Uint8Array) {
+  constructor(place: BatchPlace, options: RecordBufferOptions, toResult: ToResult<T>, memory?: Uint8Array) {
     this.place = place;
     this.#toResult = toResult;
-    this.#buffer = buffer ?? new Uint8Array(Math.min(INITIAL_BYTES, maxBytes));
-    this.#view = viewOf(this.#buffer);
+    this.#records = new RecordBuffer(options, memory);
   }
 
   /** Encoded bytes. */
   get length(): number {
-    return this.#endOf(this.#ends.length);
+    return this.#records.length;
   }
 
-  get bytes(): Uint8Array {
-    return this.#buffer.subarray(0, this.length);
+  /** What is to be written, with one write. */
+  get bytes(): Uint8Array | readonly Uint8Array[] {
+    return this.#records.bytes;
   }
 
   /** Offset in the segment behind the batch. */
@@ -81,13 +74,13 @@ export class Batch<T> {
   }
 
   /** For the next batch, once nothing looks at this one any more. */
-  get buffer(): Uint8Array {
-    return this.#buffer;
+  get memory(): Uint8Array {
+    return this.#records.memory;
   }
 
   /** LSN of the last record; the one before the batch's place where it has none. */
   get lastLsn(): Lsn {
-    return this.#lsnBefore(this.#ends.length);
+    return this.#lsnBefore(this.#records.count);
   }
 
   /** Of the last record that was applied; the one before the batch's place where there is none. */
@@ -96,7 +89,7 @@ export class Batch<T> {
   }
 
   get appliedBytes(): number {
-    return this.#endOf(this.#applied);
+    return this.#records.endOf(this.#applied);
   }
 
   /** Something in it must not settle before an fsync. */
@@ -114,10 +107,7 @@ export class Batch<T> {
 
   /** As `add`, for a caller who asks for `lastResult`: nothing may be added behind it, as results are counted. */
   addLast(payload: WalPayload, length: number, lsn: Lsn, sequence: SequenceNumber, strict: boolean): void {
-    const at = this.length;
-    this.#makeRoom(at, length);
-    writeRecord(this.#buffer, this.#view, at, length, lsn, sequence, payload);
-    this.#ends.push(at + length);
+    this.#records.add(payload, length, lsn, sequence);
     this.#sequences.push(sequence - this.place.sequence);
     this.#needsSync ||= strict;
     if (!this.#needsSync) this.#relaxed++;
@@ -125,7 +115,7 @@ export class Batch<T> {
 
   /** What the last record's `add` would have resolved with. */
   lastResult(): T {
-    return this.#toResult(this.#resultOf(this.#ends.length - 1, this.#needsSync));
+    return this.#toResult(this.#resultOf(this.#records.count - 1, this.#needsSync));
   }
 
   /** Resolves once everything in the batch is durable. */
@@ -140,14 +130,15 @@ export class Batch<T> {
   }
 
   /**
-   * Gives the records that need no fsync, or all of them, oldest first, each of them once; their bytes are views of the batch.
+   * Gives the records that need no fsync, or all of them, oldest first, each of them once; their bytes are views of the batch, but for a
+   * value with `ownsValue`.
    * @returns a promise where a record takes its time: call it again for those behind it, once it has resolved
    */
   apply(durable: boolean, onCommit: OnCommit | undefined): Promise<void> | undefined {
-    const until = durable ? this.#ends.length : this.#relaxed;
+    const until = durable ? this.#records.count : this.#relaxed;
     if (onCommit === undefined) this.#applied = until;
     for (; this.#applied < until; this.#applied++) {
-      const later = onCommit?.(this.#recordAt(this.#applied));
+      const later = onCommit?.(this.#records.recordAt(this.#applied));
       if (later instanceof Promise) return later.then(() => void this.#applied++);
     }
     return undefined;
@@ -167,14 +158,14 @@ export class Batch<T> {
 
   /** Its records that are not applied yet, oldest first. */
   *unsettledRecords(): Generator<WalRecord> {
-    for (let i = this.#applied; i < this.#ends.length; i++) yield this.#recordAt(i);
+    for (let i = this.#applied; i < this.#records.count; i++) yield this.#records.recordAt(i);
   }
 
   /** The last change to a key among all of its records. */
   changeOf(key: Uint8Array): KeyChange | undefined {
     this.#keyChanges ??= new KeyChanges();
-    while (this.#keyChanges.records < this.#ends.length) {
-      this.#keyChanges.add(this.#recordAt(this.#keyChanges.records));
+    while (this.#keyChanges.records < this.#records.count) {
+      this.#keyChanges.add(this.#records.recordAt(this.#keyChanges.records));
     }
     return this.#keyChanges.of(key);
   }
@@ -182,15 +173,6 @@ export class Batch<T> {
   /** Settles as the record of that index does. */
   fateOf(index: number): Promise<void> {
     return (index < this.#relaxed ? this.#writtenSettlement() : this.#syncedSettlement()).addBarrier();
-  }
-
-  #recordAt(index: number): WalRecord {
-    return readOwnRecord(this.#buffer, this.#view, this.#endOf(index));
-  }
-
-  /** Where the first `count` records end, in the buffer. */
-  #endOf(count: number): number {
-    return count === 0 ? 0 : (this.#ends[count - 1] as number);
   }
 
   #lsnBefore(index: number): Lsn {
@@ -214,23 +196,14 @@ export class Batch<T> {
   }
 
   #resultOf(index: number, durable: boolean): AppendResult {
-    const start = this.#endOf(index);
+    const start = this.#records.endOf(index);
     return {
       lsn: this.place.lsn + index,
       sequence: this.place.sequence + (this.#sequences[index] as number),
       segmentId: this.place.segmentId,
       offset: this.place.offset + start,
-      encodedLength: this.#endOf(index + 1) - start,
+      encodedLength: this.#records.endOf(index + 1) - start,
       durable,
     };
-  }
-
-  #makeRoom(used: number, length: number): void {
-    const needed = used + length;
-    if (needed <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    grown.set(this.#buffer.subarray(0, used));
-    this.#buffer = grown;
-    this.#view = viewOf(grown);
   }
 }

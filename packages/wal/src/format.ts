@@ -29,7 +29,13 @@ export type WalRecordType = (typeof WalRecordType)[keyof typeof WalRecordType];
 export const BATCH_OP = { put: 1, delete: 2, deleteRange: 3 } as const;
 
 export type WalOperation =
-  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | {
+      readonly type: "put";
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      /** Of a record that was committed: the value stays as it is and is nobody else's, so that whoever gets the record may keep it without a copy. */
+      readonly ownsValue?: true;
+    }
   | { readonly type: "delete"; readonly key: Uint8Array }
   | RangeDelete;
 

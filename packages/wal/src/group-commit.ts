@@ -1,13 +1,6 @@
-import {
-  asKayaError,
-  KayaError,
-  type LogPosition,
-  type Lsn,
-  type SequenceNumber,
-  type WalConfig,
-} from "@kaya/core";
+import { asKayaError, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Batch, OnCommit, ToResult } from "./batch.js";
-import { BatchQueue, type PendingChange } from "./batch-queue.js";
+import { BatchQueue, type PendingChange, type QueueConfig } from "./batch-queue.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
 import type { SegmentStore } from "./segment-store.js";
@@ -61,7 +54,7 @@ export class GroupCommit<T> {
   #waitingForRoom: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
   constructor(
-    config: WalConfig,
+    config: QueueConfig,
     segments: SegmentStore,
     watch: LogWatch,
     last: LogPosition,
@@ -284,7 +277,8 @@ export class GroupCommit<T> {
     }
     this.#assertNotFailed();
     this.#busyWith = "write";
-    if (batch.length > 0) await this.#segments.write(batch.bytes, batch.place.offset, batch.needsSync);
+    if (batch.length > 0)
+      await this.#segments.write(batch.bytes, batch.place.offset, batch.length, batch.needsSync);
   }
 
   async #conclude(batch: Batch<T>): Promise<void> {
@@ -363,7 +357,8 @@ export class GroupCommit<T> {
           this.#segments.rotateSync(this.#writtenLsn);
           this.#becameDurable(); // W1
         }
-        if (batch.length > 0) this.#segments.writeSync(batch.bytes, batch.place.offset, batch.needsSync);
+        if (batch.length > 0)
+          this.#segments.writeSync(batch.bytes, batch.place.offset, batch.length, batch.needsSync);
         this.#writtenLsn = batch.lastLsn;
         written.push(batch);
       }

@@ -175,6 +175,27 @@ export function writePayload(target: Uint8Array, view: DataView, at: number, pay
   }
 }
 
+/** `writePayload` for a put whose value belongs behind what is written. */
+export function writePutWithout(
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+  payload: WalPayload,
+  value: Uint8Array,
+): number {
+  if (payload.type !== "put") throw invalid("only the value of a put stands apart");
+  const { length } = payload.key;
+  view.setUint32(at, length, true);
+  view.setUint32(at + 4, value.length, true);
+  copyInto(target, at + 8, payload.key);
+  return at + 8 + length;
+}
+
+/** The put whose lengths and key stand in `input[start, end)`, without checks. */
+export function readPutWithout(input: Uint8Array, start: number, end: number, value: Uint8Array): WalPayload {
+  return { type: "put", key: input.subarray(start + 8, end), value, ownsValue: true };
+}
+
 /** Both lengths, then both. */
 function writePair(
   target: Uint8Array,

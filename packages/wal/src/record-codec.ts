@@ -22,11 +22,13 @@ import {
   ownPayload,
   payloadLength,
   readPayload,
+  readPutWithout,
   recordTypeOf,
   type TakeBytes,
   takeCopy,
   takeView,
   writePayload,
+  writePutWithout,
 } from "./payload-codec.js";
 import { viewOf } from "./views.js";
 import type { RecordWarning } from "./warnings.js";
@@ -82,8 +84,16 @@ function noNumber(field: string, found: unknown): KayaError {
   return new KayaError("KAYA_INVALID_ARGUMENT", message);
 }
 
+/** The copy of a put's value that stands somewhere else than the rest of its record. */
+export interface ValueApart {
+  readonly value: Uint8Array;
+  /** The rest of the record, in bytes. */
+  readonly before: number;
+}
+
 /**
  * Writes a record of `length` bytes (header and payload) at `at`. Payload and room were checked by the caller.
+ * @param apart the value of a put, which is left out: it belongs behind what is written
  * @throws KayaError KAYA_INVALID_ARGUMENT where the payload has another length by now: then what stands at `at` is no record
  */
 export function writeRecord(
@@ -94,9 +104,15 @@ export function writeRecord(
   lsn: Lsn,
   sequence: SequenceNumber,
   payload: WalPayload,
+  apart?: ValueApart,
 ): void {
   const payloadStart = at + WAL_HEADER_LENGTH;
-  if (writePayload(target, view, payloadStart, payload) !== at + length) {
+  const end = apart === undefined ? at + length : at + apart.before;
+  const written =
+    apart === undefined
+      ? writePayload(target, view, payloadStart, payload)
+      : writePutWithout(target, view, payloadStart, payload, apart.value);
+  if (written !== end || (apart !== undefined && apart.before + apart.value.length !== length)) {
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
       "a key or value had another length when it was copied than when it was measured: another thread changes its memory. Give a copy",
@@ -111,7 +127,9 @@ export function writeRecord(
   writeU64(view, at + FIELD.sequence, sequence);
   view.setUint32(at + FIELD.payloadLength, length - WAL_HEADER_LENGTH, true);
   view.setInt32(at + FIELD.headerCrc, 0, true);
-  view.setInt32(at + FIELD.payloadCrc, crc32cRange(target, payloadStart, at + length), true);
+  let crc = crc32cRange(target, payloadStart, end);
+  if (apart !== undefined) crc = crc32cRange(apart.value, 0, apart.value.length, crc);
+  view.setInt32(at + FIELD.payloadCrc, crc, true);
   view.setInt32(at + FIELD.headerCrc, crc32cRange(target, at, payloadStart), true);
 }
 
@@ -236,11 +254,17 @@ export function recordLengthAt(view: DataView, at: number): number {
   return WAL_HEADER_LENGTH + view.getUint32(at + FIELD.payloadLength, true);
 }
 
-/** The record at `at` of bytes that this process encoded itself, without checks; its payload is a view of them. */
-export function readOwnRecord(input: Uint8Array, view: DataView, at: number): WalRecord {
+/**
+ * The record at `at` of bytes that this process encoded itself, without checks; its payload is a view of them.
+ * @param value of a put, where it was left out
+ */
+export function readOwnRecord(input: Uint8Array, view: DataView, at: number, value?: Uint8Array): WalRecord {
   const type = view.getUint16(at + FIELD.recordType, true) as WalRecordType;
   const end = at + recordLengthAt(view, at);
-  const payload = readPayload(type, input, view, at + WAL_HEADER_LENGTH, end, takeView);
+  const payload =
+    value === undefined
+      ? readPayload(type, input, view, at + WAL_HEADER_LENGTH, end, takeView)
+      : readPutWithout(input, at + WAL_HEADER_LENGTH, end - value.length, value);
   if (typeof payload !== "object")
     throw new KayaError("KAYA_INVARIANT_VIOLATION", `encoded a bad record: ${payload}`);
   return { lsn: readU64(view, at + FIELD.lsn), sequence: readU64(view, at + FIELD.sequence), payload };

@@ -8,6 +8,9 @@ import type { SynchronousDisk } from "./sealed-file.js";
 import { segmentPath, WAL_DIR } from "./segments.js";
 import { SpaceAhead } from "./space-ahead.js";
 
+/** A batch, in one piece or in several. */
+type Bytes = Uint8Array | readonly Uint8Array[];
+
 interface OpenSegment {
   readonly id: number;
   readonly path: string;
@@ -257,15 +260,15 @@ export class SegmentStore {
    * Writes a batch behind the last one, into the space that is there, or at the end of the file. Where it is to be made durable, it may get
    * new space behind it, for those that come.
    */
-  async write(bytes: Uint8Array, offset: number, needsSync: boolean): Promise<void> {
+  async write(bytes: Bytes, offset: number, size: number, needsSync: boolean): Promise<void> {
     const open = this.#openSegment();
     invariant(offset === open.end, "W7", `a batch planned for offset ${offset} is written at ${open.end}`);
     const file = this.#fileOf(open);
     const length =
       offset < open.fileEnd ? await file.writeAt(offset, bytes, open.fileEnd) : await file.append(bytes);
-    const space = this.#wrote(open, length, offset + bytes.length, needsSync);
+    const space = this.#wrote(open, length, offset + size, needsSync);
     if (space > 0) await this.#makeSpace(open, file, space);
-    open.end = offset + bytes.length;
+    open.end = offset + size;
   }
 
   /** A batch that ends at `end` stands there. Gives the bytes of space that are to follow it. */
@@ -357,15 +360,15 @@ export class SegmentStore {
   }
 
   /** `write`. */
-  writeSync(bytes: Uint8Array, offset: number, needsSync: boolean): void {
+  writeSync(bytes: Bytes, offset: number, size: number, needsSync: boolean): void {
     const open = this.#openSegment();
     invariant(offset === open.end, "W7", `a batch planned for offset ${offset} is written at ${open.end}`);
     const file = this.#fileOf(open);
     const length =
       offset < open.fileEnd ? file.writeAtSync(offset, bytes, open.fileEnd) : file.appendSync(bytes);
-    const space = this.#wrote(open, length, offset + bytes.length, needsSync);
+    const space = this.#wrote(open, length, offset + size, needsSync);
     if (space > 0) this.#makeSpaceNow(open, file, space);
-    open.end = offset + bytes.length;
+    open.end = offset + size;
   }
 
   /** `#makeSpace`. */

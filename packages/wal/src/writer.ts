@@ -25,6 +25,7 @@ import { formatLogMark } from "./log-mark.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
 import { ownPayload, payloadLength } from "./payload-codec.js";
 import { Quarantine, type QuarantineCleaned, type QuarantineSummary } from "./quarantine.js";
+import { LARGE_VALUE_BYTES } from "./record-buffer.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
 
@@ -42,7 +43,7 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
   /**
    * Called for each record once it may be seen: in LSN order, after the durability it asked for, before its promise
    * settles. Where it gives a promise, the record settles, and the next one comes, once that has resolved. The record's bytes are lent until
-   * then. Should it throw or reject, the writer fails: the record is in the log.
+   * then, but for a value with `ownsValue`. Should it throw or reject, the writer fails: the record is in the log.
    */
   readonly onCommit?: OnCommit;
   /**
@@ -56,6 +57,11 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
   readonly readOnly?: boolean;
   /** The log gets an id before its first segment, or the next one where it has none yet. Default false: where somebody asks. */
   readonly identified?: boolean;
+  /**
+   * The value of a put with at least so many bytes is copied once, into memory of its own: it goes to the disk from there, and `onCommit` may
+   * keep it (`ownsValue`). Default 16 KiB; at least 1.
+   */
+  readonly largeValueBytes?: number;
   /** What `append` resolves with, made of its result: cheaper than a promise behind each append. It must not throw. */
   readonly toResult?: (result: AppendResult) => T;
 }
@@ -73,6 +79,7 @@ const WRITER_OPTIONS = [
   "onCommitSync",
   "readOnly",
   "toResult",
+  "largeValueBytes",
 ];
 
 /** What `WalWriter.open` made: nothing else may become a writer. */
@@ -147,6 +154,8 @@ export class WalWriter<T = AppendResult> {
     const options = readOptions(given, WRITER_OPTIONS, "the options of WalWriter.open");
     const { onCommit, onCommitSync, readOnly = false, identified = false } = options;
     const { toResult = asItIs as ToResult<T> } = options;
+    const { largeValueBytes = LARGE_VALUE_BYTES } = options;
+    checkLargeValueBytes(largeValueBytes);
     checkCallback(onCommit, "onCommit");
     checkCallback(onCommitSync, "onCommitSync");
     checkCallback(toResult, "toResult");
@@ -166,7 +175,14 @@ export class WalWriter<T = AppendResult> {
       watch,
     );
     const callbacks = { onCommit, onCommitSync };
-    const commit = new GroupCommit(resolved, segments, watch, log.last, callbacks, toResult);
+    const commit = new GroupCommit(
+      { ...resolved, largeValueBytes },
+      segments,
+      watch,
+      log.last,
+      callbacks,
+      toResult,
+    );
     opened.add(commit);
     const isSynchronous = onCommit === undefined || onCommitSync !== undefined;
     return new WalWriter(resolved, disk, log, segments, commit, watch, {
@@ -477,6 +493,14 @@ export class WalWriter<T = AppendResult> {
       `a record of ${length} bytes is over maxRecordBytes (${this.#config.maxRecordBytes}): split it, or raise the limit`,
     );
   }
+}
+
+function checkLargeValueBytes(bytes: number): void {
+  if (Number.isSafeInteger(bytes) && bytes > 0) return;
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `largeValueBytes must be a whole number > 0, not ${describe(bytes)}`,
+  );
 }
 
 function readOnlyError(): KayaError {

@@ -96,7 +96,11 @@ class HaltingFile implements DiskFile {
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     return this.#disk.mutate(() => this.#file.append(bytes));
   }
-  writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
+  writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number> {
     return this.#disk.mutate(() => this.#file.writeAt(position, bytes, expectedLength));
   }
   truncate(length: number): Promise<void> {
@@ -111,7 +115,7 @@ class HaltingFile implements DiskFile {
   appendSync(bytes: Uint8Array | readonly Uint8Array[]): number {
     return this.#disk.mutateSync(this.path, () => this.#file.appendSync(bytes));
   }
-  writeAtSync(position: number, bytes: Uint8Array, expectedLength?: number): number {
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number {
     return this.#disk.mutateSync(this.path, () => this.#file.writeAtSync(position, bytes, expectedLength));
   }
   truncateSync(length: number): void {

@@ -26,7 +26,7 @@ describe("W8: space ahead of the log", () => {
     for (let i = 5; i < 20; i++) await writer.append(put(`${i}`));
     expect(new Set(disk.events.slice(before).map(({ kind }) => kind))).toEqual(new Set(["writeAt", "sync"]));
     expect(fileOf(disk).length).toBe(end + 64 * KIB);
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     const { recordCount, warnings, truncatedBytes, quarantined } = await recoverWal({}, disk);
     expect({ recordCount, warnings, truncatedBytes, quarantined }).toEqual({
       recordCount: 20,
@@ -73,7 +73,7 @@ describe("W8: space ahead of the log", () => {
     const { disk, writer, end } = await withSpace();
     await writer.rotate();
     expect(fileOf(disk).length).toBe(end);
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     expect(fileOf(disk).length).toBe(end);
     expect((await recoverWal({ recovery: "absolute" }, disk)).recordCount).toBe(5);
   });
@@ -84,7 +84,7 @@ describe("W8: space ahead of the log", () => {
     expect(fileOf(disk).length).toBe(end);
     const mark = present(writer.tailMark);
     expect(mark.endsWith(`:${end}`)).toBe(true);
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     const again = await WalWriter.open({}, disk, { trustPageCache: mark, closedAt: mark });
     expect(again.recovery.recordCount).toBe(5);
   });
@@ -110,7 +110,7 @@ describe("W8: space ahead of the log", () => {
     expect(fileOf(disk).length).toBe(writer.size.bytes);
     for (let i = 5; i < 9; i++) await writer.append(put(`${i}`));
     expect(fileOf(disk).length).toBe(writer.size.bytes);
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     expect((await recoverWal({}, disk)).recordCount).toBe(9);
   });
 
@@ -122,7 +122,7 @@ describe("W8: space ahead of the log", () => {
     });
     expect(fileOf(disk).length).toBe(end);
     await writer.append(put("accepted"));
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     const { records, warnings } = await recoverWal({}, disk);
     expect(plain(records).at(-1)).toContain("accepted");
     expect(warnings).toEqual([]);
@@ -168,7 +168,7 @@ describe("W8 in synchronous commits", () => {
     await writer.append(put("6"));
     writer.appendSync(put("7"));
     expect(new Set(disk.events.slice(before).map(({ kind }) => kind))).toEqual(new Set(["writeAt", "sync"]));
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     expect(await recoverWal({}, disk)).toMatchObject({ recordCount: 8, warnings: [] });
   });
 
@@ -181,7 +181,7 @@ describe("W8 in synchronous commits", () => {
     writer.appendSync(put("b", fill(8000)));
     expect(writer.size.segments).toBe(2);
     expect(fileOf(disk).length).toBe(end);
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     expect((await recoverWal({ recovery: "absolute" }, disk)).recordCount).toBe(6);
   });
 
@@ -193,7 +193,7 @@ describe("W8 in synchronous commits", () => {
     disk.addFault({ at: disk.nextOperation + 1, kind: "partial-write", bytes: 100 });
     writer.appendSync(put("accepted"));
     expect(fileOf(disk).length).toBe(writer.size.bytes);
-    disk.crash({ unsynced: "lost" });
+    disk.crash();
     const { records, warnings } = await recoverWal({}, disk);
     expect(plain(records).at(-1)).toContain("accepted");
     expect(warnings).toEqual([]);

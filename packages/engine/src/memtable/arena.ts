@@ -17,8 +17,10 @@ export const CHUNK_BYTES = 8 << UNITS_SHIFT;
 const LARGEST_SHARED = CHUNK_BYTES / 4;
 /** Number 0 is never given out. */
 const MAX_CHUNKS = 2 ** (32 - UNITS_SHIFT) - 1;
-/** Each chunk but the last has more than `LARGEST_SHARED` bytes in use: below this `usedBytes` the addresses suffice. */
-export const MAX_ARENA_BYTES = MAX_CHUNKS * LARGEST_SHARED;
+/** Chunks of bytes that were adopted, at most: those may be small. */
+const MOST_ADOPTED = MAX_CHUNKS >>> 3;
+/** Each chunk but the last and the adopted ones has more than `LARGEST_SHARED` bytes in use: below this `usedBytes` the addresses suffice. */
+export const MAX_ARENA_BYTES = (MAX_CHUNKS - MOST_ADOPTED) * LARGEST_SHARED;
 /** Emptied chunks that are kept for later. */
 const SPARE_CHUNKS = 4;
 
@@ -85,6 +87,7 @@ export class Arena {
   #open = 0;
   #liveBytes = 0;
   #allocatedBytes = 0;
+  #adopted = 0;
 
   /** In blocks that are allocated and not freed. */
   get liveBytes(): number {
@@ -119,6 +122,32 @@ export class Arena {
     const chunk = chunkOf(address);
     this.#live[chunk] = itemAt(this.#live, chunk) + size;
     return address;
+  }
+
+  /**
+   * Takes bytes as a block of their own, without a copy: they are the arena's from now on. It is not counted among the blocks that audits look
+   * at one by one. Undefined where numbers for chunks run short: smaller blocks need them.
+   */
+  adopt(bytes: Uint8Array): number | undefined {
+    if (this.#adopted >= MOST_ADOPTED) return undefined;
+    const chunk = this.#takeNumber();
+    this.#adopted++;
+    this.bytes[chunk] = bytes;
+    this.words[chunk] = NOTHING.words;
+    this.#live[chunk] = bytes.length;
+    this.#filled[chunk] = bytes.length;
+    this.#liveBytes += bytes.length;
+    this.#allocatedBytes += bytes.length;
+    return chunk;
+  }
+
+  /** Lets go of what `adopt` took. */
+  letGo(chunk: number): void {
+    const { length } = itemAt(this.bytes, chunk);
+    this.#adopted--;
+    this.#liveBytes -= length;
+    this.#allocatedBytes -= length;
+    this.#forget(chunk);
   }
 
   /** `length` as it was allocated. Keeps the words of the block from the fourth on. */
@@ -170,13 +199,18 @@ export class Arena {
   }
 
   #addChunk(bytes: Uint8Array): number {
-    const chunk = this.#freeNumbers.pop() ?? this.bytes.length;
-    invariant(chunk <= MAX_CHUNKS, "M3", `a memtable is sealed before it has ${MAX_ARENA_BYTES} bytes`);
+    const chunk = this.#takeNumber();
     this.bytes[chunk] = bytes;
     this.words[chunk] = new Int32Array(bytes.buffer);
     this.#live[chunk] = 0;
     this.#filled[chunk] = 0;
     this.#allocatedBytes += bytes.length;
+    return chunk;
+  }
+
+  #takeNumber(): number {
+    const chunk = this.#freeNumbers.pop() ?? this.bytes.length;
+    invariant(chunk <= MAX_CHUNKS, "M3", `a memtable is sealed before it has ${MAX_ARENA_BYTES} bytes`);
     return chunk;
   }
 
@@ -197,6 +231,10 @@ export class Arena {
     const bytes = itemAt(this.bytes, chunk);
     this.#allocatedBytes -= bytes.length;
     if (bytes.length === CHUNK_BYTES && this.#spares.length < SPARE_CHUNKS) this.#spares.push(bytes);
+    this.#forget(chunk);
+  }
+
+  #forget(chunk: number): void {
     this.bytes[chunk] = NOTHING.bytes;
     this.words[chunk] = NOTHING.words;
     this.#filled[chunk] = 0;

@@ -1,6 +1,6 @@
 import { invariant } from "@kaya/core";
 import { PUT } from "@kaya/lsm";
-import { type Address, type Arena, NO_ADDRESS, sizeOf } from "./arena.js";
+import { type Address, type Arena, NO_ADDRESS } from "./arena.js";
 import { compareBytes } from "./bytes.js";
 import type { HashIndex } from "./hash-index.js";
 import {
@@ -19,7 +19,7 @@ import {
 import { nodeStart } from "./node-pool.js";
 import { prefixWord, sharedByAllBetween } from "./prefix.js";
 import type { PieceList } from "./range-tombstones.js";
-import { isFreed, keyOf, kindOf, lengthOf, valueLengthOf } from "./record.js";
+import { bytesOf, isFreed, keyOf, kindOf, valueLengthOf } from "./record.js";
 import { NODE, OBJECT, RECORD } from "./retired.js";
 import type { Tree } from "./tree.js";
 import { itemAt } from "./words.js";
@@ -93,7 +93,7 @@ function addKept(tree: Tree, held: Reached): void {
   for (const { kept } of [...openPins, ...closingPins]) {
     for (const item of itemAt(kept, RECORD) as Address[]) {
       add(held.records, item);
-      bytes += lengthOf(tree.records, item);
+      bytes += bytesOf(tree.records, item);
     }
     for (const item of itemAt(kept, NODE) as number[]) add(held.nodes, item);
     bytes += itemAt(kept, NODE).length * NODE_WORDS * 4;
@@ -113,7 +113,7 @@ function checkMemory(arena: Arena, addresses: ReadonlySet<Address>, what: string
   let bytes = 0;
   for (const address of addresses) {
     check(!isFreed(arena, address), `one of the ${what} was freed`);
-    bytes += sizeOf(lengthOf(arena, address));
+    bytes += bytesOf(arena, address);
   }
   check(
     arena.liveBytes === bytes,

@@ -1,6 +1,7 @@
 import { KayaError, type SequenceNumber } from "@kaya/core";
 import type { EntryCursor, EntryKind } from "@kaya/lsm";
 import { type Address, NO_ADDRESS } from "./arena.js";
+import { fetchRecords } from "./fetch.js";
 import { addressAt, childAt, countOf, INNER_CAPACITY, LEAF_CAPACITY, levelOf } from "./node-layout.js";
 import { nodeStart } from "./node-pool.js";
 import { search } from "./node-search.js";
@@ -29,11 +30,16 @@ export class MemtableCursor implements EntryCursor {
   /** The view of the key where it was asked for. */
   #key: Uint8Array | undefined;
   #isClosed = false;
+  readonly #goesOverAll: boolean;
+  /** See `fetchLines`. */
+  fetched = 0;
 
-  constructor(tree: Tree, root: number, source: object) {
+  /** @param goesOverAll each record of a leaf is going to be looked at: they are fetched at once when the leaf is entered */
+  constructor(tree: Tree, root: number, source: object, goesOverAll = false) {
     this.#tree = tree;
     this.#root = root;
     this.source = source;
+    this.#goesOverAll = goesOverAll;
   }
 
   get key(): Uint8Array {
@@ -155,6 +161,7 @@ export class MemtableCursor implements EntryCursor {
       if (levelOf(words, at) === 0) {
         this.#words = words;
         this.#at = at;
+        if (this.#goesOverAll) this.fetched = fetchRecords(this.#tree.records, words, at);
         return;
       }
       if (toward === "first") node = this.#take(node, 0);

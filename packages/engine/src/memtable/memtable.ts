@@ -9,7 +9,15 @@ import { MemtableSnapshot } from "./memtable-snapshot.js";
 import { NodePool } from "./node-pool.js";
 import { Pins } from "./pins.js";
 import { RangeTombstones } from "./range-tombstones.js";
-import { addRecord, fitsInPlace, kindOf, overwriteValue, sequenceOf, valueLengthOf } from "./record.js";
+import {
+  addRecord,
+  addRecordOwning,
+  fitsInPlace,
+  kindOf,
+  overwriteValue,
+  sequenceOf,
+  valueLengthOf,
+} from "./record.js";
 import { RECORD, retiredKinds } from "./retired.js";
 import { type KeyState, StateReader } from "./state-reader.js";
 import { Tree } from "./tree.js";
@@ -19,7 +27,7 @@ export type { KeyState } from "./state-reader.js";
 
 const NO_VALUE = new Uint8Array(0);
 
-/** A memtable must be sealed before its `usedBytes` are more: about 8 GiB, where addresses of 32 bits may end. */
+/** A memtable must be sealed before its `usedBytes` are more: about 7 GiB, where addresses of 32 bits may end. */
 export const MAX_MEMTABLE_BYTES = MAX_ARENA_BYTES - 2 ** 20;
 
 /** All in bytes but for `snapshots`. */
@@ -134,11 +142,12 @@ export class Memtable {
   }
 
   /**
-   * Gives the key a value. Copies both.
+   * Gives the key a value. Copies both, but for a value that becomes the memtable's.
    * @param sequence above that of every change before
+   * @param adopts the value is nobody else's any more, and stays as it is
    */
-  put(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): void {
-    this.#set(key, PUT, value, sequence);
+  put(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber, adopts = false): void {
+    this.#set(key, PUT, value, sequence, adopts);
   }
 
   /**
@@ -226,16 +235,16 @@ export class Memtable {
     );
   }
 
-  #set(key: Uint8Array, kind: EntryKind, value: Uint8Array, sequence: SequenceNumber): void {
+  #set(key: Uint8Array, kind: EntryKind, value: Uint8Array, sequence: SequenceNumber, adopts = false): void {
     this.#advanceTo(sequence);
     const hash = hashKey(key, this.#secret);
     const address = this.#find(hash, key);
     if (address === NO_ADDRESS) {
-      const added = addRecord(this.#records, key, value, sequence, kind);
+      const added = this.#add(key, kind, value, sequence, adopts);
       this.#tree.insert(key, added);
       this.#index.add(hash, added);
       this.#keyBytes += key.length;
-    } else this.#overwrite(hash, address, key, kind, value, sequence);
+    } else this.#overwrite(hash, address, key, kind, value, sequence, adopts);
     if (kind === PUT) this.#puts++;
     else this.#tombstones++;
     this.#valueBytes += value.length;
@@ -249,19 +258,32 @@ export class Memtable {
     kind: EntryKind,
     value: Uint8Array,
     sequence: SequenceNumber,
+    adopts: boolean,
   ): void {
     if (kindOf(this.#records, address) === PUT) this.#puts--;
     else this.#tombstones--;
     this.#valueBytes -= valueLengthOf(this.#records, address);
     const isSeenBySnapshot = sequenceOf(this.#records, address) <= this.#pins.newestTime;
-    if (!isSeenBySnapshot && fitsInPlace(this.#records, address, value.length)) {
+    if (!isSeenBySnapshot && !adopts && fitsInPlace(this.#records, address, value.length)) {
       overwriteValue(this.#records, address, value, sequence, kind);
       return;
     }
-    const by = addRecord(this.#records, key, value, sequence, kind);
+    const by = this.#add(key, kind, value, sequence, adopts);
     this.#tree.replace(key, by);
     this.#index.replace(hash, address, by);
     this.#pins.retire(RECORD, address);
+  }
+
+  #add(
+    key: Uint8Array,
+    kind: EntryKind,
+    value: Uint8Array,
+    sequence: SequenceNumber,
+    adopts: boolean,
+  ): Address {
+    return adopts
+      ? addRecordOwning(this.#records, key, value, sequence)
+      : addRecord(this.#records, key, value, sequence, kind);
   }
 
   #find(hash: number, key: Uint8Array): Address {

@@ -8,24 +8,43 @@ const SEQUENCE_LOW = 0;
 const SEQUENCE_HIGH = 1;
 export const KEY_LENGTH_WORD = 2;
 export const VALUE_LENGTH_WORD = 3;
-/** PUT, TOMBSTONE or FREED. */
+/** PUT, TOMBSTONE or FREED, or APART. */
 const KIND = 4;
 export const RECORD_HEADER_BYTES = 20;
 
 const INLINE_BYTES = 32;
 
+/** A chunk's number, on its way to a record or from there. */
+const NUMBER = new Uint8Array(4);
+const NUMBER_VIEW = new DataView(NUMBER.buffer);
+
 const FREED = 2;
+/** A put whose value is a chunk that the arena adopted: the number of that stands behind the key. */
+const APART = 3;
+const CHUNK_NUMBER_BYTES = 4;
 
 /** What a record takes, before rounding. */
 export function recordLength(keyLength: number, valueLength: number): number {
   return RECORD_HEADER_BYTES + keyLength + valueLength;
 }
 
-/** What the record at an address takes, before rounding. */
+/** What the record at an address takes, before rounding. A value that stands apart is not in it. */
 export function lengthOf(arena: Arena, address: Address): number {
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
-  return RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD) + wordAt(words, at + VALUE_LENGTH_WORD);
+  const isApart = wordAt(words, at + KIND) === APART;
+  const behindKey = isApart ? CHUNK_NUMBER_BYTES : wordAt(words, at + VALUE_LENGTH_WORD);
+  return RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD) + behindKey;
+}
+
+/** Bytes in use for the record at an address, in all. */
+export function bytesOf(arena: Arena, address: Address): number {
+  const apart = isApart(arena, address) ? valueLengthOf(arena, address) : 0;
+  return sizeOf(lengthOf(arena, address)) + apart;
+}
+
+export function isApart(arena: Arena, address: Address): boolean {
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND) === APART;
 }
 
 export function addRecord(
@@ -49,9 +68,35 @@ export function addRecord(
   return address;
 }
 
+/** Adds a put whose value becomes the arena's, without a copy. */
+export function addRecordOwning(
+  arena: Arena,
+  key: Uint8Array,
+  value: Uint8Array,
+  sequence: SequenceNumber,
+): Address {
+  const chunk = arena.adopt(value);
+  if (chunk === undefined) return addRecord(arena, key, value, sequence);
+  NUMBER_VIEW.setUint32(0, chunk);
+  const address = addRecord(arena, key, NUMBER, sequence);
+  const words = itemAt(arena.words, chunkOf(address));
+  words[wordOffset(address) + KIND] = APART;
+  words[wordOffset(address) + VALUE_LENGTH_WORD] = value.length;
+  return address;
+}
+
+/** The number of the chunk that a value which stands apart is. */
+function chunkApart(arena: Arena, address: Address): number {
+  const at = byteOffset(address) + RECORD_HEADER_BYTES + keyLengthOf(arena, address);
+  const bytes = itemAt(arena.bytes, chunkOf(address));
+  for (let i = 0; i < CHUNK_NUMBER_BYTES; i++) NUMBER[i] = byteAt(bytes, at + i);
+  return NUMBER_VIEW.getUint32(0);
+}
+
 /** Frees a record and marks it as freed, for audits. */
 export function freeRecord(arena: Arena, address: Address): void {
   const length = lengthOf(arena, address);
+  if (isApart(arena, address)) arena.letGo(chunkApart(arena, address));
   const words = itemAt(arena.words, chunkOf(address));
   words[wordOffset(address) + KIND] = FREED;
   arena.free(address, length);
@@ -62,13 +107,15 @@ export function isFreed(arena: Arena, address: Address): boolean {
 }
 
 export function kindOf(arena: Arena, address: Address): EntryKind {
-  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND) as EntryKind; // it is not freed
+  const kind = wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND);
+  return kind === APART ? PUT : (kind as EntryKind); // it is not freed
 }
 
 /** Whether a value of this length fits the place of the one that is there, and fills it. */
 export function fitsInPlace(arena: Arena, address: Address, valueLength: number): boolean {
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
+  if (wordAt(words, at + KIND) === APART) return false;
   const beforeValue = RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD);
   return sizeOf(beforeValue + valueLength) === sizeOf(beforeValue + wordAt(words, at + VALUE_LENGTH_WORD));
 }
@@ -112,12 +159,17 @@ export function keyOf(arena: Arena, address: Address): Uint8Array {
 
 /** A view of the value; as `keyOf`. */
 export function valueIn(arena: Arena, address: Address): Uint8Array {
+  if (isApart(arena, address)) return itemAt(arena.bytes, chunkApart(arena, address));
   const start = byteOffset(address) + RECORD_HEADER_BYTES + keyLengthOf(arena, address);
   return itemAt(arena.bytes, chunkOf(address)).subarray(start, start + valueLengthOf(arena, address));
 }
 
 /** A copy of the value, which is the caller's. */
 export function copyValue(arena: Arena, address: Address, copier: ValueCopier): Uint8Array {
+  if (isApart(arena, address)) {
+    const value = itemAt(arena.bytes, chunkApart(arena, address));
+    return copier.copy(value, 0, value.length);
+  }
   const start = byteOffset(address) + RECORD_HEADER_BYTES + keyLengthOf(arena, address);
   return copier.copy(itemAt(arena.bytes, chunkOf(address)), start, start + valueLengthOf(arena, address));
 }

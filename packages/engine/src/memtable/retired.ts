@@ -2,7 +2,7 @@ import type { Arena } from "./arena.js";
 import { birthOf, NODE_WORDS } from "./node-layout.js";
 import { type NodePool, nodeStart } from "./node-pool.js";
 import type { Kind, Retired } from "./pins.js";
-import { freeRecord, lengthOf, sequenceOf } from "./record.js";
+import { bytesOf, freeRecord, sequenceOf } from "./record.js";
 
 // The kinds of things that leave the present, as numbered for `Pins`.
 export const RECORD = 0;
@@ -13,7 +13,7 @@ export function retiredKinds(records: Arena, nodes: NodePool): readonly Kind<Ret
   const kinds: readonly [Kind<number>, Kind<number>, Kind<Exclude<Retired, number>>] = [
     {
       birthOf: (address) => sequenceOf(records, address),
-      bytesOf: (address) => lengthOf(records, address),
+      bytesOf: (address) => bytesOf(records, address),
       free: (address) => freeRecord(records, address),
     },
     {

@@ -1,11 +1,15 @@
 import type { SequenceNumber } from "@kaya/core";
 import { type FlushEntry, type FlushSource, MergingCursor } from "@kaya/lsm";
+import type { MemtableCursor } from "../memtable/memtable-cursor.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import type { StoreSnapshot } from "./store-snapshot.js";
 
 /** What a sealed memtable has for a table: tombstones too, and not what its own range tombstones hide. */
 export function flushSource(snapshot: MemtableSnapshot): FlushSource {
-  return { entries: entriesOf([snapshot], 0), rangeTombstones: snapshot.rangeTombstones };
+  const { rangeTombstones } = snapshot;
+  // Without range tombstones nothing hides anything: a merge of one memtable would give the same entries, and cost as much as the table.
+  const entries = rangeTombstones.length === 0 ? new InOrder(snapshot.entries()) : entriesOf([snapshot], 0);
+  return { entries, rangeTombstones };
 }
 
 /**
@@ -19,6 +23,34 @@ export function memorySource({ memtables, tables }: StoreSnapshot): FlushSource 
     entries: entriesOf(memtables, above),
     rangeTombstones: tombstones.filter(({ sequence }) => sequence > above),
   };
+}
+
+/** The entries of a cursor that never waits, each lent until the next one. Not a generator: those cost more than a table's entry. */
+class InOrder implements IterableIterator<FlushEntry> {
+  readonly #cursor: MemtableCursor;
+  #isBegun = false;
+  readonly #result: { value: FlushEntry; done: boolean };
+
+  constructor(cursor: MemtableCursor) {
+    this.#cursor = cursor;
+    this.#result = { value: cursor, done: false };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<FlushEntry, FlushEntry> {
+    this.#result.done = !(this.#isBegun ? this.#cursor.next() : this.#cursor.seekFirst());
+    this.#isBegun = true;
+    return this.#result;
+  }
+
+  return(): IteratorResult<FlushEntry, FlushEntry> {
+    this.#cursor.close();
+    this.#result.done = true;
+    return this.#result;
+  }
 }
 
 /** @param memtables newest first */

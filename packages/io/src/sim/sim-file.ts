@@ -90,21 +90,24 @@ export class SimFile implements DiskFile {
     return this.#append(copy);
   }
 
-  async writeAt(position: number, bytes: Uint8Array, expectedLength?: number): Promise<number> {
+  async writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number> {
     this.#checkWritable();
     checkOffset(position, "position", this.path);
-    checkBytes(bytes, this.path);
-    const copy = new Uint8Array(bytes); // not `slice`: that of a Buffer copies nothing
+    const copy = concatenate(checkParts(bytes, this.path));
     if (this.#session.isUnhurried) await this.#turnToChange();
     return this.#writeAt(position, copy, expectedLength);
   }
 
-  writeAtSync(position: number, bytes: Uint8Array, expectedLength?: number): number {
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number {
     this.#checkWritable();
     checkOffset(position, "position", this.path);
-    checkBytes(bytes, this.path);
+    const copy = concatenate(checkParts(bytes, this.path));
     this.#checkFree("written");
-    return this.#writeAt(position, new Uint8Array(bytes), expectedLength);
+    return this.#writeAt(position, copy, expectedLength);
   }
 
   async truncate(length: number): Promise<void> {

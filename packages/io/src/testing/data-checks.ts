@@ -85,6 +85,22 @@ export const dataChecks: readonly Check[] = [
     },
   },
   {
+    // More than a system takes in one write, which is 1,024 on Linux, and too much for one that does not leave the thread.
+    name: "append writes a list of thousands of parts, short and long",
+    run: async ({ open }) => {
+      const file = await open("file");
+      const parts = Array.from({ length: 3000 }, (_, i) =>
+        new Uint8Array(i % 1000 === 7 ? 100_000 : i % 60).fill(i),
+      );
+      const content = Buffer.concat(parts);
+      assert.equal(await file.append(parts), 0);
+      assert.equal(await file.append(parts.slice(0, 2)), content.length);
+      const read = new Uint8Array(content.length);
+      assert.equal(await file.readAt(0, read), content.length);
+      assert.ok(content.equals(read));
+    },
+  },
+  {
     name: "append of nothing changes nothing and gives the end",
     run: async ({ open }) => {
       const file = await open("file");

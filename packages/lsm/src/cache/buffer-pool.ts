@@ -1,4 +1,4 @@
-import { allocateBytes } from "../bytes.js";
+import { allocateBytes } from "@kaya/core";
 
 export interface BufferPoolOptions {
   /** Bytes that may wait for their next use. */

@@ -1,5 +1,5 @@
-import type { SequenceNumber } from "@kaya/core";
-import { allocateBytes, copyInto } from "../bytes.js";
+import { allocateBytes, type SequenceNumber } from "@kaya/core";
+import { copyInto } from "../bytes.js";
 import { type EntryKind, type Found, PUT } from "../entry.js";
 
 /** Of a key, by a seed that nobody knows. */

@@ -1,6 +1,6 @@
 import type { SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { compareBytes, copyBytes, copyInto } from "../bytes.js";
+import { compareBytes } from "../bytes.js";
 import type { EntryKind, RangeTombstone } from "../entry.js";
 import type { TableMeta } from "../manifest/manifest-state.js";
 import { compareEnds, keyAfter } from "../merge/compare.js";
@@ -13,10 +13,6 @@ export class OutputTable {
   readonly id: number;
   readonly #writer: TableWriter;
   #rangeTombstones = 0;
-  #rawBytes = 0;
-  #first: Uint8Array | undefined;
-  #last = new Uint8Array(64);
-  #lastLength = 0;
   /** Of the range tombstones. */
   #start: Uint8Array | undefined;
   #end: Uint8Array | undefined;
@@ -41,18 +37,12 @@ export class OutputTable {
 
   /** Of keys and values. */
   get rawBytes(): number {
-    return this.#rawBytes;
+    return this.#writer.rawBytes;
   }
 
   /** Keys come in order. A promise where it must be waited for. */
   add(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void | Promise<void> {
-    const added = this.#writer.add(key, kind, sequence, value);
-    this.#first ??= copyBytes(key);
-    if (this.#last.length < key.length) this.#last = new Uint8Array(2 * key.length);
-    copyInto(this.#last, 0, key, 0, key.length);
-    this.#lastLength = key.length;
-    this.#rawBytes += key.length + value.length;
-    return added;
+    return this.#writer.add(key, kind, sequence, value);
   }
 
   addRangeTombstone(tombstone: RangeTombstone): void {
@@ -89,10 +79,10 @@ export class OutputTable {
   }
 
   #extent(): Extent {
-    const first = this.#first;
+    const { firstKey, lastKey } = this.#writer;
     const tombstones = { start: this.#start as Uint8Array, end: this.#end }; // where there are any
-    if (first === undefined) return tombstones;
-    const entries = { start: first, end: keyAfter(this.#last.subarray(0, this.#lastLength)) };
+    if (firstKey === undefined || lastKey === undefined) return tombstones;
+    const entries = { start: firstKey, end: keyAfter(lastKey) };
     return this.#rangeTombstones === 0 ? entries : hull([entries, tombstones]);
   }
 }

@@ -1,5 +1,5 @@
+import { allocateBytes } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
-import { allocateBytes } from "../bytes.js";
 import { checkBlock, rawBytesOf, type StoredBlock, type TableContext } from "./block-codec.js";
 import { type BlockKind, corruption, endOf, FOOTER_BYTES, type Place, TRAILER_BYTES } from "./format.js";
 

@@ -1,6 +1,5 @@
-import { KayaError } from "@kaya/core";
+import { allocateBytes, KayaError } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
-import { allocateBytes } from "../bytes.js";
 import { BufferPool } from "../cache/buffer-pool.js";
 
 /** Bytes of one write: large enough that a disk is at its best. */

@@ -104,6 +104,21 @@ export class TableWriter {
     return this.#entries;
   }
 
+  /** Bytes of their keys and values. */
+  get rawBytes(): number {
+    return this.#rawBytes;
+  }
+
+  /** Of the first entry; undefined before it. */
+  get firstKey(): Uint8Array | undefined {
+    return this.#firstKey;
+  }
+
+  /** A copy of the last entry's; undefined before the first. */
+  get lastKey(): Uint8Array | undefined {
+    return this.#entries > 0 ? copyBytes(this.#last.subarray(0, this.#lastLength)) : undefined;
+  }
+
   /**
    * Adds an entry behind those before it. The bytes are copied. Gives a promise where a write has to be waited for: await it before the
    * next call.
@@ -219,7 +234,7 @@ export class TableWriter {
   }
 
   #properties(fragments: readonly RangeTombstone[]): TableProperties {
-    const last = this.#entries > 0 ? copyBytes(this.#last.subarray(0, this.#lastLength)) : undefined;
+    const last = this.lastKey;
     const starts = [this.#firstKey, fragments[0]?.start]
       .filter((key) => key !== undefined)
       .sort(compareBytes);

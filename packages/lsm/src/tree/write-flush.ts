@@ -43,16 +43,18 @@ export async function writeFlush(
   let output: OutputTable | undefined;
   let bytes = 0;
   const add = (entry: FlushEntry): Promise<void> | void => {
-    checkSequence(entry.sequence, bounds);
-    bytes += entry.key.length + entry.value.length;
-    if (output === undefined || bytes >= STEP_BYTES) return addAfterRest(entry);
-    return output.add(entry.key, entry.kind, entry.sequence, entry.value);
+    // Each is asked for once: a cursor makes its views when it is.
+    const { key, kind, sequence, value } = entry;
+    checkSequence(sequence, bounds);
+    bytes += key.length + value.length;
+    if (output === undefined || bytes >= STEP_BYTES) return addAfterRest(key, kind, sequence, value);
+    return output.add(key, kind, sequence, value);
   };
-  const addAfterRest = async ({ key, kind, sequence, value }: FlushEntry): Promise<void> => {
+  const addAfterRest = async (...entry: Parameters<OutputTable["add"]>): Promise<void> => {
     if (bytes >= STEP_BYTES) await setImmediate(); // others have their turn
     bytes = 0;
     output ??= await create();
-    await output.add(key, kind, sequence, value);
+    await output.add(...entry);
   };
   try {
     await forEach(entries, add);

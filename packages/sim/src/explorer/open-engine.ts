@@ -5,7 +5,7 @@ import { logIdsOf } from "../log-ids.js";
 
 /** What an engine on a simulated disk would take from chance: the same in each run, and no two alike on a disk and what is forked from it. */
 export function engineOptionsOf(disk: SimDisk): OpenEngineOptions {
-  return { newLogId: logIdsOf(disk), randomSeed: tableSeedsOf(disk) };
+  return { newLogId: logIdsOf(disk), randomSeed: tableSeedsOf(disk), largeValueBytes: 100 };
 }
 
 /** @param on what it is opened on; default: the disk itself */

@@ -16,6 +16,9 @@ export interface WalSessionOptions {
   readonly onCommit?: (record: WalRecord) => void;
 }
 
+/** So that values of two lengths that scenarios write are in parts of their own, and others are not. */
+const LARGE_VALUE_BYTES = 200;
+
 type Append = readonly [payload: WalPayload, mode?: DurabilityMode];
 
 /** Uses a log as a program would, over crashes and reopenings, and notes in a history what it is told. */
@@ -62,7 +65,7 @@ export class WalSession {
     const { config, trustPageCache = false } = this.#options;
     const onCommit = this.#writer === undefined ? this.#options.onCommit : undefined;
     this.#writer = await WalWriter.open(config, this.#disk.session(), {
-      ...{ after, trustPageCache },
+      ...{ after, trustPageCache, largeValueBytes: LARGE_VALUE_BYTES },
       ...(onCommit !== undefined && { onCommit, onCommitSync: onCommit }),
     });
     const { durableLsn, nextLsn } = this.#writer;

@@ -51,8 +51,8 @@ export function generateTrace(options: GenerateOptions): Trace {
     random,
     faultPairs === false ? undefined : new Random(seed, operations, 1),
     new Random(seed, operations, 2),
-    new Random(seed, operations, 4),
     new Random(seed, operations, 3),
+    new Random(seed, operations, 4),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );

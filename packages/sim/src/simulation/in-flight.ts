@@ -268,6 +268,10 @@ export class InFlight {
       .slice(strikesBefore)
       .some(({ operation }) => operation === "readAt");
     if (couldNotRead && answer.state === "rejected" && KayaError.is(answer.error, "KAYA_IO")) return;
+    // Its conditions were read in a turn of its own: it had its place in that turn, and was taken back in it.
+    const hadTurn = "conditions" in step && step.conditions !== undefined && step.conditions.length > 0;
+    const struck = this.#world.faults.strikes.length > strikesBefore;
+    if (hadTurn && struck && this.#engine.failure === undefined && isTakenBack(answer.error)) return;
     if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {
       const { timeline, config } = this.#world;
       const length = isLimitedClear(step)

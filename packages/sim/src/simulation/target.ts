@@ -18,8 +18,12 @@ export interface SimulationTarget {
 }
 
 export function openerOf({ open = Engine.open, wrapDisk = (disk) => disk }: SimulationTarget): EngineOpener {
-  return (config, disk, options) => open(config, wrapDisk(disk), { turns: TINY_TURNS, ...options });
+  return (config, disk, options) =>
+    open(config, wrapDisk(disk), { turns: TINY_TURNS, largeValueBytes: LARGE_VALUE_BYTES, ...options });
 }
+
+/** So that some values go to the disk from memory of their own, which the memtable keeps, and others are copied. */
+const LARGE_VALUE_BYTES = 10;
 
 /** So that batches of a few operations are applied in slices, with others at work in between. */
 const TINY_TURNS: Turns = {
