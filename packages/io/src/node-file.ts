@@ -251,11 +251,11 @@ export class NodeFile implements DiskFile {
       });
     }
     try {
-      this.#beside?.close();
       await this.#handle.close();
     } catch (cause) {
       throw fromSystemError(cause, "close", this.#name);
     } finally {
+      this.#beside?.close();
       this.#closed?.(this);
     }
   }

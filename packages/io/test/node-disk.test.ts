@@ -1,8 +1,9 @@
-import { access, mkdir, open, rm, symlink, writeFile } from "node:fs/promises";
+import { access, mkdir, open, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { isFile, isRemovable, NodeDisk } from "../src/index.js";
 import { NodeFile } from "../src/node-file.js";
+import { SyncDescriptor } from "../src/sync-descriptor.js";
 import { rejectsWith, text } from "../src/testing/check.js";
 import { temporaryDirectories } from "./temporary-directory.js";
 
@@ -91,6 +92,62 @@ describe.skipIf(process.platform !== "linux")("NodeDisk on what fails (Linux)", 
     await rejectsWith("KAYA_FSYNC_FAILED", file.sync());
     await expect(file.sync()).rejects.toThrow("/dev/full");
     await file.close();
+  });
+
+  it("what fails synchronously fails in the same way", async () => {
+    const file = await deviceFile();
+    expect(() => file.appendSync(text("x"))).toThrow(expect.objectContaining({ code: "KAYA_DISK_FULL" }));
+    expect(() => file.syncSync()).toThrow(expect.objectContaining({ code: "KAYA_FSYNC_FAILED" }));
+    const root = new NodeDisk("/proc");
+    expect(() => root.syncDirSync("")).toThrow(expect.objectContaining({ code: "KAYA_FSYNC_FAILED" }));
+    await file.close();
+  });
+
+  it("a synchronous fsync reports the one that failed before it, whatever the system says by then", async () => {
+    const file = await deviceFile();
+    const failure: unknown = await file.sync().catch((error: unknown) => error);
+    let thrown: unknown;
+    try {
+      file.syncSync();
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBe(failure);
+    await file.close();
+  });
+
+  it("an fsync beside one of another thread has a descriptor of its own, which is told of a failure too", async () => {
+    const name = join(await directories.make(), "file");
+    const [handle, failing] = [await open(name, "w+"), await open("/dev/full", "r+")];
+    const beside = { fd: failing.fd, close: () => undefined };
+    const file = new NodeFile("file", name, handle, { readOnly: false, beside });
+    file.appendSync(text("x"));
+    file.syncSync();
+    const syncing = file.sync();
+    expect(() => file.syncSync()).toThrow(expect.objectContaining({ code: "KAYA_FSYNC_FAILED" }));
+    await syncing;
+    await Promise.all([file.close(), failing.close()]);
+  });
+
+  it("a file that is opened for that has two descriptors until it is closed, and only one where it has lost its name", async () => {
+    const root = await directories.make();
+    const disk = new NodeDisk(root);
+    const descriptors = async () => {
+      const all = (await readdir("/proc/self/fd")).map((fd) =>
+        readlink(`/proc/self/fd/${fd}`).catch(() => ""),
+      );
+      return (await Promise.all(all)).filter((each) => each.startsWith(join(root, "file"))).length;
+    };
+    const file = await disk.open("file", { create: true, syncsBeside: true });
+    expect([file.syncsBeside, await descriptors()]).toEqual([true, 2]);
+    await file.close();
+    expect(await descriptors()).toBe(0);
+    const plain = await disk.open("file");
+    expect([plain.syncsBeside, await descriptors()]).toEqual([false, 1]);
+    expect(SyncDescriptor.open(join(root, "absent"), 0)).toBeUndefined();
+    expect(SyncDescriptor.open(join(root, "file"), 0)).toBeUndefined(); // another file has the name
+    expect(await descriptors()).toBe(1);
+    await plain.close();
   });
 
   it("a failed fsync of a directory is KAYA_FSYNC_FAILED", async () => {

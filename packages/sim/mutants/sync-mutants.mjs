@@ -52,7 +52,7 @@ export const SYNC_MUTANTS = [
   },
   {
     name: "after a failed synchronous write the LSNs of those before it are given again",
-    first: "simulation",
+    first: "appends at once",
     rule: "W3",
     file: "wal/dist/group-commit.js",
     find: `this.#concludeNow(written);
@@ -86,5 +86,26 @@ export const SYNC_MUTANTS = [
     find: `wal.settleSync();
             const conflict`,
     replace: "const conflict",
+  },
+  {
+    name: "a synchronous commit goes on although a failed write could not be taken back",
+    first: "two faults: appends at once",
+    rule: "W4",
+    file: "wal/dist/group-commit.js",
+    find: `this.#poison(notUndone(error, undoError));
+            return;
+        }
+        this.#becameDurable();`,
+    replace: `}
+        this.#becameDurable();`,
+  },
+  {
+    name: "a synchronous commit leaves a segment where it is that could not be taken away",
+    first: "two faults: appends at once",
+    rule: "W1",
+    file: "wal/dist/group-commit.js",
+    find: `if (this.#segments.hasHalfMade)
+                this.#segments.takeAwayHalfMadeSync();`,
+    replace: "",
   },
 ];

@@ -39,6 +39,7 @@ const ENGINE: PartialEngineConfig = {
 
 const LOG_ACTIONS: readonly (readonly [LogAction, string])[] = [
   ["append", "appends over the end of a segment"],
+  ["append at once", "appends at once over the end of a segment"],
   ["rotate", "a rotation"],
   ["drop", "segments dropped behind a checkpoint"],
   ["close", "closing"],

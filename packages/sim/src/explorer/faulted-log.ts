@@ -7,7 +7,7 @@ import { WalSession } from "./wal-session.js";
 import { batch, del, put, value, type WalWrite } from "./wal-write.js";
 
 /** What of a log the first fault of a pair strikes. */
-export type LogAction = "append" | "rotate" | "drop" | "close" | "open";
+export type LogAction = "append" | "append at once" | "rotate" | "drop" | "close" | "open";
 
 export interface FaultedLogOptions {
   readonly seed: number;
@@ -44,6 +44,15 @@ export class FaultedLog extends FaultedStore<WalSession> {
         await session.append([put("d", value(400)), "relaxed"]);
         await session.append([put("e", value(350))], [put("f"), "relaxed"]);
         return;
+      case "append at once": {
+        const queued = session.append([put("a", value(100)), "relaxed"], [batch(put("b"), del("a"))]);
+        session.appendNow(put("c", value(100)), "relaxed");
+        session.appendNow(put("d", value(400)));
+        await queued;
+        session.appendNow(put("e", value(350)), "relaxed");
+        session.appendNow(put("f"));
+        return;
+      }
       case "rotate":
         await session.rotate();
         await session.append([put(`behind ${round}`), "relaxed"]);

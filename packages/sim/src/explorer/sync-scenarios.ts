@@ -17,18 +17,20 @@ const PLACES = 12;
 
 /** Writes of the log that are done when they return: alone, behind queued ones, and at every moment of one in flight. */
 export function walSyncScenarios(config: Partial<WalConfig>): Scenario[] {
-  const lives: readonly (readonly [string, (session: WalSession) => Promise<void>])[] = [
+  const lives: readonly (readonly [string, (session: WalSession, disk: SimDisk) => Promise<void>])[] = [
     ["alone", appendAlone],
     ["behind queued ones", appendBehindQueued],
     ["at every moment of one in flight", appendAtEveryMoment],
     ["beside rotations", appendBesideRotations],
+    ["behind one that is written and one that fails", appendBehindFailed],
   ];
   return lives.map(([name, live]) =>
     scenario<WalWrite>(`wal: appends at once, ${name}`, {
       workload: async (disk: SimDisk, history) => {
         const session = new WalSession(disk, history, { config });
         await session.open();
-        await live(session);
+        await live(session, disk);
+        if (session.failure !== undefined) throw new Error("the writer gave up", { cause: session.failure });
       },
       check: walCheck({ config }),
     }),
@@ -99,6 +101,18 @@ async function appendBesideRotations(session: WalSession): Promise<void> {
     session.appendNow(put(`a${wait}`, value(60)), "relaxed");
     session.appendNow(put(`b${wait}`, value(60)), wait % 2 ? "strict" : "relaxed");
     await rotated;
+  }
+}
+
+/** Two batches are queued: the first is written and stays, the second is taken back, and so is what comes behind it (W3). */
+async function appendBehindFailed(session: WalSession, disk: SimDisk): Promise<void> {
+  mustWrite(session.appendNow(put("before")));
+  for (const bytes of [0, 50]) {
+    disk.addFault({ at: disk.nextOperation + 1, kind: "partial-write", bytes });
+    const queued = session.append([put("a", value(300)), "relaxed"], [put("b", value(250)), "relaxed"]);
+    session.appendNow(put("c"));
+    await queued;
+    mustWrite(session.appendNow(put("d", value(40))));
   }
 }
 
