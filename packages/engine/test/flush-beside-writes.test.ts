@@ -53,3 +53,27 @@ describe("a close", () => {
     await again.close();
   });
 });
+
+describe("writers that are faster than flushes", () => {
+  test("wait a little now and again, and not for all that is left once both memtables are full", async () => {
+    const MiB = 1024 * 1024;
+    const disk = new SimDisk();
+    const memory = { memtableBytes: 16 * MiB };
+    const engine = await Engine.open({ memory, durability: "relaxed", tables: { autoCompact: false } }, disk);
+    let next = 0;
+    const write = async () => {
+      while ((engine.stats().flush?.finished ?? 0) < 3) {
+        const operations = Array.from({ length: 100 }, () => ({
+          type: "put" as const,
+          key: `${next++ * 7919}`,
+          value: new Uint8Array(200),
+        }));
+        await engine.batch(operations);
+      }
+    };
+    await Promise.all([write(), write(), write(), write()]);
+    expect(engine.stats().flush?.heldUp).toBe(0);
+    expect(engine.stats().memtable.bytes).toBeLessThan(16 * MiB);
+    await engine.close();
+  }, 60_000);
+});

@@ -4,6 +4,7 @@ import type { LsmTree } from "@kaya/lsm";
 import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { MAX_MEMTABLE_BYTES } from "../memtable/memtable.js";
+import type { FlushProgress } from "./flush-progress.js";
 import { Flusher, type FlusherStats, type FlushResult } from "./flusher.js";
 
 /** At how many bytes a memtable is sealed. */
@@ -13,6 +14,12 @@ export function mostBytesOf({ memory }: EngineConfig): number {
 
 /** Closing flushes a log of more bytes than this: the next opening then has less than some milliseconds of it to replay. */
 const WORTH_FLUSHING_BYTES = 256 * 1024;
+
+/** Of the memtable that takes writes, what is filled while the entries of the other one are written; the rest is for the end of the flush. */
+const FILLED_MEANWHILE = 3 / 4;
+/** How far writers may be ahead of that: of a memtable, and in bytes. Small memtables are written in a few turns. */
+const LEAD = 1 / 8;
+const MIN_LEAD_BYTES = 1024 * 1024;
 
 export interface FlushStats extends FlusherStats {
   /** How often writes waited for a flush, because both memtables were full. */
@@ -77,11 +84,23 @@ export class Flushes {
 
   /** Before a batch is written to the log: what it has to wait for. */
   throttle(): Promise<void> | undefined {
-    const { writing } = this.#flusher;
-    if (writing === undefined || !this.#isFull()) return undefined;
+    const { writing, progress } = this.#flusher;
+    if (writing === undefined) return undefined;
+    if (!this.#isFull())
+      return progress !== undefined && this.#isAhead(progress) ? progress.more() : undefined;
     this.#heldUp++;
     // Where it fails, what is queued already goes past the bound, and `assertRoom` refuses what comes then.
     return writing;
+  }
+
+  /**
+   * The memtable that takes writes fills faster than the sealed one is written: going on like this, all writers would wait at once for what is
+   * left of that. So they wait a little now and again. Not where the write has not begun: it may wait for a compaction.
+   */
+  #isAhead(progress: FlushProgress): boolean {
+    const { share } = progress;
+    const lead = Math.max(MIN_LEAD_BYTES, this.#most * LEAD);
+    return share > 0 && this.#applied.store.active.usedBytes > this.#most * FILLED_MEANWHILE * share + lead;
   }
 
   run(): Promise<FlushResult> {
