@@ -2,16 +2,18 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pc from "picocolors";
 import { buildBetterSqlite3, needsBuilding } from "./build-native.js";
-import { checkDurable, durableSystems, isDurable, PUTS } from "./durability/check-durable.js";
+import { checkDurable, durableSystems, durableWays, isDurable, PUTS } from "./durability/check-durable.js";
+import type { SyncCount } from "./durability/strace-log.js";
 import { describeMachine } from "./machine.js";
 import type { Options } from "./options.js";
-import { planOf } from "./plan.js";
-import { toMarkdown } from "./report/markdown.js";
+import { describePlan, planOf } from "./plan.js";
+import { intoDocument } from "./report/into-document.js";
+import { describeFailure, toMarkdown } from "./report/markdown.js";
 import { toSvg } from "./report/svg.js";
 import { toText } from "./report/terminal.js";
 import type { MeasuredSystem, Run } from "./run.js";
 import { Runner } from "./runner.js";
-import { installedVersion } from "./system.js";
+import { installedVersion, PeerMissing, type System } from "./system.js";
 import { SYSTEMS } from "./systems/all.js";
 import { withDataDirectory } from "./workspace.js";
 
@@ -25,6 +27,10 @@ export interface Terminal {
 
 /** Does what the options say. @returns the exit code: 1 where something could not be measured, or is not durable */
 export async function bench(options: Options, terminal: Terminal, signal: AbortSignal): Promise<number> {
+  if (options.plan) {
+    terminal.out(`${describePlan(planOf(options), options.scale)}\n`);
+    return 0;
+  }
   if (options.from === undefined && options.systems.includes("better-sqlite3")) await buildOnce(terminal);
   if (options.checkDurable) return checkAll(options, terminal);
   const run =
@@ -41,8 +47,12 @@ async function measure(options: Options, terminal: Terminal, signal: AbortSignal
   return withDataDirectory(options.dir, async (dir) => {
     const runner = new Runner(options, dir, signal, {
       progress: (text) => terminal.note(text),
-      failed: ({ workload, system, message }) =>
-        terminal.note(`not measured: ${workload}, ${system}: ${message}`),
+      failed: (failure) =>
+        terminal.note(
+          failure.isMissing
+            ? `left out: ${describeFailure(failure)}`
+            : `not measured: ${failure.workload}, ${failure.system}: ${failure.message}`,
+        ),
     });
     const figures = await runner.run();
     const measured = SYSTEMS.filter(({ name }) => figures.samples.some(({ system }) => system === name));
@@ -50,6 +60,7 @@ async function measure(options: Options, terminal: Terminal, signal: AbortSignal
       machine: describeMachine(dir),
       mode: options.scale.mode,
       rounds: options.scale.rounds,
+      roundsOf: options.scale.roundsOf,
       entries: options.scale.entries,
       rows: plan.flatMap(({ rows }) => rows),
       systems: measured.map(describeSystem),
@@ -58,41 +69,48 @@ async function measure(options: Options, terminal: Terminal, signal: AbortSignal
   });
 }
 
-function describeSystem({ name, packageName, setup }: (typeof SYSTEMS)[number]): MeasuredSystem {
-  const version = packageName === undefined ? "this commit" : (installedVersion(packageName) ?? "unknown");
-  return { name, version, ...setup };
+function describeSystem({ name, packageName, version, setup }: System): MeasuredSystem {
+  const found = packageName === undefined ? "this commit" : (installedVersion(packageName) ?? "unknown");
+  return { name, version: version ?? found, ...setup };
 }
 
 async function readRun(file: string): Promise<Run> {
   return JSON.parse(await readFile(file, "utf8")) as Run;
 }
 
-async function writeReports(run: Run, { json, markdown, svg }: Options): Promise<void> {
+async function writeReports(run: Run, { json, markdown, svg, into }: Options): Promise<void> {
   if (json !== undefined) await writeFile(json, `${JSON.stringify(run)}\n`);
   if (markdown !== undefined) await writeFile(markdown, toMarkdown(run));
   if (svg !== undefined) await writeFile(svg, toSvg(run));
+  for (const file of into) await writeFile(file, intoDocument(await readFile(file, "utf8"), run, file));
 }
 
 async function checkAll(options: Options, terminal: Terminal): Promise<number> {
-  let exitCode = 0;
+  let areDurable = true;
   await withDataDirectory(options.dir, async (dir) => {
     for (const name of durableSystems(options.systems)) {
+      const systemDir = join(dir, name.replaceAll(" ", "-"));
       try {
-        const count = await checkDurable(name, join(dir, name.replaceAll(" ", "-")));
-        const calls = Object.entries(count.calls).map(([call, times]) => `${call} ${times}`);
-        const verdict = isDurable(count) ? "durable" : "NOT DURABLE";
-        terminal.out(
-          `${name}: ${count.covered} of ${PUTS} puts with a sync between put and acknowledgement ` +
-            `(in all: ${calls.join(", ") || "none"}): ${verdict}\n`,
-        );
-        if (!isDurable(count)) exitCode = 1;
+        for (const way of await durableWays(name, join(systemDir, "ways"))) {
+          const count = await checkDurable(name, way, join(systemDir, way));
+          terminal.out(`${describeCount(name, way, count)}\n`);
+          areDurable &&= isDurable(count);
+        }
       } catch (error) {
         terminal.out(`${name}: not checked: ${(error as Error).message}\n`);
-        exitCode = 1;
+        areDurable &&= error instanceof PeerMissing;
       }
     }
   });
-  return exitCode;
+  return areDurable ? 0 : 1;
+}
+
+function describeCount(system: string, way: string, count: SyncCount): string {
+  const calls = Object.entries(count.calls).map(([call, times]) => `${call} ${times}`);
+  return (
+    `${system}, ${way}: ${count.covered} of ${PUTS} writes with a sync between call and acknowledgement ` +
+    `(in all: ${calls.join(", ") || "none"}): ${isDurable(count) ? "durable" : "NOT DURABLE"}`
+  );
 }
 
 async function buildOnce(terminal: Terminal): Promise<void> {

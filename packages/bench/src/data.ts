@@ -1,4 +1,4 @@
-/** Every entry that is written has a key of this many bytes and a value of `VALUE_BYTES`. */
+/** Every entry has a key of this many bytes and, where a row does not name another size, a value of `VALUE_BYTES`. */
 export const KEY_BYTES = 16;
 export const VALUE_BYTES = 100;
 
@@ -35,10 +35,16 @@ export function entryKey(index: number): Uint8Array {
   return key;
 }
 
-/** The value of entry `index`: random bytes, another stretch of them for each entry. A view that nobody writes to. */
-export function entryValue(index: number): Uint8Array {
-  const start = mix(index ^ 0x5bd1e995) % (POOL_BYTES - VALUE_BYTES);
-  return POOL.subarray(start, start + VALUE_BYTES);
+/** The value of entry `index`: random bytes, another stretch of them for each entry. A view that nobody writes to. At most 512 KiB. */
+export function entryValue(index: number, bytes = VALUE_BYTES): Uint8Array {
+  const start = mix(index ^ 0x5bd1e995) % (POOL_BYTES - bytes);
+  return POOL.subarray(start, start + bytes);
+}
+
+/** Pseudo-random numbers from 0 to 1 (not included), the same in every process. */
+export function makeRandom(): () => number {
+  let i = 0;
+  return () => mix(++i) / 2 ** 32;
 }
 
 const TEXT = new TextEncoder().encode('{"kind":"order","state":"delivered","currency":"EUR"');

@@ -19,8 +19,28 @@ export async function latenciesWhile(
   return latencies;
 }
 
+/** Latencies of operations as they come, in ms: adding one neither allocates an object nor copies often. */
+export class Latencies {
+  #values = new Float64Array(1 << 12);
+  #count = 0;
+
+  add(ms: number): void {
+    if (this.#count === this.#values.length) {
+      const larger = new Float64Array(2 * this.#count);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.#count++] = ms;
+  }
+
+  /** NaN where there is none. */
+  percentile(share: number): number {
+    return percentile(this.#values.subarray(0, this.#count), share);
+  }
+}
+
 /** The least of these that at least `share` of them do not exceed. */
-export function percentile(values: readonly number[], share: number): number {
+export function percentile(values: ArrayLike<number>, share: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }

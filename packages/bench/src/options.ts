@@ -18,6 +18,10 @@ export interface Options {
   /** Each process of a workload writes its CPU profiles below it. */
   readonly profile?: string;
   readonly checkDurable: boolean;
+  /** Say what would be measured, and measure nothing. */
+  readonly plan: boolean;
+  /** Markdown files whose generated parts are replaced. */
+  readonly into: readonly string[];
 }
 
 interface Flags extends Omit<Options, "scale" | "systems"> {
@@ -39,7 +43,9 @@ export function parseOptions(argv: readonly string[], write?: (text: string) => 
   return {
     ...rest,
     checkDurable: rest.checkDurable ?? false,
-    scale: rounds === undefined ? scale : { ...scale, rounds },
+    plan: rest.plan ?? false,
+    into: rest.into ?? [],
+    scale: rounds === undefined ? scale : { ...scale, rounds, roundsOf: {} },
     systems: systems ?? SYSTEMS.map((system) => system.name),
   };
 }
@@ -49,11 +55,16 @@ function createCommand(): Command {
     .usage("[options]      (npx pnpm@10 bench builds first)")
     .description("Measures Kaya beside its peers, in one run, and says which targets are reached.")
     .addOption(new Option("--quick", "about a minute, the default").conflicts(["full", "large"]))
-    .addOption(new Option("--full", "everything, 5 rounds, 1M entries").conflicts(["quick", "large"]))
+    .addOption(
+      new Option("--full", "all rows beside the peers, 1M entries, about half an hour").conflicts([
+        "quick",
+        "large",
+      ]),
+    )
     .addOption(
       new Option(
         "--large",
-        "the same, and Kaya alone at 5M and 20M entries; opening 10M entries, 10M overwrites, 30M entries in 1 GiB",
+        "the same, more data than memory, opening 10M entries, 10M overwrites, and Kaya alone at 5M and 20M entries: hours",
       ).conflicts(["quick", "full"]),
     )
     .option("--rounds <n>", "rounds, instead of the mode's", wholeNumber)
@@ -67,9 +78,11 @@ function createCommand(): Command {
     .option("--json <file>", "the figures")
     .option("--markdown <file>", "the report")
     .option("--svg <file>", "the plot")
+    .option("--into <files...>", "Markdown files: what is between their <!-- bench:... --> marks is replaced")
+    .option("--plan", "say what would be measured, and for how long; measure nothing")
     .option("--from <file>", "report on the figures of an earlier --json, measure nothing")
     .option("--profile <dir>", "write a CPU profile of each process of a workload: dir/workload-system-round")
-    .option("--check-durable", "count the syncs of 100 durable puts of each system (needs strace)")
+    .option("--check-durable", "count the syncs of 100 durable writes of each kind and system (needs strace)")
     .allowExcessArguments(false)
     .exitOverride();
 }

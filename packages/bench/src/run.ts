@@ -12,6 +12,9 @@ export interface Sample {
   readonly usage?: Usage;
 }
 
+/** In place of a system where a workload cannot be measured on any. */
+export const ALL_SYSTEMS = "all systems";
+
 /** What could not be measured, and why. */
 export interface Failure {
   readonly workload: string;
@@ -35,6 +38,8 @@ export interface Run {
   readonly machine: Machine;
   readonly mode: string;
   readonly rounds: number;
+  /** Of workloads that had another number of them. */
+  readonly roundsOf?: Readonly<Record<string, number>>;
   readonly entries: number;
   readonly rows: readonly Row[];
   readonly systems: readonly MeasuredSystem[];

@@ -5,7 +5,7 @@ import { emptyFileCache } from "./cold-caches.js";
 import { MemoryGroup } from "./memory-group.js";
 import type { Options } from "./options.js";
 import { type PlannedWorkload, planOf, rotated } from "./plan.js";
-import type { Failure, Sample } from "./run.js";
+import { ALL_SYSTEMS, type Failure, type Sample } from "./run.js";
 import { type Launch, type Outcome, runChild } from "./run-child.js";
 import type { System } from "./system.js";
 
@@ -32,7 +32,6 @@ export interface Machinery {
 }
 
 const MACHINERY: Machinery = { execute: runChild, limitMemory: MemoryGroup.create, emptyFileCache };
-const ALL_SYSTEMS = "all systems";
 
 /** Round after round, and in each one system after the other: what disturbs the machine for a while disturbs all of them. */
 export class Runner {
@@ -64,8 +63,9 @@ export class Runner {
 
   async run(): Promise<Figures> {
     const plan = planOf(this.#options);
-    for (let round = 1; round <= this.#options.scale.rounds; round++) {
-      for (const planned of plan) {
+    const rounds = Math.max(0, ...plan.map((planned) => planned.rounds));
+    for (let round = 1; round <= rounds; round++) {
+      for (const planned of plan.filter((planned) => round <= planned.rounds)) {
         for (const system of rotated(planned.systems, round - 1)) {
           if (this.#signal.aborted) return this.#figures();
           await this.#measure(planned, system, round);
@@ -82,11 +82,10 @@ export class Runner {
   async #measure(planned: PlannedWorkload, system: System, round: number): Promise<void> {
     const { workload } = planned;
     const names = [`${workload.name}/${system.name}`, system.name, workload.name];
-    if (round > (workload.mostRounds ?? Number.POSITIVE_INFINITY)) return;
     if (names.some((name) => this.#givenUp.has(name))) return;
     if (!(await this.#fill(planned, system))) return;
     const { scale } = this.#options;
-    this.#watcher.progress(`round ${round} of ${scale.rounds}: ${workload.name}, ${system.name}`);
+    this.#watcher.progress(`round ${round} of ${planned.rounds}: ${workload.name}, ${system.name}`);
     const launch = this.#profile(`${workload.name}-${system.name}-${round}`);
     const limit = workload.memoryBytes?.(scale);
     if (limit === undefined) return this.#steps(planned, system, round, launch);
@@ -99,7 +98,7 @@ export class Runner {
     }
   }
 
-  /** In one directory: what the workload prepares, then, with nothing of that in the system's cache, the workload. */
+  /** In one directory: what the workload prepares, then the workload. */
   async #steps(
     planned: PlannedWorkload,
     system: System,
@@ -112,7 +111,7 @@ export class Runner {
     await mkdir(dir, { recursive: true });
     try {
       for (const task of workload.prepare === undefined ? ["run" as const] : PREPARE_AND_RUN) {
-        if (task === "run" && workload.prepare !== undefined) await this.#emptyFileCache(workload.name);
+        if (task === "run" && workload.readsCold === true) await this.#emptyFileCache(workload.name);
         const outcome = await this.#child(task, planned, system, launch);
         for (const figure of outcome.figures) {
           this.#samples.push({ ...figure, system: system.name, round });

@@ -12,10 +12,20 @@ export interface ScanRequest {
   /** In large pages where the store has them, or entry by entry with its own iterator. */
   readonly by: "pages" | "entries";
   readonly reverse?: boolean;
-  readonly gte?: Uint8Array;
+  /** The first key, in the direction of the scan, or the place where it would be. */
+  readonly from?: Uint8Array;
   readonly limit?: number;
   /** Called for each entry, in order. */
   readonly visit: (key: Uint8Array, value: Uint8Array) => void;
+}
+
+/** The bound that many stores take for `from`. */
+export function boundOf<Key extends Uint8Array>(
+  from: Key | undefined,
+  reverse = false,
+): { gte?: Key; lte?: Key } {
+  if (from === undefined) return {};
+  return reverse ? { lte: from } : { gte: from };
 }
 
 /** Entries of one page of a scan by pages. */
@@ -27,6 +37,10 @@ export interface Store {
   put(key: Uint8Array, value: Uint8Array): unknown;
   /** All or nothing. */
   batch(entries: readonly Entry[]): unknown;
+  /** A put whose entry is as durable as the store was opened for when it returns. */
+  putSync?(key: Uint8Array, value: Uint8Array): unknown;
+  /** What earlier writes left for later in memory, done now. */
+  flush?(): Promise<void>;
   getSync?(key: Uint8Array): Uint8Array | undefined;
   get?(key: Uint8Array): Promise<Uint8Array | undefined>;
   scan?(request: ScanRequest): Promise<void>;
@@ -45,10 +59,14 @@ export interface System {
   readonly name: string;
   /** `raw` is no store, but what a store can at best be. */
   readonly kind: "kaya" | "raw" | "peer";
-  /** The npm package; absent where it is part of this repository. */
+  /** The npm package; absent where it is part of this repository or of Node. */
   readonly packageName?: string;
+  /** Absent: that of the package or of this repository. */
+  readonly version?: string;
   /** False for what lives in memory alone: it has no durable rows and cannot be opened again. */
   readonly onDisk: boolean;
+  /** Puts that are called in one turn share a commit, without help. */
+  readonly gathersPuts?: true;
   /** How it is opened for `durable` and `relaxed`, for whoever reads the report. */
   readonly setup: { readonly durable?: string; readonly relaxed: string };
   /**
@@ -70,6 +88,19 @@ export async function loadPeer<Module>(name: string): Promise<Module> {
     return (await import(name)) as Module;
   } catch (error) {
     throw new PeerMissing(`${name} cannot be loaded: ${String(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Opens what loads a binary only then.
+ * @throws PeerMissing where the binary is one for another Node
+ */
+export function openWithBinary<Database>(name: string, open: () => Database): Database {
+  try {
+    return open();
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ERR_DLOPEN_FAILED") throw error;
+    throw new PeerMissing(`the binary of ${name} cannot be loaded: ${String(error)}`, { cause: error });
   }
 }
 

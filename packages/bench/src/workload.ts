@@ -9,6 +9,8 @@ export interface Row {
   readonly title: string;
   readonly unit: string;
   readonly better: "higher" | "lower";
+  /** Id of the row whose measurement gives this figure as well. */
+  readonly measuredWith?: string;
 }
 
 export interface Job {
@@ -40,11 +42,14 @@ export interface Workload {
   readonly fixture?: Fixture;
   /** It takes minutes: further rounds leave it out. Absent: it is in every round. */
   readonly mostRounds?: number;
+  /** Its measurements take so many times as long as those of others. */
+  readonly timesLonger?: number;
+  /** The system's cache of files is emptied before each `run`. */
+  readonly readsCold?: true;
   /** Its processes run in a memory cgroup of this many bytes. Absent: without a limit. */
   memoryBytes?(scale: Scale): number;
   /**
-   * Work in a process of its own, in the directory of `run` and before it, in each round; its figures count as well. Between the two the
-   * system's cache of files is emptied.
+   * Work in a process of its own, in the directory of `run` and before it, in each round; its figures count as well.
    */
   prepare?(job: Job): Promise<void>;
   run(job: Job): Promise<void>;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -45,6 +45,11 @@ test("a run measures each system in each round, writes its reports and leaves no
 
   await bench("--from", json, "--markdown", again);
   expect(await readFile(again, "utf8")).toBe(await readFile(markdown, "utf8"));
+
+  const document = join(dir, "document.md");
+  await writeFile(document, "# T\n\n<!-- bench:report -->\n<!-- /bench -->\n");
+  await bench("--from", json, "--into", document);
+  expect(await readFile(document, "utf8")).toContain(await readFile(markdown, "utf8"));
 });
 
 test("a store is opened after a real kill, and profiles are written where they are wanted", async () => {
@@ -56,6 +61,15 @@ test("a store is opened after a real kill, and profiles are written where they a
   expect(run.samples.map(({ row }) => row)).toEqual(["after-a-kill/first-get"]);
   const files = await readdir(join(profile, "after-a-kill-kaya-1"));
   expect(files.some((name) => name.endsWith(".cpuprofile"))).toBe(true);
+});
+
+test("the plan is told, and nothing is measured", async () => {
+  const data = join(dir, "plan");
+  const { stdout, stderr } = await bench("--full", "--plan", "--dir", data);
+  expect(stdout).toMatch(/^durable-puts: 8 rows by 4 measurements x /);
+  expect(stdout).toMatch(/\nin all [\d.]+ minutes are timed; .*\n$/);
+  expect(stderr).toBe("");
+  await expect(readdir(data)).rejects.toThrow("ENOENT");
 });
 
 test("a mistake is told, with exit code 1", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { latenciesWhile, percentile } from "../src/latencies.js";
+import { Latencies, latenciesWhile, percentile } from "../src/latencies.js";
 
 test("a percentile is the least value that so many do not exceed", () => {
   const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
@@ -21,4 +21,12 @@ test("each operation has its latency, and as many are under way as there are cal
   );
   expect([latencies.length, most]).toEqual([20, 4]);
   expect(latencies.every((ms) => ms >= 0)).toBe(true);
+});
+
+test("latencies that come one by one have the same percentiles, however many there are", () => {
+  const latencies = new Latencies();
+  expect(latencies.percentile(0.99)).toBeNaN();
+  const values = Array.from({ length: 10_000 }, (_, i) => (i * 7919) % 10_007);
+  for (const value of values) latencies.add(value);
+  for (const share of [0, 0.5, 0.99, 1]) expect(latencies.percentile(share)).toBe(percentile(values, share));
 });

@@ -11,10 +11,12 @@ import type { Workload } from "../src/workload.js";
 import { flushing } from "../src/workloads/flushing.js";
 import { limited } from "../src/workloads/limited.js";
 import { overwrites } from "../src/workloads/overwrites.js";
-import { reopening } from "../src/workloads/reopening.js";
+import { reads } from "../src/workloads/reads.js";
+import { coldReopening, reopening } from "../src/workloads/reopening.js";
 import { resident } from "../src/workloads/resident.js";
 import { rewriting } from "../src/workloads/rewriting.js";
 import { waves } from "../src/workloads/waves.js";
+import { ycsbA } from "../src/workloads/ycsb.js";
 
 const PACE = { warmUpMs: 1, measureMs: 1, entries: 2000 };
 const SCALE: Scale = {
@@ -59,19 +61,27 @@ describe("workloads over a longer life", () => {
     globalThis.gc ??= runInNewContext("gc");
   });
 
-  test.each([flushing, limited, overwrites, reopening, resident, rewriting, waves])(
-    "$name has a figure for each of its rows",
-    async (workload) => {
-      const figures = await figuresOf(workload);
-      expect([...figures.keys()].sort()).toEqual(
-        workload
-          .rows(SCALE)
-          .map(({ id }) => id)
-          .sort(),
-      );
-      for (const [row, value] of figures) expect(value, row).toBeGreaterThanOrEqual(0);
-    },
-  );
+  test.each([
+    coldReopening,
+    flushing,
+    limited,
+    overwrites,
+    reads,
+    reopening,
+    resident,
+    rewriting,
+    waves,
+    ycsbA,
+  ])("$name has a figure for each of its rows", async (workload) => {
+    const figures = await figuresOf(workload);
+    expect([...figures.keys()].sort()).toEqual(
+      workload
+        .rows(SCALE)
+        .map(({ id }) => id)
+        .sort(),
+    );
+    for (const [row, value] of figures) expect(value, row).toBeGreaterThanOrEqual(0);
+  });
 
   test("a load that is not done in its time says how far it came", async () => {
     const late = SCALE.limited.map((scale) => ({ ...scale, deadlineMs: -1 }));

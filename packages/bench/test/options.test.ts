@@ -12,7 +12,7 @@ describe("options", () => {
   });
 
   test("modes", () => {
-    expect(parse("--full").scale).toMatchObject({ mode: "full", rounds: 5, entries: 1_000_000 });
+    expect(parse("--full").scale).toMatchObject({ mode: "full", rounds: 3, entries: 1_000_000 });
     expect(parse("--large").scale.growth).toEqual([1_000_000, 5_000_000, 20_000_000]);
     expect(() => parse("--quick", "--full")).toThrow(/cannot be used with/);
   });
@@ -30,5 +30,15 @@ describe("options", () => {
 
   test("the dashes that pnpm hands on are no argument", () => {
     expect(parse("--", "--full", "--rounds", "2").scale).toMatchObject({ mode: "full", rounds: 2 });
+  });
+
+  test("rounds that are asked for are those of every workload", () => {
+    expect(parse("--full").scale.roundsOf).not.toEqual({});
+    expect(parse("--full", "--rounds", "2").scale.roundsOf).toEqual({});
+  });
+
+  test("documents that the report goes into, and the plan", () => {
+    expect(parse()).toMatchObject({ into: [], plan: false });
+    expect(parse("--into", "a.md", "b.md", "--plan")).toMatchObject({ into: ["a.md", "b.md"], plan: true });
   });
 });

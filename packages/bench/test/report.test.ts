@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import { describe, expect, test } from "vitest";
 import { formatFigure, formatShort } from "../src/report/format.js";
+import { intoDocument } from "../src/report/into-document.js";
 import { toMarkdown } from "../src/report/markdown.js";
 import { toSvg } from "../src/report/svg.js";
 import { toText } from "../src/report/terminal.js";
@@ -20,9 +21,38 @@ describe("verdicts", () => {
     expect(verdicts[1]?.found?.median).toBe(3);
   });
 
+  test("the best is the least where less is better", () => {
+    const verdict = verdicts.find(({ title }) => title.endsWith("99th percentile"));
+    expect(verdict).toMatchObject({ target: "≤ 1.00x best peer (lmdb)", isReached: true });
+    expect(verdict?.found?.median).toBe(0.5);
+  });
+
+  test("a figure is held against the best peer of another row", () => {
+    const coalesced = {
+      id: "coalesced-puts/256",
+      title: "by hand",
+      unit: "puts/s",
+      better: "higher",
+    } as const;
+    const samples = [1, 2, 3].flatMap((round) => [
+      { row: coalesced.id, system: "lmdb", round, value: 30_000 },
+      { row: coalesced.id, system: "rocksdb", round, value: 50_000 },
+    ]);
+    const run = {
+      ...FIXED_RUN,
+      rows: [...FIXED_RUN.rows, coalesced],
+      samples: [...FIXED_RUN.samples, ...samples],
+    };
+    const verdict = verdictsOf(run).find(({ target }) => target.includes("by hand"));
+    expect(verdict).toMatchObject({ target: '≥ 2.00x best peer (rocksdb) in "by hand"', isReached: false });
+    expect(verdict?.found).toEqual({ median: 1.5, min: 1.4, max: 1.6 });
+    expect(verdictsOf(FIXED_RUN).some(({ target }) => target.includes("by hand"))).toBe(false);
+  });
+
   test("what has no figure is neither reached nor not", () => {
-    expect(verdicts[2]).toMatchObject({ title: "memory, all in", target: "≤ 250 bytes/entry" });
-    expect(verdicts[2]?.isReached).toBeUndefined();
+    const verdict = verdicts.find(({ title }) => title === "memory, all in");
+    expect(verdict?.target).toBe("≤ 250 bytes/entry");
+    expect(verdict?.isReached).toBeUndefined();
   });
 
   test("an upper limit is reached from below", () => {
@@ -66,15 +96,70 @@ describe("Markdown", () => {
     }
   });
 
-  test("says on what, when and of which commit, and shows the rows that are lost", () => {
+  test("says on what, when, of which commit and how often, and shows the rows that are lost", () => {
     expect(markdown).toContain("Measured on 2026-01-02 at commit abc1234");
     expect(markdown).toContain("2 x A<B & C, 8 GiB, data on ext4");
-    expect(markdown).toContain("| durable puts, 256 in flight (puts/s) | **75,000** | 100,000 | 25,000 |");
-    expect(markdown).toContain("| open, and get one entry (ms) | 900 |  | **1.50** |");
+    expect(markdown).toContain("medians of 3 rounds;");
+    expect(toMarkdown({ ...FIXED_RUN, roundsOf: { "durable-puts": 5, gets: 9 } })).toContain(
+      "medians of 3 rounds, 5 of durable-puts;",
+    );
+    expect(markdown).toContain("| open, and get one entry (ms) | 900 |  | **1.50** |  |  |");
   });
 
-  test("says what could not be measured", () => {
-    expect(markdown).toContain("### Not measured\n\n- growth, kaya: out of memory\n");
+  test("the best of those that keep data on disk is bold", () => {
+    expect(markdown).toContain(
+      "| durable puts, 256 in flight (puts/s) | **75,000** | 100,000 | 25,000 | 10,000 | 90,000 |",
+    );
+  });
+
+  test("percentiles have a table of their own", () => {
+    const [before = "", after = ""] = markdown.split("### 99th percentiles");
+    expect(before).not.toContain("percentile");
+    expect(after).toMatch(/^\n\n.*\n.*\n\| durable puts, 256 in flight, 99th percentile \(ms\) \| \*\*4.00/);
+  });
+
+  test("counts the targets that are reached", () => {
+    expect(markdown).toContain("### Targets\n\n2 of 4 are reached.\n");
+  });
+
+  test("tells the rates whose rounds lie far apart, and no other", () => {
+    expect(markdown).toMatch(
+      /### Spread\n\n.*\n\n- durable puts, 256 in flight \(puts\/s\): rocksdb 10,000 to 20,000\n\n/,
+    );
+  });
+
+  test("says what could not be measured; a peer that is missing, once for all rows", () => {
+    expect(markdown).toContain(
+      "### Not measured\n\n- growth, kaya: out of memory\n- node-sqlite: no such module\n- limited, all systems: not root\n",
+    );
+  });
+});
+
+describe("a document with generated parts", () => {
+  const document = "# T\n\n<!-- bench:summary -->\nold\n<!-- /bench -->\n\ntext\n";
+
+  test("gets the short table without the raw loop, and the rest stays", () => {
+    const result = intoDocument(document, FIXED_RUN, "README.md");
+    expect(result).toMatch(/^# T\n\n<!-- bench:summary -->\n\nMeasured on 2026-01-02/);
+    expect(result).toMatch(/\n<!-- \/bench -->\n\ntext\n$/);
+    expect(result).toContain("| durable puts, 256 in flight (puts/s) | **75k** | 25k | 10k | 90k |");
+    expect(result).not.toContain("raw loop");
+    expect(result).not.toContain("\nold\n");
+    expect(intoDocument(result, FIXED_RUN, "README.md")).toBe(result);
+  });
+
+  test("gets the whole report, and as many parts as it has", () => {
+    const both = document.replace("summary", "report") + document;
+    const result = intoDocument(both, FIXED_RUN, "README.md");
+    expect(result).toContain(toMarkdown(FIXED_RUN));
+    expect(result.match(/Measured on/g)).toHaveLength(2);
+  });
+
+  test("is refused by its name where it has no such parts, or one that there is not", () => {
+    expect(() => intoDocument("# T\n", FIXED_RUN, "a.md")).toThrow(/^a.md has no <!-- bench/);
+    expect(() => intoDocument(document.replace("summary", "plot"), FIXED_RUN, "a.md")).toThrow(
+      "a.md: bench:plot is none of summary, report",
+    );
   });
 });
 
@@ -93,8 +178,27 @@ describe("SVG", () => {
   });
 
   test("has a bar for each rate, and none for what is not a rate", () => {
-    expect(svg.match(/<rect /g)).toHaveLength(3);
+    expect(svg.match(/<rect /g)).toHaveLength(5);
     expect(svg).toContain("prefers-color-scheme: dark");
+  });
+
+  test("has the rows that tell most, in two columns; a run that has none of them has all its rates", () => {
+    const rowOf = (id: string) => ({ id, title: id, unit: "puts/s", better: "higher" }) as const;
+    const svgOf = (...ids: string[]) =>
+      toSvg({
+        ...FIXED_RUN,
+        rows: ids.map(rowOf),
+        samples: ids.flatMap((row) =>
+          ["kaya", "lmdb"].map((system) => ({ row, system, round: 1, value: 5 })),
+        ),
+      });
+    const some = svgOf("durable-puts/1", "durable-puts/16", "gets/sync", "gets/async");
+    expect(some.match(/class="group"/g)).toHaveLength(3);
+    expect(some.match(/<g transform="translate\((\d+)\)">/g)).toEqual([
+      '<g transform="translate(0)">',
+      '<g transform="translate(430)">',
+    ]);
+    expect(svgOf("gets/async").match(/class="group"/g)).toHaveLength(1);
   });
 
   test("a longer bar is a higher rate", () => {
@@ -106,13 +210,14 @@ describe("SVG", () => {
   });
 
   test("a run without figures still gives a picture", () => {
+    expect(toSvg({ ...FIXED_RUN, rows: [], samples: [] })).not.toMatch(/NaN|undefined|Infinity/);
     expect(toSvg({ ...FIXED_RUN, samples: [] })).not.toMatch(/NaN|undefined|Infinity/);
   });
 });
 
 test("the terminal's report has the figures and the verdicts", () => {
   const text = toText(FIXED_RUN, pc.createColors(false));
-  expect(text).toMatch(/durable puts, 256 in flight +75,000 +100,000 +25,000/);
+  expect(text).toMatch(/durable puts, 256 in flight +75,000 +100,000 +25,000 +10,000/);
   expect(text).toMatch(/≥ 5.00x best peer \(lmdb\) +3.00x \(2.80x to 3.20x\) {2}not reached/);
 });
 

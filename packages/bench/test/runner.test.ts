@@ -190,3 +190,8 @@ describe("a workload in a memory cgroup", () => {
     );
   });
 });
+
+test("a workload that reads cold has an empty cache, without a group or anything to prepare", async () => {
+  const { done } = await runLimited({}, "--only", "^cold-reopening/", "--systems", "kaya");
+  expect(done).toEqual(["fill kaya in undefined", "empty the cache", "run kaya in undefined"]);
+});

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entryKey, entryValue } from "../src/data.js";
 import { load } from "../src/load.js";
-import { PeerMissing, type ScanRequest, type Store, type System } from "../src/system.js";
+import { openWithBinary, PeerMissing, type ScanRequest, type Store, type System } from "../src/system.js";
 import { SYSTEMS } from "../src/systems/all.js";
 
 const ENTRIES = 25;
@@ -52,6 +52,14 @@ for (const system of SYSTEMS) {
           if (store.getSync)
             expect(hex(store.getSync(entryKey(index)) ?? Buffer.of())).toBe(hex(entryValue(index)));
         }
+        await store.flush?.();
+        if (store.putSync) {
+          store.putSync(entryKey(ENTRIES + 2), entryValue(ENTRIES + 2));
+          if (store.getSync)
+            expect(hex(store.getSync(entryKey(ENTRIES + 2)) ?? Buffer.of())).toBe(
+              hex(entryValue(ENTRIES + 2)),
+            );
+        }
         if (store.get) expect(await store.get(entryKey(ENTRIES + 1))).toBeUndefined();
         if (store.getSync) expect(store.getSync(entryKey(ENTRIES + 1))).toBeUndefined();
         await store.close();
@@ -61,10 +69,13 @@ for (const system of SYSTEMS) {
     test.skipIf(system.kind === "raw").each(["pages", "entries"] as const)("scans by %s", async (by) => {
       const store = await system.open(join(root, `${system.name}-${by}`), "relaxed");
       await load(store, 0, ENTRIES);
-      const gte = Buffer.from(SORTED[5] as string, "hex");
+      const from = Buffer.from(SORTED[5] as string, "hex");
       expect(await keysOf(store, { by })).toEqual(SORTED);
       expect(await keysOf(store, { by, reverse: true })).toEqual([...SORTED].reverse());
-      expect(await keysOf(store, { by, gte, limit: 7 })).toEqual(SORTED.slice(5, 12));
+      expect(await keysOf(store, { by, from, limit: 7 })).toEqual(SORTED.slice(5, 12));
+      expect(await keysOf(store, { by, from, limit: 4, reverse: true })).toEqual(
+        SORTED.slice(2, 6).reverse(),
+      );
       await store.close();
     });
 
@@ -91,4 +102,15 @@ test("a page's end is no end of the scan", async () => {
     expect(await keysOf(store, { by: "pages" }), system.name).toHaveLength(2500);
     await store.close();
   }
+});
+
+test("a binary for another Node is a peer that is missing; any other error is told as it is", () => {
+  const failing = (code: string) => () =>
+    openWithBinary("some-peer", () => {
+      throw Object.assign(new Error("compiled against a different Node.js version"), { code });
+    });
+  expect(failing("ERR_DLOPEN_FAILED")).toThrow(PeerMissing);
+  expect(failing("ERR_DLOPEN_FAILED")).toThrow(/^the binary of some-peer cannot be loaded: .*different Node/);
+  expect(failing("SQLITE_CANTOPEN")).not.toThrow(PeerMissing);
+  expect(openWithBinary("some-peer", () => 7)).toBe(7);
 });

@@ -15,6 +15,7 @@ export type KayaErrorCode =
   | "KAYA_WRITER_FAILED"
   | "KAYA_CLOSED"
   | "KAYA_CONFLICT"
+  | "KAYA_BUSY"
   | "KAYA_LOG_TRUNCATED"
   | "KAYA_READ_ONLY"
   | "KAYA_DIRECTORY_REPLACED";

@@ -27,6 +27,11 @@ export interface WalConfig {
   readonly maxRecordBytes: number;
   /** Most bytes of one group-commit write; a larger record goes alone. Default 4 MiB. */
   readonly maxBatchBytes: number;
+  /**
+   * Most bytes of zeros that are written ahead of the log in one step, once several small durable writes came one after the other: an fsync over
+   * space that is there is faster than one that makes the file longer. 0 writes none. Default 1 MiB.
+   */
+  readonly preallocateBytes: number;
   /** Default `"tail"`. */
   readonly recovery: RecoveryMode;
   /**
@@ -53,6 +58,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     "segmentMaxBytes",
     "maxRecordBytes",
     "maxBatchBytes",
+    "preallocateBytes",
     "recovery",
     "quarantineMaxBytes",
   ]);
@@ -84,6 +90,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     segmentMaxBytes,
     maxRecordBytes,
     maxBatchBytes: problems.integer(given.maxBatchBytes, name("maxBatchBytes"), 4 * MiB, 1, MAX_BYTES),
+    preallocateBytes: problems.integer(given.preallocateBytes, name("preallocateBytes"), MiB, 0, 64 * MiB),
     recovery: problems.oneOf(given.recovery, name("recovery"), "tail", ["tail", "prefix", "absolute"]),
     quarantineMaxBytes: problems.integer(
       given.quarantineMaxBytes,

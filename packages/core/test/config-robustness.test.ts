@@ -24,6 +24,7 @@ const walLike = optionsLike({
   segmentMaxBytes: bytes,
   maxRecordBytes: bytes,
   maxBatchBytes: bytes,
+  preallocateBytes: bytes,
   recovery: fc.constantFrom("tail", "prefix", "absolute"),
 });
 const engineLike = optionsLike({

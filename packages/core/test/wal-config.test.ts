@@ -12,6 +12,7 @@ describe("defaults", () => {
     segmentMaxBytes: 64 * MiB,
     maxRecordBytes: 32 * MiB,
     maxBatchBytes: 4 * MiB,
+    preallocateBytes: MiB,
     quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
     recovery: "tail",
   };
@@ -40,6 +41,7 @@ describe("what is possible is kept", () => {
       segmentMaxBytes: 40,
       maxRecordBytes: 40,
       maxBatchBytes: 1,
+      preallocateBytes: 0,
       quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
       recovery: "absolute",
     } as const;
@@ -113,6 +115,6 @@ describe("what is impossible is refused", () => {
   test("an unknown option, with the known ones: a typing error is no default", () => {
     const message = messageOf(() => resolveWalConfig(untyped({ segmentMaxByte: 100 })));
     expect(message).toContain("segmentMaxByte is not an option");
-    expect(message).toContain("segmentMaxBytes, maxRecordBytes, maxBatchBytes, recovery");
+    expect(message).toContain("segmentMaxBytes, maxRecordBytes, maxBatchBytes, preallocateBytes, recovery");
   });
 });

@@ -78,6 +78,12 @@ export class AppliedLog {
       this.#batch = this.#commitInSlices(record);
       return this.#batch;
     }
+    this.commitNow(record);
+    return undefined;
+  }
+
+  /** The same in this turn, whatever the size. Only where none is being committed in slices. */
+  commitNow(record: WalRecord): void {
     try {
       this.#applyAll(record);
     } catch (error) {
@@ -86,7 +92,6 @@ export class AppliedLog {
       throw error;
     }
     this.onCommitted();
-    return undefined;
   }
 
   /** For a record that is replayed, before anybody reads. Many small ones take their turns as a large one does. */

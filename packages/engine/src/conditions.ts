@@ -86,6 +86,13 @@ export function readOnDisk(
   return Promise.all(found).then((all) => ({ covered, sequences: sequencesOf(all) }));
 }
 
+/** The same with synchronous reads, where nothing is queued ahead. @throws KayaError KAYA_CORRUPTION, KAYA_IO */
+export function readOnDiskSync(conditions: readonly CheckedCondition[], { store }: AppliedLog): OnDisk {
+  const sequenceOf = ({ key }: CheckedCondition) =>
+    store.stateInMemory(key) === undefined ? store.tables.getSync(key)?.sequence : undefined;
+  return { covered: store.tables.covered.lsn, sequences: conditions.map(sequenceOf) };
+}
+
 /**
  * Whether conditions hold for what is written next, in commit order: the last write to a key that is queued ahead counts, else what a
  * memtable has, else what a table has.

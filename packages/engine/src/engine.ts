@@ -183,6 +183,33 @@ export class Engine {
   }
 
   /**
+   * `put` that is done when it returns: written, on stable storage if it is strict, and readable, with no other thread in between. For
+   * scripts, migrations and command lines, which wait for each write anyway: the event loop stands still for as long as the disk takes.
+   *
+   * Writes that were called before come first, and are brought to their end too; their promises settle as soon as the caller yields. What is under way
+   * elsewhere cannot be waited for: then it throws KAYA_BUSY, and nothing was written. `await db.sync()`, or `await db.flush()` where memory
+   * is full, and write again.
+   * @throws KayaError KAYA_BUSY; else what `put` rejects with
+   */
+  putSync(key: Bytes, value: Bytes, options?: WriteOptions): WriteResult {
+    return this.#writes.putSync(key, value, options);
+  }
+
+  /** `delete`, as `putSync`. @throws KayaError as `putSync` */
+  deleteSync(key: Bytes, options?: WriteOptions): WriteResult {
+    return this.#writes.deleteSync(key, options);
+  }
+
+  /**
+   * `batch`, as `putSync`. Conditions look at what is there once all writes before it are in; keys that are not in memory are read synchronously,
+   * as `getSync` does.
+   * @throws KayaError as `putSync`, and KAYA_CONFLICT with the `key`
+   */
+  batchSync(operations: readonly BatchOperation[], options?: BatchOptions): WriteResult {
+    return this.#writes.batchSync(operations, options);
+  }
+
+  /**
    * Deletes a range, whatever its size, as it is once all writes before this one are in: one record of the log and one sequence.
    *
    * With a `limit` it deletes the first keys of the range, or with `reverse` the last. They are looked up first, and each takes a sequence;

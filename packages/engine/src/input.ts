@@ -3,7 +3,7 @@ import { checkBytes, type DurabilityMode, describe, isBytes, isDurabilityMode, K
 /** A key or value as a caller may give it: bytes, or text that is stored as UTF-8. */
 export type Bytes = Uint8Array | string;
 
-// Up to here a loop over the characters takes less time than a call of the encoder (docs/performance.md).
+// Up to here a loop over the characters takes less time than a call of the encoder (docs/performance-notes.md).
 const SHORT_TEXT = 32;
 
 /**

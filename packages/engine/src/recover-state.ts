@@ -81,6 +81,7 @@ async function load(
       after: store.covered,
       onRecord: ({ record }) => store.replay(record),
       onCommit: (record) => applied.commit(record),
+      onCommitSync: (record) => applied.commitNow(record),
       toResult: ({ lsn, sequence, durable }) => ({ lsn, sequence, durable }),
       trustPageCache,
       ...(lock?.lastMark !== undefined && { closedAt: lock.lastMark }),

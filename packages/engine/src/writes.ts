@@ -8,6 +8,7 @@ import {
   findConflict,
   type OnDisk,
   readOnDisk,
+  readOnDiskSync,
   toConditions,
 } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
@@ -63,8 +64,19 @@ export class Writes {
   }
 
   batch(operations: readonly BatchOperation[], options: BatchOptions | undefined): Promise<WriteResult> {
-    const payload = (): WalPayload => ({ type: "batch", operations: this.#input.operations(operations) });
-    return this.#write(options, payload, BATCH_OPTIONS);
+    return this.#write(options, () => this.#batchOf(operations), BATCH_OPTIONS);
+  }
+
+  putSync(key: Bytes, value: Bytes, options: WriteOptions | undefined): WriteResult {
+    return this.#writeSync(options, () => this.#input.put(key, value));
+  }
+
+  deleteSync(key: Bytes, options: WriteOptions | undefined): WriteResult {
+    return this.#writeSync(options, () => this.#input.delete(key));
+  }
+
+  batchSync(operations: readonly BatchOperation[], options: BatchOptions | undefined): WriteResult {
+    return this.#writeSync(options, () => this.#batchOf(operations), BATCH_OPTIONS);
   }
 
   async clear(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
@@ -90,20 +102,57 @@ export class Writes {
     }
   }
 
+  /** The same before it returns. Nothing is ahead of it when its conditions are looked at: what was queued is applied by then. */
+  #writeSync(
+    options: BatchOptions | undefined,
+    toPayload: () => WalPayload,
+    known = WRITE_OPTIONS,
+  ): WriteResult {
+    const { wal, applied, flushes, assertWritable } = this.#engine;
+    assertWritable();
+    const payload = toPayload();
+    const { durability, conditions } = this.#input.options(options, known);
+    if (conditions !== undefined && wal.failure === undefined) {
+      const checked = toConditions(conditions);
+      wal.settleSync();
+      const conflict = findConflict(checked, applied, wal, readOnDiskSync(checked, applied));
+      if (conflict !== undefined) throw conflict.error;
+    }
+    if (isNothing(payload)) return this.#appendNothingSync(durability);
+    flushes?.assertRoomSync();
+    return wal.appendSync(payload, durability);
+  }
+
+  #appendNothingSync(durability: DurabilityMode): WriteResult {
+    const { wal } = this.#engine;
+    if (durability !== "strict" && wal.failure === undefined) return this.#applied();
+    const last = { lsn: wal.nextLsn - 1, sequence: wal.nextSequence - 1 };
+    wal.settleSync({ durable: true });
+    return { ...last, durable: true };
+  }
+
+  #batchOf(operations: readonly BatchOperation[]): WalPayload {
+    return { type: "batch", operations: this.#input.operations(operations) };
+  }
+
   #append(payload: WalPayload, durability: DurabilityMode): Promise<WriteResult> {
-    if (payload.type === "batch" && payload.operations.length === 0) return this.#appendNothing(durability);
+    if (isNothing(payload)) return this.#appendNothing(durability);
     this.#engine.flushes?.assertRoom();
     return this.#engine.wal.append(payload, durability);
   }
 
   /** No record is written, and what was written before becomes as durable as it asks for. */
   async #appendNothing(durability: DurabilityMode): Promise<WriteResult> {
+    const { wal } = this.#engine;
+    if (durability !== "strict" && wal.failure === undefined) return this.#applied();
+    const last = { lsn: wal.nextLsn - 1, sequence: wal.nextSequence - 1 };
+    await wal.sync();
+    return { ...last, durable: true };
+  }
+
+  /** Of the last write that is applied. */
+  #applied(): WriteResult {
     const { wal, applied } = this.#engine;
-    if (durability === "strict" || wal.failure !== undefined) {
-      const last = { lsn: wal.nextLsn - 1, sequence: wal.nextSequence - 1 };
-      await wal.sync();
-      return { ...last, durable: true };
-    }
     return { ...applied.position, durable: applied.position.lsn <= wal.durableLsn };
   }
 
@@ -178,4 +227,8 @@ export class Writes {
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
     return { ...last, sequence: first.sequence };
   }
+}
+
+function isNothing(payload: WalPayload): boolean {
+  return payload.type === "batch" && payload.operations.length === 0;
 }

@@ -56,6 +56,21 @@ export interface Disk {
   syncDir(dir: string): Promise<void>;
 
   /**
+   * Makes a file, which must be absent, and its parent directories before it returns: what `open` does with `create` and `exclusive`. It blocks the
+   * event loop and throws what `open` rejects with. A disk has all four synchronous methods or none.
+   */
+  createSync?(path: string, options?: CreateOptions): DiskFile;
+
+  /** Does what `rename` does before it returns, and throws what that rejects with. */
+  renameSync?(from: string, to: string): void;
+
+  /** Does what `remove` does before it returns, and throws what that rejects with. */
+  removeSync?(path: string): void;
+
+  /** Does what `syncDir` does before it returns, and throws what that rejects with. */
+  syncDirSync?(dir: string): void;
+
+  /**
    * Takes an exclusive lock that the kernel drops when the process dies. The file at `path` is created for it and
    * stays. While the lock is held and another file gets its name, or none has it, that is KAYA_DIRECTORY_REPLACED too.
    * @throws KayaError KAYA_LOCK_CONFLICT where it is held, by another process or this one; KAYA_INVALID_ARGUMENT where it is
@@ -87,13 +102,32 @@ export interface OpenOptions {
   /** With `create`: whatever has the name already is an error, and is not opened. */
   readonly exclusive?: boolean;
   readonly readOnly?: boolean;
+  /** For `DiskFile.syncsBeside`, which costs a second descriptor. It is not so where the system has none left, or cannot do it. */
+  readonly syncsBeside?: boolean;
 }
 
-export const OPEN_OPTIONS: readonly (keyof OpenOptions)[] = ["create", "exclusive", "like", "readOnly"];
+/** Those of `createSync`. */
+export type CreateOptions = Pick<OpenOptions, "like" | "syncsBeside">;
 
-/** One open file. Mutating operations take effect in the order of their calls. */
+export const CREATE_OPTIONS: readonly (keyof CreateOptions)[] = ["like", "syncsBeside"];
+
+export const OPEN_OPTIONS: readonly (keyof OpenOptions)[] = [
+  "create",
+  "exclusive",
+  "like",
+  "readOnly",
+  "syncsBeside",
+];
+
+/**
+ * One open file. Mutating operations take effect in the order of their calls. Those that are synchronous do what the others do before they
+ * return, throw what those reject with, and block the event loop meanwhile. They cannot wait: while another mutating operation of the file is under
+ * way, other than a `sync`, they throw KAYA_BUSY and change nothing.
+ */
 export interface DiskFile {
   readonly path: string;
+  /** `syncSync` can be called while a `sync` is under way. */
+  readonly syncsBeside: boolean;
 
   /** Bytes in the file now, durable or not. */
   length(): Promise<number>;
@@ -103,6 +137,9 @@ export interface DiskFile {
    * changes under all of them.
    */
   links(): Promise<number>;
+
+  /** `links`, synchronously. */
+  linksSync(): number;
 
   /** Fills `into` from `position` on; gives the bytes read, fewer than asked only at the end of the file. */
   readAt(position: number, into: Uint8Array): Promise<number>;
@@ -121,11 +158,27 @@ export interface DiskFile {
    */
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number>;
 
-  /** Writes at `position`; a gap behind the old end reads as zeros. The rest as `append`. */
-  writeAt(position: number, bytes: Uint8Array): Promise<void>;
+  /** `append`, synchronously. @throws KayaError KAYA_BUSY, KAYA_DISK_FULL, KAYA_IO */
+  appendSync(bytes: Uint8Array | readonly Uint8Array[]): number;
+
+  /**
+   * Writes at `position`; a gap behind the old end reads as zeros. Gives the length that the file had before. The rest as `append`.
+   * @param expectedLength where the file is not that long, nothing is written: another process has changed it
+   */
+  writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number>;
+
+  /** `writeAt`, synchronously. @throws KayaError KAYA_BUSY, KAYA_DISK_FULL, KAYA_IO */
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number;
 
   /** Cuts the file, or extends it with zeros, to `length` bytes. */
   truncate(length: number): Promise<void>;
+
+  /** `truncate`, synchronously. @throws KayaError KAYA_BUSY, KAYA_IO */
+  truncateSync(length: number): void;
 
   /**
    * Makes the file's bytes and length durable.
@@ -133,6 +186,13 @@ export interface DiskFile {
    *   second `sync` that resolves proves nothing ("Can Applications Recover from fsync Failures?", USENIX ATC 2020).
    */
   sync(): Promise<void>;
+
+  /**
+   * `sync`, synchronously. With `syncsBeside` also while a `sync` is under way: each of them then reports a failure, whichever
+   * of the two the system tells first. After a `sync` of this handle that failed it always throws.
+   * @throws KayaError KAYA_BUSY where nothing was tried; KAYA_FSYNC_FAILED: final
+   */
+  syncSync(): void;
 
   /** Waits for what is under way and lets go of the file. Doing it again is fine; anything else is KAYA_CLOSED. */
   close(): Promise<void>;

@@ -21,3 +21,11 @@ export function checkParts(bytes: Uint8Array | readonly Uint8Array[], path: stri
   for (const part of parts) checkBytes(part, path);
   return parts;
 }
+
+/** The error of a synchronous operation that would have to wait. */
+export function busy(path: string, what: string): KayaError {
+  return new KayaError(
+    "KAYA_BUSY",
+    `${path} was not ${what}: an operation of this file is under way, and a synchronous one cannot wait for it. Await it first.`,
+  );
+}

@@ -1,6 +1,7 @@
 export { assertDisk } from "./assert-disk.js";
 export { isFile, isRemovable } from "./dir-entry.js";
 export type {
+  CreateOptions,
   DirEntry,
   Disk,
   DiskFile,

@@ -1,8 +1,10 @@
-import { constants } from "node:fs";
-import { mkdir, open, realpath, stat } from "node:fs/promises";
+import { closeSync, constants, fsync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import type { KayaError } from "@kaya/core";
 import { errnoOf, fromSyncError, fromSystemError } from "./node-errors.js";
+
+const sync = promisify(fsync);
 
 // Windows has no fsync of a directory; NTFS journals names by itself.
 const DIRECTORIES_CAN_SYNC = process.platform !== "win32";
@@ -13,23 +15,41 @@ const DIRECTORIES_CAN_SYNC = process.platform !== "win32";
  * the root are synced, up to where its file system is mounted; those above what this call made only where that is permitted.
  */
 export async function makeDurableDirectory(root: string): Promise<void> {
+  for (const above of makeRoot(root)) {
+    try {
+      await syncDirectory(above.name);
+    } catch (error) {
+      if (above.isOurs || !isOfOthers(error)) throw error;
+    }
+  }
+}
+
+/** The same, done when it returns. */
+export function makeDurableDirectorySync(root: string): void {
+  for (const above of makeRoot(root)) {
+    try {
+      syncDirectorySync(above.name);
+    } catch (error) {
+      if (above.isOurs || !isOfOthers(error)) throw error;
+    }
+  }
+}
+
+/** Makes it, and gives the directories above whose entries must be durable, the nearest first; `isOurs`: it holds something made here. */
+function* makeRoot(root: string): Generator<{ readonly name: string; readonly isOurs: boolean }> {
   let first: string | undefined;
   let real: string;
   try {
-    const made = await makeDirectories(root);
-    first = made && dirname(await realpath(made));
-    real = await realpath(root); // a link on the way leads to other directories above
+    const made = makeDirectories(root);
+    first = made && dirname(realpathSync(made));
+    real = realpathSync(root); // a link on the way leads to other directories above
   } catch (cause) {
     throw fromSystemError(cause, "make the directory", root);
   }
   let isOurs = first !== undefined;
-  for (let dir = real; !(await isMountPoint(dir)); ) {
+  for (let dir = real; !isMountPoint(dir); ) {
     dir = dirname(dir);
-    try {
-      await syncDirectory(dir);
-    } catch (error) {
-      if (isOurs || !CANNOT.includes(errnoOf((error as KayaError).cause))) throw error;
-    }
+    yield { name: dir, isOurs };
     if (dir === first) isOurs = false;
   }
 }
@@ -37,12 +57,16 @@ export async function makeDurableDirectory(root: string): Promise<void> {
 /** What says that this process may not, or this file system cannot, sync a directory. */
 const CANNOT = ["EACCES", "EPERM", "EROFS", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
+function isOfOthers(error: unknown): boolean {
+  return CANNOT.includes(errnoOf((error as KayaError).cause));
+}
+
 /** Whether the name of a directory is not in the file system that the directory is in; nor is that of "/". */
-async function isMountPoint(dir: string): Promise<boolean> {
+function isMountPoint(dir: string): boolean {
   const above = dirname(dir);
   if (above === dir) return true;
   try {
-    return (await stat(above)).dev !== (await stat(dir)).dev;
+    return statSync(above).dev !== statSync(dir).dev;
   } catch (cause) {
     throw fromSystemError(cause, "look at", dir);
   }
@@ -51,15 +75,33 @@ async function isMountPoint(dir: string): Promise<boolean> {
 /** @throws KayaError KAYA_FSYNC_FAILED; KAYA_IO and the like where it cannot be opened: then no fsync was tried */
 async function syncDirectory(name: string): Promise<void> {
   if (!DIRECTORIES_CAN_SYNC) return;
-  const handle = await open(name, constants.O_RDONLY | constants.O_DIRECTORY).catch((cause: unknown) => {
-    throw fromSystemError(cause, "open the directory", name);
-  });
+  const fd = openDirectory(name);
   try {
-    await handle.sync();
+    await sync(fd);
   } catch (cause) {
     throw fromSyncError(cause, name);
   } finally {
-    await handle.close();
+    closeSync(fd);
+  }
+}
+
+function syncDirectorySync(name: string): void {
+  if (!DIRECTORIES_CAN_SYNC) return;
+  const fd = openDirectory(name);
+  try {
+    fsyncSync(fd);
+  } catch (cause) {
+    throw fromSyncError(cause, name);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openDirectory(name: string): number {
+  try {
+    return openSync(name, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (cause) {
+    throw fromSystemError(cause, "open the directory", name);
   }
 }
 
@@ -67,30 +109,30 @@ async function syncDirectory(name: string): Promise<void> {
  * Makes a directory and what leads to it, and gives the first one that it made; `adopt` is called with each. Not Node's recursive mkdir: that
  * reports every error that it does not know as ENOENT (EROFS, EDQUOT, EIO).
  */
-export async function makeDirectories(
+export function makeDirectories(
   name: string,
-  adopt: (made: string) => Promise<void> = async () => undefined,
-): Promise<string | undefined> {
+  adopt: (made: string) => void = () => undefined,
+): string | undefined {
   try {
-    return (await makeDirectory(name, adopt)) ? name : undefined;
+    return makeDirectory(name, adopt) ? name : undefined;
   } catch (cause) {
     if (errnoOf(cause) !== "ENOENT" || dirname(name) === name) throw cause;
   }
-  const first = await makeDirectories(dirname(name), adopt);
-  const made = await makeDirectory(name, adopt);
+  const first = makeDirectories(dirname(name), adopt);
+  const made = makeDirectory(name, adopt);
   return first ?? (made ? name : undefined);
 }
 
 /** False where it was there already. */
-async function makeDirectory(name: string, adopt: (made: string) => Promise<void>): Promise<boolean> {
+function makeDirectory(name: string, adopt: (made: string) => void): boolean {
   try {
-    await mkdir(name);
+    mkdirSync(name);
   } catch (cause) {
     if (errnoOf(cause) !== "EEXIST") throw cause;
-    if (!(await stat(name)).isDirectory())
+    if (!statSync(name).isDirectory())
       throw Object.assign(new Error("not a directory", { cause }), { code: "ENOTDIR" });
     return false;
   }
-  await adopt(name);
+  adopt(name);
   return true;
 }

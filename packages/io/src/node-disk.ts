@@ -1,8 +1,10 @@
-import { constants, fsync, lstatSync } from "node:fs";
-import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
+import { closeSync, constants, fsync, fsyncSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs";
+import { type FileHandle, lstat, readdir, rename, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { describe, KayaError, readOptions } from "@kaya/core";
 import {
+  CREATE_OPTIONS,
+  type CreateOptions,
   type DirEntry,
   type Disk,
   type DiskFile,
@@ -13,13 +15,15 @@ import {
 import type { DirectoryIdentity } from "./file-identity.js";
 import { specialOf } from "./file-kind.js";
 import { HeldDirectories } from "./held-directories.js";
-import { makeDirectories, makeDurableDirectory } from "./node-directories.js";
+import { makeDirectories, makeDurableDirectory, makeDurableDirectorySync } from "./node-directories.js";
 import { errnoOf, fromSyncError, fromSystemError } from "./node-errors.js";
-import { NodeFile } from "./node-file.js";
+import { type FileDescriptor, NodeFile } from "./node-file.js";
 import { lockFile } from "./node-lock.js";
-import { assertFile, makeFile, type Opening, openFile, openOrMakeFile } from "./open-file.js";
+import { assertFile, makeFile, makeFileSync, type Opening, openFile, openOrMakeFile } from "./open-file.js";
+import { OpenedFile } from "./opened-file.js";
 import { forDirectory, giveTo, type Ownership, ownerOfDirectory, ownershipOfFile } from "./ownership.js";
 import { parentOf, relativeFilePath, relativePath } from "./relative-path.js";
+import { SyncDescriptor } from "./sync-descriptor.js";
 
 /**
  * A directory of the real file system. It is made, with its parents, by the first operation that creates something. From the first
@@ -29,6 +33,8 @@ export class NodeDisk implements Disk {
   /** The absolute path. */
   readonly root: string;
   readonly #directories: HeldDirectories;
+  /** The root and what leads to it are on stable storage, or are being brought there. */
+  #isRootDurable = false;
   #rootIsDurable: Promise<void> | undefined;
   /** What new files look like that take the place of none. */
   #model: Ownership | undefined;
@@ -77,6 +83,34 @@ export class NodeDisk implements Disk {
     return this.#track(() => this.#lock(path));
   }
 
+  createSync(path: string, given?: CreateOptions): DiskFile {
+    const relative = relativeFilePath(path);
+    const { like, syncsBeside = false } = readOptions(given, CREATE_OPTIONS, "the options of createSync");
+    const name = join(this.root, relative);
+    this.#makeParentsSync(relative);
+    const opening = {
+      way: this.#directories.reach(relative),
+      name,
+      access: constants.O_RDWR,
+      doing: "create",
+    };
+    const fd = makeFileSync(opening, () =>
+      this.#modelOf(like === undefined ? undefined : relativeFilePath(like)),
+    );
+    return this.#opened(relative, opening, new OpenedFile(fd), { syncsBeside });
+  }
+
+  syncDirSync(dir: string): void {
+    const relative = relativePath(dir);
+    const fd = this.#directories.hold(relative);
+    if (fd === undefined) return;
+    try {
+      fsyncSync(fd);
+    } catch (cause) {
+      throw fromSyncError(cause, join(this.root, relative));
+    }
+  }
+
   assertSame(): void {
     this.#directories.assertSame();
   }
@@ -97,6 +131,7 @@ export class NodeDisk implements Disk {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     this.#directories.close();
     this.#rootIsDurable = undefined;
+    this.#isRootDurable = false;
   }
 
   async #open(path: string, given: OpenOptions | undefined): Promise<DiskFile> {
@@ -109,7 +144,20 @@ export class NodeDisk implements Disk {
     const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
     const opening = { way: this.#directories.reach(relative), name, access, doing: "open" };
     const handle = await this.#openAs(opening, options);
-    const file = new NodeFile(relative, name, handle, readOnly, (closed) => this.#files.delete(closed));
+    return this.#opened(relative, opening, handle, options);
+  }
+
+  #opened(
+    relative: string,
+    opening: Opening,
+    handle: FileDescriptor,
+    { readOnly = false, syncsBeside = false }: Pick<OpenOptions, "readOnly" | "syncsBeside">,
+  ): NodeFile {
+    const file = new NodeFile(relative, opening.name, handle, {
+      readOnly,
+      ...(syncsBeside && { beside: SyncDescriptor.open(opening.way, handle.fd) }),
+      closed: (closed) => this.#files.delete(closed),
+    });
     this.#files.add(file);
     return file;
   }
@@ -147,19 +195,50 @@ export class NodeDisk implements Disk {
     }
   }
 
-  async #remove(path: string): Promise<void> {
-    const relative = relativeFilePath(path);
-    const name = join(this.root, relative);
+  renameSync(from: string, to: string): void {
+    const source = relativeFilePath(from);
+    const target = relativeFilePath(to);
+    const name = join(this.root, source);
     try {
       this.#directories.holdRoot();
-      const way = this.#directories.reach(relative);
-      const info = lstatSync(way);
-      if (!info.isSymbolicLink()) assertFile(info, name);
-      await unlink(way);
+      assertFile(lstatSync(this.#directories.reach(source)), name);
+      this.#makeParentsSync(target);
+      renameSync(this.#directories.reach(source), this.#directories.reach(target));
     } catch (cause) {
-      if (errnoOf(cause) === "ENOENT" || KayaError.is(cause, "KAYA_NOT_FOUND")) return;
-      throw KayaError.is(cause) ? cause : fromSystemError(cause, "remove", name);
+      throw KayaError.is(cause) ? cause : fromSystemError(cause, `rename to ${target} of`, name);
     }
+  }
+
+  async #remove(path: string): Promise<void> {
+    const relative = relativeFilePath(path);
+    try {
+      await unlink(this.#removable(relative));
+    } catch (cause) {
+      this.#notRemoved(relative, cause);
+    }
+  }
+
+  removeSync(path: string): void {
+    const relative = relativeFilePath(path);
+    try {
+      unlinkSync(this.#removable(relative));
+    } catch (cause) {
+      this.#notRemoved(relative, cause);
+    }
+  }
+
+  /** What to call in a system call what is to be removed. */
+  #removable(relative: string): string {
+    this.#directories.holdRoot();
+    const way = this.#directories.reach(relative);
+    const info = lstatSync(way);
+    if (!info.isSymbolicLink()) assertFile(info, join(this.root, relative));
+    return way;
+  }
+
+  #notRemoved(relative: string, cause: unknown): void {
+    if (errnoOf(cause) === "ENOENT" || KayaError.is(cause, "KAYA_NOT_FOUND")) return;
+    throw KayaError.is(cause) ? cause : fromSystemError(cause, "remove", join(this.root, relative));
   }
 
   async #syncDir(dir: string): Promise<void> {
@@ -186,26 +265,26 @@ export class NodeDisk implements Disk {
   }
 
   /** What a new file is to look like: the one it takes the place of, or else the lock's file, or else whatever the root's owner owns. */
-  async #modelOf(like: string | undefined): Promise<Ownership | undefined> {
-    const replaced = like === undefined ? undefined : await ownershipOfFile(this.#directories.reach(like));
+  #modelOf(like: string | undefined): Ownership | undefined {
+    const replaced = like === undefined ? undefined : ownershipOfFile(this.#directories.reach(like));
     if (replaced !== undefined) return replaced;
-    this.#model ??= await this.#ownerOfRoot();
+    this.#model ??= this.#ownerOfRoot();
     return this.#model;
   }
 
-  #ownerOfRoot(): Promise<Ownership | undefined> {
+  #ownerOfRoot(): Ownership | undefined {
     return ownerOfDirectory(this.#directories.reachDirectory(""));
   }
 
   /** Gives a directory that was just made to those whom the files in it will belong to. */
-  async #adopt(made: string): Promise<void> {
-    const model = await this.#modelOf(undefined);
+  #adopt(made: string): void {
+    const model = this.#modelOf(undefined);
     if (model === undefined) return;
-    const handle = await open(made, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    const fd = openSync(made, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
-      await giveTo(handle, forDirectory(model));
+      giveTo(fd, forDirectory(model));
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
   }
 
@@ -216,20 +295,34 @@ export class NodeDisk implements Disk {
 
   async #makeParents(relative: string): Promise<void> {
     this.#directories.assertSame(); // a root that is known is never made anew
-    this.#rootIsDurable ??= makeDurableDirectory(this.root);
-    try {
-      await this.#rootIsDurable;
-    } catch (error) {
-      this.#rootIsDurable = undefined; // to be tried again
-      throw error;
+    if (!this.#isRootDurable) {
+      this.#rootIsDurable ??= makeDurableDirectory(this.root);
+      try {
+        await this.#rootIsDurable;
+        this.#isRootDurable = true;
+      } finally {
+        this.#rootIsDurable = undefined; // where it failed, to be tried again
+      }
     }
+    this.#makeParentsBelow(relative);
+  }
+
+  #makeParentsSync(relative: string): void {
+    this.#directories.assertSame();
+    if (!this.#isRootDurable) makeDurableDirectorySync(this.root);
+    this.#isRootDurable = true;
+    this.#makeParentsBelow(relative);
+  }
+
+  /** In a root that is durable. */
+  #makeParentsBelow(relative: string): void {
     this.#directories.holdRoot();
     const parent = parentOf(relative);
     if (parent === "") return;
     if (this.#directories.holds(parent)) return;
     const way = this.#directories.reachDirectory(parent);
     try {
-      await makeDirectories(way, (made) => this.#adopt(made));
+      makeDirectories(way, (made) => this.#adopt(made));
     } catch (cause) {
       throw fromSystemError(cause, "make the directory", join(this.root, parent));
     }

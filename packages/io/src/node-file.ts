@@ -1,21 +1,54 @@
-import { fdatasync, fstatSync, read, readSync, type Stats, writeSync, writev, writevSync } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import {
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  read,
+  readSync,
+  type Stats,
+  writeSync,
+  writev,
+  writevSync,
+} from "node:fs";
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
-import { checkBytes, checkOffset, checkParts } from "./file-arguments.js";
+import { busy, checkBytes, checkOffset, checkParts } from "./file-arguments.js";
 import { fromSyncError, fromSystemError } from "./node-errors.js";
-import { hasTimeLeft, markWritten, wroteLast } from "./write-turn.js";
+import type { SyncDescriptor } from "./sync-descriptor.js";
+import { beginTurn, hasTimeLeft, markWritten, wroteLast } from "./write-turn.js";
 
 // A system call moves less than 2^31 bytes at a time.
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
-// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance.md).
+// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance-notes.md).
 const SYNCHRONOUS_BYTES = 64 * 1024;
+
+/** What it needs of an open file: a `FileHandle` is one. */
+export interface FileDescriptor {
+  readonly fd: number;
+  stat(): Promise<Stats>;
+  truncate(length: number): Promise<void>;
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>;
+  close(): Promise<void>;
+}
+
+interface NodeFileOptions {
+  readonly readOnly: boolean;
+  /** For a synchronous fsync while another one is under way. */
+  readonly beside?: SyncDescriptor | undefined;
+  /** Called once it lets go of the file. */
+  readonly closed?: (file: NodeFile) => void;
+}
 
 /** A file of the real disk. The handle stays open, so nothing that happens to the name changes what is written to. */
 export class NodeFile implements DiskFile {
   readonly path: string;
-  readonly #handle: FileHandle;
+  readonly #handle: FileDescriptor;
   readonly #name: string;
   readonly #readOnly: boolean;
   /** Reads that are under way. */
@@ -23,27 +56,29 @@ export class NodeFile implements DiskFile {
   /** Called once none is: `close` waits. */
   #readsEnded: (() => void) | undefined;
   #lastMutation: Promise<unknown> = Promise.resolve();
-  /** Mutations that are queued or under way. */
+  /** Mutations that are queued or under way, and the syncs among them. */
   #mutations = 0;
-  /** Where the last synchronous append ended. */
+  #syncs = 0;
+  /** Of the first sync that failed: no synchronous one succeeds any more. */
+  #syncFailure: KayaError | undefined;
+  readonly #beside: SyncDescriptor | undefined;
+  /** Where the file ended behind the last synchronous write. */
   #lastEnd = 0;
   #closing: Promise<void> | undefined;
 
-  readonly #closed: (file: NodeFile) => void;
+  readonly #closed: ((file: NodeFile) => void) | undefined;
 
-  /** @param closed called once it lets go of the file */
-  constructor(
-    path: string,
-    name: string,
-    handle: FileHandle,
-    readOnly: boolean,
-    closed: (file: NodeFile) => void = () => undefined,
-  ) {
-    this.#closed = closed;
+  constructor(path: string, name: string, handle: FileDescriptor, options: NodeFileOptions) {
     this.path = path;
     this.#name = name;
     this.#handle = handle;
-    this.#readOnly = readOnly;
+    this.#readOnly = options.readOnly;
+    this.#beside = options.beside;
+    this.#closed = options.closed;
+  }
+
+  get syncsBeside(): boolean {
+    return this.#beside !== undefined;
   }
 
   async length(): Promise<number> {
@@ -52,6 +87,11 @@ export class NodeFile implements DiskFile {
 
   async links(): Promise<number> {
     return (await this.#stat()).nlink;
+  }
+
+  linksSync(): number {
+    this.#assertOpen();
+    return this.#statSync().nlink;
   }
 
   readAt(position: number, into: Uint8Array): Promise<number> {
@@ -91,9 +131,10 @@ export class NodeFile implements DiskFile {
     this.#assertWritable();
     const parts = checkParts(bytes, this.#name);
     const length = totalLength(parts);
-    // Not while an fsync is under way: the kernel may hold a write back until it is done.
-    if (this.#mutations === 0 && length <= SYNCHRONOUS_BYTES && hasTimeLeft()) {
-      return this.#appendNow(parts, length);
+    if (this.#mayWriteNow(length)) {
+      const end = this.#endOfTurn();
+      this.#writeNow(end, parts, length, end);
+      return end;
     }
     return this.#mutate(async () => {
       const end = this.#end();
@@ -102,12 +143,48 @@ export class NodeFile implements DiskFile {
     });
   }
 
-  async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+  appendSync(bytes: Uint8Array | readonly Uint8Array[]): number {
+    this.#assertWritable();
+    const parts = checkParts(bytes, this.#name);
+    this.#assertFree("appended to");
+    beginTurn();
+    const end = this.#endOfTurn();
+    this.#writeNow(end, parts, totalLength(parts), end);
+    return end;
+  }
+
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number {
     this.#assertWritable();
     checkOffset(position, "position", this.#name);
-    checkBytes(bytes, this.#name);
-    const { length } = bytes;
-    return this.#mutate(async () => this.#assertAllWritten(await this.#writeAll(position, bytes), length));
+    const parts = checkParts(bytes, this.#name);
+    this.#assertFree("written");
+    beginTurn();
+    const end = this.#endOfTurn();
+    if (expectedLength === undefined || end === expectedLength)
+      this.#writeNow(position, parts, totalLength(parts), end);
+    return end;
+  }
+
+  async writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number> {
+    this.#assertWritable();
+    checkOffset(position, "position", this.#name);
+    const parts = checkParts(bytes, this.#name);
+    const length = totalLength(parts);
+    const isOther = (end: number) => expectedLength !== undefined && end !== expectedLength;
+    if (this.#mayWriteNow(length)) {
+      const end = this.#endOfTurn();
+      if (!isOther(end)) this.#writeNow(position, parts, length, end);
+      return end;
+    }
+    return this.#mutate(async () => {
+      const end = this.#end();
+      if (!isOther(end)) this.#assertAllWritten(await this.#writeParts(position, parts), length);
+      return end;
+    });
   }
 
   async truncate(length: number): Promise<void> {
@@ -122,15 +199,43 @@ export class NodeFile implements DiskFile {
     });
   }
 
+  truncateSync(length: number): void {
+    this.#assertWritable();
+    checkOffset(length, "length", this.#name);
+    this.#assertFree("truncated");
+    markWritten(undefined);
+    try {
+      ftruncateSync(this.#handle.fd, length);
+    } catch (cause) {
+      throw fromSystemError(cause, `truncate to ${length} bytes of`, this.#name);
+    }
+  }
+
   async sync(): Promise<void> {
     this.#assertWritable();
+    this.#syncs++;
     return this.#mutate(async () => {
       try {
         await datasync(this.#handle.fd);
       } catch (cause) {
-        throw fromSyncError(cause, this.#name);
+        throw this.#failSync(cause);
+      } finally {
+        this.#syncs--;
       }
     });
+  }
+
+  syncSync(): void {
+    this.#assertWritable();
+    this.#assertFree("synced");
+    const fd = this.#syncs === 0 ? this.#handle.fd : this.#beside?.fd;
+    if (fd === undefined) throw busy(this.#name, "synced");
+    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    try {
+      fdatasyncSync(fd);
+    } catch (cause) {
+      throw this.#failSync(cause);
+    }
   }
 
   close(): Promise<void> {
@@ -146,29 +251,47 @@ export class NodeFile implements DiskFile {
       });
     }
     try {
+      this.#beside?.close();
       await this.#handle.close();
     } catch (cause) {
       throw fromSystemError(cause, "close", this.#name);
     } finally {
-      this.#closed(this);
+      this.#closed?.(this);
     }
   }
 
-  /** A small write goes into the page cache sooner than it gets to another thread. */
-  #appendNow(parts: readonly Uint8Array[], length: number): number {
-    const start = wroteLast(this) ? this.#lastEnd : this.#end();
+  #failSync(cause: unknown): KayaError {
+    const failure = fromSyncError(cause, this.#name);
+    this.#syncFailure ??= failure;
+    return failure;
+  }
+
+  /**
+   * A small write goes into the page cache sooner than it gets to another thread. Not while an fsync is under way: the kernel may hold a write
+   * back until it is done.
+   */
+  #mayWriteNow(length: number): boolean {
+    return this.#mutations === 0 && length <= SYNCHRONOUS_BYTES && hasTimeLeft();
+  }
+
+  /** Where the file ends: known without a system call where nothing in this process has written since the last write here, in this turn. */
+  #endOfTurn(): number {
+    return wroteLast(this) ? this.#lastEnd : this.#end();
+  }
+
+  /** @param end of the file, before this */
+  #writeNow(start: number, parts: readonly Uint8Array[], length: number, end: number): void {
     markWritten(undefined);
     const written = this.#writePartsNow(start, parts);
     this.#assertAllWritten(written, length);
-    this.#lastEnd = start + written;
+    this.#lastEnd = length === 0 ? end : Math.max(end, start + written);
     markWritten(this);
-    return start;
   }
 
   /** `#writeParts` for a few bytes. */
   #writePartsNow(position: number, parts: readonly Uint8Array[]): number {
     const [only] = parts;
-    if (parts.length === 1 && only !== undefined) return this.#writeNow(position, only);
+    if (parts.length === 1 && only !== undefined) return this.#writePartNow(position, only);
     let done = 0;
     try {
       for (let rest = behind(parts, 0); rest.length > 0; rest = behind(parts, done)) {
@@ -181,7 +304,7 @@ export class NodeFile implements DiskFile {
   }
 
   /** Gives the bytes written: all that there are. */
-  #writeNow(position: number, bytes: Uint8Array): number {
+  #writePartNow(position: number, bytes: Uint8Array): number {
     const { length } = bytes; // an array over shared memory may grow meanwhile
     let done = 0;
     try {
@@ -204,10 +327,14 @@ export class NodeFile implements DiskFile {
     );
   }
 
-  /** Asked once a turn at least: the end is where the file ends, whoever moved it. Synchronously, as a thread hop costs ten times more. */
+  /** Asked once a turn at least: another process may have changed it. Synchronously, as a thread hop costs ten times more. */
   #end(): number {
+    return this.#statSync().size;
+  }
+
+  #statSync(): Stats {
     try {
-      return fstatSync(this.#handle.fd).size;
+      return fstatSync(this.#handle.fd);
     } catch (cause) {
       throw fromSystemError(cause, "stat", this.#name);
     }
@@ -267,6 +394,11 @@ export class NodeFile implements DiskFile {
     };
     this.#lastMutation = result.then(settled, settled); // the caller has the rejection; the next one starts clean
     return result;
+  }
+
+  /** What is synchronous waits for nothing; an fsync that is under way does not change what it finds. */
+  #assertFree(what: string): void {
+    if (this.#mutations > this.#syncs) throw busy(this.#name, what);
   }
 
   #readEnded(): void {

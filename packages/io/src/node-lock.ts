@@ -85,7 +85,7 @@ async function ownLockFile(
   await unlink(temporary).catch(() => undefined); // what a crash left; if it cannot go, making it anew says why
   let own: FileHandle | undefined;
   try {
-    own = await makeFile(openingOf(`${name}.tmp`, temporary), async () => ownershipOfOpen(shared.fd));
+    own = await makeFile(openingOf(`${name}.tmp`, temporary), () => ownershipOfOpen(shared.fd));
     const note = new Uint8Array(NOTE_BYTES);
     const { bytesRead } = await shared.read(note, 0, NOTE_BYTES, 0);
     await own.write(note, 0, bytesRead, 0);

@@ -1,4 +1,4 @@
-import { constants, fstatSync, lstatSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, type Stats, unlinkSync } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import { notAFile, specialOf } from "./file-kind.js";
@@ -7,6 +7,8 @@ import { giveTo, type Ownership } from "./ownership.js";
 
 // A link is not followed, and a FIFO without a writer opens at once, to be refused. Windows has neither flag.
 const AS_IT_IS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+const MAKING = constants.O_CREAT | constants.O_EXCL;
 
 /** Two processes that make and remove the same name in turn; no more than that. */
 const MOST_TRIES = 5;
@@ -24,7 +26,7 @@ export interface Opening {
 }
 
 /** Gives what a new file is to look like. */
-export type Model = () => Promise<Ownership | undefined>;
+export type Model = () => Ownership | undefined;
 
 /**
  * Opens a regular file, and nothing else, whatever has its name.
@@ -46,17 +48,38 @@ export async function openFile(opening: Opening): Promise<FileHandle> {
  * @throws KayaError KAYA_INVALID_ARGUMENT where anything has its name; as `fromSystemError`
  */
 export async function makeFile(opening: Opening, like: Model): Promise<FileHandle> {
-  const model = await like();
-  const mode = model?.mode === undefined ? 0o666 : model.mode & 0o700;
-  const handle = await openAsItIs(opening, opening.access | constants.O_CREAT | constants.O_EXCL, mode);
+  const model = like();
+  const handle = await openAsItIs(opening, opening.access | MAKING, modeOf(model));
   try {
-    if (model !== undefined) await giveTo(handle, model);
+    if (model !== undefined) giveTo(handle.fd, model);
     return handle;
   } catch (cause) {
     await handle.close();
     await unlink(opening.way).catch(() => undefined); // the first failure is the one to tell
     throw fromSystemError(cause, "set owner and mode of", opening.name);
   }
+}
+
+/** `makeFile` that returns when it is done, with a descriptor. */
+export function makeFileSync(opening: Opening, like: Model): number {
+  const model = like();
+  const fd = openAsItIsSync(opening, opening.access | MAKING, modeOf(model));
+  try {
+    if (model !== undefined) giveTo(fd, model);
+    return fd;
+  } catch (cause) {
+    closeSync(fd);
+    try {
+      unlinkSync(opening.way);
+    } catch {
+      // the first failure is the one to tell
+    }
+    throw fromSystemError(cause, "set owner and mode of", opening.name);
+  }
+}
+
+function modeOf(model: Ownership | undefined): number {
+  return model?.mode === undefined ? 0o666 : model.mode & 0o700;
 }
 
 /** Opens a file, made where it is absent; then, and only then, it gets the owner and the mode of `like`. */
@@ -86,6 +109,14 @@ export function assertFile(info: Stats, name: string): void {
 async function openAsItIs({ way, name, doing }: Opening, flags: number, mode: number): Promise<FileHandle> {
   try {
     return await open(way, flags | AS_IT_IS, mode);
+  } catch (cause) {
+    throw refusalOf(way, name) ?? fromSystemError(cause, doing, name);
+  }
+}
+
+function openAsItIsSync({ way, name, doing }: Opening, flags: number, mode: number): number {
+  try {
+    return openSync(way, flags | AS_IT_IS, mode);
   } catch (cause) {
     throw refusalOf(way, name) ?? fromSystemError(cause, doing, name);
   }

@@ -1,5 +1,4 @@
-import { fstatSync, type Stats } from "node:fs";
-import { type FileHandle, lstat, stat } from "node:fs/promises";
+import { fchmodSync, fchownSync, fstatSync, lstatSync, type Stats, statSync } from "node:fs";
 import { errnoOf } from "./node-errors.js";
 
 /** Whose a file is, and who may do what with it. */
@@ -19,8 +18,8 @@ const NOT_PERMITTED = ["EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "EN
 const PERMISSIONS = 0o777;
 
 /** Of the regular file at `name`; undefined where there is none. A link is not followed: it could name anybody's file. */
-export async function ownershipOfFile(name: string): Promise<Ownership | undefined> {
-  const found = await lstat(name).catch(ignoreAbsent);
+export function ownershipOfFile(name: string): Ownership | undefined {
+  const found = lstatSync(name, { throwIfNoEntry: false });
   return HAS_OWNERS && found?.isFile() === true ? ownershipOf(found) : undefined;
 }
 
@@ -30,8 +29,8 @@ export function ownershipOfOpen(fd: number): Ownership | undefined {
 }
 
 /** The owner of the directory at `name`, with no mode: what a directory permits says nothing of the files in it. */
-export async function ownerOfDirectory(name: string): Promise<Ownership | undefined> {
-  const found = await stat(name).catch(ignoreAbsent);
+export function ownerOfDirectory(name: string): Ownership | undefined {
+  const found = statSync(name, { throwIfNoEntry: false });
   return HAS_OWNERS && found?.isDirectory() === true ? { uid: found.uid, gid: found.gid } : undefined;
 }
 
@@ -40,29 +39,38 @@ export function forDirectory({ uid, gid, mode }: Ownership): Ownership {
   return { uid, gid, ...(mode !== undefined && { mode: mode | ((mode & 0o444) >> 2) }) };
 }
 
+/** The system calls that give a file away, on a descriptor. */
+export interface Giving {
+  readonly stat: (fd: number) => Stats;
+  readonly chown: (fd: number, uid: number, gid: number) => void;
+  readonly chmod: (fd: number, mode: number) => void;
+}
+
+const SYSTEM: Giving = { stat: fstatSync, chown: fchownSync, chmod: fchmodSync };
+
 /**
  * Makes a file or directory that was just made look as `like`, as far as this process may. Where it may not give the file to the
  * group, the group that has it gets no more than everybody.
  */
-export async function giveTo(handle: FileHandle, like: Ownership): Promise<void> {
-  const made = await handle.stat();
-  const ownsGroup = await changeOwner(handle, made, like);
+export function giveTo(fd: number, like: Ownership, { stat, chown, chmod }: Giving = SYSTEM): void {
+  const made = stat(fd);
+  const ownsGroup = changeOwner(fd, made, like, chown);
   if (like.mode === undefined) return;
   const mode = ownsGroup ? like.mode : (like.mode & 0o707) | ((like.mode & 0o007) << 3);
   const special = made.mode & 0o7000; // a directory's own, which it has from the one above
-  if ((made.mode & PERMISSIONS) !== mode) await ifPermitted(handle.chmod(special | mode));
+  if ((made.mode & PERMISSIONS) !== mode) ifPermitted(() => chmod(fd, special | mode));
 }
 
 /** @returns whether the file belongs to the wanted group now */
-async function changeOwner(handle: FileHandle, made: Stats, { uid, gid }: Ownership): Promise<boolean> {
+function changeOwner(fd: number, made: Stats, { uid, gid }: Ownership, chown: Giving["chown"]): boolean {
   if (made.uid === uid && made.gid === gid) return true;
-  if (await ifPermitted(handle.chown(uid, gid))) return true;
-  return made.gid === gid || (await ifPermitted(handle.chown(made.uid, gid)));
+  if (ifPermitted(() => chown(fd, uid, gid))) return true;
+  return made.gid === gid || ifPermitted(() => chown(fd, made.uid, gid));
 }
 
-async function ifPermitted(change: Promise<void>): Promise<boolean> {
+function ifPermitted(change: () => void): boolean {
   try {
-    await change;
+    change();
     return true;
   } catch (cause) {
     if (!NOT_PERMITTED.includes(errnoOf(cause))) throw cause;
@@ -72,9 +80,4 @@ async function ifPermitted(change: Promise<void>): Promise<boolean> {
 
 function ownershipOf({ uid, gid, mode }: Stats): Ownership {
   return { uid, gid, mode: mode & PERMISSIONS };
-}
-
-function ignoreAbsent(cause: unknown): undefined {
-  if (errnoOf(cause) !== "ENOENT") throw cause;
-  return undefined;
 }

@@ -5,15 +5,21 @@ const BUDGET_MS = 2;
 /** Which file was written to last in this turn, by any synchronous or queued operation of this process. */
 let owner: object | undefined;
 let began: number | undefined;
+let ends = false;
 
-/** Whether this turn of the event loop has time for another synchronous write. */
+/** Whether this turn of the event loop has time for another write that its caller did not ask to be synchronous. */
 export function hasTimeLeft(): boolean {
   const now = performance.now();
-  if (began === undefined) {
-    began = now;
-    setImmediate(endTurn);
-  }
+  began ??= now;
+  beginTurn();
   return now - began < BUDGET_MS;
+}
+
+/** What is written from now on is written in this turn of the event loop, until that ends. */
+export function beginTurn(): void {
+  if (ends) return;
+  ends = true;
+  setImmediate(endTurn);
 }
 
 /** True where nothing in this process wrote anywhere since `file` did, in this same turn: then it still knows its end. */
@@ -28,4 +34,5 @@ export function markWritten(file: object | undefined): void {
 function endTurn(): void {
   owner = undefined;
   began = undefined;
+  ends = false;
 }

@@ -182,7 +182,7 @@ describe("a lock file that is replaced between its opening and its locking", () 
     await writeFile(join(root, "old"), "");
     await writeFile(path, "");
     const nothing = async () => undefined;
-    const lock = await lockFile(path, reach, nothing, nothing);
+    const lock = await lockFile(path, reach, () => undefined, nothing);
     expect(calls).toBe(2);
     await rejectsWith("KAYA_LOCK_CONFLICT", new NodeDisk(root).lock("LOCK"));
     await lock.release();
@@ -194,7 +194,7 @@ describe("a lock file that is replaced between its opening and its locking", () 
     const taken = lockFile(
       join(root, "LOCK"),
       () => join(root, "old"),
-      async () => undefined,
+      () => undefined,
       async () => undefined,
     );
     await rejectsWith("KAYA_LOCK_CONFLICT", taken);

@@ -5,13 +5,13 @@ import { NodeDisk } from "../src/index.js";
 import { temporaryDirectories } from "./temporary-directory.js";
 
 const opened = vi.hoisted(() => [] as string[]);
-vi.mock("node:fs/promises", async (importOriginal) => {
-  const fs = await importOriginal<typeof import("node:fs/promises")>();
+vi.mock("node:fs", async (importOriginal) => {
+  const fs = await importOriginal<typeof import("node:fs")>();
   return {
     ...fs,
-    open: (path: string, ...rest: []) => {
+    openSync: (path: string, ...rest: [number]) => {
       opened.push(path);
-      return fs.open(path, ...rest);
+      return fs.openSync(path, ...rest);
     },
   };
 });

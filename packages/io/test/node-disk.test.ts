@@ -76,7 +76,7 @@ describe("NodeDisk and names that the system refuses", () => {
 describe.skipIf(process.platform !== "linux")("NodeDisk on what fails (Linux)", () => {
   /** A disk opens no device; its files do what they do with any handle. */
   async function deviceFile(): Promise<NodeFile> {
-    return new NodeFile("full", "/dev/full", await open("/dev/full", "r+"), false);
+    return new NodeFile("full", "/dev/full", await open("/dev/full", "r+"), { readOnly: false });
   }
 
   it("a write without space is KAYA_DISK_FULL", async () => {

@@ -39,6 +39,8 @@ interface SegmentEnd {
   readonly length: number;
   /** Where its last whole record ends. */
   readonly offset: number;
+  /** Where space ahead of the log begins; the length where there is none. */
+  readonly used: number;
   /** Of that record; undefined where there is none. */
   readonly lsn: Lsn | undefined;
 }
@@ -46,6 +48,7 @@ interface SegmentEnd {
 interface Seen {
   readonly at: number;
   readonly lastLsn: Lsn;
+  /** Their lengths are without space ahead of the log. */
   readonly segments: readonly SegmentLocation[];
 }
 
@@ -81,8 +84,12 @@ export class DirectoryWatch {
     const files = await listTables(disk);
     // Before the segments: what tables cover goes after they came.
     const look = await lookAtTables(this.#dataDir);
-    const segments = await locateSegments(this.#dataDir);
-    const lastLsn = Math.max(look.coveredLsn, await this.#readOn(segments));
+    const found = await locateSegments(this.#dataDir);
+    const lastLsn = Math.max(look.coveredLsn, await this.#readOn(found));
+    const segments = found.map((segment) => ({
+      ...segment,
+      length: this.#ends.get(segment.name)?.used ?? segment.length,
+    }));
     const consumers = await lookAtConsumers(disk, { lastLsn, ...this.#limit });
     const seen = { at: this.#now(), lastLsn, segments };
     const perSecond = this.#seen && growth(this.#seen, seen);
@@ -125,17 +132,19 @@ export class DirectoryWatch {
   /** @param known how far the segment was read before */
   async #endOf(segment: SegmentLocation, known: SegmentEnd | undefined): Promise<SegmentEnd> {
     const { length } = segment;
-    if (known?.length === length) return known;
+    // Records may have come into space that was there.
+    if (known?.length === length && known.offset === length) return known;
     const from = known === undefined || known.offset > length ? 0 : known.offset;
-    let end = { length, offset: from, lsn: from === 0 ? undefined : known?.lsn };
+    let end: SegmentEnd = { length, used: length, offset: from, lsn: from === 0 ? undefined : known?.lsn };
     for await (const item of inspectWal(segment.disk, segment.path, { from, ...this.#limit })) {
       if (isWarning(item)) {
+        if (item.kind === "ZeroFilledTail") return { ...end, used: item.offset };
         // A failed write was taken back, it may be, and another one stands across the place where it ended.
         const isTorn = item.kind === "PartialHeader" || item.kind === "PartialPayload";
         if (from > 0 && end.offset === from && !isTorn) return this.#endOf(segment, undefined);
-        break;
+        continue;
       }
-      end = { length, offset: item.offset + item.encodedLength, lsn: item.lsn };
+      end = { length, used: length, offset: item.offset + item.encodedLength, lsn: item.lsn };
     }
     return end;
   }

@@ -233,17 +233,17 @@ describe("verify", () => {
     expect(prefix).toMatchObject({ ok: false, action: "quarantine", recordCount: 0, damageCount: 4 });
   });
 
-  test("a zero-filled end and a foreign file are no damage", async () => {
+  test("space ahead of the log and a foreign file are no damage, and the space is nothing to tell", async () => {
     const data = await dataDirectory(Buffer.concat([VECTOR, Buffer.alloc(100)]));
     await writeFile(join(data, "wal", "note\u001b[2J.txt"), "mine");
     const { code, stdout } = await kayactl(["verify", "--data", data]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^CLEAN/);
-    expect(stdout).toContain("note: offset 147: only zeros follow (100 bytes)");
+    expect(stdout).not.toContain("zeros");
     expect(stdout).toContain("note: wal/note\\u001b[2J.txt is not a segment: left alone");
     expect(JSON.parse((await kayactl(["verify", "--data", data, "--json"])).stdout)).toMatchObject({
       ok: true,
-      action: "cut",
+      action: "none",
     });
   });
 

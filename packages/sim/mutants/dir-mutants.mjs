@@ -50,7 +50,7 @@ export const DIR_MUTANTS = [
     rule: "W3",
     file: "wal/dist/segment-store.js",
     find: `if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL"))
-                return; // nothing is written until it succeeds`,
+        return;`,
     replace: "",
   },
   {

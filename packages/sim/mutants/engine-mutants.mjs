@@ -34,7 +34,7 @@ export const ENGINE_MUTANTS = [
     name: "a batch is written as separate records",
     rule: "atomic",
     file: "engine/dist/writes.js",
-    find: "return this.#write(options, payload, BATCH_OPTIONS);",
+    find: "return this.#write(options, () => this.#batchOf(operations), BATCH_OPTIONS);",
     replace: `const writes = this.#input.operations(operations).map((one) => this.#write(options, () => one));
         return Promise.all(writes).then((results) => ({ ...results.at(-1), sequence: results[0].sequence }));`,
   },

@@ -6,8 +6,10 @@ export const LOOP_MUTANTS = [
     instrument: "explorer",
     first: "is applied",
     file: "wal/dist/group-commit.js",
-    find: "this.#poison(this.#failure ?? behindTheWrite(error));",
-    replace: `await this.#recoverFrom(asKayaError(error, "commit"));`,
+    find: `this.#poison(this.#failure ?? behindTheWrite(error));
+            this.#busyWith = undefined;`,
+    replace: `await this.#recoverFrom(asKayaError(error, "commit"));
+            this.#busyWith = undefined;`,
   },
   {
     name: "those who lost against a write are told before it settles, one by one",

@@ -14,8 +14,10 @@ import { READ_AHEAD_MUTANTS } from "./read-ahead-mutants.mjs";
 import { REAL_MUTANTS } from "./real-mutants.mjs";
 import { RECOVERY_MUTANTS } from "./recovery-mutants.mjs";
 import { ROW_CACHE_MUTANTS } from "./row-cache-mutants.mjs";
+import { SPACE_MUTANTS } from "./space-mutants.mjs";
 import { STAGING_MUTANTS } from "./staging-mutants.mjs";
 import { STORE_MUTANTS } from "./store-mutants.mjs";
+import { SYNC_MUTANTS } from "./sync-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
 import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { TURNS_MUTANTS } from "./turns-mutants.mjs";
@@ -63,9 +65,12 @@ const treeMutants = [...TREE_MUTANTS, ...STAGING_MUTANTS].map((mutant) => ({
   ...mutant,
 }));
 
+const spaceMutants = SPACE_MUTANTS.map((mutant) => ({ first: "wal: space ahead", ...mutant }));
+
 /** @type {readonly Mutant[]} */
 export const MUTANTS = [
   ...WRITE_MUTANTS,
+  ...spaceMutants,
   ...RECOVERY_MUTANTS,
   ...ENGINE_MUTANTS,
   ...storeMutants,
@@ -81,6 +86,7 @@ export const MUTANTS = [
   ...INPUT_MUTANTS,
   ...EVIDENCE_MUTANTS,
   ...RANGE_MUTANTS,
+  ...SYNC_MUTANTS,
   ...realMutants,
   ...tableMutants,
   ...treeMutants,

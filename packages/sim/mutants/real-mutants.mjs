@@ -29,7 +29,7 @@ export const REAL_MUTANTS = [
     rule: "owner",
     file: "io/dist/open-file.js",
     find: `if (model !== undefined)
-            await giveTo(handle, model);`,
+            giveTo(handle.fd, model);`,
     replace: "",
   },
   {
@@ -37,7 +37,7 @@ export const REAL_MUTANTS = [
     first: "owner-and-mode",
     rule: "owner",
     file: "io/dist/ownership.js",
-    find: "await ifPermitted(handle.chmod(special | mode));",
+    find: "ifPermitted(() => chmod(fd, special | mode));",
     replace: "return;",
   },
   {

@@ -10,8 +10,11 @@ export const TWO_FAULT_MUTANTS = [
     first: "two faults: appends",
     file: "wal/dist/group-commit.js",
     find: `this.#poison(notUndone(error, undoError));
-            return;`,
-    replace: "",
+            return;
+        }
+        if (this.#segments.isTailFinished)`,
+    replace: `}
+        if (this.#segments.isTailFinished)`,
   },
   {
     name: "a failed write that is cut at the second attempt is not cut durably",
@@ -32,7 +35,13 @@ export const TWO_FAULT_MUTANTS = [
     rule: "W1",
     first: "two faults: a rotation",
     file: "wal/dist/segment-store.js",
-    find: `return; // nothing is written until it succeeds`,
-    replace: `return (this.#halfMade = undefined);`,
+    find: `await this.takeAwayHalfMade();
+        }
+        catch (cause) {`,
+    replace: `await this.takeAwayHalfMade();
+        }
+        catch (cause) {
+            if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL"))
+                this.#halfMade = undefined;`,
   },
 ];

@@ -66,9 +66,9 @@ export const WRITE_MUTANTS = [
     rule: "R3",
     instrument: "explorer",
     file: "wal/dist/group-commit.js",
-    find: "if (batch.length > 0)",
+    find: 'this.#busyWith = "write";',
     replace: `this.#settle(batch, false);
-        if (batch.length > 0)`,
+        this.#busyWith = "write";`,
   },
   {
     name: "sync() syncs only what waits in the queue",
@@ -98,8 +98,14 @@ export const WRITE_MUTANTS = [
     first: "simulation",
     rule: "W4",
     file: "wal/dist/group-commit.js",
-    find: "this.#poison(notUndone(error, undoError));",
-    replace: "this.#rejectQueue(error);",
+    find: `this.#poison(notUndone(error, undoError));
+            return;
+        }
+        if (this.#segments.isTailFinished)`,
+    replace: `this.#rejectQueue(error);
+            return;
+        }
+        if (this.#segments.isTailFinished)`,
   },
   {
     name: "a failed write is not truncated away",
@@ -112,9 +118,9 @@ export const WRITE_MUTANTS = [
     name: "a failed write is undone up to its end, not its beginning",
     rule: "W3",
     file: "wal/dist/segment-store.js",
-    find: "const start = await this.#fileOf(open).append(bytes);",
+    find: "const length = offset < open.fileEnd ? await",
     replace: `open.end = offset + bytes.length;
-        const start = await this.#fileOf(open).append(bytes);`,
+        const length = offset < open.fileEnd ? await`,
   },
   {
     name: "the LSNs of rejected writes are not given again",

@@ -79,7 +79,7 @@ describe("the simulation of the engine", () => {
   it("does the same on every machine", async () => {
     const trace = generateTrace({ seed: 6, operations: 40 });
     expect(trace.steps.slice(0, 3).map((step) => JSON.stringify(step))).toEqual([
-      '{"step":"batch","id":1,"operations":[{"key":"user:3"},{"key":"ab"}],"durability":"relaxed"}',
+      '{"step":"batch","id":1,"operations":[{"key":"user:3"},{"key":"ab"}],"durability":"relaxed","now":true}',
       '{"step":"flush"}',
       '{"step":"follow"}',
     ]);

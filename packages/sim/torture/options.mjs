@@ -9,7 +9,7 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --kills N        SIGKILLs of a real writer on a real disk (30)
   --month N        writes of an engine's month: a real one that is written to, killed, closed and opened again while it makes flushes,
                    compactions, backups and snapshots, and its changes are followed (1000000); with 10000000 it is a year
-  --minutes N      once they are over, no more scenarios, seeds and generated workloads are begun; what is left out is told (5)
+  --minutes N      once they are over, no more scenarios, seeds and generated workloads are begun; what is left out is told (4)
   --seed N         of the kills, the month and the generated workloads (1)
   --no-mutants     without the mutation check
   --processes N    child processes (the number of cores)
@@ -50,7 +50,7 @@ export function parseOptions(argv) {
       ops: { type: "string", default: "300" },
       kills: { type: "string", default: "30" },
       month: { type: "string", default: "1000000" },
-      minutes: { type: "string", default: "5" },
+      minutes: { type: "string", default: "4" },
       seed: { type: "string", default: "1" },
       "no-mutants": { type: "boolean", default: false },
       processes: { type: "string", default: `${availableParallelism()}` },

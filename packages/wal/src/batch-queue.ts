@@ -55,19 +55,40 @@ export class BatchQueue<T> {
 
   /** Encodes a checked record of `length` bytes behind all others. */
   add(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<T> {
-    const last = Number.MAX_SAFE_INTEGER;
-    const lsn = this.#nextLsn;
-    const sequence = this.#nextSequence;
-    if (lsn > last || sequence > last - (operations - 1)) {
-      throw new KayaError(
-        "KAYA_INVALID_ARGUMENT",
-        "the log has no LSNs or sequence numbers left: 2^53 - 1 is the last",
-      );
-    }
-    const result = this.#batchFor(length).add(payload, length, lsn, sequence, strict);
-    this.#nextLsn = lsn + 1;
-    this.#nextSequence = sequence + operations;
+    this.#assertNumbersLeft(operations);
+    const batch = this.#batchFor(length);
+    const result = batch.add(payload, length, this.#nextLsn, this.#nextSequence, strict);
+    this.#advance(operations);
     return result;
+  }
+
+  /** The same for a caller who waits for no promise. Gives the batch, in which the record is the last. */
+  addLast(payload: WalPayload, length: number, operations: number, strict: boolean): Batch<T> {
+    this.#assertNumbersLeft(operations);
+    const batch = this.#batchFor(length);
+    batch.addLast(payload, length, this.#nextLsn, this.#nextSequence, strict);
+    this.#advance(operations);
+    this.#open = undefined;
+    return batch;
+  }
+
+  /** Whether a segment must be created before a record of `length` bytes can be written. */
+  opensSegment(length: number): boolean {
+    return this.#batches.some(({ place }) => place.opensSegment) || !this.#fitsSegment(length);
+  }
+
+  #assertNumbersLeft(operations: number): void {
+    const last = Number.MAX_SAFE_INTEGER;
+    if (this.#nextLsn <= last && this.#nextSequence <= last - (operations - 1)) return;
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      "the log has no LSNs or sequence numbers left: 2^53 - 1 is the last",
+    );
+  }
+
+  #advance(operations: number): void {
+    this.#nextLsn++;
+    this.#nextSequence += operations;
   }
 
   /** The batch that comes last: behind it is everything that was added so far. */
@@ -83,11 +104,22 @@ export class BatchQueue<T> {
     return this.#plannedEnd() === 0 ? undefined : this.#startBatch(true);
   }
 
+  /** A batch that opens the first segment; undefined where there is one. */
+  firstSegment(): Batch<T> | undefined {
+    return this.#plannedId() > 0 ? undefined : this.#startBatch(true);
+  }
+
   /** The batch that is to be written next; nothing joins it any more. It stays in the queue until it is finished. */
   first(): Batch<T> | undefined {
     const batch = this.#batches[0];
     if (batch === this.#open) this.#open = undefined;
     return batch;
+  }
+
+  /** Those that are to be written next, in order; nothing joins them any more. */
+  all(): readonly Batch<T>[] {
+    this.#open = undefined;
+    return [...this.#batches];
   }
 
   /** The first batch is settled, and nobody looks at its bytes any more. */

@@ -101,19 +101,32 @@ export class Batch<T> {
    * Encodes a record of `length` bytes behind the others; the payload's bytes are not needed afterwards. Gives what becomes of it.
    */
   add(payload: WalPayload, length: number, lsn: Lsn, sequence: SequenceNumber, strict: boolean): Promise<T> {
+    this.addLast(payload, length, lsn, sequence, strict);
+    return (this.#needsSync ? this.#syncedSettlement() : this.#writtenSettlement()).add();
+  }
+
+  /** As `add`, for a caller who asks for `lastResult`: nothing may be added behind it, as results are counted. */
+  addLast(payload: WalPayload, length: number, lsn: Lsn, sequence: SequenceNumber, strict: boolean): void {
     this.#records.add(payload, length, lsn, sequence);
     this.#sequences.push(sequence - this.place.sequence);
     this.#needsSync ||= strict;
-    if (this.#needsSync) return this.#syncedSettlement().add();
-    this.#relaxed++;
-    this.#written ??= this.#settlement(0, false);
-    return this.#written.add();
+    if (!this.#needsSync) this.#relaxed++;
+  }
+
+  /** What the last record's `add` would have resolved with. */
+  lastResult(): T {
+    return this.#toResult(this.#resultOf(this.#records.count - 1, this.#needsSync));
   }
 
   /** Resolves once everything in the batch is durable. */
   addBarrier(): Promise<void> {
     this.#needsSync = true;
     return this.#syncedSettlement().addBarrier();
+  }
+
+  /** Nothing more in it settles before an fsync. */
+  mustSync(): void {
+    this.#needsSync = true;
   }
 
   /**
@@ -159,12 +172,16 @@ export class Batch<T> {
 
   /** Settles as the record of that index does. */
   fateOf(index: number): Promise<void> {
-    const settlement = index < this.#relaxed ? this.#written : this.#synced;
-    return (settlement as Settlement<T>).addBarrier(); // there since the record was added
+    return (index < this.#relaxed ? this.#writtenSettlement() : this.#syncedSettlement()).addBarrier();
   }
 
   #lsnBefore(index: number): Lsn {
     return this.place.lsn + index - 1;
+  }
+
+  #writtenSettlement(): Settlement<T> {
+    this.#written ??= this.#settlement(0, false);
+    return this.#written;
   }
 
   #syncedSettlement(): Settlement<T> {

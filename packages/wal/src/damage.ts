@@ -1,16 +1,23 @@
+import { isDeepStrictEqual } from "node:util";
 import { KayaError, type Lsn } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
 import { isZero } from "./file-copy.js";
 import { FileWindow } from "./file-window.js";
-import { MAGIC_BYTES, WAL_HEADER_LENGTH } from "./format.js";
+import { MAGIC_BYTES, WAL_HEADER_LENGTH, WAL_MAGIC } from "./format.js";
 import { takeView } from "./payload-codec.js";
 import { decodeAt, recordLengthAt } from "./record-codec.js";
-import { isInsideRecord } from "./warnings.js";
+import { type DamagedEnd, type ScanEnd, scanSegment, type TornEnd } from "./scanner.js";
+import { isInsideRecord, type RecordWarning } from "./warnings.js";
 
 /** What stands behind the end of the valid records of a segment. */
 export interface DamageSurvey {
-  /** Every byte from the damage to the end of the file is zero. */
-  readonly onlyZeros: boolean;
+  /**
+   * Offset behind the last byte that is not zero, or of the damage where there is none: what follows may be space that a writer made ahead of
+   * the log (W8).
+   */
+  readonly end: number;
+  /** Something else stands there by now: another process writes to the log. */
+  readonly movedOn?: boolean;
   /** Records that are valid by themselves, although the log does not reach them. */
   readonly beyond?: {
     readonly count: number;
@@ -27,30 +34,69 @@ interface Found {
   lastLsn: Lsn;
 }
 
-/**
- * Looks at what follows the damage at `offset`. `resumeAt` is where a record can begin at the earliest: inside the
- * extent of a record whose header holds, a value that is itself a log must not be taken for one.
- */
+/** Looks at what follows the place where a scan stopped. */
 export async function surveyDamage(
   file: DiskFile,
   fileLength: number,
-  offset: number,
-  resumeAt: number,
+  stop: TornEnd | DamagedEnd,
   maxRecordBytes: number,
 ): Promise<DamageSurvey> {
-  if (await hasOnlyZeros(file, fileLength, offset)) return { onlyZeros: true };
+  const { offset } = stop;
+  // Inside the extent of a record whose header holds, a value that is itself a log must not be taken for one.
+  const resumeAt = stop.kind === "damaged" ? stop.resumeAt : fileLength;
+  const end = await endOfBytes(file, fileLength, offset);
   const found: Found = { count: 0, firstOffset: 0, firstLsn: 0, lastLsn: 0 };
-  await searchRecords(file, fileLength, resumeAt, maxRecordBytes, found);
-  return found.count === 0 ? { onlyZeros: false } : { onlyZeros: false, beyond: found };
+  if (end > resumeAt) await searchRecords(file, fileLength, resumeAt, maxRecordBytes, found);
+  if (end > offset && (await hasMovedOn(file, fileLength, stop, maxRecordBytes)))
+    return { end: offset, movedOn: true };
+  return found.count === 0 ? { end } : { end, beyond: found };
 }
 
-async function hasOnlyZeros(file: DiskFile, fileLength: number, from: number): Promise<boolean> {
+/** Offset behind the last byte that is not zero, `from` where there is none. */
+async function endOfBytes(file: DiskFile, fileLength: number, from: number): Promise<number> {
   const window = new FileWindow(file, fileLength);
+  let end = from;
   for (let offset = from; offset < fileLength; offset = window.end) {
     await window.moveTo(offset, 1);
-    if (!isZero(window.bytes)) return false;
+    if (isZero(window.bytes)) continue;
+    end = window.start + window.bytes.findLastIndex((byte) => byte !== 0) + 1;
   }
-  return true;
+  return end;
+}
+
+/**
+ * Whether something else stands where a scan ended by now. A writer beside fills space (W8) in order, and one who reads meanwhile may see the zeros from
+ * before it and the records behind them. What was acknowledged before the scan began stands before its end all the same.
+ */
+async function hasMovedOn(
+  file: DiskFile,
+  fileLength: number,
+  end: ScanEnd,
+  maxRecordBytes: number,
+): Promise<boolean> {
+  const onRecord = () => false;
+  const now = await scanSegment(file, fileLength, { maxRecordBytes, from: end.offset, onRecord });
+  return !isDeepStrictEqual(now, end);
+}
+
+/**
+ * Where nothing but zeros follows from inside the record on, a crash has cut its write off in space that was there before (W8). That is the same
+ * torn record as one at the end of a file, and is told in the same way. Undefined where it is not so.
+ */
+export function tornBeforeZeros(damaged: DamagedEnd, { end }: DamageSurvey): TornEnd | undefined {
+  const { offset, warning, resumeAt, headerHolds } = damaged;
+  const behindRecord = headerHolds ? resumeAt : offset + WAL_HEADER_LENGTH;
+  if (end === offset || end >= behindRecord) return undefined;
+  const torn: RecordWarning = headerHolds
+    ? { kind: "PartialPayload", offset, expected: resumeAt - offset, actual: end - offset }
+    : { kind: "PartialHeader", offset };
+  const plain = warning.kind !== "BadMagic" || isCutMagic(warning.found);
+  return { kind: "torn", offset, warning: torn, plain, inSpace: true };
+}
+
+/** Whether it is the magic with its last bytes as zeros. */
+function isCutMagic(found: number): boolean {
+  return [0xff, 0xffff, 0xffffff].some((mask) => found === (WAL_MAGIC & mask));
 }
 
 async function searchRecords(

@@ -8,6 +8,18 @@ import { Watchers } from "./watchers.js";
 
 const GATHER_MICROTASKS = 8;
 
+/** What a synchronous commit cannot wait for, as its error names it. */
+const BUSY = {
+  tail: "the end of the log that recovery found is being made durable",
+  segment: "the next segment is being created",
+  write: "a batch is being written",
+  undo: "a failed write is being taken back",
+  apply: "a batch is being applied",
+  sync: "an fsync is under way, and this disk has no way to make another one beside it",
+  hold: "writes are held up until there is room in memory",
+  inside: "this call was made by a subscriber or a callback of another commit",
+} as const;
+
 /**
  * The one loop that drains the queue. It takes a batch of what has gathered: write -> fsync if anything in it is strict ->
  * apply in LSN order -> settle. What arrives meanwhile is the next one.
@@ -21,8 +33,18 @@ export class GroupCommit<T> {
   readonly #watch: LogWatch;
   readonly #queue: BatchQueue<T>;
   readonly #onCommit: OnCommit | undefined;
+  /** `onCommit` that is done when it returns. */
+  readonly #onCommitSync: ((record: WalRecord) => void) | undefined;
   readonly #maxPendingBytes: number;
   #draining: Promise<void> | undefined;
+  /** Why the first batch, or the log as it is, cannot be brought to an end in this turn. */
+  #busyWith: keyof typeof BUSY | undefined;
+  /** An fsync of the drain loop is under way: it holds up no synchronous commit. */
+  #isSyncing = false;
+  /** The batch that is written and waits for that fsync. Where a synchronous commit concludes it, it is that no more. */
+  #syncing: Batch<T> | undefined;
+  /** Somebody commits synchronously: segments are then changed in one turn, so that no such commit meets the middle of it. */
+  #hasSyncCommits = false;
   #writtenLsn: Lsn;
   #durableLsn: Lsn;
   /** The last record that was acknowledged here; what a writer before this one acknowledged was its own to sync. */
@@ -36,13 +58,14 @@ export class GroupCommit<T> {
     segments: SegmentStore,
     watch: LogWatch,
     last: LogPosition,
-    onCommit: OnCommit | undefined,
+    { onCommit, onCommitSync }: CommitCallbacks,
     toResult: ToResult<T>,
   ) {
     this.#segments = segments;
     this.#watch = watch;
     this.#queue = new BatchQueue(config, segments, last, toResult);
     this.#onCommit = onCommit;
+    this.#onCommitSync = onCommitSync;
     // One batch on its way to the disk, and one that gathers.
     this.#maxPendingBytes = 2 * config.maxBatchBytes;
     // R2: recovery made all of it durable, or left the tail to be finished before the first batch.
@@ -72,7 +95,8 @@ export class GroupCommit<T> {
       this.#failure === undefined &&
       this.#durableLsn === this.#writtenLsn &&
       this.#segments.isTailFinished &&
-      !this.#segments.hasHalfMade
+      !this.#segments.hasHalfMade &&
+      !this.#segments.hasSpaceAhead
     );
   }
 
@@ -107,9 +131,40 @@ export class GroupCommit<T> {
     return result;
   }
 
+  /**
+   * The same for a caller who does not wait: when it returns, the record is written, synced if anything up to it is strict, and applied,
+   * and so is all that was appended before it.
+   * @throws KayaError KAYA_BUSY where nothing was appended; else as `append` rejects
+   */
+  appendSync(payload: WalPayload, length: number, operations: number, strict: boolean): T {
+    this.#hasSyncCommits = true;
+    this.#assertFree(length);
+    const batch = this.#queue.addLast(payload, length, operations, strict);
+    this.#watch.appended(strict);
+    this.#pendingBytes += length;
+    this.#commitNow();
+    return batch.lastResult();
+  }
+
+  /** All that was appended is as far as it asked for when this returns; with `durable`, on stable storage. */
+  settleSync(durable: boolean): void {
+    if (this.#queue.isEmpty && (!durable || this.#durableLsn === this.#writtenLsn)) return;
+    this.#assertFree(0);
+    if (durable) this.#queue.last().mustSync();
+    this.#commitNow();
+  }
+
   sync(): Promise<void> {
     if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn) return Promise.resolve();
     const durable = this.#queue.last().addBarrier();
+    this.#drainSoon();
+    return durable;
+  }
+
+  /** Creates the first segment, durably, where there is none. */
+  prepare(): Promise<void> {
+    const durable = this.#queue.firstSegment()?.addBarrier();
+    if (durable === undefined) return Promise.resolve();
     this.#drainSoon();
     return durable;
   }
@@ -129,13 +184,22 @@ export class GroupCommit<T> {
 
   /** Drains and syncs. @throws KayaError where an acknowledged record could not be made durable */
   async close(): Promise<void> {
-    // Told only where it matters: a writer that failed has told everyone, and may have nothing left to make durable.
+    // Report the error only if an acknowledged record is not durable.
     const syncFailure = this.#failure === undefined ? await this.sync().catch(asSyncFailure) : undefined;
     await this.#draining;
     this.#rejectWaitingForRoom(new KayaError("KAYA_CLOSED", "the log's writer was closed"));
+    await this.#giveSpaceBack();
     if (this.#durableLsn >= this.#acknowledgedLsn) return;
     this.assertWorking();
     if (syncFailure !== undefined) throw syncFailure;
+  }
+
+  /** Where that fails, all records are durable all the same: the log is not clean, and the next opening cuts the space. */
+  async #giveSpaceBack(): Promise<void> {
+    if (this.#failure !== undefined || !this.#segments.isTailFinished) return;
+    await this.besides(() => this.#segments.giveSpaceBack(), "end the log's last segment").catch(
+      () => undefined,
+    );
   }
 
   #drainSoon(): void {
@@ -148,11 +212,23 @@ export class GroupCommit<T> {
       for (let held = this.throttle(); held !== undefined; held = this.throttle()) await held;
       const batch = this.#queue.first();
       if (batch === undefined) break;
+      if (this.#rotatesNow(batch) && !(await this.#isSyncedAhead(batch))) continue;
       this.#watch.commitBegins();
       if ((await this.#isWritten(batch)) && (await this.#isConcluded(batch)) && !this.#queue.isEmpty)
         await letGather();
     }
     this.#draining = undefined;
+  }
+
+  /** Before a segment is closed in one turn, what takes long is done in another thread. False where the batch has no use for that any more. */
+  async #isSyncedAhead(batch: Batch<T>): Promise<boolean> {
+    if (this.#durableLsn === this.#writtenLsn) return true;
+    try {
+      await this.#syncBeside();
+    } catch (error) {
+      this.#poison(this.#failure ?? behindTheWrite(error));
+    }
+    return this.#queue.first() === batch;
   }
 
   /** False where it is not, and everyone was told so: it is taken back (W3), or that is no longer possible (W4). */
@@ -161,7 +237,9 @@ export class GroupCommit<T> {
       await this.#write(batch);
       return true;
     } catch (error) {
+      this.#busyWith = "undo";
       await this.#recoverFrom(asKayaError(error, "write a batch to the log"));
+      this.#busyWith = undefined;
       return false;
     }
   }
@@ -170,43 +248,172 @@ export class GroupCommit<T> {
   async #isConcluded(batch: Batch<T>): Promise<boolean> {
     try {
       await this.#conclude(batch);
-      this.#watch.committed(batch);
-      this.#queue.finishFirst();
-      if (this.#hasRoom()) this.#letWaitersIn();
       return true;
     } catch (error) {
       this.#poison(this.#failure ?? behindTheWrite(error));
+      this.#busyWith = undefined;
       return false;
     }
   }
 
+  #finish(batch: Batch<T>): void {
+    this.#queue.finishFirst();
+    this.#watch.committed(batch);
+    if (this.#hasRoom()) this.#letWaitersIn();
+  }
+
   async #write(batch: Batch<T>): Promise<void> {
+    this.#busyWith = "tail";
     if (!this.#segments.isTailFinished) {
       await this.#segments.finishTail();
       this.#becameDurable();
     }
+    this.#busyWith = "segment";
     if (this.#segments.hasHalfMade) await this.#segments.takeAwayHalfMade();
     if (batch.place.opensSegment) {
-      await this.#segments.rotate(this.#writtenLsn);
+      if (this.#rotatesNow(batch)) this.#segments.rotateSync(this.#writtenLsn);
+      else await this.#segments.rotate(this.#writtenLsn);
       this.#becameDurable(); // W1
     }
     this.#assertNotFailed();
-    if (batch.length > 0) await this.#segments.write(batch.bytes, batch.length, batch.place.offset);
+    this.#busyWith = "write";
+    if (batch.length > 0)
+      await this.#segments.write(batch.bytes, batch.place.offset, batch.length, batch.needsSync);
   }
 
   async #conclude(batch: Batch<T>): Promise<void> {
+    this.#busyWith = "apply";
     this.#assertNotFailed();
     this.#writtenLsn = batch.lastLsn;
     // Relaxed records ahead of the first strict one have what they asked for.
     const relaxed = this.#settle(batch, false);
     if (relaxed !== undefined) await relaxed;
-    if (!batch.needsSync) return;
-    await this.#segments.sync();
+    if (this.#syncing !== batch) return;
+    await this.#syncBeside();
+    if (this.#syncing !== batch) return; // a synchronous commit concluded it
+    this.#syncing = undefined;
+    this.#busyWith = "apply";
     this.#assertNotFailed();
     this.#durableLsn = this.#writtenLsn;
     const strict = this.#settle(batch, true);
     if (strict !== undefined) await strict;
-    this.#becameDurable(); // behind it: nobody follows the log ahead of what can be read
+  }
+
+  /** An fsync in another thread. A synchronous commit may be made meanwhile. */
+  async #syncBeside(): Promise<void> {
+    this.#isSyncing = true;
+    try {
+      await this.#segments.sync();
+    } finally {
+      this.#isSyncing = false;
+    }
+  }
+
+  /** Whether the segment that the batch opens is created in one turn. */
+  #rotatesNow({ place }: Batch<T>): boolean {
+    return place.opensSegment && this.#hasSyncCommits && this.#segments.canRotateSync;
+  }
+
+  /** @throws KayaError KAYA_BUSY where what is under way, or a record of `length` bytes behind it, cannot be committed in this turn */
+  #assertFree(length: number): void {
+    const reason = this.#reasonToWait(length);
+    if (reason === undefined) return;
+    throw new KayaError(
+      "KAYA_BUSY",
+      `nothing was written: ${BUSY[reason]}, which a synchronous write cannot wait for. Await what is under way (\`sync\`), then write again.`,
+    );
+  }
+
+  #reasonToWait(length: number): keyof typeof BUSY | undefined {
+    if (this.#busyWith !== undefined) return this.#busyWith;
+    if (!this.#segments.isTailFinished) return "tail";
+    if (this.#isSyncing && !this.#segments.syncsBeside) return "sync";
+    if (!this.#segments.canRotateSync && (this.#segments.hasHalfMade || this.#queue.opensSegment(length)))
+      return "segment";
+    return this.throttle() === undefined ? undefined : "hold";
+  }
+
+  /** Everything in the queue, in order and in this turn: written, made durable with one fsync, applied, settled. */
+  #commitNow(): void {
+    this.#busyWith = "inside";
+    try {
+      this.#watch.commitBegins();
+      const written = this.#syncing === undefined ? [] : [this.#syncing];
+      this.#syncing = undefined;
+      const failure = this.#writeNow(this.#queue.all().slice(written.length), written);
+      this.#concludeNow(written);
+      if (failure !== undefined) this.#recoverNow(failure);
+    } finally {
+      this.#busyWith = undefined;
+    }
+  }
+
+  /** Adds to `written`. @returns why a batch was not written; those behind it were not tried */
+  #writeNow(batches: readonly Batch<T>[], written: Batch<T>[]): KayaError | undefined {
+    try {
+      if (this.#segments.hasHalfMade) this.#segments.takeAwayHalfMadeSync();
+      for (const batch of batches) {
+        if (batch.place.opensSegment) {
+          this.#segments.rotateSync(this.#writtenLsn);
+          this.#becameDurable(); // W1
+        }
+        if (batch.length > 0)
+          this.#segments.writeSync(batch.bytes, batch.place.offset, batch.length, batch.needsSync);
+        this.#writtenLsn = batch.lastLsn;
+        written.push(batch);
+      }
+      return undefined;
+    } catch (error) {
+      return asKayaError(error, "write a batch to the log");
+    }
+  }
+
+  #concludeNow(written: readonly Batch<T>[]): void {
+    try {
+      const needsSync = written.some((batch) => batch.needsSync);
+      if (needsSync) {
+        this.#segments.syncSync();
+        this.#durableLsn = this.#writtenLsn;
+      }
+      for (const batch of written) {
+        this.#settleNow(batch);
+        this.#finish(batch);
+      }
+      if (needsSync) this.#becameDurable();
+    } catch (error) {
+      this.#poison(this.#failure ?? behindTheWrite(error));
+      throw this.#failure;
+    }
+  }
+
+  #settleNow(batch: Batch<T>): void {
+    this.#assertNotFailed();
+    const before = batch.appliedBytes;
+    if (batch.apply(true, this.#onCommitSync) !== undefined)
+      throw new KayaError(
+        "KAYA_INTERNAL",
+        "`onCommitSync` gave a promise: the record is not applied when it returns",
+      );
+    batch.settle(false);
+    this.#tellSettled(batch, true, before);
+  }
+
+  /** As `#recoverFrom`. @throws KayaError always: what everyone was told */
+  #recoverNow(error: KayaError): never {
+    if (isFinal(error)) this.#poison(error);
+    else this.#takeBackNow(error);
+    throw this.#failure ?? error;
+  }
+
+  #takeBackNow(error: KayaError): void {
+    try {
+      this.#segments.undoWriteSync();
+    } catch (undoError) {
+      this.#poison(notUndone(error, undoError));
+      return;
+    }
+    this.#becameDurable();
+    this.#rejectQueue(error);
   }
 
   /** All that was written is on stable storage now. */
@@ -226,7 +433,7 @@ export class GroupCommit<T> {
     const before = batch.appliedBytes;
     const later = batch.apply(durable, this.#onCommit);
     if (later !== undefined) return this.#settleLater(batch, durable, before, later);
-    this.#tellSettled(batch, durable, before);
+    this.#settled(batch, durable, before);
     return undefined;
   }
 
@@ -237,7 +444,16 @@ export class GroupCommit<T> {
       this.#assertNotFailed();
       later = batch.apply(durable, this.#onCommit);
     }
+    this.#settled(batch, durable, before);
+  }
+
+  /** In the turn in which those who wait are told: they may commit synchronously in the next. */
+  #settled(batch: Batch<T>, durable: boolean, before: number): void {
     this.#tellSettled(batch, durable, before);
+    if (durable) this.#becameDurable(); // behind it: nobody follows the log ahead of what can be read
+    if (durable || !batch.needsSync) this.#finish(batch);
+    else this.#syncing = batch;
+    this.#busyWith = undefined;
   }
 
   #tellSettled(batch: Batch<T>, durable: boolean, before: number): void {
@@ -308,6 +524,12 @@ export class GroupCommit<T> {
   #hasRoom(): boolean {
     return this.#pendingBytes < this.#maxPendingBytes;
   }
+}
+
+/** Shows a record that may be seen. */
+interface CommitCallbacks {
+  readonly onCommit: OnCommit | undefined;
+  readonly onCommitSync: ((record: WalRecord) => void) | undefined;
 }
 
 // Whoever was just told, and writes again at once, comes along with those who wait already. Else callers that were once in two

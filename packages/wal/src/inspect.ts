@@ -7,8 +7,9 @@ import {
   type SequenceNumber,
 } from "@kaya/core";
 import { assertDisk, type Disk, type DiskFile } from "@kaya/io";
-import { surveyDamage } from "./damage.js";
+import { surveyDamage, tornBeforeZeros } from "./damage.js";
 import type { WalRecord } from "./format.js";
+import { intactSituation } from "./recovery-decision.js";
 import { type ScanEnd, scanWindows } from "./scanner.js";
 import { locateSegments } from "./segment-location.js";
 import { MOST_SEGMENT_BYTES } from "./segments.js";
@@ -155,10 +156,16 @@ async function warningsAt(
 ): Promise<WalWarning[]> {
   if (end.kind !== "torn" && end.kind !== "damaged") return [];
   if (fileLength - end.offset > MOST_SEGMENT_BYTES) return [end.warning]; // no log wrote it: it is not read
-  const resumeAt = end.kind === "damaged" ? end.resumeAt : fileLength;
-  const survey = await surveyDamage(file, fileLength, end.offset, resumeAt, maxRecordBytes);
-  if (survey.onlyZeros)
-    return [{ kind: "ZeroFilledTail", offset: end.offset, bytes: fileLength - end.offset }];
+  const survey = await surveyDamage(file, fileLength, end, maxRecordBytes);
+  if (survey.movedOn === true) return [];
+  const zeros: WalWarning[] =
+    survey.end < fileLength
+      ? [{ kind: "ZeroFilledTail", offset: survey.end, bytes: fileLength - survey.end }]
+      : [];
+  if (survey.end === end.offset) return zeros;
+  const torn =
+    end.kind === "damaged" && intactSituation(end) === undefined ? tornBeforeZeros(end, survey) : undefined;
+  if (torn !== undefined) return [torn.warning, ...zeros];
   return survey.beyond === undefined
     ? [end.warning]
     : [end.warning, { kind: "ValidRecordsBeyondDamage", ...survey.beyond }];

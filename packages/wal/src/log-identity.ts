@@ -2,7 +2,14 @@ import { randomBytes } from "node:crypto";
 import { describe, KayaError, type Lsn } from "@kaya/core";
 import { assertDisk, type Disk } from "@kaya/io";
 import { isLogId, LogHistory, type LogOrigin } from "./log-history.js";
-import { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
+import {
+  makeNameDurable,
+  makeNameDurableSync,
+  readSealedFile,
+  type SynchronousDisk,
+  writeSealedFile,
+  writeSealedFileSync,
+} from "./sealed-file.js";
 import { LOG_ID_PATH, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
@@ -83,8 +90,25 @@ export class LogIdentity {
     return this.#making;
   }
 
+  /** Whether `makeSync` has nothing to wait for. */
+  get isFree(): boolean {
+    return this.#making === undefined;
+  }
+
+  /** `make` that returns when it is done, and throws what that rejects with. */
+  makeSync(disk: SynchronousDisk): void {
+    if (this.#history === undefined) {
+      const history = this.#newHistory();
+      writeSealedFileSync(disk, LOG_ID_PATH, history.toText());
+      this.#wrote(history);
+      return;
+    }
+    if (!this.#isDurable) makeNameDurableSync(disk, LOG_ID_PATH);
+    this.#isDurable = true;
+  }
+
   async #make(): Promise<LogHistory> {
-    if (this.#history === undefined) return this.#write(new LogHistory(this.#nextId(), this.#base));
+    if (this.#history === undefined) return this.#write(this.#newHistory());
     if (!this.#isDurable) await makeNameDurable(this.#disk, LOG_ID_PATH);
     this.#isDurable = true;
     return this.#history;
@@ -109,10 +133,14 @@ export class LogIdentity {
 
   async #write(history: LogHistory): Promise<LogHistory> {
     await writeSealedFile(this.#disk, LOG_ID_PATH, history.toText());
+    this.#wrote(history);
+    return history;
+  }
+
+  #wrote(history: LogHistory): void {
     this.#isWritten = true;
     this.#isDurable = true;
     this.#history = history;
-    return history;
   }
 
   async #remove(): Promise<void> {
@@ -120,6 +148,10 @@ export class LogIdentity {
     await this.#disk.syncDir(WAL_DIR);
     this.#isWritten = false;
     this.#history = undefined;
+  }
+
+  #newHistory(): LogHistory {
+    return new LogHistory(this.#nextId(), this.#base);
   }
 
   #nextId(): string {

@@ -99,7 +99,22 @@ export class LogWatch {
       this.#tellFsync(segmentId, performance.now() - started, error as KayaError);
       throw error;
     }
-    const durationMs = performance.now() - started;
+    this.#synced(segmentId, performance.now() - started);
+  }
+
+  /** The same for one that is done when it returns. */
+  fsyncNow(segmentId: number, sync: () => void): void {
+    const started = performance.now();
+    try {
+      sync();
+    } catch (error) {
+      this.#tellFsync(segmentId, performance.now() - started, error as KayaError);
+      throw error;
+    }
+    this.#synced(segmentId, performance.now() - started);
+  }
+
+  #synced(segmentId: number, durationMs: number): void {
     this.#fsyncMicroseconds.record(durationMs * MICROSECONDS_PER_MS);
     this.#tellFsync(segmentId, durationMs);
   }

@@ -45,10 +45,9 @@ export async function readLog(disk: Disk, given: ReadLogOptions): Promise<LogRea
   const { segments } = await listSegments(disk);
   const files = segments.slice(await firstToRead(disk, segments, after.lsn + 1));
   const scan = await scanLog(disk, files, options);
-  const { stop } = scan;
   const lastLsn = Math.max(scan.last.lsn, after.lsn);
-  if (stop === undefined) return { lastLsn };
-  const { situation, survey } = await assessStop(disk, files, stop, maxRecordBytes);
+  if (scan.stop === undefined) return { lastLsn };
+  const { situation, survey, stop } = await assessStop(disk, files, scan.stop, maxRecordBytes);
   if (situation === "zero-tail" || situation === "torn-tail") return { lastLsn };
   const error = refusal({ situation, stop, files, lastLsn, survey });
   if (!isGap(stop)) throw error;

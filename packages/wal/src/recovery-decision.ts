@@ -72,12 +72,12 @@ export function refusesInEveryMode(stop: LogStop): boolean {
 export function situationOf(
   stop: LogStop,
   isLastSegment: boolean,
-  tail: { readonly onlyZeros: boolean; readonly recordsBeyond: boolean },
+  tail: { readonly onlyZeros: boolean; readonly recordsBehind: boolean },
 ): Situation {
   const intact = stop.kind === "bad-record" ? intactSituation(stop.end) : undefined;
   if (intact !== undefined) return intact;
   if (stop.kind !== "bad-record" || !isLastSegment) return "not-the-tail";
   if (tail.onlyZeros) return "zero-tail";
   if (stop.end.kind === "torn") return "torn-tail";
-  return tail.recordsBeyond ? "damaged-tail-with-records-behind" : "damaged-tail";
+  return tail.recordsBehind ? "damaged-tail-with-records-behind" : "damaged-tail";
 }

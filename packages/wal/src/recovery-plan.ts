@@ -1,18 +1,28 @@
 import { KayaError, type Lsn, type RecoveryMode } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { type DamageSurvey, surveyDamage } from "./damage.js";
+import { type DamageSurvey, surveyDamage, tornBeforeZeros } from "./damage.js";
 import type { ClosedLog } from "./log-mark.js";
 import type { LogScan, LogStop } from "./log-scan.js";
-import { isTail, RECOVERY_TABLE, refusalCode, type Situation, situationOf } from "./recovery-decision.js";
+import {
+  intactSituation,
+  isTail,
+  RECOVERY_TABLE,
+  refusalCode,
+  type Situation,
+  situationOf,
+} from "./recovery-decision.js";
 import { advice, closedAt, refusal } from "./refusal.js";
 import { MOST_SEGMENT_BYTES, type SegmentFile, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
+
+/** Zeros up to the next multiple of this may belong to a damaged record, as its end. */
+const SECTOR_BYTES = 512;
 
 /** What recovery is going to change, decided before anything is. */
 export interface RecoveryPlan {
   /** Where the log will end: the writer goes on there. Undefined for a log without segments. */
   readonly tail?: { readonly file: SegmentFile; readonly validLength: number } | undefined;
-  /** Bytes of the tail's file behind `validLength`. */
+  /** Bytes behind `validLength` that are no part of the log. Zeros at the end of the file go as well and are not counted: they are space (W8). */
   readonly cutBytes: number;
   /** Keep a copy of what is cut: it may be more than the crash's own unfinished write. */
   readonly quarantineCut: boolean;
@@ -33,6 +43,8 @@ export interface ScannedLog {
   readonly after: Lsn;
   /** What a clean close says of it. */
   readonly closed: ClosedLog | undefined;
+  /** It is only looked at: a writer may go on with it meanwhile. */
+  readonly isLook: boolean;
 }
 
 /**
@@ -46,15 +58,16 @@ export async function planRecovery(
   maxRecordBytes: number,
 ): Promise<RecoveryPlan> {
   const { files, scan, closed } = log;
-  const { stop } = scan;
+  const { stop: foundStop } = scan;
   const lost = lostSinceClose(log);
-  if (stop === undefined) {
+  if (foundStop === undefined) {
     if (lost.length > 0 && RECOVERY_TABLE["before-a-clean-close"][mode] === "refuse")
       throw shorterThanClosed(log, mode);
     return { ...wholeLog(scan), isShorter: lost.length > 0, warnings: lost };
   }
-  for (const file of files.slice(stop.index + 1)) checkRest(file, file.length, 0);
-  const { situation: found, survey } = await assessStop(disk, files, stop, maxRecordBytes);
+  for (const file of files.slice(foundStop.index + 1)) checkRest(file, file.length, 0);
+  const { situation: found, survey, stop } = await assessStop(disk, files, foundStop, maxRecordBytes);
+  if (survey.movedOn === true && !log.isLook) throw changedMeanwhile(files, foundStop);
   const isBefore = lost.length > 0 || stopsBeforeClose(log, stop);
   const situation = isBefore && isTail(found) ? "before-a-clean-close" : found;
   const decision = RECOVERY_TABLE[situation][mode];
@@ -62,6 +75,14 @@ export async function planRecovery(
     throw refusal({ situation, stop, files, lastLsn: scan.last.lsn, survey, closed }, mode);
   const plan = cutAt(files, scan, stop, situation, survey);
   return { ...plan, warnings: [...lost, ...plan.warnings] };
+}
+
+// Cutting here would cut what is whole by now.
+function changedMeanwhile(files: readonly SegmentFile[], { index }: LogStop): KayaError {
+  return new KayaError(
+    "KAYA_IO",
+    `${files[index]?.path}: two reads of the same bytes differ, so another process writes to this log, or the disk fails. Nothing was changed. Stop the other process, then open again.`,
+  );
 }
 
 /** What a log has lost that was on stable storage when it was closed. */
@@ -95,20 +116,32 @@ function wholeLog(scan: LogScan): Omit<RecoveryPlan, "isShorter"> {
   return { tail, cutBytes: 0, quarantineCut: false, isTorn: false, moved: [], warnings: [] };
 }
 
-/** The row of the table that a stop falls into, and what stands behind it. */
+/** A stop as it is to be told, the row of the table that it falls into, and what stands behind it. */
 export async function assessStop(
   disk: Disk,
   files: readonly SegmentFile[],
-  stop: LogStop,
+  found: LogStop,
   maxRecordBytes: number,
-): Promise<{ readonly situation: Situation; readonly survey: DamageSurvey }> {
-  const survey = await surveyTail(disk, files, stop, maxRecordBytes);
-  const isLast = stop.index === files.length - 1;
+): Promise<{ readonly stop: LogStop; readonly situation: Situation; readonly survey: DamageSurvey }> {
+  const survey = await surveyTail(disk, files, found, maxRecordBytes);
+  const isLast = found.index === files.length - 1;
+  const stop = isLast ? asTorn(found, survey) : found;
   const situation = situationOf(stop, isLast, {
-    onlyZeros: survey.onlyZeros,
-    recordsBeyond: survey.beyond !== undefined,
+    onlyZeros: hasOnlyZeros(stop, survey),
+    recordsBehind: survey.beyond !== undefined,
   });
-  return { situation, survey };
+  return { stop, situation, survey };
+}
+
+function asTorn(stop: LogStop, survey: DamageSurvey): LogStop {
+  if (stop.kind !== "bad-record" || stop.end.kind !== "damaged" || intactSituation(stop.end) !== undefined)
+    return stop;
+  const end = tornBeforeZeros(stop.end, survey);
+  return end === undefined ? stop : { ...stop, end };
+}
+
+function hasOnlyZeros(stop: LogStop, { end }: DamageSurvey): boolean {
+  return stop.kind === "bad-record" && end === stop.end.offset;
 }
 
 /**
@@ -132,13 +165,12 @@ async function surveyTail(
   maxRecordBytes: number,
 ): Promise<DamageSurvey> {
   const file = files[stop.index];
-  if (stop.kind !== "bad-record" || file === undefined) return { onlyZeros: false };
+  if (stop.kind !== "bad-record" || file === undefined) return { end: file?.length ?? 0 };
   const handle = await disk.open(file.path, { readOnly: true });
   try {
     const length = await handle.length();
     checkRest(file, length, stop.end.offset);
-    const resumeAt = stop.end.kind === "damaged" ? stop.end.resumeAt : length;
-    return await surveyDamage(handle, length, stop.end.offset, resumeAt, maxRecordBytes);
+    return await surveyDamage(handle, length, stop.end, maxRecordBytes);
   } finally {
     await handle.close();
   }
@@ -158,18 +190,27 @@ function cutAt(
   const tailIndex = endsBefore ? stop.index - 1 : stop.index;
   const tailSegment = scan.segments[tailIndex];
   const tail = tailSegment && { file: tailSegment, validLength: tailSegment.validLength };
-  const cutBytes = tailSegment === undefined ? 0 : tailSegment.length - tailSegment.validLength;
   const moved = files.slice(tailIndex + 1);
+  const hasSpace = moved.length === 0 && situation !== "before-a-clean-close";
+  const end = hasSpace ? endOfCut(stop, survey) : undefined;
+  const cutBytes =
+    tailSegment === undefined
+      ? 0
+      : Math.min(end ?? tailSegment.length, tailSegment.length) - tailSegment.validLength;
   return {
     tail,
     cutBytes,
-    quarantineCut:
-      cutBytes > 0 && situation !== "zero-tail" && !(situation === "torn-tail" && isPlainTear(stop)),
-    isTorn: situation === "damaged-tail" && mayBeUnfinished(stop),
+    quarantineCut: cutBytes > 0 && !(situation === "torn-tail" && isPlainTear(stop, false)),
+    isTorn:
+      situation === "torn-tail"
+        ? isPlainTear(stop, true)
+        : situation === "damaged-tail" && mayBeUnfinished(stop),
     moved,
-    isShorter: true,
+    // Space that was made ahead of the log never held a record.
+    isShorter: situation !== "zero-tail",
     warnings: warningsOf(
       stop,
+      situation,
       survey,
       tail && { path: tail.file.path, validLength: tail.validLength, cutBytes },
       moved,
@@ -177,9 +218,18 @@ function cutAt(
   };
 }
 
+/** Where what is cut, and may have to be kept, ends before the file does: zeros behind it are space, but for those that share a sector with it. */
+function endOfCut(stop: LogStop, { end, beyond }: DamageSurvey): number | undefined {
+  // A record that is whole may end with zeros.
+  if (stop.kind !== "bad-record" || beyond !== undefined) return undefined;
+  return end === stop.end.offset ? end : Math.ceil(end / SECTOR_BYTES) * SECTOR_BYTES;
+}
+
 // The crash's own unfinished record. What does not begin as a record does may never have been a log.
-function isPlainTear(stop: LogStop): boolean {
-  return stop.kind === "bad-record" && stop.end.kind === "torn" && stop.end.plain;
+function isPlainTear(stop: LogStop, inSpace: boolean): boolean {
+  return (
+    stop.kind === "bad-record" && stop.end.kind === "torn" && stop.end.plain && stop.end.inSpace === inSpace
+  );
 }
 
 // Pages reach the disk in any order: the first ones of an unfinished write may be missing, and read as zeros. Other bytes were never ours.
@@ -191,16 +241,17 @@ function mayBeUnfinished(stop: LogStop): boolean {
 
 function warningsOf(
   stop: LogStop,
+  situation: Situation,
   survey: DamageSurvey,
   tail: { path: string; validLength: number; cutBytes: number } | undefined,
   moved: readonly SegmentFile[],
 ): WalWarning[] {
+  if (situation === "zero-tail") return [];
   const warnings: WalWarning[] = [];
   if (stop.kind === "discontinuity") warnings.push(stop.warning);
-  else if (stop.kind === "bad-record" && !survey.onlyZeros) warnings.push(stop.end.warning);
-  if (survey.onlyZeros && tail !== undefined) {
+  else if (stop.kind === "bad-record" && !hasOnlyZeros(stop, survey)) warnings.push(stop.end.warning);
+  else if (stop.kind === "bad-record" && tail !== undefined)
     warnings.push({ kind: "ZeroFilledTail", offset: tail.validLength, bytes: tail.cutBytes });
-  }
   if (survey.beyond !== undefined) warnings.push({ kind: "ValidRecordsBeyondDamage", ...survey.beyond });
   if (tail !== undefined && tail.cutBytes > 0) {
     const { path, validLength, cutBytes } = tail;

@@ -85,7 +85,7 @@ export interface WalRecoveryReport {
   readonly coveredSegments: number;
   /** Bytes of whole records in them; those that were not read count as they are. */
   readonly validBytes: number;
-  /** Bytes that are not part of the log any more: cut from the tail, and of segments taken out. */
+  /** Bytes that are not part of the log any more: cut from the tail, and of segments taken out. Zeros behind the log are space and do not count. */
   readonly truncatedBytes: number;
   /** Where what was taken out is kept. Paths are relative to the disk's root. */
   readonly quarantined: readonly string[];
@@ -163,14 +163,15 @@ export async function recoverLog(
   });
   const isAbsent = directory.segments.length === 0 && !directory.hasLogId;
   const closed = closedLog(parseLogMark(options.closedAt), identity.history, isAbsent);
-  const log = { files: directory.segments, scan, after: after.lsn, closed };
+  const isLook = options.dryRun === true;
+  const log = { files: directory.segments, scan, after: after.lsn, closed, isLook };
   const plan = await planRecovery(disk, log, config.recovery, config.maxRecordBytes);
   const segments = remaining(scan, plan);
   const last = lastOf(scan, after);
   const done: WalWarning[] = [...told];
   const quarantine = await Quarantine.open(disk);
   let finishTail: RecoveredLog["finishTail"];
-  if (options.dryRun !== true) {
+  if (!isLook) {
     for (const path of directory.leftovers) await disk.remove(path);
     const isAsMarked = isTrusted(options.trustPageCache, directory.segments, identity);
     const changes = plan.isShorter;
@@ -178,7 +179,7 @@ export async function recoverLog(
     done.push(...(await takeOut(disk, plan, quarantine)));
     const cleaned = await quarantine.clean(config.quarantineMaxBytes);
     if (cleaned.files > 0) done.push({ kind: "QuarantineCleaned", ...cleaned });
-    const willChange = forWriter || changes;
+    const willChange = forWriter || changes || endsInSpace(plan);
     const trustPageCache = isAsMarked || !willChange;
     if (!trustPageCache) await syncClosed(disk, segments.slice(0, -1));
     finishTail = await endTail(disk, plan, { trustPageCache, willChange });
@@ -220,7 +221,12 @@ async function takeOut(disk: Disk, plan: RecoveryPlan, quarantine: Quarantine): 
   const kept: WalWarning[] = [];
   if (plan.quarantineCut && plan.tail !== undefined) {
     const { file, validLength } = plan.tail;
-    const path = await quarantine.keepCopy(file, validLength, file.length, plan.isTorn ? "torn" : "damage");
+    const path = await quarantine.keepCopy(
+      file,
+      validLength,
+      validLength + plan.cutBytes,
+      plan.isTorn ? "torn" : "damage",
+    );
     kept.push({ kind: "Quarantined", path, from: validLength, bytes: plan.cutBytes });
   }
   const highestFirst = plan.moved.toReversed();
@@ -252,6 +258,10 @@ async function endTail(
     if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
     return finish;
   }
+}
+
+function endsInSpace({ tail }: RecoveryPlan): boolean {
+  return tail !== undefined && tail.validLength < tail.file.length;
 }
 
 function isTrusted(

@@ -30,22 +30,29 @@ export interface Pause {
 export type ScanEnd =
   | { readonly kind: "end"; readonly offset: number }
   | { readonly kind: "stopped"; readonly offset: number }
-  /** Too few bytes for the header or the payload of the last record. `plain`: they begin as a record does. */
-  | {
-      readonly kind: "torn";
-      readonly offset: number;
-      readonly warning: RecordWarning;
-      readonly plain: boolean;
-    }
-  /** `headerHolds`: the header is what was written, so what it says is meant. */
-  | {
-      readonly kind: "damaged";
-      readonly offset: number;
-      readonly warning: RecordWarning;
-      readonly headerHolds: boolean;
-      /** Where a record behind this one can begin at the earliest. */
-      readonly resumeAt: number;
-    };
+  | TornEnd
+  | DamagedEnd;
+
+/** Too few bytes for the header or the payload of the last record: the file ends, or nothing but zeros follows. */
+export interface TornEnd {
+  readonly kind: "torn";
+  readonly offset: number;
+  readonly warning: RecordWarning;
+  /** They begin as a record does. */
+  readonly plain: boolean;
+  /** Zeros follow (W8). So may the zeros at the end of a damaged value: it is not as certain as the end of the file. */
+  readonly inSpace: boolean;
+}
+
+export interface DamagedEnd {
+  readonly kind: "damaged";
+  readonly offset: number;
+  readonly warning: RecordWarning;
+  /** The header is what was written, so what it says is meant. */
+  readonly headerHolds: boolean;
+  /** Where a record behind this one can begin at the earliest. */
+  readonly resumeAt: number;
+}
 
 /**
  * Reads a segment and never changes anything. Memory stays flat: two windows of a mebibyte, or one
@@ -153,10 +160,11 @@ function torn(window: FileWindow, warning: RecordWarning, offset: number): ScanE
     const plain = window.bytes
       .subarray(at, at + MAGIC_BYTES.length)
       .every((byte, i) => byte === MAGIC_BYTES[i]);
-    return { kind: "torn", offset, warning, plain };
+    return { kind: "torn", offset, warning, plain, inSpace: false };
   }
   const actual = window.fileLength - offset;
-  return { kind: "torn", offset, warning: { ...warning, actual } as RecordWarning, plain: true };
+  const told = { ...warning, actual } as RecordWarning;
+  return { kind: "torn", offset, warning: told, plain: true, inSpace: false };
 }
 
 function damaged(window: FileWindow, at: number, warning: RecordWarning): ScanEnd {

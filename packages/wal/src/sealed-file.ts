@@ -26,6 +26,32 @@ export async function writeSealedFile(disk: Disk, path: string, text: string): P
   await makeNameDurable(disk, path);
 }
 
+/** A disk with its synchronous methods. */
+export type SynchronousDisk = Disk &
+  Required<Pick<Disk, "createSync" | "renameSync" | "removeSync" | "syncDirSync">>;
+
+/** `writeSealedFile` that returns when it is done, and throws what that rejects with. */
+export function writeSealedFileSync(disk: SynchronousDisk, path: string, text: string): void {
+  const temporary = path + TEMPORARY_SUFFIX;
+  try {
+    disk.removeSync(temporary); // what a crash left
+    writeWholeSync(disk, temporary, path, seal(text));
+    disk.renameSync(temporary, path);
+  } catch (error) {
+    removeHalfMadeSync(disk, temporary);
+    throw asOurs(error, path);
+  }
+  makeNameDurableSync(disk, path);
+}
+
+/** `makeNameDurable` that returns when it is done, and throws what that rejects with. */
+export function makeNameDurableSync(disk: SynchronousDisk, path: string): void {
+  for (let dir = parentOf(path); ; dir = parentOf(dir)) {
+    disk.syncDirSync(dir);
+    if (dir === "") return;
+  }
+}
+
 /** What a crash of the process left under this name may be there for the process only. @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_FSYNC_FAILED */
 export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
   assertDisk(disk);
@@ -58,6 +84,29 @@ async function writeWhole(disk: Disk, path: string, like: string, bytes: Uint8Ar
     await file.sync().catch(asNotWritten);
   } finally {
     await file.close();
+  }
+}
+
+function writeWholeSync(disk: SynchronousDisk, path: string, like: string, bytes: Uint8Array): void {
+  const file = disk.createSync(path, { like });
+  try {
+    file.appendSync(bytes);
+    try {
+      file.syncSync();
+    } catch (cause) {
+      asNotWritten(cause);
+    }
+  } finally {
+    void file.close().catch(() => undefined); // it is written and synced, or it failed
+  }
+}
+
+/** A crash may have left it there, too: the next one begins with removing it. */
+function removeHalfMadeSync(disk: SynchronousDisk, path: string): void {
+  try {
+    disk.removeSync(path);
+  } catch {
+    // the first failure is the one to tell
   }
 }
 

@@ -1,9 +1,15 @@
-import { asKayaError, invariant, KayaError, type Lsn } from "@kaya/core";
+import { asKayaError, invariant, KayaError, type Lsn, type WalConfig } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { ClosedSegments, type KeptLog } from "./closed-segments.js";
+import type { LogIdentity } from "./log-identity.js";
 import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
+import type { SynchronousDisk } from "./sealed-file.js";
 import { segmentPath, WAL_DIR } from "./segments.js";
+import { SpaceAhead } from "./space-ahead.js";
+
+/** A batch, in one piece or in several. */
+type Bytes = Uint8Array | readonly Uint8Array[];
 
 interface OpenSegment {
   readonly id: number;
@@ -12,14 +18,16 @@ interface OpenSegment {
   file: DiskFile | undefined;
   /** Everything before it is written and stays; what a failed write left behind it is cut. */
   end: number;
+  /** Length of the file. From `end` up to here stand zeros: space for what comes (W8). */
+  fileEnd: number;
   /** What of it is on stable storage, and with which record that ends. */
   durable: { readonly end: number; readonly lastLsn: Lsn };
 }
 
 /** What a writer begins with. */
 interface OpenedLog extends Pick<RecoveredLog, "segments" | "after" | "beginsAfter" | "finishTail"> {
-  /** Called before each segment is created: the log is to have an id by then. */
-  readonly identify?: (() => Promise<unknown>) | undefined;
+  /** Made before each segment is created, where it is there. */
+  readonly identity?: LogIdentity | undefined;
 }
 
 /**
@@ -29,34 +37,40 @@ interface OpenedLog extends Pick<RecoveredLog, "segments" | "after" | "beginsAft
 export class SegmentStore {
   readonly #disk: Disk;
   readonly #watch: LogWatch;
+  readonly #space: SpaceAhead;
   readonly #after: Lsn;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
-  readonly #identify: OpenedLog["identify"];
+  readonly #identity: LogIdentity | undefined;
+  /** It may go on in another thread when a synchronous commit has closed the segment. */
+  #lastSync: Promise<void> = Promise.resolve();
+  /** Closed segments that are being let go of. */
+  readonly #closing = new Set<Promise<void>>();
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
   /** A segment that could not be made, and may be there all the same: it must be taken away before anything is written. */
   #halfMade: string | undefined;
 
-  private constructor(disk: Disk, log: OpenedLog, watch: LogWatch) {
+  private constructor(config: WalConfig, disk: Disk, log: OpenedLog, watch: LogWatch) {
     this.#disk = disk;
     this.#watch = watch;
+    this.#space = new SpaceAhead(config);
     this.#after = log.after;
     this.#closed = new ClosedSegments(log.segments.slice(0, -1), log.beginsAfter);
     this.#finishTail = log.finishTail;
-    this.#identify = log.identify;
+    this.#identity = log.identity;
     const last = log.segments.at(-1);
     if (last === undefined) return;
     const { id, path, length, lastLsn } = last;
     const durable = this.isTailFinished
       ? { end: length, lastLsn }
       : { end: 0, lastLsn: this.#closed.lastLsn };
-    this.#open = { id, path, file: undefined, end: length, durable };
+    this.#open = { id, path, file: undefined, end: length, fileEnd: length, durable };
   }
 
   /** Goes on with the last of the recovered segments, where there is one. */
-  static async open(disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
-    const store = new SegmentStore(disk, log, watch);
+  static async open(config: WalConfig, disk: Disk, log: OpenedLog, watch: LogWatch): Promise<SegmentStore> {
+    const store = new SegmentStore(config, disk, log, watch);
     if (store.isTailFinished) await store.#openTail();
     return store;
   }
@@ -117,7 +131,8 @@ export class SegmentStore {
   }
 
   async #openTail(): Promise<void> {
-    if (this.#open !== undefined) this.#open.file = await this.#disk.open(this.#open.path);
+    if (this.#open !== undefined)
+      this.#open.file = await this.#disk.open(this.#open.path, { syncsBeside: true });
   }
 
   /** Id of the open segment; 0 before the first one. */
@@ -153,14 +168,16 @@ export class SegmentStore {
     const started = performance.now();
     const old = this.#open;
     if (old !== undefined) {
-      // W1: a closed segment is durable whole, name and bytes, before there is a next one.
+      // W1: a closed segment is durable whole, name and bytes, and ends with its last record, before there is a next one.
+      await this.#cutSpace(old);
       await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalDirSync(this.#disk.syncDir(WAL_DIR));
     }
-    await this.#identify?.();
+    if (this.#identity?.history === undefined) await this.#identity?.make();
     const id = this.openId + 1;
     const file = await this.#create(segmentPath(id), old?.path);
-    this.#open = { id, path: segmentPath(id), file, end: 0, durable: { end: 0, lastLsn } };
+    this.#open = { id, path: segmentPath(id), file, end: 0, fileEnd: 0, durable: { end: 0, lastLsn } };
+    this.#space.restart();
     if (old !== undefined) {
       this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
       await this.#fileOf(old).close();
@@ -175,6 +192,7 @@ export class SegmentStore {
       file = await this.#disk.open(path, {
         create: true,
         exclusive: true,
+        syncsBeside: true,
         ...(before !== undefined && { like: before }),
       });
       await this.#makeNamesDurable();
@@ -190,11 +208,7 @@ export class SegmentStore {
 
   // Creating makes directories anew: where they were removed meanwhile, the log before this segment went with them.
   async #assertStillThere(path: string): Promise<void> {
-    if (await this.#isThere(path)) return;
-    throw new KayaError(
-      "KAYA_FSYNC_FAILED",
-      `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
-    );
+    if (!(await this.#isThere(path))) throw isGone(path);
   }
 
   /** Whether a segment has its name. It opens the one file: a listing would look at all others, however many there are. */
@@ -215,12 +229,7 @@ export class SegmentStore {
     try {
       await this.takeAwayHalfMade();
     } catch (cause) {
-      if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL")) return; // nothing is written until it succeeds
-      if (KayaError.is(cause, "KAYA_DIRECTORY_REPLACED")) throw cause;
-      const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
-      throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, {
-        cause,
-      });
+      notTakenBack(failure, cause);
     }
   }
 
@@ -247,24 +256,82 @@ export class SegmentStore {
     this.#rootSynced = true;
   }
 
-  /** Appends `length` bytes to the open segment, at `offset`. */
-  async write(bytes: Uint8Array | readonly Uint8Array[], length: number, offset: number): Promise<void> {
+  /**
+   * Writes a batch behind the last one, into the space that is there, or at the end of the file. Where it is to be made durable, it may get
+   * new space behind it, for those that come.
+   */
+  async write(bytes: Bytes, offset: number, size: number, needsSync: boolean): Promise<void> {
     const open = this.#openSegment();
-    const start = await this.#fileOf(open).append(bytes);
-    if (start !== offset) {
-      this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
-      throw new KayaError(
-        "KAYA_INVARIANT_VIOLATION",
-        `W7: ${open.path} ends at ${start}, not at ${offset}: another process writes to this log. Stop it, then open again.`,
-      );
+    invariant(offset === open.end, "W7", `a batch planned for offset ${offset} is written at ${open.end}`);
+    const file = this.#fileOf(open);
+    const length =
+      offset < open.fileEnd ? await file.writeAt(offset, bytes, open.fileEnd) : await file.append(bytes);
+    const space = this.#wrote(open, length, offset + size, needsSync);
+    if (space > 0) await this.#makeSpace(open, file, space);
+    open.end = offset + size;
+  }
+
+  /** A batch that ends at `end` stands there. Gives the bytes of space that are to follow it. */
+  #wrote(open: OpenSegment, length: number, end: number, needsSync: boolean): number {
+    this.#assertLength(open, length);
+    open.fileEnd = Math.max(open.fileEnd, end);
+    return needsSync ? this.#space.behind(end - open.end, end, open.fileEnd - end) : 0;
+  }
+
+  /** W7: the file is as long as this writer left it. */
+  #assertLength({ path, fileEnd }: OpenSegment, length: number): void {
+    if (length === fileEnd) return;
+    this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
+    throw new KayaError(
+      "KAYA_INVARIANT_VIOLATION",
+      `W7: ${path} ends at ${length}, not at ${fileEnd}: another process writes to this log. Stop it, then open again.`,
+    );
+  }
+
+  /** W8: zeros behind the log. The fsync of the batch before them covers them too. */
+  async #makeSpace(open: OpenSegment, file: DiskFile, length: number): Promise<void> {
+    try {
+      this.#assertLength(open, await file.append(zeros(length)));
+      open.fileEnd += length;
+    } catch (error) {
+      this.#refuseSpace(error);
+      await file.truncate(open.fileEnd);
     }
-    open.end = offset + length;
+  }
+
+  /** On a full disk the batch has its room, and that is what counts. */
+  #refuseSpace(error: unknown): void {
+    if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+    this.#space.restart();
+  }
+
+  /** Space that is not needed any more. The caller makes that durable. */
+  async #cutSpace(open: OpenSegment): Promise<void> {
+    if (open.fileEnd === open.end) return;
+    await this.#fileOf(open).truncate(open.end);
+    open.fileEnd = open.end;
+  }
+
+  /** Space stands behind the log. */
+  get hasSpaceAhead(): boolean {
+    return this.#open !== undefined && this.#open.fileEnd > this.#open.end;
+  }
+
+  /**
+   * Ends the open segment with its last record, durably: for a log that is closed.
+   * @throws KayaError KAYA_IO: nothing is lost, and the next opening does it; KAYA_FSYNC_FAILED: final
+   */
+  async giveSpaceBack(): Promise<void> {
+    if (this.#open === undefined || !this.hasSpaceAhead) return;
+    await this.#cutSpace(this.#open);
+    await this.sync();
   }
 
   async sync(): Promise<void> {
     const file = this.#open?.file;
     if (file === undefined) return;
-    await this.#watch.fsync(this.openId, finalSync(file.sync()));
+    this.#lastSync = file.sync();
+    await this.#watch.fsync(this.openId, finalSync(this.#lastSync));
     // Behind the fsync: whoever takes the directory after this finds what is acknowledged in it.
     this.#disk.assertSame?.();
   }
@@ -276,7 +343,135 @@ export class SegmentStore {
     const file = this.#open?.file;
     if (this.#open === undefined || file === undefined) return;
     await file.truncate(this.#open.end);
+    this.#open.fileEnd = this.#open.end;
     await file.sync();
+  }
+
+  // From here on the same without waiting, for commits that are done when they return.
+
+  /** Whether `syncSync` can be called while `sync` is under way. */
+  get syncsBeside(): boolean {
+    return this.#open?.file?.syncsBeside ?? true;
+  }
+
+  /** Whether a segment can be created without waiting. */
+  get canRotateSync(): boolean {
+    return isSynchronous(this.#disk) && this.#identity?.isFree !== false;
+  }
+
+  /** `write`. */
+  writeSync(bytes: Bytes, offset: number, size: number, needsSync: boolean): void {
+    const open = this.#openSegment();
+    invariant(offset === open.end, "W7", `a batch planned for offset ${offset} is written at ${open.end}`);
+    const file = this.#fileOf(open);
+    const length =
+      offset < open.fileEnd ? file.writeAtSync(offset, bytes, open.fileEnd) : file.appendSync(bytes);
+    const space = this.#wrote(open, length, offset + size, needsSync);
+    if (space > 0) this.#makeSpaceNow(open, file, space);
+    open.end = offset + size;
+  }
+
+  /** `#makeSpace`. */
+  #makeSpaceNow(open: OpenSegment, file: DiskFile, length: number): void {
+    try {
+      this.#assertLength(open, file.appendSync(zeros(length)));
+      open.fileEnd += length;
+    } catch (error) {
+      this.#refuseSpace(error);
+      file.truncateSync(open.fileEnd);
+    }
+  }
+
+  /** `sync`. */
+  syncSync(): void {
+    const file = this.#open?.file;
+    if (file === undefined) return;
+    this.#watch.fsyncNow(this.openId, () => finalSyncNow(() => file.syncSync()));
+    this.#disk.assertSame?.();
+  }
+
+  /** `undoWrite`. */
+  undoWriteSync(): void {
+    const file = this.#open?.file;
+    if (this.#open === undefined || file === undefined) return;
+    file.truncateSync(this.#open.end);
+    this.#open.fileEnd = this.#open.end;
+    file.syncSync();
+  }
+
+  /** `takeAwayHalfMade`. */
+  takeAwayHalfMadeSync(): void {
+    if (this.#halfMade === undefined) return;
+    const disk = synchronous(this.#disk);
+    disk.removeSync(this.#halfMade);
+    try {
+      finalDirSyncNow(disk, WAL_DIR);
+    } catch (error) {
+      ignoreAbsent(error);
+    }
+    this.#halfMade = undefined;
+  }
+
+  /** `rotate`. */
+  rotateSync(lastLsn: Lsn): void {
+    const started = performance.now();
+    const disk = synchronous(this.#disk);
+    const old = this.#open;
+    if (old !== undefined) {
+      if (old.fileEnd > old.end) this.#fileOf(old).truncateSync(old.end);
+      old.fileEnd = old.end;
+      this.#watch.fsyncNow(old.id, () => finalSyncNow(() => this.#fileOf(old).syncSync())); // W1
+      finalDirSyncNow(disk, WAL_DIR);
+    }
+    if (this.#identity?.history === undefined) this.#identity?.makeSync(disk);
+    const id = this.openId + 1;
+    const file = this.#createNow(disk, segmentPath(id), old);
+    this.#open = { id, path: segmentPath(id), file, end: 0, fileEnd: 0, durable: { end: 0, lastLsn } };
+    this.#space.restart();
+    if (old !== undefined) {
+      this.#closed.add({ id: old.id, path: old.path, length: old.end, lastLsn });
+      this.#letGo(this.#fileOf(old));
+    }
+    const closed = old && { segmentId: old.id, bytes: old.end, lastLsn };
+    this.#watch.rotated(id, closed, performance.now() - started);
+  }
+
+  /** `#create`. */
+  #createNow(disk: SynchronousDisk, path: string, before: OpenSegment | undefined): DiskFile {
+    let file: DiskFile | undefined;
+    try {
+      file = disk.createSync(path, { syncsBeside: true, ...(before !== undefined && { like: before.path }) });
+      finalDirSyncNow(disk, WAL_DIR); // W2
+      if (!this.#rootSynced) finalDirSyncNow(disk, "");
+      this.#rootSynced = true;
+      if (before !== undefined && this.#fileOf(before).linksSync() === 0) throw isGone(before.path);
+      return file;
+    } catch (error) {
+      if (file !== undefined) this.#letGo(file);
+      if (file === undefined && KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw isTaken(path, error);
+      if (!FINAL.some((code) => KayaError.is(error, code))) this.#takeBackNow(path, error);
+      throw error;
+    }
+  }
+
+  /** `#takeBack`. */
+  #takeBackNow(path: string, failure: unknown): void {
+    this.#halfMade = path;
+    try {
+      this.takeAwayHalfMadeSync();
+    } catch (cause) {
+      notTakenBack(failure, cause);
+    }
+  }
+
+  /** It is durable as it is, or given up: nobody waits for its closing but `close`. */
+  #letGo(file: DiskFile): void {
+    const closing = this.#lastSync
+      .catch(() => undefined) // whoever waits for it is told
+      .then(() => file.close())
+      .catch(() => undefined)
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
   /** Removes closed segments that end before `lsn` and need not be kept, lowest first; gives how many. */
@@ -297,6 +492,7 @@ export class SegmentStore {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#closing);
     await this.#open?.file?.close();
   }
 
@@ -326,9 +522,21 @@ async function finalSync(sync: Promise<void>): Promise<void> {
   try {
     await sync;
   } catch (cause) {
-    if (KayaError.is(cause, "KAYA_FSYNC_FAILED")) throw cause;
-    throw new KayaError("KAYA_FSYNC_FAILED", asKayaError(cause, "sync the log").message, { cause });
+    throw asFinal(cause);
   }
+}
+
+function finalSyncNow(sync: () => void): void {
+  try {
+    sync();
+  } catch (cause) {
+    throw asFinal(cause);
+  }
+}
+
+function asFinal(cause: unknown): KayaError {
+  if (KayaError.is(cause, "KAYA_FSYNC_FAILED")) return cause;
+  return new KayaError("KAYA_FSYNC_FAILED", asKayaError(cause, "sync the log").message, { cause });
 }
 
 /** The same for a directory, where opening it may fail before there is a sync. */
@@ -339,6 +547,46 @@ async function finalDirSync(sync: Promise<void>): Promise<void> {
     if (NOT_TRIED.some((code) => KayaError.is(cause, code))) throw cause;
     await finalSync(sync);
   }
+}
+
+const ZEROS = new Uint8Array(1024 * 1024);
+
+function zeros(length: number): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let left = length; left > 0; left -= ZEROS.length) parts.push(ZEROS.subarray(0, left));
+  return parts;
+}
+
+function finalDirSyncNow(disk: SynchronousDisk, dir: string): void {
+  try {
+    disk.syncDirSync(dir);
+  } catch (cause) {
+    throw NOT_TRIED.some((code) => KayaError.is(cause, code)) ? cause : asFinal(cause);
+  }
+}
+
+function isSynchronous(disk: Disk): disk is SynchronousDisk {
+  return disk.createSync !== undefined;
+}
+
+function synchronous(disk: Disk): SynchronousDisk {
+  invariant(isSynchronous(disk), "W1", "a segment is created at once on a disk that cannot do that");
+  return disk;
+}
+
+function isGone(path: string): KayaError {
+  return new KayaError(
+    "KAYA_FSYNC_FAILED",
+    `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
+  );
+}
+
+/** A half-made segment could not be removed. Returns where that can be tried again: nothing is written until it succeeds. */
+function notTakenBack(failure: unknown, cause: unknown): void {
+  if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL")) return;
+  if (KayaError.is(cause, "KAYA_DIRECTORY_REPLACED")) throw cause;
+  const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
+  throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, { cause });
 }
 
 function ignoreAbsent(error: unknown): void {

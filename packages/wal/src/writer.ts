@@ -47,6 +47,10 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
    */
   readonly onCommit?: OnCommit;
   /**
+   * The same for `appendSync`: done when it returns. Where there is an `onCommit` and none of these, nothing is appended synchronously.
+   */
+  readonly onCommitSync?: (record: WalRecord) => void;
+  /**
    * Looks only: recovers as a dry run does, beside another writer too, and leaves no trace. Whatever would change the log, or wait for
    * what comes, is refused with KAYA_READ_ONLY. Default false.
    */
@@ -72,6 +76,7 @@ const WRITER_OPTIONS = [
   "newLogId",
   "identified",
   "onCommit",
+  "onCommitSync",
   "readOnly",
   "toResult",
   "largeValueBytes",
@@ -96,6 +101,7 @@ export class WalWriter<T = AppendResult> {
   readonly #identity: LogIdentity;
   readonly #followers: Followers;
   readonly #isReadOnly: boolean;
+  readonly #isSynchronous: boolean;
   readonly #disk: Disk;
   #quarantine: QuarantineSummary;
   /** The last of what changes the log's directory beside the commits, one after the other. */
@@ -109,7 +115,7 @@ export class WalWriter<T = AppendResult> {
     segments: SegmentStore,
     commit: GroupCommit<T>,
     watch: LogWatch,
-    isReadOnly: boolean,
+    can: { readonly isReadOnly: boolean; readonly isSynchronous: boolean },
   ) {
     // `private` is a matter of types alone.
     if (!opened.has(commit))
@@ -118,7 +124,8 @@ export class WalWriter<T = AppendResult> {
         "a writer is made by WalWriter.open, not by new WalWriter",
       );
     this.#config = config;
-    this.#isReadOnly = isReadOnly;
+    this.#isReadOnly = can.isReadOnly;
+    this.#isSynchronous = can.isSynchronous;
     this.#disk = disk;
     this.#quarantine = log.quarantine;
     this.recovery = log.report;
@@ -145,10 +152,12 @@ export class WalWriter<T = AppendResult> {
   ): Promise<WalWriter<T>> {
     const resolved = resolveWalConfig(config);
     const options = readOptions(given, WRITER_OPTIONS, "the options of WalWriter.open");
-    const { onCommit, readOnly = false, identified = false, toResult = asItIs as ToResult<T> } = options;
+    const { onCommit, onCommitSync, readOnly = false, identified = false } = options;
+    const { toResult = asItIs as ToResult<T> } = options;
     const { largeValueBytes = LARGE_VALUE_BYTES } = options;
     checkLargeValueBytes(largeValueBytes);
     checkCallback(onCommit, "onCommit");
+    checkCallback(onCommitSync, "onCommitSync");
     checkCallback(toResult, "toResult");
     const recovered = await recoverLog(
       resolved,
@@ -159,18 +168,27 @@ export class WalWriter<T = AppendResult> {
     const log = readOnly ? { ...recovered, finishTail: refuse } : recovered;
     const watch = new LogWatch(disk.root);
     const { identity } = log;
-    const identify = async () => identity.history ?? identity.make();
-    const segments = await SegmentStore.open(disk, identified ? { ...log, identify } : log, watch);
+    const segments = await SegmentStore.open(
+      resolved,
+      disk,
+      { ...log, identity: identified ? identity : undefined },
+      watch,
+    );
+    const callbacks = { onCommit, onCommitSync };
     const commit = new GroupCommit(
       { ...resolved, largeValueBytes },
       segments,
       watch,
       log.last,
-      onCommit,
+      callbacks,
       toResult,
     );
     opened.add(commit);
-    return new WalWriter(resolved, disk, log, segments, commit, watch, readOnly);
+    const isSynchronous = onCommit === undefined || onCommitSync !== undefined;
+    return new WalWriter(resolved, disk, log, segments, commit, watch, {
+      isReadOnly: readOnly,
+      isSynchronous,
+    });
   }
 
   /**
@@ -184,20 +202,45 @@ export class WalWriter<T = AppendResult> {
   append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {
       this.#assertWritable();
-      if (!isDurabilityMode(mode)) {
-        throw new KayaError(
-          "KAYA_INVALID_ARGUMENT",
-          `durability must be "strict" or "relaxed", not ${describe(mode)}`,
-        );
-      }
+      const isStrict = readMode(mode);
       return readInput("a record", () => {
         const own = ownPayload(payload);
         const length = this.#checkLength(WAL_HEADER_LENGTH + payloadLength(own));
-        return this.#commit.append(own, length, operationCount(own), mode === "strict");
+        return this.#commit.append(own, length, operationCount(own), isStrict);
       });
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * `append` that is done when it returns: with what was appended before it the record is written, synced if any of it is strict, and given to
+   * `onCommitSync`, without another thread. It blocks the event loop for as long as the disk takes.
+   *
+   * It waits for nothing that is under way elsewhere: then it throws KAYA_BUSY, and nothing was appended. That is while an earlier batch is written
+   * by another thread (more than 64 KiB) or applied in slices, or a segment is being created for `append`; while `throttle` holds writes up; and from inside a
+   * callback of another commit.
+   * @throws KayaError KAYA_BUSY, KAYA_INVALID_ARGUMENT (also where `onCommitSync` is missing); what `append` rejects with
+   */
+  appendSync(payload: WalPayload, mode: DurabilityMode = "strict"): T {
+    this.#assertSynchronous();
+    const isStrict = readMode(mode);
+    const [own, length, operations] = readInput("a record", () => {
+      const own = ownPayload(payload);
+      return [own, this.#checkLength(WAL_HEADER_LENGTH + payloadLength(own)), operationCount(own)] as const;
+    });
+    return this.#commit.appendSync(own, length, operations, isStrict);
+  }
+
+  /**
+   * What was appended so far is as far as it asked for when this returns: an end of what is queued, without waiting. With `durable` it is on
+   * stable storage, as after `sync`.
+   * @throws KayaError as `appendSync`
+   */
+  settleSync(options?: { readonly durable?: boolean }): void {
+    const { durable = false } = readOptions(options, ["durable"], "the options of settleSync");
+    this.#assertSynchronous();
+    this.#commit.settleSync(durable);
   }
 
   /** Resolves when all that was appended so far is durable. Rejects as `append`. */
@@ -431,6 +474,13 @@ export class WalWriter<T = AppendResult> {
     if (this.#isReadOnly) throw readOnlyError();
   }
 
+  #assertSynchronous(): void {
+    this.#assertWritable();
+    if (this.#isSynchronous) return;
+    const message = "`appendSync` needs `onCommitSync` beside `onCommit` in the options of WalWriter.open";
+    throw new KayaError("KAYA_INVALID_ARGUMENT", message);
+  }
+
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closed();
     this.#commit.assertWorking();
@@ -458,6 +508,13 @@ function readOnlyError(): KayaError {
     "KAYA_READ_ONLY",
     "the log was opened read-only: nothing is written, and what comes is not followed",
   );
+}
+
+/** Whether it is strict. @throws KayaError KAYA_INVALID_ARGUMENT */
+function readMode(mode: DurabilityMode): boolean {
+  if (isDurabilityMode(mode)) return mode === "strict";
+  const message = `durability must be "strict" or "relaxed", not ${describe(mode)}`;
+  throw new KayaError("KAYA_INVALID_ARGUMENT", message);
 }
 
 async function refuse(): Promise<never> {

@@ -42,6 +42,8 @@ export interface DamagedLog {
   readonly end: readonly [segment: number, offset: number];
   /** The log ends with the segment before: nothing of `end`'s segment belongs to it. */
   readonly wholeSegmentIsOut?: true;
+  /** Zeros at the end of the last segment that are space, and no part of what is cut. Default 0. */
+  readonly space?: number;
   /** How many records stand before the end. */
   readonly records: number;
   /** What the scan finds; what follows from cutting is the same for all. */
@@ -76,11 +78,15 @@ const lastReplaced = (record: Uint8Array) =>
   replaced(3, concat([encoded(7), encoded(8), encoded(9), record]));
 const innerLog = encodeAll(numbered([put("x"), put("y")], 11, 12));
 
+/** Of so many zeros behind `end`, those that do not share a sector with what is before them. */
+function behindSector(end: number, zeros: number): number {
+  return zeros - ((512 - (end % 512)) % 512);
+}
+
 function tails(): DamagedLog[] {
   const last = encoded(10);
   const withInnerLog = encodeRecord({ lsn: 10, sequence: 11, payload: put("g", innerLog) });
   const atLast = { end: [2, BEFORE_LAST], records: 9 } as const;
-  const zeros = (bytes: number, offset: number): WalWarning => ({ kind: "ZeroFilledTail", offset, bytes });
   const payloadDamage = (bad: Uint8Array, offset = BEFORE_LAST): WalWarning => ({
     kind: "BadPayloadChecksum",
     offset,
@@ -106,24 +112,27 @@ function tails(): DamagedLog[] {
       situation: "zero-tail",
       disk: replaced(3, concat([whole, fill(500, 0)])),
       end: [2, whole.length],
+      space: 500,
       records: 10,
-      warnings: [zeros(500, whole.length)],
+      warnings: [],
     },
     {
       name: "fewer zeros than a header has",
       situation: "zero-tail",
       disk: replaced(3, concat([whole, fill(7, 0)])),
       end: [2, whole.length],
+      space: 7,
       records: 10,
-      warnings: [zeros(7, whole.length)],
+      warnings: [],
     },
     {
       name: "a last segment of only zeros",
       situation: "zero-tail",
       disk: replaced(3, fill(4096, 0)),
       end: [2, 0],
+      space: 4096,
       records: 6,
-      warnings: [zeros(4096, 0)],
+      warnings: [],
     },
     {
       name: "a tear inside the header",
@@ -155,6 +164,78 @@ function tails(): DamagedLog[] {
           expected: withInnerLog.length + 9,
           actual: withInnerLog.length + 4,
         },
+      ],
+    },
+    ...[1, 2, 3].map(
+      (length): DamagedLog => ({
+        name: `${length} of the magic's bytes before space`,
+        situation: "torn-tail",
+        disk: lastReplaced(concat([last.subarray(0, length), fill(2000, 0)])),
+        ...atLast,
+        space: behindSector(BEFORE_LAST + length, 2000),
+        warnings: [{ kind: "PartialHeader", offset: BEFORE_LAST }],
+      }),
+    ),
+    {
+      name: "a tear inside the header before space",
+      situation: "torn-tail",
+      disk: lastReplaced(concat([last.subarray(0, 30), fill(2000, 0)])),
+      ...atLast,
+      space: behindSector(BEFORE_LAST + 30, 2000),
+      warnings: [{ kind: "PartialHeader", offset: BEFORE_LAST }],
+    },
+    {
+      name: "a header alone before space",
+      situation: "torn-tail",
+      disk: lastReplaced(concat([last.subarray(0, 40), fill(2000, 0)])),
+      ...atLast,
+      space: behindSector(BEFORE_LAST + 40, 2000),
+      warnings: [{ kind: "PartialPayload", offset: BEFORE_LAST, expected: last.length, actual: 40 }],
+    },
+    {
+      name: "a tear inside the payload before space",
+      situation: "torn-tail",
+      disk: lastReplaced(concat([last.subarray(0, last.length - 1), fill(2000, 0)])),
+      ...atLast,
+      space: behindSector(BEFORE_LAST + last.length - 1, 2000),
+      warnings: [
+        { kind: "PartialPayload", offset: BEFORE_LAST, expected: last.length, actual: last.length - 1 },
+      ],
+    },
+    {
+      name: "a damaged last payload before space",
+      situation: "damaged-tail",
+      disk: lastReplaced(concat([badValue, fill(2000, 0)])),
+      ...atLast,
+      space: behindSector(BEFORE_LAST + badValue.length, 2000),
+      warnings: [payloadDamage(badValue)],
+    },
+    {
+      name: "a damaged last header before space",
+      situation: "damaged-tail",
+      disk: lastReplaced(concat([badHeader, fill(2000, 0)])),
+      ...atLast,
+      space: behindSector(BEFORE_LAST + badHeader.length, 2000),
+      warnings: [headerDamage(badHeader)],
+    },
+    {
+      name: "garbage before space",
+      situation: "damaged-tail",
+      disk: replaced(3, concat([whole, garbage, fill(2000, 0)])),
+      end: [2, whole.length],
+      space: behindSector(whole.length + garbage.length, 2000),
+      records: 10,
+      warnings: [{ kind: "BadMagic", offset: whole.length, found: 0x5a5a5a5a }],
+    },
+    {
+      name: "damage with valid records behind it, before space: the last of them may end with zeros",
+      situation: "damaged-tail-with-records-behind",
+      disk: replaced(3, concat([encoded(7), badEighth, encoded(9), last, fill(300, 0)])),
+      end: [2, lengthOf(7)],
+      records: 7,
+      warnings: [
+        payloadDamage(badEighth, lengthOf(7)),
+        { kind: "ValidRecordsBeyondDamage", count: 2, firstOffset: lengthOf(7, 8), firstLsn: 9, lastLsn: 10 },
       ],
     },
     {

@@ -21,11 +21,17 @@ it.each(["strict", "relaxed"] as const)(
         const file = await disk.open(path, options);
         return {
           path: file.path,
+          syncsBeside: file.syncsBeside,
+          linksSync: () => file.linksSync(),
+          appendSync: (bytes) => file.appendSync(bytes),
+          writeAtSync: (position, bytes, expectedLength) => file.writeAtSync(position, bytes, expectedLength),
+          truncateSync: (length) => file.truncateSync(length),
+          syncSync: () => file.syncSync(),
           length: () => file.length(),
           links: () => file.links(),
           readAt: (position, into) => file.readAt(position, into),
           readAtSync: (position, into) => file.readAtSync(position, into),
-          writeAt: (position, bytes) => file.writeAt(position, bytes),
+          writeAt: (position, bytes, expectedLength) => file.writeAt(position, bytes, expectedLength),
           truncate: (length) => file.truncate(length),
           close: () => file.close(),
           append: async (bytes) => {

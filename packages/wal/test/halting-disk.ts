@@ -35,6 +35,13 @@ export class HaltingDisk implements Disk {
     return this.observe(run);
   }
 
+  /** What is synchronous cannot be left without an answer: it fails. */
+  mutateSync<T>(path: string, run: () => T): T {
+    if (this.#inner.nextOperation >= this.#haltAt) this.halt();
+    if (this.#isHalted) throw new KayaError("KAYA_CLOSED", `${path}: the machine stands still`);
+    return run();
+  }
+
   observe<T>(run: () => Promise<T>): Promise<T> {
     return this.#isHalted ? new Promise<T>(() => undefined) : run();
   }
@@ -63,6 +70,7 @@ export class HaltingDisk implements Disk {
 
 class HaltingFile implements DiskFile {
   readonly path: string;
+  readonly syncsBeside = true;
   readonly #disk: HaltingDisk;
   readonly #file: DiskFile;
 
@@ -88,14 +96,33 @@ class HaltingFile implements DiskFile {
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     return this.#disk.mutate(() => this.#file.append(bytes));
   }
-  writeAt(position: number, bytes: Uint8Array): Promise<void> {
-    return this.#disk.mutate(() => this.#file.writeAt(position, bytes));
+  writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number> {
+    return this.#disk.mutate(() => this.#file.writeAt(position, bytes, expectedLength));
   }
   truncate(length: number): Promise<void> {
     return this.#disk.mutate(() => this.#file.truncate(length));
   }
   sync(): Promise<void> {
     return this.#disk.mutate(() => this.#file.sync());
+  }
+  linksSync(): number {
+    return this.#file.linksSync();
+  }
+  appendSync(bytes: Uint8Array | readonly Uint8Array[]): number {
+    return this.#disk.mutateSync(this.path, () => this.#file.appendSync(bytes));
+  }
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number {
+    return this.#disk.mutateSync(this.path, () => this.#file.writeAtSync(position, bytes, expectedLength));
+  }
+  truncateSync(length: number): void {
+    this.#disk.mutateSync(this.path, () => this.#file.truncateSync(length));
+  }
+  syncSync(): void {
+    this.#disk.mutateSync(this.path, () => this.#file.syncSync());
   }
   close(): Promise<void> {
     return this.#disk.observe(() => this.#file.close());

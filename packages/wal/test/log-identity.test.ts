@@ -171,7 +171,6 @@ describe("a cut", () => {
   for (const [name, cut, common] of [
     ["of a torn tail", tear, 6],
     ["at damage", (disk: SimDisk) => disk.flipBit(segmentPath(4), 50, 0), 6],
-    ["of zeros", (disk: SimDisk) => disk.writeFile(segmentPath(4), new Uint8Array(100)), 6],
   ] as const) {
     it(`${name} gives the log another id, and what it has in common with the one before is known`, async () => {
       const { disk } = await identified();
@@ -183,6 +182,14 @@ describe("a cut", () => {
       expect(history.commonWith("0".repeat(16))).toBeUndefined();
     });
   }
+
+  it("of space that was made ahead of the log leaves its id", async () => {
+    const { disk } = await identified();
+    disk.writeFile(segmentPath(4), new Uint8Array(100));
+    await recoverWal(TWO_A_SEGMENT, disk, { newLogId: ids() });
+    expect(present(await historyOn(disk)).id).toBe(A);
+    expect(disk.readFile(segmentPath(4))).toEqual(new Uint8Array(0));
+  });
 
   it("that moves whole segments away does so too, and a later one below takes it further back", async () => {
     const { disk } = await identified();

@@ -54,11 +54,12 @@ async function expectedOf(log: DamagedLog) {
   const tail = segments[tailIndex];
   const validLength = log.wholeSegmentIsOut === true ? (tail?.bytes.length ?? 0) : offset;
   const moved = segments.slice(tailIndex + 1);
-  const cut = tail?.bytes.subarray(validLength) ?? new Uint8Array(0);
-  const keepsCut = cut.length > 0 && log.situation !== "zero-tail" && log.situation !== "torn-tail";
+  const cut = tail?.bytes.subarray(validLength, tail.bytes.length - (log.space ?? 0)) ?? new Uint8Array(0);
+  const isTornInSpace = log.situation === "torn-tail" && log.space !== undefined;
+  const keepsCut = cut.length > 0 && (log.situation !== "torn-tail" || isTornInSpace);
   // An unfinished write begins as a record, or with pages that were never written; what else is there was never a log's.
   const begins = cut.subarray(0, 4).every((byte, i) => byte === 0 || byte === MAGIC[i]);
-  const end = log.situation === "damaged-tail" && begins ? ".torn" : "";
+  const end = isTornInSpace || (log.situation === "damaged-tail" && begins) ? ".torn" : "";
   const out: { path: string; from: number; bytes: Uint8Array; end: string }[] = [];
   if (keepsCut && tail !== undefined) out.push({ path: tail.path, from: validLength, bytes: cut, end });
   for (const { path, bytes } of moved.toReversed()) out.push({ path, from: 0, bytes, end: "" });

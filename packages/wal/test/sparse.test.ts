@@ -97,7 +97,7 @@ describe.skipIf(process.platform !== "linux")("a sparse segment (Linux)", () => 
     await writeAt(join(root, ONE), 50 * MIB, Buffer.from("something else"));
     const { quarantined } = await recoverWal({}, disk);
     const copy = join(root, quarantined[0] ?? "");
-    expect((await stat(copy)).size).toBe(100 * MIB - valid);
+    expect((await stat(copy)).size).toBe(50 * MIB + 512 - valid); // the rest of its sector too
     expect(await allocated(copy)).toBeLessThan(4 * MIB);
     const bytes = await readFile(copy);
     expect(bytes.indexOf("something else")).toBe(50 * MIB - valid);

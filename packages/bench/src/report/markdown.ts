@@ -1,20 +1,26 @@
-import type { Run } from "../run.js";
+import { ALL_SYSTEMS, type Failure, type Run } from "../run.js";
 import { figureOf } from "../statistics.js";
 import { formatFigure, formatRatio, formatSpread } from "./format.js";
+import { figuresTable, table } from "./tables.js";
 import { type Verdict, verdictsOf } from "./verdicts.js";
+
+/** Rounds of a figure whose most is more than so many times its least are told. */
+const FAR_APART = 1.5;
+
+const MEMORY =
+  "Each store that can be told gets a cache and write buffers of 64 MiB each where it is written, a cache of 256 MiB where it is read, and " +
+  "its defaults where it is opened. Rows for reads and openings open it as relaxed.";
 
 /** The whole report: figures, targets, spread, how each system was set up, and on what. */
 export function toMarkdown(run: Run): string {
-  const { machine } = run;
+  const verdicts = verdictsOf(run);
   const parts = [
-    `Measured on ${machine.date} at commit ${machine.commit}, ${run.mode} mode: medians of ${run.rounds} ${
-      run.rounds === 1 ? "round" : "rounds"
-    }, 16-byte keys, 100-byte values, ${run.entries.toLocaleString("en-US")} entries where entries are read.`,
-    `${machine.cpu}, ${machine.memoryGiB} GiB, data on ${machine.fileSystem}, ${machine.system}, Node ${machine.node}.`,
-    figuresTable(run),
-    section("Targets", targetsTable(verdictsOf(run))),
-    section("What holds back the targets that are not reached", limitsList(verdictsOf(run))),
-    section("Spread", spreadTable(run)),
+    introduction(run),
+    figuresTable(run, ratesOf(run), formatFigure),
+    section("99th percentiles", percentilesTable(run)),
+    section("Targets", targetsTable(verdicts)),
+    section("What holds back the targets that are not reached", limitsList(verdicts)),
+    section("Spread", spreadList(run)),
     section("Systems", systemsTable(run)),
     section("Not measured", failuresList(run)),
     section("Measured in another way", (run.notes ?? []).map((note) => `- ${note}`).join("\n")),
@@ -22,31 +28,41 @@ export function toMarkdown(run: Run): string {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-/** Rows and systems, medians. The best of a row, the raw loop aside, is bold. */
-function figuresTable(run: Run): string {
-  const names = run.systems.map(({ name }) => name);
-  const rows = run.rows.map((row) => {
-    const medians = names.map((system) => figureOf(run.samples, { row: row.id, system })?.median);
-    const stores = medians.filter((median, i) => median !== undefined && names[i] !== "raw loop") as number[];
-    const best = row.better === "higher" ? Math.max(...stores) : Math.min(...stores);
-    const cells = medians.map((median, i) => {
-      if (median === undefined) return "";
-      const isBest = stores.length > 1 && median === best && names[i] !== "raw loop";
-      return isBest ? `**${formatFigure(median)}**` : formatFigure(median);
-    });
-    return [`${row.title} (${row.unit})`, ...cells];
-  });
-  return table(["", ...names], rows);
+/** On what, when, of which commit and how often. */
+export function introduction(run: Run): string {
+  const { machine } = run;
+  const others = Object.entries(run.roundsOf ?? {})
+    .filter(([name, rounds]) => rounds !== run.rounds && run.rows.some(({ id }) => id.startsWith(`${name}/`)))
+    .map(([name, rounds]) => `${rounds} of ${name}`);
+  const rounds = [`${run.rounds} ${run.rounds === 1 ? "round" : "rounds"}`, ...others].join(", ");
+  return (
+    `Measured on ${machine.date} at commit ${machine.commit}, ${run.mode} mode: medians of ${rounds}; 16-byte keys, 100-byte values, ` +
+    `${run.entries.toLocaleString("en-US")} entries where entries are read.\n` +
+    `${machine.cpu}, ${machine.memoryGiB} GiB, data on ${machine.fileSystem}, ${machine.system}, Node ${machine.node}.\n` +
+    "Bold is the best of the stores that keep their data on disk."
+  );
+}
+
+function ratesOf(run: Run) {
+  return run.rows.filter(({ measuredWith }) => measuredWith === undefined);
+}
+
+function percentilesTable(run: Run): string {
+  const rows = run.rows.filter(({ measuredWith }) => measuredWith !== undefined);
+  return rows.length === 0 ? "" : figuresTable(run, rows, formatFigure);
 }
 
 function targetsTable(verdicts: readonly Verdict[]): string {
+  if (verdicts.length === 0) return "";
   const rows = verdicts.map(({ title, target, found, isRatio, isReached }) => [
     title,
     target,
     found === undefined ? "" : formatSpread(found, isRatio ? formatRatio : formatFigure),
     isReached === undefined ? "not measured" : isReached ? "reached" : "**not reached**",
   ]);
-  return rows.length === 0 ? "" : table(["", "target", "found, median (min to max)", ""], rows, [2]);
+  const reached = verdicts.filter(({ isReached }) => isReached === true).length;
+  const measured = verdicts.filter(({ isReached }) => isReached !== undefined).length;
+  return `${reached} of ${measured} are reached.\n\n${table(["", "target", "found, median (min to max)", ""], rows, [2])}`;
 }
 
 function limitsList(verdicts: readonly Verdict[]): string {
@@ -55,15 +71,19 @@ function limitsList(verdicts: readonly Verdict[]): string {
     .join("\n");
 }
 
-function spreadTable(run: Run): string {
-  const rows = run.rows.map((row) => {
-    const cells = run.systems.map(({ name }) => {
-      const spread = figureOf(run.samples, { row: row.id, system: name });
-      return spread === undefined ? "" : `${formatFigure(spread.min)} to ${formatFigure(spread.max)}`;
+/** Rates only: a percentile is an extreme already. */
+function spreadList(run: Run): string {
+  const lines = ratesOf(run).flatMap(({ id, title, unit }) => {
+    const apart = run.systems.flatMap(({ name }) => {
+      const spread = figureOf(run.samples, { row: id, system: name });
+      return spread === undefined || spread.max <= FAR_APART * spread.min
+        ? []
+        : [`${name} ${formatFigure(spread.min)} to ${formatFigure(spread.max)}`];
     });
-    return [row.title, ...cells];
+    return apart.length === 0 ? [] : [`- ${title} (${unit}): ${apart.join(", ")}`];
   });
-  return table(["min to max", ...run.systems.map(({ name }) => name)], rows);
+  if (lines.length === 0) return "";
+  return [`Figures whose rounds lie further apart than ${FAR_APART} to 1:`, "", ...lines].join("\n");
 }
 
 function systemsTable(run: Run): string {
@@ -73,33 +93,19 @@ function systemsTable(run: Run): string {
     durable ?? "has none",
     relaxed,
   ]);
-  return table(["", "version", "durable", "relaxed"], rows, []);
+  return `${table(["", "version", "durable", "relaxed"], rows, [])}\n\n${MEMORY}`;
 }
 
 function failuresList(run: Run): string {
-  return run.failures
-    .map(({ workload, system, message }) => `- ${workload}, ${system}: ${message.split("\n")[0]}`)
-    .join("\n");
+  return run.failures.map((failure) => `- ${describeFailure(failure)}`).join("\n");
+}
+
+/** In a line. A peer that is missing is missing in all workloads. */
+export function describeFailure({ workload, system, message, isMissing }: Failure): string {
+  const where = isMissing && system !== ALL_SYSTEMS ? system : `${workload}, ${system}`;
+  return `${where}: ${message.split("\n")[0]}`;
 }
 
 function section(title: string, body: string): string {
   return body === "" ? "" : `### ${title}\n\n${body}`;
-}
-
-/** Columns of `figures` are to the right; absent: all but the first. */
-function table(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  figures: readonly number[] = head.map((_, i) => i).slice(1),
-): string {
-  const alignment = head.map((_, i) => (figures.includes(i) ? "--:" : "---"));
-  return [head, alignment, ...rows.map((row) => row.map(escapeCell))].map(toLine).join("\n");
-}
-
-function toLine(cells: readonly string[]): string {
-  return `| ${cells.join(" | ")} |`;
-}
-
-function escapeCell(cell: string): string {
-  return cell.replaceAll("|", "\\|");
 }

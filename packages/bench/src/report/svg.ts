@@ -1,10 +1,14 @@
 import type { Run } from "../run.js";
 import { figureOf, type Spread } from "../statistics.js";
 import { formatShort } from "./format.js";
+import { PLOT_ROWS } from "./summary.js";
 
 const WIDTH = 860;
-const PLOT_LEFT = 120;
-const PLOT_RIGHT = WIDTH - 70;
+const COLUMNS = 2;
+const COLUMN_WIDTH = WIDTH / COLUMNS;
+/** Of the bars, from the left edge of a column. */
+const PLOT_LEFT = 104;
+const PLOT_RIGHT = COLUMN_WIDTH - 50;
 const BAR_HEIGHT = 11;
 const BAR_STEP = 15;
 const GROUP_HEAD = 20;
@@ -42,17 +46,13 @@ const STYLE = `
     .peer { fill: #545d68; }
   }`;
 
-/** Bars of all rates that more than one system has, on one logarithmic scale; a whisker from the least to the most. */
+/** Bars of the rates that tell most, on one logarithmic scale, in two columns; a whisker from the least to the most. */
 export function toSvg(run: Run): string {
   const groups = groupsOf(run);
   const scale = scaleOf(groups);
-  let y = TOP;
-  const body: string[] = [];
-  for (const group of groups) {
-    body.push(groupMarks(group, y, scale));
-    y += GROUP_HEAD + group.bars.length * BAR_STEP + GROUP_GAP;
-  }
-  const height = y + 6;
+  const half = Math.ceil(groups.length / COLUMNS);
+  const columns = [groups.slice(0, half), groups.slice(half)].filter((column) => column.length > 0);
+  const height = TOP + Math.max(0, ...columns.map(heightOf)) + 6;
   const { date, commit, cpu, fileSystem, node } = run.machine;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="title">
 <title id="title">Kaya beside its peers, operations per second</title>
@@ -60,15 +60,32 @@ export function toSvg(run: Run): string {
 </style>
 <text class="title" x="12" y="22">Operations per second, logarithmic scale; longer is better</text>
 <text class="note" x="12" y="39">${escapeXml(`${date}, ${commit}, ${cpu}, ${fileSystem}, Node ${node}, ${run.mode} mode`)}</text>
-${gridMarks(scale, height)}
-${body.join("\n")}
+${columns.map((column, i) => columnMarks(column, i * COLUMN_WIDTH, height, scale)).join("\n")}
 </svg>
 `;
 }
 
+function heightOf(groups: readonly Group[]): number {
+  return groups.reduce((sum, { bars }) => sum + GROUP_HEAD + bars.length * BAR_STEP + GROUP_GAP, 0);
+}
+
+function columnMarks(groups: readonly Group[], left: number, height: number, scale: LogScale): string {
+  let y = TOP;
+  const body = groups.map((group) => {
+    const marks = groupMarks(group, y, scale);
+    y += heightOf([group]);
+    return marks;
+  });
+  return `<g transform="translate(${left})">
+${[gridMarks(scale, height), ...body].join("\n")}
+</g>`;
+}
+
+/** The rows of the plot, or all rates of a run that has none of those; what only one system has is left out. */
 function groupsOf(run: Run): Group[] {
-  return run.rows
-    .filter(({ better }) => better === "higher")
+  const rates = run.rows.filter(({ better }) => better === "higher");
+  const rows = rates.filter(({ id }) => PLOT_ROWS.includes(id));
+  return (rows.length === 0 ? rates : rows)
     .map((row) => ({
       title: `${row.title} (${row.unit})`,
       bars: run.systems.flatMap(({ name }) => {

@@ -19,11 +19,16 @@ export interface Verdict {
   readonly limit?: string;
 }
 
-/** Of each target whose row the run has. */
+/** Of each target whose rows the run has. */
 export function verdictsOf(run: Run, targets: readonly Target[] = TARGETS): Verdict[] {
+  const rows = new Set(run.rows.map(({ id }) => id));
   return targets
-    .filter(({ row }) => run.rows.some(({ id }) => id === row))
+    .filter(({ row, reference }) => rows.has(row) && rows.has(rowOf(reference) ?? row))
     .map((target) => verdictOf(run, target));
+}
+
+function rowOf(reference: Reference): string | undefined {
+  return "row" in reference ? reference.row : undefined;
 }
 
 function verdictOf(run: Run, target: Target): Verdict {
@@ -55,35 +60,38 @@ function usageOf(run: Run, figure: Figure): Usage | undefined {
   return [...samples].sort((a, b) => a.value - b.value)[samples.length >> 1]?.usage;
 }
 
-function referenceOf(
-  run: Run,
-  { row, reference }: Target,
-): { readonly row: string; readonly system: string } | undefined {
+function referenceOf(run: Run, { row, reference }: Target): Figure | undefined {
   switch (reference.kind) {
     case "system":
       return { row, system: reference.system };
     case "row":
       return { row: reference.row, system: KAYA };
     case "best":
-      return bestOf(run, row, reference.systems);
+      return bestOf(run, reference.row ?? row, reference.systems);
     case "absolute":
       return undefined;
   }
 }
 
-function bestOf(run: Run, row: string, systems: readonly string[]) {
-  const medianOf = (system: string) => figureOf(run.samples, { row, system })?.median ?? 0;
-  const measured = systems.filter((system) => medianOf(system) > 0);
-  if (measured.length === 0) return undefined;
-  const system = measured.reduce((best, next) => (medianOf(next) > medianOf(best) ? next : best));
-  return { row, system };
+function bestOf(run: Run, row: string, systems: readonly string[]): Figure | undefined {
+  const measured = systems.flatMap((system) => {
+    const median = figureOf(run.samples, { row, system })?.median ?? 0;
+    return median > 0 ? [{ system, median }] : [];
+  });
+  const isLess = run.rows.find(({ id }) => id === row)?.better === "lower";
+  const [best] = measured.sort((a, b) => (isLess ? a.median - b.median : b.median - a.median));
+  return best && { row, system: best.system };
 }
 
 function nameOf(run: Run, reference: Reference, system: string | undefined): string {
-  if (reference.kind === "row") {
-    return run.rows.find(({ id }) => id === reference.row)?.title ?? reference.row;
-  }
-  return reference.kind === "best" ? `best peer (${system ?? "none measured"})` : (system ?? "");
+  if (reference.kind === "row") return titleOf(run, reference.row);
+  if (reference.kind !== "best") return system ?? "";
+  const where = reference.row === undefined ? "" : ` in "${titleOf(run, reference.row)}"`;
+  return `best peer (${system ?? "none measured"})${where}`;
+}
+
+function titleOf(run: Run, row: string): string {
+  return run.rows.find(({ id }) => id === row)?.title ?? row;
 }
 
 function boundOf({ atLeast, atMost }: Target, isRatio: boolean): string {

@@ -1,8 +1,9 @@
-import { type Entry, PAGE_ENTRIES, type ScanRequest, type Store } from "../system.js";
+import { boundOf, type Entry, PAGE_ENTRIES, type ScanRequest, type Store } from "../system.js";
 
 interface Range {
   readonly reverse?: boolean;
   readonly gte?: Uint8Array;
+  readonly lte?: Uint8Array;
   readonly limit?: number;
 }
 
@@ -27,7 +28,7 @@ export const BYTES = { keyEncoding: "view", valueEncoding: "view" } as const;
 
 /** The abstract-level family: `for await` for entries, `nextv` for pages. */
 export class AbstractLevelStore implements Store {
-  readonly getSync?: (key: Uint8Array) => Uint8Array | undefined;
+  getSync?(key: Uint8Array): Uint8Array | undefined;
   readonly #level: Level;
   readonly #writeOptions: object;
 
@@ -52,14 +53,20 @@ export class AbstractLevelStore implements Store {
     return this.#level.get(key);
   }
 
-  async scan({ by, visit, ...range }: ScanRequest): Promise<void> {
-    const iterator = this.#level.iterator(range);
+  async scan({
+    by,
+    visit,
+    from,
+    reverse = false,
+    limit = Number.POSITIVE_INFINITY,
+  }: ScanRequest): Promise<void> {
+    const iterator = this.#level.iterator({ reverse, limit, ...boundOf(from, reverse) });
     if (by === "entries") {
       for await (const [key, value] of iterator) visit(key, value);
       return;
     }
     try {
-      let left = range.limit ?? Number.POSITIVE_INFINITY;
+      let left = limit;
       while (left > 0) {
         const page = await iterator.nextv(Math.min(left, PAGE_ENTRIES));
         if (page.length === 0) return;

@@ -4,6 +4,7 @@ import { classicLevel } from "./classic-level.js";
 import { kaya } from "./kaya.js";
 import { lmdb } from "./lmdb.js";
 import { memoryLevel } from "./memory-level.js";
+import { nodeSqlite } from "./node-sqlite.js";
 import { rawLoop } from "./raw-loop.js";
 import { rocksdb } from "./rocksdb.js";
 import { rocksdb6 } from "./rocksdb-6.js";
@@ -15,6 +16,7 @@ export const SYSTEMS: readonly System[] = [
   classicLevel,
   lmdb,
   betterSqlite3,
+  nodeSqlite,
   rocksdb,
   rocksdb6,
   memoryLevel,

@@ -1,12 +1,12 @@
 import type { Engine } from "@kaya/engine";
-import { type Entry, PAGE_ENTRIES, type ScanRequest, type Store, type System } from "../system.js";
+import { boundOf, type Entry, PAGE_ENTRIES, type ScanRequest, type Store, type System } from "../system.js";
 import { openEngine } from "./kaya-engine.js";
 
 export const kaya: System = {
   name: "kaya",
   kind: "kaya",
   onDisk: true,
-  setup: { durable: 'durability: "strict"', relaxed: 'durability: "relaxed"' },
+  setup: { durable: 'durability: "strict"; synchronous: putSync', relaxed: 'durability: "relaxed"' },
   async open(dir, durability, memory) {
     return new KayaStore(await openEngine(dir, { durability, ...(memory && { memory }) }));
   },
@@ -23,8 +23,16 @@ export class KayaStore implements Store {
     return this.#engine.put(key, value);
   }
 
+  putSync(key: Uint8Array, value: Uint8Array): unknown {
+    return this.#engine.putSync(key, value);
+  }
+
   batch(entries: readonly Entry[]): Promise<unknown> {
     return this.#engine.batch(entries.map(({ key, value }) => ({ type: "put", key, value })));
+  }
+
+  async flush(): Promise<void> {
+    await this.#engine.flush();
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {
@@ -35,8 +43,8 @@ export class KayaStore implements Store {
     return this.#engine.get(key);
   }
 
-  async scan({ by, visit, ...range }: ScanRequest): Promise<void> {
-    const scan = this.#engine.scan(range);
+  async scan({ by, visit, from, ...range }: ScanRequest): Promise<void> {
+    const scan = this.#engine.scan({ ...range, ...boundOf(from, range.reverse) });
     if (by === "entries") {
       for await (const { key, value } of scan) visit(key, value);
       return;

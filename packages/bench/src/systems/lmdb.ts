@@ -3,6 +3,7 @@ import { type Entry, loadPeer, type ScanRequest, type Store, type System } from 
 
 interface Database {
   put(key: Uint8Array, value: Uint8Array): Promise<boolean>;
+  putSync(key: Uint8Array, value: Uint8Array): void;
   batch(write: () => void): Promise<boolean>;
   get(key: Uint8Array): Uint8Array | undefined;
   getRange(range: {
@@ -22,9 +23,10 @@ export const lmdb: System = {
   kind: "peer",
   packageName: "lmdb",
   onDisk: true,
+  gathersPuts: true,
   setup: {
-    durable: "its defaults",
-    relaxed: "noSync: true",
+    durable: "its defaults; synchronous: putSync",
+    relaxed: "noSync: true (a power cut may damage it)",
   },
   async open(dir, durability) {
     const { open } = await loadPeer<Module>("lmdb");
@@ -47,6 +49,10 @@ class LmdbStore implements Store {
     return this.#db.put(key, value);
   }
 
+  putSync(key: Uint8Array, value: Uint8Array): void {
+    this.#db.putSync(key, value);
+  }
+
   batch(entries: readonly Entry[]): Promise<unknown> {
     return this.#db.batch(() => {
       for (const { key, value } of entries) void this.#db.put(key, value);
@@ -61,10 +67,10 @@ class LmdbStore implements Store {
     return this.#db.get(key);
   }
 
-  async scan({ visit, gte, limit, reverse = false }: ScanRequest): Promise<void> {
+  async scan({ visit, from, limit, reverse = false }: ScanRequest): Promise<void> {
     const range = {
       reverse,
-      ...(gte !== undefined && { start: gte }),
+      ...(from !== undefined && { start: from }),
       ...(limit !== undefined && { limit }),
     };
     for (const { key, value } of this.#db.getRange(range)) visit(key, value);

@@ -1,3 +1,4 @@
+import { fdatasyncSync, writeSync } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeRecord } from "@kaya/wal";
@@ -12,7 +13,10 @@ export const rawLoop: System = {
   name: "raw loop",
   kind: "raw",
   onDisk: true,
-  setup: { durable: "FileHandle.write, then FileHandle.datasync", relaxed: "FileHandle.write" },
+  setup: {
+    durable: "FileHandle.write, then FileHandle.datasync; synchronous: writeSync, fdatasyncSync",
+    relaxed: "FileHandle.write",
+  },
   async open(dir, durability) {
     await mkdir(dir, { recursive: true });
     return new RawLoop(await open(join(dir, "raw"), "a"), durability === "durable");
@@ -29,7 +33,11 @@ export class RawLoop implements Store {
   }
 
   put(key: Uint8Array, value: Uint8Array): Promise<void> {
-    return this.append(encodeRecord({ lsn: 1, sequence: 1, payload: { type: "put", key, value } }));
+    return this.append(encodePuts([{ key, value }]));
+  }
+
+  putSync(key: Uint8Array, value: Uint8Array): void {
+    this.appendSync(encodePuts([{ key, value }]));
   }
 
   batch(entries: readonly Entry[]): Promise<void> {
@@ -42,6 +50,14 @@ export class RawLoop implements Store {
       written += (await this.#file.write(bytes, written, bytes.length - written)).bytesWritten;
     }
     if (this.#isDurable) await this.#file.datasync();
+  }
+
+  appendSync(bytes: Uint8Array): void {
+    let written = 0;
+    while (written < bytes.length) {
+      written += writeSync(this.#file.fd, bytes, written, bytes.length - written);
+    }
+    if (this.#isDurable) fdatasyncSync(this.#file.fd);
   }
 
   close(): Promise<void> {

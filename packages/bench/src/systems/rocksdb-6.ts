@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { promisify } from "node:util";
-import { type Entry, loadPeer, type ScanRequest, type Store, type System } from "../system.js";
+import { boundOf, type Entry, loadPeer, type ScanRequest, type Store, type System } from "../system.js";
 
 type Callback<T = void> = (error: Error | null | undefined, value: T) => void;
 
@@ -87,8 +87,8 @@ class LeveldownStore implements Store {
   }
 
   /** Has one way only: its iterator gives an entry a call, from pages that it reads itself. */
-  scan({ visit, gte, limit = -1, reverse = false }: ScanRequest): Promise<void> {
-    const range = { reverse, limit, ...(gte !== undefined && { gte: asBuffer(gte) }) };
+  scan({ visit, from, limit = -1, reverse = false }: ScanRequest): Promise<void> {
+    const range = { reverse, limit, ...boundOf(from && asBuffer(from), reverse) };
     const iterator = this.#db.iterator(range);
     return new Promise<void>((resolve, reject) => {
       const next = () => {

@@ -2,8 +2,13 @@ import { mkdir } from "node:fs/promises";
 import { loadPeer, type System } from "../system.js";
 import { AbstractLevelStore, BYTES, type Level } from "./abstract-level-store.js";
 
+/** Its synchronous read has an underscore, but no other method does it. It gives `Buffer`s, and undefined for a missing key. */
+interface RocksLevel extends Level {
+  _getManySync(keys: readonly Uint8Array[], options: object): (Uint8Array | undefined)[];
+}
+
 interface Module {
-  readonly RocksLevel: new (dir: string, options: object) => Level;
+  readonly RocksLevel: new (dir: string, options: object) => RocksLevel;
 }
 
 export const rocksdb: System = {
@@ -12,8 +17,8 @@ export const rocksdb: System = {
   packageName: "@nxtedition/rocksdb",
   onDisk: true,
   setup: {
-    durable: "batches of one with sync: true (its put drops the option)",
-    relaxed: "sync: false (its default)",
+    durable: "batches of one with sync: true (its put drops the option); writes block the event loop",
+    relaxed: 'sync: false (its default); compaction: "level"',
   },
   async open(dir, durability, memory) {
     const { RocksLevel } = await loadPeer<Module>("@nxtedition/rocksdb");
@@ -32,8 +37,21 @@ export const rocksdb: System = {
   },
 };
 
+const AS_BYTES = { valueEncoding: "buffer" };
+
 /** `put` of 12.2.12 does not hand its options on, so `sync: true` has no effect there: --check-durable found it. */
 class RocksStore extends AbstractLevelStore {
+  readonly #level: RocksLevel;
+
+  constructor(level: RocksLevel, writeOptions: object) {
+    super(level, writeOptions);
+    this.#level = level;
+  }
+
+  override getSync(key: Uint8Array): Uint8Array | undefined {
+    return this.#level._getManySync([key], AS_BYTES)[0];
+  }
+
   override put(key: Uint8Array, value: Uint8Array): Promise<void> {
     return this.batch([{ key, value }]);
   }

@@ -1,30 +1,45 @@
 import type { Workload } from "../workload.js";
-import { durableBatches } from "./durable-batches.js";
-import { durablePuts } from "./durable-puts.js";
 import { flushing } from "./flushing.js";
 import { growth } from "./growth.js";
 import { limited, limitedLarge } from "./limited.js";
 import { opening } from "./opening.js";
 import { overwrites } from "./overwrites.js";
+import { putCpu } from "./put-cpu.js";
 import { reads } from "./reads.js";
 import { recovery } from "./recovery.js";
-import { relaxedPuts } from "./relaxed-puts.js";
-import { afterAKill, afterAKillLarge, reopening, reopeningLarge } from "./reopening.js";
+import { afterAKill, afterAKillLarge, coldReopening, reopening, reopeningLarge } from "./reopening.js";
 import { resident } from "./resident.js";
 import { rewriting } from "./rewriting.js";
 import { waves } from "./waves.js";
+import {
+  coalescedPuts,
+  durableBatches,
+  durablePuts,
+  durableValues,
+  relaxedBatches,
+  relaxedPuts,
+  synchronousPuts,
+} from "./write-workloads.js";
+import { ycsbA } from "./ycsb.js";
 
 /** In the order of the report. */
 export const WORKLOADS: readonly Workload[] = [
   durablePuts,
+  coalescedPuts,
+  synchronousPuts,
+  putCpu,
   relaxedPuts,
   durableBatches,
+  relaxedBatches,
+  durableValues,
   reads,
-  resident,
-  recovery,
-  opening,
+  ycsbA,
   reopening,
+  coldReopening,
   afterAKill,
+  recovery,
+  resident,
+  opening,
   reopeningLarge,
   afterAKillLarge,
   limited,

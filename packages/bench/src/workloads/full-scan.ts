@@ -11,7 +11,6 @@ const SCANS: Record<string, Omit<ScanRequest, "visit">> = {
   "full-scan/pages": { by: "pages" },
   "full-scan/pages-reverse": { by: "pages", reverse: true },
   "full-scan/entries": { by: "entries" },
-  "full-scan/entries-reverse": { by: "entries", reverse: true },
 };
 
 export const fullScan: ReadWorkload = {
@@ -25,12 +24,6 @@ export const fullScan: ReadWorkload = {
       better: "higher",
     },
     { id: "full-scan/entries", title: "full scan, entry by entry", unit: "entries/s", better: "higher" },
-    {
-      id: "full-scan/entries-reverse",
-      title: "full scan, entry by entry, reverse",
-      unit: "entries/s",
-      better: "higher",
-    },
   ],
   async run(store, { scale, wants, measure }) {
     if (store.scan === undefined) return;

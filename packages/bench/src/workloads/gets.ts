@@ -10,33 +10,49 @@ const IN_FLIGHT = 64;
 export const gets: ReadWorkload = {
   name: "gets",
   rows: [
-    { id: "gets/sync", title: "get, synchronous, hit", unit: "gets/s", better: "higher" },
-    { id: "gets/misses", title: "get, synchronous, miss", unit: "gets/s", better: "higher" },
+    { id: "gets/sync", title: "get, synchronous", unit: "gets/s", better: "higher" },
+    { id: "gets/sync-half", title: "get, synchronous, half of them miss", unit: "gets/s", better: "higher" },
     { id: "gets/async", title: `get, awaited, ${IN_FLIGHT} in flight`, unit: "gets/s", better: "higher" },
+    {
+      id: "gets/async-half",
+      title: `get, awaited, ${IN_FLIGHT} in flight, half of them miss`,
+      unit: "gets/s",
+      better: "higher",
+    },
   ],
   async run(store, { scale, wants, measure }) {
-    const hits = cycle(sampleKeys(KEYS, scale.entries));
+    const hits = sampleKeys(KEYS, scale.entries);
+    const misses = sampleKeys(KEYS, scale.entries, scale.entries);
+    await readOnce(store, hits);
+    const nextHit = cycle(hits);
+    const nextHalf = cycle(hits.flatMap((hit, i) => [hit, misses[i] as Uint8Array])); // as many of both
     const get = store.getSync?.bind(store);
-    await readOnce(store, sampleKeys(KEYS, scale.entries));
     if (get !== undefined && wants("gets/sync")) {
-      const getHit = () => expectHit(get(hits()));
+      const getHit = () => expectHit(get(nextHit()));
       await measure("gets/sync", async () => rateOfSync(scale, getHit));
     }
-    if (get !== undefined && wants("gets/misses")) {
-      const misses = cycle(sampleKeys(KEYS, scale.entries, scale.entries));
-      const getMiss = () => expectMiss(get(misses()));
-      await measure("gets/misses", async () => rateOfSync(scale, getMiss));
+    if (get !== undefined && wants("gets/sync-half")) {
+      const halves = new HalfMisses();
+      const getHalf = () => halves.count(get(nextHalf()));
+      await measure("gets/sync-half", async () => rateOfSync(scale, getHalf));
+      halves.check();
     }
     const getAsync = store.get?.bind(store);
     if (getAsync !== undefined && wants("gets/async")) {
-      const getHit = async () => expectHit(await getAsync(hits()));
+      const getHit = async () => expectHit(await getAsync(nextHit()));
       await measure("gets/async", () => rateOf(IN_FLIGHT, scale, getHit));
+    }
+    if (getAsync !== undefined && wants("gets/async-half")) {
+      const halves = new HalfMisses();
+      const getHalf = async () => halves.count(await getAsync(nextHalf()));
+      await measure("gets/async-half", () => rateOf(IN_FLIGHT, scale, getHalf));
+      halves.check();
     }
   },
 };
 
 /** Fills the store's caches before it is timed. */
-async function readOnce(store: Store, keys: readonly Uint8Array[]): Promise<void> {
+export async function readOnce(store: Store, keys: readonly Uint8Array[]): Promise<void> {
   for (const key of keys) {
     if (store.getSync !== undefined) store.getSync(key);
     else await store.get?.(key);
@@ -44,12 +60,12 @@ async function readOnce(store: Store, keys: readonly Uint8Array[]): Promise<void
 }
 
 /** One key after the other, without an end. */
-export function cycle(keys: readonly Uint8Array[]): () => Uint8Array {
+export function cycle<T>(items: readonly T[]): () => T {
   let at = 0;
   return () => {
-    const key = keys[at] as Uint8Array; // `at` stays below the length
-    at = at + 1 === keys.length ? 0 : at + 1;
-    return key;
+    const item = items[at] as T; // `at` stays below the length
+    at = at + 1 === items.length ? 0 : at + 1;
+    return item;
   };
 }
 
@@ -59,6 +75,23 @@ export function expectHit(value: Uint8Array | undefined): void {
     throw new Error(`a key that is there gave ${value?.length ?? "no"} bytes`);
 }
 
-function expectMiss(value: Uint8Array | undefined): void {
-  if (value !== undefined) throw new Error("a key that is not there gave a value");
+/** Of keys that are there and keys that are not, in turn. */
+class HalfMisses {
+  #hits = 0;
+  #misses = 0;
+
+  count(value: Uint8Array | undefined): void {
+    if (value === undefined) {
+      this.#misses++;
+      return;
+    }
+    expectHit(value);
+    this.#hits++;
+  }
+
+  /** @throws Error where the store found other keys than those that are there */
+  check(): void {
+    if (Math.abs(this.#hits - this.#misses) > 1)
+      throw new Error(`of keys half of which are there, ${this.#hits} were found and ${this.#misses} not`);
+  }
 }

@@ -29,6 +29,7 @@ function limitedWorkload(name: string, size: number, mostRounds: number): Worklo
   return {
     name,
     mostRounds,
+    readsCold: true,
     rows: ({ limited: scales }) => {
       const scale = scales[size];
       return scale === undefined ? [] : rowsOf(name, scale);
@@ -146,7 +147,7 @@ function rangesOf(store: Store, entries: number): () => Promise<void> {
   return async () => {
     await store.scan?.({
       by: "pages",
-      gte: sampleKey(asked++, entries),
+      from: sampleKey(asked++, entries),
       limit: RANGE_ENTRIES,
       visit: () => seen++,
     });

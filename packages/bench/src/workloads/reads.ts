@@ -10,7 +10,7 @@ import { ranges } from "./ranges.js";
 export const READ_PARTS: readonly ReadWorkload[] = [gets, fullScan, ranges];
 
 /** Every store may keep all that it has read: twice the keys and values of 1M entries. */
-const ROOM_FOR_ALL: StoreMemory = { cacheBytes: 256 << 20, writeBufferBytes: 32 << 20 };
+export const ROOM_FOR_ALL: StoreMemory = { cacheBytes: 256 << 20, writeBufferBytes: 32 << 20 };
 
 /** All that reads a filled store: one process fills or opens it, and measures one after the other. */
 export const reads: Workload = {

@@ -15,6 +15,11 @@ const sizeLarge: SizeOf = ({ largeOpening }) => largeOpening;
 
 /** From a closed store to the first value out of it. The files are in the system's cache. */
 export const reopening = reopenings("reopening", sizeHere, filledStore);
+/** The same with nothing in the system's cache. */
+export const coldReopening: Workload = {
+  ...reopenings("cold-reopening", sizeHere, filledStore, ", with a cold cache of files"),
+  readsCold: true,
+};
 /** From the files that a killed process left. */
 export const afterAKill = killedReopenings("after-a-kill", sizeHere);
 /** The same two with more entries. */
@@ -25,10 +30,10 @@ export const reopeningLarge = reopenings(
 );
 export const afterAKillLarge = killedReopenings("after-a-kill-large", sizeLarge);
 
-function reopenings(name: string, sizeOf: SizeOf, fixture: Fixture): Workload {
+function reopenings(name: string, sizeOf: SizeOf, fixture: Fixture, how = ""): Workload {
   const row = `${name}/first-get`;
   return {
-    ...openingOf(name, sizeOf, (size) => `open ${sizeName(size)} entries, and get one`),
+    ...openingOf(name, sizeOf, (size) => `open ${sizeName(size)} entries${how}, and get one`),
     fixture,
     async run({ system, fixtureDir, report }) {
       await warmUp(system, fixtureDir);

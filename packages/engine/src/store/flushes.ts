@@ -82,6 +82,20 @@ export class Flushes {
     );
   }
 
+  /**
+   * The same for a write that cannot wait: a flush goes on only in turns of the event loop that the caller gives it.
+   * @throws KayaError as `assertRoom`; KAYA_BUSY where nothing was written until a flush has made room
+   */
+  assertRoomSync(): void {
+    this.assertRoom();
+    if (this.throttle() === undefined && !this.#isUsedUp()) return;
+    throw new KayaError(
+      "KAYA_BUSY",
+      "nothing was written: memory.memtableBytes are used up, and a flush, which goes on between turns of the event loop, has not made room yet: " +
+        "`await db.flush()`, then write again. A long loop of synchronous writes does that now and then.",
+    );
+  }
+
   /** Before a batch is written to the log: what it has to wait for. */
   throttle(): Promise<void> | undefined {
     const { writing, progress } = this.#flusher;
@@ -138,6 +152,12 @@ export class Flushes {
     if (this.#isFull() || this.#applied.store.sealed !== undefined) return true;
     // A log that is long and covered is dropped by the flush after the next write: without one there is nothing that a flush would do.
     return this.#logBytes >= this.#mostLog && !this.#flusher.isUpToDate;
+  }
+
+  #isUsedUp(): boolean {
+    const { active, sealed } = this.#applied.store;
+    if (active.usedBytes >= MAX_MEMTABLE_BYTES) return true;
+    return this.#isAutomatic && active.usedBytes + (sealed?.usedBytes ?? 0) >= 2 * this.#most;
   }
 
   #isFull(): boolean {

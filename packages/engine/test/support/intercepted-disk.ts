@@ -26,19 +26,27 @@ export class InterceptedDisk implements Disk {
     const file = await this.#run("open", path, mutates, () => this.#disk.open(path, options));
     const read = <T>(kind: string, run: () => Promise<T>) => this.#run(kind, path, false, run);
     const change = <T>(kind: string, run: () => Promise<T>) => this.#run(kind, path, true, run);
+    // What is synchronous cannot wait: it fails where it would have to.
+    const now = <T>(kind: string, mutates: boolean, run: () => T): T => {
+      if (this.#intercept({ kind, path, mutates }) === undefined) return run();
+      throw new KayaError("KAYA_CLOSED", `${path}: ${kind} cannot be held up`);
+    };
     return {
       path: file.path,
+      syncsBeside: file.syncsBeside,
+      linksSync: () => file.linksSync(),
+      appendSync: (bytes) => now("appendSync", true, () => file.appendSync(bytes)),
+      writeAtSync: (position, bytes, expectedLength) =>
+        now("writeAtSync", true, () => file.writeAtSync(position, bytes, expectedLength)),
+      truncateSync: (length) => now("truncateSync", true, () => file.truncateSync(length)),
+      syncSync: () => now("syncSync", true, () => file.syncSync()),
       length: () => read("length", () => file.length()),
       links: () => file.links(),
       readAt: (position, into) => read("readAt", () => file.readAt(position, into)),
-      readAtSync: (position, into) => {
-        // What is synchronous cannot wait: it fails where it would have to.
-        if (this.#intercept({ kind: "readAtSync", path, mutates: false }) === undefined)
-          return file.readAtSync(position, into);
-        throw new KayaError("KAYA_CLOSED", `${path}: a synchronous read cannot be held up`);
-      },
+      readAtSync: (position, into) => now("readAtSync", false, () => file.readAtSync(position, into)),
       append: (bytes) => change("append", () => file.append(bytes)),
-      writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
+      writeAt: (position, bytes, expectedLength) =>
+        change("writeAt", () => file.writeAt(position, bytes, expectedLength)),
       truncate: (length) => change("truncate", () => file.truncate(length)),
       sync: () => change("sync", () => file.sync()),
       close: () => read("close", () => file.close()),

@@ -1,5 +1,7 @@
 import { KayaError, readOptions } from "@kaya/core";
 import {
+  CREATE_OPTIONS,
+  type CreateOptions,
   type DirEntry,
   type Disk,
   type DiskFile,
@@ -61,15 +63,14 @@ export class SessionDisk implements Disk {
     this.#session.check(name);
     const creates = options.create === true;
     if (creates && this.#session.isUnhurried) await this.#session.turn(name);
-    const inode = creates ? this.#create(name, options.exclusive === true) : this.#existing(name);
-    return new SimFile({
-      path: name,
-      inode,
-      links: () => countNames(this.#root, inode),
-      readOnly: options.readOnly === true,
-      operations: this.#operations,
-      session: this.#session,
-    });
+    return this.#opened(name, options);
+  }
+
+  createSync(path: string, given?: CreateOptions): DiskFile {
+    const name = relativeFilePath(path);
+    const options = readOptions(given, CREATE_OPTIONS, "the options of createSync");
+    this.#session.check(name);
+    return this.#opened(name, { ...options, create: true, exclusive: true });
   }
 
   async list(dir: string): Promise<DirEntry[]> {
@@ -86,6 +87,17 @@ export class SessionDisk implements Disk {
     const target = relativeFilePath(to);
     this.#session.check(path);
     if (this.#session.isUnhurried) await this.#session.turn(path);
+    this.#rename(path, target);
+  }
+
+  renameSync(from: string, to: string): void {
+    const path = relativeFilePath(from);
+    const target = relativeFilePath(to);
+    this.#session.check(path);
+    this.#rename(path, target);
+  }
+
+  #rename(path: string, target: string): void {
     const event = { kind: "rename", path, target } as const;
     this.#byName(event, !this.#session.holds(parentOf(target)), () => {
       const inode = existingFile(this.#root, path);
@@ -99,13 +111,33 @@ export class SessionDisk implements Disk {
     const name = relativeFilePath(path);
     this.#session.check(name);
     if (this.#session.isUnhurried) await this.#session.turn(name);
-    this.#byName({ kind: "remove", path: name }, false, () => unlink(this.#root, name));
+    this.#remove(name);
+  }
+
+  removeSync(path: string): void {
+    const name = relativeFilePath(path);
+    this.#session.check(name);
+    this.#remove(name);
   }
 
   async syncDir(dir: string): Promise<void> {
     const path = relativePath(dir);
     this.#session.check(path);
     if (this.#session.isUnhurried) await this.#session.turn(path);
+    this.#syncDir(path);
+  }
+
+  syncDirSync(dir: string): void {
+    const path = relativePath(dir);
+    this.#session.check(path);
+    this.#syncDir(path);
+  }
+
+  #remove(path: string): void {
+    this.#byName({ kind: "remove", path }, false, () => unlink(this.#root, path));
+  }
+
+  #syncDir(path: string): void {
     this.#operations.mutateInParts({ kind: "syncDir", path }, (planned) => {
       const fault = this.#met(planned, "syncDir", path, !this.#session.holds(path));
       const directory = findDirectory(this.#root, path);
@@ -138,6 +170,19 @@ export class SessionDisk implements Disk {
         const inode = findFile(this.#root, name);
         if (inode !== undefined) putNote(inode, leaving);
       });
+    });
+  }
+
+  #opened(path: string, options: OpenOptions): SimFile {
+    const inode =
+      options.create === true ? this.#create(path, options.exclusive === true) : this.#existing(path);
+    return new SimFile({
+      path,
+      inode,
+      links: () => countNames(this.#root, inode),
+      readOnly: options.readOnly === true,
+      operations: this.#operations,
+      session: this.#session,
     });
   }
 

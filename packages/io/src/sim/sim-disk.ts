@@ -1,5 +1,5 @@
 import { describe, KayaError, readOptions } from "@kaya/core";
-import type { DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
+import type { CreateOptions, DirEntry, Disk, DiskFile, DiskLock, OpenOptions } from "../disk.js";
 import { checkOffset } from "../file-arguments.js";
 import { relativeFilePath } from "../relative-path.js";
 import { type CrashItem, type CrashOptions, type CrashReport, decisionOf } from "./crash.js";
@@ -117,6 +117,22 @@ export class SimDisk implements Disk {
 
   open(path: string, options?: OpenOptions): Promise<DiskFile> {
     return this.#disk.open(path, options);
+  }
+
+  createSync(path: string, options?: CreateOptions): DiskFile {
+    return this.#disk.createSync(path, options);
+  }
+
+  renameSync(from: string, to: string): void {
+    this.#disk.renameSync(from, to);
+  }
+
+  removeSync(path: string): void {
+    this.#disk.removeSync(path);
+  }
+
+  syncDirSync(dir: string): void {
+    this.#disk.syncDirSync(dir);
   }
 
   list(dir: string): Promise<DirEntry[]> {

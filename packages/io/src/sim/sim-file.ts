@@ -1,6 +1,6 @@
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "../disk.js";
-import { checkBytes, checkOffset, checkParts } from "../file-arguments.js";
+import { busy, checkBytes, checkOffset, checkParts } from "../file-arguments.js";
 import { failureOf, happensAllTheSame, readFailureOf, syncOutcomeOf, type WriteFaultRule } from "./faults.js";
 import type { Operations } from "./operations.js";
 import type { Session } from "./session.js";
@@ -25,12 +25,16 @@ interface OpenedFile {
  */
 export class SimFile implements DiskFile {
   readonly path: string;
+  readonly syncsBeside = true;
   readonly #inode: SimInode;
   readonly #links: () => number;
   readonly #readOnly: boolean;
   readonly #operations: Operations;
   readonly #session: Session;
   #closed = false;
+  /** Mutating operations other than syncs that wait for their turn. */
+  #waiting = 0;
+  #syncFailure: KayaError | undefined;
 
   constructor(opened: OpenedFile) {
     this.path = opened.path;
@@ -48,6 +52,10 @@ export class SimFile implements DiskFile {
 
   /** What the system knows of an open file without the disk: no fault meets it. */
   async links(): Promise<number> {
+    return this.linksSync();
+  }
+
+  linksSync(): number {
     this.#checkOpen();
     return this.#operations.observe({ kind: "links", path: this.path }, this.#links);
   }
@@ -71,41 +79,62 @@ export class SimFile implements DiskFile {
   async append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number> {
     this.#checkWritable();
     const copy = concatenate(checkParts(bytes, this.path));
-    if (this.#session.isUnhurried) await this.#turn();
-    const end = this.#inode.length;
-    this.#write("append", end, copy);
-    return end;
+    if (this.#session.isUnhurried) await this.#turnToChange();
+    return this.#append(copy);
   }
 
-  async writeAt(position: number, bytes: Uint8Array): Promise<void> {
+  appendSync(bytes: Uint8Array | readonly Uint8Array[]): number {
+    this.#checkWritable();
+    const copy = concatenate(checkParts(bytes, this.path));
+    this.#checkFree("appended to");
+    return this.#append(copy);
+  }
+
+  async writeAt(
+    position: number,
+    bytes: Uint8Array | readonly Uint8Array[],
+    expectedLength?: number,
+  ): Promise<number> {
     this.#checkWritable();
     checkOffset(position, "position", this.path);
-    checkBytes(bytes, this.path);
-    const copy = new Uint8Array(bytes); // not `slice`: that of a Buffer copies nothing
-    if (this.#session.isUnhurried) await this.#turn();
-    this.#write("writeAt", position, copy);
+    const copy = concatenate(checkParts(bytes, this.path));
+    if (this.#session.isUnhurried) await this.#turnToChange();
+    return this.#writeAt(position, copy, expectedLength);
+  }
+
+  writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number {
+    this.#checkWritable();
+    checkOffset(position, "position", this.path);
+    const copy = concatenate(checkParts(bytes, this.path));
+    this.#checkFree("written");
+    return this.#writeAt(position, copy, expectedLength);
   }
 
   async truncate(length: number): Promise<void> {
     this.#checkWritable();
     checkOffset(length, "length", this.path);
-    if (this.#session.isUnhurried) await this.#turn();
-    this.#operations.mutate({ kind: "truncate", path: this.path, length }, () => {
-      this.#checkEnd(length);
-      this.#inode.truncate(length);
-    });
+    if (this.#session.isUnhurried) await this.#turnToChange();
+    this.#truncate(length);
+  }
+
+  truncateSync(length: number): void {
+    this.#checkWritable();
+    checkOffset(length, "length", this.path);
+    this.#checkFree("truncated");
+    this.#truncate(length);
   }
 
   async sync(): Promise<void> {
     this.#checkWritable();
     if (this.#session.isUnhurried) await this.#turn();
-    this.#operations.mutateInParts({ kind: "sync", path: this.path }, (fault) => {
-      if (fault !== undefined) {
-        this.#inode.failSync(syncOutcomeOf(fault));
-        throw failureOf(fault, "sync", this.path);
-      }
-      this.#inode.sync();
-    });
+    this.#sync();
+  }
+
+  syncSync(): void {
+    this.#checkWritable();
+    this.#checkFree("synced");
+    if (this.#syncFailure !== undefined) throw this.#syncFailure;
+    this.#sync();
   }
 
   async close(): Promise<void> {
@@ -118,6 +147,36 @@ export class SimFile implements DiskFile {
     });
   }
 
+  #writeAt(position: number, copy: Uint8Array, expectedLength: number | undefined): number {
+    const { length } = this.#inode;
+    if (expectedLength === undefined || length === expectedLength) this.#write("writeAt", position, copy);
+    return length;
+  }
+
+  #append(bytes: Uint8Array): number {
+    const end = this.#inode.length;
+    this.#write("append", end, bytes);
+    return end;
+  }
+
+  #truncate(length: number): void {
+    this.#operations.mutate({ kind: "truncate", path: this.path, length }, () => {
+      this.#checkEnd(length);
+      this.#inode.truncate(length);
+    });
+  }
+
+  #sync(): void {
+    this.#operations.mutateInParts({ kind: "sync", path: this.path }, (fault) => {
+      if (fault !== undefined) {
+        this.#inode.failSync(syncOutcomeOf(fault));
+        this.#syncFailure = failureOf(fault, "sync", this.path);
+        throw this.#syncFailure;
+      }
+      this.#inode.sync();
+    });
+  }
+
   #write(kind: "append" | "writeAt", position: number, bytes: Uint8Array): void {
     const event = { kind, path: this.path, position, length: bytes.length } as const;
     this.#operations.mutateInParts(event, (fault) => {
@@ -126,6 +185,20 @@ export class SimFile implements DiskFile {
       this.#inode.write(position, bytes.subarray(0, room));
       if (fault !== undefined) throw failureOf(fault, kind, this.path);
     });
+  }
+
+  /** The turn of an operation that what is synchronous must not overtake. */
+  async #turnToChange(): Promise<void> {
+    this.#waiting++;
+    try {
+      await this.#turn();
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  #checkFree(what: string): void {
+    if (this.#waiting > 0) throw busy(this.path, what);
   }
 
   async #turn(): Promise<void> {

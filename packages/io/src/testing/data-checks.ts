@@ -133,6 +133,32 @@ export const dataChecks: readonly Check[] = [
     },
   },
   {
+    name: "writeAt gives the length from before",
+    run: async ({ open }) => {
+      const file = await open("file");
+      assert.equal(await file.writeAt(0, text("abcdef")), 0);
+      assert.equal(await file.writeAt(2, text("XY")), 6);
+      assert.equal(await file.writeAt(5, text("LONG")), 6);
+      assert.equal(await file.writeAt(100, new Uint8Array(0)), 9);
+      assert.equal(await file.append(text("!")), 9);
+      await holds(file, "abXYeLONG!");
+    },
+  },
+  {
+    name: "writeAt writes nothing to a file that is not as long as expected",
+    run: async ({ open }) => {
+      const file = await open("file");
+      await file.append(text("abcdef"));
+      for (const large of [false, true]) {
+        const bytes = large ? new Uint8Array(100_000) : text("XY");
+        for (const expected of [0, 5, 7]) assert.equal(await file.writeAt(2, bytes, expected), 6);
+        await holds(file, "abcdef");
+      }
+      assert.equal(await file.writeAt(2, text("XY"), 6), 6);
+      await holds(file, "abXYef");
+    },
+  },
+  {
     name: "writeAt behind the end leaves a gap of zeros",
     run: async ({ open }) => {
       const file = await open("file");

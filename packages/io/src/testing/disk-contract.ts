@@ -6,10 +6,12 @@ import { handleChecks } from "./handle-checks.js";
 import { lockChecks } from "./lock-checks.js";
 import { openChecks } from "./open-checks.js";
 import { pathChecks } from "./path-checks.js";
+import { syncChecks } from "./sync-checks.js";
 
 const CHECKS: readonly Check[] = [
   ...openChecks,
   ...dataChecks,
+  ...syncChecks,
   ...directoryChecks,
   ...handleChecks,
   ...lockChecks,

@@ -9,13 +9,16 @@ import type { IndexPart, TableIndex } from "./table-index.js";
 /** Bytes of the longest read of a cursor; it has two of them at most. */
 export const READ_AHEAD_BYTES = 256 * 1024;
 
-/** From this many blocks on, the next piece is read while this one is looked at: a short range would not get there. */
+/**
+ * From this many blocks on a cursor is on its way through the table: the next piece is read while this one is looked at, and what is read
+ * passes the cache by. A short range ends before that, and finds its blocks there the next time.
+ */
 const BLOCKS_TO_GO_ON = 4;
 
 export interface CursorOptions {
   /** Read several blocks at a time once it goes from one to the next, more and more of them, and the next ones beforehand. Default true. */
   readonly readAhead?: boolean;
-  /** Put blocks that are read one by one, or at a seek, into the cache. Those that are read ahead never get there. Default true. */
+  /** Put blocks that are read one by one, or behind a seek, into the cache. What a long scan reads ahead never gets there. Default true. */
   readonly fillCache?: boolean;
   /**
    * How many blocks a seek reads at once where the first of them is not cached: a range that goes on into the next one then waits for
@@ -36,8 +39,6 @@ interface Piece {
   readonly offset: number;
   /** Of the pool: longer than the blocks, as a rule. */
   readonly buffer: Uint8Array;
-  /** Read at a seek: the blocks that are looked at get into the cache. */
-  readonly isOfSeek: boolean;
 }
 
 /** A piece that is being read. */
@@ -149,7 +150,7 @@ export class ReadAhead {
     const { offset } = place;
     const start = offset - piece.offset;
     const bytes = piece.buffer.subarray(start, start + place.length + TRAILER_BYTES);
-    if (piece.isOfSeek && this.#fillsCache) {
+    if (this.#run < BLOCKS_TO_GO_ON && this.#fillsCache) {
       this.#item = this.#blocks.adopt(ordinal, place, bytes);
       return this.#item.block;
     }
@@ -193,7 +194,6 @@ export class ReadAhead {
   async #readRange(part: IndexPart, first: number, last: number): Promise<Piece> {
     const { offset } = part.placeOf(first);
     const length = endOf(part.placeOf(last)) - offset;
-    const isOfSeek = this.#run === 0;
     const buffer = this.#pool.take(length);
     try {
       await this.#reader.fill(buffer.subarray(0, length), offset);
@@ -201,7 +201,7 @@ export class ReadAhead {
       this.#pool.give(buffer);
       throw error;
     }
-    return { part, first, last, offset, buffer, isOfSeek };
+    return { part, first, last, offset, buffer };
   }
 
   /** As many blocks as the run so far is worth: twice as many each time. At a seek those that were asked for. */

@@ -12,6 +12,7 @@ import type { EngineSession } from "./engine-session.js";
 import { engineStagingScenarios } from "./engine-staging-scenarios.js";
 import { STILL } from "./open-engine.js";
 import type { Scenario } from "./scenario.js";
+import { engineSyncScenarios } from "./sync-scenarios.js";
 
 const CONFIG: PartialEngineConfig = {
   wal: { segmentMaxBytes: 768, maxRecordBytes: 768, maxBatchBytes: 512 },
@@ -37,6 +38,7 @@ const LIVES: readonly Life[] = [
 export function engineScenarios(): Scenario[] {
   return [
     ...scenariosOf(LIVES, { config: CONFIG }),
+    ...engineSyncScenarios(CONFIG),
     ...engineFlushScenarios(CONFIG),
     ...engineCompactionScenarios(CONFIG),
     ...engineStagingScenarios(CONFIG),

@@ -1,8 +1,8 @@
-import type { DurabilityMode, KayaError, PartialEngineConfig } from "@kaya/core";
+import { type DurabilityMode, KayaError, type PartialEngineConfig } from "@kaya/core";
 import type { BatchOperation, Engine, RangeOptions } from "@kaya/engine";
 import type { CrashOptions, SimDisk } from "@kaya/io";
 import { isGranted, isWithoutEffect } from "./answers.js";
-import { type EngineWrite, perform } from "./engine-write.js";
+import { type EngineWrite, perform, performNow } from "./engine-write.js";
 import type { HistoryNotes } from "./history.js";
 import { openEngine } from "./open-engine.js";
 
@@ -75,6 +75,25 @@ export class EngineSession {
     return this.#perform({ durability, write: operations });
   }
 
+  /** By the methods that are done when they return; false where the engine was busy, and nothing was written. */
+  writeNow(operations: readonly BatchOperation[], durability: DurabilityMode = "strict"): boolean {
+    const { engine } = this;
+    const write = { durability, write: operations };
+    this.#history.attempt(write);
+    this.#log.push(write);
+    try {
+      this.#take(write, performNow(engine, operations, durability).durable);
+      return true;
+    } catch (error) {
+      if (isWithoutEffect(error, engine.failure)) this.#reject(write);
+      return !KayaError.is(error, "KAYA_BUSY");
+    }
+  }
+
+  putNow(key: string, value = `value of ${key}`, durability: DurabilityMode = "strict"): boolean {
+    return this.writeNow([{ type: "put", key, value }], durability);
+  }
+
   async sync(): Promise<void> {
     const accepted = [...this.#accepted];
     if (await isGranted(this.engine.sync())) this.#acknowledge(...accepted);
@@ -121,12 +140,16 @@ export class EngineSession {
     this.#log.push(write);
     try {
       const { durable } = await perform(engine, write);
-      this.#isTailFinished = true; // nothing is written before
-      if (write.durability === "strict" || durable) this.#history.acknowledge(write);
-      else this.#accept(write);
+      this.#take(write, durable);
     } catch (error) {
       if (isWithoutEffect(error, engine.failure)) this.#reject(write);
     }
+  }
+
+  #take(write: EngineWrite, durable: boolean): void {
+    this.#isTailFinished = true; // nothing is written before
+    if (write.durability === "strict" || durable) this.#history.acknowledge(write);
+    else this.#accept(write);
   }
 
   #accept(write: EngineWrite): void {

@@ -58,6 +58,19 @@ export function perform(engine: Engine, { write, durability }: EngineWrite): Pro
   return engine.delete(first.key, { durability });
 }
 
+/** The same by the method that is done when it returns; a clear has none. */
+export function performNow(
+  engine: Engine,
+  operations: readonly BatchOperation[],
+  durability: DurabilityMode,
+): WriteResult {
+  const [first, ...others] = operations;
+  if (others.length === 0 && first?.type === "put")
+    return engine.putSync(first.key, first.value, { durability });
+  if (others.length === 0 && first?.type === "delete") return engine.deleteSync(first.key, { durability });
+  return engine.batchSync(operations, { durability });
+}
+
 /** @throws Error that says where they differ */
 export function checkContents(found: Contents, expected: Contents, when: string): void {
   for (const key of new Set([...found.keys(), ...expected.keys()])) {

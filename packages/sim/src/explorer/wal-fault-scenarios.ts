@@ -8,10 +8,14 @@ import { WalSession } from "./wal-session.js";
 import { put, value, type WalWrite } from "./wal-write.js";
 
 /** A fault without its place. */
-type Fault = WriteFaultRule extends infer R ? (R extends { at: number } ? Omit<R, "at"> : never) : never;
+export type Fault = WriteFaultRule extends infer R
+  ? R extends { at: number }
+    ? Omit<R, "at">
+    : never
+  : never;
 
 /** Taken back, and the writer goes on (W3). */
-const UNDONE: readonly Fault[] = [
+export const UNDONE: readonly Fault[] = [
   { kind: "disk-full" },
   { kind: "io-error" },
   { kind: "io-error", outcome: "kept" },
@@ -147,11 +151,11 @@ async function live(session: WalSession): Promise<void> {
 }
 
 /** W3: whatever can be taken back is, and the same writer works again. */
-function mustGoOn({ writer }: WalSession): void {
+export function mustGoOn({ writer }: WalSession): void {
   if (writer.failure !== undefined) throw new Error(`the writer gave up (W3): ${writer.failure.message}`);
 }
 
-function describeFault(fault: Fault): string {
+export function describeFault(fault: Fault): string {
   if (fault.kind === "partial-write") return `a write that stops after ${fault.bytes} bytes`;
   return fault.outcome === undefined ? fault.kind : `${fault.kind} (${fault.outcome})`;
 }

@@ -1,6 +1,7 @@
 import type { WalConfig } from "@kaya/core";
 import type { SimDisk } from "@kaya/io";
 import { type Scenario, scenario } from "./scenario.js";
+import { walSyncScenarios } from "./sync-scenarios.js";
 import { walCheck } from "./wal-check.js";
 import { damagedLogScenarios } from "./wal-damage-scenarios.js";
 import { walDirectoryScenarios } from "./wal-directory-scenarios.js";
@@ -9,6 +10,7 @@ import { foreignHandsScenarios } from "./wal-foreign-scenarios.js";
 import { linkedLogScenarios } from "./wal-linked-scenarios.js";
 import { refusalScenarios } from "./wal-refusal-scenarios.js";
 import { WalSession } from "./wal-session.js";
+import { spaceScenarios } from "./wal-space-scenarios.js";
 import { batch, del, delRange, noop, put, value, type WalWrite } from "./wal-write.js";
 
 /** Segments of few records, so that a short workload rotates. */
@@ -46,7 +48,9 @@ export function walScenarios(): Scenario[] {
   );
   return [
     ...lives,
+    ...walSyncScenarios(TINY),
     ...walFaultScenarios(TINY),
+    ...spaceScenarios(),
     ...walDirectoryScenarios(TINY),
     ...damagedLogScenarios(TINY),
     ...refusalScenarios(TINY),

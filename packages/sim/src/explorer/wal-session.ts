@@ -1,4 +1,4 @@
-import type { DurabilityMode, KayaError, WalConfig } from "@kaya/core";
+import { type DurabilityMode, KayaError, type WalConfig } from "@kaya/core";
 import type { CrashOptions, SimDisk } from "@kaya/io";
 import { type WalPayload, type WalRecord, WalWriter } from "@kaya/wal";
 import { isGranted, isWithoutEffect } from "./answers.js";
@@ -66,7 +66,7 @@ export class WalSession {
     const onCommit = this.#writer === undefined ? this.#options.onCommit : undefined;
     this.#writer = await WalWriter.open(config, this.#disk.session(), {
       ...{ after, trustPageCache, largeValueBytes: LARGE_VALUE_BYTES },
-      ...(onCommit !== undefined && { onCommit }),
+      ...(onCommit !== undefined && { onCommit, onCommitSync: onCommit }),
     });
     const { durableLsn, nextLsn } = this.#writer;
     this.#isTailFinished = durableLsn === nextLsn - 1;
@@ -88,6 +88,21 @@ export class WalSession {
   async appendLater(...appends: readonly Append[]): Promise<void> {
     await Promise.resolve();
     await this.append(...appends);
+  }
+
+  /** Appends one that is done when it returns; false where the writer was busy, and nothing was appended. */
+  appendNow(payload: WalPayload, mode: DurabilityMode = "strict"): boolean {
+    const { writer } = this;
+    const write = { payload, mode };
+    this.#history.attempt(write);
+    this.#log.push(write);
+    try {
+      this.#take(write, writer.appendSync(payload, mode).durable);
+      return true;
+    } catch (error) {
+      if (isWithoutEffect(error, writer.failure)) this.#reject(write);
+      return !KayaError.is(error, "KAYA_BUSY");
+    }
   }
 
   async sync(): Promise<void> {
@@ -134,12 +149,16 @@ export class WalSession {
     this.#log.push(write);
     try {
       const { durable } = await writer.append(write.payload, write.mode);
-      this.#isTailFinished = true; // nothing is written before
-      if (write.mode === "strict" || durable) this.#history.acknowledge(write);
-      else this.#accept(write);
+      this.#take(write, durable);
     } catch (error) {
       if (isWithoutEffect(error, writer.failure)) this.#reject(write);
     }
+  }
+
+  #take(write: WalWrite, durable: boolean): void {
+    this.#isTailFinished = true; // nothing is written before
+    if (write.mode === "strict" || durable) this.#history.acknowledge(write);
+    else this.#accept(write);
   }
 
   #accept(write: WalWrite): void {

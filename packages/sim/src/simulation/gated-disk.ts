@@ -1,5 +1,14 @@
 import { KayaError } from "@kaya/core";
-import type { DirEntry, Disk, DiskFile, DiskLock, MutatingKind, OpenOptions, SimDisk } from "@kaya/io";
+import type {
+  CreateOptions,
+  DirEntry,
+  Disk,
+  DiskFile,
+  DiskLock,
+  MutatingKind,
+  OpenOptions,
+  SimDisk,
+} from "@kaya/io";
 import type { ArmedFaults, ReadingKind, Strike } from "./armed-faults.js";
 import { type Gate, never } from "./gate.js";
 
@@ -31,15 +40,45 @@ export class GatedDisk implements Disk {
     const file = await (options.create === true
       ? this.#change("open", path, open)
       : this.#read("open", path, open));
+    return this.#gated(file);
+  }
+
+  createSync(path: string, options: CreateOptions = {}): DiskFile {
+    return this.#gated(this.#changeNow("open", path, () => this.#disk.createSync(path, options)));
+  }
+
+  renameSync(from: string, to: string): void {
+    this.#changeNow("rename", from, () => this.#disk.renameSync(from, to));
+  }
+
+  removeSync(path: string): void {
+    this.#changeNow("remove", path, () => this.#disk.removeSync(path));
+  }
+
+  syncDirSync(dir: string): void {
+    this.#changeNow("syncDir", dir, () => this.#disk.syncDirSync(dir));
+  }
+
+  #gated(file: DiskFile): DiskFile {
+    const { path } = file;
     const change = <T>(kind: MutatingKind, run: () => Promise<T>) => this.#change(kind, path, run);
+    const changeNow = <T>(kind: MutatingKind, run: () => T) => this.#changeNow(kind, path, run);
     return {
-      path: file.path,
+      path,
+      syncsBeside: file.syncsBeside,
+      linksSync: () => file.linksSync(),
+      appendSync: (bytes) => changeNow("append", () => file.appendSync(bytes)),
+      writeAtSync: (position, bytes, expectedLength) =>
+        changeNow("writeAt", () => file.writeAtSync(position, bytes, expectedLength)),
+      truncateSync: (length) => changeNow("truncate", () => file.truncateSync(length)),
+      syncSync: () => changeNow("sync", () => file.syncSync()),
       length: () => this.#read("length", path, () => file.length()),
       links: () => this.#look(() => file.links()),
       readAt: (position, into) => this.#read("readAt", path, () => file.readAt(position, into)),
       readAtSync: (position, into) => this.#readNow(path, () => file.readAtSync(position, into)),
       append: (bytes) => change("append", () => file.append(bytes)),
-      writeAt: (position, bytes) => change("writeAt", () => file.writeAt(position, bytes)),
+      writeAt: (position, bytes, expectedLength) =>
+        change("writeAt", () => file.writeAt(position, bytes, expectedLength)),
       truncate: (length) => change("truncate", () => file.truncate(length)),
       sync: () => change("sync", () => file.sync()),
       close: () => this.#look(() => file.close()),
@@ -73,6 +112,15 @@ export class GatedDisk implements Disk {
       if (rule !== undefined) this.#disk.addFault(rule);
       return run();
     });
+  }
+
+  /** Does not wait at the gate: what is synchronous cannot be held up. */
+  #changeNow<T>(kind: MutatingKind, path: string, run: () => T): T {
+    if (this.#gate.isDead) throw new KayaError("KAYA_CLOSED", `${path}: the process is dead`);
+    this.#gate.noteMove();
+    const rule = this.#faults.nextRule(this.#disk.nextOperation, kind, path, this.#strikes);
+    if (rule !== undefined) this.#disk.addFault(rule);
+    return run();
   }
 
   /** Does not wait at the gate for reads: what is synchronous cannot be held up. */

@@ -16,6 +16,7 @@ import type { Trace } from "./trace.js";
 import {
   FAULT_WEIGHTS,
   type FaultWeights,
+  HURRIES,
   PAIR_CHANCES,
   pickByWeight,
   RETRIED_WEIGHTS,
@@ -50,6 +51,8 @@ export function generateTrace(options: GenerateOptions): Trace {
     random,
     faultPairs === false ? undefined : new Random(seed, operations, 1),
     new Random(seed, operations, 2),
+    new Random(seed, operations, 3),
+    new Random(seed, operations, 4),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
@@ -79,6 +82,11 @@ class Generator {
   readonly #pairChance: number;
   /** Of ranges in batches alone. */
   readonly #ranging: Random;
+  /** Of writes that are done when their call returns, and how likely a write is to be one. */
+  readonly #hurrying: Random;
+  readonly #hurry: number;
+  /** Of space ahead of the log alone. */
+  readonly #space: Random;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
@@ -87,10 +95,15 @@ class Generator {
     random: Random,
     pairing: Random | undefined,
     ranging: Random,
+    hurrying: Random,
+    space: Random,
     weights: StepWeights,
     faults: FaultWeights,
   ) {
     this.#ranging = ranging;
+    this.#hurrying = hurrying;
+    this.#hurry = hurrying.pick(HURRIES);
+    this.#space = space;
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
@@ -109,6 +122,7 @@ class Generator {
       segmentMaxBytes: maxRecordBytes * random.pick([1, 2, 4, 30]),
       maxRecordBytes,
       maxBatchBytes: random.pick([1, 200, 1000, 100_000]),
+      preallocateBytes: this.#space.pick([0, 100, 700, 5000]),
       recovery: random.pick(["tail", "tail", "tail", "prefix", "absolute"]),
       quarantineMaxBytes: Number.MAX_SAFE_INTEGER,
     };
@@ -140,9 +154,10 @@ class Generator {
           key: keys.key(),
           length: this.#length(),
           durability: this.#durability(),
+          ...this.#now(),
         };
       case "delete":
-        return { step, key: keys.key(), durability: this.#durability() };
+        return { step, key: keys.key(), durability: this.#durability(), ...this.#now() };
       case "batch":
         return {
           step,
@@ -150,6 +165,7 @@ class Generator {
           operations: this.#operations(),
           ...(random.chance(0.4) && { conditions: this.#conditions() }),
           durability: this.#durability(),
+          ...this.#now(),
         };
       case "clear":
         return { step, range: keys.range(), durability: this.#durability() };
@@ -243,6 +259,10 @@ class Generator {
       key,
       is: random.pick(["as-read", "as-read", "as-written", "as-written", "absent", "wrong"]),
     }));
+  }
+
+  #now(): { readonly now?: true } {
+    return this.#hurrying.chance(this.#hurry) ? { now: true } : {};
   }
 
   #durability(): "strict" | "relaxed" {

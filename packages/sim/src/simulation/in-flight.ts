@@ -1,17 +1,17 @@
-import { KayaError } from "@kaya/core";
+import { KayaError, type Lsn } from "@kaya/core";
 import type { Engine, EngineStats, WriteResult } from "@kaya/engine";
-import { toBytes } from "./bytes.js";
-import { conditionOf, firstBroken } from "./conditions.js";
+import { quote, toBytes, toText } from "./bytes.js";
+import { type Broken, conditionOf, type ExpectedCondition, firstBroken } from "./conditions.js";
 import { FlyingConflicts } from "./flying-conflicts.js";
 import { FlyingFlushes } from "./flying-flushes.js";
 import { FlyingSyncs } from "./flying-syncs.js";
-import { type Change, isRange } from "./state.js";
+import { applyChange, type Change, isRange } from "./state.js";
 import type { CompactStep, WriteStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
-import { mustHold } from "./violation.js";
+import { mustHold, RuleBroken } from "./violation.js";
 import { turn, Watched } from "./watched.js";
 import type { World } from "./world.js";
-import { changesOf, recordLength, startWrite } from "./write-input.js";
+import { changesOf, recordLength, startWrite, writeNow } from "./write-input.js";
 
 interface FlyingWrite {
   readonly attempt: Attempt;
@@ -80,6 +80,10 @@ export class InFlight {
     );
     const strikesBefore = this.#world.faults.strikes.length;
     const broken = this.#engine.failure === undefined ? firstBroken(conditions, timeline) : undefined;
+    if ("now" in step && step.now) {
+      await this.#writeNow(step, { changes, conditions, broken, before, strikesBefore });
+      return;
+    }
     const write = startWrite(this.#engine, step, changes, conditions);
     if (broken !== undefined) {
       this.#conflicts.add(broken, new Watched(write));
@@ -94,17 +98,103 @@ export class InFlight {
       await this.#mustBeRefused(step, changes, answer, { before, strikesBefore });
       return;
     }
-    const attempt: Attempt = {
-      firstLsn: before.lastLsn + 1,
-      lastLsn: after.lastLsn,
-      firstSequence: before.lastSequence + 1,
-      lastSequence: before.lastSequence + Math.max(1, changes.length),
-      changes,
-    };
+    const attempt = attemptBehind(before, after.lastLsn, changes);
     this.#checkPlace(step, attempt, after.lastSequence);
     timeline.add(attempt);
     const strict = step.durability === "strict";
     this.#writes.push({ attempt, strict, answer });
+  }
+
+  /** A write that is done when its call returns, and so is all that was in flight; or it is KAYA_BUSY, and nothing. */
+  async #writeNow(step: WriteStep, planned: PlannedWrite): Promise<void> {
+    const { changes, conditions, broken, before, strikesBefore } = planned;
+    const { timeline } = this.#world;
+    const mayBeBusy = !this.isEmpty || before.flush.isRunning || this.#mayOthersUseLog();
+    let after: EngineStats | undefined;
+    // What it finds when it is refused: the writes before it are in by then.
+    let found = before;
+    const call = async () => {
+      try {
+        const result = writeNow(this.#engine, step, changes, conditions);
+        after = this.#engine.stats();
+        if (changes.length > 0) this.#mustShow(planned, step);
+        return result;
+      } finally {
+        found = this.#engine.stats();
+      }
+    };
+    const answer = new Watched(call(), () => this.#answered++);
+    await turn();
+    const { error } = answer;
+    if (error instanceof RuleBroken) throw error;
+    if (KayaError.is(error, "KAYA_BUSY")) {
+      this.#checkBusy(error, before, mayBeBusy);
+      return;
+    }
+    if (broken !== undefined) {
+      this.#conflicts.add(broken, answer);
+      return;
+    }
+    if (answer.state === "rejected" && this.#isRefusal(error, before, strikesBefore)) {
+      await this.#mustBeRefused(step, changes, answer, { before: found, strikesBefore });
+      return;
+    }
+    if (answer.state === "resolved" && after?.lastLsn === before.lastLsn) {
+      mustHold(
+        changes.length === 0,
+        "wrong-answer",
+        () => `the ${step.step} got no LSN and was acknowledged`,
+      );
+      return;
+    }
+    const attempt = attemptBehind(before, before.lastLsn + 1, changes);
+    if (after !== undefined) this.#checkPlace(step, attempt, after.lastSequence);
+    timeline.add(attempt);
+    this.#writes.push({ attempt, strict: step.durability === "strict", answer });
+    const waits = () => `a ${step.step} that was done at once left a write before it without an answer`;
+    mustHold(
+      this.#writes.every((write) => write.answer.state !== "pending"),
+      "wrong-answer",
+      waits,
+    );
+  }
+
+  /** What was written at once is read at once, on top of all that was in flight. */
+  #mustShow({ changes, before }: PlannedWrite, step: WriteStep): void {
+    const state = this.#world.timeline.projected();
+    for (const change of changes) applyChange(state, change);
+    const keys = changes.flatMap((change) => (isRange(change) ? [] : [change.key]));
+    this.#world.faults.calmly(() => {
+      for (const key of keys) {
+        const value = this.#engine.getSync(toBytes(key));
+        const found = value === undefined ? undefined : toText(value);
+        mustHold(found === state.get(key), "wrong-read", () => {
+          return `the ${step.step} behind LSN ${before.lastLsn} has returned, and ${quote(key)} reads as something else`;
+        });
+      }
+    });
+  }
+
+  #checkBusy(error: KayaError, before: EngineStats, mayBeBusy: boolean): void {
+    this.#answered = 0;
+    this.#world.digest.add("busy");
+    const { lastLsn, memtable } = this.#engine.stats();
+    mustHold(
+      lastLsn === before.lastLsn,
+      "wrong-answer",
+      () => `a write got LSN ${lastLsn} and was told: ${error}`,
+    );
+    const isUsedUp = memtable.bytes >= memtable.limitBytes;
+    const isExplained = mayBeBusy || isUsedUp || this.#world.unfinishedAt === this.#world.acknowledged;
+    mustHold(isExplained, "wrong-refusal", () => `nothing was under way, and a write was told: ${error}`);
+  }
+
+  /** It never got a place in the log. */
+  #isRefusal(error: unknown, before: EngineStats, strikesBefore: number): boolean {
+    if (isForRoom(error) || KayaError.is(error, "KAYA_INVALID_ARGUMENT")) return true;
+    if (before.state === "failed") return true;
+    const strikes = this.#world.faults.strikes.slice(strikesBefore);
+    return strikes.length > 0 && strikes.every(({ operation }) => operation === "readAt");
   }
 
   async sync(): Promise<void> {
@@ -178,6 +268,10 @@ export class InFlight {
       .slice(strikesBefore)
       .some(({ operation }) => operation === "readAt");
     if (couldNotRead && answer.state === "rejected" && KayaError.is(answer.error, "KAYA_IO")) return;
+    // Its conditions were read in a turn of its own: it had its place in that turn, and was taken back in it.
+    const hadTurn = "conditions" in step && step.conditions !== undefined && step.conditions.length > 0;
+    const struck = this.#world.faults.strikes.length > strikesBefore;
+    if (hadTurn && struck && this.#engine.failure === undefined && isTakenBack(answer.error)) return;
     if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {
       const { timeline, config } = this.#world;
       const length = isLimitedClear(step)
@@ -279,6 +373,28 @@ export class InFlight {
   #isThere(key: string): boolean {
     return this.#world.faults.calmly(() => this.#engine.getSync(toBytes(key)) !== undefined);
   }
+}
+
+interface PlannedWrite {
+  readonly changes: readonly Change[];
+  readonly conditions: readonly ExpectedCondition[];
+  readonly broken: Broken | undefined;
+  readonly before: EngineStats;
+  readonly strikesBefore: number;
+}
+
+function attemptBehind(
+  { lastLsn: lsn, lastSequence: sequence }: EngineStats,
+  lastLsn: Lsn,
+  changes: readonly Change[],
+): Attempt {
+  return {
+    firstLsn: lsn + 1,
+    lastLsn,
+    firstSequence: sequence + 1,
+    lastSequence: sequence + Math.max(1, changes.length),
+    changes,
+  };
 }
 
 /** Its keys are looked up before it is written. */

@@ -1,14 +1,19 @@
-import type { FaultStep, Step, StepCondition, StepOperation } from "./steps.js";
+import type { FaultStep, Step, StepCondition, StepOperation, WriteStep } from "./steps.js";
 
 /** Steps that do a little less than this one; each is shorter as JSON, so that simplifying comes to an end. */
 export function simplerSteps(step: Step): readonly Step[] {
   switch (step.step) {
     case "put":
-      return [...lengths(step.length).map((length) => ({ ...step, length })), ...plainKey(step)];
+      return [
+        ...later(step),
+        ...lengths(step.length).map((length) => ({ ...step, length })),
+        ...plainKey(step),
+      ];
     case "delete":
-      return plainKey(step);
+      return [...later(step), ...plainKey(step)];
     case "batch":
       return [
+        ...later(step),
         ...operationLists(step.operations).map((operations) => ({ ...step, operations })),
         ...conditionLists(step.conditions ?? []).map((conditions) => ({ ...step, conditions })),
       ];
@@ -35,6 +40,11 @@ export function simplerSteps(step: Step): readonly Step[] {
     default:
       return [];
   }
+}
+
+/** The same write, not waited for. */
+function later(step: WriteStep): readonly Step[] {
+  return "now" in step && step.now ? [{ ...step, now: undefined } as unknown as WriteStep] : [];
 }
 
 /** Alone, or with a shorter wait of either. */

@@ -29,23 +29,22 @@ export interface StepCondition {
   readonly is: "as-read" | "as-written" | "absent" | "wrong";
 }
 
+/** With `now` a write is done when its call returns: `putSync` and the like. */
+interface MaybeNow {
+  readonly durability: DurabilityMode;
+  readonly now?: true;
+}
+
 /** Starts a write and does not wait for it. `id` makes its values unlike all others. */
 export type WriteStep =
-  | {
-      readonly step: "put";
-      readonly id: number;
-      readonly key: string;
-      readonly length: number;
-      readonly durability: DurabilityMode;
-    }
-  | { readonly step: "delete"; readonly key: string; readonly durability: DurabilityMode }
-  | {
+  | ({ readonly step: "put"; readonly id: number; readonly key: string; readonly length: number } & MaybeNow)
+  | ({ readonly step: "delete"; readonly key: string } & MaybeNow)
+  | ({
       readonly step: "batch";
       readonly id: number;
       readonly operations: readonly StepOperation[];
       readonly conditions?: readonly StepCondition[];
-      readonly durability: DurabilityMode;
-    }
+    } & MaybeNow)
   | { readonly step: "clear"; readonly range: StepRange; readonly durability: DurabilityMode };
 
 /** `open-…` take a point in time that the matching `read-…` looks at again, whatever was written since. */

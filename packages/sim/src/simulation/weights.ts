@@ -58,6 +58,9 @@ export const FAULT_WEIGHTS: FaultWeights = {
 /** Of the runs: how likely a fault is to be one of a pair. */
 export const PAIR_CHANCES: readonly [number, ...number[]] = [0, 0.3, 0.3, 0.8];
 
+/** Of the runs: how likely a write is to be done when its call returns. */
+export const HURRIES: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.9];
+
 /** What is tried, and tried again, around most pairs: how often each comes, in proportion to the others. */
 export const RETRIED_WEIGHTS: Readonly<Record<RetriedStep, number>> = {
   flush: 4,

@@ -1,5 +1,5 @@
 import type { DurabilityMode, Lsn, SequenceNumber } from "@kaya/core";
-import type { BatchOperation, Engine, RangeOptions, WriteResult } from "@kaya/engine";
+import type { BatchCondition, BatchOperation, Engine, RangeOptions, WriteResult } from "@kaya/engine";
 import { encodeRecord, type WalOperation, type WalPayload } from "@kaya/wal";
 import { textOfValue, toBytes } from "./bytes.js";
 import { type ExpectedCondition, toEngineCondition } from "./conditions.js";
@@ -38,20 +38,46 @@ export function startWrite(
   expected: readonly ExpectedCondition[],
 ): Promise<WriteResult> {
   const options = { durability: step.durability };
-  const conditions = expected.map(toEngineCondition);
   if (step.step === "clear") return engine.clear(rangeOf(step.range), options);
+  return withBytes(changes, expected, (operations, conditions) => {
+    const [first] = operations;
+    const isBatch = step.step === "batch" || first === undefined;
+    return isBatch ? engine.batch(operations, { ...options, conditions }) : startOne(engine, first, options);
+  });
+}
+
+/** The same for a write that is done when its call returns. */
+export function writeNow(
+  engine: Engine,
+  step: WriteStep,
+  changes: readonly Change[],
+  expected: readonly ExpectedCondition[],
+): WriteResult {
+  const options = { durability: step.durability };
+  return withBytes(changes, expected, (operations, conditions) => {
+    const [first] = operations;
+    if (step.step === "put" && first?.type === "put") return engine.putSync(first.key, first.value, options);
+    if (step.step === "delete" && first?.type === "delete") return engine.deleteSync(first.key, options);
+    return engine.batchSync(operations, { ...options, conditions });
+  });
+}
+
+function withBytes<T>(
+  changes: readonly Change[],
+  expected: readonly ExpectedCondition[],
+  call: (operations: readonly BytesOperation[], conditions: readonly BatchCondition[]) => T,
+): T {
+  const conditions = expected.map(toEngineCondition);
   const operations = changes.map(toOperation);
-  const [first] = operations;
-  const isBatch = step.step === "batch" || first === undefined;
-  const write = isBatch
-    ? engine.batch(operations, { ...options, conditions })
-    : startOne(engine, first, options);
-  for (const condition of conditions) condition.key.fill(0xee);
-  for (const operation of operations) {
-    const bytes = operation.type === "clear" ? Object.values(operation.range) : Object.values(operation);
-    for (const one of bytes) if (typeof one !== "string") one.fill(0xee);
+  try {
+    return call(operations, conditions);
+  } finally {
+    for (const condition of conditions) condition.key.fill(0xee);
+    for (const operation of operations) {
+      const bytes = operation.type === "clear" ? Object.values(operation.range) : Object.values(operation);
+      for (const one of bytes) if (typeof one !== "string") one.fill(0xee);
+    }
   }
-  return write;
 }
 
 function startOne(
