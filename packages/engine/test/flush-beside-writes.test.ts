@@ -76,4 +76,20 @@ describe("writers that are faster than flushes", () => {
     expect(engine.stats().memtable.bytes).toBeLessThan(16 * MiB);
     await engine.close();
   }, 60_000);
+
+  test("wait for nothing that they need not where they are synchronous", async () => {
+    const MiB = 1024 * 1024;
+    const memory = { memtableBytes: 16 * MiB };
+    const engine = await Engine.open({ memory, durability: "relaxed" }, new SimDisk());
+    const [small, large] = [new Uint8Array(200), new Uint8Array(MiB)];
+    let next = 0;
+    while (engine.stats().memtable.sealedBytes === 0) {
+      await Promise.all(Array.from({ length: 100 }, () => engine.put(`${next++}`, small)));
+    }
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate); // a few entries are written
+    expect(engine.stats().flush?.isRunning).toBe(true);
+    for (let i = 0; i < 5; i++) engine.putSync(`large ${i}`, large);
+    expect(engine.stats().flush?.isRunning).toBe(true);
+    await engine.close();
+  });
 });

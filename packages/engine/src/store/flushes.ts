@@ -4,7 +4,6 @@ import type { LsmTree } from "@kaya/lsm";
 import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { MAX_MEMTABLE_BYTES } from "../memtable/memtable.js";
-import type { FlushProgress } from "./flush-progress.js";
 import { Flusher, type FlusherStats, type FlushResult } from "./flusher.js";
 
 /** At how many bytes a memtable is sealed. */
@@ -98,23 +97,24 @@ export class Flushes {
 
   /** Before a batch is written to the log: what it has to wait for. */
   throttle(): Promise<void> | undefined {
-    const { writing, progress } = this.#flusher;
-    if (writing === undefined) return undefined;
-    if (!this.#isFull())
-      return progress !== undefined && this.#isAhead(progress) ? progress.more() : undefined;
+    const { writing } = this.#flusher;
+    if (writing === undefined || !this.#isFull()) return undefined;
     this.#heldUp++;
     // Where it fails, what is queued already goes past the bound, and `assertRoom` refuses what comes then.
     return writing;
   }
 
   /**
-   * The memtable that takes writes fills faster than the sealed one is written: going on like this, all writers would wait at once for what is
-   * left of that. So they wait a little now and again. Not where the write has not begun: it may wait for a compaction.
+   * What a batch had better wait for, where `throttle` gives nothing. The memtable that takes writes fills faster than the sealed one is written:
+   * going on like this, all writers would wait at once for what is left of that. So they wait a little now and again. Not where the write has not
+   * begun: it may wait for a compaction.
    */
-  #isAhead(progress: FlushProgress): boolean {
-    const { share } = progress;
+  pace(): Promise<void> | undefined {
+    const { progress } = this.#flusher;
+    if (progress === undefined || progress.share === 0) return undefined;
     const lead = Math.max(MIN_LEAD_BYTES, this.#most * LEAD);
-    return share > 0 && this.#applied.store.active.usedBytes > this.#most * FILLED_MEANWHILE * share + lead;
+    const most = this.#most * FILLED_MEANWHILE * progress.share + lead;
+    return this.#applied.store.active.usedBytes > most ? progress.more() : undefined;
   }
 
   run(): Promise<FlushResult> {
