@@ -148,7 +148,11 @@ export class AppliedLog {
 
   #applyAll(record: WalRecord): void {
     let next = record.sequence;
-    for (const operation of operationsOf(record.payload)) this.#apply(operation, next++);
+    const operations = operationsOf(record.payload);
+    if (operations instanceof EncodedOperations) {
+      const apply = (operation: WalOperation) => this.#apply(operation, next++);
+      for (let at = 0; !operations.isEnd(at); ) at = operations.visit(at, operations.length, apply);
+    } else for (const operation of operations) this.#apply(operation, next++);
     this.#advanceTo(record);
   }
 

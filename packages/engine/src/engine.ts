@@ -94,7 +94,10 @@ export class Engine {
     const flushes = parts.tree && new Flushes({ ...parts, tree: parts.tree });
     this.#flushes = flushes;
     if (flushes !== undefined) {
-      this.#wal.throttle(() => flushes.throttle());
+      this.#wal.throttle(
+        () => flushes.throttle(),
+        () => flushes.pace(),
+      );
       parts.applied.onCommitted = () => flushes.consider();
     }
     this.#turns = parts.turns;

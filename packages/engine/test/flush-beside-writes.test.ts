@@ -53,3 +53,43 @@ describe("a close", () => {
     await again.close();
   });
 });
+
+describe("writers that are faster than flushes", () => {
+  test("wait a little now and again, and not for all that is left once both memtables are full", async () => {
+    const MiB = 1024 * 1024;
+    const disk = new SimDisk();
+    const memory = { memtableBytes: 16 * MiB };
+    const engine = await Engine.open({ memory, durability: "relaxed", tables: { autoCompact: false } }, disk);
+    let next = 0;
+    const write = async () => {
+      while ((engine.stats().flush?.finished ?? 0) < 3) {
+        const operations = Array.from({ length: 100 }, () => ({
+          type: "put" as const,
+          key: `${next++ * 7919}`,
+          value: new Uint8Array(200),
+        }));
+        await engine.batch(operations);
+      }
+    };
+    await Promise.all([write(), write(), write(), write()]);
+    expect(engine.stats().flush?.heldUp).toBe(0);
+    expect(engine.stats().memtable.bytes).toBeLessThan(16 * MiB);
+    await engine.close();
+  }, 60_000);
+
+  test("wait for nothing that they need not where they are synchronous", async () => {
+    const MiB = 1024 * 1024;
+    const memory = { memtableBytes: 16 * MiB };
+    const engine = await Engine.open({ memory, durability: "relaxed" }, new SimDisk());
+    const [small, large] = [new Uint8Array(200), new Uint8Array(MiB)];
+    let next = 0;
+    while (engine.stats().memtable.sealedBytes === 0) {
+      await Promise.all(Array.from({ length: 100 }, () => engine.put(`${next++}`, small)));
+    }
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate); // a few entries are written
+    expect(engine.stats().flush?.isRunning).toBe(true);
+    for (let i = 0; i < 5; i++) engine.putSync(`large ${i}`, large);
+    expect(engine.stats().flush?.isRunning).toBe(true);
+    await engine.close();
+  });
+});

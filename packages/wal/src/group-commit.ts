@@ -29,6 +29,8 @@ export class GroupCommit<T> {
   readonly watchers = new Watchers();
   /** See `WalWriter.throttle`. */
   throttle: () => Promise<void> | undefined = () => undefined;
+  /** See `WalWriter.throttle`. */
+  pace: () => Promise<void> | undefined = () => undefined;
   readonly #segments: SegmentStore;
   readonly #watch: LogWatch;
   readonly #queue: BatchQueue<T>;
@@ -209,7 +211,7 @@ export class GroupCommit<T> {
   async #drain(): Promise<void> {
     await undefined; // whoever appends in this same turn comes along
     for (;;) {
-      for (let held = this.throttle(); held !== undefined; held = this.throttle()) await held;
+      for (let held = this.#heldUp(); held !== undefined; held = this.#heldUp()) await held;
       const batch = this.#queue.first();
       if (batch === undefined) break;
       if (this.#rotatesNow(batch) && !(await this.#isSyncedAhead(batch))) continue;
@@ -312,6 +314,10 @@ export class GroupCommit<T> {
   /** Whether the segment that the batch opens is created in one turn. */
   #rotatesNow({ place }: Batch<T>): boolean {
     return place.opensSegment && this.#hasSyncCommits && this.#segments.canRotateSync;
+  }
+
+  #heldUp(): Promise<void> | undefined {
+    return this.throttle() ?? this.pace();
   }
 
   /** @throws KayaError KAYA_BUSY where what is under way, or a record of `length` bytes behind it, cannot be committed in this turn */

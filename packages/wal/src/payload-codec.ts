@@ -151,21 +151,14 @@ function invalid(message: string): KayaError {
  */
 export function writePayload(target: Uint8Array, view: DataView, at: number, payload: WalPayload): number {
   switch (payload.type) {
-    case "put": {
-      const keyLength = payload.key.length;
-      const valueLength = payload.value.length;
-      view.setUint32(at, keyLength, true);
-      view.setUint32(at + 4, valueLength, true);
-      target.set(payload.key, at + 8);
-      target.set(payload.value, at + 8 + keyLength);
-      return at + 8 + keyLength + valueLength;
-    }
+    case "put":
+      return writePair(target, view, at, payload.key, payload.value);
     case "deleteRange":
       return writeRange(target, view, at, payload);
     case "delete": {
       const { length } = payload.key;
       view.setUint32(at, length, true);
-      target.set(payload.key, at + 4);
+      copyInto(target, at + 4, payload.key);
       return at + 4 + length;
     }
     case "noop":
@@ -204,7 +197,8 @@ function writePair(
   first: Uint8Array,
   second: Uint8Array,
 ): number {
-  const [firstLength, secondLength] = [first.length, second.length];
+  const firstLength = first.length;
+  const secondLength = second.length;
   view.setUint32(at, firstLength, true);
   view.setUint32(at + 4, secondLength, true);
   copyInto(target, at + 8, first);
@@ -319,6 +313,14 @@ function readDeleteRange(
 /** Whether a range whose start and end stand one behind the other can hold a key. No bytes of an end: no upper bound. */
 function isOrdered(input: Uint8Array, startAt: number, endAt: number, stop: number): boolean {
   return endAt === stop || isExtent(input.subarray(startAt, endAt), input.subarray(endAt, stop));
+}
+
+/** The batch in `input[start, end)`, without checks: this process encoded it. */
+export function readOwnBatch(input: Uint8Array, view: DataView, start: number, end: number): WalPayload {
+  return {
+    type: "batch",
+    operations: new EncodedOperations(input.subarray(start + 4, end), view.getUint32(start, true)),
+  };
 }
 
 function readBatch(

@@ -20,7 +20,9 @@ import {
 } from "./format.js";
 import {
   ownPayload,
+  type PayloadFault,
   payloadLength,
+  readOwnBatch,
   readPayload,
   readPutWithout,
   recordTypeOf,
@@ -261,13 +263,23 @@ export function recordLengthAt(view: DataView, at: number): number {
 export function readOwnRecord(input: Uint8Array, view: DataView, at: number, value?: Uint8Array): WalRecord {
   const type = view.getUint16(at + FIELD.recordType, true) as WalRecordType;
   const end = at + recordLengthAt(view, at);
-  const payload =
-    value === undefined
-      ? readPayload(type, input, view, at + WAL_HEADER_LENGTH, end, takeView)
-      : readPutWithout(input, at + WAL_HEADER_LENGTH, end - value.length, value);
+  const payload = readOwnPayload(type, input, view, at + WAL_HEADER_LENGTH, end, value);
   if (typeof payload !== "object")
     throw new KayaError("KAYA_INVARIANT_VIOLATION", `encoded a bad record: ${payload}`);
   return { lsn: readU64(view, at + FIELD.lsn), sequence: readU64(view, at + FIELD.sequence), payload };
+}
+
+function readOwnPayload(
+  type: WalRecordType,
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  value: Uint8Array | undefined,
+): WalPayload | PayloadFault {
+  if (value !== undefined) return readPutWithout(input, start, end - value.length, value);
+  if (type === WalRecordType.Batch) return readOwnBatch(input, view, start, end);
+  return readPayload(type, input, view, start, end, takeView);
 }
 
 function isRecordType(type: number): type is WalRecordType {

@@ -259,9 +259,14 @@ export class WalWriter<T = AppendResult> {
   /**
    * For whoever must hold writers up: `hold` is asked before each batch is taken for writing. Where it gives a promise the batch waits
    * for that, and what is appended meanwhile joins it. It must neither throw nor reject.
+   * @param pace the same for what a batch had better wait for, where `hold` gives nothing: `appendSync`, which cannot wait, goes on
    */
-  throttle(hold: () => Promise<void> | undefined): void {
+  throttle(
+    hold: () => Promise<void> | undefined,
+    pace: () => Promise<void> | undefined = () => undefined,
+  ): void {
     this.#commit.throttle = hold;
+    this.#commit.pace = pace;
   }
 
   /** Resolves when there is room: for callers who append without awaiting. Rejects once the writer failed or is closed. */

@@ -2,13 +2,18 @@ import type { SequenceNumber } from "@kaya/core";
 import { type FlushEntry, type FlushSource, MergingCursor } from "@kaya/lsm";
 import type { MemtableCursor } from "../memtable/memtable-cursor.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
+import type { FlushProgress } from "./flush-progress.js";
 import type { StoreSnapshot } from "./store-snapshot.js";
 
-/** What a sealed memtable has for a table: tombstones too, and not what its own range tombstones hide. */
-export function flushSource(snapshot: MemtableSnapshot): FlushSource {
+/**
+ * What a sealed memtable has for a table: tombstones too, and not what its own range tombstones hide.
+ * @param progress is told of each entry, and when there is none left
+ */
+export function flushSource(snapshot: MemtableSnapshot, progress?: FlushProgress): FlushSource {
   const { rangeTombstones } = snapshot;
   // Without range tombstones nothing hides anything: a merge of one memtable would give the same entries, and cost as much as the table.
-  const entries = rangeTombstones.length === 0 ? new InOrder(snapshot.entries()) : entriesOf([snapshot], 0);
+  const entries =
+    rangeTombstones.length === 0 ? new InOrder(snapshot.entries(), progress) : entriesOf([snapshot], 0);
   return { entries, rangeTombstones };
 }
 
@@ -29,10 +34,12 @@ export function memorySource({ memtables, tables }: StoreSnapshot): FlushSource 
 class InOrder implements IterableIterator<FlushEntry> {
   readonly #cursor: MemtableCursor;
   #isBegun = false;
+  readonly #progress: FlushProgress | undefined;
   readonly #result: { value: FlushEntry; done: boolean };
 
-  constructor(cursor: MemtableCursor) {
+  constructor(cursor: MemtableCursor, progress: FlushProgress | undefined) {
     this.#cursor = cursor;
+    this.#progress = progress;
     this.#result = { value: cursor, done: false };
   }
 
@@ -43,6 +50,8 @@ class InOrder implements IterableIterator<FlushEntry> {
   next(): IteratorResult<FlushEntry, FlushEntry> {
     this.#result.done = !(this.#isBegun ? this.#cursor.next() : this.#cursor.seekFirst());
     this.#isBegun = true;
+    if (this.#result.done) this.#progress?.end();
+    else this.#progress?.step();
     return this.#result;
   }
 

@@ -4,6 +4,7 @@ import type { LsmTree } from "@kaya/lsm";
 import type { KeptLog, WalWriter } from "@kaya/wal";
 import type { AppliedLog, SealedMemtable } from "../apply.js";
 import { tellFlush } from "../channels.js";
+import { FlushProgress } from "./flush-progress.js";
 import { flushSource } from "./flush-source.js";
 
 export interface FlushResult {
@@ -58,6 +59,7 @@ export class Flusher {
   /** The one that was asked for while another was running: it begins after that, and serves all who ask until then. */
   #next: Promise<FlushResult> | undefined;
   #writing: Promise<void> | undefined;
+  #progress: FlushProgress | undefined;
   #isClosed = false;
   #last: FlusherStats["last"];
   #finished = 0;
@@ -92,6 +94,11 @@ export class Flusher {
   /** Resolves when the table that is being written is named, or that has failed; undefined where none is: then the log must go on. */
   get writing(): Promise<void> | undefined {
     return this.#writing;
+  }
+
+  /** Of the table that is being written; undefined where none is, or where it is not known. */
+  get progress(): FlushProgress | undefined {
+    return this.#progress;
   }
 
   get isRunning(): boolean {
@@ -198,8 +205,10 @@ export class Flusher {
     if (sealed.position.lsn > this.#wal.durableLsn) await this.#wal.sync();
     this.#assertGoesOn();
     const snapshot = sealed.memtable.snapshot();
+    const progress = new FlushProgress(snapshot.size);
     try {
-      const written = this.#tree.flush(flushSource(snapshot), sealed.position);
+      const written = this.#tree.flush(flushSource(snapshot, progress), sealed.position);
+      if (snapshot.rangeTombstones.length === 0) this.#progress = progress;
       this.#writing = written.then(
         () => undefined,
         () => undefined, // awaited below
@@ -210,6 +219,8 @@ export class Flusher {
       return { entries, bytes };
     } finally {
       this.#writing = undefined;
+      this.#progress = undefined;
+      progress.end();
       snapshot.release();
     }
   }

@@ -14,6 +14,12 @@ export function mostBytesOf({ memory }: EngineConfig): number {
 /** Closing flushes a log of more bytes than this: the next opening then has less than some milliseconds of it to replay. */
 const WORTH_FLUSHING_BYTES = 256 * 1024;
 
+/** Of the memtable that takes writes, what is filled while the entries of the other one are written; the rest is for the end of the flush. */
+const FILLED_MEANWHILE = 3 / 4;
+/** How far writers may be ahead of that: of a memtable, and in bytes. Small memtables are written in a few turns. */
+const LEAD = 1 / 8;
+const MIN_LEAD_BYTES = 1024 * 1024;
+
 export interface FlushStats extends FlusherStats {
   /** How often writes waited for a flush, because both memtables were full. */
   readonly heldUp: number;
@@ -96,6 +102,19 @@ export class Flushes {
     this.#heldUp++;
     // Where it fails, what is queued already goes past the bound, and `assertRoom` refuses what comes then.
     return writing;
+  }
+
+  /**
+   * What a batch had better wait for, where `throttle` gives nothing. The memtable that takes writes fills faster than the sealed one is written:
+   * going on like this, all writers would wait at once for what is left of that. So they wait a little now and again. Not where the write has not
+   * begun: it may wait for a compaction.
+   */
+  pace(): Promise<void> | undefined {
+    const { progress } = this.#flusher;
+    if (progress === undefined || progress.share === 0) return undefined;
+    const lead = Math.max(MIN_LEAD_BYTES, this.#most * LEAD);
+    const most = this.#most * FILLED_MEANWHILE * progress.share + lead;
+    return this.#applied.store.active.usedBytes > most ? progress.more() : undefined;
   }
 
   run(): Promise<FlushResult> {
