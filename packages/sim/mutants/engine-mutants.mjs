@@ -42,9 +42,12 @@ export const ENGINE_MUTANTS = [
     name: "a batch is applied without its last operation",
     rule: "atomic",
     file: "engine/dist/apply.js",
-    find: "for (const operation of operationsOf(record.payload))",
-    replace: `const operations = [...operationsOf(record.payload)];
-        for (const operation of operations.slice(0, operations.length - 1 || 1))`,
+    find: "at = operations.visit(at, operations.length, apply);",
+    replace: `{
+                    let left = operations.length === 1 ? 2 : operations.length;
+                    const some = (operation) => (--left > 0 ? apply(operation) : next++);
+                    at = operations.visit(at, operations.length, some);
+                }`,
   },
   {
     name: "the lock's note says clean after a failure, too",
