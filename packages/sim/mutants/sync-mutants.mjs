@@ -108,4 +108,13 @@ export const SYNC_MUTANTS = [
                 this.#segments.takeAwayHalfMadeSync();`,
     replace: "",
   },
+  {
+    name: "a batch that a synchronous commit wrote while its rotation was prepared is written again",
+    first: "appends at once, beside rotations",
+    rule: "W7",
+    file: "wal/dist/group-commit.js",
+    find: `if (this.#queue.first() !== batch)
+                    continue; // a synchronous commit has written it, or it was taken back`,
+    replace: "",
+  },
 ];

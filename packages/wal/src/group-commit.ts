@@ -214,7 +214,10 @@ export class GroupCommit<T> {
       for (let held = this.#heldUp(); held !== undefined; held = this.#heldUp()) await held;
       const batch = this.#queue.first();
       if (batch === undefined) break;
-      if (this.#rotatesNow(batch) && !(await this.#isSyncedAhead(batch))) continue;
+      if (this.#rotatesNow(batch) && this.#durableLsn < this.#writtenLsn) {
+        await this.#syncAhead();
+        if (this.#queue.first() !== batch) continue; // a synchronous commit has written it, or it was taken back
+      }
       this.#watch.commitBegins();
       if ((await this.#isWritten(batch)) && (await this.#isConcluded(batch)) && !this.#queue.isEmpty)
         await letGather();
@@ -222,15 +225,13 @@ export class GroupCommit<T> {
     this.#draining = undefined;
   }
 
-  /** Before a segment is closed in one turn, what takes long is done in another thread. False where the batch has no use for that any more. */
-  async #isSyncedAhead(batch: Batch<T>): Promise<boolean> {
-    if (this.#durableLsn === this.#writtenLsn) return true;
+  /** Before a segment is closed in one turn, what takes long is done in another thread. */
+  async #syncAhead(): Promise<void> {
     try {
       await this.#syncBeside();
     } catch (error) {
       this.#poison(this.#failure ?? behindTheWrite(error));
     }
-    return this.#queue.first() === batch;
   }
 
   /** False where it is not, and everyone was told so: it is taken back (W3), or that is no longer possible (W4). */

@@ -173,6 +173,28 @@ describe("appendSync", () => {
     expect((await recoverWal(SMALL, disk)).lastLsn).toBe(writer.nextLsn - 1);
   });
 
+  it.each(["strict", "relaxed"] as const)(
+    "meets a rotation and an append at every microtask of theirs, behind a %s record, and nothing is written twice",
+    async (mode) => {
+      for (let wait = 0; wait < 90; wait++) {
+        const { disk, writer, applied } = await opened(new SimDisk(), SMALL);
+        writer.appendSync(put("first", fill(600)), mode);
+        const length = [undefined, 1200, 20][wait % 3];
+        const others =
+          length === undefined ? writer.rotate() : writer.append(put("earlier", fill(length)), mode);
+        await microtasks(Math.floor(wait / 3));
+        const code = codeOf(() => writer.appendSync(put("now", fill(900)), mode));
+        expect(["nothing was thrown", "KAYA_BUSY"]).toContain(code);
+        await others;
+        writer.appendSync(put("last"));
+        expect(writer.failure).toBeUndefined();
+        disk.crash();
+        expect(await recovered(disk)).toEqual(applied);
+        expect(applied.length).toBe((length === undefined ? 2 : 3) + (code === "KAYA_BUSY" ? 0 : 1));
+      }
+    },
+  );
+
   it("throws what it cannot do before anything is written", async () => {
     const { disk, writer } = await begun();
     const from = disk.nextOperation;
