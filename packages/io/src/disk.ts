@@ -138,8 +138,8 @@ export interface DiskFile {
    */
   links(): Promise<number>;
 
-  /** `links`, synchronously. */
-  linksSync(): number;
+  /** Whether this is the file that its path leads to now: it may have been moved, removed or replaced. @throws KayaError KAYA_IO */
+  hasNameSync(): boolean;
 
   /** Fills `into` from `position` on; gives the bytes read, fewer than asked only at the end of the file. */
   readAt(position: number, into: Uint8Array): Promise<number>;

@@ -3,6 +3,7 @@ import {
   fdatasyncSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   read,
   readSync,
   type Stats,
@@ -13,7 +14,7 @@ import {
 import { KayaError } from "@kaya/core";
 import type { DiskFile } from "./disk.js";
 import { busy, checkBytes, checkOffset, checkParts } from "./file-arguments.js";
-import { fromSyncError, fromSystemError } from "./node-errors.js";
+import { errnoOf, fromSyncError, fromSystemError } from "./node-errors.js";
 import type { SyncDescriptor } from "./sync-descriptor.js";
 import { beginTurn, hasTimeLeft, markWritten, wroteLast } from "./write-turn.js";
 
@@ -22,6 +23,8 @@ const MAX_TRANSFER_BYTES = 2 ** 30;
 
 // Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance-notes.md).
 const SYNCHRONOUS_BYTES = 64 * 1024;
+
+const NO_SUCH_NAME: readonly string[] = ["ENOENT", "ENOTDIR"];
 
 /** What it needs of an open file: a `FileHandle` is one. */
 export interface FileDescriptor {
@@ -89,9 +92,16 @@ export class NodeFile implements DiskFile {
     return (await this.#stat()).nlink;
   }
 
-  linksSync(): number {
+  hasNameSync(): boolean {
     this.#assertOpen();
-    return this.#statSync().nlink;
+    const own = this.#statSync();
+    try {
+      const { dev, ino } = lstatSync(this.#name);
+      return dev === own.dev && ino === own.ino;
+    } catch (cause) {
+      if (NO_SUCH_NAME.includes(errnoOf(cause))) return false;
+      throw fromSystemError(cause, "stat", this.#name);
+    }
   }
 
   readAt(position: number, into: Uint8Array): Promise<number> {
@@ -148,7 +158,7 @@ export class NodeFile implements DiskFile {
     const parts = checkParts(bytes, this.#name);
     this.#assertFree("appended to");
     beginTurn();
-    const end = this.#endOfTurn();
+    const end = this.#end();
     this.#writeNow(end, parts, totalLength(parts), end);
     return end;
   }
@@ -159,7 +169,7 @@ export class NodeFile implements DiskFile {
     const parts = checkParts(bytes, this.#name);
     this.#assertFree("written");
     beginTurn();
-    const end = this.#endOfTurn();
+    const end = this.#end();
     if (expectedLength === undefined || end === expectedLength)
       this.#writeNow(position, parts, totalLength(parts), end);
     return end;
@@ -327,7 +337,7 @@ export class NodeFile implements DiskFile {
     );
   }
 
-  /** Asked once a turn at least: another process may have changed it. Synchronously, as a thread hop costs ten times more. */
+  /** Asked once a turn at least, and in each synchronous call: another process may have changed it, and a loop of such calls is one turn. Synchronously, as a thread hop costs ten times more. */
   #end(): number {
     return this.#statSync().size;
   }

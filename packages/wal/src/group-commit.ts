@@ -325,10 +325,22 @@ export class GroupCommit<T> {
   #assertFree(length: number): void {
     const reason = this.#reasonToWait(length);
     if (reason === undefined) return;
+    if (this.#busyWith === undefined) this.#prepareFor(reason);
     throw new KayaError(
       "KAYA_BUSY",
       `nothing was written: ${BUSY[reason]}, which a synchronous write cannot wait for. Await what is under way (\`sync\`), then write again.`,
     );
+  }
+
+  /** What a synchronous commit cannot do itself is begun for it: `sync` waits for that. Its failure is told to those who wait. */
+  #prepareFor(reason: keyof typeof BUSY): void {
+    if (reason !== "tail" && reason !== "segment") return;
+    const opensSegment = reason === "segment" && !this.#segments.hasHalfMade;
+    const batch = opensSegment
+      ? (this.#queue.firstSegment() ?? this.#queue.lastInNewSegment())
+      : this.#queue.last();
+    batch?.addBarrier().catch(() => undefined);
+    this.#drainSoon();
   }
 
   #reasonToWait(length: number): keyof typeof BUSY | undefined {

@@ -299,9 +299,9 @@ export class SegmentStore {
     }
   }
 
-  /** On a full disk the batch has its room, and that is what counts. */
+  /** The batch has its room, and that is what counts: on a full disk, or where the system lets no file be so long, it goes without. */
   #refuseSpace(error: unknown): void {
-    if (!KayaError.is(error, "KAYA_DISK_FULL")) throw error;
+    if (!KayaError.is(error, "KAYA_DISK_FULL") && !KayaError.is(error, "KAYA_IO")) throw error;
     this.#space.restart();
   }
 
@@ -444,7 +444,7 @@ export class SegmentStore {
       finalDirSyncNow(disk, WAL_DIR); // W2
       if (!this.#rootSynced) finalDirSyncNow(disk, "");
       this.#rootSynced = true;
-      if (before !== undefined && this.#fileOf(before).linksSync() === 0) throw isGone(before.path);
+      if (before !== undefined && !this.#fileOf(before).hasNameSync()) throw isGone(before.path);
       return file;
     } catch (error) {
       if (file !== undefined) this.#letGo(file);

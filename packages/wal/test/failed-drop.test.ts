@@ -22,7 +22,7 @@ it.each(["strict", "relaxed"] as const)(
         return {
           path: file.path,
           syncsBeside: file.syncsBeside,
-          linksSync: () => file.linksSync(),
+          hasNameSync: () => file.hasNameSync(),
           appendSync: (bytes) => file.appendSync(bytes),
           writeAtSync: (position, bytes, expectedLength) => file.writeAtSync(position, bytes, expectedLength),
           truncateSync: (length) => file.truncateSync(length),

@@ -109,8 +109,8 @@ class HaltingFile implements DiskFile {
   sync(): Promise<void> {
     return this.#disk.mutate(() => this.#file.sync());
   }
-  linksSync(): number {
-    return this.#file.linksSync();
+  hasNameSync(): boolean {
+    return this.#file.hasNameSync();
   }
   appendSync(bytes: Uint8Array | readonly Uint8Array[]): number {
     return this.#disk.mutateSync(this.path, () => this.#file.appendSync(bytes));

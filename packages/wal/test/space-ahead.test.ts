@@ -101,18 +101,21 @@ describe("W8: space ahead of the log", () => {
     },
   );
 
-  it("that finds no room is left out, and the write is acknowledged all the same", async () => {
-    const disk = new SimDisk();
-    const writer = await WalWriter.open({}, disk);
-    for (let i = 0; i < 4; i++) await writer.append(put(`${i}`));
-    disk.addFault({ at: disk.nextOperation + 1, kind: "partial-write", bytes: 100 });
-    await writer.append(put("4"));
-    expect(fileOf(disk).length).toBe(writer.size.bytes);
-    for (let i = 5; i < 9; i++) await writer.append(put(`${i}`));
-    expect(fileOf(disk).length).toBe(writer.size.bytes);
-    disk.crash();
-    expect((await recoverWal({}, disk)).recordCount).toBe(9);
-  });
+  it.each([{ kind: "partial-write", bytes: 100 }, { kind: "io-error" }] as const)(
+    "that cannot be written ($kind) is left out, and the write is acknowledged all the same",
+    async (fault) => {
+      const disk = new SimDisk();
+      const writer = await WalWriter.open({}, disk);
+      for (let i = 0; i < 4; i++) await writer.append(put(`${i}`));
+      disk.addFault({ at: disk.nextOperation + 1, ...fault });
+      await writer.append(put("4"));
+      expect(fileOf(disk).length).toBe(writer.size.bytes);
+      for (let i = 5; i < 9; i++) await writer.append(put(`${i}`));
+      expect(fileOf(disk).length).toBe(writer.size.bytes);
+      disk.crash();
+      expect((await recoverWal({}, disk)).recordCount).toBe(9);
+    },
+  );
 
   it("is gone behind a failed write, which is taken back as at the end of a file (W3)", async () => {
     const { disk, writer, end } = await withSpace();

@@ -1,6 +1,10 @@
+import { renameSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { KayaError } from "@kaya/core";
-import { type FailedSyncOutcome, SimDisk } from "@kaya/io";
-import { describe, expect, it } from "vitest";
+import { type FailedSyncOutcome, NodeDisk, SimDisk } from "@kaya/io";
+import { afterAll, describe, expect, it } from "vitest";
 import { fsyncChannel } from "../src/channels.js";
 import { recoverWal, type WalRecord, WalWriter, type WalWriterOptions } from "../src/index.js";
 import {
@@ -10,6 +14,7 @@ import {
   mutationsOf,
   noop,
   outcome,
+  PassingDisk,
   plain,
   put,
   SMALL,
@@ -414,5 +419,71 @@ describe("failures", () => {
     await (await disk.open(LOG)).append(bytes("not ours"));
     expect(codeOf(() => writer.appendSync(put("a")))).toBe("KAYA_INVARIANT_VIOLATION");
     expect(codeOf(() => writer.appendSync(put("a")))).toBe("KAYA_WRITER_FAILED");
+  });
+});
+
+describe("a loop of synchronous commits, all in one turn", () => {
+  const directories: string[] = [];
+  afterAll(() => Promise.all(directories.map((path) => rm(path, { recursive: true }))));
+
+  async function onDisk(config = {}) {
+    const root = await mkdtemp(join(tmpdir(), "kaya-wal-sync-"));
+    directories.push(root);
+    const writer = await WalWriter.open(config, new NodeDisk(root));
+    for (let n = 0; n < 8; n++) writer.appendSync(put(`${n}`));
+    return { root, writer };
+  }
+
+  it("notices at the next write that another process has changed the file (W7)", async () => {
+    const { root, writer } = await onDisk();
+    truncateSync(join(root, LOG), 0);
+    expect(codeOf(() => writer.appendSync(put("a")))).toBe("KAYA_INVARIANT_VIOLATION");
+    expect(codeOf(() => writer.appendSync(put("a")))).toBe("KAYA_WRITER_FAILED");
+    await outcome(writer.close());
+  });
+
+  it.each([
+    ["moved away", (path: string) => renameSync(path, `${path}.elsewhere`)],
+    [
+      "moved away and replaced",
+      (path: string) => [renameSync(path, `${path}.elsewhere`), writeFileSync(path, "")],
+    ],
+  ])("notices at the end of a segment that it was %s", async (_, change) => {
+    const { root, writer } = await onDisk({ segmentMaxBytes: 4096 });
+    change(join(root, LOG));
+    expect(codeOf(() => writer.appendSync(put("b", fill(4000))))).toBe("KAYA_FSYNC_FAILED");
+    await outcome(writer.close());
+  });
+});
+
+describe("KAYA_BUSY", () => {
+  it("of a tail that had no room begins to make it durable: `sync` tells how that went", async () => {
+    const { disk, writer } = await begun();
+    await writer.append(put("a"));
+    disk.crash();
+    const fillDisk = () => {
+      for (let later = 0; later < 3; later++)
+        disk.addFault({ at: disk.nextOperation + later, kind: "disk-full" });
+    };
+    fillDisk();
+    const again = await opened(disk);
+    expect(again.writer.isClean).toBe(false);
+    fillDisk();
+    expect(codeOf(() => again.writer.appendSync(put("b")))).toBe("KAYA_BUSY");
+    expect(await outcome(again.writer.sync())).toMatchObject({ error: { code: "KAYA_DISK_FULL" } });
+    expect(codeOf(() => again.writer.appendSync(put("b")))).toBe("KAYA_BUSY");
+    await again.writer.sync();
+    expect(again.writer.appendSync(put("b")).lsn).toBe(3);
+  });
+
+  it("of a segment that only an asynchronous disk can create begins to create it", async () => {
+    const inner = new SimDisk();
+    const writer = await WalWriter.open({ segmentMaxBytes: 700 }, new PassingDisk(inner));
+    for (const lsn of [1, 2, 3]) {
+      expect(codeOf(() => writer.appendSync(put("a", fill(500))))).toBe("KAYA_BUSY");
+      await writer.sync();
+      expect(writer.appendSync(put("a", fill(500))).lsn).toBe(lsn);
+    }
+    expect(writer.size.segments).toBe(3);
   });
 });

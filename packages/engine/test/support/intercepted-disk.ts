@@ -34,7 +34,7 @@ export class InterceptedDisk implements Disk {
     return {
       path: file.path,
       syncsBeside: file.syncsBeside,
-      linksSync: () => file.linksSync(),
+      hasNameSync: () => file.hasNameSync(),
       appendSync: (bytes) => now("appendSync", true, () => file.appendSync(bytes)),
       writeAtSync: (position, bytes, expectedLength) =>
         now("writeAtSync", true, () => file.writeAtSync(position, bytes, expectedLength)),

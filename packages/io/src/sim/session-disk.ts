@@ -180,6 +180,7 @@ export class SessionDisk implements Disk {
       path,
       inode,
       links: () => countNames(this.#root, inode),
+      hasName: () => findFile(this.#root, path) === inode,
       readOnly: options.readOnly === true,
       operations: this.#operations,
       session: this.#session,

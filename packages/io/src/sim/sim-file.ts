@@ -14,6 +14,8 @@ interface OpenedFile {
   readonly inode: SimInode;
   /** How many names the inode has now. */
   readonly links: () => number;
+  /** Whether its path leads to the inode now. */
+  readonly hasName: () => boolean;
   readonly readOnly: boolean;
   readonly operations: Operations;
   readonly session: Session;
@@ -28,6 +30,7 @@ export class SimFile implements DiskFile {
   readonly syncsBeside = true;
   readonly #inode: SimInode;
   readonly #links: () => number;
+  readonly #hasName: () => boolean;
   readonly #readOnly: boolean;
   readonly #operations: Operations;
   readonly #session: Session;
@@ -40,6 +43,7 @@ export class SimFile implements DiskFile {
     this.path = opened.path;
     this.#inode = opened.inode;
     this.#links = opened.links;
+    this.#hasName = opened.hasName;
     this.#readOnly = opened.readOnly;
     this.#operations = opened.operations;
     this.#session = opened.session;
@@ -52,12 +56,13 @@ export class SimFile implements DiskFile {
 
   /** What the system knows of an open file without the disk: no fault meets it. */
   async links(): Promise<number> {
-    return this.linksSync();
-  }
-
-  linksSync(): number {
     this.#checkOpen();
     return this.#operations.observe({ kind: "links", path: this.path }, this.#links);
+  }
+
+  hasNameSync(): boolean {
+    this.#checkOpen();
+    return this.#operations.observe({ kind: "links", path: this.path }, this.#hasName);
   }
 
   async readAt(position: number, into: Uint8Array): Promise<number> {

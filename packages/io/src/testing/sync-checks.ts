@@ -137,12 +137,16 @@ export const syncChecks: readonly Check[] = [
     },
   },
   {
-    name: "linksSync gives the names that a file has",
+    name: "hasNameSync says whether the path leads to the file: not once it was moved, removed or replaced",
     run: async ({ disk, open }) => {
       const file = await open("file");
-      assert.equal(file.linksSync(), await file.links());
+      assert.equal(file.hasNameSync(), true);
+      await disk.rename("file", "moved");
+      assert.equal(file.hasNameSync(), false);
+      const other = await open("file");
+      assert.deepEqual([file.hasNameSync(), other.hasNameSync()], [false, true]);
       await disk.remove("file");
-      assert.equal(file.linksSync(), 0);
+      assert.equal(other.hasNameSync(), false);
     },
   },
   {

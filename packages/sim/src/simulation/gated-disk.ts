@@ -66,7 +66,7 @@ export class GatedDisk implements Disk {
     return {
       path,
       syncsBeside: file.syncsBeside,
-      linksSync: () => file.linksSync(),
+      hasNameSync: () => file.hasNameSync(),
       appendSync: (bytes) => changeNow("append", () => file.appendSync(bytes)),
       writeAtSync: (position, bytes, expectedLength) =>
         changeNow("writeAt", () => file.writeAtSync(position, bytes, expectedLength)),
