@@ -42,9 +42,11 @@ export const ENGINE_MUTANTS = [
     name: "a batch is applied without its last operation",
     rule: "atomic",
     file: "engine/dist/apply.js",
-    find: "for (const operation of operationsOf(record.payload))",
-    replace: `const operations = [...operationsOf(record.payload)];
-        for (const operation of operations.slice(0, operations.length - 1 || 1))`,
+    find: "at = operations.visit(at, operations.length, apply);",
+    replace: `{
+                    operations.visit(at, operations.length - 1 || 1, apply);
+                    break;
+                }`,
   },
   {
     name: "the lock's note says clean after a failure, too",

@@ -41,16 +41,16 @@ export const STORE_MUTANTS = [
     name: "a flush covers one record too many",
     rule: "L3",
     file: "engine/dist/store/flusher.js",
-    find: "this.#tree.flush(flushSource(snapshot), sealed.position)",
-    replace: "this.#tree.flush(flushSource(snapshot), { ...sealed.position, lsn: sealed.position.lsn + 1 })",
+    find: "this.#tree.flush(flushSource(snapshot, progress), sealed.position)",
+    replace: "this.#tree.flush(flushSource(snapshot, progress), { ...sealed.position, lsn: sealed.position.lsn + 1 })",
   },
   {
     name: "a failed flush throws away what it could not write",
     rule: "L4",
     file: "engine/dist/store/flusher.js",
-    find: `this.#writing = undefined;
+    find: `progress.end();
             snapshot.release();`,
-    replace: `this.#writing = undefined;
+    replace: `progress.end();
             this.#sealed = undefined;
             this.#applied.store.forgetSealed();
             snapshot.release();`,
