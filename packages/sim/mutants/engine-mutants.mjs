@@ -44,9 +44,8 @@ export const ENGINE_MUTANTS = [
     file: "engine/dist/apply.js",
     find: "at = operations.visit(at, operations.length, apply);",
     replace: `{
-                    let left = operations.length === 1 ? 2 : operations.length;
-                    const some = (operation) => (--left > 0 ? apply(operation) : next++);
-                    at = operations.visit(at, operations.length, some);
+                    operations.visit(at, operations.length - 1 || 1, apply);
+                    break;
                 }`,
   },
   {

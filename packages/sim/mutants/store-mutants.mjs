@@ -42,19 +42,18 @@ export const STORE_MUTANTS = [
     rule: "L3",
     file: "engine/dist/store/flusher.js",
     find: "this.#tree.flush(flushSource(snapshot, progress), sealed.position)",
-    replace:
-      "this.#tree.flush(flushSource(snapshot, progress), { ...sealed.position, lsn: sealed.position.lsn + 1 })",
+    replace: "this.#tree.flush(flushSource(snapshot, progress), { ...sealed.position, lsn: sealed.position.lsn + 1 })",
   },
   {
     name: "a failed flush throws away what it could not write",
     rule: "L4",
     file: "engine/dist/store/flusher.js",
-    find: `this.#writing = undefined;
-            this.#progress = undefined;`,
-    replace: `this.#writing = undefined;
+    find: `progress.end();
+            snapshot.release();`,
+    replace: `progress.end();
             this.#sealed = undefined;
             this.#applied.store.forgetSealed();
-            this.#progress = undefined;`,
+            snapshot.release();`,
   },
   {
     name: "a flush leaves out what is on its way to the log",
