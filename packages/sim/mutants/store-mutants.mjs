@@ -42,7 +42,8 @@ export const STORE_MUTANTS = [
     rule: "L3",
     file: "engine/dist/store/flusher.js",
     find: "this.#tree.flush(flushSource(snapshot, progress), sealed.position)",
-    replace: "this.#tree.flush(flushSource(snapshot, progress), { ...sealed.position, lsn: sealed.position.lsn + 1 })",
+    replace:
+      "this.#tree.flush(flushSource(snapshot, progress), { ...sealed.position, lsn: sealed.position.lsn + 1 })",
   },
   {
     name: "a failed flush throws away what it could not write",
