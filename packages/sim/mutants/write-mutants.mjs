@@ -40,9 +40,11 @@ export const WRITE_MUTANTS = [
     rule: "R3",
     instrument: "explorer",
     file: "wal/dist/group-commit.js",
-    find: "await this.#segments.sync();",
-    replace: `this.#settle(batch, true);
-        await this.#segments.sync();`,
+    find: `await this.#syncBeside();
+        if (this.#syncing !== batch)`,
+    replace: `batch.settle(true);
+        await this.#syncBeside();
+        if (this.#syncing !== batch)`,
   },
   {
     name: "only the last strict write of a batch waits for the fsync",
