@@ -91,7 +91,7 @@ export const WRITE_MUTANTS = [
   {
     name: "goes on after a failed fsync",
     rule: "W4",
-    file: "wal/dist/group-commit.js",
+    file: "wal/dist/commit-errors.js",
     find: `(error.code === "KAYA_FSYNC_FAILED" ||`,
     replace: "(",
   },

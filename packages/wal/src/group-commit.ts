@@ -1,24 +1,13 @@
 import { asKayaError, KayaError, type LogPosition, type Lsn, type SequenceNumber } from "@kaya/core";
 import type { Batch, OnCommit, ToResult } from "./batch.js";
 import { BatchQueue, type PendingChange, type QueueConfig } from "./batch-queue.js";
+import { type BusyReason, behindTheWrite, busyError, isFinal, notUndone } from "./commit-errors.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
 import type { SegmentStore } from "./segment-store.js";
 import { Watchers } from "./watchers.js";
 
 const GATHER_MICROTASKS = 8;
-
-/** What a synchronous commit cannot wait for, as its error names it. */
-const BUSY = {
-  tail: "the end of the log that recovery found is being made durable",
-  segment: "the next segment is being created",
-  write: "a batch is being written",
-  undo: "a failed write is being taken back",
-  apply: "a batch is being applied",
-  sync: "an fsync is under way, and this disk has no way to make another one beside it",
-  hold: "writes are held up until there is room in memory",
-  inside: "this call was made by a subscriber or a callback of another commit",
-} as const;
 
 /**
  * The one loop that drains the queue. It takes a batch of what has gathered: write -> fsync if anything in it is strict ->
@@ -40,7 +29,7 @@ export class GroupCommit<T> {
   readonly #maxPendingBytes: number;
   #draining: Promise<void> | undefined;
   /** Why the first batch, or the log as it is, cannot be brought to an end in this turn. */
-  #busyWith: keyof typeof BUSY | undefined;
+  #busyWith: BusyReason | undefined;
   /** An fsync of the drain loop is under way: it holds up no synchronous commit. */
   #isSyncing = false;
   /** The batch that is written and waits for that fsync. Where a synchronous commit concludes it, it is that no more. */
@@ -326,14 +315,11 @@ export class GroupCommit<T> {
     const reason = this.#reasonToWait(length);
     if (reason === undefined) return;
     if (this.#busyWith === undefined) this.#prepareFor(reason);
-    throw new KayaError(
-      "KAYA_BUSY",
-      `nothing was written: ${BUSY[reason]}, which a synchronous write cannot wait for. Await what is under way (\`sync\`), then write again.`,
-    );
+    throw busyError(reason);
   }
 
   /** What a synchronous commit cannot do itself is begun for it: `sync` waits for that. Its failure is told to those who wait. */
-  #prepareFor(reason: keyof typeof BUSY): void {
+  #prepareFor(reason: BusyReason): void {
     if (reason !== "tail" && reason !== "segment") return;
     const opensSegment = reason === "segment" && !this.#segments.hasHalfMade;
     const batch = opensSegment
@@ -343,7 +329,7 @@ export class GroupCommit<T> {
     this.#drainSoon();
   }
 
-  #reasonToWait(length: number): keyof typeof BUSY | undefined {
+  #reasonToWait(length: number): BusyReason | undefined {
     if (this.#busyWith !== undefined) return this.#busyWith;
     if (!this.#segments.isTailFinished) return "tail";
     if (this.#isSyncing && !this.#segments.syncsBeside) return "sync";
@@ -560,35 +546,4 @@ async function letGather(): Promise<void> {
 
 function asSyncFailure(error: unknown): KayaError {
   return asKayaError(error, "sync the log");
-}
-
-// Not the code of the failed write, which says that nothing was appended: this is as final as a failed fsync, and is told so.
-function notUndone(failure: KayaError, undo: unknown): KayaError {
-  const why = asKayaError(undo, "take back a failed write").message;
-  return new KayaError(
-    "KAYA_FSYNC_FAILED",
-    `a failed write could not be taken back: whether it is there shows when the log is opened again. First: ${failure.message} Then: ${why}`,
-    { cause: failure },
-  );
-}
-
-function behindTheWrite(error: unknown): KayaError {
-  const cause = asKayaError(error, "apply what was written");
-  if (isFinal(cause) && KayaError.is(error)) return cause;
-  return new KayaError(
-    "KAYA_INTERNAL",
-    `what was written to the log could not be applied: whether a write that is rejected with this is there shows when the log is opened again. First: ${cause.message}`,
-    { cause: error },
-  );
-}
-
-// A failed fsync cannot be taken back; what belongs to another directory now is not ours to change; and after a broken
-// invariant nothing is known.
-function isFinal(error: KayaError): boolean {
-  return (
-    error.code === "KAYA_FSYNC_FAILED" ||
-    error.code === "KAYA_DIRECTORY_REPLACED" ||
-    error.code === "KAYA_INVARIANT_VIOLATION" ||
-    error.code === "KAYA_INTERNAL"
-  );
 }

@@ -1,10 +1,12 @@
-import { asKayaError, invariant, KayaError, type Lsn, type WalConfig } from "@kaya/core";
+import { invariant, KayaError, type Lsn, type WalConfig } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { ClosedSegments, type KeptLog } from "./closed-segments.js";
+import { finalDirSync, finalDirSyncNow, finalSync, finalSyncNow } from "./final-sync.js";
 import type { LogIdentity } from "./log-identity.js";
 import type { LogWatch } from "./log-watch.js";
 import type { LogSegment, RecoveredLog } from "./recovery.js";
 import type { SynchronousDisk } from "./sealed-file.js";
+import { isGone, isTaken, notTakenBack } from "./segment-errors.js";
 import { segmentPath, WAL_DIR } from "./segments.js";
 import { SpaceAhead } from "./space-ahead.js";
 
@@ -514,55 +516,12 @@ export class SegmentStore {
 /** After these nothing is known, or nothing of ours is there. */
 const FINAL = ["KAYA_FSYNC_FAILED", "KAYA_DIRECTORY_REPLACED"] as const;
 
-/** Of a directory's sync: no fsync was tried (`Disk.syncDir`), so that nothing of what was written is in doubt. */
-const NOT_TRIED = ["KAYA_IO", "KAYA_DIRECTORY_REPLACED"] as const;
-
-/** W4 hangs on the code: a sync that failed is final, whatever a disk calls it. */
-async function finalSync(sync: Promise<void>): Promise<void> {
-  try {
-    await sync;
-  } catch (cause) {
-    throw asFinal(cause);
-  }
-}
-
-function finalSyncNow(sync: () => void): void {
-  try {
-    sync();
-  } catch (cause) {
-    throw asFinal(cause);
-  }
-}
-
-function asFinal(cause: unknown): KayaError {
-  if (KayaError.is(cause, "KAYA_FSYNC_FAILED")) return cause;
-  return new KayaError("KAYA_FSYNC_FAILED", asKayaError(cause, "sync the log").message, { cause });
-}
-
-/** The same for a directory, where opening it may fail before there is a sync. */
-async function finalDirSync(sync: Promise<void>): Promise<void> {
-  try {
-    await sync;
-  } catch (cause) {
-    if (NOT_TRIED.some((code) => KayaError.is(cause, code))) throw cause;
-    await finalSync(sync);
-  }
-}
-
 const ZEROS = new Uint8Array(1024 * 1024);
 
 function zeros(length: number): Uint8Array[] {
   const parts: Uint8Array[] = [];
   for (let left = length; left > 0; left -= ZEROS.length) parts.push(ZEROS.subarray(0, left));
   return parts;
-}
-
-function finalDirSyncNow(disk: SynchronousDisk, dir: string): void {
-  try {
-    disk.syncDirSync(dir);
-  } catch (cause) {
-    throw NOT_TRIED.some((code) => KayaError.is(cause, code)) ? cause : asFinal(cause);
-  }
 }
 
 function isSynchronous(disk: Disk): disk is SynchronousDisk {
@@ -574,29 +533,6 @@ function synchronous(disk: Disk): SynchronousDisk {
   return disk;
 }
 
-function isGone(path: string): KayaError {
-  return new KayaError(
-    "KAYA_FSYNC_FAILED",
-    `${path} is not there any more: was the directory removed? What is written now could never be opened again.`,
-  );
-}
-
-/** A half-made segment could not be removed. Returns where that can be tried again: nothing is written until it succeeds. */
-function notTakenBack(failure: unknown, cause: unknown): void {
-  if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL")) return;
-  if (KayaError.is(cause, "KAYA_DIRECTORY_REPLACED")) throw cause;
-  const reason = `${asKayaError(failure, "create a segment").message} And it could not be taken back`;
-  throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, { cause });
-}
-
 function ignoreAbsent(error: unknown): void {
   if (!KayaError.is(error, "KAYA_NOT_FOUND")) throw error;
-}
-
-function isTaken(path: string, cause: KayaError): KayaError {
-  return new KayaError(
-    "KAYA_INVARIANT_VIOLATION",
-    `W7: ${path} is there before it was created: another process writes to this log. Stop it, then open again. ${cause.message}`,
-    { cause },
-  );
 }
