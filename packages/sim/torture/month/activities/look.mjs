@@ -74,8 +74,8 @@ async function settle(life) {
 const DIRECTORY = /\/(wal|wal\/quarantine|manifest|sst)$/;
 const LOG = /\/(LOCK|wal\/[0-9a-f]{16}\.wal( \(deleted\))?)$/;
 const TABLES = /\/(manifest\/[0-9a-f]{16}\.manifest|sst\/[0-9a-f]{16}\.sst)$/;
-/** The lock and the last segment. */
-const LOG_FILES = 2;
+/** The lock, and the last segment twice: a synchronous fsync has a descriptor of its own. */
+const LOG_FILES = 3;
 
 /**
  * @param {readonly string[]} handles directories are held open, each once
