@@ -36,6 +36,8 @@ export class GroupCommit<T> {
   #syncing: Batch<T> | undefined;
   /** Somebody commits synchronously: segments are then changed in one turn, so that no such commit meets the middle of it. */
   #hasSyncCommits = false;
+  /** Resolves once those whose writes a synchronous commit took back have been told. */
+  #telling: Promise<void> | undefined;
   #writtenLsn: Lsn;
   #durableLsn: Lsn;
   /** The last record that was acknowledged here; what a writer before this one acknowledged was its own to sync. */
@@ -146,7 +148,8 @@ export class GroupCommit<T> {
   }
 
   sync(): Promise<void> {
-    if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn) return Promise.resolve();
+    if (this.#queue.isEmpty && this.#durableLsn === this.#writtenLsn)
+      return this.#telling ?? Promise.resolve();
     const durable = this.#queue.last().addBarrier();
     this.#drainSoon();
     return durable;
@@ -331,6 +334,7 @@ export class GroupCommit<T> {
 
   #reasonToWait(length: number): BusyReason | undefined {
     if (this.#busyWith !== undefined) return this.#busyWith;
+    if (this.#telling !== undefined) return "undo";
     if (!this.#segments.isTailFinished) return "tail";
     if (this.#isSyncing && !this.#segments.syncsBeside) return "sync";
     if (!this.#segments.canRotateSync && (this.#segments.hasHalfMade || this.#queue.opensSegment(length)))
@@ -418,7 +422,26 @@ export class GroupCommit<T> {
       return;
     }
     this.#becameDurable();
+    this.#tellFirst();
     this.#rejectQueue(error);
+  }
+
+  /**
+   * Others whose writes are taken back learn of it two microtasks later. Until then no synchronous commit is made: it would be there without
+   * writes before it that nobody knows to be rejected.
+   */
+  #tellFirst(): void {
+    const batches = this.#queue.all();
+    const [first, last] = [batches[0], batches.at(-1)];
+    if (first === undefined || last === undefined || last.lastLsn <= first.place.lsn) return;
+    this.#telling = this.#untilTold();
+  }
+
+  /** Their rejections pass through one promise: two microtasks, and who awaits one of them comes behind these. */
+  async #untilTold(): Promise<void> {
+    await undefined;
+    await undefined;
+    this.#telling = undefined;
   }
 
   /** All that was written is on stable storage now. */

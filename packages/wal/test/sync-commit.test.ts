@@ -297,6 +297,8 @@ describe("failures", () => {
       const code = fault.kind === "io-error" ? "KAYA_IO" : "KAYA_DISK_FULL";
       expect(codeOf(() => writer.appendSync(put("now")))).toBe(code);
       expect(mutationsOf(disk, from)).toEqual([`append ${LOG}`, `truncate ${LOG}`, `sync ${LOG}`]);
+      // Nothing comes into the log before those who were behind know that they are not in it.
+      expect(codeOf(() => writer.appendSync(put("too soon")))).toBe("KAYA_BUSY");
       expect(await earlier).toMatchObject({ error: { code } });
       expect([writer.nextLsn, writer.failure, applied]).toEqual([2, undefined, []]);
       expect(writer.appendSync(put("again", "v")).lsn).toBe(2);
