@@ -6,6 +6,7 @@ import { FileWindow } from "./file-window.js";
 import { MAGIC_BYTES, WAL_HEADER_LENGTH, WAL_MAGIC } from "./format.js";
 import { takeView } from "./payload-codec.js";
 import { decodeAt, recordLengthAt } from "./record-codec.js";
+import { intactSituation } from "./recovery-decision.js";
 import { type DamagedEnd, type ScanEnd, scanSegment, type TornEnd } from "./scanner.js";
 import { isInsideRecord, type RecordWarning } from "./warnings.js";
 
@@ -83,7 +84,8 @@ async function hasMovedOn(
  * Where nothing but zeros follows from inside the record on, a crash has cut its write off in space that was there before (W8). That is the same
  * torn record as one at the end of a file, and is told in the same way. Undefined where it is not so.
  */
-export function tornBeforeZeros(damaged: DamagedEnd, { end }: DamageSurvey): TornEnd | undefined {
+export function tornBeforeZeros(damaged: ScanEnd, { end }: DamageSurvey): TornEnd | undefined {
+  if (damaged.kind !== "damaged" || intactSituation(damaged) !== undefined) return undefined;
   const { offset, warning, resumeAt, headerHolds } = damaged;
   const behindRecord = headerHolds ? resumeAt : offset + WAL_HEADER_LENGTH;
   if (end === offset || end >= behindRecord) return undefined;

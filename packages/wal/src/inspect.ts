@@ -9,7 +9,6 @@ import {
 import { assertDisk, type Disk, type DiskFile } from "@kaya/io";
 import { surveyDamage, tornBeforeZeros } from "./damage.js";
 import type { WalRecord } from "./format.js";
-import { intactSituation } from "./recovery-decision.js";
 import { type ScanEnd, scanWindows } from "./scanner.js";
 import { locateSegments } from "./segment-location.js";
 import { MOST_SEGMENT_BYTES } from "./segments.js";
@@ -163,8 +162,7 @@ async function warningsAt(
       ? [{ kind: "ZeroFilledTail", offset: survey.end, bytes: fileLength - survey.end }]
       : [];
   if (survey.end === end.offset) return zeros;
-  const torn =
-    end.kind === "damaged" && intactSituation(end) === undefined ? tornBeforeZeros(end, survey) : undefined;
+  const torn = tornBeforeZeros(end, survey);
   if (torn !== undefined) return [torn.warning, ...zeros];
   return survey.beyond === undefined
     ? [end.warning]

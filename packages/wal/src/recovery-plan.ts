@@ -3,14 +3,7 @@ import type { Disk } from "@kaya/io";
 import { type DamageSurvey, surveyDamage, tornBeforeZeros } from "./damage.js";
 import type { ClosedLog } from "./log-mark.js";
 import type { LogScan, LogStop } from "./log-scan.js";
-import {
-  intactSituation,
-  isTail,
-  RECOVERY_TABLE,
-  refusalCode,
-  type Situation,
-  situationOf,
-} from "./recovery-decision.js";
+import { isTail, RECOVERY_TABLE, refusalCode, type Situation, situationOf } from "./recovery-decision.js";
 import { advice, closedAt, refusal } from "./refusal.js";
 import { MOST_SEGMENT_BYTES, type SegmentFile, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
@@ -134,8 +127,7 @@ export async function assessStop(
 }
 
 function asTorn(stop: LogStop, survey: DamageSurvey): LogStop {
-  if (stop.kind !== "bad-record" || stop.end.kind !== "damaged" || intactSituation(stop.end) !== undefined)
-    return stop;
+  if (stop.kind !== "bad-record") return stop;
   const end = tornBeforeZeros(stop.end, survey);
   return end === undefined ? stop : { ...stop, end };
 }

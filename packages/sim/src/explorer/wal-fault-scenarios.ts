@@ -132,12 +132,7 @@ function faultScenario(config: Partial<WalConfig>, fault: Fault, place: number):
       disk.addFault({ ...fault, at });
       await live(session);
       mustBeMet(disk, at, `operation ${place} that ${describeFault(fault)} fits`);
-      if (fault.kind !== "fsync-failed") mustGoOn(session);
-      else if (session.writer.failure !== undefined) {
-        await session.close();
-        await session.open();
-      }
-      await session.append([put("after", value(80)), "relaxed"], [put("after that")]);
+      await goOnBehind(fault, session);
     },
     check: walCheck({ config }),
   });
@@ -150,8 +145,18 @@ async function live(session: WalSession): Promise<void> {
   await session.append([put("g", value(250)), "relaxed"]);
 }
 
+/** With the same writer where it took the failed write back, and with a new one where the writer has failed. */
+export async function goOnBehind(fault: Fault, session: WalSession): Promise<void> {
+  if (fault.kind !== "fsync-failed") mustGoOn(session);
+  else if (session.writer.failure !== undefined) {
+    await session.close();
+    await session.open();
+  }
+  await session.append([put("after", value(80)), "relaxed"], [put("after that")]);
+}
+
 /** W3: whatever can be taken back is, and the same writer works again. */
-export function mustGoOn({ writer }: WalSession): void {
+function mustGoOn({ writer }: WalSession): void {
   if (writer.failure !== undefined) throw new Error(`the writer gave up (W3): ${writer.failure.message}`);
 }
 

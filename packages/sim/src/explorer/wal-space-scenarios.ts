@@ -3,7 +3,7 @@ import type { FailedSyncOutcome, SimDisk } from "@kaya/io";
 import { type Scenario, scenario } from "./scenario.js";
 import { mustBeMet } from "./unmet-fault.js";
 import { walCheck } from "./wal-check.js";
-import { describeFault, type Fault, mustGoOn, UNDONE } from "./wal-fault-scenarios.js";
+import { describeFault, type Fault, goOnBehind, UNDONE } from "./wal-fault-scenarios.js";
 import { WalSession } from "./wal-session.js";
 import { batch, del, put, value, type WalWrite } from "./wal-write.js";
 
@@ -66,12 +66,7 @@ function faultScenario(fault: Fault, place: number): Scenario {
       await session.append([put("in it", value(100)), "relaxed"], [put("in it too")]);
       await session.append([put("more of it", value(30))]);
       mustBeMet(disk, at, `operation ${place} that ${describeFault(fault)} fits`);
-      if (fault.kind !== "fsync-failed") mustGoOn(session);
-      else if (session.writer.failure !== undefined) {
-        await session.close();
-        await session.open();
-      }
-      await session.append([put("after", value(80)), "relaxed"], [put("after that")]);
+      await goOnBehind(fault, session);
     },
     check: walCheck({ config: CONFIG }),
   });
