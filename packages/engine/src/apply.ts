@@ -6,16 +6,13 @@ import {
   type WalOperation,
   type WalRecord,
 } from "@kaya/wal";
-import type { EntryView } from "./entry.js";
 import type { Memtable } from "./memtable/memtable.js";
+import type { ReadView } from "./read-source.js";
 import { Store } from "./store/store.js";
 import type { StoreSnapshot } from "./store/store-snapshot.js";
 import { SYSTEM_TURNS, type Turns, TurnTaker } from "./turns.js";
 
 const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
-
-/** What readers look at. */
-export type ReadView = Pick<StoreSnapshot, "find" | "getSync"> & EntryView;
 
 /** A memtable that takes no more writes. */
 export interface SealedMemtable {

@@ -2,28 +2,24 @@ import {
   type EngineConfig,
   KayaError,
   type PartialEngineConfig,
-  readInput,
   readOptions,
   resolveEngineConfig,
 } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
 import type { LsmTree } from "@kaya/lsm";
 import type { NewLogId, QuarantineCleaned, WalWriter } from "@kaya/wal";
-import type { AppliedLog } from "./apply.js";
 import { type BackupOptions, type BackupResult, writeBackup } from "./backup/backup.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
 import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
-import { countEntries } from "./count.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
-import { type Entry, entryOf, entryOfSync } from "./entry.js";
-import { getInSlices } from "./get-many.js";
+import { closed, EngineSource } from "./engine-source.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { assertDirectory, type LookedAtState, lookAtState } from "./look-at-state.js";
 import { extentOf, type RangeOptions, toKeyRange } from "./range.js";
+import { Reader } from "./reader.js";
 import type { RecoveryReport } from "./recover.js";
 import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
-import { Scan } from "./scan.js";
 import { Snapshot } from "./snapshot.js";
 import { type EngineState, type EngineStats, engineStats } from "./stats.js";
 import type { FlushResult } from "./store/flusher.js";
@@ -57,10 +53,10 @@ const opened = new WeakSet<EngineParts>();
  * A write resolves when it is as durable as asked and readable; one that rejects changed nothing (after
  * KAYA_FSYNC_FAILED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION that is certain only once the engine was opened again).
  */
-export class Engine {
+export class Engine extends Reader {
   readonly #config: EngineConfig;
   readonly #writes: Writes;
-  #applied: AppliedLog;
+  readonly #source: EngineSource;
   #wal: WalWriter<WriteResult>;
   readonly #disk: Disk;
   readonly #held: Pick<EngineParts, "lock" | "own">;
@@ -74,7 +70,6 @@ export class Engine {
   /** What it shows, where it only looks; and the refresh that began last. */
   #looked: LookedAtState | undefined;
   #refreshing: Promise<unknown> = Promise.resolve();
-  readonly #turns: Turns;
   readonly #newLogId: NewLogId | undefined;
   readonly #randomSeed: (() => Uint8Array) | undefined;
   #closing: Promise<void> | undefined;
@@ -82,8 +77,10 @@ export class Engine {
   private constructor(parts: EngineParts) {
     // `private` is a matter of types alone.
     if (!opened.has(parts)) throw invalid("an engine is made by Engine.open, not by new Engine");
+    const source = new EngineSource(parts.applied, parts.turns);
+    super(source);
+    this.#source = source;
     this.#config = parts.config;
-    this.#applied = parts.applied;
     this.#wal = parts.wal;
     this.#tree = parts.tree;
     this.#closeTables = parts.closeTables;
@@ -100,7 +97,6 @@ export class Engine {
       );
       parts.applied.onCommitted = () => flushes.consider();
     }
-    this.#turns = parts.turns;
     this.#consumers = parts.consumers;
     this.#writes = new Writes({ ...parts, flushes, assertWritable: () => this.#assertWritable() });
     this.#feeds = this.#feedsOf(parts);
@@ -224,95 +220,22 @@ export class Engine {
     return this.#writes.clear(toKeyRange(range), options);
   }
 
-  /**
-   * The value of a key, as a copy; undefined where it has none. Never blocks the event loop: a block of a table that is not in memory is read
-   * by another thread. Rejects with KAYA_CORRUPTION where that block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT.
-   */
-  async get(key: Bytes): Promise<Uint8Array | undefined> {
+  // As those of `Reader`, with less in between: most reads are these two.
+  override async get(key: Bytes): Promise<Uint8Array | undefined> {
     this.#assertOpen();
-    const value = this.#applied.view.find(toBytes(key, "key"));
-    return value instanceof Promise ? await value : value; // a promise that is returned takes two more turns
+    const value = this.#source.applied.view.find(toBytes(key, "key"));
+    return value instanceof Promise ? await value : value;
   }
 
-  /**
-   * `get` without a promise. It reads a block that is not in memory synchronously: some microseconds where the system has it in its page
-   * cache, else as long as the disk takes.
-   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION, KAYA_IO
-   */
-  getSync(key: Bytes): Uint8Array | undefined {
+  override getSync(key: Bytes): Uint8Array | undefined {
     this.#assertOpen();
-    return this.#applied.view.getSync(toBytes(key, "key"));
-  }
-
-  /** The value of a key with the sequence of the write that made it: what a later batch may have as its condition. Rejects as `get`. */
-  async getEntry(key: Bytes): Promise<Entry> {
-    this.#assertOpen();
-    return entryOf(this.#applied.view, key);
-  }
-
-  /** @throws KayaError as `getSync` */
-  getEntrySync(key: Bytes): Entry {
-    this.#assertOpen();
-    return entryOfSync(this.#applied.view, key);
-  }
-
-  /** Rejects as `get`. */
-  async has(key: Bytes): Promise<boolean> {
-    this.#assertOpen();
-    return (await this.#applied.view.find(toBytes(key, "key"))) !== undefined;
-  }
-
-  /**
-   * The values of several keys at one point in time, in the keys' order. Many are read over several turns of the event loop: leave the bytes of
-   * the keys alone until it resolves.
-   */
-  async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
-    this.#assertOpen();
-    const given = readInput("the keys of getMany", () => {
-      if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
-      // Holes too become elements. Not `Array.from` with a function, which takes ten times as long.
-      return [...(keys as readonly Bytes[])];
-    });
-    // One slice is read in one turn: that is one point in time.
-    if (given.length <= this.#turns.operations) {
-      const { view } = this.#applied;
-      return getInSlices((key) => view.find(key), given, this.#turns);
-    }
-    const snapshot = this.#applied.snapshot();
-    try {
-      return await getInSlices((key) => this.#ifOpen(snapshot).find(key), given, this.#turns);
-    } finally {
-      snapshot.release();
-    }
-  }
-
-  /**
-   * The entries of a range in key order, as they are now, whatever is written while they are read.
-   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
-   */
-  scan(range?: RangeOptions): Scan {
-    this.#assertOpen();
-    const keyRange = toKeyRange(range);
-    const snapshot = this.#applied.snapshot();
-    return new Scan({ view: () => this.#ifOpen(snapshot), release: () => snapshot.release() }, keyRange);
+    return this.#source.applied.view.getSync(toBytes(key, "key"));
   }
 
   /** The data as it is now, to be read for as long as wanted. @throws KayaError KAYA_CLOSED */
   snapshot(): Snapshot {
     this.#assertOpen();
-    return new Snapshot(this.#applied.snapshot(), () => this.#assertOpen());
-  }
-
-  /** How many entries a range has now. Exact: it reads their keys. Rejects as `get`. */
-  async count(range?: RangeOptions): Promise<number> {
-    this.#assertOpen();
-    const keyRange = toKeyRange(range);
-    const snapshot = this.#applied.snapshot();
-    try {
-      return await countEntries(snapshot.cursor(), keyRange, this.#turns, () => this.#assertOpen());
-    } finally {
-      snapshot.release();
-    }
+    return new Snapshot(this.#source.applied.snapshot(), this.#source.turns, () => this.#assertOpen());
   }
 
   /**
@@ -323,7 +246,7 @@ export class Engine {
     this.#assertOpen();
     const extent = extentOf(toKeyRange(range));
     if (extent === undefined) return 0;
-    const tables = this.#applied.store.tables.snapshot();
+    const tables = this.#source.applied.store.tables.snapshot();
     try {
       return await tables.approximateSize(extent);
     } finally {
@@ -366,7 +289,7 @@ export class Engine {
   async backup(targetDir: string | Disk, options?: BackupOptions): Promise<BackupResult> {
     this.#assertOpen();
     const engine = {
-      applied: this.#applied,
+      applied: this.#source.applied,
       history: this.#wal.history,
       disk: this.#disk,
       config: this.#config,
@@ -478,7 +401,7 @@ export class Engine {
     return engineStats({
       state: this.state,
       config: this.#config,
-      applied: this.#applied,
+      applied: this.#source.applied,
       wal: this.#wal,
       flush: this.#flushes?.stats,
       changes: this.#feeds.stats,
@@ -490,6 +413,7 @@ export class Engine {
    * where an acknowledged relaxed write could not be made durable; the directory is let go of all the same.
    */
   close(): Promise<void> {
+    this.#source.close();
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -524,13 +448,13 @@ export class Engine {
 
   async #refresh(): Promise<boolean> {
     this.#assertOpen();
-    const before = this.#applied.position;
+    const before = this.#source.applied.position;
     const looked = (await this.#looked?.again()) as LookedAtState; // it only looks
     this.#looked = looked;
-    this.#applied = looked.applied;
+    this.#source.applied = looked.applied;
     this.#wal = looked.wal;
     this.#consumers = looked.consumers;
-    this.#feeds = this.#feedsOf({ ...looked, turns: this.#turns });
+    this.#feeds = this.#feedsOf({ ...looked, turns: this.#source.turns });
     this.#report = looked.report;
     return looked.applied.position.lsn > before.lsn;
   }
@@ -538,11 +462,6 @@ export class Engine {
   #feedsOf(parts: Pick<EngineParts, "wal" | "applied" | "consumers" | "turns">): ChangeFeeds {
     const log = { dropCovered: async () => this.#flushes?.dropCovered() };
     return new ChangeFeeds({ ...parts, log, assertOpen: () => this.#assertOpen() });
-  }
-
-  #ifOpen<T>(value: T): T {
-    this.#assertOpen();
-    return value;
   }
 
   /** What an engine has that does not only look. */
@@ -558,7 +477,7 @@ export class Engine {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw closed();
+    this.#source.assertOpen();
   }
 }
 
@@ -567,8 +486,4 @@ function readOnly(): KayaError {
     "KAYA_READ_ONLY",
     "the engine was opened read-only: it writes nothing, and follows nothing. Open it without `readOnly`.",
   );
-}
-
-function closed(): KayaError {
-  return new KayaError("KAYA_CLOSED", "the engine is closed: open it again");
 }

@@ -26,6 +26,7 @@ export type { Entry } from "./entry.js";
 export type { Bytes } from "./input.js";
 export type { HashSecret } from "./memtable/hash.js";
 export type { KeyBounds, RangeOptions } from "./range.js";
+export type { Reader } from "./reader.js";
 export { type RecoverEngineOptions, type RecoveryReport, recover } from "./recover.js";
 export { type RecoverToOptions, type RecoverToResult, recoverTo } from "./recover-to.js";
 export type { RecoveryProgress } from "./recovery-progress.js";

@@ -1,6 +1,7 @@
 import { describe, KayaError } from "@kaya/core";
 import { invalid } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
+import type { HeldMoment, Moment } from "./read-source.js";
 import {
   EntryIterator,
   type KeyValue,
@@ -11,17 +12,8 @@ import {
   readKeys,
 } from "./scan-iterators.js";
 import { RangeReader } from "./store/range-reader.js";
-import type { StoreSnapshot } from "./store/store-snapshot.js";
 
 export type { KeyValue } from "./scan-iterators.js";
-
-/** What a scan reads from. */
-export interface ScanSource {
-  /** @throws KayaError KAYA_CLOSED */
-  view(): StoreSnapshot;
-  /** The scan is over. */
-  release(): void;
-}
 
 /**
  * The entries of a range as they were when the scan was made, whatever is written since. It is read once, and lets go of the past that
@@ -29,14 +21,14 @@ export interface ScanSource {
  * until it is collected, or closed. Reading rejects with KAYA_CORRUPTION where a block that it needs is damaged.
  */
 export class Scan implements AsyncIterable<KeyValue> {
-  readonly #source: ScanSource;
+  readonly #held: HeldMoment;
   readonly #range: KeyRange;
   #readers = 0;
   #isOver = false;
 
-  /** @internal Made by `Engine.scan` and `Snapshot.scan`. */
-  constructor(source: ScanSource, range: KeyRange) {
-    this.#source = source;
+  /** @internal Made by `Reader.scan`. */
+  constructor(held: HeldMoment, range: KeyRange) {
+    this.#held = held;
     this.#range = range;
   }
 
@@ -62,7 +54,7 @@ export class Scan implements AsyncIterable<KeyValue> {
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#source.release();
+    this.#held.release();
   }
 
   [Symbol.dispose](): void {
@@ -81,8 +73,8 @@ export class Scan implements AsyncIterable<KeyValue> {
     let isReading = true;
     this.#readers++;
     return {
-      begin: () => new RangeReader(this.#view().cursor(), this.#range),
-      assertOpen: () => void this.#view(),
+      begin: () => new RangeReader(this.#moment().cursor(this.#range), this.#range),
+      assertOpen: () => void this.#moment(),
       end: () => {
         if (isReading && --this.#readers === 0) this.close();
         isReading = false;
@@ -90,8 +82,8 @@ export class Scan implements AsyncIterable<KeyValue> {
     };
   }
 
-  #view(): StoreSnapshot {
+  #moment(): Moment {
     if (this.#isOver) throw new KayaError("KAYA_CLOSED", "the scan is over: it is read once; make another");
-    return this.#source.view();
+    return this.#held.moment();
   }
 }

@@ -1,64 +1,57 @@
 import { KayaError } from "@kaya/core";
-import { type Entry, entryOf, entryOfSync } from "./entry.js";
-import { type Bytes, toBytes } from "./input.js";
-import { type RangeOptions, toKeyRange } from "./range.js";
-import { Scan } from "./scan.js";
+import type { HeldMoment, Moment, ReadSource } from "./read-source.js";
+import { Reader } from "./reader.js";
 import type { StoreSnapshot } from "./store/store-snapshot.js";
+import type { Turns } from "./turns.js";
 
-/** The data as it was when the snapshot was made. Cheap to make. Close it: until then it pins a memtable in memory, and files of tables. */
-export class Snapshot {
+/** What a snapshot reads from. */
+class SnapshotSource implements ReadSource {
+  readonly turns: Turns;
   readonly #assertEngineOpen: () => void;
   /** Undefined once closed. */
-  #view: StoreSnapshot | undefined;
+  #moment: StoreSnapshot | undefined;
 
-  /** @internal Made by `Engine.snapshot`. */
-  constructor(view: StoreSnapshot, assertEngineOpen: () => void) {
-    this.#view = view;
+  constructor(moment: StoreSnapshot, turns: Turns, assertEngineOpen: () => void) {
+    this.turns = turns;
+    this.#moment = moment;
     this.#assertEngineOpen = assertEngineOpen;
   }
 
-  /** As `Engine.get`. */
-  async get(key: Bytes): Promise<Uint8Array | undefined> {
-    return this.#openView().find(toBytes(key, "key"));
+  view(): Moment {
+    this.#assertEngineOpen();
+    if (this.#moment === undefined) throw new KayaError("KAYA_CLOSED", "the snapshot is closed");
+    return this.#moment;
   }
 
-  /** As `Engine.getSync`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION, KAYA_IO */
-  getSync(key: Bytes): Uint8Array | undefined {
-    return this.#openView().getSync(toBytes(key, "key"));
+  /** The snapshot holds it: who closes that ends its readings. */
+  hold(): HeldMoment {
+    this.view();
+    return { moment: () => this.view(), release: () => undefined };
   }
 
-  async has(key: Bytes): Promise<boolean> {
-    return (await this.#openView().find(toBytes(key, "key"))) !== undefined;
+  close(): void {
+    this.#moment?.release();
+    this.#moment = undefined;
   }
+}
 
-  async getEntry(key: Bytes): Promise<Entry> {
-    return entryOf(this.#openView(), key);
-  }
+/** The data as it was when the snapshot was made. Cheap to make. Close it: until then it pins a memtable in memory, and files of tables. */
+export class Snapshot extends Reader {
+  readonly #source: SnapshotSource;
 
-  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
-  getEntrySync(key: Bytes): Entry {
-    return entryOfSync(this.#openView(), key);
-  }
-
-  /** @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
-  scan(range?: RangeOptions): Scan {
-    this.#openView();
-    return new Scan({ view: () => this.#openView(), release: () => undefined }, toKeyRange(range));
+  /** @internal Made by `Engine.snapshot`. */
+  constructor(moment: StoreSnapshot, turns: Turns, assertEngineOpen: () => void) {
+    const source = new SnapshotSource(moment, turns, assertEngineOpen);
+    super(source);
+    this.#source = source;
   }
 
   /** Doing it again is fine; anything else afterwards is KAYA_CLOSED. */
   close(): void {
-    this.#view?.release();
-    this.#view = undefined;
+    this.#source.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #openView(): StoreSnapshot {
-    this.#assertEngineOpen();
-    if (this.#view === undefined) throw new KayaError("KAYA_CLOSED", "the snapshot is closed");
-    return this.#view;
   }
 }

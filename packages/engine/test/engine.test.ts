@@ -432,6 +432,8 @@ describe("snapshot", () => {
     expect(snapshot.getSync("b")).toBe(undefined);
     expect([await snapshot.has("a"), await snapshot.has("b")]).toEqual([true, false]);
     expect(await entriesOf(snapshot.scan())).toEqual([["a", "old"]]);
+    expect((await snapshot.getMany(["b", "a"])).map((value) => text(value))).toEqual([undefined, "old"]);
+    expect(await snapshot.count()).toBe(1);
     const scan = snapshot.scan();
     snapshot.close();
     snapshot.close();

@@ -1,5 +1,7 @@
 import type { EntryCursor, LsmSnapshot, Run } from "@kaya/lsm";
+import type { KeyRange } from "../memtable/key-range.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
+import type { Moment } from "../read-source.js";
 import { type KeyState, stateIn, type Value } from "./key-state.js";
 
 /** What a snapshot holds. */
@@ -15,7 +17,7 @@ const dropped = new FinalizationRegistry<Held>(letGo);
  * The data at one moment, whatever is written, flushed or compacted afterwards. It holds the memtables of that moment in memory, and
  * its tables on the disk.
  */
-export class StoreSnapshot {
+export class StoreSnapshot implements Moment {
   readonly #held: Held;
   #isReleased = false;
 
@@ -60,7 +62,7 @@ export class StoreSnapshot {
    * A cursor over the entries that have a value. Close it: until then it holds what the snapshot holds, for itself.
    * @param above runs that are newer than the snapshot
    */
-  cursor(above: readonly Run[] = []): EntryCursor {
+  cursor(_range: KeyRange, above: readonly Run[] = []): EntryCursor {
     const memtables = this.#held.memtables
       .filter(({ isEmpty }) => !isEmpty)
       .map((memtable) => memtable.another());

@@ -1,0 +1,39 @@
+import type { EntryCursor } from "@kaya/lsm";
+import type { EntryView } from "./entry.js";
+import type { KeyRange } from "./memtable/key-range.js";
+import type { Value } from "./store/key-state.js";
+import type { Turns } from "./turns.js";
+
+/** What a read that ends in its own turn of the event loop looks at. */
+export interface ReadView extends EntryView {
+  /** A copy of the key's value. Never blocks: it gives a promise where a block of a table must be read. */
+  find(key: Uint8Array): Value;
+  /** The same with a synchronous read. */
+  getSync(key: Uint8Array): Uint8Array | undefined;
+}
+
+/** The data at one moment, whatever is written afterwards. */
+export interface Moment extends ReadView {
+  /**
+   * A cursor over the entries that have a value. Its owner closes it.
+   * @param range what is going to be read with it, at most
+   */
+  cursor(range: KeyRange): EntryCursor;
+}
+
+/** A moment that is held for one reading. */
+export interface HeldMoment {
+  /** Asked again after each turn of the event loop. @throws KayaError KAYA_CLOSED */
+  moment(): Moment;
+  /** The reading is over. */
+  release(): void;
+}
+
+/** What a `Reader` reads from. */
+export interface ReadSource {
+  readonly turns: Turns;
+  /** For reads that begin in this turn. @throws KayaError KAYA_CLOSED */
+  view(): ReadView;
+  /** For a reading of several turns. @throws KayaError KAYA_CLOSED */
+  hold(): HeldMoment;
+}
