@@ -42,15 +42,22 @@ const NO_OPTIONS = Object.freeze(Object.create(null)) as object;
 export class KayaError extends Error {
   override readonly name = "KayaError";
   readonly code: KayaErrorCode;
-  /** With KAYA_CONFLICT: the first key whose condition did not hold. */
+  /** With KAYA_CONFLICT: the first key that was not as the write wanted it. */
   declare readonly key?: Uint8Array;
+  /** With KAYA_CONFLICT: of the write that made the key what it is. Absent where the key is absent and that write is not known any more. */
+  declare readonly sequence?: number;
 
-  constructor(code: KayaErrorCode, message: string, options?: { cause?: unknown; key?: Uint8Array }) {
+  constructor(
+    code: KayaErrorCode,
+    message: string,
+    options?: { cause?: unknown; key?: Uint8Array; sequence?: number | undefined },
+  ) {
     // Own properties alone: a polluted Object.prototype gives no error a cause.
-    const { cause, key } = { cause: undefined, key: undefined, ...options };
+    const { cause, key, sequence } = { cause: undefined, key: undefined, sequence: undefined, ...options };
     super(message, options !== undefined && Object.hasOwn(options, "cause") ? { cause } : NO_OPTIONS);
     this.code = code;
     if (key !== undefined) this.key = key;
+    if (sequence !== undefined) this.sequence = sequence;
     Object.defineProperty(this, MARKER, { value: true });
   }
 

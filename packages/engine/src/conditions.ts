@@ -50,47 +50,50 @@ export interface Conflict {
   readonly ahead: PendingChange | undefined;
 }
 
-/** What the tables have of the keys of conditions: of one version, which covers the log up to `covered`. */
+interface Keyed {
+  readonly key: Uint8Array;
+}
+
+/** What the tables have of some keys: of one version, which covers the log up to `covered`. */
 export interface OnDisk {
   readonly covered: Lsn;
-  /** Of each condition's key, by the condition's index. */
-  readonly sequences: readonly (SequenceNumber | undefined)[];
+  /** Of each key, by its index. */
+  readonly found: readonly (Found | undefined)[];
 }
 
 /**
- * Looks in the tables for the keys that no memtable has; where each key is in one, or is written by what is queued ahead, they are not
+ * Looks in the tables for those keys that no memtable has; where each key is in one, or is written by what is queued ahead, they are not
  * asked. It gives a promise where a block must be read: then look at what came meanwhile
  * once it has resolved (`findConflict`), and look again where the tables cover more of the log by then.
  * @throws KayaError KAYA_CORRUPTION, KAYA_IO
  */
 export function readOnDisk(
-  conditions: readonly CheckedCondition[],
+  keys: readonly Keyed[],
   { store }: AppliedLog,
   wal: Pick<WalWriter<unknown>, "pendingChange">,
 ): OnDisk | Promise<OnDisk> {
   const covered = store.tables.covered.lsn;
-  const isKnown = ({ key }: CheckedCondition) =>
+  const isKnown = ({ key }: Keyed) =>
     store.stateInMemory(key) !== undefined || wal.pendingChange(key) !== undefined;
   // Only in this turn: what is queued may be taken back while a block is read.
-  if (conditions.every(isKnown)) return { covered, sequences: [] };
+  if (keys.every(isKnown)) return { covered, found: [] };
   let isReading = false;
   // All of them begin in this turn, with the same version of the tables.
-  const found = conditions.map(({ key }) => {
+  const found = keys.map(({ key }) => {
     if (store.stateInMemory(key) !== undefined) return undefined;
     const each = store.tables.find(key);
     if (each instanceof Promise) isReading = true;
     return each;
   });
-  const sequencesOf = (all: readonly (Found | undefined)[]) => all.map((each) => each?.sequence);
-  if (!isReading) return { covered, sequences: sequencesOf(found as (Found | undefined)[]) };
-  return Promise.all(found).then((all) => ({ covered, sequences: sequencesOf(all) }));
+  if (!isReading) return { covered, found: found as (Found | undefined)[] };
+  return Promise.all(found).then((all) => ({ covered, found: all }));
 }
 
 /** The same with synchronous reads, where nothing is queued ahead. @throws KayaError KAYA_CORRUPTION, KAYA_IO */
-export function readOnDiskSync(conditions: readonly CheckedCondition[], { store }: AppliedLog): OnDisk {
-  const sequenceOf = ({ key }: CheckedCondition) =>
-    store.stateInMemory(key) === undefined ? store.tables.getSync(key)?.sequence : undefined;
-  return { covered: store.tables.covered.lsn, sequences: conditions.map(sequenceOf) };
+export function readOnDiskSync(keys: readonly Keyed[], { store }: AppliedLog): OnDisk {
+  const find = ({ key }: Keyed) =>
+    store.stateInMemory(key) === undefined ? store.tables.getSync(key) : undefined;
+  return { covered: store.tables.covered.lsn, found: keys.map(find) };
 }
 
 /**
@@ -109,8 +112,9 @@ export function findConflict(
   for (const [index, { key, sequence }] of conditions.entries()) {
     const ahead = wal.pendingChange(key);
     const state = ahead === undefined ? store.stateInMemory(key) : stateAfter(ahead);
-    const found = state === undefined ? onDisk.sequences[index] : state.sequence;
-    if (found !== sequence) return { key, error: conflict(key, sequence, found), ahead };
+    const found = state === undefined ? onDisk.found[index]?.sequence : state.sequence;
+    if (found === sequence) continue;
+    return { key, error: conflict(key, sequence, found, ahead?.sequence ?? found), ahead };
   }
   return undefined;
 }
@@ -119,12 +123,17 @@ function stateAfter({ type, sequence }: PendingChange): KeyState {
   return { sequence: type === "put" ? sequence : undefined };
 }
 
-function conflict(key: Uint8Array, wanted: SequenceNumber | undefined, found: SequenceNumber | undefined) {
+function conflict(
+  key: Uint8Array,
+  wanted: SequenceNumber | undefined,
+  found: SequenceNumber | undefined,
+  by: SequenceNumber | undefined,
+) {
   return new KayaError(
     "KAYA_CONFLICT",
     `nothing was written: the key ${showKey(key)} ${state(found)}, and the batch wants it ${wanted === undefined ? "absent" : `with sequence ${wanted}`}. ` +
       "Read it again, and decide anew.",
-    { key: new Uint8Array(key) },
+    { key: new Uint8Array(key), sequence: by },
   );
 }
 
@@ -133,7 +142,7 @@ function state(sequence: SequenceNumber | undefined): string {
 }
 
 /** As text where it is text that can be shown, else in hex. */
-function showKey(key: Uint8Array): string {
+export function showKey(key: Uint8Array): string {
   const text = Buffer.from(key.buffer, key.byteOffset, key.length);
   return isPrintable(text.toString()) ? describe(text.toString()) : `0x${text.toString("hex")}`;
 }

@@ -25,6 +25,7 @@ import { type EngineState, type EngineStats, engineStats } from "./stats.js";
 import type { FlushResult } from "./store/flusher.js";
 import { Flushes } from "./store/flushes.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
+import type { RetryOptions, UpdateFunction, UpdateResult } from "./update.js";
 import type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";
 import { Writes } from "./writes.js";
 
@@ -179,6 +180,22 @@ export class Engine extends Reader {
    */
   batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult> {
     return this.#writes.batch(operations, options);
+  }
+
+  /**
+   * Gives a key the value that a function makes of its value: `db.update("n", (value) => String(Number(Buffer.from(value ?? []).toString()) + 1))`. Nothing is lost
+   * between the two, whatever else is written. The function gets a copy of the value, or undefined where the key is absent; it gives the new
+   * value, undefined to delete the key, or `KEEP` to leave it as it is. What it throws is what this rejects with, and nothing is written.
+   *
+   * A function that gives its value at once sees all writes before it, those under way included, is called once, and never conflicts: any number of
+   * updates of one key share an fsync. One that gives a promise writes if the key is still as the function saw it, else it is called again, up to `attempts` times; those who lost on a
+   * key take turns, in the order in which they lost. Do not wait in it for another update of the same key.
+   *
+   * Rejects with KAYA_CONFLICT after `attempts`, with the `key` and the `sequence` of the write it lost to; with the signal's reason; else as `get`
+   * and `put`. Where it writes nothing, it resolves as an empty batch.
+   */
+  update(key: Bytes, fn: UpdateFunction, options?: RetryOptions): Promise<UpdateResult> {
+    return this.#writes.update(key, fn, options);
   }
 
   /**

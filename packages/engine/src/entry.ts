@@ -24,26 +24,30 @@ export interface EntryView {
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export async function entryOf(view: EntryView, key: Bytes): Promise<Entry> {
   const bytes = copyOf(key);
-  return inMemory(view, bytes) ?? fromTable(bytes, await view.tables.find(bytes));
+  return entryInMemory(view, bytes) ?? entryInTable(bytes, await view.tables.find(bytes));
 }
 
 /** `entryOf` with synchronous reads. @throws KayaError KAYA_INVALID_ARGUMENT */
 export function entryOfSync(view: EntryView, key: Bytes): Entry {
   const bytes = copyOf(key);
-  return inMemory(view, bytes) ?? fromTable(bytes, view.tables.getSync(bytes));
+  return entryInMemory(view, bytes) ?? entryInTable(bytes, view.tables.getSync(bytes));
 }
 
 function copyOf(key: Bytes): Uint8Array {
   return copyBytes(toBytes(key, "key"), "a key");
 }
 
-function inMemory(view: EntryView, key: Uint8Array): Entry | undefined {
+/** What the memtables say of a key; undefined where they say nothing. */
+export function entryInMemory(
+  view: Pick<EntryView, "stateInMemory" | "getSync">,
+  key: Uint8Array,
+): Entry | undefined {
   const state = view.stateInMemory(key);
   if (state === undefined) return undefined;
   // A memtable has the key, so no table is read.
   return { key, value: view.getSync(key), sequence: state.sequence };
 }
 
-function fromTable(key: Uint8Array, found: Found | undefined): Entry {
+export function entryInTable(key: Uint8Array, found: Found | undefined): Entry {
   return { key, value: found?.value, sequence: found?.sequence };
 }

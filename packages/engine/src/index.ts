@@ -39,6 +39,7 @@ export type { FlushResult } from "./store/flusher.js";
 export type { FlushStats } from "./store/flushes.js";
 export type { TablesReport } from "./store/tables-report.js";
 export type { Turns } from "./turns.js";
+export { KEEP, type RetryOptions, type Updated, type UpdateFunction, type UpdateResult } from "./update.js";
 export type {
   BatchOperation,
   BatchOptions,

@@ -97,11 +97,11 @@ export class WriteInput {
   }
 
   put(key: Bytes, value: Bytes): WalOperation {
-    return { type: "put", key: this.#key(key), value: this.#value(value) };
+    return { type: "put", key: this.key(key), value: this.#value(value) };
   }
 
   delete(key: Bytes): WalOperation {
-    return { type: "delete", key: this.#key(key) };
+    return { type: "delete", key: this.key(key) };
   }
 
   /** Undefined where no key can be in the range. `limit` and `reverse` do not count. */
@@ -137,9 +137,9 @@ export class WriteInput {
       const type = operation?.type;
       if (type === "put") {
         const { key, value } = operation as PutOperation;
-        buffer.put(this.#key(key), this.#value(value));
+        buffer.put(this.key(key), this.#value(value));
       } else if (type === "delete") {
-        buffer.delete(this.#key((operation as DeleteOperation).key));
+        buffer.delete(this.key((operation as DeleteOperation).key));
       } else {
         const range = this.#clearIn(operation, type);
         if (range !== undefined) buffer.deleteRange(range.start, range.end);
@@ -149,15 +149,16 @@ export class WriteInput {
   }
 
   /** @throws KayaError KAYA_INVALID_ARGUMENT */
+  durability(given: DurabilityMode = this.#config.durability): DurabilityMode {
+    checkDurability(given);
+    return given;
+  }
+
+  /** @throws KayaError KAYA_INVALID_ARGUMENT */
   options(options: BatchOptions | undefined, known: readonly string[]): ReadWriteOptions {
     if (options === undefined) return this.#defaults;
-    const { durability = this.#config.durability, conditions } = readOptions(
-      options,
-      known,
-      "the options of a write",
-    );
-    checkDurability(durability);
-    return { durability, conditions };
+    const { durability, conditions } = readOptions(options, known, "the options of a write");
+    return { durability: this.durability(durability), conditions };
   }
 
   /** Undefined for a range that no key can be in. */
@@ -166,9 +167,9 @@ export class WriteInput {
     const type = operation?.type;
     if (type === "put") {
       const { key, value } = operation as PutOperation;
-      return { type, key: this.#key(key), value: this.#value(value) };
+      return { type, key: this.key(key), value: this.#value(value) };
     }
-    if (type === "delete") return { type, key: this.#key((operation as DeleteOperation).key) };
+    if (type === "delete") return { type, key: this.key((operation as DeleteOperation).key) };
     return this.#clearIn(operation, type);
   }
 
@@ -180,7 +181,8 @@ export class WriteInput {
     return this.clear(toKeyBounds(range));
   }
 
-  #key(key: Bytes): Uint8Array {
+  /** @throws KayaError KAYA_INVALID_ARGUMENT */
+  key(key: Bytes): Uint8Array {
     const bytes = toBytes(key, "key");
     const { maxKeyBytes } = this.#config.limits;
     if (bytes.length > maxKeyBytes) {

@@ -12,10 +12,13 @@ import {
   toConditions,
 } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
+import { FairTurns } from "./fair-turns.js";
 import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
+import { type Change, type HeadEngine, modify } from "./modify.js";
 import type { Flushes } from "./store/flushes.js";
 import type { Turns } from "./turns.js";
+import { type RetryOptions, type UpdateFunction, type UpdateResult, Updates } from "./update.js";
 import {
   BATCH_OPTIONS,
   type BatchOperation,
@@ -44,14 +47,19 @@ interface WrittenEngine {
  */
 export class Writes {
   readonly #engine: WrittenEngine;
+  readonly #head: HeadEngine;
   readonly #input: WriteInput;
   readonly #conflicts: ConflictQueue;
+  readonly #turns = new FairTurns();
+  readonly #updates: Updates;
   /** Clears with a limit that are under way, in the order of their calls. Never rejects: one that failed deleted nothing. */
   readonly #clears = new Set<Promise<Deleted>>();
 
   constructor(engine: WrittenEngine) {
     this.#engine = engine;
+    this.#head = { ...engine, append: (payload, durability) => this.#append(payload, durability) };
     this.#input = new WriteInput(engine.config);
+    this.#updates = new Updates(this.#head, this.#input, this.#turns);
     this.#conflicts = new ConflictQueue((key) => engine.wal.pendingChange(key), engine.turns.next);
   }
 
@@ -83,6 +91,15 @@ export class Writes {
     this.#engine.assertWritable();
     if (range.limit !== Number.POSITIVE_INFINITY) return this.#clearUpTo(range, options);
     return this.#write(options, () => this.#input.clear(range) ?? { type: "noop" });
+  }
+
+  update(key: Bytes, fn: UpdateFunction, options: RetryOptions | undefined): Promise<UpdateResult> {
+    return this.#updates.run(key, fn, options);
+  }
+
+  /** See `modify`. */
+  modify(keys: readonly Uint8Array[], durability: DurabilityMode, change: Change): Promise<WriteResult> {
+    return modify(this.#head, keys, durability, change);
   }
 
   #write(

@@ -143,8 +143,14 @@ export async function expectContents(table: Table, { entries }: Contents): Promi
 }
 
 /** A disk whose reads can be counted and held up. */
-export function watchReads(disk: SimDisk): { disk: SimDisk; reads: number[]; hold(): () => void } {
+export function watchReads(disk: SimDisk): {
+  disk: SimDisk;
+  reads: number[];
+  syncReads: number[];
+  hold(): () => void;
+} {
   const reads: number[] = [];
+  const syncReads: number[] = [];
   let gate: Promise<void> | undefined;
   const open = disk.open.bind(disk);
   disk.open = async (path, options) => {
@@ -155,11 +161,17 @@ export function watchReads(disk: SimDisk): { disk: SimDisk; reads: number[]; hol
       await gate;
       return readAt(position, into);
     };
+    const readAtSync = file.readAtSync.bind(file);
+    file.readAtSync = (position, into) => {
+      syncReads.push(position);
+      return readAtSync(position, into);
+    };
     return file;
   };
   return {
     disk,
     reads,
+    syncReads,
     hold: () => {
       let release: () => void = () => undefined;
       gate = new Promise((resolve) => {

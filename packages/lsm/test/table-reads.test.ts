@@ -98,6 +98,26 @@ describe("a scan", () => {
     expect(cache.stats.items).toBeLessThanOrEqual(2 + 2 * 4);
   });
 
+  it("that is synchronous reads in large pieces too, gives no promise, and leaves the cache as it is", async () => {
+    const { disk: written } = await writeTable({ entries: LONG });
+    const { disk, reads, syncReads } = watchReads(written);
+    const cache = new BlockCache({ bytes: 2 ** 22 });
+    const table = await Table.open(disk, "t.sst", { cache });
+    for (const direction of ["next", "previous"] as const) {
+      const cursor = table.cursor({ sync: true });
+      reads.length = 0;
+      syncReads.length = 0;
+      let seen = 0;
+      const begun = direction === "next" ? cursor.seekFirst() : cursor.seekLast();
+      for (let more = begun; more === true; more = cursor[direction]()) seen++;
+      expect(seen).toBe(4000);
+      cursor.close();
+      expect(reads).toEqual([]);
+      expect(syncReads.length).toBeLessThan(20);
+    }
+    expect(cache.stats.items).toBeLessThanOrEqual(2 + 2 * 4);
+  });
+
   it("of a short range reads the blocks that it is told to at once, keeps those that it looks at, and needs no read again", async () => {
     const { disk: written } = await writeTable({ entries: LONG });
     const { disk, reads } = watchReads(written);
@@ -225,22 +245,25 @@ describe("a scan", () => {
     await table.close();
   });
 
-  it("that fails stands nowhere, and goes on after the next seek", async () => {
-    const { disk } = await writeTable(MANY, { blockBytes: 512 });
-    const table = await openTable(disk);
-    const cursor = table.cursor();
-    let moved = await cursor.seekFirst();
-    for (let i = 0; i < 100; i++) moved = await cursor.next();
-    disk.addFault({ atRead: disk.nextRead, kind: "read-error" });
-    const code = await codeOf(async () => {
-      while (moved) moved = await cursor.next();
-    });
-    expect(code).toBe("KAYA_IO");
-    expect(await codeOf(() => cursor.key)).toBe("KAYA_INVARIANT_VIOLATION");
-    let seen = 0;
-    for (let more = await cursor.seekFirst(); more; more = await cursor.next()) seen++;
-    expect(seen).toBe(MANY.entries.length);
-  });
+  it.each([{ sync: false }, { sync: true }])(
+    "that fails stands nowhere, and goes on after the next seek (%o)",
+    async (options) => {
+      const { disk } = await writeTable(MANY, { blockBytes: 512 });
+      const table = await openTable(disk);
+      const cursor = table.cursor(options);
+      let moved = await cursor.seekFirst();
+      for (let i = 0; i < 100; i++) moved = await cursor.next();
+      disk.addFault({ atRead: disk.nextRead, kind: "read-error" });
+      const code = await codeOf(async () => {
+        while (moved) moved = await cursor.next();
+      });
+      expect(code).toBe("KAYA_IO");
+      expect(await codeOf(() => cursor.key)).toBe("KAYA_INVARIANT_VIOLATION");
+      let seen = 0;
+      for (let more = await cursor.seekFirst(); more; more = await cursor.next()) seen++;
+      expect(seen).toBe(MANY.entries.length);
+    },
+  );
 });
 
 describe("a table that is closed", () => {

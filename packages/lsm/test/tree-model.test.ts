@@ -9,6 +9,7 @@ import { bytes, text } from "./support/keys.js";
 import {
   type Contents,
   contentsOf,
+  contentsOfSync,
   keysBackward,
   ModelWrites,
   openTiny,
@@ -30,6 +31,7 @@ async function checkReads(tree: Readable, contents: Contents, random: Random): P
   expect(await keysBackward(tree.cursor({ readAhead: false }))).toEqual(
     [...sorted(contents).keys()].reverse(),
   );
+  expect(contentsOfSync(tree.cursor({ sync: true }))).toEqual(sorted(contents));
   for (let n = 0; n < 60; n++) {
     const key = `key${String(random.below(KEYS)).padStart(5, "0")}`;
     const expected = contents.get(key);
@@ -41,17 +43,24 @@ async function checkReads(tree: Readable, contents: Contents, random: Random): P
 /** Seeks and turns in the middle, as no whole scan has them. */
 async function checkMoves(tree: Readable, contents: Contents, random: Random): Promise<void> {
   const keys = [...sorted(contents).keys()];
-  const cursor = tree.cursor();
+  const sync = random.below(2) === 0;
+  const cursor = tree.cursor({ sync });
+  const isThere = async (moved: boolean | Promise<boolean>) => {
+    if (sync) expect(moved).toBeTypeOf("boolean");
+    return moved;
+  };
   for (let n = 0; n < 10; n++) {
     const target = `key${String(random.below(KEYS)).padStart(5, "0")}`;
     let place = keys.findIndex((key) => key >= target);
     if (place === -1) place = keys.length;
-    expect(await cursor.seek(bytes(target))).toBe(place < keys.length);
+    expect(await isThere(cursor.seek(bytes(target)))).toBe(place < keys.length);
     for (let step = 0; step < 12 && place >= 0 && place < keys.length; step++) {
       expect(text(cursor.key)).toBe(keys[place]);
       const forward = random.below(2) === 0;
       place += forward ? 1 : -1;
-      expect(await (forward ? cursor.next() : cursor.previous())).toBe(place >= 0 && place < keys.length);
+      expect(await isThere(forward ? cursor.next() : cursor.previous())).toBe(
+        place >= 0 && place < keys.length,
+      );
     }
   }
   cursor.close();

@@ -66,6 +66,13 @@ export class EncodedOperations implements WalOperations {
     return position;
   }
 
+  /** The operation number `index`, from 0. */
+  operation(index: number): WalOperation {
+    let at = 0;
+    for (let left = index; left > 0; left--) at = this.#end(at);
+    return this.#operationAt(at);
+  }
+
   /** Nothing stands at `at` any more. */
   isEnd(at: number): boolean {
     return at >= this.bytes.length;
@@ -104,6 +111,12 @@ export class EncodedOperations implements WalOperations {
     const keyEnd = this.#keyStart(at) + this.#view.getUint32(at + 1, true);
     return this.bytes[at] === BATCH_OP.delete ? keyEnd : keyEnd + this.#view.getUint32(at + 5, true);
   }
+}
+
+/** The operation number `index`, from 0, of a record. */
+export function operationAt(operations: WalOperations, index: number): WalOperation {
+  if (operations instanceof EncodedOperations) return operations.operation(index);
+  return [...operations][index] as WalOperation; // the caller counted them
 }
 
 function isAt(bytes: Uint8Array, start: number, key: Uint8Array): boolean {

@@ -12,7 +12,10 @@ export type QueueConfig = Pick<WalConfig, "segmentMaxBytes"> & RecordBufferOptio
 /** What a write under way does to a key. */
 export interface PendingChange {
   readonly type: WalOperation["type"];
+  readonly lsn: Lsn;
   readonly sequence: SequenceNumber;
+  /** The operation itself. Ask in the turn that gave the change: its bytes are lent until the next `await`. */
+  operation(): WalOperation;
   /** Settles as its record does: resolves once that is applied, rejects as it. */
   settled(): Promise<void>;
 }
@@ -32,6 +35,7 @@ export class BatchQueue<T> {
   #nextLsn: Lsn;
   #nextSequence: SequenceNumber;
   #keepsLsns = false;
+  #takeBacks = 0;
 
   constructor(config: QueueConfig, segments: SegmentStore, last: LogPosition, toResult: ToResult<T>) {
     this.#config = config;
@@ -47,6 +51,11 @@ export class BatchQueue<T> {
 
   get nextSequence(): SequenceNumber {
     return this.#nextSequence;
+  }
+
+  /** How often `takeBack` took records back, whose LSNs and sequences others have got or may get since. */
+  get takeBacks(): number {
+    return this.#takeBacks;
   }
 
   get isEmpty(): boolean {
@@ -138,6 +147,7 @@ export class BatchQueue<T> {
     const batches = this.#batches.splice(0);
     this.#open = undefined;
     const first = batches[0];
+    if (first !== undefined) this.#takeBacks++;
     if (first !== undefined && !this.#keepsLsns) {
       this.#nextLsn = first.place.lsn;
       this.#nextSequence = first.place.sequence;
@@ -145,8 +155,9 @@ export class BatchQueue<T> {
     return batches;
   }
 
-  *unsettledRecords(): Generator<WalRecord> {
-    for (const batch of this.#batches) yield* batch.unsettledRecords();
+  /** Its records behind an LSN that are not applied yet, oldest first. */
+  *unsettledRecords(after: Lsn): Generator<WalRecord> {
+    for (const batch of this.#batches) yield* batch.unsettledRecords(after);
   }
 
   /** The last change to a key by what was added and is not finished. */
@@ -155,7 +166,13 @@ export class BatchQueue<T> {
       const batch = this.#batches[i] as Batch<T>;
       const change = batch.changeOf(key);
       if (change === undefined) continue;
-      return { type: change.type, sequence: change.sequence, settled: () => batch.fateOf(change.index) };
+      return {
+        type: change.type,
+        lsn: batch.place.lsn + change.index,
+        sequence: change.sequence,
+        operation: () => batch.operationOf(change),
+        settled: () => batch.fateOf(change.index),
+      };
     }
     return undefined;
   }

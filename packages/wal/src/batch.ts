@@ -1,5 +1,6 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
-import type { WalPayload, WalRecord } from "./format.js";
+import { operationAt } from "./batch-operations.js";
+import { operationsOf, type WalOperation, type WalPayload, type WalRecord } from "./format.js";
 import { type KeyChange, KeyChanges } from "./key-changes.js";
 import { RecordBuffer, type RecordBufferOptions } from "./record-buffer.js";
 import { Settlement } from "./settlement.js";
@@ -156,9 +157,10 @@ export class Batch<T> {
     this.#synced?.reject(error);
   }
 
-  /** Its records that are not applied yet, oldest first. */
-  *unsettledRecords(): Generator<WalRecord> {
-    for (let i = this.#applied; i < this.#records.count; i++) yield this.#records.recordAt(i);
+  /** Its records behind an LSN that are not applied yet, oldest first. */
+  *unsettledRecords(after: Lsn): Generator<WalRecord> {
+    for (let i = Math.max(this.#applied, after + 1 - this.place.lsn); i < this.#records.count; i++)
+      yield this.#records.recordAt(i);
   }
 
   /** The last change to a key among all of its records. */
@@ -168,6 +170,12 @@ export class Batch<T> {
       this.#keyChanges.add(this.#records.recordAt(this.#keyChanges.records));
     }
     return this.#keyChanges.of(key);
+  }
+
+  /** The operation that made a change. Its bytes are views of the batch. */
+  operationOf({ index, sequence }: KeyChange): WalOperation {
+    const record = this.#records.recordAt(index);
+    return operationAt(operationsOf(record.payload), sequence - record.sequence);
   }
 
   /** Settles as the record of that index does. */

@@ -97,8 +97,12 @@ export class GroupCommit<T> {
     return this.#failure;
   }
 
-  pendingRecords(): Iterable<WalRecord> {
-    return this.#queue.unsettledRecords();
+  pendingRecords(after: Lsn): Iterable<WalRecord> {
+    return this.#queue.unsettledRecords(after);
+  }
+
+  get takeBacks(): number {
+    return this.#queue.takeBacks;
   }
 
   pendingChange(key: Uint8Array): PendingChange | undefined {

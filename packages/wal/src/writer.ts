@@ -444,9 +444,20 @@ export class WalWriter<T = AppendResult> {
     return { ...this.size, quarantine: this.#quarantine, ...this.#watch.activity };
   }
 
-  /** Records that were appended and are not settled yet, oldest first. Their bytes are lent until the next `await`. */
-  pending(): Iterable<WalRecord> {
-    return this.#commit.pendingRecords();
+  /**
+   * Records behind an LSN (default: all) that were appended and are not settled yet, oldest first. Their bytes are lent until the next
+   * `await`.
+   */
+  pending(after: Lsn = 0): Iterable<WalRecord> {
+    return this.#commit.pendingRecords(after);
+  }
+
+  /**
+   * How often a failed batch was taken back with all that was pending behind it. What was read of pending records, sequences included, counts
+   * only while this stays the same.
+   */
+  get takeBacks(): number {
+    return this.#commit.takeBacks;
   }
 
   /**

@@ -296,7 +296,10 @@ describe("W5: maxBatchBytes caps one write; pendingBytes and ready hold a caller
     expect(writer.pendingChange(key)).toMatchObject({ type: "delete", sequence: 4 });
     appended.push(writer.append(batch(put("y"), put("key")), "relaxed"));
     const change = present(writer.pendingChange(key));
-    expect(change).toMatchObject({ type: "put", sequence: 7 });
+    expect(change).toMatchObject({ type: "put", lsn: 5, sequence: 7 });
+    expect(change.operation()).toEqual(put("key"));
+    expect(present(writer.pendingChange(bytes("x"))).operation()).toEqual(put("x"));
+    expect([...writer.pending(3)].map(({ lsn }) => lsn)).toEqual([4, 5]);
     expect(writer.pendingChange(bytes("x"))).toMatchObject({ type: "put", sequence: 5 });
     expect(writer.pendingChange(bytes("z"))).toBe(undefined);
     await change.settled();
@@ -311,12 +314,15 @@ describe("W5: maxBatchBytes caps one write; pendingBytes and ready hold a caller
     expect(writer.pendingChange(bytes("l"))).toBe(undefined);
     expect(writer.pendingChange(bytes("z"))).toMatchObject({ type: "put", sequence: 11 });
     expect(writer.pendingChange(bytes("zz"))).toMatchObject({ type: "deleteRange", sequence: 10 });
+    expect(present(writer.pendingChange(bytes("zz"))).operation()).toEqual(delRange("y"));
+    expect(writer.takeBacks).toBe(0);
     const lost = present(writer.pendingChange(key)).settled();
     await expect(cleared).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await expect(other).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await expect(lost).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await expect(rejected).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     expect(writer.pendingChange(key)).toBe(undefined);
+    expect(writer.takeBacks).toBe(1);
     await writer.close();
   });
 

@@ -25,6 +25,8 @@ export interface CursorOptions {
    * one read, not for two. Default 1.
    */
   readonly seekBlocks?: number;
+  /** Read what is not in memory synchronously: no move gives a promise. Default false. */
+  readonly sync?: boolean;
 }
 
 /** Which way a cursor goes: 1 forward, -1 backward. */
@@ -60,6 +62,7 @@ export class ReadAhead {
   readonly #readsAhead: boolean;
   readonly #fillsCache: boolean;
   readonly #seekBlocks: number;
+  readonly isSync: boolean;
   #item: DataItem | undefined;
   #piece: Piece | undefined;
   #ahead: Ahead | undefined;
@@ -83,6 +86,7 @@ export class ReadAhead {
     this.#readsAhead = options.readAhead ?? true;
     this.#fillsCache = options.fillCache ?? true;
     this.#seekBlocks = options.seekBlocks ?? 1;
+    this.isSync = options.sync ?? false;
   }
 
   /** The block. It stays as it is until the next call. */
@@ -99,6 +103,7 @@ export class ReadAhead {
       return item.block;
     }
     if (covers(this.#piece, ordinal)) return this.#fromPiece(this.#piece as Piece, ordinal, direction);
+    if (this.isSync) return this.#readSync(ordinal, direction);
     if (covers(this.#ahead, ordinal)) return this.#fromAhead(ordinal, direction);
     return this.#read(ordinal, direction);
   }
@@ -144,8 +149,8 @@ export class ReadAhead {
   }
 
   #fromPiece(piece: Piece, ordinal: number, direction: Direction): DataBlock {
-    if (this.#ahead === undefined && piece.last - piece.first + 1 >= BLOCKS_TO_GO_ON && this.#run > 0)
-      this.#goOn(piece, direction);
+    const isLong = piece.last - piece.first + 1 >= BLOCKS_TO_GO_ON;
+    if (isLong && this.#ahead === undefined && this.#run > 0 && !this.isSync) this.#goOn(piece, direction);
     const place = piece.part.placeOf(ordinal);
     const { offset } = place;
     const start = offset - piece.offset;
@@ -161,7 +166,7 @@ export class ReadAhead {
   async #read(ordinal: number, direction: Direction): Promise<DataBlock> {
     const part = await this.#index.partOf(ordinal);
     if (part === undefined) throw new RangeError(`no data block ${ordinal}`);
-    if (this.#readsAhead && (this.#run > 0 || this.#seekBlocks > 1)) {
+    if (this.#readsSeveral) {
       const piece = await this.#readPiece(part, ordinal, direction);
       this.#stand(piece);
       return this.#fromPiece(piece, ordinal, direction);
@@ -174,6 +179,30 @@ export class ReadAhead {
     const item = await this.#blocks.load(ordinal, place);
     this.#item = item;
     return item.block;
+  }
+
+  #readSync(ordinal: number, direction: Direction): DataBlock {
+    const part = this.#index.partOf(ordinal, true) as IndexPart | undefined; // no promise
+    if (part === undefined) throw new RangeError(`no data block ${ordinal}`);
+    if (this.#readsSeveral) {
+      const { first, last } = this.#rangeFrom(part, ordinal, direction);
+      const piece = this.#readRangeSync(part, first, last);
+      this.#stand(piece);
+      return this.#fromPiece(piece, ordinal, direction);
+    }
+    const place = part.placeOf(ordinal);
+    if (!this.#fillsCache) {
+      const raw = this.#reader.readSync(place, BlockKind.Data);
+      return new DataBlock(raw, { path: this.#reader.path, offset: place.offset });
+    }
+    const item = this.#blocks.loadSync(ordinal, place);
+    item.pins++;
+    this.#item = item;
+    return item.block;
+  }
+
+  get #readsSeveral(): boolean {
+    return this.#readsAhead && (this.#run > 0 || this.#seekBlocks > 1);
   }
 
   /** Begins to read the piece behind this one. */
@@ -192,16 +221,33 @@ export class ReadAhead {
   }
 
   async #readRange(part: IndexPart, first: number, last: number): Promise<Piece> {
+    const { piece, bytes } = this.#pieceFor(part, first, last);
+    try {
+      await this.#reader.fill(bytes, piece.offset);
+    } catch (error) {
+      this.#pool.give(piece.buffer);
+      throw error;
+    }
+    return piece;
+  }
+
+  #readRangeSync(part: IndexPart, first: number, last: number): Piece {
+    const { piece, bytes } = this.#pieceFor(part, first, last);
+    try {
+      this.#reader.fillSync(bytes, piece.offset);
+    } catch (error) {
+      this.#pool.give(piece.buffer);
+      throw error;
+    }
+    return piece;
+  }
+
+  /** A piece that is not read yet, and where its bytes come. */
+  #pieceFor(part: IndexPart, first: number, last: number): { piece: Piece; bytes: Uint8Array } {
     const { offset } = part.placeOf(first);
     const length = endOf(part.placeOf(last)) - offset;
     const buffer = this.#pool.take(length);
-    try {
-      await this.#reader.fill(buffer.subarray(0, length), offset);
-    } catch (error) {
-      this.#pool.give(buffer);
-      throw error;
-    }
-    return { part, first, last, offset, buffer };
+    return { piece: { part, first, last, offset, buffer }, bytes: buffer.subarray(0, length) };
   }
 
   /** As many blocks as the run so far is worth: twice as many each time. At a seek those that were asked for. */

@@ -21,6 +21,7 @@ export class TableCursor implements EntryCursor {
   readonly #path: string;
   readonly #index: TableIndex;
   readonly #source: ReadAhead;
+  readonly #isSync: boolean;
   readonly #onClose: (cursor: TableCursor) => void;
   #block: DataBlock | undefined;
   #ordinal = -1;
@@ -39,6 +40,7 @@ export class TableCursor implements EntryCursor {
     this.#path = path;
     this.#index = index;
     this.#source = source;
+    this.#isSync = source.isSync;
     this.#onClose = onClose;
   }
 
@@ -76,13 +78,15 @@ export class TableCursor implements EntryCursor {
 
   seekLast(): boolean | Promise<boolean> {
     this.#begin();
-    return this.#guarded(chain(this.#index.blockCount(), (count) => this.#enter(count - 1, -1, atLast)));
+    return this.#guarded(
+      chain(this.#index.blockCount(this.#isSync), (count) => this.#enter(count - 1, -1, atLast)),
+    );
   }
 
   seek(key: Uint8Array): boolean | Promise<boolean> {
     this.#begin();
     const sought = copyBytes(key);
-    const entered = chain(this.#index.partFor(sought), (part) => {
+    const entered = chain(this.#index.partFor(sought, this.#isSync), (part) => {
       if (part === undefined) return this.#leave();
       const at = part.block.search(sought);
       return this.#enter(part.first + at, 1, (block) => block.lowerBound(sought));
@@ -94,10 +98,10 @@ export class TableCursor implements EntryCursor {
     this.#begin();
     const sought = copyBytes(key);
     const land: Landing = (block) => block.lastBefore(sought, inclusive);
-    const entered = chain(this.#index.partFor(sought), (part) => {
+    const entered = chain(this.#index.partFor(sought, this.#isSync), (part) => {
       const at = part?.block.search(sought) ?? 0;
       if (part !== undefined && at < part.block.count) return this.#enter(part.first + at, -1, land);
-      return chain(this.#index.blockCount(), (count) => this.#enter(count - 1, -1, atLast));
+      return chain(this.#index.blockCount(this.#isSync), (count) => this.#enter(count - 1, -1, atLast));
     });
     return this.#guarded(entered);
   }
@@ -164,9 +168,9 @@ export class TableCursor implements EntryCursor {
 
   /** Into a data block; where what is looked for is not in it, into the next one. */
   #enter(ordinal: number, direction: Direction, land: Landing): boolean | Promise<boolean> {
-    return chain(this.#index.blockCount(), (count) => {
+    this.#block = undefined; // also where what follows fails
+    return chain(this.#index.blockCount(this.#isSync), (count) => {
       if (ordinal < 0 || ordinal >= count) return this.#leave();
-      this.#block = undefined;
       return chain(this.#source.take(ordinal, direction), (block) => {
         if (this.#isClosed) {
           this.#source.release();

@@ -45,7 +45,7 @@ const FIRST_FINGERPRINT = 2 ** 31;
 
 /**
  * A table's index, read at its first use and kept in the cache. On two levels the upper one says where the parts of the lower one are, and
- * how many data blocks each of them has.
+ * how many data blocks each of them has. Where a call is `isSync` it reads what is not in the cache at once, and gives no promise.
  */
 export class TableIndex {
   readonly #reader: BlockReader;
@@ -70,26 +70,26 @@ export class TableIndex {
   }
 
   /** How many data blocks there are. */
-  blockCount(): number | Promise<number> {
-    return chain(this.#rootBlock(), (root) => this.#firstOf(root, root.count));
+  blockCount(isSync = false): number | Promise<number> {
+    return chain(this.#rootBlock(isSync), (root) => this.#firstOf(root, root.count));
   }
 
   /** The part that has a data block; undefined behind the last one. */
-  partOf(ordinal: number): IndexPart | undefined | Promise<IndexPart | undefined> {
-    return chain(this.#rootBlock(), (root) => {
+  partOf(ordinal: number, isSync = false): IndexPart | undefined | Promise<IndexPart | undefined> {
+    return chain(this.#rootBlock(isSync), (root) => {
       if (ordinal < 0 || ordinal >= this.#firstOf(root, root.count)) return undefined;
-      return this.#partAt(root, this.#partNumberOf(root, ordinal));
+      return this.#partAt(root, this.#partNumberOf(root, ordinal), isSync);
     });
   }
 
   /** The part where a key is if it is anywhere; undefined where it is behind the last key. */
-  partFor(key: Uint8Array): IndexPart | undefined | Promise<IndexPart | undefined> {
+  partFor(key: Uint8Array, isSync = false): IndexPart | undefined | Promise<IndexPart | undefined> {
     const root = this.#root;
     if (root !== undefined && this.#footer.indexLevels === 1) return this.#wholeOf(root);
-    return chain(this.#rootBlock(), (block) => {
+    return chain(this.#rootBlock(isSync), (block) => {
       const at = block.search(key);
       if (this.#footer.indexLevels === 1) return new IndexPart(block, 0);
-      return at === block.count ? undefined : this.#partAt(block, at);
+      return at === block.count ? undefined : this.#partAt(block, at, isSync);
     });
   }
 
@@ -124,13 +124,13 @@ export class TableIndex {
     return this.#footer.indexLevels === 1 ? BlockKind.Index : BlockKind.TopIndex;
   }
 
-  #rootBlock(): IndexBlock | Promise<IndexBlock> {
-    return this.#block(-1, this.#footer.index, this.#rootKind, undefined);
+  #rootBlock(isSync: boolean): IndexBlock | Promise<IndexBlock> {
+    return this.#block(-1, this.#footer.index, this.#rootKind, undefined, isSync);
   }
 
-  #partAt(root: IndexBlock, part: number): IndexPart | Promise<IndexPart> {
+  #partAt(root: IndexBlock, part: number, isSync: boolean): IndexPart | Promise<IndexPart> {
     if (this.#footer.indexLevels === 1) return new IndexPart(root, 0);
-    const block = this.#block(part, root.placeAt(part), BlockKind.Index, root.blocksAt(part));
+    const block = this.#block(part, root.placeAt(part), BlockKind.Index, root.blocksAt(part), isSync);
     return chain(block, (found) => new IndexPart(found, this.#firstOf(root, part)));
   }
 
@@ -139,12 +139,14 @@ export class TableIndex {
     place: Place,
     kind: BlockKind,
     blocks: number | undefined,
+    isSync: boolean,
   ): IndexBlock | Promise<IndexBlock> {
     const item = this.#items.get(number);
     if (item !== undefined) {
       item.touch();
       return item.block;
     }
+    if (isSync) return this.#loadSync(number, place, kind, blocks);
     let loading = this.#loading.get(number);
     if (loading === undefined) {
       loading = this.#load(number, place, kind, blocks).finally(() => this.#loading.delete(number));

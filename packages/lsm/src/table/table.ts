@@ -296,7 +296,7 @@ export class Table {
   }
 }
 
-const CURSOR_OPTIONS = ["readAhead", "fillCache", "seekBlocks"] as const;
+const CURSOR_OPTIONS = ["readAhead", "fillCache", "seekBlocks", "sync"] as const;
 
 // Used within one call only.
 const PLACE = new EntryPlace();

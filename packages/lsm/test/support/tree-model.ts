@@ -107,6 +107,18 @@ export async function contentsOf(cursor: EntryCursor): Promise<Map<string, Model
   }
 }
 
+/** The same of a cursor that reads synchronously. A promise ends it, and something is missing then. */
+export function contentsOfSync(cursor: EntryCursor): Map<string, ModelEntry> {
+  const contents = new Map<string, ModelEntry>();
+  try {
+    for (let more = cursor.seekFirst(); more === true; more = cursor.next())
+      contents.set(text(cursor.key), { sequence: cursor.sequence, value: text(cursor.value) });
+    return contents;
+  } finally {
+    cursor.close();
+  }
+}
+
 /** The keys that a cursor shows, backward. */
 export async function keysBackward(cursor: EntryCursor): Promise<string[]> {
   const keys: string[] = [];

@@ -1,0 +1,173 @@
+import {
+  checkCallback,
+  type DurabilityMode,
+  describe,
+  KayaError,
+  readOptions,
+  type SequenceNumber,
+} from "@kaya/core";
+import { showKey } from "./conditions.js";
+import { type EndTurn, type FairTurns, untilAborted } from "./fair-turns.js";
+import { type Bytes, invalid } from "./input.js";
+import {
+  atHead,
+  type HeadEngine,
+  type HeadEntry,
+  NOTHING,
+  rejectOnceSettled,
+  settledOf,
+  wroteItself,
+} from "./modify.js";
+import { checkSignal } from "./signal.js";
+import type { WriteInput, WriteOptions, WriteResult } from "./write.js";
+
+/** What the function of an `update` gives where the key is to stay as it is: nothing is written then. */
+export const KEEP: unique symbol = Symbol.for("@kaya/engine/KEEP");
+
+/** The new value of a key; undefined deletes the key, `KEEP` leaves it as it is. */
+export type Updated = Bytes | undefined | typeof KEEP;
+
+/** Gives the new value for the one that a key has: its own copy, undefined where the key is absent. */
+export type UpdateFunction = (value: Uint8Array | undefined) => Updated | Promise<Updated>;
+
+export interface RetryOptions extends WriteOptions {
+  /** How often the function is called at most: a whole number >= 1. Default 100. */
+  readonly attempts?: number;
+  /** Ends the waiting and the attempts: it rejects with the signal's reason. What has a place in the log already is written. */
+  readonly signal?: AbortSignal;
+}
+
+export interface UpdateResult extends WriteResult {
+  /** What the key has now; undefined where it is absent. */
+  readonly value: Uint8Array | undefined;
+}
+
+const RETRY_OPTIONS: readonly string[] = ["durability", "attempts", "signal"];
+const DEFAULT_ATTEMPTS = 100;
+
+/** The options of what is tried again, read once. @throws KayaError KAYA_INVALID_ARGUMENT; what the signal aborted with */
+export function readRetryOptions(given: RetryOptions | undefined, input: WriteInput) {
+  const options = readOptions(given, RETRY_OPTIONS, "the options of an update");
+  const { attempts = DEFAULT_ATTEMPTS, signal, durability } = options;
+  if (!Number.isSafeInteger(attempts) || attempts < 1)
+    throw invalid(`attempts must be a whole number >= 1, not ${describe(attempts)}`);
+  checkSignal(signal);
+  signal?.throwIfAborted();
+  return { attempts, signal, durability: input.durability(durability) };
+}
+
+interface Asked {
+  readonly key: Uint8Array;
+  readonly fn: UpdateFunction;
+  readonly durability: DurabilityMode;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** It has its place in the log, or was in vain, as the key has another state by now. */
+type Outcome =
+  | { readonly written: Promise<UpdateResult> }
+  | { readonly written?: undefined; readonly sequence: SequenceNumber | undefined };
+
+/**
+ * Read-modify-writes of one key. A function that gives its value at once is called at the head of the log's queue, and never in vain. One
+ * that takes its time writes if the key is still as it was; else it is called again, and those who lost on a key take turns.
+ */
+export class Updates {
+  readonly #head: HeadEngine;
+  readonly #input: WriteInput;
+  readonly #turns: FairTurns;
+
+  constructor(head: HeadEngine, input: WriteInput, turns: FairTurns) {
+    this.#head = head;
+    this.#input = input;
+    this.#turns = turns;
+  }
+
+  async run(given: Bytes, fn: UpdateFunction, options: RetryOptions | undefined): Promise<UpdateResult> {
+    this.#head.assertWritable();
+    const key = new Uint8Array(this.#input.key(given));
+    if (fn === undefined) throw invalid("update takes a function");
+    checkCallback(fn, "the function of an update");
+    const { durability, attempts, signal } = readRetryOptions(options, this.#input);
+    // Outside the turn: those behind it need not wait for the disk.
+    const { written } = await this.#place({ key, fn, durability, signal }, attempts);
+    return written;
+  }
+
+  async #place(asked: Asked, attempts: number): Promise<{ readonly written: Promise<UpdateResult> }> {
+    const { key, signal } = asked;
+    const name = Buffer.from(key).toString("latin1");
+    let end: EndTurn | undefined = this.#turns.isTaken(name)
+      ? await this.#turns.take(name, signal)
+      : undefined;
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const outcome = await this.#attempt(asked);
+        if (outcome.written !== undefined) return outcome;
+        if (attempt === attempts) throw gaveUp(key, attempts, outcome.sequence);
+        end ??= await this.#turns.take(name, signal);
+      }
+    } finally {
+      end?.();
+    }
+  }
+
+  async #attempt(asked: Asked): Promise<Outcome> {
+    const { wal } = this.#head;
+    const { key, fn, signal } = asked;
+    const first = await atHead(this.#head, [key], (head, isUntouched) => {
+      const entry = head[0] as HeadEntry; // of the one key
+      signal?.throwIfAborted();
+      let given: Updated | Promise<Updated>;
+      try {
+        given = fn(entry.value);
+      } catch (error) {
+        return rejectOnceSettled([entry], error);
+      }
+      if (isPromise(given)) return { entry, later: given, takeBacks: wal.takeBacks };
+      if (!isUntouched()) throw wroteItself();
+      return { written: this.#write(asked, entry, given) };
+    });
+    if (first.later === undefined) return first;
+    const { entry, takeBacks } = first;
+    const given = await untilAborted(first.later, signal).catch((error) => rejectOnceSettled([entry], error));
+    return atHead(this.#head, [key], (head) => {
+      const now = head[0] as HeadEntry; // as above
+      signal?.throwIfAborted();
+      // A write that was read and then taken back may have given its sequence to another.
+      const isLost = entry.ahead !== undefined && takeBacks !== wal.takeBacks;
+      if (isLost || now.sequence !== entry.sequence) return { sequence: now.ahead?.sequence ?? now.sequence };
+      return { written: this.#write(asked, now, given) };
+    });
+  }
+
+  #write({ key, durability }: Asked, entry: HeadEntry, given: Updated): Promise<UpdateResult> {
+    const { value } = entry;
+    const isKept = given === KEEP || (given === undefined && value === undefined);
+    if (isKept) return this.#keep(entry, durability);
+    const operation = given === undefined ? this.#input.delete(key) : this.#input.put(key, given);
+    const written = operation.type === "put" ? operation.value : undefined;
+    return this.#head.append(operation, durability).then((result) => ({ ...result, value: written }));
+  }
+
+  /** What it read counts once it cannot be taken back any more. */
+  async #keep(entry: HeadEntry, durability: DurabilityMode): Promise<UpdateResult> {
+    await settledOf([entry]);
+    return { ...(await this.#head.append(NOTHING, durability)), value: entry.value };
+  }
+}
+
+function isPromise(given: unknown): given is Promise<Updated> {
+  return typeof (given as { then?: unknown } | undefined)?.then === "function";
+}
+
+function gaveUp(key: Uint8Array, attempts: number, sequence: SequenceNumber | undefined): KayaError {
+  const by =
+    sequence === undefined ? "it was deleted" : `the last time by the write with sequence ${sequence}`;
+  return new KayaError(
+    "KAYA_CONFLICT",
+    `nothing was written: the key ${showKey(key)} was changed in each of ${attempts} attempts, while the function of an update ran, ${by}. ` +
+      "Try again later, make the function faster, or give more `attempts`.",
+    { key: new Uint8Array(key), sequence },
+  );
+}
