@@ -104,14 +104,18 @@ function keyText(key: Uint8Array): string {
 }
 
 /** As rows name the types of records. */
-function typeName({ type }: WalOperation): string {
-  return type === "deleteRange" ? "DELETE_RANGE" : type.toUpperCase();
+function typeName(operation: WalOperation): string {
+  if (operation.type === "deleteRange") return "DELETE_RANGE";
+  if (operation.type === "put" && operation.expiresAt !== undefined) return "PUT_EXPIRING";
+  return operation.type.toUpperCase();
 }
 
 function operationText(match: Match): string {
   const { index, operation } = match;
   const head = `operation=${index} type=${typeName(operation)} ${keysText(match)}`;
-  return operation.type === "put" ? `${head} value_len=${operation.value.length}` : head;
+  if (operation.type !== "put") return head;
+  const { value, expiresAt } = operation;
+  return `${head} value_len=${value.length}${expiresAt === undefined ? "" : ` expires_at=${expiresAt}`}`;
 }
 
 /** At most `length` bytes of a segment. */
@@ -165,9 +169,13 @@ function matchFields(matches: readonly Match[], isBatch: boolean): object {
       operation: index,
       type: typeName(operation),
       ...keyFields(operation),
-      ...(operation.type === "put" && { valueLength: operation.value.length }),
+      ...(operation.type === "put" && valueFields(operation)),
     })),
   };
+}
+
+function valueFields({ value, expiresAt }: Extract<WalOperation, { readonly type: "put" }>): object {
+  return { valueLength: value.length, ...(expiresAt !== undefined && { expiresAt }) };
 }
 
 function keyFields(operation: WalOperation): object {

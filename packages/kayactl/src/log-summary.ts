@@ -73,8 +73,9 @@ export class LogSummary {
 
   #table(): string[] {
     const total = { segment: plural(this.#segments.length, "segment"), ...this.#total };
-    // Few logs have range deletes, and a column for them does not fit a terminal of 80 characters.
-    const types = RECORD_TYPES.filter((type) => type !== "DELETE_RANGE" || this.#total.types[type] > 0);
+    // Few logs have these, and a column for them does not fit a terminal of 80 characters.
+    const isRare = (type: RecordType) => type === "DELETE_RANGE" || type === "PUT_EXPIRING";
+    const types = RECORD_TYPES.filter((type) => !isRare(type) || this.#total.types[type] > 0);
     const head = ["segment", "LSN", "records", ...types, "bytes", ""];
     const rows: string[][] = [head];
     const shown = shownSegments(this.#segments);
@@ -138,7 +139,11 @@ function shownSegments(segments: readonly SegmentSummary[]): number[] {
 }
 
 function noCounts(bytes: number): Counts {
-  return { bytes, records: 0, types: { PUT: 0, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0 } };
+  return {
+    bytes,
+    records: 0,
+    types: { PUT: 0, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0, PUT_EXPIRING: 0 },
+  };
 }
 
 function count(counts: Counts, { lsn, type }: WalInspectionRow): void {

@@ -93,7 +93,7 @@ describe("a directory", () => {
           records: 1,
           firstLsn: 4,
           lastLsn: 4,
-          types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0 },
+          types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0, PUT_EXPIRING: 0 },
           warnings: [],
         },
       ],
@@ -102,7 +102,7 @@ describe("a directory", () => {
         records: 1,
         firstLsn: 4,
         lastLsn: 4,
-        types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0 },
+        types: { PUT: 1, DELETE: 0, NOOP: 0, BATCH: 0, DELETE_RANGE: 0, PUT_EXPIRING: 0 },
       },
       tables: {
         manifest: expect.stringMatching(/^manifest\/[0-9a-f]{16}\.manifest$/),
@@ -178,6 +178,26 @@ describe("--key", () => {
       },
       { lsn: 5, key: "user: 4" },
     ]);
+  });
+
+  test("shows when a put expires, alone and in a batch", async () => {
+    const until = (key: string) => ({ ...put(key, "v"), expiresAt: 1_767_225_600_000 }) as const;
+    const data = await dataDirectory(
+      log(until("user:1"), { type: "batch", operations: [put("other"), until("user:2")] }),
+    );
+    const argv = ["inspect", "wal", data, "--key", "user:"];
+    expect(lines((await kayactl(argv)).stdout)).toEqual([
+      "offset=0 lsn=1 seq=1 type=PUT_EXPIRING key_len=6 value_len=1 expires_at=1767225600000 checksum=ok key=user:1",
+      "offset=63 lsn=2 seq=2 type=BATCH operations=2 checksum=ok",
+      "  operation=1 type=PUT_EXPIRING key=user:2 value_len=1 expires_at=1767225600000",
+    ]);
+    const json = JSON.parse((await kayactl([...argv, "--json"])).stdout);
+    expect(json.segments[0].rows).toMatchObject([
+      { lsn: 1, type: "PUT_EXPIRING", expiresAt: 1_767_225_600_000, key: "user:1" },
+      { lsn: 2, matches: [{ operation: 1, type: "PUT_EXPIRING", expiresAt: 1_767_225_600_000 }] },
+    ]);
+    const summary = (await kayactl(["inspect", "wal", data, "--summary"])).stdout;
+    expect(summary).toMatch(/PUT +DELETE +NOOP +BATCH +PUT_EXPIRING +bytes\n\S+ +1 to 2 +2 +0 +0 +0 +1 +1 /);
   });
 
   test("shows range deletes that have such a key in them, alone or in a batch", async () => {

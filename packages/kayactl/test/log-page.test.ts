@@ -50,7 +50,8 @@ const MIXED = Buffer.concat([
   }),
   record(3, 4, { type: "delete", key: text("k") }),
   record(9, 70_000, { type: "noop" }),
-  record(10, 70_001, { type: "put", key: Buffer.alloc(0), value: Buffer.alloc(0) }),
+  record(10, 70_001, { type: "put", key: text("e"), value: text("f"), expiresAt: 1_767_225_600_000 }),
+  record(11, 70_002, { type: "put", key: Buffer.alloc(0), value: Buffer.alloc(0) }),
 ]);
 
 describe("the records in the page", () => {
@@ -85,6 +86,14 @@ describe("the records in the page", () => {
             keyLength,
             valueLength,
             encodedLength: 48 + keyLength + valueLength,
+          },
+          {
+            ...numbers,
+            type: "PUT_EXPIRING" as const,
+            keyLength,
+            valueLength,
+            expiresAt: numbers.lsn,
+            encodedLength: 56 + keyLength + valueLength,
           },
           { ...numbers, type: "DELETE" as const, keyLength, encodedLength: 44 + keyLength },
           { ...numbers, type: "NOOP" as const, encodedLength: 40 },
@@ -169,7 +178,7 @@ describe("too many records for a page", () => {
         rows.filter((_, at) => at % 20 === 0).map(({ offset }) => offset),
       );
       expect(groups.offsets[groups.length]).toBe(many.data.segments[index]?.bytes);
-      expect(counts).toEqual([rows.length, 0, 0, 0, 0]);
+      expect(counts).toEqual([rows.length, 0, 0, 0, 0, 0]);
       expect(groups.rowAt(0)).toBeUndefined();
     }
     const place = placeOfLsn(segments, 1234);

@@ -6,8 +6,11 @@ export const PUT = 0 as const;
 /** The entry says that its key was deleted. */
 export const TOMBSTONE = 1 as const;
 
+/** The entry gives its key a value until a time, and hides what is older. From that time on it says that its key has no value. */
+export const EXPIRING = 2 as const;
+
 /** What an entry does to its key. */
-export type EntryKind = typeof PUT | typeof TOMBSTONE;
+export type EntryKind = typeof PUT | typeof TOMBSTONE | typeof EXPIRING;
 
 /**
  * Deletes every key from `start` up to, but without, `end`. Keys order bytewise. Without an `end` it reaches beyond the last
@@ -19,10 +22,15 @@ export interface RangeTombstone {
   readonly sequence: SequenceNumber;
 }
 
-/** What a look-up finds. The value is the caller's own copy; it is empty for a tombstone. */
+/**
+ * What a look-up finds. The value is the caller's own copy; it is empty for a tombstone. An entry that expires is found before and after its
+ * time: compare `expiresAt` with your clock.
+ */
 export interface Found {
   readonly kind: EntryKind;
   readonly sequence: SequenceNumber;
+  /** Of an `EXPIRING` entry: milliseconds since 1970, from 1 to 2^53 - 1. It has no value from then on. Of other entries 0. */
+  readonly expiresAt: number;
   readonly value: Uint8Array;
 }
 
@@ -30,7 +38,7 @@ export interface Found {
  * A place among sorted entries. It begins before the first one: seek before the first move.
  *
  * `key` and `value` are lent: they are valid until the next move or `close`, and must not be changed. Where the cursor stands on
- * no entry, the four getters throw KAYA_INVARIANT_VIOLATION.
+ * no entry, the five getters throw KAYA_INVARIANT_VIOLATION.
  *
  * Each move gives true where the cursor then stands on an entry, and false where there is none. It gives a promise only where a
  * block must be read from the disk. One move at a time: await a promise before the next call. A move rejects or throws
@@ -40,6 +48,8 @@ export interface EntryCursor {
   readonly key: Uint8Array;
   readonly kind: EntryKind;
   readonly sequence: SequenceNumber;
+  /** Of an `EXPIRING` entry: milliseconds since 1970. Of another entry it is any number. */
+  readonly expiresAt: number;
   readonly value: Uint8Array;
 
   seekFirst(): boolean | Promise<boolean>;

@@ -6,6 +6,7 @@ export { TreeCopy, type TreeCopyOptions, type TreeCopyResult } from "./copy/tree
 export {
   type EntryCursor,
   type EntryKind,
+  EXPIRING,
   type Found,
   PUT,
   type RangeTombstone,
@@ -39,6 +40,7 @@ export { formatTableDamage, formatTableProperties, formatTableRow } from "./tabl
 export type { TableProperties } from "./table/properties.js";
 export type { CursorOptions } from "./table/read-ahead.js";
 export { Table, type TableOptions } from "./table/table.js";
+export type { TableExpiry } from "./table/table-expiry.js";
 export { locateTables, type TableLocation } from "./table/table-location.js";
 export type { TableWriterOptions } from "./table/table-options.js";
 export { type TableSummary, TableWriter } from "./table/table-writer.js";

@@ -1,7 +1,7 @@
 import { Random } from "@kaya/io";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PUT, TOMBSTONE } from "../src/index.js";
+import { EXPIRING, PUT, TOMBSTONE } from "../src/index.js";
 import { codecFor, rawLengthOf } from "../src/table/compression.js";
 import { DataBlock, EntryPlace } from "../src/table/data-block.js";
 import { DataBlockBuilder } from "../src/table/data-block-builder.js";
@@ -10,7 +10,7 @@ import { IndexBlock, IndexBlockBuilder, separatorOf } from "../src/table/index-b
 import { KeyHash } from "../src/table/key-hash.js";
 import { SparseList } from "../src/table/sparse-list.js";
 import { MAX_VARINT_BYTES, VarintReader, varintLength, writeVarint } from "../src/table/varint.js";
-import { bytes, codeOf, compare, type Entry, put, SEED, sorted, writeTable } from "./support.js";
+import { bytes, codeOf, compare, type Entry, expiring, put, SEED, sorted, writeTable } from "./support.js";
 
 const anyKey = fc
   .array(fc.constantFrom(0, 1, 0x61, 0xfe, 0xff), { maxLength: 6 })
@@ -97,9 +97,24 @@ describe("an index block", () => {
 });
 
 describe("a data block with bytes that no writer writes (T6)", () => {
+  it("of version 1 has no entry that expires", async () => {
+    const { bytes: file } = await writeTable({ entries: [put("a", "1"), expiring("b", "2", 1000)] });
+    const block = file.slice(0, lengthOfFirstBlock(file));
+    const placeIn = (version: number) => {
+      const place = new EntryPlace();
+      const read = new DataBlock(block, { path: "t", offset: 0, version });
+      read.decode(read.decode(read.restartAt(0), place), place);
+      return place;
+    };
+    expect(placeIn(2)).toMatchObject({ kind: EXPIRING, expiresAt: 1000 });
+    expect(() => placeIn(1)).toThrow("a tombstone with a value");
+  });
+
   it("throws KAYA_CORRUPTION or gives some entry: it never reads past its end, and always ends", async () => {
     const entries = Array.from({ length: 40 }, (_, i) =>
-      put(`key${String(i).padStart(3, "0")}`, `value ${i}`, i * 1000),
+      i % 3 === 0
+        ? expiring(`key${String(i).padStart(3, "0")}`, `value ${i}`, 1 + i * 10 ** 12, i * 1000)
+        : put(`key${String(i).padStart(3, "0")}`, `value ${i}`, i * 1000),
     );
     const { bytes: file } = await writeTable({ entries }, { blockBytes: 4096 });
     const length = lengthOfFirstBlock(file);
@@ -110,17 +125,19 @@ describe("a data block with bytes that no writer writes (T6)", () => {
       hash.update(key);
       return block.find(key, hash.first, hash.second, place);
     };
-    expect(find(new DataBlock(whole, { path: "t", offset: 0 }), bytes("key007"))).toBe(true);
+    expect(find(new DataBlock(whole, { path: "t", offset: 0, version: 2 }), bytes("key007"))).toBe(true);
     for (let at = 0; at < length; at++) {
       for (const value of [0, 1, 0x7f, 0x80, 0xff]) {
         const other = whole.slice();
         other[at] = value;
         try {
-          const read = new DataBlock(other, { path: "t", offset: 0 });
+          const read = new DataBlock(other, { path: "t", offset: 0, version: 2 });
           for (const key of ["", "key007", "key039", "zzz"].map(bytes)) {
             if (find(read, key)) {
               expect(place.valueEnd).toBeLessThanOrEqual(length);
               expect(Number.isSafeInteger(place.sequence)).toBe(true);
+              expect(place.valueStart).toBeLessThanOrEqual(place.valueEnd);
+              if (place.kind === EXPIRING) expect(place.expiresAt).toBeGreaterThan(0);
             }
             expect(read.lowerBound(key)).toBeLessThanOrEqual(read.count);
             expect(read.lastBefore(key, true)).toBeLessThan(read.count);
@@ -140,7 +157,7 @@ describe("a data block with bytes that no writer writes (T6)", () => {
     const place = new EntryPlace();
     for (let tag = 1; tag < 256; tag++) {
       for (const at of [0, 3, 6]) slots.set([tag, 0, 0], at);
-      const block = new DataBlock(whole, { path: "t", offset: 0 });
+      const block = new DataBlock(whole, { path: "t", offset: 0, version: 2 });
       expect(block.find(bytes("c"), 7, tag, place)).toBe(false);
       expect(block.find(bytes("a"), 7, tag, place)).toBe(true);
     }
@@ -154,12 +171,12 @@ describe("a data block's builder", () => {
   function build(entries: readonly Entry[]): { block: DataBlock; foretold: number } {
     const builder = new DataBlockBuilder(512);
     let foretold = 0;
-    for (const { key, kind, sequence, value } of entries) {
-      foretold = builder.lengthWith(key, value, sequence);
+    for (const { key, kind, sequence, value, expiresAt = 0 } of entries) {
+      foretold = builder.lengthWith(key, kind, sequence, value, expiresAt);
       hash.update(key);
-      builder.add(key, kind, sequence, value, hash.first, hash.second);
+      builder.add(key, kind, sequence, value, hash.first, hash.second, expiresAt);
     }
-    return { block: new DataBlock(builder.finish().slice(), { path: "t", offset: 0 }), foretold };
+    return { block: new DataBlock(builder.finish().slice(), { path: "t", offset: 0, version: 2 }), foretold };
   }
 
   it("lays out what was added, whatever keys have in common, within the length that it foretold (T10)", () => {
@@ -169,16 +186,21 @@ describe("a data block's builder", () => {
     );
     const entry = fc.record({
       key: fc.tuple(text, text).map(([a, b]) => bytes(a + b)),
-      kind: fc.constantFrom(PUT, TOMBSTONE),
+      kind: fc.constantFrom(PUT, TOMBSTONE, EXPIRING),
+      expiresAt: fc.oneof(
+        fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      ),
       sequence: fc.oneof(fc.nat(300), fc.maxSafeNat()),
       value: fc.oneof(text, fc.constant("v".repeat(70_000))).map(bytes),
     });
     const property = fc.property(text, fc.array(entry, { minLength: 1, maxLength: 60 }), (prefix, given) => {
       const entries = sorted(
-        given.map(({ key, kind, sequence, value }) => ({
+        given.map(({ key, kind, sequence, expiresAt, value }) => ({
           key: Buffer.concat([bytes(prefix), key]),
           kind,
           sequence,
+          expiresAt,
           value: kind === TOMBSTONE ? new Uint8Array(0) : value,
         })),
       );
@@ -186,10 +208,11 @@ describe("a data block's builder", () => {
       expect(block.bytes.length).toBeLessThanOrEqual(foretold);
       expect(block.takenSlots).toBe(entries.length);
       const place = new EntryPlace();
-      for (const [i, { key, kind, sequence, value }] of entries.entries()) {
+      for (const [i, { key, kind, sequence, expiresAt, value }] of entries.entries()) {
         hash.update(key);
         expect(block.find(key, hash.first, hash.second, place)).toBe(true);
         expect([place.kind, place.sequence]).toEqual([kind, sequence]);
+        if (kind === EXPIRING) expect(place.expiresAt).toBe(expiresAt);
         expect(compare(block.bytes.subarray(place.valueStart, place.valueEnd), value)).toBe(0);
         expect([block.lowerBound(key), block.lastBefore(key, true), block.lastBefore(key, false)]).toEqual([
           i,
@@ -206,7 +229,9 @@ describe("a data block's builder", () => {
 
 /** From the footer's properties place: one data block, filter, index, properties. */
 function lengthOfFirstBlock(file: Uint8Array): number {
-  const footer = new DataView(file.buffer, file.byteOffset + file.length - 88);
+  const end = new DataView(file.buffer, file.byteOffset);
+  const length = end.getUint16(file.length - 12, true);
+  const footer = new DataView(file.buffer, file.byteOffset + file.length - length);
   return Number(footer.getBigUint64(40, true)) - 5;
 }
 

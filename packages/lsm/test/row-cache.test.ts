@@ -2,7 +2,7 @@ import { Random } from "@kaya/io";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RowCache, type RowHash, RowPlace } from "../src/cache/row-cache.js";
-import { BlockCache, type Found, PUT, Table, TOMBSTONE } from "../src/index.js";
+import { BlockCache, EXPIRING, type Found, PUT, Table, TOMBSTONE } from "../src/index.js";
 import { bytes, type Entry, manyEntries, writeTable } from "./support.js";
 
 const KiB = 1024;
@@ -17,25 +17,33 @@ const spreadHash = (number: number): RowHash => ({ first: Math.imul(number, 0x9e
 function rowOf(rows: RowCache, owner: number, number: number, hashOf = spreadHash): string | undefined {
   const place = new RowPlace();
   if (!rows.find(owner, keyOf(number), hashOf(number), place)) return undefined;
-  const { kind, sequence, valueStart, valueEnd } = place;
-  return textOf({ kind, sequence, value: place.bytes.subarray(valueStart, valueEnd) });
+  const { kind, sequence, expiresAt, valueStart, valueEnd } = place;
+  return textOf({
+    key: keyOf(number),
+    kind,
+    sequence,
+    expiresAt,
+    value: place.bytes.subarray(valueStart, valueEnd),
+  });
 }
 
-function textOf({ kind, sequence, value }: Found): string {
-  return `${kind} ${sequence} ${Buffer.from(value).toString("latin1")}`;
+function textOf({ kind, sequence, expiresAt, value }: Entry): string {
+  return `${kind} ${sequence} ${kind === EXPIRING ? expiresAt : ""} ${Buffer.from(value).toString("latin1")}`;
 }
 
 function putRow(rows: RowCache, owner: number, number: number, length: number, hashOf = spreadHash): string {
   const found = foundOf(owner, number, length);
   rows.put(owner, keyOf(number), hashOf(number), found);
-  return textOf(found);
+  return textOf({ ...found, key: keyOf(number) });
 }
 
 function foundOf(owner: number, number: number, length: number): Found {
   const isTombstone = number % 5 === 0;
+  const isExpiring = number % 5 === 1;
   return {
-    kind: isTombstone ? TOMBSTONE : PUT,
+    kind: isTombstone ? TOMBSTONE : isExpiring ? EXPIRING : PUT,
     sequence: owner * 2 ** 45 + number,
+    expiresAt: isExpiring ? Number.MAX_SAFE_INTEGER - number * 2 ** 21 : 0,
     value: isTombstone ? new Uint8Array(0) : new Uint8Array(length).fill(owner * 100 + number),
   };
 }
@@ -136,7 +144,8 @@ describe("tables that share rows", () => {
       const found = random.below(3) === 0 ? await cached.get(key) : cached.getSync(key);
       const wanted = i % 10 === 0 ? plain.getSync(key) : entries[at];
       if (found === undefined || wanted === undefined) throw new Error(`no entry number ${at}`);
-      if (textOf(found) !== textOf(wanted)) throw new Error(`entry number ${at} is another one`);
+      if (textOf({ ...found, key }) !== textOf({ ...wanted, key }))
+        throw new Error(`entry number ${at} is another one`);
     }
     const { rows, rowHits, evictions, bytes: used } = cache.stats;
     expect(Math.min(rows, rowHits, evictions)).toBeGreaterThan(1000);

@@ -5,6 +5,7 @@ import {
   BlockCache,
   type EntryCursor,
   type EntryKind,
+  EXPIRING,
   PUT,
   type RangeTombstone,
   Table,
@@ -19,6 +20,8 @@ export interface Entry {
   readonly kind: EntryKind;
   readonly sequence: number;
   readonly value: Uint8Array;
+  /** Of an entry that expires. */
+  readonly expiresAt?: number;
 }
 
 export const SEED = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
@@ -37,6 +40,14 @@ export const tombstone = (key: string, sequence = 1): Entry => ({
   kind: TOMBSTONE,
   sequence,
   value: new Uint8Array(0),
+});
+
+export const expiring = (key: string, value: string, expiresAt: number, sequence = 1): Entry => ({
+  key: bytes(key),
+  kind: EXPIRING,
+  sequence,
+  value: bytes(value),
+  expiresAt,
 });
 
 export const compare = (a: Uint8Array, b: Uint8Array): number => Buffer.compare(a, b);
@@ -70,7 +81,8 @@ export async function writeAll(
   { entries, rangeTombstones = [] }: Contents,
 ): Promise<TableSummary> {
   for (const tombstone of rangeTombstones) writer.addRangeTombstone(tombstone);
-  for (const { key, kind, sequence, value } of entries) await writer.add(key, kind, sequence, value);
+  for (const { key, kind, sequence, value, expiresAt } of entries)
+    await writer.add(key, kind, sequence, value, expiresAt);
   return writer.finish();
 }
 
@@ -101,8 +113,8 @@ export async function collect(
 }
 
 /** A copy of the entry that the cursor stands on. */
-export function standing({ key, kind, sequence, value }: EntryCursor): Entry {
-  return { key: new Uint8Array(key), kind, sequence, value: new Uint8Array(value) };
+export function standing({ key, kind, sequence, expiresAt, value }: EntryCursor): Entry {
+  return { key: new Uint8Array(key), kind, sequence, expiresAt, value: new Uint8Array(value) };
 }
 
 export async function scan(table: Table, direction: "next" | "previous" = "next"): Promise<Entry[]> {
@@ -117,8 +129,8 @@ export async function scan(table: Table, direction: "next" | "previous" = "next"
 /** Vitest compares typed arrays one element after the other: these are much sooner compared as text. */
 export function asText(entries: readonly Entry[]): string[] {
   return entries.map(
-    ({ key, kind, sequence, value }) =>
-      `${Buffer.from(key).toString("hex")} ${kind} ${sequence} ${Buffer.from(value).toString("hex")}`,
+    ({ key, kind, sequence, value, expiresAt }) =>
+      `${Buffer.from(key).toString("hex")} ${kind}${kind === EXPIRING ? ` until ${expiresAt}` : ""} ${sequence} ${Buffer.from(value).toString("hex")}`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { Random, SimDisk } from "@kaya/io";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type EntryKind, PUT, type TableWriterOptions, TOMBSTONE } from "../src/index.js";
+import { type EntryKind, EXPIRING, PUT, type TableWriterOptions, TOMBSTONE } from "../src/index.js";
 import {
   asText,
   collect,
@@ -34,6 +34,16 @@ const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     sequence: fc.nat(300),
     value: fc.constant(new Uint8Array(0)),
   }),
+  fc.record({
+    key: anyKey,
+    kind: fc.constant(EXPIRING),
+    sequence: fc.oneof(fc.nat(300), fc.maxSafeNat()),
+    value: fc.uint8Array({ maxLength: 60 }).map((value) => Uint8Array.from(value)),
+    expiresAt: fc.oneof(
+      fc.integer({ min: 1, max: 300 }),
+      fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    ),
+  }),
 );
 
 /** What a sorted list says of a seek. */
@@ -63,7 +73,8 @@ describe("a table against a sorted list", () => {
         for (const key of others) {
           const expected = entries.find((entry) => compare(entry.key, key) === 0);
           const found = [table.getSync(key), await table.get(key)];
-          const text = (entry: (typeof found)[0]) => (entry ? asText([{ ...entry, key }]) : undefined);
+          const text = (entry: (typeof found)[0] | typeof expected) =>
+            entry ? asText([{ ...entry, key }]) : undefined;
           expect(found.map(text)).toEqual([text(expected), text(expected)]);
         }
         await table.close();

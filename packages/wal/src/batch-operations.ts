@@ -1,5 +1,6 @@
 import { BATCH_OP, type RangeDelete, type WalOperation, type WalOperations } from "./format.js";
 import { isInExtent } from "./key-extent.js";
+import { readU64 } from "./u64.js";
 import { viewOf } from "./views.js";
 
 /** Bytes after which a `visit` ends early: values of any size are copied in much less than a turn may take. */
@@ -45,9 +46,9 @@ export class EncodedOperations implements WalOperations {
         position = this.#end(position);
         continue;
       }
-      const isPut = code === BATCH_OP.put;
+      const isPut = code !== BATCH_OP.delete;
       const keyLength = view.getUint32(position + 1, true);
-      const keyStart = position + (isPut ? 9 : 5);
+      const keyStart = this.#keyStart(position);
       if (keyLength === key.length && isAt(bytes, keyStart, key))
         found = { type: isPut ? "put" : "delete", behind };
       position = keyStart + keyLength + (isPut ? view.getUint32(position + 5, true) : 0);
@@ -84,11 +85,9 @@ export class EncodedOperations implements WalOperations {
     const keyEnd = keyStart + this.#view.getUint32(at + 1, true);
     const key = this.bytes.subarray(keyStart, keyEnd);
     if (this.bytes[at] === BATCH_OP.delete) return { type: "delete", key };
-    return {
-      type: "put",
-      key,
-      value: this.bytes.subarray(keyEnd, keyEnd + this.#view.getUint32(at + 5, true)),
-    };
+    const value = this.bytes.subarray(keyEnd, keyEnd + this.#view.getUint32(at + 5, true));
+    if (this.bytes[at] === BATCH_OP.put) return { type: "put", key, value };
+    return { type: "put", key, value, expiresAt: readU64(this.#view, at + 9) };
   }
 
   #rangeAt(at: number): RangeDelete {
@@ -102,9 +101,11 @@ export class EncodedOperations implements WalOperations {
     };
   }
 
-  /** A delete has one length; the others have two. */
+  /** A delete has one length; the others have two, and a put that expires has its time behind them. */
   #keyStart(at: number): number {
-    return at + (this.bytes[at] === BATCH_OP.delete ? 5 : 9);
+    const code = this.bytes[at];
+    if (code === BATCH_OP.put) return at + 9;
+    return at + (code === BATCH_OP.delete ? 5 : code === BATCH_OP.putExpiring ? 17 : 9);
   }
 
   #end(at: number): number {

@@ -22,17 +22,29 @@ export const FIELD = {
   payloadCrc: 36,
 } as const;
 
-export const WalRecordType = { Put: 1, Delete: 2, Noop: 3, Batch: 16, DeleteRange: 17 } as const;
+export const WalRecordType = {
+  Put: 1,
+  Delete: 2,
+  Noop: 3,
+  Batch: 16,
+  DeleteRange: 17,
+  PutExpiring: 18,
+} as const;
 export type WalRecordType = (typeof WalRecordType)[keyof typeof WalRecordType];
 
 /** Operation codes inside a BATCH payload. */
-export const BATCH_OP = { put: 1, delete: 2, deleteRange: 3 } as const;
+export const BATCH_OP = { put: 1, delete: 2, deleteRange: 3, putExpiring: 4 } as const;
 
 export type WalOperation =
   | {
       readonly type: "put";
       readonly key: Uint8Array;
       readonly value: Uint8Array;
+      /**
+       * The key has no value from this time on: whole milliseconds since 1970, from 1 to 2^53 - 1. Absent: it never expires. The log compares it
+       * with no clock.
+       */
+      readonly expiresAt?: number;
       /** Of a record that was committed: the value stays as it is and is nobody else's, so that whoever gets the record may keep it without a copy. */
       readonly ownsValue?: true;
     }

@@ -18,9 +18,11 @@ export interface WalInspectionRow {
   readonly offset: number;
   readonly lsn: Lsn;
   readonly sequence: SequenceNumber;
-  readonly type: "PUT" | "DELETE" | "NOOP" | "BATCH" | "DELETE_RANGE";
+  readonly type: "PUT" | "DELETE" | "NOOP" | "BATCH" | "DELETE_RANGE" | "PUT_EXPIRING";
   readonly keyLength?: number;
   readonly valueLength?: number;
+  /** Of a PUT_EXPIRING: milliseconds since 1970. */
+  readonly expiresAt?: number;
   /** Of a DELETE_RANGE, and that of its end; without an end it has no upper bound. */
   readonly startLength?: number;
   readonly endLength?: number;
@@ -178,7 +180,11 @@ function rowOf(
   switch (payload.type) {
     case "put": {
       const [keyLength, valueLength] = [payload.key.length, payload.value.length];
-      return { offset, lsn, sequence, type: "PUT", keyLength, valueLength, encodedLength };
+      const { expiresAt } = payload;
+      if (expiresAt === undefined)
+        return { offset, lsn, sequence, type: "PUT", keyLength, valueLength, encodedLength };
+      const type = "PUT_EXPIRING";
+      return { offset, lsn, sequence, type, keyLength, valueLength, expiresAt, encodedLength };
     }
     case "delete":
       return { offset, lsn, sequence, type: "DELETE", keyLength: payload.key.length, encodedLength };

@@ -24,6 +24,7 @@ export function formatInspectionRow(row: WalInspectionRow): string {
   let line = `offset=${row.offset} lsn=${row.lsn} seq=${row.sequence} type=${row.type}`;
   if (row.keyLength !== undefined) line += ` key_len=${row.keyLength}`;
   if (row.valueLength !== undefined) line += ` value_len=${row.valueLength}`;
+  if (row.expiresAt !== undefined) line += ` expires_at=${row.expiresAt}`;
   if (row.startLength !== undefined)
     line += ` start_len=${row.startLength} end_len=${row.endLength ?? "none"}`;
   if (row.operations !== undefined) line += ` operations=${row.operations}`;

@@ -1,7 +1,8 @@
 import { EncodedOperations } from "./batch-operations.js";
 import { copyInto } from "./copy-into.js";
 import { BATCH_OP } from "./format.js";
-import { checkExtent } from "./payload-codec.js";
+import { checkExtent, expiryLength } from "./payload-codec.js";
+import { writeU64 } from "./u64.js";
 import { viewOf } from "./views.js";
 
 const INITIAL_BYTES = 64 * 1024;
@@ -24,8 +25,13 @@ export class OperationsBuffer {
     return this.#count;
   }
 
-  put(key: Uint8Array, value: Uint8Array): void {
-    this.#addPair(BATCH_OP.put, key, value);
+  /**
+   * @param expiresAt whole milliseconds since 1970, from 1 to 2^53 - 1; undefined where it never expires
+   * @throws KayaError KAYA_INVALID_ARGUMENT for another time
+   */
+  put(key: Uint8Array, value: Uint8Array, expiresAt?: number): void {
+    if (expiresAt === undefined) this.#addPair(BATCH_OP.put, key, value);
+    else this.#addExpiring(key, value, expiresAt);
   }
 
   /** The key stands in `bytes`, from `start` to `end`. */
@@ -58,6 +64,15 @@ export class OperationsBuffer {
     this.#view.setUint32(at + 5, second.length, true);
     copyInto(this.#bytes, at + 9, first);
     copyInto(this.#bytes, at + 9 + first.length, second);
+  }
+
+  #addExpiring(key: Uint8Array, value: Uint8Array, expiresAt: number): void {
+    const before = 9 + expiryLength(expiresAt);
+    const at = this.#begin(BATCH_OP.putExpiring, key.length, before + key.length + value.length);
+    this.#view.setUint32(at + 5, value.length, true);
+    writeU64(this.#view, at + 9, expiresAt);
+    copyInto(this.#bytes, at + before, key);
+    copyInto(this.#bytes, at + before + key.length, value);
   }
 
   #begin(operation: number, keyLength: number, length: number): number {

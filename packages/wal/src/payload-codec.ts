@@ -10,8 +10,13 @@ import {
   WalRecordType,
 } from "./format.js";
 import { isExtent } from "./key-extent.js";
+import { readU64, writeU64 } from "./u64.js";
+
+type PutOperation = Extract<WalOperation, { readonly type: "put" }>;
 
 const U32_MAX = 0xffffffff;
+/** Of `expires_at`. */
+const EXPIRY_BYTES = 8;
 const NO_BYTES = new Uint8Array(0);
 /** Operations of a decoded batch that are an array; more of them are made when they are asked for. */
 const MADE_AT_ONCE = 128;
@@ -30,7 +35,7 @@ export const takeCopy: TakeBytes = (input, start, end) => {
 export function recordTypeOf(payload: WalPayload): WalRecordType {
   switch (payload.type) {
     case "put":
-      return WalRecordType.Put;
+      return payload.expiresAt === undefined ? WalRecordType.Put : WalRecordType.PutExpiring;
     case "delete":
       return WalRecordType.Delete;
     case "deleteRange":
@@ -45,8 +50,10 @@ export function recordTypeOf(payload: WalPayload): WalRecordType {
 /** The same payload, its fields read once: a getter may answer differently the second time. What it is shows in `payloadLength`. */
 export function ownPayload(payload: WalPayload): WalPayload {
   switch (payload?.type) {
-    case "put":
-      return { type: "put", key: payload.key, value: payload.value };
+    case "put": {
+      const { key, value, expiresAt } = payload;
+      return expiresAt === undefined ? { type: "put", key, value } : { type: "put", key, value, expiresAt };
+    }
     case "delete":
       return { type: "delete", key: payload.key };
     case "deleteRange":
@@ -74,7 +81,7 @@ function ownRange(range: RangeDelete): RangeDelete {
 export function payloadLength(payload: WalPayload): number {
   switch (payload?.type) {
     case "put":
-      return 8 + bytesLength(payload.key, "key") + bytesLength(payload.value, "value");
+      return 8 + expiryLength(payload.expiresAt) + pairLength(payload.key, payload.value);
     case "delete":
       return 4 + bytesLength(payload.key, "key");
     case "deleteRange":
@@ -104,7 +111,7 @@ function batchLength(operations: WalOperations): number {
 function operationLength(operation: WalOperation): number {
   switch (operation?.type) {
     case "put":
-      return 9 + bytesLength(operation.key, "key") + bytesLength(operation.value, "value");
+      return 9 + expiryLength(operation.expiresAt) + pairLength(operation.key, operation.value);
     case "delete":
       return 5 + bytesLength(operation.key, "key");
     case "deleteRange": {
@@ -116,6 +123,23 @@ function operationLength(operation: WalOperation): number {
       throw invalid(`an operation of a batch is a put, a delete or a deleteRange, not ${describe(found)}`);
     }
   }
+}
+
+function pairLength(key: Uint8Array, value: Uint8Array): number {
+  return bytesLength(key, "key") + bytesLength(value, "value");
+}
+
+/** Bytes that a put has more where it expires. */
+export function expiryLength(expiresAt: number | undefined): number {
+  if (expiresAt === undefined) return 0;
+  if (isTime(expiresAt)) return EXPIRY_BYTES;
+  throw invalid(
+    `expiresAt must be a whole number of milliseconds since 1970, from 1 to 2^53 - 1, not ${describe(expiresAt)}`,
+  );
+}
+
+function isTime(expiresAt: number): boolean {
+  return Number.isSafeInteger(expiresAt) && expiresAt >= 1;
 }
 
 function extentLength(start: Uint8Array, end: Uint8Array | undefined): number {
@@ -152,7 +176,7 @@ function invalid(message: string): KayaError {
 export function writePayload(target: Uint8Array, view: DataView, at: number, payload: WalPayload): number {
   switch (payload.type) {
     case "put":
-      return writePair(target, view, at, payload.key, payload.value);
+      return writePut(target, view, at, payload, payload.expiresAt);
     case "deleteRange":
       return writeRange(target, view, at, payload);
     case "delete": {
@@ -177,16 +201,53 @@ export function writePutWithout(
   value: Uint8Array,
 ): number {
   if (payload.type !== "put") throw invalid("only the value of a put stands apart");
-  const { length } = payload.key;
+  const { key, expiresAt } = payload;
+  const { length } = key;
   view.setUint32(at, length, true);
   view.setUint32(at + 4, value.length, true);
-  copyInto(target, at + 8, payload.key);
-  return at + 8 + length;
+  const keyAt = at + 8 + writeExpiry(view, at + 8, expiresAt);
+  copyInto(target, keyAt, key);
+  return keyAt + length;
 }
 
 /** The put whose lengths and key stand in `input[start, end)`, without checks. */
-export function readPutWithout(input: Uint8Array, start: number, end: number, value: Uint8Array): WalPayload {
-  return { type: "put", key: input.subarray(start + 8, end), value, ownsValue: true };
+export function readPutWithout(
+  type: WalRecordType,
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  value: Uint8Array,
+): WalPayload {
+  if (type !== WalRecordType.PutExpiring)
+    return { type: "put", key: input.subarray(start + 8, end), value, ownsValue: true };
+  const key = input.subarray(start + 8 + EXPIRY_BYTES, end);
+  return { type: "put", key, value, expiresAt: readU64(view, start + 8), ownsValue: true };
+}
+
+/** What stands before the key of a put that expires. @returns its length: 0 where it does not */
+function writeExpiry(view: DataView, at: number, expiresAt: number | undefined): number {
+  // Again: the operation of a batch may answer differently from when it was measured.
+  const length = expiryLength(expiresAt);
+  if (expiresAt !== undefined) writeU64(view, at, expiresAt);
+  return length;
+}
+
+function writePut(
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+  { key, value }: PutOperation,
+  expiresAt: number | undefined,
+): number {
+  if (expiresAt === undefined) return writePair(target, view, at, key, value);
+  const [keyLength, valueLength] = [key.length, value.length];
+  view.setUint32(at, keyLength, true);
+  view.setUint32(at + 4, valueLength, true);
+  const keyAt = at + 8 + writeExpiry(view, at + 8, expiresAt);
+  copyInto(target, keyAt, key);
+  copyInto(target, keyAt + keyLength, value);
+  return keyAt + keyLength + valueLength;
 }
 
 /** Both lengths, then both. */
@@ -224,14 +285,16 @@ function writeBatch(target: Uint8Array, view: DataView, at: number, operations: 
     return position + operations.bytes.length;
   }
   for (const operation of operations) {
-    target[position] = BATCH_OP[operation.type];
+    // Once: see `writeExpiry`.
+    const expiresAt = operation.type === "put" ? operation.expiresAt : undefined;
+    target[position] = expiresAt === undefined ? BATCH_OP[operation.type] : BATCH_OP.putExpiring;
     if (operation.type === "delete") {
       const { length } = operation.key;
       view.setUint32(position + 1, length, true);
       copyInto(target, position + 5, operation.key);
       position += 5 + length;
     } else if (operation.type === "put") {
-      position = writePair(target, view, position + 1, operation.key, operation.value);
+      position = writePut(target, view, position + 1, operation, expiresAt);
     } else {
       position = writeRange(target, view, position + 1, operation);
     }
@@ -254,6 +317,8 @@ export function readPayload(
   switch (type) {
     case WalRecordType.Put:
       return readPut(input, view, start, end, take);
+    case WalRecordType.PutExpiring:
+      return readPutExpiring(input, view, start, end, take);
     case WalRecordType.Delete:
       return readDelete(input, view, start, end, take);
     case WalRecordType.DeleteRange:
@@ -278,6 +343,24 @@ function readPut(
   const stop = valueStart + view.getUint32(start + 4, true);
   if (stop !== end) return `a PUT payload of ${end - start} bytes says that it has ${stop - start}`;
   return { type: "put", key: take(input, keyStart, valueStart), value: take(input, valueStart, end) };
+}
+
+function readPutExpiring(
+  input: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  take: TakeBytes,
+): WalPayload | string {
+  const keyStart = start + 8 + EXPIRY_BYTES;
+  if (keyStart > end) return `a PUT_EXPIRING payload of ${end - start} bytes has no room for its numbers`;
+  const valueStart = keyStart + view.getUint32(start, true);
+  const stop = valueStart + view.getUint32(start + 4, true);
+  if (stop !== end) return `a PUT_EXPIRING payload of ${end - start} bytes says that it has ${stop - start}`;
+  const expiresAt = readU64(view, start + 8);
+  if (!isTime(expiresAt)) return "a PUT_EXPIRING expires at no time from 1 to 2^53 - 1";
+  const key = take(input, keyStart, valueStart);
+  return { type: "put", key, value: take(input, valueStart, end), expiresAt };
 }
 
 function readDelete(
@@ -351,7 +434,8 @@ function checkOperations(
   for (let i = 0; i < count; i++) {
     const code = input[position] as number;
     const isDelete = code === BATCH_OP.delete;
-    const lengths = isDelete ? 5 : 9;
+    const isExpiring = code === BATCH_OP.putExpiring;
+    const lengths = isDelete ? 5 : isExpiring ? 9 + EXPIRY_BYTES : 9;
     if (position < end && !isOperation(code)) return code;
     if (position + lengths > end)
       return `BATCH operation ${i} of ${count} begins too near to the payload's end`;
@@ -359,6 +443,8 @@ function checkOperations(
     const keyEnd = keyStart + view.getUint32(position + 1, true);
     const stop = isDelete ? keyEnd : keyEnd + view.getUint32(position + 5, true);
     if (stop > end) return `BATCH operation ${i} of ${count} is longer than what is left of the payload`;
+    if (isExpiring && !isTime(readU64(view, position + 9)))
+      return `BATCH operation ${i} of ${count} expires at no time from 1 to 2^53 - 1`;
     if (code === BATCH_OP.deleteRange && !isOrdered(input, keyStart, keyEnd, stop))
       return `the range of BATCH operation ${i} of ${count} ends before it begins`;
     position = stop;
@@ -367,5 +453,5 @@ function checkOperations(
 }
 
 function isOperation(code: number): boolean {
-  return code === BATCH_OP.put || code === BATCH_OP.delete || code === BATCH_OP.deleteRange;
+  return code >= BATCH_OP.put && code <= BATCH_OP.putExpiring;
 }

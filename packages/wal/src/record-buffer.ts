@@ -1,6 +1,7 @@
 import { allocateBytes, type Lsn, type SequenceNumber } from "@kaya/core";
 import { copyInto } from "./copy-into.js";
 import { WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
+import { expiryLength } from "./payload-codec.js";
 import { readOwnRecord, type ValueApart, writeRecord } from "./record-codec.js";
 import { viewOf } from "./views.js";
 
@@ -124,5 +125,5 @@ function valueApart(payload: WalPayload, largeValueBytes: number): ValueApart | 
   if (length < largeValueBytes) return undefined;
   const value = allocateBytes(length);
   copyInto(value, 0, payload.value, 0, length);
-  return { value, before: WAL_HEADER_LENGTH + 8 + payload.key.length };
+  return { value, before: WAL_HEADER_LENGTH + 8 + expiryLength(payload.expiresAt) + payload.key.length };
 }

@@ -32,6 +32,7 @@ import {
   writePayload,
   writePutWithout,
 } from "./payload-codec.js";
+import { readU64, writeU64 } from "./u64.js";
 import { viewOf } from "./views.js";
 import type { RecordWarning } from "./warnings.js";
 
@@ -277,7 +278,7 @@ function readOwnPayload(
   end: number,
   value: Uint8Array | undefined,
 ): WalPayload | PayloadFault {
-  if (value !== undefined) return readPutWithout(input, start, end - value.length, value);
+  if (value !== undefined) return readPutWithout(type, input, view, start, end - value.length, value);
   if (type === WalRecordType.Batch) return readOwnBatch(input, view, start, end);
   return readPayload(type, input, view, start, end, takeView);
 }
@@ -288,15 +289,7 @@ function isRecordType(type: number): type is WalRecordType {
     type === WalRecordType.Delete ||
     type === WalRecordType.Noop ||
     type === WalRecordType.Batch ||
-    type === WalRecordType.DeleteRange
+    type === WalRecordType.DeleteRange ||
+    type === WalRecordType.PutExpiring
   );
-}
-
-function writeU64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / U32), true);
-}
-
-function readU64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * U32 + view.getUint32(at, true);
 }

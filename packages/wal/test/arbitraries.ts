@@ -11,8 +11,14 @@ export const anyRange: fc.Arbitrary<WalOperation> = fc
     return { type: "deleteRange", start, end };
   });
 
+export const anyTime = fc.oneof(
+  fc.integer({ min: 1, max: 300 }),
+  fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+);
+
 const operation: fc.Arbitrary<WalOperation> = fc.oneof(
   fc.record({ type: fc.constant("put" as const), key: bytes, value: bytes }),
+  fc.record({ type: fc.constant("put" as const), key: bytes, value: bytes, expiresAt: anyTime }),
   fc.record({ type: fc.constant("delete" as const), key: bytes }),
   anyRange,
 );

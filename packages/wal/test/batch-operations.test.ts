@@ -10,14 +10,20 @@ import {
   WalWriter,
 } from "../src/index.js";
 import { KeyChanges } from "../src/key-changes.js";
-import { anyRange } from "./arbitraries.js";
-import { batch, bytes, del, delRange, plain, put } from "./support.js";
+import { anyRange, anyTime } from "./arbitraries.js";
+import { batch, bytes, del, delRange, plain, put, putUntil } from "./support.js";
 
 vi.setConfig({ testTimeout: 120_000 });
 
 const key = fc.uint8Array({ maxLength: 40 });
 const operation: fc.Arbitrary<WalOperation> = fc.oneof(
   fc.record({ type: fc.constant("put" as const), key, value: fc.uint8Array({ maxLength: 300 }) }),
+  fc.record({
+    type: fc.constant("put" as const),
+    key,
+    value: fc.uint8Array({ maxLength: 300 }),
+    expiresAt: anyTime,
+  }),
   fc.record({ type: fc.constant("delete" as const), key }),
   anyRange,
 );
@@ -25,7 +31,7 @@ const operation: fc.Arbitrary<WalOperation> = fc.oneof(
 function buffered(operations: readonly WalOperation[]): OperationsBuffer {
   const buffer = new OperationsBuffer();
   for (const one of operations) {
-    if (one.type === "put") buffer.put(one.key, one.value);
+    if (one.type === "put") buffer.put(one.key, one.value, one.expiresAt);
     else if (one.type === "deleteRange") buffer.deleteRange(one.start, one.end);
     else buffer.delete(Buffer.concat([bytes("before"), one.key, bytes("behind")]), 6, 6 + one.key.length);
   }
@@ -35,7 +41,11 @@ function buffered(operations: readonly WalOperation[]): OperationsBuffer {
 /** Of few keys, so that each comes again and again. */
 const many = (count: number, from = 0): WalOperation[] =>
   Array.from({ length: count }, (_, i) =>
-    (from + i) % 7 === 0 ? del(`k${(from + i) % 50}`) : put(`k${(from + i) % 50}`, `${i}`),
+    (from + i) % 7 === 0
+      ? del(`k${(from + i) % 50}`)
+      : (from + i) % 7 === 1
+        ? putUntil(i + 1, `k${(from + i) % 50}`)
+        : put(`k${(from + i) % 50}`, `${i}`),
   );
 
 function decoded(operations: readonly WalOperation[], lsn = 1, sequence = 1) {
@@ -130,6 +140,7 @@ describe("the last change to a key, with range deletes among the records", () =>
   const name = fc.constantFrom(...NAMES);
   const change: fc.Arbitrary<WalOperation> = fc.oneof(
     { weight: 4, arbitrary: name.map((key) => put(key)) },
+    { weight: 2, arbitrary: name.map((key) => putUntil(1, key)) },
     { weight: 2, arbitrary: name.map((key) => del(key)) },
     {
       weight: 2,

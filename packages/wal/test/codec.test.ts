@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { crc32c, KayaError } from "@kaya/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
@@ -9,6 +10,7 @@ import {
   WAL_HEADER_LENGTH,
   WAL_MAGIC,
   WAL_VERSION,
+  type WalOperation,
   type WalPayload,
   type WalRecord,
   WalRecordType,
@@ -25,7 +27,7 @@ import {
   withU32,
   withU64,
 } from "./record-bytes.js";
-import { batch, bytes, del, delRange, fill, noop, put } from "./support.js";
+import { batch, bytes, del, delRange, fill, noop, put, putUntil } from "./support.js";
 
 // Against a slow machine only: nothing here waits for time to pass.
 vi.setConfig({ testTimeout: 120_000 });
@@ -51,19 +53,36 @@ describe("the format", () => {
       { lsn: 4, sequence: 4, payload: delRange("user:", "user;") },
       "4159414b010028000000110004000000000000000400000000000000120000006f64b396c73809c10500000005000000757365723a757365723b",
     ],
+    [
+      { lsn: 5, sequence: 5, payload: putUntil(1_767_225_600_000, "user:3", "Grace") },
+      "4159414b0100280000001200050000000000000005000000000000001b0000005beaf8dd289baf31060000000500000000a8da769b010000757365723a334772616365",
+    ],
   ];
 
   for (const [record, encoded] of vector) {
-    it(`${record.payload.type} stands byte for byte as in the vector, both ways`, () => {
+    it(`record ${record.lsn}, a ${record.payload.type}, stands byte for byte as in the vector, both ways`, () => {
       expect(hex(encodeRecord(record))).toBe(encoded);
       const input = Uint8Array.from(Buffer.from(encoded, "hex"));
       expect(decodeRecord(input)).toEqual({ status: "complete", record, bytesRead: input.length });
     });
   }
 
+  it("FORMAT.md has each line of the vector", async () => {
+    const document = await readFile(new URL("../FORMAT.md", import.meta.url), "utf8");
+    const lines = vector.map(([, encoded]) => encoded);
+    expect(document.match(/^4159414b[0-9a-f]+$/gm)).toEqual(lines);
+  });
+
   it("has these constants", () => {
     expect([WAL_MAGIC, WAL_VERSION, WAL_HEADER_LENGTH]).toEqual([0x4b415941, 1, 40]);
-    expect(WalRecordType).toEqual({ Put: 1, Delete: 2, Noop: 3, Batch: 16, DeleteRange: 17 });
+    expect(WalRecordType).toEqual({
+      Put: 1,
+      Delete: 2,
+      Noop: 3,
+      Batch: 16,
+      DeleteRange: 17,
+      PutExpiring: 18,
+    });
     expect(crc32c(bytes("123456789"))).toBe(0xe3069283);
   });
 
@@ -119,6 +138,44 @@ describe("a range delete", () => {
       const record = { lsn: 1, sequence: 1, payload };
       expect(decodeRecord(encoded)).toEqual({ status: "complete", record, bytesRead: encoded.length });
     }
+  });
+});
+
+describe("a put that expires", () => {
+  const payloadOf = (payload: WalPayload) =>
+    hex(encodeRecord({ lsn: 1, sequence: 1, payload }).subarray(AT.payload));
+
+  it("is key_len, value_len, expires_at, key, value; a batch has it with code 4", () => {
+    expect(payloadOf(putUntil(258, "k", "vw"))).toBe(
+      ["01000000", "02000000", "0201000000000000", "6b", "7677"].join(""),
+    );
+    const largest = Number.MAX_SAFE_INTEGER;
+    expect(payloadOf(batch(putUntil(1, "", ""), put("c", "d"), putUntil(largest, "e", "")))).toBe(
+      ["03000000", "04", "00000000", "00000000", "0100000000000000"].join("") +
+        ["01", "01000000", "01000000", "63", "64"].join("") +
+        ["04", "01000000", "00000000", "ffffffffffff1f00", "65"].join(""),
+    );
+    expect(encodeRecord({ lsn: 1, sequence: 1, payload: putUntil(1, "k") })[AT.recordType]).toBe(18);
+  });
+
+  it("without a time, or with undefined for one, is a put as it always was", () => {
+    const { key, value } = put("k", "v") as Extract<WalPayload, { type: "put" }>;
+    const plainPut = { type: "put", key, value, expiresAt: undefined } as unknown as WalOperation;
+    expect(payloadOf(plainPut)).toBe(payloadOf(put("k", "v")));
+    expect(payloadOf(batch(plainPut))).toBe(payloadOf(batch(put("k", "v"))));
+    expect(encodeRecord({ lsn: 1, sequence: 1, payload: plainPut })[AT.recordType]).toBe(1);
+  });
+
+  it("to a reader that does not know it is an unknown type or operation, which refuses the log and cuts nothing", () => {
+    // What such a reader sees at the place of 18 and 4, this one sees at that of 19 and 5.
+    const type = resealHeader(withU16(encodeRecord(ADA), AT.recordType, 19));
+    expect(decodeRecord(type)).toMatchObject({ warning: { kind: "UnknownRecordType", found: 19 } });
+    const input = encodeRecord({ lsn: 1, sequence: 1, payload: batch(putUntil(1, "k")) });
+    const payload = input.slice(AT.payload);
+    payload[4] = 5;
+    expect(decodeRecord(withPayload(input, payload))).toMatchObject({
+      warning: { kind: "UnknownOperation", found: 5 },
+    });
   });
 });
 
@@ -244,8 +301,8 @@ describe("what a decoder checks, in this order", () => {
 
   it("11. an UnknownOperation of a batch is named where it stands, as a newer version may have written it", () => {
     const input = encodeRecord({ lsn: 1, sequence: 1, payload: batch(del("k"), del("k")) });
-    const unknown = withPayload(input, Uint8Array.from([2, 0, 0, 0, 2, 1, 0, 0, 0, 0x6b, 4, 1, 2]));
-    const warning = { kind: "UnknownOperation", offset: 7, found: 4 };
+    const unknown = withPayload(input, Uint8Array.from([2, 0, 0, 0, 2, 1, 0, 0, 0, 0x6b, 5, 1, 2]));
+    const warning = { kind: "UnknownOperation", offset: 7, found: 5 };
     expect(decodeRecord(unknown, 7)).toEqual({ status: "invalid", warning });
   });
 
@@ -293,7 +350,8 @@ describe("what a decoder checks, in this order", () => {
     del("user:2"),
     noop,
     delRange("a", "b"),
-    batch(put("k", "vw"), del("dd"), put("", ""), delRange("a")),
+    putUntil(1_767_225_600_000, "k"),
+    batch(put("k", "vw"), del("dd"), put("", ""), delRange("a"), putUntil(5, "e", "f")),
   ];
 
   it("no single flipped bit goes unnoticed", () => {
@@ -346,6 +404,34 @@ describe("the payload's own shape", () => {
       [1, 0, 0, 0, 3, 1, 0, 0, 0, 1, 0, 0, 0, 0x80, 0x7f],
     ],
     ["a BATCH whose range has no room for its lengths", batch(del("k")), [1, 0, 0, 0, 3, 0, 0, 0, 0, 0]],
+    ["a PUT_EXPIRING without room for its numbers", putUntil(1, "k"), new Array(15).fill(0)],
+    ["a PUT_EXPIRING that never expires", putUntil(1, "k"), new Array(16).fill(0)],
+    [
+      "a PUT_EXPIRING whose time is above 2^53 - 1",
+      putUntil(1, "k"),
+      [...new Array(8).fill(0), ...[0, 0, 0, 0, 0, 0, 0x20, 0]],
+    ],
+    [
+      "a PUT_EXPIRING with bytes left over",
+      putUntil(1, "k"),
+      [...new Array(8).fill(0), 1, ...new Array(8).fill(0)],
+    ],
+    [
+      "a PUT_EXPIRING whose lengths wrap around 2^32",
+      putUntil(1, "k"),
+      [0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 1, ...new Array(7).fill(0)],
+    ],
+    [
+      "a BATCH whose put has no room for its time",
+      batch(del("k")),
+      [1, 0, 0, 0, 4, ...new Array(8).fill(0), 1, ...new Array(6).fill(0)],
+    ],
+    ["a BATCH whose put expires at 0", batch(del("k")), [1, 0, 0, 0, 4, ...new Array(16).fill(0)]],
+    [
+      "a BATCH whose put expires above 2^53 - 1",
+      batch(del("k")),
+      [1, 0, 0, 0, 4, ...new Array(8).fill(0), ...new Array(8).fill(0xff)],
+    ],
     ["a BATCH whose put has no room for its lengths", batch(del("k")), [1, 0, 0, 0, 1, 0, 0, 0, 0, 0]],
     ["a BATCH whose key is too long", batch(del("k")), [1, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff]],
     ["a BATCH that counts to 2^32", batch(del("k")), [0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0]],
@@ -406,8 +492,8 @@ describe("R4: no length is trusted before it is checked", () => {
   });
 
   it("garbage behind a right magic, and garbage payloads under right checksums, never throw", () => {
-    const templates = [put("k"), del("k"), delRange("k"), noop, batch(del("k"))].map((payload) =>
-      encodeRecord({ lsn: 1, sequence: 1, payload }),
+    const templates = [put("k"), del("k"), delRange("k"), noop, putUntil(1, "k"), batch(del("k"))].map(
+      (payload) => encodeRecord({ lsn: 1, sequence: 1, payload }),
     );
     fc.assert(
       fc.property(fc.constantFrom(...templates), fc.uint8Array({ maxLength: 60 }), (template, garbage) => {

@@ -2,7 +2,7 @@ import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { type WalRecord, WalWriter } from "../src/index.js";
 import { CountingDisk, HALF_A_SEGMENT, logOf, Reader, TWO_A_SEGMENT, take, upTo } from "./followed.js";
-import { batch, fill, noop, outcome, plain, put, segmentPath, settle } from "./support.js";
+import { batch, fill, noop, outcome, plain, put, putUntil, segmentPath, settle } from "./support.js";
 
 describe("a follower", () => {
   it("gives what is there, then what comes, in order, each once", async () => {
@@ -25,13 +25,20 @@ describe("a follower", () => {
 
   it("gives records as they were appended, batches whole", async () => {
     const writer = await WalWriter.open({}, new SimDisk());
-    const payloads = [put("a", "1"), noop, batch(put("b"), put("c")), put("empty", ""), put("é", fill(3000))];
+    const payloads = [
+      put("a", "1"),
+      noop,
+      batch(put("b"), putUntil(7, "c")),
+      put("empty", ""),
+      put("é", fill(3000)),
+      putUntil(1_767_225_600_000, "d"),
+    ];
     for (const payload of payloads) await writer.append(payload);
     const follower = writer.follow();
     const records: WalRecord[] = [];
     for (let i = 0; i < payloads.length; i++) records.push((await follower.next()).value as WalRecord);
     expect(plain(records)).toEqual(
-      plain(payloads.map((payload, i) => ({ lsn: i + 1, sequence: [1, 2, 3, 5, 6][i] ?? 0, payload }))),
+      plain(payloads.map((payload, i) => ({ lsn: i + 1, sequence: [1, 2, 3, 5, 6, 7][i] ?? 0, payload }))),
     );
   });
 

@@ -71,6 +71,9 @@ describe("bytes", () => {
     for (const payload of [
       { type: "put", key: bytes("key"), value: growing() },
       { type: "put", key: growing(), value: bytes("value") },
+      { type: "put", key: bytes("key"), value: growing(), expiresAt: 1 },
+      { type: "put", key: growing(), value: bytes("value"), expiresAt: 1 },
+      batch({ type: "put", key: growing(), value: bytes("value"), expiresAt: 1 }),
       { type: "delete", key: growing() },
       { type: "deleteRange", start: growing(), end: undefined },
       { type: "deleteRange", start: bytes(""), end: growing() },
@@ -129,6 +132,59 @@ describe("bytes", () => {
       expect(() => encodeRecord({ lsn: 1, sequence: 1, payload })).toThrow("is gone");
       expect(() => new RecordBuffer().add(1, 1, payload)).toThrow("is gone");
     }
+  });
+});
+
+describe("a put that expires", () => {
+  const until = (expiresAt: unknown) =>
+    ({ type: "put", key: bytes("k"), value: bytes("v"), expiresAt }) as Extract<WalPayload, { type: "put" }>;
+
+  it("at no time from 1 to 2^53 - 1 is refused before anything is written, alone and in a batch", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open(CONFIG, disk);
+    for (const time of [
+      0,
+      -1,
+      1.5,
+      2 ** 53,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      null,
+      "5",
+      5n,
+      new Date(5),
+    ]) {
+      const said = /expiresAt must be a whole number of milliseconds since 1970, from 1 to 2\^53 - 1/;
+      for (const payload of [until(time), batch(until(time))]) {
+        expect(() => encodeRecord({ lsn: 1, sequence: 1, payload })).toThrow(said);
+        expect((await rejection(writer.append(payload))).code).toBe("KAYA_INVALID_ARGUMENT");
+      }
+      expect(() => new OperationsBuffer().put(bytes("k"), bytes("v"), time as number)).toThrow(said);
+    }
+    await writer.close();
+    expect(await recordsOf(disk)).toEqual([]);
+  });
+
+  it("at another time each time that it is asked is written with one of them, or refused", async () => {
+    const disk = new SimDisk();
+    const writer = await WalWriter.open({}, disk);
+    const answering = (...answers: unknown[]) => {
+      const put = until(undefined);
+      Object.defineProperty(put, "expiresAt", {
+        get: () => (answers.length > 1 ? answers.shift() : answers[0]),
+      });
+      return put;
+    };
+    expect((await rejection(writer.append(batch(answering(5, 0))))).code).toBe("KAYA_INVALID_ARGUMENT");
+    expect((await rejection(writer.append(batch(answering(5, undefined))))).code).toBe(
+      "KAYA_INVALID_ARGUMENT",
+    );
+    await writer.append(answering(7, 0));
+    await writer.append(batch(answering(8, 9, 0)));
+    await writer.close();
+    const [one, two] = (await recordsOf(disk)).map(({ payload }) => payload);
+    expect(one).toMatchObject({ expiresAt: 7 });
+    expect(two).toMatchObject({ operations: [{ expiresAt: 9 }] });
   });
 });
 

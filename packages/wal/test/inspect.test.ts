@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import {
   encodeRecord,
   formatInspection,
+  formatInspectionRow,
   formatInspectionWarning,
   formatWarning,
   inspectRecords,
@@ -28,6 +29,7 @@ import {
   numbered,
   present,
   put,
+  putUntil,
   segmentPath,
   writeLog,
 } from "./support.js";
@@ -64,6 +66,25 @@ it("shows a range delete with the lengths of its bounds, and says where there is
     "offset=0 lsn=1 seq=1 type=DELETE_RANGE start_len=2 end_len=1 checksum=ok",
     "offset=51 lsn=2 seq=2 type=DELETE_RANGE start_len=0 end_len=none checksum=ok",
   ]);
+});
+
+it("shows a put that expires with its time", async () => {
+  const rows = await inspect(encodeAll(numbered([putUntil(1_767_225_600_000, "ab", "c")])));
+  expect(rows).toEqual([
+    {
+      offset: 0,
+      lsn: 1,
+      sequence: 1,
+      type: "PUT_EXPIRING",
+      keyLength: 2,
+      valueLength: 1,
+      expiresAt: 1_767_225_600_000,
+      encodedLength: 59,
+    },
+  ]);
+  expect(formatInspectionRow(rows[0] as WalInspectionRow)).toBe(
+    "offset=0 lsn=1 seq=1 type=PUT_EXPIRING key_len=2 value_len=1 expires_at=1767225600000 checksum=ok",
+  );
 });
 
 it("goes on where an earlier look ended, and tells a place that is no record's", async () => {

@@ -21,6 +21,8 @@ const MIXED: readonly WalPayload[] = [
   putOf("just below", LARGE - 1),
   batch(putOf("in a batch", 2 * LARGE), put("beside it")),
   putOf("", LARGE),
+  { ...putOf("expiring", 2 * LARGE), expiresAt: 1_767_225_600_000 },
+  { ...putOf("small and expiring", 3), expiresAt: Number.MAX_SAFE_INTEGER },
   put("another"),
   putOf("last", LARGE),
 ];

@@ -21,6 +21,12 @@ export const put = (key: string, value: string | Uint8Array = `value of ${key}`)
   key: bytes(key),
   value: typeof value === "string" ? bytes(value) : value,
 });
+export const putUntil = (expiresAt: number, key: string, value = `value of ${key}`): WalOperation => ({
+  type: "put",
+  key: bytes(key),
+  value: bytes(value),
+  expiresAt,
+});
 export const del = (key: string): WalOperation => ({ type: "delete", key: bytes(key) });
 export const delRange = (start: string, end?: string): WalOperation => ({
   type: "deleteRange",
@@ -83,7 +89,10 @@ export function describePayload(payload: WalPayload): string {
       ? `${head.slice(0, 8)}…${value.length}:${Buffer.from(value).toString("base64").slice(-8)}`
       : head;
   };
-  if (payload.type === "put") return `put ${text(payload.key)}=${text(payload.value)}`;
+  if (payload.type === "put") {
+    const until = payload.expiresAt === undefined ? "" : ` until ${payload.expiresAt}`;
+    return `put ${text(payload.key)}=${text(payload.value)}${until}`;
+  }
   if (payload.type === "delete") return `delete ${text(payload.key)}`;
   if (payload.type === "noop") return "noop";
   if (payload.type === "deleteRange")

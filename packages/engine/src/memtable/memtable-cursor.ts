@@ -55,6 +55,10 @@ export class MemtableCursor implements EntryCursor {
     return sequenceOf(this.#tree.records, this.#standing);
   }
 
+  get expiresAt(): number {
+    return 0;
+  }
+
   get value(): Uint8Array {
     return valueIn(this.#tree.records, this.#standing);
   }

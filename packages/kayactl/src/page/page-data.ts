@@ -53,7 +53,7 @@ export interface PageExcerpt {
   readonly length: number;
 }
 
-export const RECORD_TYPES = ["PUT", "DELETE", "NOOP", "BATCH", "DELETE_RANGE"] as const;
+export const RECORD_TYPES = ["PUT", "DELETE", "NOOP", "BATCH", "DELETE_RANGE", "PUT_EXPIRING"] as const;
 export const TYPE_COUNT = RECORD_TYPES.length;
 export type RecordType = (typeof RECORD_TYPES)[number];
 
@@ -65,6 +65,7 @@ export interface PageRow {
   readonly type: RecordType;
   readonly keyLength?: number;
   readonly valueLength?: number;
+  readonly expiresAt?: number;
   readonly startLength?: number;
   readonly endLength?: number;
   readonly operations?: number;

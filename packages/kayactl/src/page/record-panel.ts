@@ -6,7 +6,7 @@ import { bytesFrom, endOfPlace, type Place, rangeAt, recordsOf } from "./log-mod
 import type { PageRow } from "./page-data.js";
 
 const MOST_BYTES = 4096;
-const KEY_AT = { PUT: 48, DELETE: 44, NOOP: 0, BATCH: 0, DELETE_RANGE: 48 } as const;
+const KEY_AT = { PUT: 48, DELETE: 44, NOOP: 0, BATCH: 0, DELETE_RANGE: 48, PUT_EXPIRING: 56 } as const;
 const MOST_KEY_CHARACTERS = 200;
 
 /** The fields of what is selected, and its bytes as far as the page has them. */
@@ -51,6 +51,7 @@ function fields({ segment }: Place, row: PageRow, bytes: Uint8Array): HTMLElemen
   add("operations", row.operations === undefined ? undefined : formatCount(row.operations));
   add("key", inBytes(row.keyLength));
   add("value", inBytes(row.valueLength));
+  add("expires", row.expiresAt === undefined ? undefined : timeText(row.expiresAt));
   add("checksums", "ok");
   const at = KEY_AT[row.type];
   add("key as text", textAt(bytes, at, row.keyLength));
@@ -60,6 +61,13 @@ function fields({ segment }: Place, row: PageRow, bytes: Uint8Array): HTMLElemen
   add("start as text", textAt(bytes, at, row.startLength));
   add("end as text", textAt(bytes, at + row.startLength, row.endLength));
   return list;
+}
+
+/** The latest time of a `Date`. */
+const LATEST_DATE = 8.64e15;
+
+function timeText(ms: number): string {
+  return ms <= LATEST_DATE ? new Date(ms).toISOString() : `${ms} ms after 1970 begins`;
 }
 
 function textAt(bytes: Uint8Array, at: number, length: number | undefined): string | undefined {

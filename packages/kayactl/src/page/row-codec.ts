@@ -1,14 +1,17 @@
 import { type Items, type PageRow, RECORD_TYPES } from "./page-data.js";
 import { VarintReader, VarintWriter } from "./varints.js";
 
-/** The header of a record; and of a PUT or a DELETE_RANGE its two lengths, of a DELETE its one. */
+/** The header of a record; and of a PUT or a DELETE_RANGE its two lengths, of a DELETE its one, of a PUT_EXPIRING two and a time. */
 const HEADER = 40;
 const PAIR_OVERHEAD = HEADER + 8;
+const EXPIRING_OVERHEAD = HEADER + 16;
 const DELETE_OVERHEAD = HEADER + 4;
 /** Beside the type, where LSN and sequence are not those that follow from the record before. */
 const JUMP = 0x40;
 
-const [PUT, DELETE, , BATCH, DELETE_RANGE] = [0, 1, 2, 3, 4];
+const [PUT, DELETE, , BATCH, DELETE_RANGE, PUT_EXPIRING] = [0, 1, 2, 3, 4, 5];
+/** The length of a PUT's key, the operations of a BATCH, the length of a DELETE_RANGE's start. */
+const WITH_DETAIL = [PUT, BATCH, DELETE_RANGE, PUT_EXPIRING];
 
 /** The rows of a segment in about four bytes each: what follows from the rest is left out. */
 export class RowEncoder {
@@ -22,9 +25,10 @@ export class RowEncoder {
     const isJump = row.lsn !== this.#lsn || row.sequence !== this.#sequence;
     this.#out.add(isJump ? type + JUMP : type);
     this.#out.add(row.encodedLength - HEADER);
-    if (type === PUT) this.#out.add(row.keyLength ?? 0);
+    if (type === PUT || type === PUT_EXPIRING) this.#out.add(row.keyLength ?? 0);
     if (type === BATCH) this.#out.add(row.operations ?? 0);
     if (type === DELETE_RANGE) this.#out.add(row.startLength ?? 0);
+    if (type === PUT_EXPIRING) this.#out.add(row.expiresAt ?? 0);
     if (isJump) {
       this.#out.add(row.lsn);
       this.#out.add(row.sequence);
@@ -46,8 +50,9 @@ export function decodeRows(bytes: Uint8Array, count: number): Items {
   const lsns = new Float64Array(count);
   const sequences = new Float64Array(count);
   const types = new Uint8Array(count);
-  // The length of a PUT's key, the operations of a BATCH, the length of a DELETE_RANGE's start.
   const details = new Uint32Array(count);
+  /** Of each PUT_EXPIRING. */
+  const times = new Map<number, number>();
   let lsn = 0;
   let sequence = 0;
   for (let i = 0; i < count; i++) {
@@ -55,8 +60,9 @@ export function decodeRows(bytes: Uint8Array, count: number): Items {
     const type = head % JUMP;
     types[i] = type;
     offsets[i + 1] = (offsets[i] ?? 0) + HEADER + input.next();
-    const detail = type === PUT || type === BATCH || type === DELETE_RANGE ? input.next() : 0;
+    const detail = WITH_DETAIL.includes(type) ? input.next() : 0;
     details[i] = detail;
+    if (type === PUT_EXPIRING) times.set(i, input.next());
     if (head >= JUMP) {
       lsn = input.next();
       sequence = input.next();
@@ -84,6 +90,11 @@ export function decodeRows(bytes: Uint8Array, count: number): Items {
         sequence: sequences[i] ?? 0,
         type: name,
         ...(type === PUT && { keyLength: detail, valueLength: encodedLength - PAIR_OVERHEAD - detail }),
+        ...(type === PUT_EXPIRING && {
+          keyLength: detail,
+          valueLength: encodedLength - EXPIRING_OVERHEAD - detail,
+          expiresAt: times.get(i) ?? 0,
+        }),
         ...(type === DELETE && { keyLength: encodedLength - DELETE_OVERHEAD }),
         ...(type === BATCH && { operations: detail }),
         ...(type === DELETE_RANGE && rangeLengths(detail, encodedLength - PAIR_OVERHEAD - detail)),

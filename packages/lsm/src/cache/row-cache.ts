@@ -1,6 +1,6 @@
 import { allocateBytes, type SequenceNumber } from "@kaya/core";
 import { copyInto } from "../bytes.js";
-import { type EntryKind, type Found, PUT } from "../entry.js";
+import { type EntryKind, EXPIRING, type Found, PUT } from "../entry.js";
 
 /** Of a key, by a seed that nobody knows. */
 export interface RowHash {
@@ -15,6 +15,8 @@ export class RowPlace {
   valueEnd = 0;
   kind: EntryKind = PUT;
   sequence: SequenceNumber = 0;
+  /** Of an entry that expires; of another one it is left as it was. */
+  expiresAt = 0;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -33,7 +35,8 @@ const WAYS = 8;
 const BYTES_A_SLOT = 96;
 const SLOT_BYTES = 5;
 
-// A row is six words, then key and value. Rows begin at multiples of 8.
+// A row is six words, then key and value; before the value of an entry that expires, in its length, eight bytes with its time. Rows begin at
+// multiples of 8.
 const OWNER = 0;
 const HASH = 1;
 const KEY_LENGTH = 2;
@@ -41,7 +44,8 @@ const VALUE_LENGTH = 3;
 const SEQUENCE_LOW = 4;
 /** 21 bits of the sequence, the kind, and whether the row was asked for since it came or survived. */
 const SEQUENCE_HIGH = 5;
-const KIND_SHIFT = 30;
+const KIND_SHIFT = 29;
+const EXPIRY_BYTES = 8;
 const ASKED_FOR = 1 << 31;
 const HEADER_BYTES = 24;
 const ALIGNMENT = 8;
@@ -121,14 +125,19 @@ export class RowCache {
     found.bytes = bytes;
     found.valueStart = at + HEADER_BYTES + key.length;
     found.valueEnd = found.valueStart + (words[word + VALUE_LENGTH] as number);
-    found.kind = ((high >>> KIND_SHIFT) & 1) as EntryKind;
+    found.kind = ((high >>> KIND_SHIFT) & 3) as EntryKind;
+    if (found.kind === EXPIRING) {
+      found.expiresAt = readTime(bytes, found.valueStart);
+      found.valueStart += EXPIRY_BYTES;
+    }
     found.sequence = (high & 0x1f_ffff) * 2 ** 32 + ((words[word + SEQUENCE_LOW] as number) >>> 0);
     return true;
   }
 
   /** Takes an entry in, unless it is long or here already. */
-  put(owner: number, key: Uint8Array, hash: RowHash, { kind, sequence, value }: Found): void {
-    const length = roundUp(HEADER_BYTES + key.length + value.length);
+  put(owner: number, key: Uint8Array, hash: RowHash, { kind, sequence, expiresAt, value }: Found): void {
+    const before = kind === EXPIRING ? EXPIRY_BYTES : 0;
+    const length = roundUp(HEADER_BYTES + key.length + before + value.length);
     if (length > this.#largest || this.#placeOf(owner, key, hash) !== -1) return;
     const { first, second } = hash;
     const place = this.#reserve(length);
@@ -138,11 +147,13 @@ export class RowCache {
     words[word + OWNER] = owner;
     words[word + HASH] = first;
     words[word + KEY_LENGTH] = key.length;
-    words[word + VALUE_LENGTH] = value.length;
+    words[word + VALUE_LENGTH] = before + value.length;
     words[word + SEQUENCE_LOW] = sequence | 0;
     words[word + SEQUENCE_HIGH] = highOf(sequence) | (kind << KIND_SHIFT);
     copyInto(bytes, at + HEADER_BYTES, key, 0, key.length);
-    copyInto(bytes, at + HEADER_BYTES + key.length, value, 0, value.length);
+    const valueAt = at + HEADER_BYTES + key.length;
+    if (kind === EXPIRING) writeTime(bytes, valueAt, expiresAt);
+    copyInto(bytes, valueAt + before, value, 0, value.length);
     this.#enter(first, second, place);
   }
 
@@ -270,6 +281,21 @@ function tagOf(second: number): number {
 
 function roundUp(length: number): number {
   return (length + ALIGNMENT - 1) & -ALIGNMENT;
+}
+
+/** Eight bytes, little-endian, at any place. */
+function writeTime(bytes: Uint8Array, at: number, time: number): void {
+  let rest = time;
+  for (let i = at; i < at + EXPIRY_BYTES; i++) {
+    bytes[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+}
+
+function readTime(bytes: Uint8Array, at: number): number {
+  let time = 0;
+  for (let i = at + EXPIRY_BYTES - 1; i >= at; i--) time = time * 256 + (bytes[i] as number);
+  return time;
 }
 
 function highOf(sequence: SequenceNumber): number {

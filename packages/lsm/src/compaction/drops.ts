@@ -1,4 +1,5 @@
 import { overlap, overlapping } from "../version/extent.js";
+import { hasNoValue } from "./expired.js";
 import type { PickLevels, PickTable } from "./shape.js";
 
 export interface DroppedTable {
@@ -7,16 +8,18 @@ export interface DroppedTable {
 }
 
 /**
- * Tables that can go without being read: those of which newer range tombstones hide everything, and those of tombstones that have
- * nothing older below them. What a table that goes would itself hide, the newer tombstones hide too: they cover all its keys.
+ * Tables that can go without being read: those of which newer range tombstones hide everything, and those of tombstones, and of entries that
+ * have expired, that have nothing older below them. What a table that goes would itself hide, the newer tombstones hide too: they cover
+ * all its keys.
+ * @param now milliseconds since 1970
  */
-export function findDrops(levels: PickLevels): DroppedTable[] {
+export function findDrops(levels: PickLevels, now = 0): DroppedTable[] {
   const dropped = new Map<number, DroppedTable>();
   for (const [level, tables] of levels.entries()) {
     for (const [index, table] of tables.entries()) {
       const { meta, skyline } = table;
-      const hasTombstonesAlone = meta.entries === meta.tombstones;
-      if (skyline.isEmpty && !hasTombstonesAlone) continue;
+      const isEmpty = hasNoValue(table, now);
+      if (skyline.isEmpty && !isEmpty) continue;
       const older = olderThan(levels, level, index);
       for (const { table: below, level: on } of older) {
         const { id, largestSequence } = below.meta;
@@ -24,7 +27,7 @@ export function findDrops(levels: PickLevels): DroppedTable[] {
           dropped.set(id, { level: on, id });
       }
       const isInUse = older.some(({ table: below }) => overlap(table, below));
-      if (hasTombstonesAlone && !isInUse) dropped.set(meta.id, { level, id: meta.id });
+      if (isEmpty && !isInUse) dropped.set(meta.id, { level, id: meta.id });
     }
   }
   return [...dropped.values()];

@@ -28,6 +28,8 @@ export interface MergeJob {
   /** Of an output, nearly. */
   readonly tableBytes: number;
   readonly format: TableFormat;
+  /** Milliseconds since 1970: what has expired by then is as if it were deleted. */
+  readonly now: number;
   /** 16 random bytes, from which each output has the seed of its filter. */
   readonly seed: Uint8Array;
 }

@@ -1,6 +1,6 @@
 import type { Disk } from "@kaya/io";
 import { BlockCache } from "../cache/block-cache.js";
-import { type RangeTombstone, TOMBSTONE } from "../entry.js";
+import { EXPIRING, type RangeTombstone, TOMBSTONE } from "../entry.js";
 import type { TableMeta } from "../manifest/manifest-state.js";
 import { type RunTable, TablesRun } from "../merge/level-cursor.js";
 import { MergingCursor } from "../merge/merging-cursor.js";
@@ -14,12 +14,14 @@ import { clipToOlder, Outputs } from "./outputs.js";
 /** Raw bytes of a step: a millisecond or two. */
 const STEP_BYTES = 64 * 1024;
 
+const NO_VALUE = new Uint8Array(0);
+
 /** Of indexes: data blocks are read once, and not kept. */
 const CACHE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Merges tables into new ones, in small steps: of each key the newest entry, without what range tombstones hide, and without
- * tombstones below which nothing older can be. The outputs' bytes are durable in the end, their names are not, and nothing has
+ * tombstones below which nothing older can be. An entry that has expired is a tombstone: it still hides what is older. The outputs' bytes are durable in the end, their names are not, and nothing has
  * been published. Where it is ended early, or fails, it takes away what it made.
  */
 export async function* mergeTables(disk: Disk, job: MergeJob): AsyncGenerator<MergeStep, TableMeta[]> {
@@ -29,7 +31,8 @@ export async function* mergeTables(disk: Disk, job: MergeJob): AsyncGenerator<Me
     const runs = await inputs.open(job.runs);
     const pieces = Skyline.of(inputs.rangeTombstones).pieces;
     outputs = new Outputs(disk, job, clipToOlder(pieces, job.older));
-    yield* copyEntries(new MergingCursor(runs, { showTombstones: true }), new OlderBelow(job.older), outputs);
+    const cursor = new MergingCursor(runs, { showTombstones: true });
+    yield* copyEntries(cursor, new OlderBelow(job.older), job.now, outputs);
     const finished = await outputs.finish();
     outputs = undefined;
     return finished;
@@ -42,6 +45,7 @@ export async function* mergeTables(disk: Disk, job: MergeJob): AsyncGenerator<Me
 async function* copyEntries(
   cursor: MergingCursor,
   older: OlderBelow,
+  now: number,
   outputs: Outputs,
 ): AsyncGenerator<MergeStep, void> {
   let bytes = 0;
@@ -50,8 +54,12 @@ async function* copyEntries(
       if (!(typeof moved === "boolean" ? moved : await moved)) return;
       const { key, kind, sequence, value } = cursor;
       bytes += key.length + value.length;
-      if (kind !== TOMBSTONE || older.mayHave(key)) {
-        const added = outputs.add(key, kind, sequence, value);
+      const expiresAt = kind === EXPIRING ? cursor.expiresAt : 0;
+      const isGone = kind === TOMBSTONE || (kind === EXPIRING && expiresAt <= now);
+      if (!isGone || older.mayHave(key)) {
+        const added = isGone
+          ? outputs.add(key, TOMBSTONE, sequence, NO_VALUE, 0)
+          : outputs.add(key, kind, sequence, value, expiresAt);
         if (added !== undefined) await added;
       }
       if (bytes < STEP_BYTES) continue;

@@ -41,8 +41,14 @@ export class OutputTable {
   }
 
   /** Keys come in order. A promise where it must be waited for. */
-  add(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void | Promise<void> {
-    return this.#writer.add(key, kind, sequence, value);
+  add(
+    key: Uint8Array,
+    kind: EntryKind,
+    sequence: SequenceNumber,
+    value: Uint8Array,
+    expiresAt: number,
+  ): void | Promise<void> {
+    return this.#writer.add(key, kind, sequence, value, expiresAt);
   }
 
   addRangeTombstone(tombstone: RangeTombstone): void {

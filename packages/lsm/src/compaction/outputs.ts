@@ -34,11 +34,17 @@ export class Outputs {
   }
 
   /** A promise where it must be waited for. */
-  add(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void | Promise<void> {
+  add(
+    key: Uint8Array,
+    kind: EntryKind,
+    sequence: SequenceNumber,
+    value: Uint8Array,
+    expiresAt: number,
+  ): void | Promise<void> {
     const current = this.#current;
     if (current === undefined || this.#isFull(current, key))
-      return this.#addToNext(key, kind, sequence, value);
-    return current.add(key, kind, sequence, value);
+      return this.#addToNext(key, kind, sequence, value, expiresAt);
+    return current.add(key, kind, sequence, value, expiresAt);
   }
 
   /** All outputs, in key order. Their bytes are durable, their names are not. */
@@ -59,11 +65,12 @@ export class Outputs {
     kind: EntryKind,
     sequence: SequenceNumber,
     value: Uint8Array,
+    expiresAt: number,
   ): Promise<void> {
     // The cursor does not move before this is done, so the bytes stay.
     await this.#finishCurrent(lentKey);
     this.#current = await this.#create();
-    await this.#current.add(lentKey, kind, sequence, value);
+    await this.#current.add(lentKey, kind, sequence, value, expiresAt);
   }
 
   async #finishCurrent(before: Uint8Array | undefined): Promise<void> {

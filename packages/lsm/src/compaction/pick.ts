@@ -1,6 +1,7 @@
 import { compareBytes } from "../bytes.js";
 import { EVERYTHING, type Extent, hull, overlap, overlapping } from "../version/extent.js";
 import { type DroppedTable, findDrops } from "./drops.js";
+import { pickExpired } from "./expired.js";
 import {
   averageEntryBytes,
   bytesOf,
@@ -33,21 +34,30 @@ export interface PickOptions extends ShapeOptions {
   readonly quietRatio?: number;
 }
 
+/** Half of a table's entries have expired: then it is worth its while to write the others anew, whatever else is going on. */
+const EXPIRED_RATIO = 0.5;
+
 /** The end of what was last merged out of each level, by level: the next merge begins there. */
 export type Progress = readonly (Uint8Array | undefined)[];
 
-/** Chooses the next compaction; undefined where the tables have the shape that they should have. Looks at nothing but its arguments. */
+/**
+ * Chooses the next compaction; undefined where the tables have the shape that they should have, and little has expired. Looks at nothing but
+ * its arguments.
+ * @param now milliseconds since 1970
+ */
 export function pickCompaction<T extends PickTable>(
   levels: PickLevels<T>,
   options: PickOptions,
   progress: Progress = [],
+  now = 0,
 ): Pick<T> | undefined {
-  const drops = findDrops(levels);
+  const drops = findDrops(levels, now);
   if (drops.length > 0) return { kind: "drop", tables: drops };
   const shape = shapeOf(levels, options);
   const level = fullestLevel(levels, shape, options);
-  if (level === undefined) return undefined;
-  return pickFrom(levels, level, shape, options, progress[level]);
+  if (level !== undefined) return pickFrom(levels, level, shape, options, progress[level]);
+  const fromLevel0 = () => mergeOf(levels, 0, levels[0] ?? [], levelBelow(levels, 0, shape));
+  return pickExpired(levels, options.quietRatio ?? EXPIRED_RATIO, now, fromLevel0);
 }
 
 /** The level that has most more than it should have. */

@@ -6,6 +6,7 @@ import { bytesOf, type PickLevels } from "./shape.js";
 export interface MergePlanOptions {
   readonly tableBytes: number;
   readonly format: TableFormat;
+  readonly now: number;
   readonly seed: Uint8Array;
 }
 
@@ -13,7 +14,7 @@ export interface MergePlanOptions {
 export function planMerge(
   levels: PickLevels,
   { inputs, to }: MergePick,
-  { tableBytes, format, seed }: MergePlanOptions,
+  { tableBytes, format, now, seed }: MergePlanOptions,
 ): Omit<MergeJob, "firstId"> {
   const tables = inputs.flatMap((input) => input.tables);
   const extent = hull(tables);
@@ -29,6 +30,7 @@ export function planMerge(
     mostOutputs: 1 + forSize + forGrandparents,
     tableBytes,
     format,
+    now,
     seed,
   };
 }

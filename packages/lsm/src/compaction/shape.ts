@@ -1,11 +1,14 @@
 import { LEVELS, type TableMeta } from "../manifest/manifest-state.js";
 import type { Skyline } from "../merge/skyline.js";
+import type { TableExpiry } from "../table/table-expiry.js";
 import type { Extent } from "../version/extent.js";
 
 /** A table as compaction looks at it. */
 export interface PickTable extends Extent {
   readonly meta: TableMeta;
   readonly skyline: Skyline;
+  /** When its entries expire; undefined where none does. */
+  readonly expiry?: TableExpiry | undefined;
 }
 
 export type PickLevels<T extends PickTable = PickTable> = readonly (readonly T[])[];

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Disk, DiskFile } from "@kaya/io";
 import type { TableMeta } from "../manifest/manifest-state.js";
-import { corruption, FOOTER_BYTES } from "../table/format.js";
+import { corruption, EXPIRY_FOOTER_BYTES } from "../table/format.js";
 
 /** Bytes of one read and one write. */
 const STEP_BYTES = 1024 * 1024;
@@ -66,12 +66,12 @@ export async function isSameAsSource(source: TableSource, disk: Disk, path: stri
 }
 
 /**
- * The footer of a table. It has 16 random bytes, which no other table has, and with which the checksum of each block begins: two tables
+ * The footer of a table, the longest that one has. It has 16 random bytes, which no other table has, and with which the checksum of each block begins: two tables
  * whose footers are the same, and whose blocks are whole, are the same table.
  */
 export async function footerOfSource(source: TableSource): Promise<Buffer> {
   const { fileBytes } = source.meta;
-  const footer = Buffer.alloc(Math.min(fileBytes, FOOTER_BYTES));
+  const footer = Buffer.alloc(Math.min(fileBytes, EXPIRY_FOOTER_BYTES));
   const read = await source.read(fileBytes - footer.length, footer);
   if (read !== footer.length) throw endsEarly(source, fileBytes - footer.length + read);
   return footer;

@@ -56,6 +56,9 @@ export interface TreeCopyResult {
   readonly copiedBytes: number;
 }
 
+/** A copy shows what its snapshot shows, whatever the time is. */
+const NOTHING_EXPIRED = 0;
+
 const OPTIONS: readonly (keyof TreeCopyOptions)[] = ["from", "tables", "check", "onProgress"];
 
 /** Codes of what may be wrong with a table of an earlier copy: then it is copied anew. */
@@ -114,7 +117,7 @@ export class TreeCopy {
   async add(source: FlushSource, covered: LogPosition): Promise<void> {
     checkCovers(this.#covered, covered);
     const bounds = { above: this.#covered.sequence, upTo: covered.sequence };
-    const table = await writeFlush(checkedSource(source, this.#check), bounds, () => {
+    const table = await writeFlush(checkedSource(source, this.#check), bounds, NOTHING_EXPIRED, () => {
       const id = this.#firstId + this.#sources.length + this.#added.length;
       this.#made.push(id);
       const place = { id, path: tablePath(id) };

@@ -35,6 +35,10 @@ export class LevelCursor implements EntryCursor {
     return this.#at.sequence;
   }
 
+  get expiresAt(): number {
+    return this.#at.expiresAt;
+  }
+
   get value(): Uint8Array {
     return this.#at.value;
   }

@@ -1,12 +1,17 @@
 import { KayaError, type SequenceNumber } from "@kaya/core";
 import { compareBytes } from "../bytes.js";
-import { type EntryCursor, type EntryKind, type RangeTombstone, TOMBSTONE } from "../entry.js";
+import { type EntryCursor, type EntryKind, EXPIRING, PUT, type RangeTombstone } from "../entry.js";
 import { after, all, type Moved } from "./moves.js";
 import type { Run } from "./run.js";
 
 export interface MergeOptions {
   /** Point tombstones are given too, for a merge that has older entries below it. Default false. */
   readonly showTombstones?: boolean;
+  /**
+   * Milliseconds since 1970: an entry that expires at or before this time is a tombstone to the cursor. It is hidden, and hides what is
+   * older. With `showTombstones` it is given as it is. Default: no entry has expired.
+   */
+  readonly now?: number | undefined;
 }
 
 /** A run that stands on an entry. */
@@ -21,7 +26,7 @@ const NO_KEY = new Uint8Array(0);
 
 /**
  * Several runs as one: each key once, with its newest entry. Hidden are entries that a range tombstone covers and, unless they are
- * asked for, tombstones.
+ * asked for, tombstones and entries that have expired.
  *
  * A binary heap by key. Its second best place is remembered: where one run has the next keys, which is the usual case, a move
  * costs one comparison of keys.
@@ -30,6 +35,7 @@ export class MergingCursor implements EntryCursor {
   readonly #places: readonly Place[];
   readonly #covering: readonly Place[];
   readonly #showsTombstones: boolean;
+  readonly #now: number;
   /** The runs that stand on an entry. Its first place is the cursor's, where `#isPlaced`. */
   #heap: Place[] = [];
   /** The better child of the first place; 0 where that is not known. */
@@ -39,10 +45,11 @@ export class MergingCursor implements EntryCursor {
   #isClosed = false;
 
   /** @param runs the newest first. The cursor owns their cursors. */
-  constructor(runs: readonly Run[], { showTombstones = false }: MergeOptions = {}) {
+  constructor(runs: readonly Run[], { showTombstones = false, now = 0 }: MergeOptions = {}) {
     this.#places = runs.map((run, age) => ({ run, age, key: NO_KEY }));
     this.#covering = this.#places.filter(({ run }) => run.hasRangeTombstones);
     this.#showsTombstones = showTombstones;
+    this.#now = now;
   }
 
   get key(): Uint8Array {
@@ -55,6 +62,10 @@ export class MergingCursor implements EntryCursor {
 
   get sequence(): SequenceNumber {
     return this.#at.run.cursor.sequence;
+  }
+
+  get expiresAt(): number {
+    return this.#at.run.cursor.expiresAt;
   }
 
   get value(): Uint8Array {
@@ -197,7 +208,9 @@ export class MergingCursor implements EntryCursor {
   #skipHidden(first: Place): Promise<boolean> | "again" | undefined {
     const hiding = this.#covering.length === 0 ? undefined : this.#hiding(first);
     if (hiding !== undefined) return this.#goOn(0, this.#stepBehind(first, hiding));
-    if (this.#showsTombstones || first.run.cursor.kind !== TOMBSTONE) return undefined;
+    if (this.#showsTombstones) return undefined;
+    const { kind } = first.run.cursor;
+    if (kind === PUT || (kind === EXPIRING && first.run.cursor.expiresAt > this.#now)) return undefined;
     return this.#goOn(0, this.#stepOf(first));
   }
 

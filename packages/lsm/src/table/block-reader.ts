@@ -1,27 +1,34 @@
-import { allocateBytes } from "@kaya/core";
+import { allocateBytes, crc32c } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
 import { checkBlock, rawBytesOf, type StoredBlock, type TableContext } from "./block-codec.js";
-import { type BlockKind, corruption, endOf, FOOTER_BYTES, type Place, TRAILER_BYTES } from "./format.js";
+import type { BlockOrigin } from "./data-block.js";
+import { type Footer, footerBytes, versionOf } from "./footer.js";
+import { type BlockKind, corruption, endOf, type Place, TRAILER_BYTES } from "./format.js";
 
 /** Reads whole blocks of one file, and lets out nothing that its checksum does not vouch for. */
 export class BlockReader {
   readonly #file: DiskFile;
   readonly #context: TableContext;
   readonly #fileBytes: number;
+  readonly #version: number;
+  /** Where blocks end at the latest. */
+  readonly blocksEnd: number;
 
-  constructor(file: DiskFile, context: TableContext, fileBytes: number) {
+  constructor(file: DiskFile, path: string, footer: Footer) {
     this.#file = file;
-    this.#context = context;
-    this.#fileBytes = fileBytes;
+    this.#context = { path, seedCrc: crc32c(footer.seed) };
+    this.#fileBytes = footer.fileBytes;
+    this.#version = versionOf(footer);
+    this.blocksEnd = footer.fileBytes - footerBytes(footer.expiry);
   }
 
   get path(): string {
     return this.#context.path;
   }
 
-  /** Where blocks end at the latest. */
-  get blocksEnd(): number {
-    return this.#fileBytes - FOOTER_BYTES;
+  /** What a data block has to know of where it came from. */
+  originAt(offset: number): BlockOrigin {
+    return { path: this.path, offset, version: this.#version };
   }
 
   /** @throws KayaError KAYA_CORRUPTION; KAYA_IO */

@@ -1,6 +1,6 @@
 import type { SequenceNumber } from "@kaya/core";
 import { commonPrefix, copyBytes, copyInto, headOf } from "../bytes.js";
-import type { EntryKind } from "../entry.js";
+import { type EntryKind, EXPIRING, PUT } from "../entry.js";
 import { DATA_TAIL_BYTES, slotOf, slotsFor, tagOf } from "./data-block.js";
 import { RESTART_INTERVAL } from "./format.js";
 import { MAX_VARINT_BYTES, varintLength, writeVarint } from "./varint.js";
@@ -36,7 +36,14 @@ export class DataBlockBuilder {
   }
 
   /** Bytes of the block, at most, if the entry were its last one. */
-  lengthWith(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber): number {
+  lengthWith(
+    key: Uint8Array,
+    kind: EntryKind,
+    sequence: SequenceNumber,
+    value: Uint8Array,
+    expiresAt: number,
+  ): number {
+    const valueBytes = value.length + (kind === EXPIRING ? varintLength(expiresAt) : 0);
     const count = this.#count + 1;
     const inCommon = this.#commonWith(key);
     const lost = this.#count === 0 ? 0 : this.#inCommon - inCommon;
@@ -46,10 +53,10 @@ export class DataBlockBuilder {
     const own = key.length - inCommon;
     const entry =
       varintLength(own) +
-      varintLength(value.length * 4 + 3) +
+      varintLength(valueBytes * 4 + 3) +
       varintLength(this.#count === 0 ? 0 : Math.abs(sequence - this.#base)) +
       own +
-      value.length;
+      valueBytes;
     const offsetBytes = before + entry > MOST_SHORT_OFFSET ? 4 : 2;
     const restarts = Math.ceil(count / RESTART_INTERVAL) * 8;
     return before + entry + slotsFor(count) * (1 + offsetBytes) + restarts + DATA_TAIL_BYTES;
@@ -58,6 +65,7 @@ export class DataBlockBuilder {
   /**
    * The caller has checked the order.
    * @param first and `second`: the halves of the key's hash
+   * @param expiresAt of an entry that expires
    */
   add(
     key: Uint8Array,
@@ -66,21 +74,25 @@ export class DataBlockBuilder {
     value: Uint8Array,
     first: number,
     second: number,
+    expiresAt: number,
   ): void {
     const inCommon = this.#commonWith(key);
     if (this.#count === 0) this.#begin(key, inCommon, sequence);
     else if (inCommon < this.#inCommon) this.#shareLess(inCommon);
     if (key.length > this.#longestKey) this.#longestKey = key.length;
     const own = key.length - inCommon;
-    this.#makeRoom(3 * MAX_VARINT_BYTES + own + value.length);
+    const before = kind === EXPIRING ? varintLength(expiresAt) : 0;
+    this.#makeRoom(3 * MAX_VARINT_BYTES + own + before + value.length);
     this.#note(first, second);
     const bytes = this.#bytes;
     const isBefore = sequence < this.#base;
     let at = writeVarint(bytes, this.#length, own);
-    at = writeVarint(bytes, at, value.length * 4 + (isBefore ? 2 : 0) + kind);
+    const tag = (before + value.length) * 4 + (isBefore ? 2 : 0) + (kind === PUT ? 0 : 1);
+    at = writeVarint(bytes, at, tag);
     at = writeVarint(bytes, at, isBefore ? this.#base - sequence : sequence - this.#base);
     copyInto(bytes, at, key, inCommon, key.length);
     at += own;
+    if (kind === EXPIRING) at = writeVarint(bytes, at, expiresAt);
     copyInto(bytes, at, value, 0, value.length);
     this.#length = at + value.length;
   }

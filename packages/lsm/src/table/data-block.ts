@@ -1,7 +1,7 @@
 import type { SequenceNumber } from "@kaya/core";
 import { compareToRange, headOf } from "../bytes.js";
-import { type EntryKind, TOMBSTONE } from "../entry.js";
-import { corruption } from "./format.js";
+import { type EntryKind, EXPIRING, TOMBSTONE } from "../entry.js";
+import { corruption, EXPIRY_VERSION } from "./format.js";
 import { VarintReader } from "./varint.js";
 
 export const DATA_TAIL_BYTES = 16;
@@ -14,12 +14,16 @@ export class EntryPlace {
   valueEnd = 0;
   kind: EntryKind = 0;
   sequence: SequenceNumber = 0;
+  /** Of an entry that expires; of another one it is left as it was. */
+  expiresAt = 0;
 }
 
 /** Where a block came from: names it in an error. */
 export interface BlockOrigin {
   readonly path: string;
   readonly offset: number;
+  /** Of the table: only from version 2 on may entries expire. */
+  readonly version: number;
 }
 
 /** Slots of the hash index of a block: a quarter more than entries, and one free at least. */
@@ -199,8 +203,7 @@ export class DataBlock {
     const valueStart = keyStart + own;
     const valueEnd = valueStart + (tag - flags) / 4;
     const sequence = flags >= 2 ? this.#base - away : this.#base + away;
-    if (valueEnd > this.#slotsAt || (kind === TOMBSTONE && valueEnd !== valueStart))
-      throw this.damage("an entry whose lengths no writer writes");
+    if (valueEnd > this.#slotsAt) throw this.damage("an entry whose lengths no writer writes");
     if (sequence < 0 || sequence > Number.MAX_SAFE_INTEGER)
       throw this.damage("a sequence that is not from 0 to 2^53 - 1");
     place.keyStart = keyStart;
@@ -209,7 +212,19 @@ export class DataBlock {
     place.valueEnd = valueEnd;
     place.kind = kind;
     place.sequence = sequence;
+    if (kind === TOMBSTONE && valueEnd !== valueStart) this.#placeExpiring(place);
     return valueEnd;
+  }
+
+  /** Bytes where a tombstone has none: first when the entry expires, then its value. */
+  #placeExpiring(place: EntryPlace): void {
+    if (this.#origin.version < EXPIRY_VERSION) throw this.damage("a tombstone with a value");
+    const reader = new VarintReader();
+    const start = reader.read(this.bytes, place.valueStart, place.valueEnd);
+    if (reader.value < 1) throw this.damage("an entry that expires at no time");
+    place.kind = EXPIRING;
+    place.expiresAt = reader.value;
+    place.valueStart = start;
   }
 
   /** The number of the first entry with `key` or a greater one; `count` where there is none. */

@@ -138,7 +138,7 @@ export class DataBlocks {
       bytes = kept.subarray(0, raw.length);
       pool.give(buffer);
     }
-    const block = new DataBlock(bytes, { path: this.#reader.path, offset });
+    const block = new DataBlock(bytes, this.#reader.originAt(offset));
     return new DataItem(
       block,
       kept,

@@ -1,5 +1,5 @@
 import { copyInto } from "../bytes.js";
-import type { EntryKind } from "../entry.js";
+import { type EntryKind, EXPIRING } from "../entry.js";
 import { type DataBlock, EntryPlace } from "./data-block.js";
 
 /** The interval between restart points is one byte in a block. */
@@ -21,6 +21,8 @@ export class DecodedEntries {
   readonly #valueEnds = new Int32Array(MOST_ENTRIES);
   readonly #kinds = new Uint8Array(MOST_ENTRIES);
   readonly #sequences = new Float64Array(MOST_ENTRIES);
+  /** Of those that expire. */
+  readonly #expiries = new Float64Array(MOST_ENTRIES);
 
   /** One that nobody has. */
   static take(): DecodedEntries {
@@ -50,6 +52,7 @@ export class DecodedEntries {
       this.#valueEnds[i] = place.valueEnd;
       this.#kinds[i] = place.kind;
       this.#sequences[i] = place.sequence;
+      if (place.kind === EXPIRING) this.#expiries[i] = place.expiresAt;
       end = keyEnd;
     }
     this.#keyStarts[count] = end;
@@ -84,6 +87,11 @@ export class DecodedEntries {
 
   sequenceAt(i: number): number {
     return this.#sequences[i] as number;
+  }
+
+  /** Of an entry that expires. */
+  expiresAtAt(i: number): number {
+    return this.#expiries[i] as number;
   }
 
   #growKeys(length: number): void {

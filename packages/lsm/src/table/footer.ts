@@ -2,6 +2,8 @@ import { crc32c, KayaError } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
 import {
   corruption,
+  EXPIRY_FOOTER_BYTES,
+  EXPIRY_VERSION,
   endOf,
   FOOTER_BYTES,
   FOOTER_FIXED_BYTES,
@@ -12,6 +14,7 @@ import {
   TABLE_MAGIC,
   TABLE_VERSION,
 } from "./format.js";
+import type { TableExpiry } from "./table-expiry.js";
 
 /** The last bytes of a table: where everything else is. */
 export interface Footer {
@@ -22,15 +25,29 @@ export interface Footer {
   readonly indexLevels: 1 | 2;
   readonly filter: Place | undefined;
   readonly rangeTombstones: Place | undefined;
+  /** Of a table of version 2: when its entries expire. */
+  readonly expiry: TableExpiry | undefined;
   /** Of the whole table, the footer included. */
   readonly fileBytes: number;
 }
 
 const NOWHERE: Place = { offset: 0, length: 0 };
-const CRC_AT = 80;
+const EXPIRY_AT = 76;
+
+/** A table without an entry that expires is of version 1, byte for byte. */
+export function footerBytes(expiry: TableExpiry | undefined): number {
+  return expiry === undefined ? FOOTER_BYTES : EXPIRY_FOOTER_BYTES;
+}
+
+/** The version of a table, by its footer. */
+export function versionOf({ expiry }: Pick<Footer, "expiry">): number {
+  return expiry === undefined ? TABLE_VERSION : EXPIRY_VERSION;
+}
 
 export function encodeFooter(footer: Footer): { bytes: Uint8Array; crc: number } {
-  const bytes = new Uint8Array(FOOTER_BYTES);
+  const { expiry } = footer;
+  const length = footerBytes(expiry);
+  const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   bytes.set(footer.seed);
   const places = [footer.properties, footer.index, footer.filter, footer.rangeTombstones];
@@ -42,11 +59,15 @@ export function encodeFooter(footer: Footer): { bytes: Uint8Array; crc: number }
   view.setBigUint64(64, BigInt(footer.fileBytes), true);
   view.setUint16(72, footer.indexLevels, true);
   view.setUint16(74, 0, true);
-  view.setUint16(76, FOOTER_BYTES, true);
-  view.setUint16(78, TABLE_VERSION, true);
-  view.setUint32(84, TABLE_MAGIC, true);
+  if (expiry !== undefined) {
+    const numbers = [expiry.entries, expiry.earliest, expiry.half, expiry.latest];
+    for (const [i, number] of numbers.entries()) view.setBigUint64(EXPIRY_AT + 8 * i, BigInt(number), true);
+  }
+  view.setUint16(length - 12, length, true);
+  view.setUint16(length - 10, versionOf(footer), true);
+  view.setUint32(length - 4, TABLE_MAGIC, true);
   const crc = crc32c(bytes);
-  view.setUint32(CRC_AT, crc, true);
+  view.setUint32(length - 8, crc, true);
   return { bytes, crc };
 }
 
@@ -74,17 +95,34 @@ export function decodeFooter(
   bytes.fill(0, length - 8, length - 4);
   const actual = crc32c(bytes);
   if (actual !== crc) throw damaged("the footer's checksum is wrong");
-  if (version !== TABLE_VERSION) {
+  if (version !== TABLE_VERSION && version !== EXPIRY_VERSION) {
     throw new KayaError(
       "KAYA_UNSUPPORTED_VERSION",
-      `${path} is a table of version ${version}, this program reads version ${TABLE_VERSION}: use a newer one.`,
+      `${path} is a table of version ${version}, this program reads versions ${TABLE_VERSION} and ${EXPIRY_VERSION}: use a newer one.`,
     );
   }
-  if (length !== FOOTER_BYTES) throw damaged(`a footer of ${length} bytes, not ${FOOTER_BYTES}`);
-  return { footer: fieldsOf(bytes, fileBytes, damaged), crc };
+  const wanted = version === TABLE_VERSION ? FOOTER_BYTES : EXPIRY_FOOTER_BYTES;
+  if (length !== wanted) throw damaged(`a footer of ${length} bytes, not ${wanted}`);
+  const expiry = version === TABLE_VERSION ? undefined : expiryOf(bytes, damaged);
+  return { footer: fieldsOf(bytes, expiry, fileBytes, damaged), crc };
 }
 
-function fieldsOf(bytes: Uint8Array, fileBytes: number, damaged: (what: string) => KayaError): Footer {
+function expiryOf(bytes: Uint8Array, damaged: (what: string) => KayaError): TableExpiry {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const number = (i: number): number => Number(view.getBigUint64(EXPIRY_AT + 8 * i, true));
+  const [entries, earliest, half, latest] = [number(0), number(1), number(2), number(3)];
+  const isWhole = entries >= 1 && entries <= Number.MAX_SAFE_INTEGER;
+  if (!isWhole || earliest < 1 || half < earliest || latest < half || latest > Number.MAX_SAFE_INTEGER)
+    throw damaged("a footer with times of expiry that no writer writes");
+  return { entries, earliest, half, latest };
+}
+
+function fieldsOf(
+  bytes: Uint8Array,
+  expiry: TableExpiry | undefined,
+  fileBytes: number,
+  damaged: (what: string) => KayaError,
+): Footer {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const noted = Number(view.getBigUint64(64, true));
   if (noted !== fileBytes) throw damaged(`the file has ${fileBytes} bytes, its footer says ${noted}`);
@@ -92,7 +130,7 @@ function fieldsOf(bytes: Uint8Array, fileBytes: number, damaged: (what: string) 
     const offset = Number(view.getBigUint64(SEED_BYTES + 12 * i, true));
     const length = view.getUint32(SEED_BYTES + 12 * i + 8, true);
     if (offset === 0 && length === 0) return undefined;
-    if (length > MAX_BLOCK_BYTES || endOf({ offset, length }) > fileBytes - FOOTER_BYTES)
+    if (length > MAX_BLOCK_BYTES || endOf({ offset, length }) > fileBytes - bytes.length)
       throw damaged(`a block at ${offset} of ${length} bytes, which is not within the file`);
     return { offset, length };
   };
@@ -108,6 +146,7 @@ function fieldsOf(bytes: Uint8Array, fileBytes: number, damaged: (what: string) 
     indexLevels,
     filter,
     rangeTombstones,
+    expiry,
     fileBytes,
   };
 }

@@ -4,11 +4,15 @@ import { crc32cRange, KayaError } from "@kaya/core";
 /** On disk `4b 53 53 54`, "KSST". */
 export const TABLE_MAGIC = 0x5453534b;
 export const TABLE_VERSION = 1;
+/** Of a table that has an entry that expires, and of no other one. */
+export const EXPIRY_VERSION = 2;
 
 /** Bytes behind each block: its type, then its checksum. */
 export const TRAILER_BYTES = 5;
 
 export const FOOTER_BYTES = 88;
+/** With the four numbers of `TableExpiry`. */
+export const EXPIRY_FOOTER_BYTES = FOOTER_BYTES + 32;
 /** The part at the footer's end that stays where it is in every version. */
 export const FOOTER_FIXED_BYTES = 12;
 /** Longer than a footer of any version. */

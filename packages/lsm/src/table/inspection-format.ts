@@ -15,9 +15,13 @@ export function formatTableDamage({ offset, message }: TableDamage): string {
 
 /** A line for the whole table. */
 export function formatTableProperties(properties: TableProperties): string {
-  const { entries, tombstones, rangeTombstones, dataBlocks, rawBytes, storedBytes } = properties;
+  const { entries, tombstones, rangeTombstones, dataBlocks, rawBytes, storedBytes, expiry } = properties;
+  const expires =
+    expiry === undefined
+      ? ""
+      : ` expiring=${expiry.entries} earliest_expiry=${expiry.earliest} half_expired=${expiry.half} latest_expiry=${expiry.latest}`;
   return (
     `entries=${entries} tombstones=${tombstones} range_tombstones=${rangeTombstones} data_blocks=${dataBlocks} ` +
-    `raw_bytes=${rawBytes} stored_bytes=${storedBytes} seq=${properties.smallestSequence}..${properties.largestSequence}`
+    `raw_bytes=${rawBytes} stored_bytes=${storedBytes} seq=${properties.smallestSequence}..${properties.largestSequence}${expires}`
   );
 }

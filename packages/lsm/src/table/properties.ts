@@ -1,5 +1,6 @@
 import type { SequenceNumber } from "@kaya/core";
 import { corruption } from "./format.js";
+import type { TableExpiry } from "./table-expiry.js";
 
 /** What a table holds. */
 export interface TableProperties {
@@ -7,6 +8,8 @@ export interface TableProperties {
   readonly entries: number;
   /** Those of them that delete their key. */
   readonly tombstones: number;
+  /** When those of them expire that do; undefined where none does. */
+  readonly expiry: TableExpiry | undefined;
   /** The fragments that the range tombstones were cut into. */
   readonly rangeTombstones: number;
   /**
@@ -27,7 +30,7 @@ export interface TableProperties {
 const NUMBERS = 8;
 const NO_KEY = 0xffff_ffff;
 
-/** Eight numbers of eight bytes, then both keys, each behind its length. */
+/** Eight numbers of eight bytes, then both keys, each behind its length. When entries expire stands in the footer. */
 export function encodeProperties(properties: TableProperties): Uint8Array {
   const { smallestKey, largestKey } = properties;
   const bytes = new Uint8Array(NUMBERS * 8 + 8 + smallestKey.length + (largestKey?.length ?? 0));
@@ -52,8 +55,16 @@ export function encodeProperties(properties: TableProperties): Uint8Array {
   return bytes;
 }
 
-/** @throws KayaError KAYA_CORRUPTION */
-export function decodeProperties(bytes: Uint8Array, path: string, offset: number): TableProperties {
+/**
+ * @param expiry as the footer has it
+ * @throws KayaError KAYA_CORRUPTION
+ */
+export function decodeProperties(
+  bytes: Uint8Array,
+  expiry: TableExpiry | undefined,
+  path: string,
+  offset: number,
+): TableProperties {
   const damaged = (what: string) => corruption(path, offset, what);
   if (bytes.length < NUMBERS * 8 + 8) throw damaged(`a properties block of ${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -79,6 +90,7 @@ export function decodeProperties(bytes: Uint8Array, path: string, offset: number
   return {
     entries: number(0),
     tombstones: number(1),
+    expiry,
     rangeTombstones: number(2),
     smallestKey,
     largestKey,

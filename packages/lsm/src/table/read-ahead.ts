@@ -160,7 +160,7 @@ export class ReadAhead {
       return this.#item.block;
     }
     const stored = this.#reader.check(bytes, BlockKind.Data, offset);
-    return new DataBlock(this.#reader.rawOf(stored, offset), { path: this.#reader.path, offset });
+    return new DataBlock(this.#reader.rawOf(stored, offset), this.#reader.originAt(offset));
   }
 
   async #read(ordinal: number, direction: Direction): Promise<DataBlock> {
@@ -174,7 +174,7 @@ export class ReadAhead {
     const place = part.placeOf(ordinal);
     if (!this.#fillsCache) {
       const raw = await this.#reader.read(place, BlockKind.Data);
-      return new DataBlock(raw, { path: this.#reader.path, offset: place.offset });
+      return new DataBlock(raw, this.#reader.originAt(place.offset));
     }
     const item = await this.#blocks.load(ordinal, place);
     this.#item = item;

@@ -63,6 +63,10 @@ export class TableCursor implements EntryCursor {
     return this.#entries.sequenceAt(this.#standing() - this.#from);
   }
 
+  get expiresAt(): number {
+    return this.#entries.expiresAtAt(this.#standing() - this.#from);
+  }
+
   get value(): Uint8Array {
     const i = this.#standing() - this.#from;
     return (this.#block as DataBlock).bytes.subarray(

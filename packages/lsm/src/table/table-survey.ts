@@ -1,26 +1,17 @@
-import { crc32c } from "@kaya/core";
 import type { DiskFile } from "@kaya/io";
 import { compareBytes, copyBytes } from "../bytes.js";
-import { TOMBSTONE } from "../entry.js";
+import { EXPIRING, TOMBSTONE } from "../entry.js";
 import { BlockReader } from "./block-reader.js";
 import { DataBlock, EntryPlace } from "./data-block.js";
 import { Filter } from "./filter.js";
-import type { Footer } from "./footer.js";
-import {
-  BlockKind,
-  damageOf,
-  Encoding,
-  endOf,
-  FOOTER_BYTES,
-  kindName,
-  type Place,
-  TRAILER_BYTES,
-} from "./format.js";
+import { type Footer, footerBytes } from "./footer.js";
+import { BlockKind, damageOf, Encoding, endOf, kindName, type Place, TRAILER_BYTES } from "./format.js";
 import { IndexBlock } from "./index-block.js";
 import type { TableDamage, TableInspectionRow } from "./inspection.js";
 import { KeyHash } from "./key-hash.js";
 import { decodeProperties, type TableProperties } from "./properties.js";
 import { decodeRangeTombstones } from "./range-tombstones.js";
+import { ExpiryCounter, type TableExpiry } from "./table-expiry.js";
 
 type Item = TableInspectionRow | TableDamage | TableProperties;
 
@@ -49,6 +40,7 @@ export class TableSurvey {
   readonly #reader: BlockReader;
   readonly #hash: KeyHash;
   readonly #counts: Counts = { entries: 0, tombstones: 0, dataBlocks: 0, rawBytes: 0, storedBytes: 0 };
+  readonly #expiry = new ExpiryCounter();
   #filter: Filter | undefined;
   #last: Uint8Array | undefined;
   #isDamaged = false;
@@ -57,7 +49,7 @@ export class TableSurvey {
     this.#path = path;
     this.#footer = footer;
     this.#footerCrc = footerCrc;
-    this.#reader = new BlockReader(file, { path, seedCrc: crc32c(footer.seed) }, footer.fileBytes);
+    this.#reader = new BlockReader(file, path, footer);
     this.#hash = new KeyHash(footer.seed);
   }
 
@@ -165,7 +157,7 @@ export class TableSurvey {
     };
     switch (kind) {
       case BlockKind.Data: {
-        const block = new DataBlock(raw, { path: this.#path, offset });
+        const block = new DataBlock(raw, this.#reader.originAt(offset));
         this.#counts.dataBlocks++;
         this.#counts.storedBytes += bytes.length;
         return { row: { ...row, entries: block.count }, wrong: this.#lookAtEntries(block, separator) };
@@ -180,7 +172,7 @@ export class TableSurvey {
         return { row: { ...row, entries: length }, wrong: [] };
       }
       case BlockKind.Properties:
-        return { row, wrong: [], properties: decodeProperties(raw, this.#path, offset) };
+        return { row, wrong: [], properties: decodeProperties(raw, this.#footer.expiry, this.#path, offset) };
       case BlockKind.Filter:
         return { row, wrong: [] };
     }
@@ -211,6 +203,7 @@ export class TableSurvey {
         wrong.add("a key that the filter says is not there");
       this.#counts.entries++;
       if (place.kind === TOMBSTONE) this.#counts.tombstones++;
+      else if (place.kind === EXPIRING) this.#expiry.add(place.expiresAt);
       this.#counts.rawBytes += key.length + place.valueEnd - place.valueStart;
     }
     if (block.restartAt(block.restarts) !== position) wrong.add("entries that do not end where they must");
@@ -229,15 +222,22 @@ export class TableSurvey {
           `the properties say ${name} ${noted}, the blocks have ${counted}`,
         );
     }
+    const [noted, counted] = [expiryText(properties.expiry), expiryText(this.#expiry.expiry)];
+    if (noted !== counted)
+      yield this.#damage(
+        this.#footer.fileBytes - footerBytes(properties.expiry),
+        `the footer says ${noted}, the blocks have ${counted}`,
+      );
   }
 
   #footerRow(): TableInspectionRow {
+    const length = footerBytes(this.#footer.expiry);
     return {
-      offset: this.#footer.fileBytes - FOOTER_BYTES,
-      length: FOOTER_BYTES,
+      offset: this.#footer.fileBytes - length,
+      length,
       kind: "footer",
       encoding: "raw",
-      rawLength: FOOTER_BYTES,
+      rawLength: length,
       checksum: this.#footerCrc,
     };
   }
@@ -246,6 +246,12 @@ export class TableSurvey {
     this.#isDamaged = true;
     return { offset, message };
   }
+}
+
+function expiryText(expiry: TableExpiry | undefined): string {
+  if (expiry === undefined) return "no entry that expires";
+  const { entries, earliest, half, latest } = expiry;
+  return `${entries} entries that expire from ${earliest} on, half of them by ${half}, all by ${latest}`;
 }
 
 // Used within one call only.

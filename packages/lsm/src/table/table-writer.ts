@@ -1,17 +1,18 @@
 import { crc32c, describe, KayaError, type SequenceNumber } from "@kaya/core";
 import { type Disk, type DiskFile, relativeFilePath } from "@kaya/io";
 import { compareBytes, copyBytes, copyInto } from "../bytes.js";
-import { type EntryKind, PUT, type RangeTombstone, TOMBSTONE } from "../entry.js";
+import { type EntryKind, EXPIRING, PUT, type RangeTombstone, TOMBSTONE } from "../entry.js";
 import { sealBlock } from "./block-codec.js";
 import { type Codec, codecFor } from "./compression.js";
 import { DataBlockBuilder } from "./data-block-builder.js";
 import { FilterBuilder } from "./filter.js";
-import { encodeFooter } from "./footer.js";
-import { BlockKind, Encoding, FOOTER_BYTES, MAX_ENTRY_BYTES, type Place, TRAILER_BYTES } from "./format.js";
+import { encodeFooter, footerBytes } from "./footer.js";
+import { BlockKind, Encoding, MAX_ENTRY_BYTES, type Place, TRAILER_BYTES } from "./format.js";
 import { IndexBlockBuilder, separatorOf } from "./index-block.js";
 import { KeyHash } from "./key-hash.js";
 import { encodeProperties, type TableProperties } from "./properties.js";
 import { encodeRangeTombstones, fragment } from "./range-tombstones.js";
+import { ExpiryCounter } from "./table-expiry.js";
 import { resolveTableOptions, type TableSettings, type TableWriterOptions } from "./table-options.js";
 import { TableOutput } from "./table-output.js";
 
@@ -50,6 +51,7 @@ export class TableWriter {
   #lastLength = 0;
   #entries = 0;
   #deletes = 0;
+  readonly #expiry = new ExpiryCounter();
   #smallestSequence = Number.POSITIVE_INFINITY;
   #largestSequence = 0;
   #dataBlocks = 0;
@@ -124,24 +126,31 @@ export class TableWriter {
    * next call.
    * @param sequence from 0 to 2^53 - 1
    * @param value empty for a tombstone
+   * @param expiresAt of an `EXPIRING` entry: milliseconds since 1970, from 1 to 2^53 - 1; of another one it is not looked at
    * @throws KayaError KAYA_INVALID_ARGUMENT for an entry that cannot be added, and the writer stays as it was; what a write failed with
    */
-  add(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void | Promise<void> {
+  add(
+    key: Uint8Array,
+    kind: EntryKind,
+    sequence: SequenceNumber,
+    value: Uint8Array,
+    expiresAt = 0,
+  ): void | Promise<void> {
     this.#assertOpen();
-    this.#checkEntry(key, kind, sequence, value);
+    this.#checkEntry(key, kind, sequence, value, expiresAt);
     this.#checkOrder(key);
     let cut = false;
     const block = this.#block;
     const most = this.#settings.blockBytes - TRAILER_BYTES;
-    if (block.count > 0 && block.lengthWith(key, value, sequence) > most) {
+    if (block.count > 0 && block.lengthWith(key, kind, sequence, value, expiresAt) > most) {
       this.#cutBlock(key);
       cut = true;
     }
     const hash = this.#hash;
     hash.update(key);
     this.#filter.add(hash.first, hash.second);
-    block.add(key, kind, sequence, value, hash.first, hash.second);
-    this.#note(key, kind, sequence, value);
+    block.add(key, kind, sequence, value, hash.first, hash.second, expiresAt);
+    this.#note(key, kind, sequence, value, expiresAt);
     return cut ? this.#drain() : undefined;
   }
 
@@ -222,9 +231,19 @@ export class TableWriter {
         : this.#put(this.#index.finish(), BlockKind.Index);
     const found = this.#properties(fragments);
     const properties = this.#put(encodeProperties(found), BlockKind.Properties);
-    const fileBytes = this.#output.offset + FOOTER_BYTES;
+    const { expiry } = found;
+    const fileBytes = this.#output.offset + footerBytes(expiry);
     const { seed } = this.#settings;
-    const footer = encodeFooter({ seed, properties, index, indexLevels, filter, rangeTombstones, fileBytes });
+    const footer = encodeFooter({
+      seed,
+      properties,
+      index,
+      indexLevels,
+      filter,
+      rangeTombstones,
+      expiry,
+      fileBytes,
+    });
     this.#output.put(footer.bytes);
     await this.#output.flush();
     this.#output.release();
@@ -244,6 +263,7 @@ export class TableWriter {
     return {
       entries: this.#entries,
       tombstones: this.#deletes,
+      expiry: this.#expiry.expiry,
       rangeTombstones: fragments.length,
       smallestKey: starts[0] as Uint8Array, // one of the two is there
       largestKey: lastFragment !== undefined && lastFragment.end === undefined ? undefined : ends.at(-1),
@@ -301,13 +321,20 @@ export class TableWriter {
     );
   }
 
-  #note(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void {
+  #note(
+    key: Uint8Array,
+    kind: EntryKind,
+    sequence: SequenceNumber,
+    value: Uint8Array,
+    expiresAt: number,
+  ): void {
     this.#firstKey ??= copyBytes(key);
     if (this.#last.length < key.length) this.#last = new Uint8Array(2 * key.length);
     copyInto(this.#last, 0, key, 0, key.length);
     this.#lastLength = key.length;
     this.#entries++;
     if (kind === TOMBSTONE) this.#deletes++;
+    else if (kind === EXPIRING) this.#expiry.add(expiresAt);
     if (sequence < this.#smallestSequence) this.#smallestSequence = sequence;
     if (sequence > this.#largestSequence) this.#largestSequence = sequence;
     this.#rawBytes += key.length + value.length;
@@ -324,11 +351,21 @@ export class TableWriter {
     if (!isBehind && this.#entries > 0) throw this.#refusal("keys must ascend, and each may be there once");
   }
 
-  #checkEntry(key: Uint8Array, kind: EntryKind, sequence: SequenceNumber, value: Uint8Array): void {
+  #checkEntry(
+    key: Uint8Array,
+    kind: EntryKind,
+    sequence: SequenceNumber,
+    value: Uint8Array,
+    expiresAt: number,
+  ): void {
     if (!(key instanceof Uint8Array) || !(value instanceof Uint8Array))
       throw this.#refusal("key and value must be Uint8Arrays");
-    if (kind !== PUT && kind !== TOMBSTONE)
-      throw this.#refusal(`the kind must be 0 or 1, not ${describe(kind)}`);
+    if (kind !== PUT && kind !== TOMBSTONE && kind !== EXPIRING)
+      throw this.#refusal(`the kind must be 0, 1 or 2, not ${describe(kind)}`);
+    if (kind === EXPIRING && !(Number.isSafeInteger(expiresAt) && expiresAt >= 1))
+      throw this.#refusal(
+        `expiresAt must be a whole number of milliseconds from 1 to 2^53 - 1, not ${describe(expiresAt)}`,
+      );
     if (!Number.isSafeInteger(sequence) || sequence < 0)
       throw this.#refusal(`the sequence must be a whole number >= 0, not ${describe(sequence)}`);
     if (kind === TOMBSTONE && value.length > 0) throw this.#refusal("a tombstone has no value");

@@ -1,10 +1,10 @@
-import { crc32c, KayaError, readOptions, type SequenceNumber } from "@kaya/core";
+import { KayaError, readOptions, type SequenceNumber } from "@kaya/core";
 import type { Disk, DiskFile } from "@kaya/io";
 import { copyBytes } from "../bytes.js";
 import { BlockCache } from "../cache/block-cache.js";
 import type { BufferPool } from "../cache/buffer-pool.js";
 import { type RowCache, RowPlace } from "../cache/row-cache.js";
-import type { EntryCursor, Found, RangeTombstone } from "../entry.js";
+import { type EntryCursor, EXPIRING, type Found, type RangeTombstone } from "../entry.js";
 import { BlockReader } from "./block-reader.js";
 import { type DataBlock, EntryPlace } from "./data-block.js";
 import { DataBlocks, type DataItem } from "./data-blocks.js";
@@ -15,6 +15,7 @@ import { decodeProperties, type TableProperties } from "./properties.js";
 import { coveringSequence, decodeRangeTombstones } from "./range-tombstones.js";
 import { type CursorOptions, ReadAhead } from "./read-ahead.js";
 import { TableCursor } from "./table-cursor.js";
+import type { TableExpiry } from "./table-expiry.js";
 import { TableFilter } from "./table-filter.js";
 import { type IndexPart, TableIndex } from "./table-index.js";
 import { ValueCopier } from "./value-copier.js";
@@ -95,7 +96,7 @@ export class Table {
           fileBytes,
           "it is another table than the one that must be here: its footer's checksum is another one",
         );
-      const reader = new BlockReader(file, { path, seedCrc: crc32c(footer.seed) }, fileBytes);
+      const reader = new BlockReader(file, path, footer);
       return new Table(file, footer, reader, await readTombstones(reader, footer), cache);
     } catch (error) {
       await file.close().catch(() => undefined); // the first error is the one that tells
@@ -176,11 +177,17 @@ export class Table {
     return this.#file.readAt(position, into);
   }
 
+  /** When its entries expire; undefined where none does. */
+  get expiry(): TableExpiry | undefined {
+    return this.#footer.expiry;
+  }
+
   /** What the writer noted of the whole table. Read each time. @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED */
   async properties(): Promise<TableProperties> {
     this.#assertOpen();
-    const place = this.#footer.properties;
-    return decodeProperties(await this.#reader.read(place, BlockKind.Properties), this.path, place.offset);
+    const { properties: place, expiry } = this.#footer;
+    const bytes = await this.#reader.read(place, BlockKind.Properties);
+    return decodeProperties(bytes, expiry, this.path, place.offset);
   }
 
   /**
@@ -257,6 +264,7 @@ export class Table {
     return {
       kind: row.kind,
       sequence: row.sequence,
+      expiresAt: row.kind === EXPIRING ? row.expiresAt : 0,
       value: this.#copier.copy(row.bytes, row.valueStart, row.valueEnd),
     };
   }
@@ -275,6 +283,7 @@ export class Table {
     return {
       kind: place.kind,
       sequence: place.sequence,
+      expiresAt: place.kind === EXPIRING ? place.expiresAt : 0,
       value: this.#copier.copy(block.bytes, place.valueStart, place.valueEnd),
     };
   }

@@ -78,9 +78,14 @@ export class CompactionRun implements CompactionRunner {
   async #merge(pick: MergePick<LiveTable>, options: CarryOutOptions): Promise<CompactionResult> {
     const version = this.#versions.current.retain(); // its files stay until it is done
     try {
-      const { tableBytes, randomSeed } = this.#options;
+      const { tableBytes, randomSeed, now } = this.#options;
       const format = formatOf(this.#options);
-      const plan = planMerge(version.levels, pick, { tableBytes, format, seed: randomSeed() });
+      const plan = planMerge(version.levels, pick, {
+        tableBytes,
+        format,
+        now: now(),
+        seed: randomSeed(),
+      });
       const outputs = await this.#write(plan, options);
       await this.#versions.publish({
         removed: pick.inputs.flatMap(({ level, tables }) =>

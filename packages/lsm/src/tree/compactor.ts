@@ -1,8 +1,9 @@
 import { asKayaError, KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { findDrops } from "../compaction/drops.js";
+import { hasExpired, nextExpiry, rewrite } from "../compaction/expired.js";
 import { type Pick, pickCompaction, pickFrom } from "../compaction/pick.js";
-import { shapeOf } from "../compaction/shape.js";
+import { LAST_LEVEL, shapeOf } from "../compaction/shape.js";
 import { LEVELS } from "../manifest/manifest-state.js";
 import { type Extent, overlap, overlapping } from "../version/extent.js";
 import type { LiveTable } from "../version/live-table.js";
@@ -13,6 +14,10 @@ import type { Counters } from "./stats.js";
 
 /** When nothing else wants the disk: what is overwritten or deleted takes at most this share of the last level. */
 const QUIET_RATIO = 0.15;
+
+/** A timer that waits for what expires next is set no shorter and no longer: a clock may be put forward meanwhile. */
+const SHORTEST_EXPIRY_MS = 1000;
+const LONGEST_EXPIRY_MS = 60 * 60 * 1000;
 
 /** Decides when to compact. Compactions run one after the other. */
 export class Compactor {
@@ -29,6 +34,8 @@ export class Compactor {
   #isWanted = false;
   #failure: KayaError | undefined;
   #quietTimer: NodeJS.Timeout | undefined;
+  /** The time of the last look for what has expired. */
+  #lookedAt = 0;
 
   constructor(disk: Disk, versions: VersionSet, options: ResolvedLsmOptions, counters: Counters) {
     this.#versions = versions;
@@ -53,6 +60,21 @@ export class Compactor {
     this.#looping ??= this.#loop();
   }
 
+  /**
+   * When it pays to look again for what has expired, in milliseconds since 1970; undefined where nothing will have as long as nothing is
+   * written.
+   */
+  get nextExpiryLook(): number | undefined {
+    return nextExpiry(this.#levels, QUIET_RATIO, this.#lookedAt);
+  }
+
+  /** Takes away in the background what has expired, where that is a fair share of a table. */
+  lookForExpired(): void {
+    if (!this.#options.autoCompact || this.#ending.signal.aborted) return;
+    clearTimeout(this.#quietTimer);
+    this.#looping ??= this.#loopQuietly();
+  }
+
   /** Resolves when the compaction that is under way has ended, in whatever way. */
   async turn(): Promise<void> {
     await this.#turn;
@@ -65,7 +87,7 @@ export class Compactor {
   }
 
   /**
-   * Moves everything in an extent to the deepest level: of each key one entry is left, and no tombstone.
+   * Moves everything in an extent to the deepest level: of each key one entry is left, no tombstone, and nothing that has expired.
    * @throws KayaError as the tables and the disk; KAYA_CLOSED
    */
   async compact(extent: Extent): Promise<void> {
@@ -77,6 +99,8 @@ export class Compactor {
         let left: Extent | undefined = extent;
         while (left !== undefined) left = await this.#compactOne(level, left, newestId);
       }
+      const now = this.#options.now(); // what expires from here on may stay
+      while (await this.#once(() => this.#expiredPick(extent, now)));
     } finally {
       this.#manual--;
     }
@@ -109,14 +133,21 @@ export class Compactor {
   #waitForQuiet(): void {
     const { quietMs } = this.#options;
     if (quietMs === 0 || this.#ending.signal.aborted) return;
-    this.#quietTimer = setTimeout(() => {
-      this.#looping ??= this.#loopQuietly();
-    }, quietMs).unref();
+    this.#quietTimer = setTimeout(() => this.lookForExpired(), quietMs).unref();
+  }
+
+  #waitForExpiry(): void {
+    const next = this.#ending.signal.aborted ? undefined : this.nextExpiryLook;
+    if (next === undefined || this.#options.quietMs === 0) return;
+    const ms = next - this.#options.now();
+    const wait = Math.max(SHORTEST_EXPIRY_MS, Math.min(LONGEST_EXPIRY_MS, ms));
+    this.#quietTimer = setTimeout(() => this.lookForExpired(), wait).unref();
   }
 
   async #loopQuietly(): Promise<void> {
     try {
       while (await this.#once(() => this.#autoPick(!this.#isWanted), false));
+      this.#waitForExpiry();
     } catch (error) {
       if (!this.#ending.signal.aborted) this.#failure = asKayaError(error, "compaction");
     } finally {
@@ -151,12 +182,20 @@ export class Compactor {
 
   #autoPick(isQuiet: boolean): Pick<LiveTable> | undefined {
     const options = isQuiet ? { ...this.#options, quietRatio: QUIET_RATIO } : this.#options;
-    return pickCompaction(this.#levels, options, this.#progress);
+    this.#lookedAt = this.#options.now();
+    return pickCompaction(this.#levels, options, this.#progress, this.#lookedAt);
   }
 
   #dropPick(): Pick<LiveTable> | undefined {
-    const tables = findDrops(this.#levels);
+    const tables = findDrops(this.#levels, this.#options.now());
     return tables.length === 0 ? undefined : { kind: "drop", tables };
+  }
+
+  /** Of the last level: what is above is merged into it. */
+  #expiredPick(extent: Extent, now: number): Pick<LiveTable> | undefined {
+    const tables = overlapping(this.#levels[LAST_LEVEL] ?? [], extent);
+    const table = tables.find((each) => hasExpired(each, now));
+    return table && rewrite(LAST_LEVEL, table);
   }
 
   /** Compacts a table of a level that overlaps an extent. Gives what of the extent is left on the level; undefined where nothing is. */
@@ -177,8 +216,9 @@ export class Compactor {
     return left;
   }
 
-  #remember({ inputs }: Extract<Pick<LiveTable>, { kind: "merge" }>): void {
+  #remember({ inputs, to }: Extract<Pick<LiveTable>, { kind: "merge" }>): void {
     const [first] = inputs;
-    if (first !== undefined && first.level > 0) this.#progress[first.level] = first.tables.at(-1)?.end;
+    if (first !== undefined && first.level > 0 && first.level < to)
+      this.#progress[first.level] = first.tables.at(-1)?.end;
   }
 }

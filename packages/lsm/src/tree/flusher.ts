@@ -49,7 +49,7 @@ export class Flusher {
     checkCovers(before, covered);
     await this.#waitForRoom();
     const bounds = { above: before.sequence, upTo: covered.sequence };
-    const table = await writeFlush(source, bounds, () => this.#create());
+    const table = await writeFlush(source, bounds, this.#options.now(), () => this.#create());
     const made = table === undefined ? [] : [table];
     await this.#versions.publish({ made, added: made.map((each) => ({ level: 0, table: each })), covered });
     this.#counters.flushes++;

@@ -176,11 +176,16 @@ export class FoundTree implements TreeFacts {
   async #stage(source: FlushSource, covered: LogPosition): Promise<void> {
     const before = this.#stagedUpTo ?? this.covered;
     checkCovers(before, covered);
-    const table = await writeFlush(source, { above: before.sequence, upTo: covered.sequence }, () => {
-      const id = this.#nextId++;
-      const place = { id, path: stagedTablePath(id) };
-      return OutputTable.create(this.#disk, place, formatOf(this.#options), this.#options.randomSeed());
-    });
+    const table = await writeFlush(
+      source,
+      { above: before.sequence, upTo: covered.sequence },
+      this.#options.now(),
+      () => {
+        const id = this.#nextId++;
+        const place = { id, path: stagedTablePath(id) };
+        return OutputTable.create(this.#disk, place, formatOf(this.#options), this.#options.randomSeed());
+      },
+    );
     if (table !== undefined) this.#staged.push(table);
     this.#stagedUpTo = covered;
   }

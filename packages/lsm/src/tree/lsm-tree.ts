@@ -85,7 +85,7 @@ export class LsmTree {
   }
 
   /**
-   * The value of a key; undefined where it has none. Never blocks the event loop.
+   * The newest entry of a key; undefined where it has none, or a tombstone. Whether it has expired is the caller's to say. Never blocks the event loop.
    * @throws KayaError KAYA_CORRUPTION where a block that it needs is damaged; KAYA_IO; KAYA_CLOSED
    */
   async get(key: Uint8Array): Promise<Found | undefined> {
@@ -108,7 +108,7 @@ export class LsmTree {
   }
 
   /**
-   * A cursor over all entries that have a value, as they are now, whatever is flushed or compacted meanwhile. Close it: until then
+   * A cursor over all entries that have a value, as they are now (by `options.now` also of those that expire), whatever is flushed or compacted meanwhile. Close it: until then
    * the files that it needs stay.
    * @throws KayaError KAYA_CLOSED
    */
@@ -153,13 +153,27 @@ export class LsmTree {
   }
 
   /**
-   * Moves everything in an extent to the deepest level: of each key one entry is left, and no tombstone. What is flushed meanwhile
+   * Moves everything in an extent to the deepest level: of each key one entry is left, no tombstone, and nothing that has expired. What is flushed meanwhile
    * stays where it is.
    * @throws KayaError as the tables and the disk; KAYA_CLOSED
    */
   async compact(extent: Extent = EVERYTHING): Promise<void> {
     this.#checkOpen();
     await this.#compactor.compact(extent);
+  }
+
+  /**
+   * When it pays to call `lookForExpired`, in milliseconds since 1970; undefined where nothing will have expired as long as nothing is
+   * written. The tree looks by itself then, by a timer, unless `quietMs` is 0.
+   */
+  get nextExpiryLook(): number | undefined {
+    return this.#compactor.nextExpiryLook;
+  }
+
+  /** Begins to take away in the background what has expired, where that is a fair share of a table. Without `autoCompact` it does nothing. */
+  lookForExpired(): void {
+    this.#checkOpen();
+    this.#compactor.lookForExpired();
   }
 
   /** Waits for compaction to have nothing left to do. @throws KayaError where it fails */

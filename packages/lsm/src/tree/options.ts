@@ -57,6 +57,11 @@ export interface LsmOptions {
   readonly accept?: (found: TreeFacts) => void | Promise<void>;
   /** Whom compaction competes with. Default: nobody. */
   readonly load?: Load;
+  /**
+   * The time in milliseconds since 1970, as the owner's readers have it: a compaction takes away what has expired by then. What it gave once
+   * counts from then on, also where it goes back. Default: the system's clock.
+   */
+  readonly now?: () => number;
   /** Gives 16 bytes that nobody can foresee. Default: from `node:crypto`. */
   readonly randomSeed?: () => Uint8Array;
 }
@@ -77,7 +82,16 @@ const NUMBERS = {
   manifestBytes: { default: MiB, min: 0 },
 } as const;
 
-const OTHERS = ["compression", "autoCompact", "worker", "trustPageCache", "accept", "load", "randomSeed"];
+const OTHERS = [
+  "compression",
+  "autoCompact",
+  "worker",
+  "trustPageCache",
+  "accept",
+  "load",
+  "now",
+  "randomSeed",
+];
 
 /**
  * Defaults and validation.
@@ -130,6 +144,7 @@ export function resolveLsmOptions(given: LsmOptions = {}): ResolvedLsmOptions {
     trustPageCache: boolean("trustPageCache", false),
     accept: given.accept ?? (() => undefined),
     load: given.load ?? { isBusy: () => false },
+    now: neverBack(given.now ?? Date.now),
     randomSeed: given.randomSeed ?? (() => randomBytes(16)),
   };
   if (resolved.level0Stop < resolved.level0Tables)
@@ -138,6 +153,15 @@ export function resolveLsmOptions(given: LsmOptions = {}): ResolvedLsmOptions {
     );
   if (problems.length === 0) return resolved;
   throw new KayaError("KAYA_INVALID_ARGUMENT", `invalid options of a tree: ${problems.join("; ")}`);
+}
+
+/** What a compaction took away must not have been there a moment later. */
+function neverBack(now: () => number): () => number {
+  let latest = 0;
+  return () => {
+    latest = Math.max(latest, now());
+    return latest;
+  };
 }
 
 /** How the tables of a tree are written. */

@@ -12,6 +12,8 @@ export interface LevelStats {
   /** Tombstones included; a key counts once for each table that has it. */
   readonly entries: number;
   readonly tombstones: number;
+  /** Entries that expire, or have expired and are still there. */
+  readonly expiring: number;
   readonly rangeTombstones: number;
 }
 
@@ -63,11 +65,20 @@ export class Counters {
 export function levelStats({ levels }: Version): LevelStats[] {
   return levels.flatMap((tables, level) => {
     if (tables.length === 0) return [];
-    const stats = { level, tables: tables.length, bytes: 0, entries: 0, tombstones: 0, rangeTombstones: 0 };
-    for (const { meta } of tables) {
+    const stats = {
+      level,
+      tables: tables.length,
+      bytes: 0,
+      entries: 0,
+      tombstones: 0,
+      expiring: 0,
+      rangeTombstones: 0,
+    };
+    for (const { meta, expiry } of tables) {
       stats.bytes += meta.fileBytes;
       stats.entries += meta.entries;
       stats.tombstones += meta.tombstones;
+      stats.expiring += expiry?.entries ?? 0;
       stats.rangeTombstones += meta.rangeTombstones;
     }
     return [stats];

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { KayaError, type SequenceNumber } from "@kaya/core";
 import type { OutputTable } from "../compaction/output-table.js";
-import type { EntryKind, RangeTombstone } from "../entry.js";
+import { type EntryKind, EXPIRING, type RangeTombstone, TOMBSTONE } from "../entry.js";
 import type { TableMeta } from "../manifest/manifest-state.js";
 
 /** An entry that is flushed. Its bytes are not needed after the next one was asked for. */
@@ -10,6 +10,8 @@ export interface FlushEntry {
   readonly kind: EntryKind;
   readonly sequence: SequenceNumber;
   readonly value: Uint8Array;
+  /** Of an `EXPIRING` entry, which needs one: whole milliseconds since 1970, from 1 to 2^53 - 1. */
+  readonly expiresAt?: number;
 }
 
 /** What is flushed: what came since the last flush, and nothing older. */
@@ -26,29 +28,38 @@ export interface SequenceBounds {
   readonly upTo: SequenceNumber;
 }
 
+const NO_VALUE = new Uint8Array(0);
+
 /** Keys and values that are written before others have their turn: a millisecond or two. */
 const STEP_BYTES = 64 * 1024;
 
 /**
  * Writes what is flushed into one table; undefined where there is nothing to write. The file's bytes are durable then, its name is
  * not. Where it fails it takes away what it made.
+ * @param now milliseconds since 1970: an entry that has expired by then is written as a tombstone
  * @param create called once there is something to write
  * @throws KayaError KAYA_INVALID_ARGUMENT for sequences out of bounds, and keys out of order; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO
  */
 export async function writeFlush(
   { entries, rangeTombstones = [] }: FlushSource,
   bounds: SequenceBounds,
+  now: number,
   create: () => Promise<OutputTable>,
 ): Promise<TableMeta | undefined> {
   let output: OutputTable | undefined;
   let bytes = 0;
   const add = (entry: FlushEntry): Promise<void> | void => {
     // Each is asked for once: a cursor makes its views when it is.
-    const { key, kind, sequence, value } = entry;
+    const { key, sequence } = entry;
+    let { kind, value } = entry;
     checkSequence(sequence, bounds);
     bytes += key.length + value.length;
-    if (output === undefined || bytes >= STEP_BYTES) return addAfterRest(key, kind, sequence, value);
-    return output.add(key, kind, sequence, value);
+    const expiresAt = kind === EXPIRING ? (entry.expiresAt ?? 0) : 0;
+    // A time that is none is told by the table.
+    if (expiresAt > 0 && expiresAt <= now) [kind, value] = [TOMBSTONE, NO_VALUE];
+    if (output === undefined || bytes >= STEP_BYTES)
+      return addAfterRest(key, kind, sequence, value, expiresAt);
+    return output.add(key, kind, sequence, value, expiresAt);
   };
   const addAfterRest = async (...entry: Parameters<OutputTable["add"]>): Promise<void> => {
     if (bytes >= STEP_BYTES) await setImmediate(); // others have their turn

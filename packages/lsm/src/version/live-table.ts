@@ -4,6 +4,7 @@ import type { RunTable } from "../merge/level-cursor.js";
 import { Skyline } from "../merge/skyline.js";
 import type { CursorOptions } from "../table/read-ahead.js";
 import type { Table } from "../table/table.js";
+import type { TableExpiry } from "../table/table-expiry.js";
 
 /** An open table that versions refer to. Once none does, `onUnused` is called, once. */
 export class LiveTable implements RunTable {
@@ -28,6 +29,11 @@ export class LiveTable implements RunTable {
     this.#skyline ??=
       this.meta.rangeTombstones === 0 ? Skyline.EMPTY : Skyline.of(this.table.rangeTombstones);
     return this.#skyline;
+  }
+
+  /** When its entries expire; undefined where none does. */
+  get expiry(): TableExpiry | undefined {
+    return this.table.expiry;
   }
 
   openCursor(options: CursorOptions = {}): EntryCursor {

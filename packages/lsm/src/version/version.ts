@@ -13,6 +13,8 @@ import type { LiveTable } from "./live-table.js";
 export interface TreeCursorOptions extends CursorOptions {
   /** Runs that are newer than all tables, the newest first: the merge includes them. The cursor owns their cursors. */
   readonly newer?: readonly Run[];
+  /** Milliseconds since 1970: entries that expire at or before this time are hidden, and hide what is older. Default: none has expired. */
+  readonly now?: number | undefined;
 }
 
 /** A range of a hundred entries mostly goes on into a second block of the level that has most of them. */
@@ -56,7 +58,7 @@ export class Version {
     for (const tables of this.levels) for (const table of tables) table.release();
   }
 
-  /** The value of a key; undefined where it has none. Reads blocks that are not cached with a synchronous read. */
+  /** The newest entry of a key; undefined where it has none, or a tombstone. Whether it has expired is the caller's to say. Reads blocks that are not cached with a synchronous read. */
   getSync(key: Uint8Array): Found | undefined {
     const lookup = new Lookup(this.levels, key);
     for (let table = lookup.next(); table !== undefined; table = lookup.next()) {
@@ -67,7 +69,7 @@ export class Version {
   }
 
   /**
-   * The value of a key; undefined where it has none. A promise where a block is not cached: it never blocks the event loop, and
+   * The newest entry of a key; undefined where it has none, or a tombstone. A promise where a block is not cached: it never blocks the event loop, and
    * retains the version until it settles.
    */
   find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
@@ -95,7 +97,7 @@ export class Version {
   }
 
   /** A cursor over all entries that have a value. The version must be retained until it is closed. */
-  cursor({ newer = [], ...options }: TreeCursorOptions = {}): EntryCursor {
+  cursor({ newer = [], now, ...options }: TreeCursorOptions = {}): EntryCursor {
     const runs: Run[] = [...newer];
     const opened = (table: LiveTable, of: CursorOptions) => ({
       start: table.start,
@@ -110,7 +112,7 @@ export class Version {
         runs.push(new TablesRun(tables.map((table) => opened(table, of))));
       }
     }
-    return new MergingCursor(runs);
+    return new MergingCursor(runs, { now });
   }
 
   /** Stored bytes of what lies in an extent, from the indexes; what is deleted or overwritten counts too. */

@@ -7,6 +7,7 @@ export interface ArrayEntry {
   readonly kind: EntryKind;
   readonly sequence: number;
   readonly value: Uint8Array;
+  readonly expiresAt?: number;
 }
 
 /**
@@ -34,6 +35,9 @@ export class ArrayCursor implements EntryCursor {
   }
   get sequence() {
     return this.#at.sequence;
+  }
+  get expiresAt() {
+    return this.#at.expiresAt ?? 0;
   }
   get value() {
     return this.#at.value;
