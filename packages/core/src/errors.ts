@@ -18,7 +18,8 @@ export type KayaErrorCode =
   | "KAYA_BUSY"
   | "KAYA_LOG_TRUNCATED"
   | "KAYA_READ_ONLY"
-  | "KAYA_DIRECTORY_REPLACED";
+  | "KAYA_DIRECTORY_REPLACED"
+  | "KAYA_DECODE_FAILED";
 
 const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
   KAYA_NOT_FOUND: 2,
@@ -42,7 +43,7 @@ const NO_OPTIONS = Object.freeze(Object.create(null)) as object;
 export class KayaError extends Error {
   override readonly name = "KayaError";
   readonly code: KayaErrorCode;
-  /** With KAYA_CONFLICT: the first key that was not as the write wanted it. */
+  /** With KAYA_CONFLICT: the first key that was not as the write wanted it. With KAYA_DECODE_FAILED: the key of what could not be decoded. */
   declare readonly key?: Uint8Array;
   /** With KAYA_CONFLICT: of the write that made the key what it is. Absent where the key is absent and that write is not known any more. */
   declare readonly sequence?: number;

@@ -19,6 +19,7 @@ const EXIT_CODES: Record<KayaErrorCode, number> = {
   KAYA_LOG_TRUNCATED: 1,
   KAYA_READ_ONLY: 4,
   KAYA_DIRECTORY_REPLACED: 1,
+  KAYA_DECODE_FAILED: 1,
   KAYA_BUSY: 1,
 };
 

@@ -26,6 +26,9 @@ import type { FlushResult } from "./store/flusher.js";
 import { Flushes } from "./store/flushes.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
 import type { RetryOptions, UpdateFunction, UpdateResult } from "./update.js";
+import type { StandardSchema } from "./view/schema.js";
+import { type ViewOf, type ViewOptions, viewOf } from "./view/view.js";
+import type { KeyChoice, ValueChoice } from "./view/view-types.js";
 import type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";
 import { Writes } from "./writes.js";
 
@@ -157,6 +160,17 @@ export class Engine extends Reader {
   /** What recovery found when this engine was opened; with `readOnly`, what it would do (`dryRun`), as of the last `refresh`. */
   get lastRecovery(): RecoveryReport {
     return this.#report;
+  }
+
+  /**
+   * A part of the store in types of your own: `engine.view({ prefix: "user:", key: "utf8", value: "json" })`. All that an engine does with
+   * keys and values a view does with its own.
+   * @throws KayaError KAYA_INVALID_ARGUMENT; also where `value` is "msgpack" and the package msgpackr is not installed
+   */
+  view<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined = undefined>(
+    options: ViewOptions<C, D, S>,
+  ): ViewOf<C, D, S> {
+    return viewOf(this, options);
   }
 
   /** Stores a value under a key, replacing what was there. Rejects as `WalWriter.append`. */

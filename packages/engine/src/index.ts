@@ -40,6 +40,24 @@ export type { FlushStats } from "./store/flushes.js";
 export type { TablesReport } from "./store/tables-report.js";
 export type { Turns } from "./turns.js";
 export { KEEP, type RetryOptions, type Updated, type UpdateFunction, type UpdateResult } from "./update.js";
+export type { Codec, PrefixCodec } from "./view/codecs/codec.js";
+export { type JsonOf, type JsonValue, json, type Something } from "./view/codecs/json.js";
+export { type MsgpackrModule, msgpack } from "./view/codecs/msgpack.js";
+export { type Tuple, type TupleElement, type TuplePrefix, tuple } from "./view/codecs/tuple.js";
+export type { InputOf, OutputOf, SchemaIssue, SchemaResult, StandardSchema } from "./view/schema.js";
+export type { View, ViewOf, ViewOptions } from "./view/view.js";
+export type { ViewChange, ViewChangeOperation, ViewChanges } from "./view/view-changes.js";
+export type { ViewBounds, ViewRange } from "./view/view-keys.js";
+export type {
+  PutOperationOptions,
+  ViewBatchOptions,
+  ViewCondition,
+  ViewOperation,
+  ViewOperations,
+} from "./view/view-operations.js";
+export type { ViewEntry, ViewReader } from "./view/view-reader.js";
+export type { ViewSnapshot } from "./view/view-snapshot.js";
+export type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view/view-types.js";
 export type {
   BatchOperation,
   BatchOptions,

@@ -1,0 +1,41 @@
+import { describe } from "@kaya/core";
+import { invalid } from "../../input.js";
+import type { Codec } from "./codec.js";
+import { decodeUtf8 } from "./utf8.js";
+
+/** What `JSON.parse` gives. */
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+
+/** Anything but undefined. */
+export type Something = NonNullable<unknown> | null;
+
+/** What comes back of a `T` that was written as JSON: a Date is text, for one, and what JSON leaves out is not there. */
+export type JsonOf<T> = unknown extends T
+  ? JsonValue
+  : T extends null | boolean | number | string
+    ? T
+    : T extends { toJSON(): infer Text }
+      ? JsonOf<Text>
+      : T extends bigint | symbol | undefined | ((...args: never) => unknown)
+        ? never
+        : T extends readonly unknown[]
+          ? { [I in keyof T]: JsonOf<T[I]> }
+          : { [P in keyof T as JsonOf<T[P]> extends never ? never : P]: JsonOf<T[P]> };
+
+const JSON_CODEC: Codec<JsonValue, Something> = {
+  name: "json",
+  encode(value) {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) throw invalid(`${describe(value)} has no JSON`);
+    return Buffer.from(text);
+  },
+  decode: (bytes) => JSON.parse(decodeUtf8(bytes)) as JsonValue,
+};
+
+/**
+ * JSON, with the type of the values: `value: json<User>()`. What JSON does not hold is lost as in `JSON.stringify`: a Date becomes text, a
+ * property that is undefined or a function is left out, NaN becomes null. The type that comes back says so.
+ */
+export function json<T extends Something = JsonValue>(): Codec<JsonOf<T>, T> {
+  return JSON_CODEC as unknown as Codec<JsonOf<T>, T>;
+}

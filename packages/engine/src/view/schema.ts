@@ -1,0 +1,71 @@
+import { describe, KayaError } from "@kaya/core";
+import { invalid } from "../input.js";
+
+/**
+ * A schema by any library of the Standard Schema specification (standardschema.dev): zod, valibot, arktype and others. `Input` is what it takes, `Output`
+ * what it gives.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema says of a value. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+export interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+export type InputOf<S extends StandardSchema> = NonNullable<S["~standard"]["types"]>["input"];
+export type OutputOf<S extends StandardSchema> = NonNullable<S["~standard"]["types"]>["output"];
+
+const MOST_SHOWN = 10;
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT for what is no schema */
+export function checkSchema(schema: unknown): void {
+  const standard = (schema as Partial<StandardSchema> | null | undefined)?.["~standard"];
+  if (typeof standard?.validate === "function" && standard.version === 1) return;
+  throw invalid(
+    `the schema of a view is one of a library with Standard Schema, version 1 (zod, valibot, arktype), not ${describe(schema)}`,
+  );
+}
+
+/**
+ * What the schema makes of a value.
+ * @throws KayaError KAYA_INVALID_ARGUMENT that says where the value is wrong; its `cause` is the array of the schema's issues
+ */
+export function checked<Output>(schema: StandardSchema<unknown, Output>, value: unknown): Output {
+  const { validate, vendor } = schema["~standard"];
+  const result = validate(value);
+  if (result instanceof Promise) {
+    result.catch(() => undefined); // it is told below
+    throw invalid(
+      `the schema (${vendor}) answers with a promise. A write has its place in the order of the calls, so a view takes no schema that is ` +
+        "asynchronous: check the value with it before",
+    );
+  }
+  if (result.issues === undefined) return result.value;
+  const { issues } = result;
+  throw new KayaError("KAYA_INVALID_ARGUMENT", `the schema (${vendor}) refuses it: ${shown(issues)}`, {
+    cause: issues,
+  });
+}
+
+function shown(issues: readonly SchemaIssue[]): string {
+  const texts = issues.slice(0, MOST_SHOWN).map(({ message, path }) => `${place(path)}${message}`);
+  if (issues.length > MOST_SHOWN) texts.push(`and ${issues.length - MOST_SHOWN} more`);
+  return texts.join("; ");
+}
+
+function place(path: SchemaIssue["path"]): string {
+  if (path === undefined || path.length === 0) return "";
+  return `${path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".")}: `;
+}

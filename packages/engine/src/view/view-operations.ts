@@ -1,0 +1,103 @@
+import { describe, readInput } from "@kaya/core";
+import type { BatchCondition } from "../conditions.js";
+import { invalid } from "../input.js";
+import type {
+  BatchOperation,
+  BatchOptions,
+  ClearOperation,
+  DeleteOperation,
+  PutOperation,
+  WriteOptions,
+} from "../write.js";
+import type { ViewBounds } from "./view-keys.js";
+import type { ViewFormat } from "./view-reader.js";
+
+/** What a put in a batch has besides its key and its value. */
+export type PutOperationOptions = Omit<PutOperation, "type" | "key" | "value">;
+
+/** An operation of a view's batch, in its types. */
+export type ViewOperation<K, In, P = never> =
+  | (Omit<PutOperation, "key" | "value"> & { readonly key: K; readonly value: In })
+  | (Omit<DeleteOperation, "key"> & { readonly key: K })
+  | (Omit<ClearOperation, "range"> & { readonly range: ViewBounds<K, P> });
+
+/** What must hold of a key of a view when a batch is written. What `getEntry` gives is one. */
+export type ViewCondition<K> = Omit<BatchCondition, "key"> & { readonly key: K };
+
+export interface ViewBatchOptions<K> extends WriteOptions {
+  /** The batch is written only if all of these hold, else it is rejected with KAYA_CONFLICT. */
+  readonly conditions?: readonly ViewCondition<K>[];
+}
+
+/**
+ * Makes operations and conditions of a view for `Engine.batch`, where those of several views go into one batch:
+ * `db.batch([users.op.put("ada", user), visits.op.delete("ada")], { conditions: [users.op.condition(entry)] })`.
+ */
+export class ViewOperations<K, In, P = never> {
+  readonly #format: ViewFormat<K, unknown, In, P>;
+
+  /** @internal Made by `View`. */
+  constructor(format: ViewFormat<K, unknown, In, P>) {
+    this.#format = format;
+  }
+
+  /** @throws KayaError KAYA_INVALID_ARGUMENT for a key or value that the codec or the schema refuses */
+  put(key: K, value: In, options?: PutOperationOptions): PutOperation {
+    const { keys, values } = this.#format;
+    const bytes = keys.encode(key);
+    return { ...options, type: "put", key: bytes, value: values.encode(value, bytes) };
+  }
+
+  /** @throws KayaError KAYA_INVALID_ARGUMENT for a key that the codec refuses */
+  delete(key: K): DeleteOperation {
+    return { type: "delete", key: this.#format.keys.encode(key) };
+  }
+
+  /** Deletes a range of the view; `{}` is all of it. @throws KayaError KAYA_INVALID_ARGUMENT */
+  clear(range: ViewBounds<K, P>): ClearOperation {
+    if (range === undefined) throw invalid("a clear in a batch has a `range`: {} for all keys of the view");
+    return { type: "clear", range: this.#format.keys.bounds(range) };
+  }
+
+  /** An entry of the view as a condition. @throws KayaError KAYA_INVALID_ARGUMENT for a key that the codec refuses */
+  condition(condition: ViewCondition<K>): BatchCondition {
+    const { key, ...rest } = condition;
+    return { ...rest, key: this.#format.keys.encode(key) };
+  }
+
+  /** @internal */
+  all(operations: readonly ViewOperation<K, In, P>[]): BatchOperation[] {
+    return readInput("a batch", () => {
+      if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
+      return Array.from(operations as readonly ViewOperation<K, In, P>[], (operation) =>
+        this.#one(operation),
+      );
+    });
+  }
+
+  /** @internal */
+  options(options: ViewBatchOptions<K> | undefined): BatchOptions | undefined {
+    if (options === undefined || !Object.hasOwn(options, "conditions"))
+      return options as BatchOptions | undefined;
+    const { conditions, ...rest } = options;
+    if (!Array.isArray(conditions)) throw invalid("the conditions of a batch are an array");
+    return readInput("the conditions of a batch", () => ({
+      ...rest,
+      conditions: Array.from(conditions as readonly ViewCondition<K>[], (each) => this.condition(each)),
+    }));
+  }
+
+  #one(operation: ViewOperation<K, In, P>): BatchOperation {
+    // Each is read once: a getter may answer differently the second time.
+    const type = operation?.type;
+    if (type === "put") {
+      const { key, value, ...options } = operation as Extract<typeof operation, { type: "put" }>;
+      return this.put(key, value, options);
+    }
+    if (type === "delete")
+      return this.delete((operation as Extract<typeof operation, { type: "delete" }>).key);
+    if (type === "clear")
+      return this.clear((operation as Extract<typeof operation, { type: "clear" }>).range);
+    throw invalid(`an operation of a batch is a put, a delete or a clear, not ${describe(type)}`);
+  }
+}

@@ -1,0 +1,165 @@
+import { copyBytes, readOptions } from "@kaya/core";
+import type { ChangesOptions } from "../changes/change-feeds.js";
+import type { Engine } from "../engine.js";
+import { type Bytes, toBytes } from "../input.js";
+import type { Reader } from "../reader.js";
+import type { WriteOptions, WriteResult } from "../write.js";
+import { keyCodec, valueCodec } from "./choose-codec.js";
+import { checkSchema, type StandardSchema } from "./schema.js";
+import { ViewChanges } from "./view-changes.js";
+import { type ViewBounds, ViewKeys, type ViewRange } from "./view-keys.js";
+import { type ViewBatchOptions, type ViewOperation, ViewOperations } from "./view-operations.js";
+import { type ViewFormat, ViewReader } from "./view-reader.js";
+import { ViewSnapshot } from "./view-snapshot.js";
+import type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view-types.js";
+import { ViewValues } from "./view-values.js";
+
+/** What a view is of, and how its keys and values are written. */
+export interface ViewOptions<
+  C extends KeyChoice,
+  D extends ValueChoice,
+  S extends StandardSchema | undefined = undefined,
+  Prefix = Bytes,
+> {
+  /** What all keys of the view begin with, and no other key does. It is left out of the view's keys. Default: the view is of all keys. */
+  readonly prefix?: Prefix;
+  /** `"utf8"` for text, `"tuple"` for arrays that order element by element, `"bytes"`, or a codec: `tuple<[string, Date]>()`, or one of your own. */
+  readonly key: C;
+  /** `"json"`, `"msgpack"` (needs the package msgpackr), `"utf8"`, `"bytes"`, or a codec: `json<User>()`, or one of your own. */
+  readonly value: D;
+  /** Checks values before they are written; by any library of Standard Schema. It must not be asynchronous. */
+  readonly schema?: S;
+}
+
+/** The view that `ViewOptions` make. */
+export type ViewOf<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined> = View<
+  KeyOf<C>,
+  ValueOutput<D, S>,
+  ValueInput<D, S>,
+  PrefixOf<C>
+>;
+
+const KNOWN: readonly string[] = ["prefix", "key", "value", "schema"];
+
+/**
+ * A part of a store, in types: keys that begin with its prefix, `K` each, with values that are read as `V` and written as `In`. It keeps
+ * nothing by itself: make as many as you like. Bytes under the prefix stay what they are, for the engine and for other views.
+ *
+ * Besides what it says of itself, everything does and rejects as its namesake of the engine; a key or value that the codec or the schema
+ * refuses is KAYA_INVALID_ARGUMENT, and nothing is written.
+ */
+export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
+  /** Makes operations of this view for `Engine.batch`, where several views go into one batch. */
+  readonly op: ViewOperations<K, In, P>;
+  readonly #engine: Engine;
+  readonly #format: ViewFormat<K, V, In, P>;
+
+  /** @internal Made by `Engine.view`. */
+  constructor(engine: Engine, format: ViewFormat<K, V, In, P>) {
+    super(engine, format);
+    this.#engine = engine;
+    this.#format = format;
+    this.op = new ViewOperations(format);
+  }
+
+  /** Stores a value under a key, replacing what was there. */
+  async put(key: K, value: In, options?: WriteOptions): Promise<WriteResult> {
+    const { keys, values } = this.#format;
+    const bytes = keys.encode(key);
+    return this.#engine.put(bytes, values.encode(value, bytes), options);
+  }
+
+  /** Removes a key; fine where it is absent. */
+  async delete(key: K, options?: WriteOptions): Promise<WriteResult> {
+    return this.#engine.delete(this.#format.keys.encode(key), options);
+  }
+
+  /**
+   * Does all of it or nothing, in order. Conditions are in the types of the view: what `getEntry` gave, or `{ key, sequence: undefined }` for
+   * a key that must be absent.
+   */
+  async batch(
+    operations: readonly ViewOperation<K, In, P>[],
+    options?: ViewBatchOptions<K>,
+  ): Promise<WriteResult> {
+    return this.#engine.batch(this.op.all(operations), this.op.options(options));
+  }
+
+  /** @throws KayaError as `put` rejects, and as `Engine.putSync` */
+  putSync(key: K, value: In, options?: WriteOptions): WriteResult {
+    const { keys, values } = this.#format;
+    const bytes = keys.encode(key);
+    return this.#engine.putSync(bytes, values.encode(value, bytes), options);
+  }
+
+  /** @throws KayaError as `delete` rejects, and as `Engine.putSync` */
+  deleteSync(key: K, options?: WriteOptions): WriteResult {
+    return this.#engine.deleteSync(this.#format.keys.encode(key), options);
+  }
+
+  /** @throws KayaError as `batch` rejects, and as `Engine.putSync` */
+  batchSync(operations: readonly ViewOperation<K, In, P>[], options?: ViewBatchOptions<K>): WriteResult {
+    return this.#engine.batchSync(this.op.all(operations), this.op.options(options));
+  }
+
+  /** Deletes a range of the view; without one, all of the view. */
+  async clear(range?: ViewRange<K, P>, options?: WriteOptions): Promise<WriteResult> {
+    return this.#engine.clear(this.#format.keys.range(range), options);
+  }
+
+  /** About how many bytes a range of the view takes in tables. */
+  async approximateSize(range?: ViewBounds<K, P>): Promise<number> {
+    return this.#engine.approximateSize(this.#format.keys.bounds(range ?? {}));
+  }
+
+  /** The durable changes of this view, in order. @throws KayaError as `Engine.changes` */
+  changes(options?: ChangesOptions): ViewChanges<K, V> {
+    const changes = this.#engine.changes(options);
+    return new ViewChanges(changes, this.#format, options?.consumer !== undefined);
+  }
+
+  /** The view as it is now, to be read for as long as wanted: close it. @throws KayaError KAYA_CLOSED */
+  snapshot(): ViewSnapshot<K, V, P> {
+    return new ViewSnapshot(this.#engine.snapshot(), this.#format);
+  }
+
+  /** This view of a snapshot of the engine. */
+  in(reader: Reader): ViewReader<K, V, P> {
+    return new ViewReader(reader, this.#format);
+  }
+
+  /**
+   * A view of a part of this one: `prefix` is in the types of this view's prefixes, and the keys are what comes behind it.
+   * @throws KayaError KAYA_INVALID_ARGUMENT
+   */
+  view<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined = undefined>(
+    options: ViewOptions<C, D, S, P>,
+  ): ViewOf<C, D, S> {
+    const { keys } = this.#format;
+    return makeView(this.#engine, options, (prefix) =>
+      prefix === undefined ? keys.prefix : keys.encodePrefix(prefix),
+    );
+  }
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function viewOf<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined>(
+  engine: Engine,
+  options: ViewOptions<C, D, S>,
+): ViewOf<C, D, S> {
+  const what = "the prefix of a view";
+  return makeView(engine, options, (prefix) => copyBytes(toBytes(prefix ?? "", what), what));
+}
+
+function makeView<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined, Prefix>(
+  engine: Engine,
+  options: ViewOptions<C, D, S, Prefix>,
+  toPrefix: (prefix: Prefix | undefined) => Uint8Array,
+): ViewOf<C, D, S> {
+  const { prefix, key, value, schema } = readOptions(options, KNOWN, "the options of a view");
+  if (schema !== undefined) checkSchema(schema);
+  return new View(engine, {
+    keys: new ViewKeys(toPrefix(prefix), keyCodec<KeyOf<C>, PrefixOf<C>>(key)),
+    values: new ViewValues(valueCodec<ValueOutput<D, S>, ValueInput<D, S>>(value), schema),
+  });
+}
