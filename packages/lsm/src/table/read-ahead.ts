@@ -193,7 +193,7 @@ export class ReadAhead {
     const place = part.placeOf(ordinal);
     if (!this.#fillsCache) {
       const raw = this.#reader.readSync(place, BlockKind.Data);
-      return new DataBlock(raw, { path: this.#reader.path, offset: place.offset });
+      return new DataBlock(raw, this.#reader.originAt(place.offset));
     }
     const item = this.#blocks.loadSync(ordinal, place);
     item.pins++;
