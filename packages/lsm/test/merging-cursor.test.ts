@@ -2,7 +2,7 @@ import { KayaError } from "@kaya/core";
 import { Random } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { compareBytes } from "../src/bytes.js";
-import { type EntryCursor, PUT, type RangeTombstone, TOMBSTONE } from "../src/entry.js";
+import { type EntryCursor, EXPIRING, PUT, type RangeTombstone, TOMBSTONE } from "../src/entry.js";
 import { MergingCursor } from "../src/merge/merging-cursor.js";
 import type { Run } from "../src/merge/run.js";
 import { Skyline } from "../src/merge/skyline.js";
@@ -32,6 +32,11 @@ const put = (key: string, sequence: number, value = `${key}@${sequence}`): Array
 const tombstone = (key: string, sequence: number): ArrayEntry => ({
   ...put(key, sequence, ""),
   kind: TOMBSTONE,
+});
+const expiring = (key: string, sequence: number, expiresAt: number): ArrayEntry => ({
+  ...put(key, sequence),
+  kind: EXPIRING,
+  expiresAt,
 });
 const range = (start: string, end: string | undefined, sequence: number): RangeTombstone => ({
   start: bytes(start),
@@ -69,6 +74,23 @@ describe("a merging cursor", () => {
     const runs = () => [run([tombstone("a", 3), put("c", 4)]), run([put("a", 1), put("b", 2)])];
     expect(await forward(new MergingCursor(runs()))).toEqual(["b@2", "c@4"]);
     expect(await forward(new MergingCursor(runs(), { showTombstones: true }))).toEqual(["a@3", "b@2", "c@4"]);
+  });
+
+  it("hides what has expired by its time, and what is older with it, and gives the time of what has not", async () => {
+    const runs = () => [
+      run([expiring("a", 7, 100), expiring("b", 8, 101)]),
+      run([put("a", 1), put("b", 2), put("c", 3), expiring("d", 4, 1)]),
+    ];
+    const expected = ["b@8", "c@3"];
+    expect(await forward(new MergingCursor(runs(), { now: 100 }))).toEqual(expected);
+    expect(await backward(new MergingCursor(runs(), { now: 100 }))).toEqual(expected.toReversed());
+    expect(await forward(new MergingCursor(runs(), { now: 101 }))).toEqual(["c@3"]);
+    const all = ["a@7", "b@8", "c@3", "d@4"];
+    expect(await forward(new MergingCursor(runs(), { now: 101, showTombstones: true }))).toEqual(all);
+    expect(await forward(new MergingCursor(runs()))).toEqual(all);
+    const cursor = new MergingCursor(runs(), { now: 100 });
+    await cursor.seek(bytes("a"));
+    expect([cursor.kind, cursor.expiresAt]).toEqual([EXPIRING, 101]);
   });
 
   it("hides what a range tombstone covers, and nothing that was put after it", async () => {
@@ -148,6 +170,8 @@ describe("a merging cursor", () => {
   );
 });
 
+const NOW = 100;
+
 /** A history of puts, deletions and range deletions, cut into runs at random. */
 async function compareWithModel(random: Random): Promise<void> {
   const key = () => `k${random.below(30)}`;
@@ -156,8 +180,13 @@ async function compareWithModel(random: Random): Promise<void> {
   let entries = new Map<string, ArrayEntry>();
   let tombstones: RangeTombstone[] = [];
   for (let sequence = 1; sequence <= 80; sequence++) {
-    const what = random.below(10);
-    if (what < 6) {
+    const what = random.below(12);
+    if (what > 9) {
+      const [name, expiresAt] = [key(), 95 + random.below(10)];
+      entries.set(name, expiring(name, sequence, expiresAt));
+      if (expiresAt > NOW) model.set(name, sequence);
+      else model.delete(name);
+    } else if (what < 6) {
       const name = key();
       entries.set(name, put(name, sequence));
       model.set(name, sequence);
@@ -178,7 +207,7 @@ async function compareWithModel(random: Random): Promise<void> {
     [entries, tombstones] = [new Map(), []];
   }
   const names = [...model.keys()].sort();
-  const cursor = new MergingCursor(runs);
+  const cursor = new MergingCursor(runs, { now: NOW });
   let place = -1;
   for (let move = 0; move < 60; move++) {
     const target = key();

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { findDrops } from "../src/compaction/drops.js";
+import { nextExpiry } from "../src/compaction/expired.js";
 import { clipToOlder } from "../src/compaction/outputs.js";
 import { olderBelow, pickCompaction } from "../src/compaction/pick.js";
 import { type PickTable, pendingBytes, shapeOf, spaceAmplification } from "../src/compaction/shape.js";
 import { LEVELS } from "../src/manifest/manifest-state.js";
 import { keyAfter } from "../src/merge/compare.js";
 import { Skyline } from "../src/merge/skyline.js";
+import { expiredAt, expiredBy, type TableExpiry } from "../src/table/table-expiry.js";
 import { bytes, text } from "./support/keys.js";
 
 const MiB = 2 ** 20;
@@ -17,11 +19,12 @@ interface Made {
   readonly tombstones?: number;
   readonly entries?: number;
   readonly sequence?: number;
+  readonly expiry?: TableExpiry;
   readonly ranges?: readonly (readonly [start: string, end: string | undefined, sequence: number])[];
 }
 
 function table(start: string, last: string, made: Made): PickTable {
-  const { id, mib = 32, tombstones = 0, entries = 1000, sequence = id, ranges = [] } = made;
+  const { id, mib = 32, tombstones = 0, entries = 1000, sequence = id, ranges = [], expiry } = made;
   const skyline = Skyline.of(
     ranges.map(([from, to, of]) => ({
       start: bytes(from),
@@ -42,7 +45,7 @@ function table(start: string, last: string, made: Made): PickTable {
     largestSequence: sequence,
     ...extent,
   };
-  return { meta, skyline, ...extent };
+  return { meta, skyline, expiry, ...extent };
 }
 
 /** By level, those that are not given are empty. */
@@ -52,8 +55,13 @@ function levels(given: Record<number, PickTable[]>): PickTable[][] {
 
 const ids = (tables: readonly PickTable[]) => tables.map(({ meta }) => meta.id);
 
-function picked(given: Record<number, PickTable[]>, options = {}, progress: (Uint8Array | undefined)[] = []) {
-  const pick = pickCompaction(levels(given), { ...OPTIONS, ...options }, progress);
+function picked(
+  given: Record<number, PickTable[]>,
+  options = {},
+  progress: (Uint8Array | undefined)[] = [],
+  now = 0,
+) {
+  const pick = pickCompaction(levels(given), { ...OPTIONS, ...options }, progress, now);
   if (pick?.kind !== "merge") return pick;
   return { to: pick.to, inputs: pick.inputs.map(({ level, tables }) => [level, ids(tables)]) };
 }
@@ -156,6 +164,77 @@ describe("what is compacted next", () => {
       ],
     });
     expect(picked({ 6: row(2, 1) }, { quietRatio: 0.15 })).toBeUndefined();
+  });
+});
+
+describe("what has expired", () => {
+  /** From 100 to 300, evenly. */
+  const expiry = (entries: number) => ({ entries, earliest: 100, half: 200, latest: 300 });
+  const [first, second] = row(2, 1) as [PickTable, PickTable];
+  const with40 = { ...first, expiry: expiry(400) };
+  const with100 = { ...second, expiry: expiry(1000) };
+
+  it("has a table written anew where it is, once it is half of it, and in quiet once it is a seventh", () => {
+    const tables = { 5: [with40], 6: [first, with100, ...row(58, 3).slice(2)] };
+    const anew = (now: number, options = {}) => picked(tables, options, [], now);
+    expect(anew(199)).toBeUndefined();
+    expect(anew(200)).toEqual({ to: 6, inputs: [[6, [2]]] });
+    expect(anew(299)).toEqual({ to: 6, inputs: [[6, [2]]] });
+    expect(anew(120, { quietRatio: 0.15 })).toBeUndefined();
+    expect(anew(131, { quietRatio: 0.15 })).toEqual({ to: 6, inputs: [[6, [2]]] });
+    const only40 = { 5: [with40], 6: row(60, 1) };
+    expect(picked(only40, { quietRatio: 0.15 }, [], 160)).toBeUndefined();
+    expect(picked(only40, { quietRatio: 0.15 }, [], 180)).toEqual({ to: 5, inputs: [[5, [1]]] });
+  });
+
+  it("of level 0 is merged with what is below it, where that has not too much that stays", () => {
+    const level0 = [table("aa0", "az9", { id: 100, expiry: expiry(1000) })];
+    const quiet = { quietRatio: 0.15, tableBytes: 64 * MiB };
+    const merged = (now: number, below: number, options = {}) =>
+      picked({ 0: level0, 6: row(below, 1) }, options, [], now);
+    const inputs = [
+      [0, [100]],
+      [6, [1, 2]],
+    ];
+    expect(merged(190, 2, quiet)).toEqual({ to: 6, inputs });
+    expect(merged(190, 3, quiet)).toBeUndefined();
+    expect(merged(299, 3, quiet)).toMatchObject({ to: 6 });
+    expect(merged(299, 2)).toBeUndefined();
+    expect(merged(200, 0)).toMatchObject({ to: 6 });
+  });
+
+  it("of a whole table lets it go unread where nothing older is below it, and only there", () => {
+    const drop = (level: number, id: number) => ({ kind: "drop", tables: [{ level, id }] });
+    const mixed = { ...second, meta: { ...second.meta, tombstones: 600 }, expiry: expiry(400) };
+    expect(picked({ 6: [first, mixed] }, {}, [], 299)).not.toMatchObject({ kind: "drop" });
+    expect(picked({ 6: [first, mixed] }, {}, [], 300)).toEqual(drop(6, 2));
+    const above = { ...with100, meta: { ...with100.meta, id: 90 } };
+    expect(picked({ 5: [above], 6: row(60, 1) }, {}, [], 300)).toEqual({ to: 5, inputs: [[5, [90]]] });
+    expect(picked({ 5: [above], 6: [first] }, {}, [], 300)).toEqual(drop(5, 90));
+    expect(findDrops(levels({ 6: [with40] }), 300)).toEqual([]);
+    // Two, the one over the other: the older one first.
+    expect(findDrops(levels({ 5: [above], 6: [with100] }), 300)).toEqual([{ level: 6, id: 2 }]);
+  });
+
+  it("tells when the next look pays, whatever has been looked at before", () => {
+    const next = (now: number, given: Record<number, PickTable[]> = { 5: [with40], 6: [with100] }) =>
+      nextExpiry(levels(given), 0.15, now);
+    expect([next(0), next(130), next(175), next(200), next(299)]).toEqual([130, 175, 200, 300, 300]);
+    expect([next(300), next(0, { 6: row(3, 1) })]).toEqual([undefined, undefined]);
+    // At each of these times a look sees as much as was foretold.
+    for (const entries of [1, 2, 3, 7, 100, 999]) {
+      for (let wanted = 1; wanted <= entries; wanted += 1 + (entries >> 3)) {
+        for (const times of [
+          { entries, earliest: 5, half: 5, latest: 5 },
+          { entries, earliest: 5, half: 5, latest: 900 },
+          { entries, earliest: 5, half: 900, latest: 900 },
+          { entries, earliest: 5, half: 17, latest: 2 ** 53 - 1 },
+        ]) {
+          const at = expiredAt(times, wanted) as number;
+          expect(expiredBy(times, at), `${wanted} of ${entries} by ${at}`).toBeGreaterThanOrEqual(wanted);
+        }
+      }
+    }
   });
 });
 

@@ -3,14 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Disk, NodeDisk, Random, SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
+import { EXPIRING, type Found } from "../src/entry.js";
 import type { LsmTree } from "../src/tree/lsm-tree.js";
 import type { LsmSnapshot } from "../src/tree/snapshot.js";
 import { bytes, text } from "./support/keys.js";
 import {
+  alive,
   type Contents,
   contentsOf,
   contentsOfSync,
   keysBackward,
+  type ModelEntry,
   ModelWrites,
   openTiny,
   randomWrites,
@@ -22,29 +25,40 @@ const KEYS = 400;
 interface Held {
   readonly snapshot: LsmSnapshot;
   readonly contents: Contents;
+  /** When it was made. */
+  readonly now: number;
 }
 
 type Readable = Pick<LsmTree, "get" | "getSync" | "cursor">;
 
-async function checkReads(tree: Readable, contents: Contents, random: Random): Promise<void> {
-  expect(await contentsOf(tree.cursor())).toEqual(sorted(contents));
-  expect(await keysBackward(tree.cursor({ readAhead: false }))).toEqual(
+/** @param all also what has expired by `now` */
+async function checkReads(tree: Readable, all: Contents, random: Random, now: number): Promise<void> {
+  const contents = alive(all, now);
+  expect(await contentsOf(tree.cursor({ now }))).toEqual(sorted(contents));
+  expect(await keysBackward(tree.cursor({ readAhead: false, now }))).toEqual(
     [...sorted(contents).keys()].reverse(),
   );
-  expect(contentsOfSync(tree.cursor({ sync: true }))).toEqual(sorted(contents));
+  expect(contentsOfSync(tree.cursor({ sync: true, now }))).toEqual(sorted(contents));
   for (let n = 0; n < 60; n++) {
     const key = `key${String(random.below(KEYS)).padStart(5, "0")}`;
     const expected = contents.get(key);
     const found = n % 2 === 0 ? tree.getSync(bytes(key)) : await tree.get(bytes(key));
-    expect(found && { sequence: found.sequence, value: text(found.value) }).toEqual(expected);
+    expect(entryOf(found, now)).toEqual(expected);
   }
 }
 
+/** A look-up leaves it to its caller to see that an entry has expired. */
+function entryOf(found: Found | undefined, now: number): ModelEntry | undefined {
+  if (found === undefined || (found.kind === EXPIRING && found.expiresAt <= now)) return undefined;
+  const { kind, sequence, value, expiresAt } = found;
+  return { sequence, value: text(value), ...(kind === EXPIRING && { expiresAt }) };
+}
+
 /** Seeks and turns in the middle, as no whole scan has them. */
-async function checkMoves(tree: Readable, contents: Contents, random: Random): Promise<void> {
-  const keys = [...sorted(contents).keys()];
+async function checkMoves(tree: Readable, all: Contents, random: Random, now: number): Promise<void> {
+  const keys = [...sorted(alive(all, now)).keys()];
   const sync = random.below(2) === 0;
-  const cursor = tree.cursor({ sync });
+  const cursor = tree.cursor({ sync, now });
   const isThere = async (moved: boolean | Promise<boolean>) => {
     if (sync) expect(moved).toBeTypeOf("boolean");
     return moved;
@@ -66,24 +80,30 @@ async function checkMoves(tree: Readable, contents: Contents, random: Random): P
   cursor.close();
 }
 
-async function live(disk: Disk, seed: number, rounds: number): Promise<void> {
+/** @param expires puts expire, and time goes on; at times it goes back, which nobody may notice */
+async function live(disk: Disk, seed: number, rounds: number, expires = false): Promise<void> {
   const random = new Random(seed);
-  let tree = await openTiny(disk);
+  let [clock, now] = [1000, 1000];
+  const options = { now: () => clock };
+  let tree = await openTiny(disk, options);
   let contents: Contents = new Map();
   let held: Held[] = [];
   let [flushes, merges, drops] = [0, 0, 0];
   for (let round = 0; round < rounds; round++) {
+    if (expires) clock += random.below(10) === 0 ? -random.below(50) : random.below(20);
+    now = Math.max(now, clock);
     const writes = new ModelWrites(contents, tree.covered.sequence);
-    randomWrites(random, writes, random.below(60), KEYS);
+    randomWrites(random, writes, random.below(60), KEYS, expires ? now : undefined);
     await tree.flush(writes.source(), writes.covered);
     contents = writes.contents;
     expect(tree.covered).toEqual(writes.covered);
-    if (random.below(8) === 0) held.push({ snapshot: tree.snapshot(), contents });
-    if (random.below(6) === 0) await checkReads(tree, contents, random);
-    if (random.below(10) === 0) await checkMoves(tree, contents, random);
+    if (random.below(8) === 0) held.push({ snapshot: tree.snapshot(), contents, now });
+    if (random.below(6) === 0) await checkReads(tree, contents, random, now);
+    if (random.below(10) === 0) await checkMoves(tree, contents, random, now);
+    if (expires && random.below(4) === 0) tree.lookForExpired();
     const oldest = held[0];
     if (oldest !== undefined && random.below(12) === 0) {
-      await checkReads(oldest.snapshot, oldest.contents, random);
+      await checkReads(oldest.snapshot, oldest.contents, random, oldest.now);
       oldest.snapshot.release();
       held = held.slice(1);
     }
@@ -92,8 +112,8 @@ async function live(disk: Disk, seed: number, rounds: number): Promise<void> {
         random.below(2) === 0 ? undefined : { start: bytes("key00100"), end: bytes("key00200") },
       );
     if (random.below(20) === 0 || round === rounds - 1) {
-      for (const { snapshot, contents: of } of held) {
-        await checkReads(snapshot, of, random);
+      for (const { snapshot, contents: of, now: then } of held) {
+        await checkReads(snapshot, of, random, then);
         snapshot.release();
       }
       held = [];
@@ -103,13 +123,15 @@ async function live(disk: Disk, seed: number, rounds: number): Promise<void> {
       merges += stats.compactions.merges;
       drops += stats.compactions.drops;
       await tree.close();
-      tree = await openTiny(disk);
+      tree = await openTiny(disk, options);
       expect(tree.warnings).toEqual([]);
-      await checkReads(tree, contents, random);
+      await checkReads(tree, contents, random, now);
     }
   }
+  clock = now;
   await tree.compact();
-  await checkReads(tree, contents, random);
+  await checkReads(tree, contents, random, now);
+  contents = alive(contents, now);
   const { levels } = tree.stats();
   expect(
     levels.map(({ entries, tombstones, rangeTombstones }) => [entries, tombstones, rangeTombstones]),
@@ -127,6 +149,13 @@ describe("a tree shows what a sorted map shows", () => {
     "over hundreds of flushes and compactions, with snapshots held across them (seed %i)",
     async (seed) => {
       await live(new SimDisk({ seed }), seed, 200);
+    },
+  );
+
+  it.each([11, 12, 13])(
+    "where puts expire, before and after what is older was written (seed %i)",
+    async (seed) => {
+      await live(new SimDisk({ seed }), seed, 200, true);
     },
   );
 

@@ -14,27 +14,32 @@ export function hasExpired({ expiry }: PickTable, now: number): boolean {
 }
 
 /**
- * The table of which the largest share of the entries has expired, where that is `ratio` or more: it is written anew where it is, but a
- * table of level 0 among its like. A merge at `now` or later leaves none of them.
- * @param fromLevel0 gives what is done with those of level 0
+ * The merge that finds most that has expired for each byte that it reads, where that is `ratio` or more: of a table with itself, where it is,
+ * or of level 0 with what is below it. A merge at `now` or later leaves nothing of that.
+ * @param ofLevel0 what would be merged with level 0; undefined where it has no tables
  */
 export function pickExpired<T extends PickTable>(
   levels: PickLevels<T>,
   ratio: number,
   now: number,
-  fromLevel0: () => MergePick<T>,
+  ofLevel0: MergePick<T> | undefined,
 ): MergePick<T> | undefined {
-  let found: { readonly level: number; readonly table: T } | undefined;
+  let found: MergePick<T> | undefined;
   let largest = ratio;
+  const consider = (pick: MergePick<T>): void => {
+    const share = expiredShare(
+      pick.inputs.flatMap(({ tables }) => tables),
+      now,
+    );
+    if (share < largest || share === 0) return;
+    [found, largest] = [pick, share];
+  };
+  if (ofLevel0 !== undefined) consider(ofLevel0);
   for (const [level, tables] of levels.entries()) {
-    for (const table of tables) {
-      const share = expiredShare(table, now);
-      if (share < largest || share === 0) continue;
-      [found, largest] = [{ level, table }, share];
-    }
+    if (level === 0) continue;
+    for (const table of tables) if (hasExpired(table, now)) consider(rewrite(level, table));
   }
-  if (found === undefined) return undefined;
-  return found.level === 0 ? fromLevel0() : rewrite(found.level, found.table);
+  return found;
 }
 
 /** Writes a table anew where it is. */
@@ -42,24 +47,25 @@ export function rewrite<T extends PickTable>(level: number, table: T): MergePick
   return { kind: "merge", inputs: [{ level, tables: [table] }], to: level };
 }
 
-function expiredShare({ meta, expiry }: PickTable, now: number): number {
-  return expiry === undefined ? 0 : expiredBy(expiry, now) / meta.entries;
+/** Of the bytes of these tables; each entry counts alike. */
+function expiredShare(tables: readonly PickTable[], now: number): number {
+  let [bytes, expired] = [0, 0];
+  for (const { meta, expiry } of tables) {
+    bytes += meta.fileBytes;
+    if (expiry !== undefined) expired += (meta.fileBytes * expiredBy(expiry, now)) / meta.entries;
+  }
+  return bytes === 0 ? 0 : expired / bytes;
 }
 
 /**
- * When `pickExpired` or a drop finds more than it does at `now`, nearly: undefined where it never does as long as nothing is written.
+ * When `pickExpired` or a drop may find more than at `now`: undefined where neither does as long as nothing is written.
  * @param ratio as that of `pickExpired`
  */
 export function nextExpiry(levels: PickLevels, ratio: number, now: number): number | undefined {
   let next: number | undefined;
   for (const { meta, expiry } of levels.flat()) {
     if (expiry === undefined) continue;
-    const isDroppable = meta.entries === meta.tombstones + expiry.entries;
-    const times = [
-      expiredAt(expiry, Math.ceil(ratio * meta.entries)),
-      isDroppable ? expiry.latest : undefined,
-    ];
-    for (const time of times)
+    for (const time of [expiredAt(expiry, Math.ceil(ratio * meta.entries)), expiry.half, expiry.latest])
       if (time !== undefined && time > now && (next === undefined || time < next)) next = time;
   }
   return next;

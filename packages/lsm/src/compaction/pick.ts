@@ -34,7 +34,7 @@ export interface PickOptions extends ShapeOptions {
   readonly quietRatio?: number;
 }
 
-/** Half of a table's entries have expired: then it is worth its while to write the others anew, whatever else is going on. */
+/** Where half of what a merge reads has expired, it is worth its while whatever else is going on. */
 const EXPIRED_RATIO = 0.5;
 
 /** The end of what was last merged out of each level, by level: the next merge begins there. */
@@ -56,8 +56,9 @@ export function pickCompaction<T extends PickTable>(
   const shape = shapeOf(levels, options);
   const level = fullestLevel(levels, shape, options);
   if (level !== undefined) return pickFrom(levels, level, shape, options, progress[level]);
-  const fromLevel0 = () => mergeOf(levels, 0, levels[0] ?? [], levelBelow(levels, 0, shape));
-  return pickExpired(levels, options.quietRatio ?? EXPIRED_RATIO, now, fromLevel0);
+  const [level0 = []] = levels;
+  const ofLevel0 = level0.length === 0 ? undefined : mergeOf(levels, 0, level0, levelBelow(levels, 0, shape));
+  return pickExpired(levels, options.quietRatio ?? EXPIRED_RATIO, now, ofLevel0);
 }
 
 /** The level that has most more than it should have. */

@@ -56,7 +56,8 @@ export async function writeFlush(
     bytes += key.length + value.length;
     const expiresAt = kind === EXPIRING ? (entry.expiresAt ?? 0) : 0;
     // A time that is none is told by the table.
-    if (expiresAt > 0 && expiresAt <= now) [kind, value] = [TOMBSTONE, NO_VALUE];
+    if (Number.isSafeInteger(expiresAt) && expiresAt > 0 && expiresAt <= now)
+      [kind, value] = [TOMBSTONE, NO_VALUE];
     if (output === undefined || bytes >= STEP_BYTES)
       return addAfterRest(key, kind, sequence, value, expiresAt);
     return output.add(key, kind, sequence, value, expiresAt);

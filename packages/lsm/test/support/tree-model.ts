@@ -1,6 +1,6 @@
 import type { Disk, Random, SimDisk } from "@kaya/io";
 import { compareBytes } from "../../src/bytes.js";
-import { type EntryCursor, PUT, type RangeTombstone, TOMBSTONE } from "../../src/entry.js";
+import { type EntryCursor, EXPIRING, PUT, type RangeTombstone, TOMBSTONE } from "../../src/entry.js";
 import { LsmTree } from "../../src/tree/lsm-tree.js";
 import type { LsmOptions } from "../../src/tree/options.js";
 import type { FlushEntry } from "../../src/tree/write-flush.js";
@@ -32,6 +32,8 @@ export function seeds(): () => Uint8Array {
 export interface ModelEntry {
   readonly sequence: number;
   readonly value: string;
+  /** Where it expires. */
+  readonly expiresAt?: number;
 }
 
 export type Contents = ReadonlyMap<string, ModelEntry>;
@@ -56,10 +58,12 @@ export class ModelWrites {
     return { lsn: this.#sequence, sequence: this.#sequence };
   }
 
-  put(key: string, value: string): void {
+  put(key: string, value: string, expiresAt?: number): void {
     const sequence = ++this.#sequence;
-    this.#entries.set(key, { key: bytes(key), kind: PUT, sequence, value: bytes(value) });
-    this.#contents.set(key, { sequence, value });
+    const until = expiresAt === undefined ? {} : { expiresAt };
+    const kind = expiresAt === undefined ? PUT : EXPIRING;
+    this.#entries.set(key, { key: bytes(key), kind, sequence, value: bytes(value), ...until });
+    this.#contents.set(key, { sequence, value, ...until });
   }
 
   delete(key: string): void {
@@ -84,11 +88,22 @@ export class ModelWrites {
   }
 }
 
-export function randomWrites(random: Random, writes: ModelWrites, count: number, keys: number): void {
+/** @param now where it is given, two puts in three expire: some have already, most do soon */
+export function randomWrites(
+  random: Random,
+  writes: ModelWrites,
+  count: number,
+  keys: number,
+  now?: number,
+): void {
+  const time = () => {
+    if (now === undefined || random.below(3) === 0) return undefined;
+    return Math.max(1, now - 10 + random.below(random.below(4) === 0 ? 1000 : 60));
+  };
   const key = () => `key${String(random.below(keys)).padStart(5, "0")}`;
   for (let n = 0; n < count; n++) {
     const what = random.below(40);
-    if (what < 28) writes.put(key(), "v".repeat(random.below(60)) + random.below(1000));
+    if (what < 28) writes.put(key(), "v".repeat(random.below(60)) + random.below(1000), time());
     else if (what < 38) writes.delete(key());
     else if (what === 38) writes.deleteRange(key(), key());
     else if (random.below(6) === 0) writes.deleteRange(key(), undefined);
@@ -100,7 +115,11 @@ export async function contentsOf(cursor: EntryCursor): Promise<Map<string, Model
   const contents = new Map<string, ModelEntry>();
   try {
     for (let more = await cursor.seekFirst(); more; more = await cursor.next())
-      contents.set(text(cursor.key), { sequence: cursor.sequence, value: text(cursor.value) });
+      contents.set(text(cursor.key), {
+        sequence: cursor.sequence,
+        value: text(cursor.value),
+        ...(cursor.kind === EXPIRING && { expiresAt: cursor.expiresAt }),
+      });
     return contents;
   } finally {
     cursor.close();
@@ -129,6 +148,11 @@ export async function keysBackward(cursor: EntryCursor): Promise<string[]> {
   } finally {
     cursor.close();
   }
+}
+
+/** What has not expired at a time. */
+export function alive(contents: Contents, now: number): Contents {
+  return new Map([...contents].filter(([, { expiresAt }]) => expiresAt === undefined || expiresAt > now));
 }
 
 export function sorted(contents: Contents): Map<string, ModelEntry> {
