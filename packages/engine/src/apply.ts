@@ -6,6 +6,7 @@ import {
   type WalOperation,
   type WalRecord,
 } from "@kaya/wal";
+import type { Now } from "./clock.js";
 import type { Memtable } from "./memtable/memtable.js";
 import type { ReadView } from "./read-source.js";
 import { Store } from "./store/store.js";
@@ -62,10 +63,12 @@ export class AppliedLog {
     return this.#before ?? this.store;
   }
 
-  /** The data as readers see it now. @throws KayaError KAYA_WRITER_FAILED as `view` */
+  /** The data as readers see it now, at the time that it is now. @throws KayaError KAYA_WRITER_FAILED as `view` */
   snapshot(): StoreSnapshot {
     if (this.#failure !== undefined) throw notWhole(this.#failure);
-    return this.#before === undefined ? this.store.snapshot() : this.#before.another();
+    const time = this.store.now();
+    const now: Now = () => time;
+    return this.#before === undefined ? this.store.snapshot(now) : this.#before.another(now);
   }
 
   /** For a record that was just committed, in LSN order. The next one comes once the promise, where there is one, has resolved. */
@@ -119,7 +122,7 @@ export class AppliedLog {
   }
 
   async #commitInSlices(record: WalRecord): Promise<void> {
-    const before = this.store.snapshot();
+    const before = this.store.snapshot(this.store.now); // what it has goes on to expire
     this.#before = before;
     try {
       await this.#applyInSlices(record);
@@ -157,7 +160,13 @@ export class AppliedLog {
     const memtable = this.store.active;
     switch (operation.type) {
       case "put":
-        memtable.put(operation.key, operation.value, sequence, operation.ownsValue === true);
+        memtable.put(
+          operation.key,
+          operation.value,
+          sequence,
+          operation.ownsValue === true,
+          operation.expiresAt,
+        );
         break;
       case "delete":
         memtable.delete(operation.key, sequence);

@@ -138,7 +138,7 @@ function memtableOf(records: Iterable<WalRecord>): Memtable {
     let next = sequence;
     for (const operation of operationsOf(payload)) {
       const at = next++;
-      if (operation.type === "put") memtable.put(operation.key, NO_BYTES, at);
+      if (operation.type === "put") memtable.put(operation.key, NO_BYTES, at, false, operation.expiresAt);
       else if (operation.type === "delete") memtable.delete(operation.key, at);
       else memtable.deleteRange(operation.start, operation.end, at);
     }

@@ -3,7 +3,7 @@ import type { Found } from "@kaya/lsm";
 import type { PendingChange, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
-import type { KeyState } from "./store/key-state.js";
+import { ABSENT, aliveAt, type KeyState, stateOfFound } from "./store/key-state.js";
 
 /** What must hold of a key when a batch is written. What `getEntry` gives is one: that the key is still as it was read. */
 export interface BatchCondition {
@@ -57,7 +57,7 @@ interface Keyed {
 /** What the tables have of some keys: of one version, which covers the log up to `covered`. */
 export interface OnDisk {
   readonly covered: Lsn;
-  /** Of each key, by its index. */
+  /** Of each key, by its index, whatever the time. */
   readonly found: readonly (Found | undefined)[];
 }
 
@@ -98,8 +98,9 @@ export function readOnDiskSync(keys: readonly Keyed[], { store }: AppliedLog): O
 
 /**
  * Whether conditions hold for what is written next, in commit order: the last write to a key that is queued ahead counts, else what a
- * memtable has, else what a table has.
+ * memtable has, else what a table has. A key that has expired by now is absent, a write under way included.
  * @param onDisk of the tables as they are now
+ * @param now asked where a key expires
  * @returns undefined where all hold; else what the first of the others found. It is to be told behind the write that broke the condition:
  *   a caller that then reads again finds that write.
  */
@@ -108,19 +109,22 @@ export function findConflict(
   { store }: AppliedLog,
   wal: WalWriter<unknown>,
   onDisk: OnDisk,
+  now = store.now,
 ): Conflict | undefined {
   for (const [index, { key, sequence }] of conditions.entries()) {
     const ahead = wal.pendingChange(key);
-    const state = ahead === undefined ? store.stateInMemory(key) : stateAfter(ahead);
-    const found = state === undefined ? onDisk.found[index]?.sequence : state.sequence;
+    const newer = ahead === undefined ? store.stateInMemory(key) : stateAfter(ahead);
+    const state = newer ?? stateOfFound(onDisk.found[index]);
+    const found = aliveAt(state, now).sequence;
     if (found === sequence) continue;
     return { key, error: conflict(key, sequence, found, ahead?.sequence ?? found), ahead };
   }
   return undefined;
 }
 
-function stateAfter({ type, sequence }: PendingChange): KeyState {
-  return { sequence: type === "put" ? sequence : undefined };
+/** What a write under way leaves of its key, whatever the time. */
+export function stateAfter({ type, sequence, expiresAt }: PendingChange): KeyState {
+  return type === "put" ? { sequence, expiresAt } : ABSENT;
 }
 
 function conflict(

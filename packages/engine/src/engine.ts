@@ -12,6 +12,7 @@ import { type BackupOptions, type BackupResult, writeBackup } from "./backup/bac
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
 import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
+import { clockOf } from "./clock.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { closed, EngineSource } from "./engine-source.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
@@ -29,7 +30,7 @@ import type { RetryOptions, UpdateFunction, UpdateResult } from "./update.js";
 import type { StandardSchema } from "./view/schema.js";
 import { type ViewOf, type ViewOptions, viewOf } from "./view/view.js";
 import type { KeyChoice, ValueChoice } from "./view/view-types.js";
-import type { BatchOperation, BatchOptions, WriteOptions, WriteResult } from "./write.js";
+import type { BatchOperation, BatchOptions, PutOptions, WriteOptions, WriteResult } from "./write.js";
 import { Writes } from "./writes.js";
 
 export type { OpenEngineOptions } from "./recover-state.js";
@@ -128,7 +129,9 @@ export class Engine extends Reader {
       "randomSeed",
       "turns",
       "largeValueBytes",
+      "clock",
     ]);
+    const { now } = clockOf(options.clock);
     const { turns = SYSTEM_TURNS, newLogId, randomSeed } = options;
     const target = diskOf(resolved, disk);
     const own = disk === undefined ? target : undefined;
@@ -136,8 +139,8 @@ export class Engine extends Reader {
     let lock: DiskLock | undefined;
     try {
       if (!resolved.readOnly) lock = await takeDirectory(resolved, target);
-      const looked = resolved.readOnly ? await lookAtState(resolved, target, options) : undefined;
-      const state = looked ?? (await recoverState(resolved, target, lock, options));
+      const looked = resolved.readOnly ? await lookAtState(resolved, target, { ...options, now }) : undefined;
+      const state = looked ?? (await recoverState(resolved, target, lock, { ...options, now }));
       const parts = {
         ...state,
         looked,
@@ -173,8 +176,11 @@ export class Engine extends Reader {
     return viewOf(this, options);
   }
 
-  /** Stores a value under a key, replacing what was there. Rejects as `WalWriter.append`. */
-  put(key: Bytes, value: Bytes, options?: WriteOptions): Promise<WriteResult> {
+  /**
+   * Stores a value under a key, replacing what was there. With `ttlMs` or `expiresAt` the value goes away by itself: from that moment on no read,
+   * scan, count or condition sees it, and compaction removes it. Rejects as `WalWriter.append`, and with KAYA_INVALID_ARGUMENT.
+   */
+  put(key: Bytes, value: Bytes, options?: PutOptions): Promise<WriteResult> {
     return this.#writes.put(key, value, options);
   }
 
@@ -221,7 +227,7 @@ export class Engine extends Reader {
    * is full, and write again.
    * @throws KayaError KAYA_BUSY; else what `put` rejects with
    */
-  putSync(key: Bytes, value: Bytes, options?: WriteOptions): WriteResult {
+  putSync(key: Bytes, value: Bytes, options?: PutOptions): WriteResult {
     return this.#writes.putSync(key, value, options);
   }
 

@@ -1,6 +1,8 @@
 import { copyBytes, type SequenceNumber } from "@kaya/core";
 import type { Found } from "@kaya/lsm";
+import { type Now, once } from "./clock.js";
 import { type Bytes, toBytes } from "./input.js";
+import { aliveAt, type KeyState, stateOfFound } from "./store/key-state.js";
 
 /** A key, and what it has. It serves as the condition of a batch: that the key still is as it was read. */
 export interface Entry {
@@ -9,12 +11,16 @@ export interface Entry {
   readonly value: Uint8Array | undefined;
   /** Of the write that made the value; undefined where the key is absent. */
   readonly sequence: SequenceNumber | undefined;
+  /** When the key loses the value by itself, in milliseconds since 1970; not there where it does not. */
+  readonly expiresAt?: number;
 }
 
 /** What entries are read from: the store, or a snapshot of it. */
 export interface EntryView {
-  stateInMemory(key: Uint8Array): { readonly sequence: SequenceNumber | undefined } | undefined;
-  getSync(key: Uint8Array): Uint8Array | undefined;
+  /** The time that its readers see. */
+  readonly now: Now;
+  stateInMemory(key: Uint8Array): KeyState | undefined;
+  getSync(key: Uint8Array, now?: Now): Uint8Array | undefined;
   readonly tables: {
     find(key: Uint8Array): Found | undefined | Promise<Found | undefined>;
     getSync(key: Uint8Array): Found | undefined;
@@ -24,13 +30,13 @@ export interface EntryView {
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export async function entryOf(view: EntryView, key: Bytes): Promise<Entry> {
   const bytes = copyOf(key);
-  return entryInMemory(view, bytes) ?? entryInTable(bytes, await view.tables.find(bytes));
+  return entryInMemory(view, bytes) ?? entryInTable(view, bytes, await view.tables.find(bytes));
 }
 
 /** `entryOf` with synchronous reads. @throws KayaError KAYA_INVALID_ARGUMENT */
 export function entryOfSync(view: EntryView, key: Bytes): Entry {
   const bytes = copyOf(key);
-  return entryInMemory(view, bytes) ?? entryInTable(bytes, view.tables.getSync(bytes));
+  return entryInMemory(view, bytes) ?? entryInTable(view, bytes, view.tables.getSync(bytes));
 }
 
 function copyOf(key: Bytes): Uint8Array {
@@ -39,15 +45,33 @@ function copyOf(key: Bytes): Uint8Array {
 
 /** What the memtables say of a key; undefined where they say nothing. */
 export function entryInMemory(
-  view: Pick<EntryView, "stateInMemory" | "getSync">,
+  view: Pick<EntryView, "now" | "stateInMemory" | "getSync">,
   key: Uint8Array,
+  now = once(view.now),
 ): Entry | undefined {
-  const state = view.stateInMemory(key);
-  if (state === undefined) return undefined;
+  const inMemory = view.stateInMemory(key);
+  if (inMemory === undefined) return undefined;
+  const state = aliveAt(inMemory, now);
   // A memtable has the key, so no table is read.
-  return { key, value: view.getSync(key), sequence: state.sequence };
+  return entryWith(key, state, state.sequence === undefined ? undefined : view.getSync(key, now));
 }
 
-export function entryInTable(key: Uint8Array, found: Found | undefined): Entry {
-  return { key, value: found?.value, sequence: found?.sequence };
+/** What the tables say of a key that no memtable has. */
+export function entryInTable(
+  { now }: Pick<EntryView, "now">,
+  key: Uint8Array,
+  found: Found | undefined,
+): Entry {
+  const state = aliveAt(stateOfFound(found), now);
+  return entryWith(key, state, state.sequence === undefined ? undefined : found?.value);
+}
+
+/** What a key has; without a value it is absent. */
+export function entryWith(
+  key: Uint8Array,
+  { sequence, expiresAt }: KeyState,
+  value: Uint8Array | undefined,
+): Entry {
+  if (value === undefined) return { key, value, sequence: undefined };
+  return { key, value, sequence, ...(expiresAt !== undefined && { expiresAt }) };
 }

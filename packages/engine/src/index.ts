@@ -20,9 +20,11 @@ export {
   type PhaseMessage,
   type RecoveryMessage,
 } from "./channels.js";
+export type { ClockSource } from "./clock.js";
 export type { BatchCondition } from "./conditions.js";
 export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Entry } from "./entry.js";
+export type { Expiry } from "./expiry.js";
 export type { Bytes } from "./input.js";
 export type { HashSecret } from "./memtable/hash.js";
 export type { KeyBounds, RangeOptions } from "./range.js";
@@ -64,6 +66,7 @@ export type {
   ClearOperation,
   DeleteOperation,
   PutOperation,
+  PutOptions,
   WriteOptions,
   WriteResult,
 } from "./write.js";

@@ -7,14 +7,14 @@ import { Consumers } from "./changes/consumers.js";
 import { Registrations } from "./changes/registrations.js";
 import { tellRecovery } from "./channels.js";
 import { LOCK_PATH } from "./lock-path.js";
-import type { OpenEngineOptions, RecoveredState } from "./recover-state.js";
+import type { RecoveredState, RecoverStateOptions } from "./recover-state.js";
 import { lookSteadily } from "./steady-look.js";
 import { FoundStore } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
 import { reportOf } from "./store/tables-report.js";
 import type { WriteResult } from "./write.js";
 
-type LookOptions = Pick<OpenEngineOptions, "onProgress" | "hashSecret" | "turns">;
+type LookOptions = Pick<RecoverStateOptions, "onProgress" | "hashSecret" | "turns" | "now">;
 
 /** What a read-only engine shows. */
 export interface LookedAtState extends RecoveredState {
@@ -105,11 +105,12 @@ interface LookedAtDirectory {
 /** @param found stays open in any case */
 async function look(directory: LookedAtDirectory, found: FoundTree): Promise<LookedAtState> {
   const { config, disk, options } = directory;
-  const { onProgress, hashSecret, turns } = options;
+  const { onProgress, hashSecret, turns, now } = options;
   const started = performance.now();
   const note = config.disableLocking ? undefined : await readLockNote(disk, LOCK_PATH);
   const registrations = await Registrations.read(disk);
-  const store = new FoundStore(found, config, { looks: true, memtable: hashSecret && { hashSecret }, turns });
+  const memtable = hashSecret && { hashSecret };
+  const store = new FoundStore(found, config, { looks: true, memtable, turns, now });
   const wal = await WalWriter.open<WriteResult>(config.wal, disk, {
     readOnly: true,
     after: store.covered,

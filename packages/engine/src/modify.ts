@@ -2,9 +2,11 @@ import type { DurabilityMode, KayaError } from "@kaya/core";
 import type { Found } from "@kaya/lsm";
 import type { PendingChange, WalOperation, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
-import { findConflict, type OnDisk, readOnDisk } from "./conditions.js";
-import { type Entry, entryInMemory, entryInTable } from "./entry.js";
+import { type Now, once } from "./clock.js";
+import { findConflict, type OnDisk, readOnDisk, stateAfter } from "./conditions.js";
+import { type Entry, entryInMemory, entryInTable, entryWith } from "./entry.js";
 import { invalid } from "./input.js";
+import { aliveAt } from "./store/key-state.js";
 import type { WriteResult } from "./write.js";
 
 /** A key as the next record of the log finds it: as the last write that is queued ahead leaves it, else as it is applied. */
@@ -83,9 +85,14 @@ export async function atHead<T>(
       engine.assertWritable();
       if (wal.failure !== undefined || onDisk.covered !== applied.store.tables.covered.lsn) continue;
     } else onDisk = reading;
-    const head = keys.map((key, index) => headEntry(key, onDisk.found[index], applied, wal));
+    // One moment for all of it: nothing expires in between.
+    const now = once(applied.store.now);
+    const head = keys.map((key, index) => headEntry(key, onDisk.found[index], applied, wal, now));
     const before = wal.nextLsn;
-    return use(head, () => wal.nextLsn === before || findConflict(head, applied, wal, onDisk) === undefined);
+    return use(
+      head,
+      () => wal.nextLsn === before || findConflict(head, applied, wal, onDisk, now) === undefined,
+    );
   }
 }
 
@@ -94,12 +101,15 @@ function headEntry(
   found: Found | undefined,
   { store }: AppliedLog,
   wal: Pick<WalWriter<unknown>, "pendingChange">,
+  now: Now,
 ): HeadEntry {
   const ahead = wal.pendingChange(key);
-  if (ahead === undefined) return { ...(entryInMemory(store, key) ?? entryInTable(key, found)), ahead };
-  if (ahead.type !== "put") return { key, value: undefined, sequence: undefined, ahead };
+  if (ahead === undefined)
+    return { ...(entryInMemory(store, key, now) ?? entryInTable({ now }, key, found)), ahead };
+  const { sequence, expiresAt } = aliveAt(stateAfter(ahead), now);
+  if (sequence === undefined) return { key, value: undefined, sequence, ahead };
   const { value } = ahead.operation() as Extract<WalOperation, { type: "put" }>;
-  return { key, value: new Uint8Array(value), sequence: ahead.sequence, ahead };
+  return { ...entryWith(key, { sequence, expiresAt }, new Uint8Array(value)), ahead };
 }
 
 /** Once all that entries are of is applied. Rejects as a write that is taken back. */

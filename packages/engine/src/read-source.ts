@@ -1,4 +1,5 @@
 import type { EntryCursor } from "@kaya/lsm";
+import type { Now } from "./clock.js";
 import type { EntryView } from "./entry.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import type { Value } from "./store/key-state.js";
@@ -6,10 +7,13 @@ import type { Turns } from "./turns.js";
 
 /** What a read that ends in its own turn of the event loop looks at. */
 export interface ReadView extends EntryView {
-  /** A copy of the key's value. Never blocks: it gives a promise where a block of a table must be read. */
-  find(key: Uint8Array): Value;
+  /**
+   * A copy of the key's value. Never blocks: it gives a promise where a block of a table must be read.
+   * @param now the time that the read sees, asked only where the value expires. Default: the view's
+   */
+  find(key: Uint8Array, now?: Now): Value;
   /** The same with a synchronous read. */
-  getSync(key: Uint8Array): Uint8Array | undefined;
+  getSync(key: Uint8Array, now?: Now): Uint8Array | undefined;
 }
 
 /** The data at one moment, whatever is written afterwards. */

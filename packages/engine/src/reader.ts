@@ -1,4 +1,5 @@
 import { readInput } from "@kaya/core";
+import { once } from "./clock.js";
 import { countEntries } from "./count.js";
 import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { getInSlices } from "./get-many.js";
@@ -62,7 +63,10 @@ export abstract class Reader {
     });
     const { turns } = this.#source;
     // One slice is read in one turn: that is one point in time.
-    if (given.length <= turns.operations) return getInSlices((key) => view.find(key), given, turns);
+    if (given.length <= turns.operations) {
+      const now = once(view.now);
+      return getInSlices((key) => view.find(key, now), given, turns);
+    }
     const held = this.#source.hold();
     try {
       return await getInSlices((key) => held.moment().find(key), given, turns);

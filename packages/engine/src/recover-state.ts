@@ -6,6 +6,7 @@ import type { AppliedLog } from "./apply.js";
 import { Consumers } from "./changes/consumers.js";
 import { Registrations } from "./changes/registrations.js";
 import { tellRecovery } from "./channels.js";
+import type { ClockSource, Now } from "./clock.js";
 import { trustOf } from "./data-directory.js";
 import type { HashSecret } from "./memtable/hash.js";
 import type { RecoveryReport } from "./recover.js";
@@ -29,7 +30,12 @@ export interface OpenEngineOptions {
   readonly turns?: Turns;
   /** The bytes from which on a value is written from memory of its own, which the memtable then keeps, for tests. Default 16 KiB. */
   readonly largeValueBytes?: number;
+  /** Where the time comes from that values expire by, for tests: without one an engine takes the time of the system. */
+  readonly clock?: ClockSource;
 }
+
+/** With the time that readers see. */
+export type RecoverStateOptions = Omit<OpenEngineOptions, "clock"> & { readonly now?: Now };
 
 export interface RecoveredState {
   readonly applied: AppliedLog;
@@ -48,7 +54,7 @@ export async function recoverState(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  options: OpenEngineOptions,
+  options: RecoverStateOptions,
 ): Promise<RecoveredState> {
   return tellRecovery(disk.root, () => load(config, disk, lock, options));
 }
@@ -57,7 +63,7 @@ async function load(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress, newLogId, hashSecret, randomSeed, turns, largeValueBytes }: OpenEngineOptions,
+  { onProgress, newLogId, hashSecret, randomSeed, turns, largeValueBytes, now }: RecoverStateOptions,
 ): Promise<RecoveredState> {
   const started = performance.now();
   const registrations = await Registrations.read(disk);
@@ -71,9 +77,9 @@ async function load(
   };
   const found = await LsmTree.look(
     disk,
-    lsmOptions(config, disk, { trustPageCache: trustPageCache !== false, randomSeed, isBusy }),
+    lsmOptions(config, disk, { trustPageCache: trustPageCache !== false, randomSeed, isBusy, now }),
   );
-  const store = new FoundStore(found, config, { memtable: hashSecret && { hashSecret }, turns });
+  const store = new FoundStore(found, config, { memtable: hashSecret && { hashSecret }, turns, now });
   const { applied } = store;
   let tree: LsmTree | undefined;
   try {

@@ -17,8 +17,10 @@ export interface MemtableStats {
   readonly limitBytes: number;
   /** Taken from the system, room that is not used yet included. */
   readonly allocatedBytes: number;
-  /** Keys that have a value here. */
+  /** Keys that have a value here; one that has expired counts until it is written into a table. */
   readonly entries: number;
+  /** Of `entries` those that expire, or have. */
+  readonly expiring: number;
   /** Keys that are deleted here, and ranges. */
   readonly tombstones: number;
   readonly rangeTombstones: number;
@@ -29,8 +31,8 @@ export interface MemtableStats {
 export interface EngineStats {
   readonly state: EngineState;
   /**
-   * Keys that have a value: an estimate. It counts a key once for each table and memtable that has it; compaction brings it closer. `count()` is
-   * exact.
+   * Keys that have a value: an estimate. It counts a key once for each table and memtable that has it, also where the value has expired;
+   * compaction brings it closer. `count()` is exact.
    */
   readonly entries: number;
   readonly memtable: MemtableStats;
@@ -87,6 +89,7 @@ function memtableStats({ store }: AppliedLog, { memory }: EngineConfig): Memtabl
     limitBytes: memory.memtableBytes,
     allocatedBytes: sum((memtable) => memtable.memory.allocated),
     entries: sum(({ puts }) => puts),
+    expiring: sum(({ expiring }) => expiring),
     tombstones: sum(({ tombstones }) => tombstones),
     rangeTombstones: sum(({ rangeTombstones }) => rangeTombstones),
     snapshots: {

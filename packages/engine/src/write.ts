@@ -15,18 +15,25 @@ import {
   type WalOperations,
   type WalPayload,
 } from "@kaya/wal";
+import type { Now } from "./clock.js";
+import { once } from "./clock.js";
 import type { BatchCondition } from "./conditions.js";
+import { type Expiry, expiryOf } from "./expiry.js";
 import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import { extentOf, type KeyBounds, toKeyBounds } from "./range.js";
 
 export const WRITE_OPTIONS: readonly string[] = ["durability"];
+export const PUT_OPTIONS: readonly string[] = ["durability", "ttlMs", "expiresAt"];
 export const BATCH_OPTIONS: readonly string[] = ["durability", "conditions"];
 
 export interface WriteOptions {
   /** Default: the engine's `durability`. */
   readonly durability?: DurabilityMode;
 }
+
+/** Without a `ttlMs` or an `expiresAt` the value stays, also where the one that it replaces would have expired. */
+export interface PutOptions extends WriteOptions, Expiry {}
 
 export interface BatchOptions extends WriteOptions {
   /** The batch is written only if all of these hold, else it is rejected with KAYA_CONFLICT. */
@@ -37,6 +44,8 @@ export interface BatchOptions extends WriteOptions {
 export interface ReadWriteOptions {
   readonly durability: DurabilityMode;
   readonly conditions: readonly BatchCondition[] | undefined;
+  /** Of a put, in milliseconds since 1970. */
+  readonly expiresAt: number | undefined;
 }
 
 export interface WriteResult {
@@ -49,7 +58,8 @@ export interface WriteResult {
 
 export type BatchOperation = PutOperation | DeleteOperation | ClearOperation;
 
-export interface PutOperation {
+/** Without a `ttlMs` or an `expiresAt` the value stays, also where the one that it replaces would have expired. */
+export interface PutOperation extends Expiry {
   readonly type: "put";
   readonly key: Bytes;
   readonly value: Bytes;
@@ -58,6 +68,8 @@ export interface PutOperation {
 export interface DeleteOperation {
   readonly type: "delete";
   readonly key: Bytes;
+  readonly ttlMs?: never;
+  readonly expiresAt?: never;
 }
 
 /** Deletes every key of a range. One that no key can be in is left out, and takes no sequence. */
@@ -74,13 +86,20 @@ export function keptPayload(payload: WalPayload): WalPayload {
 
 function keptOperation(operation: WalOperation): WalOperation {
   switch (operation.type) {
-    case "put":
-      return { type: "put", key: new Uint8Array(operation.key), value: new Uint8Array(operation.value) };
+    case "put": {
+      const { key, value, expiresAt } = operation;
+      return putOf(new Uint8Array(key), new Uint8Array(value), expiresAt);
+    }
     case "delete":
       return { type: "delete", key: new Uint8Array(operation.key) };
     case "deleteRange":
       return operation; // its bounds were copied when the range was read
   }
+}
+
+/** One that does not expire is the object that it always was. */
+function putOf(key: Uint8Array, value: Uint8Array, expiresAt: number | undefined): WalOperation {
+  return expiresAt === undefined ? { type: "put", key, value } : { type: "put", key, value, expiresAt };
 }
 
 /** Operations of a batch from which on they are encoded while they are checked. */
@@ -89,15 +108,18 @@ const ENCODED_AT_ONCE = 1024;
 /** Turns what a caller wants written into what the log takes. It throws before anything is written. */
 export class WriteInput {
   readonly #config: EngineConfig;
+  readonly #now: Now;
   readonly #defaults: ReadWriteOptions;
 
-  constructor(config: EngineConfig) {
+  /** @param now what a `ttlMs` counts from */
+  constructor(config: EngineConfig, now: Now) {
     this.#config = config;
-    this.#defaults = { durability: config.durability, conditions: undefined };
+    this.#now = now;
+    this.#defaults = { durability: config.durability, conditions: undefined, expiresAt: undefined };
   }
 
-  put(key: Bytes, value: Bytes): WalOperation {
-    return { type: "put", key: this.key(key), value: this.#value(value) };
+  put(key: Bytes, value: Bytes, expiresAt?: number | undefined): WalOperation {
+    return putOf(this.key(key), this.#value(value), expiresAt);
   }
 
   delete(key: Bytes): WalOperation {
@@ -121,8 +143,9 @@ export class WriteInput {
       if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
       if (operations.length > ENCODED_AT_ONCE) return this.#encoded(operations);
       const read: WalOperation[] = [];
+      const now = once(this.#now);
       for (const operation of operations) {
-        const one = this.#operation(operation);
+        const one = this.#operation(operation, now);
         if (one !== undefined) read.push(one);
       }
       return read;
@@ -132,12 +155,13 @@ export class WriteInput {
   /** As they will stand in the log, so that nothing goes over a large batch twice. */
   #encoded(operations: readonly BatchOperation[]): WalOperations {
     const buffer = new OperationsBuffer();
+    const now = once(this.#now);
     for (const operation of operations) {
       // Each is read once: a getter may answer differently the second time.
       const type = operation?.type;
       if (type === "put") {
-        const { key, value } = operation as PutOperation;
-        buffer.put(this.key(key), this.#value(value));
+        const { key, value, ttlMs, expiresAt } = operation as PutOperation;
+        buffer.put(this.key(key), this.#value(value), expiryIn(operation, ttlMs, expiresAt, now));
       } else if (type === "delete") {
         buffer.delete(this.key((operation as DeleteOperation).key));
       } else {
@@ -155,19 +179,20 @@ export class WriteInput {
   }
 
   /** @throws KayaError KAYA_INVALID_ARGUMENT */
-  options(options: BatchOptions | undefined, known: readonly string[]): ReadWriteOptions {
+  options(options: (BatchOptions & PutOptions) | undefined, known: readonly string[]): ReadWriteOptions {
     if (options === undefined) return this.#defaults;
-    const { durability, conditions } = readOptions(options, known, "the options of a write");
-    return { durability: this.durability(durability), conditions };
+    const read = readOptions(options, known, "the options of a write");
+    const { durability, conditions } = read;
+    return { durability: this.durability(durability), conditions, expiresAt: expiryOf(read, this.#now) };
   }
 
   /** Undefined for a range that no key can be in. */
-  #operation(operation: BatchOperation): WalOperation | undefined {
+  #operation(operation: BatchOperation, now: Now): WalOperation | undefined {
     // Each is read once: a getter may answer differently the second time.
     const type = operation?.type;
     if (type === "put") {
-      const { key, value } = operation as PutOperation;
-      return { type, key: this.key(key), value: this.#value(value) };
+      const { key, value, ttlMs, expiresAt } = operation as PutOperation;
+      return putOf(this.key(key), this.#value(value), expiryIn(operation, ttlMs, expiresAt, now));
     }
     if (type === "delete") return { type, key: this.key((operation as DeleteOperation).key) };
     return this.#clearIn(operation, type);
@@ -199,4 +224,20 @@ export class WriteInput {
     }
     return bytes;
   }
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+function expiryIn(
+  operation: BatchOperation,
+  ttlMs: PutOperation["ttlMs"],
+  expiresAt: PutOperation["expiresAt"],
+  now: Now,
+): number | undefined {
+  if (ttlMs === undefined && expiresAt === undefined) return undefined;
+  // Own properties: with a polluted Object.prototype everything would expire.
+  const own = {
+    ttlMs: Object.hasOwn(operation, "ttlMs") ? ttlMs : undefined,
+    expiresAt: Object.hasOwn(operation, "expiresAt") ? expiresAt : undefined,
+  };
+  return expiryOf(own, now);
 }

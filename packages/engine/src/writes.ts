@@ -24,6 +24,8 @@ import {
   type BatchOperation,
   type BatchOptions,
   keptPayload,
+  PUT_OPTIONS,
+  type PutOptions,
   WRITE_OPTIONS,
   WriteInput,
   type WriteOptions,
@@ -58,13 +60,13 @@ export class Writes {
   constructor(engine: WrittenEngine) {
     this.#engine = engine;
     this.#head = { ...engine, append: (payload, durability) => this.#append(payload, durability) };
-    this.#input = new WriteInput(engine.config);
+    this.#input = new WriteInput(engine.config, engine.applied.store.now);
     this.#updates = new Updates(this.#head, this.#input, this.#turns);
     this.#conflicts = new ConflictQueue((key) => engine.wal.pendingChange(key), engine.turns.next);
   }
 
-  put(key: Bytes, value: Bytes, options: WriteOptions | undefined): Promise<WriteResult> {
-    return this.#write(options, () => this.#input.put(key, value));
+  put(key: Bytes, value: Bytes, options: PutOptions | undefined): Promise<WriteResult> {
+    return this.#write(options, (expiresAt) => this.#input.put(key, value, expiresAt), PUT_OPTIONS);
   }
 
   delete(key: Bytes, options: WriteOptions | undefined): Promise<WriteResult> {
@@ -75,8 +77,8 @@ export class Writes {
     return this.#write(options, () => this.#batchOf(operations), BATCH_OPTIONS);
   }
 
-  putSync(key: Bytes, value: Bytes, options: WriteOptions | undefined): WriteResult {
-    return this.#writeSync(options, () => this.#input.put(key, value));
+  putSync(key: Bytes, value: Bytes, options: PutOptions | undefined): WriteResult {
+    return this.#writeSync(options, (expiresAt) => this.#input.put(key, value, expiresAt), PUT_OPTIONS);
   }
 
   deleteSync(key: Bytes, options: WriteOptions | undefined): WriteResult {
@@ -103,14 +105,14 @@ export class Writes {
   }
 
   #write(
-    options: BatchOptions | undefined,
-    toPayload: () => WalPayload,
+    options: (BatchOptions & PutOptions) | undefined,
+    toPayload: (expiresAt: number | undefined) => WalPayload,
     known = WRITE_OPTIONS,
   ): Promise<WriteResult> {
     try {
       this.#engine.assertWritable();
-      const payload = toPayload();
-      const { durability, conditions } = this.#input.options(options, known);
+      const { durability, conditions, expiresAt } = this.#input.options(options, known);
+      const payload = toPayload(expiresAt);
       if (conditions === undefined || this.#engine.wal.failure !== undefined)
         return this.#append(payload, durability);
       return this.#appendIf(toConditions(conditions), payload, durability);
@@ -121,14 +123,14 @@ export class Writes {
 
   /** The same before it returns. Nothing is ahead of it when its conditions are looked at: what was queued is applied by then. */
   #writeSync(
-    options: BatchOptions | undefined,
-    toPayload: () => WalPayload,
+    options: (BatchOptions & PutOptions) | undefined,
+    toPayload: (expiresAt: number | undefined) => WalPayload,
     known = WRITE_OPTIONS,
   ): WriteResult {
     const { wal, applied, flushes, assertWritable } = this.#engine;
     assertWritable();
-    const payload = toPayload();
-    const { durability, conditions } = this.#input.options(options, known);
+    const { durability, conditions, expiresAt } = this.#input.options(options, known);
+    const payload = toPayload(expiresAt);
     if (conditions !== undefined && wal.failure === undefined) {
       const checked = toConditions(conditions);
       wal.settleSync();

@@ -1,7 +1,8 @@
-import { type FlushEntry, MergingCursor } from "@kaya/lsm";
+import { MergingCursor } from "@kaya/lsm";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Memtable } from "../src/memtable/memtable.js";
+import type { MemtableCursor } from "../src/memtable/memtable-cursor.js";
 import type { MemtableSnapshot } from "../src/memtable/memtable-snapshot.js";
 import { flushSource } from "../src/store/flush-source.js";
 import {
@@ -13,6 +14,7 @@ import {
   entryOf,
   Model,
   type ModelEntry,
+  NOW,
   numberedKey,
   type Operation,
   readAll,
@@ -44,6 +46,7 @@ type Cursor = Pick<
   | "key"
   | "kind"
   | "sequence"
+  | "expiresAt"
   | "value"
   | "seekFirst"
   | "seekLast"
@@ -152,7 +155,7 @@ describe("a cursor over a snapshot, whatever is changed after it", () => {
         const both = new Model(old.model);
         for (const entry of model.entries.values()) both.entries.set(entry.key, entry);
         both.ranges.push(...model.ranges);
-        expectMoves(new MergingCursor([view.run(), old.view.run()]), both.visible(), given);
+        expectMoves(new MergingCursor([view.run(), old.view.run()], { now: NOW }), both.visible(), given);
         view.release();
       }
     });
@@ -215,7 +218,7 @@ describe("what a flush is given", () => {
     table.deleteRange(bytes("b"), bytes("d"), 7);
     table.delete(bytes("c"), 8);
     const view = table.snapshot();
-    const entries = Array.from(flushSource(view).entries as Iterable<FlushEntry>, entryOf);
+    const entries = Array.from(flushSource(view).entries as Iterable<MemtableCursor>, entryOf);
     expect(entries.map(({ key, kind, sequence }) => [key, kind, sequence])).toEqual([
       ["a", 1, 5],
       ["c", 1, 8],

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { MergingCursor, PUT, TOMBSTONE } from "@kaya/lsm";
+import { EXPIRING, MergingCursor, PUT, TOMBSTONE } from "@kaya/lsm";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { Memtable } from "../src/memtable/memtable.js";
@@ -20,7 +20,7 @@ const valueLength = fc.oneof(
 );
 
 interface Change {
-  readonly type: "put" | "delete";
+  readonly type: "put" | "expire" | "delete";
   readonly first: number;
   readonly count: number;
   readonly stride: number;
@@ -34,7 +34,7 @@ interface Change {
 }
 
 const change: fc.Arbitrary<Change> = fc.record({
-  type: fc.constantFrom("put", "put", "delete"),
+  type: fc.constantFrom("put", "put", "expire", "delete"),
   first: fc.nat({ max: 120 }),
   count: fc.integer({ min: 1, max: 24 }),
   stride: fc.integer({ min: 1, max: 4 }),
@@ -52,7 +52,13 @@ function keyOf(n: number): Buffer {
   return Buffer.concat([key, Buffer.of(n >>> 8, n & 0xff)]);
 }
 
-type Model = Map<string, { readonly length: number; readonly fill: number } | null>;
+type Model = Map<
+  string,
+  { readonly length: number; readonly fill: number; readonly expiresAt: number | undefined } | null
+>;
+
+/** When what expires does; the test reads before that. */
+const LATER = 2 ** 40 + 3;
 
 function expectHolds(view: MemtableSnapshot, model: Model): void {
   expect(view.size).toBe(model.size);
@@ -61,11 +67,12 @@ function expectHolds(view: MemtableSnapshot, model: Model): void {
   let found = cursor.seekFirst();
   for (const [name, entry] of sorted) {
     const value = entry === null ? Buffer.of() : Buffer.alloc(entry.length, entry.fill);
-    const got = view.get(Buffer.from(name, "latin1"));
+    const got = view.get(Buffer.from(name, "latin1"), () => 0);
     const isRight =
       found === true &&
       Buffer.from(cursor.key).toString("latin1") === name &&
-      cursor.kind === (entry === null ? TOMBSTONE : PUT) &&
+      cursor.kind === (entry === null ? TOMBSTONE : entry.expiresAt === undefined ? PUT : EXPIRING) &&
+      (cursor.kind !== EXPIRING || cursor.expiresAt === entry?.expiresAt) &&
       value.equals(cursor.value) &&
       (entry === null ? got === null : value.equals(got ?? Buffer.of(1)));
     if (!isRight) expect.fail(`the entry ${JSON.stringify(name.slice(-3))} is wrong`);
@@ -80,12 +87,13 @@ async function run(changes: readonly Change[]): Promise<void> {
   const held: { view: MemtableSnapshot; expected: Model }[] = [];
   let sequence = 0;
   for (const { type, first, count, stride, length, fill, adopted, turns, snapshot } of changes) {
+    const expiresAt = type === "expire" ? LATER : undefined;
     for (let i = 0; i < count; i++) {
       const key = keyOf(first + i * stride);
       const name = key.toString("latin1");
       if (type === "delete") table.delete(key, ++sequence);
-      else table.put(key, new Uint8Array(Buffer.alloc(length, fill)), ++sequence, adopted);
-      model.set(name, type === "delete" ? null : { length, fill });
+      else table.put(key, new Uint8Array(Buffer.alloc(length, fill)), ++sequence, adopted, expiresAt);
+      model.set(name, type === "delete" ? null : { length, fill, expiresAt });
     }
     if (snapshot === "take") held.push({ view: table.snapshot(), expected: new Map(model) });
     if (snapshot === "release") held.shift()?.view.release();
@@ -121,7 +129,7 @@ test("a chunk in which everything was overwritten is used again from its beginni
   }
   for (let i = 0; i < 8; i++) {
     const length = 60_000 - 19 * 2048;
-    expect(table.get(Buffer.from(`${i}`))).toEqual(new Uint8Array(length).fill(length));
+    expect(table.get(Buffer.from(`${i}`), () => 0)).toEqual(new Uint8Array(length).fill(length));
   }
 });
 
@@ -142,8 +150,8 @@ test("a value that becomes the memtable's is not copied, counts as what it takes
   const cursor = new MergingCursor([snapshot.run()]);
   expect(cursor.seekFirst()).toBe(true);
   expect(cursor.value).toBe(value);
-  expect(table.get(Buffer.from("k"))).toEqual(value);
-  expect(table.get(Buffer.from("k"))).not.toBe(value);
+  expect(table.get(Buffer.from("k"), () => 0)).toEqual(value);
+  expect(table.get(Buffer.from("k"), () => 0)).not.toBe(value);
   for (let i = 2; i < 1000; i++) table.put(Buffer.from("k"), new Uint8Array(20 * KiB + i), i, true);
   expect(cursor.value).toEqual(new Uint8Array(20 * KiB).fill(7));
   expect(table.usedBytes).toBeGreaterThan(40 * KiB);
@@ -151,6 +159,24 @@ test("a value that becomes the memtable's is not copied, counts as what it takes
   table.audit();
   snapshot.release();
   table.delete(Buffer.from("k"), 2000);
+  expect(table.usedBytes).toBeLessThan(KiB);
+  table.audit();
+});
+
+test("a value that expires and is not copied is there until its time, and gives back all that it took", () => {
+  const table = new Memtable();
+  const value = new Uint8Array(20 * KiB).fill(7);
+  const key = Buffer.from("k");
+  table.put(key, value, 1, true, LATER);
+  expect(table.get(key, () => LATER - 1)).toEqual(value);
+  expect(table.get(key, () => LATER)).toBe(null);
+  expect(table.stateOf(key)).toEqual({ kind: EXPIRING, sequence: 1, expiresAt: LATER });
+  expect([table.puts, table.expiring]).toEqual([1, 1]);
+  table.audit();
+  table.put(key, value, 2, true);
+  expect(table.get(key, () => LATER)).toEqual(value);
+  expect([table.puts, table.expiring]).toEqual([1, 0]);
+  table.delete(key, 3);
   expect(table.usedBytes).toBeLessThan(KiB);
   table.audit();
 });

@@ -1,4 +1,4 @@
-import { type FlushEntry, PUT, TOMBSTONE } from "@kaya/lsm";
+import { EXPIRING, type FlushEntry, PUT, TOMBSTONE } from "@kaya/lsm";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { compareBytes, successorOfPrefix } from "../src/memtable/bytes.js";
@@ -12,6 +12,7 @@ import {
   bytes,
   change,
   Model,
+  NOW,
   numberedKey,
   type Operation,
   readAll,
@@ -66,14 +67,14 @@ function expectSays(
   keys: Iterable<string>,
 ): void {
   for (const key of keys) {
-    const found = get(bytes(key));
+    const found = get(bytes(key), () => NOW);
     expect(found && text(found), key).toBe(model.get(key));
     expect(stateOf(bytes(key)), key).toEqual(model.stateOf(key));
   }
 }
 
 const asReader = (of: Memtable | MemtableSnapshot): Pick<Memtable, "get" | "stateOf"> => ({
-  get: (key) => of.get(key),
+  get: (key, now) => of.get(key, now),
   stateOf: (key) => of.stateOf(key),
 });
 
@@ -119,8 +120,8 @@ function run(steps: readonly Step[], others: readonly string[]): void {
   now.release();
   table.audit();
   const kinds = model.all().map(({ kind }) => kind);
-  expect([table.puts, table.tombstones]).toEqual(
-    [PUT, TOMBSTONE].map((kind) => kinds.filter((other) => other === kind).length),
+  expect([table.puts - table.expiring, table.expiring, table.tombstones]).toEqual(
+    [PUT, EXPIRING, TOMBSTONE].map((kind) => kinds.filter((other) => other === kind).length),
   );
   expect(table.lastSequence ?? 0).toBe(sequence);
 }
@@ -154,17 +155,17 @@ describe("entries", () => {
   test("an empty key and an empty value are a key and a value", () => {
     const table = new Memtable();
     table.put(bytes(""), bytes(""), 7);
-    expect(table.get(bytes(""))).toEqual(new Uint8Array(0));
+    expect(table.get(bytes(""), () => 0)).toEqual(new Uint8Array(0));
     expect([table.size, table.keyBytes, table.valueBytes]).toEqual([1, 0, 0]);
     table.delete(bytes(""), 8);
-    expect(table.get(bytes(""))).toBeNull();
+    expect(table.get(bytes(""), () => 0)).toBeNull();
     expect([table.puts, table.tombstones, table.size]).toEqual([0, 1, 1]);
   });
 
   test("a put over a key replaces value and sequence", () => {
     const table = filled("a", "b");
     table.put(bytes("a"), bytes("longer"), 9);
-    expect(text(table.get(bytes("a")) as Uint8Array)).toBe("longer");
+    expect(text(table.get(bytes("a"), () => 0) as Uint8Array)).toBe("longer");
     expect(table.stateOf(bytes("a"))).toEqual({ kind: PUT, sequence: 9 });
     expect([table.size, table.keyBytes, table.valueBytes]).toEqual([2, 2, 8]);
   });
@@ -175,10 +176,10 @@ describe("entries", () => {
     table.delete(bytes("absent"), 3);
     expect(table.stateOf(bytes("a"))).toEqual({ kind: TOMBSTONE, sequence: 2 });
     expect(table.stateOf(bytes("absent"))).toEqual({ kind: TOMBSTONE, sequence: 3 });
-    expect(table.get(bytes("other"))).toBeUndefined();
+    expect(table.get(bytes("other"), () => 0)).toBeUndefined();
     expect([table.puts, table.tombstones, table.keyBytes, table.valueBytes]).toEqual([0, 2, 7, 0]);
     table.put(bytes("absent"), bytes("v"), 4);
-    expect(table.get(bytes("absent"))).toEqual(bytes("v"));
+    expect(table.get(bytes("absent"), () => 0)).toEqual(bytes("v"));
     expect([table.puts, table.tombstones]).toEqual([1, 1]);
     expect(keysOf(table)).toEqual(["absent"]);
     table.audit();
@@ -191,17 +192,20 @@ describe("entries", () => {
     table.put(key, value, 1);
     key.fill(0);
     value.fill(0);
-    const got = table.get(bytes("key")) as Uint8Array;
+    const got = table.get(bytes("key"), () => 0) as Uint8Array;
     table.put(bytes("key"), bytes("other"), 2); // in the place of the first
     expect(got).toEqual(bytes("value"));
     got.fill(0x21);
-    expect(table.get(bytes("key"))).toEqual(bytes("other"));
+    expect(table.get(bytes("key"), () => 0)).toEqual(bytes("other"));
     expect(got.constructor).toBe(Uint8Array);
   });
 
   test("what comes out of many reads does not overlap", () => {
     const table = filled(...Array.from({ length: 500 }, (_, i) => numberedKey(i)));
-    const values = Array.from({ length: 500 }, (_, i) => table.get(bytes(numberedKey(i))) as Uint8Array);
+    const values = Array.from(
+      { length: 500 },
+      (_, i) => table.get(bytes(numberedKey(i)), () => 0) as Uint8Array,
+    );
     for (const value of values.slice(0, 250)) value.fill(0);
     expect(values.slice(250).map(text)).toEqual(
       Array.from({ length: 250 }, (_, i) => `v${numberedKey(250 + i)}`),
@@ -210,7 +214,7 @@ describe("entries", () => {
 
   test("an entry found by a longer or shorter key is none", () => {
     const table = filled("ab");
-    for (const key of ["", "a", "aba", "ab\0"]) expect(table.get(bytes(key))).toBeUndefined();
+    for (const key of ["", "a", "aba", "ab\0"]) expect(table.get(bytes(key), () => 0)).toBeUndefined();
   });
 
   test("sequence numbers past 32 bits stay exact", () => {
@@ -258,15 +262,15 @@ describe("range tombstones", () => {
   test("hide what is older than they are, and not what comes later", () => {
     const table = filled("a", "b", "c");
     table.deleteRange(bytes("a"), bytes("c"), 4);
-    expect([table.get(bytes("a")), table.get(bytes("b")), table.get(bytes("bb"))]).toEqual([
-      null,
-      null,
-      null,
-    ]);
-    expect(table.get(bytes("c"))).toEqual(bytes("vc"));
-    expect(table.get(bytes("A"))).toBeUndefined();
+    expect([
+      table.get(bytes("a"), () => 0),
+      table.get(bytes("b"), () => 0),
+      table.get(bytes("bb"), () => 0),
+    ]).toEqual([null, null, null]);
+    expect(table.get(bytes("c"), () => 0)).toEqual(bytes("vc"));
+    expect(table.get(bytes("A"), () => 0)).toBeUndefined();
     table.put(bytes("b"), bytes("new"), 5);
-    expect(table.get(bytes("b"))).toEqual(bytes("new"));
+    expect(table.get(bytes("b"), () => 0)).toEqual(bytes("new"));
     expect(table.stateOf(bytes("bb"))).toEqual({ kind: TOMBSTONE, sequence: 4 });
     expect(keysOf(table)).toEqual(["b", "c"]);
   });
@@ -341,7 +345,7 @@ describe("range tombstones", () => {
       looks = 0;
       const isCovered = n % 3 < 2 && n < 3 * count;
       expect(list.covering(numbered(n)) !== undefined).toBe(isCovered);
-      expect(table.get(numbered(n))).toBe(isCovered ? null : undefined);
+      expect(table.get(numbered(n), () => 0)).toBe(isCovered ? null : undefined);
       // One at each step over the blocks and one at the end of the block there; then one a piece.
       expect(looks).toBeLessThanOrEqual(30);
     }
@@ -360,7 +364,7 @@ describe("values", () => {
     });
     table.audit();
     sizes.forEach((size, i) => {
-      const found = table.get(bytes(numberedKey(i))) as Uint8Array;
+      const found = table.get(bytes(numberedKey(i)), () => 0) as Uint8Array;
       expect(Buffer.alloc(size, i + 1).equals(found), `${size} bytes`).toBe(true);
     });
     const now = table.snapshot();
@@ -422,9 +426,9 @@ describe("snapshots", () => {
     table.put(bytes("a"), bytes("nw"), 2);
     const after = table.snapshot();
     table.delete(bytes("a"), 3);
-    expect(before.get(bytes("a"))).toEqual(bytes("va"));
-    expect(after.get(bytes("a"))).toEqual(bytes("nw"));
-    expect(table.get(bytes("a"))).toBeNull();
+    expect(before.get(bytes("a"), () => 0)).toEqual(bytes("va"));
+    expect(after.get(bytes("a"), () => 0)).toEqual(bytes("nw"));
+    expect(table.get(bytes("a"), () => 0)).toBeNull();
   });
 
   test("taken before a range is deleted do not see that, and those taken after it do", () => {
@@ -436,7 +440,7 @@ describe("snapshots", () => {
     expect(readAll(before).map(({ value }) => value)).toEqual(["va", "vb", "vc"]);
     expect(before.rangeTombstones).toEqual([]);
     expect(readAll(after).map(({ value }) => value)).toEqual(["va"]);
-    expect([before.get(bytes("c")), after.get(bytes("c"))]).toEqual([bytes("vc"), null]);
+    expect([before.get(bytes("c"), () => 0), after.get(bytes("c"), () => 0)]).toEqual([bytes("vc"), null]);
     expect([before.lastSequence, after.lastSequence]).toEqual([3, 4]);
   });
 });

@@ -6,6 +6,14 @@ import { viewOf } from "./views.js";
 /** Bytes after which a `visit` ends early: values of any size are copied in much less than a turn may take. */
 const VISIT_BYTES = 1024 * 1024;
 
+/** The last operation of some that changes a key, and how many come before it. */
+interface LastOperation {
+  readonly type: WalOperation["type"];
+  readonly behind: number;
+  /** Of a put that expires: when, in milliseconds since 1970. */
+  readonly expiresAt: number | undefined;
+}
+
 /**
  * The operations of a batch as they are encoded: each is made when it is asked for, and none is kept, so that a batch takes the memory of its
  * bytes. Keys and values are views of those.
@@ -31,26 +39,25 @@ export class EncodedOperations implements WalOperations {
    * The last operation that changes this key, from the one at `at` on. It looks at all of them, and makes an object of none but the range
    * deletes.
    */
-  lastOf(
-    key: Uint8Array,
-    at = 0,
-  ): { readonly type: WalOperation["type"]; readonly behind: number } | undefined {
+  lastOf(key: Uint8Array, at = 0): LastOperation | undefined {
     const [bytes, view] = [this.bytes, this.#view];
-    let found: { type: WalOperation["type"]; behind: number } | undefined;
+    let found: LastOperation | undefined;
     let behind = 0;
     for (let position = at; position < bytes.length; behind++) {
       const code = bytes[position];
       if (code === BATCH_OP.deleteRange) {
         const { type, start, end } = this.#rangeAt(position);
-        if (isInExtent(key, start, end)) found = { type, behind };
+        if (isInExtent(key, start, end)) found = { type, behind, expiresAt: undefined };
         position = this.#end(position);
         continue;
       }
       const isPut = code !== BATCH_OP.delete;
       const keyLength = view.getUint32(position + 1, true);
       const keyStart = this.#keyStart(position);
-      if (keyLength === key.length && isAt(bytes, keyStart, key))
-        found = { type: isPut ? "put" : "delete", behind };
+      if (keyLength === key.length && isAt(bytes, keyStart, key)) {
+        const expiresAt = code === BATCH_OP.putExpiring ? readU64(view, position + 9) : undefined;
+        found = { type: isPut ? "put" : "delete", behind, expiresAt };
+      }
       position = keyStart + keyLength + (isPut ? view.getUint32(position + 5, true) : 0);
     }
     return found;

@@ -14,6 +14,8 @@ export interface PendingChange {
   readonly type: WalOperation["type"];
   readonly lsn: Lsn;
   readonly sequence: SequenceNumber;
+  /** Of a put: when the key loses the value, in milliseconds since 1970; undefined: never. */
+  readonly expiresAt: number | undefined;
   /** The operation itself. Ask in the turn that gave the change: its bytes are lent until the next `await`. */
   operation(): WalOperation;
   /** Settles as its record does: resolves once that is applied, rejects as it. */
@@ -170,6 +172,7 @@ export class BatchQueue<T> {
         type: change.type,
         lsn: batch.place.lsn + change.index,
         sequence: change.sequence,
+        expiresAt: change.expiresAt,
         operation: () => batch.operationOf(change),
         settled: () => batch.fateOf(change.index),
       };

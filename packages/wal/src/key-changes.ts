@@ -11,6 +11,8 @@ export interface KeyChange {
   readonly sequence: SequenceNumber;
   /** Of its record, in what the records were added to. */
   readonly index: number;
+  /** Of a put that expires: when, in milliseconds since 1970. */
+  readonly expiresAt: number | undefined;
 }
 
 interface RangeChange {
@@ -53,7 +55,7 @@ export class KeyChanges {
     let next = sequence;
     for (const operation of operations) {
       if (operation.type === "deleteRange") this.#ranges.push({ range: operation, sequence: next++, index });
-      else this.#changes.set(nameOf(operation.key), { type: operation.type, sequence: next++, index });
+      else this.#changes.set(nameOf(operation.key), changeOf(operation, next++, index));
     }
   }
 
@@ -65,7 +67,8 @@ export class KeyChanges {
       if (known !== undefined && known.index > batch.index) break;
       const found = batch.operations.lastOf(key, batch.at);
       if (found === undefined) continue;
-      return { type: found.type, sequence: batch.sequence + batch.known + found.behind, index: batch.index };
+      const sequence = batch.sequence + batch.known + found.behind;
+      return { type: found.type, sequence, index: batch.index, expiresAt: found.expiresAt };
     }
     return known;
   }
@@ -86,20 +89,26 @@ export class KeyChanges {
       this.#ranges.push({ range: operation, sequence, index });
       return;
     }
-    const { type, key } = operation;
-    const name = nameOf(key);
+    const name = nameOf(operation.key);
     const later = this.#changes.get(name);
-    if (later === undefined || later.index <= index) this.#changes.set(name, { type, sequence, index });
+    if (later === undefined || later.index <= index)
+      this.#changes.set(name, changeOf(operation, sequence, index));
   }
 
   #known(key: Uint8Array): KeyChange | undefined {
     let last = this.#changes.get(nameOf(key));
     for (const { range, sequence, index } of this.#ranges) {
       if (last !== undefined && last.sequence > sequence) continue;
-      if (isInExtent(key, range.start, range.end)) last = { type: range.type, sequence, index };
+      if (isInExtent(key, range.start, range.end))
+        last = { type: range.type, sequence, index, expiresAt: undefined };
     }
     return last;
   }
+}
+
+function changeOf(operation: WalOperation, sequence: SequenceNumber, index: number): KeyChange {
+  const { type } = operation;
+  return { type, sequence, index, expiresAt: type === "put" ? operation.expiresAt : undefined };
 }
 
 // Bytes one to one as characters: a Map does not find a Uint8Array by its bytes.

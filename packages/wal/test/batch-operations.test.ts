@@ -102,6 +102,9 @@ describe("operations that are encoded one by one", () => {
   });
 });
 
+const timeOf = (operation: WalOperation): number | undefined =>
+  operation.type === "put" ? operation.expiresAt : undefined;
+
 describe("the last change to a key, with large batches among the records", () => {
   it("is what going over all of them finds, however often it was asked before", () => {
     const records = [
@@ -122,6 +125,7 @@ describe("the last change to a key, with large batches among the records", () =>
           type: operation.type,
           sequence: next++,
           index,
+          expiresAt: timeOf(operation),
         });
       }
       for (let round = 0; round < 2; round++) {
@@ -140,7 +144,10 @@ describe("the last change to a key, with range deletes among the records", () =>
   const name = fc.constantFrom(...NAMES);
   const change: fc.Arbitrary<WalOperation> = fc.oneof(
     { weight: 4, arbitrary: name.map((key) => put(key)) },
-    { weight: 2, arbitrary: name.map((key) => putUntil(1, key)) },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(fc.constantFrom(1, 2 ** 40 + 1), name).map(([at, key]) => putUntil(at, key)),
+    },
     { weight: 2, arbitrary: name.map((key) => del(key)) },
     {
       weight: 2,
@@ -178,7 +185,8 @@ describe("the last change to a key, with range deletes among the records", () =>
           changes.add(decoded(operations, index + 1, sequence));
           for (const operation of operations) {
             for (const key of NAMES)
-              if (covers(operation, key)) last.set(key, { type: operation.type, sequence, index });
+              if (covers(operation, key))
+                last.set(key, { type: operation.type, sequence, index, expiresAt: timeOf(operation) });
             sequence++;
           }
           const names = index === all.length - 1 ? [...NAMES, ...NAMES, ...NAMES] : NAMES.slice(0, asked);

@@ -21,6 +21,7 @@ import {
   plain,
   present,
   put,
+  putUntil,
   segmentPath,
   settle,
 } from "./support.js";
@@ -298,10 +299,13 @@ describe("W5: maxBatchBytes caps one write; pendingBytes and ready hold a caller
     const change = present(writer.pendingChange(key));
     expect(change).toMatchObject({ type: "put", lsn: 5, sequence: 7 });
     expect(change.operation()).toEqual(put("key"));
+    expect(change.expiresAt).toBe(undefined);
     expect(present(writer.pendingChange(bytes("x"))).operation()).toEqual(put("x"));
     expect([...writer.pending(3)].map(({ lsn }) => lsn)).toEqual([4, 5]);
     expect(writer.pendingChange(bytes("x"))).toMatchObject({ type: "put", sequence: 5 });
     expect(writer.pendingChange(bytes("z"))).toBe(undefined);
+    appended.push(writer.append(putUntil(77, "z")));
+    expect(writer.pendingChange(bytes("z"))).toMatchObject({ type: "put", sequence: 8, expiresAt: 77 });
     await change.settled();
     await Promise.all(appended);
     expect(writer.pendingChange(key)).toBe(undefined);
@@ -310,10 +314,10 @@ describe("W5: maxBatchBytes caps one write; pendingBytes and ready hold a caller
     const rejected = writer.append(put("key"));
     const cleared = writer.append(delRange("k", "l"));
     const other = writer.append(batch(delRange("y"), put("z")));
-    expect(writer.pendingChange(key)).toMatchObject({ type: "deleteRange", sequence: 9 });
+    expect(writer.pendingChange(key)).toMatchObject({ type: "deleteRange", sequence: 10 });
     expect(writer.pendingChange(bytes("l"))).toBe(undefined);
-    expect(writer.pendingChange(bytes("z"))).toMatchObject({ type: "put", sequence: 11 });
-    expect(writer.pendingChange(bytes("zz"))).toMatchObject({ type: "deleteRange", sequence: 10 });
+    expect(writer.pendingChange(bytes("z"))).toMatchObject({ type: "put", sequence: 12 });
+    expect(writer.pendingChange(bytes("zz"))).toMatchObject({ type: "deleteRange", sequence: 11 });
     expect(present(writer.pendingChange(bytes("zz"))).operation()).toEqual(delRange("y"));
     expect(writer.takeBacks).toBe(0);
     const lost = present(writer.pendingChange(key)).settled();

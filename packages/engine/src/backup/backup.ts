@@ -105,7 +105,7 @@ interface BackedUp {
 }
 
 async function fill(
-  { config, newLogId = randomLogId, randomSeed }: BackedUpEngine,
+  { applied, config, newLogId = randomLogId, randomSeed }: BackedUpEngine,
   directory: TargetDirectory,
   { snapshot, covered, store, check, onProgress }: BackedUp,
 ): Promise<TreeCopyResult> {
@@ -114,7 +114,8 @@ async function fill(
   try {
     const disk = await directory.take();
     check();
-    const tables = lsmOptions(config, disk, { randomSeed });
+    const { now } = applied.store;
+    const tables = lsmOptions(config, disk, { randomSeed, now });
     const copy = await TreeCopy.begin(disk, { from, tables, check, ...(onProgress && { onProgress }) });
     try {
       await copy.add(memorySource(snapshot), covered);

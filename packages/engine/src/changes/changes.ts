@@ -6,7 +6,13 @@ import type { Turns } from "../turns.js";
 import { toToken } from "./change-token.js";
 
 export type ChangeOperation =
-  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | {
+      readonly type: "put";
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      /** When the key loses the value by itself, in milliseconds since 1970; not there where it does not. No change tells of that moment. */
+      readonly expiresAt?: number;
+    }
   | { readonly type: "delete"; readonly key: Uint8Array }
   /** Every key from `start` up to, but without, `end`; without an end there is no upper bound. */
   | { readonly type: "deleteRange"; readonly start: Uint8Array; readonly end: Uint8Array | undefined };
@@ -151,8 +157,11 @@ async function toChange({ lsn, sequence, payload }: WalRecord, id: string, turns
 // What was read is one buffer for many records: a view of it would keep all of it.
 function copyOf(operation: WalOperation): ChangeOperation {
   switch (operation.type) {
-    case "put":
-      return { type: "put", key: operation.key.slice(), value: operation.value.slice() };
+    case "put": {
+      const { key, value, expiresAt } = operation;
+      const put = { type: "put", key: key.slice(), value: value.slice() } as const;
+      return expiresAt === undefined ? put : { ...put, expiresAt };
+    }
     case "delete":
       return { type: "delete", key: operation.key.slice() };
     case "deleteRange":

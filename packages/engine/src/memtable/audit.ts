@@ -1,5 +1,5 @@
 import { invariant } from "@kaya/core";
-import { PUT } from "@kaya/lsm";
+import { EXPIRING, TOMBSTONE } from "@kaya/lsm";
 import { type Address, type Arena, NO_ADDRESS } from "./arena.js";
 import { compareBytes } from "./bytes.js";
 import type { HashIndex } from "./hash-index.js";
@@ -19,7 +19,7 @@ import {
 import { nodeStart } from "./node-pool.js";
 import { prefixWord, sharedByAllBetween } from "./prefix.js";
 import type { PieceList } from "./range-tombstones.js";
-import { bytesOf, isFreed, keyOf, kindOf, valueLengthOf } from "./record.js";
+import { bytesOf, expiresAtOf, isFreed, keyOf, kindOf, valueLengthOf } from "./record.js";
 import { NODE, OBJECT, RECORD } from "./retired.js";
 import type { Tree } from "./tree.js";
 import { itemAt } from "./words.js";
@@ -37,6 +37,7 @@ export interface Audited {
 
 export interface Counts {
   puts: number;
+  expiring: number;
   tombstones: number;
   keyBytes: number;
   valueBytes: number;
@@ -168,10 +169,15 @@ function checkList(list: PieceList, listBytes: number): void {
 }
 
 function countsOf(arena: Arena, records: ReadonlySet<Address>): Counts {
-  const counts = { puts: 0, tombstones: 0, keyBytes: 0, valueBytes: 0 };
+  const counts = { puts: 0, expiring: 0, tombstones: 0, keyBytes: 0, valueBytes: 0 };
   for (const address of records) {
-    if (kindOf(arena, address) === PUT) counts.puts++;
-    else counts.tombstones++;
+    const kind = kindOf(arena, address);
+    if (kind === TOMBSTONE) counts.tombstones++;
+    else counts.puts++;
+    if (kind === EXPIRING) {
+      counts.expiring++;
+      check(expiresAtOf(arena, address) >= 1, "a value that expires has no time");
+    }
     counts.keyBytes += keyOf(arena, address).length;
     counts.valueBytes += valueLengthOf(arena, address);
   }

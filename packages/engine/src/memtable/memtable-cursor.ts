@@ -1,11 +1,11 @@
 import { KayaError, type SequenceNumber } from "@kaya/core";
-import type { EntryCursor, EntryKind } from "@kaya/lsm";
+import { type EntryCursor, type EntryKind, EXPIRING } from "@kaya/lsm";
 import { type Address, NO_ADDRESS } from "./arena.js";
 import { fetchRecords } from "./fetch.js";
 import { addressAt, childAt, countOf, INNER_CAPACITY, LEAF_CAPACITY, levelOf } from "./node-layout.js";
 import { nodeStart } from "./node-pool.js";
 import { search } from "./node-search.js";
-import { keyOf, kindOf, sequenceOf, valueIn } from "./record.js";
+import { expiresAtOf, keyOf, kindOf, sequenceOf, valueIn } from "./record.js";
 import { childFor, type Tree } from "./tree.js";
 
 /** What a move does in an inner node: takes the child at an end, or the one where a key belongs. */
@@ -56,7 +56,8 @@ export class MemtableCursor implements EntryCursor {
   }
 
   get expiresAt(): number {
-    return 0;
+    const address = this.#standing;
+    return kindOf(this.#tree.records, address) === EXPIRING ? expiresAtOf(this.#tree.records, address) : 0;
   }
 
   get value(): Uint8Array {

@@ -1,5 +1,6 @@
 import type { SequenceNumber } from "@kaya/core";
 import type { RangeTombstone } from "@kaya/lsm";
+import type { Now } from "../clock.js";
 import { MemtableCursor } from "./memtable-cursor.js";
 import { MemtableRun } from "./memtable-run.js";
 import type { Pin } from "./pins.js";
@@ -47,8 +48,8 @@ export class MemtableSnapshot {
   }
 
   /** As `Memtable.get`. */
-  get(key: Uint8Array): Uint8Array | null | undefined {
-    return this.#reader.get(this.#find(key), key, this.#pin.state.pieces);
+  get(key: Uint8Array, now: Now): Uint8Array | null | undefined {
+    return this.#reader.get(this.#find(key), key, this.#pin.state.pieces, now);
   }
 
   /** As `Memtable.stateOf`. */

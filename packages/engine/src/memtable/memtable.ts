@@ -1,5 +1,6 @@
 import { invariant, type SequenceNumber } from "@kaya/core";
-import { type EntryKind, PUT, TOMBSTONE } from "@kaya/lsm";
+import { type EntryKind, EXPIRING, PUT, TOMBSTONE } from "@kaya/lsm";
+import type { Now } from "../clock.js";
 import { type Address, Arena, MAX_ARENA_BYTES, NO_ADDRESS } from "./arena.js";
 import { auditMemtable } from "./audit.js";
 import { compareBytes } from "./bytes.js";
@@ -73,6 +74,7 @@ export class Memtable {
   readonly #emptyBytes: number;
   #firstSequence: SequenceNumber | undefined;
   #puts = 0;
+  #expiring = 0;
   #tombstones = 0;
   #keyBytes = 0;
   #valueBytes = 0;
@@ -92,8 +94,14 @@ export class Memtable {
     return this.#puts + this.#tombstones;
   }
 
+  /** Those that expire too, also when their time has come. */
   get puts(): number {
     return this.#puts;
+  }
+
+  /** Of `puts` those that expire, also when their time has come. */
+  get expiring(): number {
+    return this.#expiring;
   }
 
   /** Without range tombstones. */
@@ -131,12 +139,18 @@ export class Memtable {
     return this.#firstSequence && this.#tree.time;
   }
 
-  /** A copy of the key's value. Null: it was deleted here, alone or in a range. Undefined: nothing here is about the key. */
-  get(key: Uint8Array): Uint8Array | null | undefined {
-    return this.#reader.get(this.#find(hashKey(key, this.#secret), key), key, this.#ranges.list);
+  /**
+   * A copy of the key's value. Null: it was deleted here, alone or in a range, or has expired. Undefined: nothing here is about the key.
+   * @param now asked only where the value expires
+   */
+  get(key: Uint8Array, now: Now): Uint8Array | null | undefined {
+    return this.#reader.get(this.#find(hashKey(key, this.#secret), key), key, this.#ranges.list, now);
   }
 
-  /** What the newest operation on the key did; TOMBSTONE for a range tombstone too. Undefined: nothing here is about the key. */
+  /**
+   * What the newest operation on the key did; TOMBSTONE for a range tombstone too. It knows no time: what it says of a value that expires stays
+   * when that has. Undefined: nothing here is about the key.
+   */
   stateOf(key: Uint8Array): KeyState | undefined {
     return this.#reader.stateOf(this.#find(hashKey(key, this.#secret), key), key, this.#ranges.list);
   }
@@ -145,9 +159,17 @@ export class Memtable {
    * Gives the key a value. Copies both, but for a value that becomes the memtable's.
    * @param sequence above that of every change before
    * @param adopts the value is nobody else's any more, and stays as it is
+   * @param expiresAt when the key loses it, in milliseconds since 1970; undefined: never
    */
-  put(key: Uint8Array, value: Uint8Array, sequence: SequenceNumber, adopts = false): void {
-    this.#set(key, PUT, value, sequence, adopts);
+  put(
+    key: Uint8Array,
+    value: Uint8Array,
+    sequence: SequenceNumber,
+    adopts = false,
+    expiresAt: number | undefined = undefined,
+  ): void {
+    if (expiresAt === undefined) this.#set(key, PUT, value, sequence, adopts, 0);
+    else this.#set(key, EXPIRING, value, sequence, adopts, expiresAt);
   }
 
   /**
@@ -155,7 +177,7 @@ export class Memtable {
    * @param sequence above that of every change before
    */
   delete(key: Uint8Array, sequence: SequenceNumber): void {
-    this.#set(key, TOMBSTONE, NO_VALUE, sequence);
+    this.#set(key, TOMBSTONE, NO_VALUE, sequence, false, 0);
   }
 
   /**
@@ -211,11 +233,12 @@ export class Memtable {
     });
     const known = {
       puts: this.#puts,
+      expiring: this.#expiring,
       tombstones: this.#tombstones,
       keyBytes: this.#keyBytes,
       valueBytes: this.#valueBytes,
     };
-    for (const name of ["puts", "tombstones", "keyBytes", "valueBytes"] as const) {
+    for (const name of ["puts", "expiring", "tombstones", "keyBytes", "valueBytes"] as const) {
       invariant(
         counts[name] === known[name],
         "M2",
@@ -235,20 +258,32 @@ export class Memtable {
     );
   }
 
-  #set(key: Uint8Array, kind: EntryKind, value: Uint8Array, sequence: SequenceNumber, adopts = false): void {
+  #set(
+    key: Uint8Array,
+    kind: EntryKind,
+    value: Uint8Array,
+    sequence: SequenceNumber,
+    adopts: boolean,
+    expiresAt: number,
+  ): void {
     this.#advanceTo(sequence);
     const hash = hashKey(key, this.#secret);
     const address = this.#find(hash, key);
     if (address === NO_ADDRESS) {
-      const added = this.#add(key, kind, value, sequence, adopts);
+      const added = this.#add(key, kind, value, sequence, adopts, expiresAt);
       this.#tree.insert(key, added);
       this.#index.add(hash, added);
       this.#keyBytes += key.length;
-    } else this.#overwrite(hash, address, key, kind, value, sequence, adopts);
-    if (kind === PUT) this.#puts++;
-    else this.#tombstones++;
+    } else this.#overwrite(hash, address, key, kind, value, sequence, adopts, expiresAt);
+    this.#count(kind, 1);
     this.#valueBytes += value.length;
     this.#pins.afterChange();
+  }
+
+  #count(kind: EntryKind, by: 1 | -1): void {
+    if (kind === TOMBSTONE) this.#tombstones += by;
+    else this.#puts += by;
+    if (kind === EXPIRING) this.#expiring += by;
   }
 
   #overwrite(
@@ -259,16 +294,16 @@ export class Memtable {
     value: Uint8Array,
     sequence: SequenceNumber,
     adopts: boolean,
+    expiresAt: number,
   ): void {
-    if (kindOf(this.#records, address) === PUT) this.#puts--;
-    else this.#tombstones--;
+    this.#count(kindOf(this.#records, address), -1);
     this.#valueBytes -= valueLengthOf(this.#records, address);
     const isSeenBySnapshot = sequenceOf(this.#records, address) <= this.#pins.newestTime;
-    if (!isSeenBySnapshot && !adopts && fitsInPlace(this.#records, address, value.length)) {
-      overwriteValue(this.#records, address, value, sequence, kind);
+    if (!isSeenBySnapshot && !adopts && fitsInPlace(this.#records, address, value.length, kind)) {
+      overwriteValue(this.#records, address, value, sequence, kind, expiresAt);
       return;
     }
-    const by = this.#add(key, kind, value, sequence, adopts);
+    const by = this.#add(key, kind, value, sequence, adopts, expiresAt);
     this.#tree.replace(key, by);
     this.#index.replace(hash, address, by);
     this.#pins.retire(RECORD, address);
@@ -280,10 +315,10 @@ export class Memtable {
     value: Uint8Array,
     sequence: SequenceNumber,
     adopts: boolean,
+    expiresAt: number,
   ): Address {
-    return adopts
-      ? addRecordOwning(this.#records, key, value, sequence)
-      : addRecord(this.#records, key, value, sequence, kind);
+    const add = adopts ? addRecordOwning : addRecord;
+    return add(this.#records, key, value, sequence, kind, expiresAt);
   }
 
   #find(hash: number, key: Uint8Array): Address {

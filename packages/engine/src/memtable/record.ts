@@ -1,40 +1,42 @@
 import type { SequenceNumber } from "@kaya/core";
-import { type EntryKind, PUT, type ValueCopier } from "@kaya/lsm";
+import { type EntryKind, EXPIRING, PUT, type ValueCopier } from "@kaya/lsm";
 import { type Address, type Arena, byteOffset, chunkOf, sizeOf, wordOffset } from "./arena.js";
 import { byteAt, itemAt, wordAt } from "./words.js";
 
-// A record in an arena: five words, the bytes of the key, those of the value. Neither a tombstone nor a separator has a value.
+// A record in an arena: five words, the bytes of the key, those of the value, and of one that expires the time. Neither a tombstone nor a
+// separator has a value.
 const SEQUENCE_LOW = 0;
 const SEQUENCE_HIGH = 1;
 export const KEY_LENGTH_WORD = 2;
 export const VALUE_LENGTH_WORD = 3;
-/** PUT, TOMBSTONE or FREED, or APART. */
+/** An `EntryKind`, with APART or without; or FREED. */
 const KIND = 4;
 export const RECORD_HEADER_BYTES = 20;
 
 const INLINE_BYTES = 32;
 
-/** A chunk's number, on its way to a record or from there. */
-const NUMBER = new Uint8Array(4);
+/** A chunk's number, or a time, on its way to a record or from there. */
+const NUMBER = new Uint8Array(8);
 const NUMBER_VIEW = new DataView(NUMBER.buffer);
 
-const FREED = 2;
-/** A put whose value is a chunk that the arena adopted: the number of that stands behind the key. */
-const APART = 3;
+/** The value is a chunk that the arena adopted: the number of that stands behind the key. */
+const APART = 4;
+const FREED = 8;
 const CHUNK_NUMBER_BYTES = 4;
+const TIME_BYTES = 8;
 
 /** What a record takes, before rounding. */
-export function recordLength(keyLength: number, valueLength: number): number {
-  return RECORD_HEADER_BYTES + keyLength + valueLength;
+export function recordLength(keyLength: number, valueLength: number, kind: EntryKind = PUT): number {
+  return RECORD_HEADER_BYTES + keyLength + valueLength + (kind === EXPIRING ? TIME_BYTES : 0);
 }
 
 /** What the record at an address takes, before rounding. A value that stands apart is not in it. */
 export function lengthOf(arena: Arena, address: Address): number {
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
-  const isApart = wordAt(words, at + KIND) === APART;
-  const behindKey = isApart ? CHUNK_NUMBER_BYTES : wordAt(words, at + VALUE_LENGTH_WORD);
-  return RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD) + behindKey;
+  const kind = wordAt(words, at + KIND);
+  const behindKey = kind >= APART ? CHUNK_NUMBER_BYTES : wordAt(words, at + VALUE_LENGTH_WORD);
+  return recordLength(wordAt(words, at + KEY_LENGTH_WORD), behindKey, withoutApart(kind));
 }
 
 /** Bytes in use for the record at an address, in all. */
@@ -44,17 +46,24 @@ export function bytesOf(arena: Arena, address: Address): number {
 }
 
 export function isApart(arena: Arena, address: Address): boolean {
-  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND) === APART;
+  return wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND) >= APART;
 }
 
+/** Of a record that is not freed. */
+function withoutApart(kind: number): EntryKind {
+  return (kind & ~APART) as EntryKind;
+}
+
+/** @param expiresAt of a record of the kind EXPIRING */
 export function addRecord(
   arena: Arena,
   key: Uint8Array,
   value: Uint8Array,
   sequence: SequenceNumber,
   kind: EntryKind = PUT,
+  expiresAt = 0,
 ): Address {
-  const address = arena.allocate(recordLength(key.length, value.length));
+  const address = arena.allocate(recordLength(key.length, value.length, kind));
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
   setSequence(words, at, sequence);
@@ -65,22 +74,26 @@ export function addRecord(
   const start = byteOffset(address) + RECORD_HEADER_BYTES;
   copyInto(bytes, start, key);
   copyInto(bytes, start + key.length, value);
+  if (kind === EXPIRING) setTime(bytes, start + key.length + value.length, expiresAt);
   return address;
 }
 
-/** Adds a put whose value becomes the arena's, without a copy. */
+/** Adds a value that becomes the arena's, without a copy. */
 export function addRecordOwning(
   arena: Arena,
   key: Uint8Array,
   value: Uint8Array,
   sequence: SequenceNumber,
+  kind: EntryKind = PUT,
+  expiresAt = 0,
 ): Address {
   const chunk = arena.adopt(value);
-  if (chunk === undefined) return addRecord(arena, key, value, sequence);
-  NUMBER_VIEW.setUint32(0, chunk);
-  const address = addRecord(arena, key, NUMBER, sequence);
+  if (chunk === undefined) return addRecord(arena, key, value, sequence, kind, expiresAt);
+  const number = new Uint8Array(CHUNK_NUMBER_BYTES);
+  new DataView(number.buffer).setUint32(0, chunk);
+  const address = addRecord(arena, key, number, sequence, kind, expiresAt);
   const words = itemAt(arena.words, chunkOf(address));
-  words[wordOffset(address) + KIND] = APART;
+  words[wordOffset(address) + KIND] = kind | APART;
   words[wordOffset(address) + VALUE_LENGTH_WORD] = value.length;
   return address;
 }
@@ -108,16 +121,27 @@ export function isFreed(arena: Arena, address: Address): boolean {
 
 export function kindOf(arena: Arena, address: Address): EntryKind {
   const kind = wordAt(itemAt(arena.words, chunkOf(address)), wordOffset(address) + KIND);
-  return kind === APART ? PUT : (kind as EntryKind); // it is not freed
+  return withoutApart(kind);
+}
+
+/** When the record expires, in milliseconds since 1970; only of one of the kind EXPIRING. */
+export function expiresAtOf(arena: Arena, address: Address): number {
+  const end = byteOffset(address) + lengthOf(arena, address);
+  const bytes = itemAt(arena.bytes, chunkOf(address));
+  for (let i = 0; i < TIME_BYTES; i++) NUMBER[i] = byteAt(bytes, end - TIME_BYTES + i);
+  return NUMBER_VIEW.getFloat64(0);
 }
 
 /** Whether a value of this length fits the place of the one that is there, and fills it. */
-export function fitsInPlace(arena: Arena, address: Address, valueLength: number): boolean {
-  const words = itemAt(arena.words, chunkOf(address));
-  const at = wordOffset(address);
-  if (wordAt(words, at + KIND) === APART) return false;
-  const beforeValue = RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD);
-  return sizeOf(beforeValue + valueLength) === sizeOf(beforeValue + wordAt(words, at + VALUE_LENGTH_WORD));
+export function fitsInPlace(
+  arena: Arena,
+  address: Address,
+  valueLength: number,
+  kind: EntryKind = PUT,
+): boolean {
+  if (isApart(arena, address)) return false;
+  const length = recordLength(keyLengthOf(arena, address), valueLength, kind);
+  return sizeOf(length) === sizeOf(lengthOf(arena, address));
 }
 
 /** Gives a record another value, which `fitsInPlace`. */
@@ -127,14 +151,22 @@ export function overwriteValue(
   value: Uint8Array,
   sequence: SequenceNumber,
   kind: EntryKind,
+  expiresAt = 0,
 ): void {
   const words = itemAt(arena.words, chunkOf(address));
   const at = wordOffset(address);
   setSequence(words, at, sequence);
   words[at + KIND] = kind;
   words[at + VALUE_LENGTH_WORD] = value.length;
+  const bytes = itemAt(arena.bytes, chunkOf(address));
   const start = byteOffset(address) + RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD);
-  itemAt(arena.bytes, chunkOf(address)).set(value, start);
+  bytes.set(value, start);
+  if (kind === EXPIRING) setTime(bytes, start + value.length, expiresAt);
+}
+
+function setTime(bytes: Uint8Array, at: number, expiresAt: number): void {
+  NUMBER_VIEW.setFloat64(0, expiresAt);
+  copyInto(bytes, at, NUMBER);
 }
 
 export function keyLengthOf(arena: Arena, address: Address): number {

@@ -3,6 +3,7 @@ import type { Found, FoundTree, LsmSnapshot, LsmStats, LsmTree } from "@kaya/lsm
 import type { LogCover, WalRecord } from "@kaya/wal";
 import { AppliedLog } from "../apply.js";
 import { coveredLogId } from "../backup/backup-identity.js";
+import type { Now } from "../clock.js";
 import type { MemtableOptions } from "../memtable/memtable.js";
 import type { Turns } from "../turns.js";
 import { StagedReplay } from "./staged-replay.js";
@@ -13,6 +14,8 @@ interface FoundStoreOptions {
   readonly looks?: boolean;
   readonly memtable?: MemtableOptions | undefined;
   readonly turns?: Turns | undefined;
+  /** The time that readers see. Default: the system's. */
+  readonly now?: Now | undefined;
 }
 
 /** Tables that nobody here changes, at one moment: they stay what they are when the tree moves on. */
@@ -68,10 +71,10 @@ export class FoundStore {
   constructor(
     tree: FoundTree,
     config: EngineConfig,
-    { looks = false, memtable, turns }: FoundStoreOptions = {},
+    { looks = false, memtable, turns, now }: FoundStoreOptions = {},
   ) {
     this.#tree = tree;
-    this.applied = new AppliedLog(new Store(memtable), tree.covered, turns);
+    this.applied = new AppliedLog(new Store(memtable, now), tree.covered, turns);
     const stage = tree.stage.bind(tree);
     this.#staged = looks ? undefined : new StagedReplay(this.applied, config, stage);
   }

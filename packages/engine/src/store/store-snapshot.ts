@@ -1,8 +1,9 @@
 import type { EntryCursor, LsmSnapshot, Run } from "@kaya/lsm";
+import type { Now } from "../clock.js";
 import type { KeyRange } from "../memtable/key-range.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
 import type { Moment } from "../read-source.js";
-import { type KeyState, stateIn, type Value } from "./key-state.js";
+import { type KeyState, stateIn, type Value, valueAt } from "./key-state.js";
 
 /** What a snapshot holds. */
 interface Held {
@@ -19,11 +20,14 @@ const dropped = new FinalizationRegistry<Held>(letGo);
  */
 export class StoreSnapshot implements Moment {
   readonly #held: Held;
+  /** The time that its readers see. */
+  readonly now: Now;
   #isReleased = false;
 
   /** @param memtables newest first. The snapshot owns all of them, and `tables`. */
-  constructor(memtables: readonly MemtableSnapshot[], tables: LsmSnapshot) {
+  constructor(memtables: readonly MemtableSnapshot[], tables: LsmSnapshot, now: Now) {
     this.#held = { memtables, tables };
+    this.now = now;
     dropped.register(this, this.#held, this);
   }
 
@@ -36,17 +40,17 @@ export class StoreSnapshot implements Moment {
   }
 
   /** As `Store.find`. */
-  find(key: Uint8Array): Value {
-    const value = this.#inMemory(key);
+  find(key: Uint8Array, now = this.now): Value {
+    const value = this.#inMemory(key, now);
     if (value !== undefined) return value ?? undefined;
     const found = this.#held.tables.find(key);
-    return found instanceof Promise ? found.then((each) => each?.value) : found?.value;
+    return found instanceof Promise ? found.then((each) => valueAt(each, now)) : valueAt(found, now);
   }
 
   /** As `Store.getSync`. */
-  getSync(key: Uint8Array): Uint8Array | undefined {
-    const value = this.#inMemory(key);
-    return value !== undefined ? (value ?? undefined) : this.#held.tables.getSync(key)?.value;
+  getSync(key: Uint8Array, now = this.now): Uint8Array | undefined {
+    const value = this.#inMemory(key, now);
+    return value !== undefined ? (value ?? undefined) : valueAt(this.#held.tables.getSync(key), now);
   }
 
   /** As `Store.stateInMemory`. */
@@ -68,6 +72,7 @@ export class StoreSnapshot implements Moment {
       .map((memtable) => memtable.another());
     const cursor = this.#held.tables.cursor({
       newer: [...above, ...memtables.map((memtable) => memtable.run())],
+      now: this.now(),
     });
     const close = cursor.close.bind(cursor);
     cursor.close = () => {
@@ -77,11 +82,12 @@ export class StoreSnapshot implements Moment {
     return cursor;
   }
 
-  /** Another holder of the same moment, to be released for itself. */
-  another(): StoreSnapshot {
+  /** Another holder of the same moment, to be released for itself. @param now the time that its readers see. Default: the same */
+  another(now = this.now): StoreSnapshot {
     return new StoreSnapshot(
       this.#held.memtables.map((memtable) => memtable.another()),
       this.#held.tables.another(),
+      now,
     );
   }
 
@@ -93,9 +99,9 @@ export class StoreSnapshot implements Moment {
     letGo(this.#held);
   }
 
-  #inMemory(key: Uint8Array): Uint8Array | null | undefined {
+  #inMemory(key: Uint8Array, now: Now): Uint8Array | null | undefined {
     for (const memtable of this.#held.memtables) {
-      const value = memtable.get(key);
+      const value = memtable.get(key, now);
       if (value !== undefined) return value;
     }
     return undefined;

@@ -1,7 +1,8 @@
 import type { LogPosition } from "@kaya/core";
 import type { Found, LsmSnapshot, LsmStats } from "@kaya/lsm";
+import { type Now, SYSTEM_CLOCK } from "../clock.js";
 import { Memtable, type MemtableOptions } from "../memtable/memtable.js";
-import { type KeyState, stateIn, type Value } from "./key-state.js";
+import { type KeyState, stateIn, type Value, valueAt } from "./key-state.js";
 import { StoreSnapshot } from "./store-snapshot.js";
 
 /** The sorted tables below the memtables: those of an open tree, or the ones that a read-only engine looks at. */
@@ -20,12 +21,15 @@ export interface Tables {
  */
 export class Store {
   readonly #options: MemtableOptions | undefined;
+  /** The time that single reads see. */
+  readonly now: Now;
   #active: Memtable;
   #sealed: Memtable | undefined;
   #tables: Tables | undefined;
 
-  constructor(options?: MemtableOptions) {
+  constructor(options?: MemtableOptions, now: Now = SYSTEM_CLOCK.now) {
     this.#options = options;
+    this.now = now;
     this.#active = new Memtable(options);
   }
 
@@ -67,34 +71,35 @@ export class Store {
   }
 
   /** A copy of the key's value. Never blocks: where a block of a table must be read it gives a promise. */
-  find(key: Uint8Array): Value {
-    const value = this.#inMemory(key);
+  find(key: Uint8Array, now = this.now): Value {
+    const value = this.#inMemory(key, now);
     if (value !== undefined) return value ?? undefined;
     const found = this.tables.find(key);
-    return found instanceof Promise ? found.then((each) => each?.value) : found?.value;
+    return found instanceof Promise ? found.then((each) => valueAt(each, now)) : valueAt(found, now);
   }
 
   /** A copy of the key's value; reads a block that is not cached with a synchronous read. */
-  getSync(key: Uint8Array): Uint8Array | undefined {
-    const value = this.#inMemory(key);
-    return value !== undefined ? (value ?? undefined) : this.tables.getSync(key)?.value;
+  getSync(key: Uint8Array, now = this.now): Uint8Array | undefined {
+    const value = this.#inMemory(key, now);
+    return value !== undefined ? (value ?? undefined) : valueAt(this.tables.getSync(key), now);
   }
 
-  /** What the memtables say of a key; undefined where they say nothing. */
+  /** What the memtables say of a key, whatever the time; undefined where they say nothing. */
   stateInMemory(key: Uint8Array): KeyState | undefined {
     return stateIn(this.#active, key) ?? (this.#sealed && stateIn(this.#sealed, key));
   }
 
-  /** The data as it is now, to be read for as long as wanted. */
-  snapshot(): StoreSnapshot {
+  /** The data as it is now, to be read for as long as wanted. @param now the time that its readers see */
+  snapshot(now: Now): StoreSnapshot {
     return new StoreSnapshot(
       this.memtables.map((memtable) => memtable.snapshot()),
       this.tables.snapshot(),
+      now,
     );
   }
 
-  #inMemory(key: Uint8Array): Uint8Array | null | undefined {
-    const value = this.#active.get(key);
-    return value === undefined && this.#sealed !== undefined ? this.#sealed.get(key) : value;
+  #inMemory(key: Uint8Array, now: Now): Uint8Array | null | undefined {
+    const value = this.#active.get(key, now);
+    return value === undefined && this.#sealed !== undefined ? this.#sealed.get(key, now) : value;
   }
 }

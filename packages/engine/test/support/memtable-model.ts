@@ -1,4 +1,4 @@
-import { type EntryKind, MergingCursor, PUT, type RangeTombstone, TOMBSTONE } from "@kaya/lsm";
+import { type EntryKind, EXPIRING, MergingCursor, PUT, type RangeTombstone, TOMBSTONE } from "@kaya/lsm";
 import fc from "fast-check";
 import type { Memtable } from "../../src/memtable/memtable.js";
 import type { MemtableSnapshot } from "../../src/memtable/memtable-snapshot.js";
@@ -12,6 +12,8 @@ export interface ModelEntry {
   readonly kind: EntryKind;
   readonly value: string;
   readonly sequence: number;
+  /** Of the kind EXPIRING; of another kind 0. */
+  readonly expiresAt: number;
 }
 
 export interface ModelRange {
@@ -30,8 +32,8 @@ export class Model {
     this.ranges = [...(other?.ranges ?? [])];
   }
 
-  set(key: string, kind: EntryKind, value: string, sequence: number): void {
-    this.entries.set(key, { key, kind, value, sequence });
+  set(key: string, kind: EntryKind, value: string, sequence: number, expiresAt = 0): void {
+    this.entries.set(key, { key, kind, value, sequence, expiresAt });
   }
 
   /** The sequence of the newest range tombstone over the key. */
@@ -40,17 +42,20 @@ export class Model {
       ?.sequence;
   }
 
-  stateOf(key: string): { kind: EntryKind; sequence: number } | undefined {
+  stateOf(key: string): { kind: EntryKind; sequence: number; expiresAt: number | undefined } | undefined {
     const entry = this.entries.get(key);
     const range = this.rangeOver(key);
-    if (entry !== undefined && entry.sequence > (range ?? 0))
-      return { kind: entry.kind, sequence: entry.sequence };
-    return range === undefined ? undefined : { kind: TOMBSTONE, sequence: range };
+    if (entry !== undefined && entry.sequence > (range ?? 0)) {
+      const { kind, sequence, expiresAt } = entry;
+      return { kind, sequence, expiresAt: kind === EXPIRING ? expiresAt : undefined };
+    }
+    return range === undefined ? undefined : { kind: TOMBSTONE, sequence: range, expiresAt: undefined };
   }
 
   get(key: string): string | null | undefined {
     const state = this.stateOf(key);
-    return state && (state.kind === PUT ? (this.entries.get(key)?.value ?? null) : null);
+    const entry = this.entries.get(key);
+    return state && (entry !== undefined && isThere({ ...entry, ...state }) ? entry.value : null);
   }
 
   /** In key order. */
@@ -61,13 +66,21 @@ export class Model {
   /** Those that no range tombstone hides, and, unless they are asked for, no tombstones. */
   visible(showTombstones = false): readonly ModelEntry[] {
     return this.all().filter(
-      ({ key, kind, sequence }) => sequence > (this.rangeOver(key) ?? 0) && (showTombstones || kind === PUT),
+      (entry) => entry.sequence > (this.rangeOver(entry.key) ?? 0) && (showTombstones || isThere(entry)),
     );
   }
 }
 
+/** The time at which tests read: of what expires, some has by then. */
+export const NOW = 1_700_000_000_000;
+const TIMES = [1, NOW - 1, NOW, NOW + 1, Number.MAX_SAFE_INTEGER];
+
+function isThere({ kind, expiresAt }: { kind: EntryKind; expiresAt: number | undefined }): boolean {
+  return kind === PUT || (kind === EXPIRING && (expiresAt ?? 0) > NOW);
+}
+
 export type Operation =
-  | { readonly type: "put" | "delete"; readonly keys: readonly string[] }
+  | { readonly type: "put" | "expire" | "delete"; readonly keys: readonly string[] }
   | { readonly type: "deleteRange"; readonly start: string; readonly end: string | undefined };
 
 /** Does the same to both. @returns the last sequence */
@@ -81,11 +94,15 @@ export function change(table: Memtable, model: Model, operation: Operation, befo
   }
   for (const key of operation.keys) {
     sequence++;
+    // Of lengths that sometimes fit in the place of the value before, and sometimes do not.
+    const value = `${sequence}`.repeat(sequence % 5);
     if (operation.type === "put") {
-      // Of lengths that sometimes fit in the place of the value before, and sometimes do not.
-      const value = `${sequence}`.repeat(sequence % 5);
       table.put(bytes(key), bytes(value), sequence);
       model.set(key, PUT, value, sequence);
+    } else if (operation.type === "expire") {
+      const expiresAt = TIMES[sequence % TIMES.length];
+      table.put(bytes(key), bytes(value), sequence, false, expiresAt);
+      model.set(key, EXPIRING, value, sequence, expiresAt);
     } else {
       table.delete(bytes(key), sequence);
       model.set(key, TOMBSTONE, "", sequence);
@@ -121,7 +138,7 @@ export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      type: fc.constantFrom("put" as const, "put" as const, "delete" as const),
+      type: fc.constantFrom("put" as const, "put" as const, "expire" as const, "delete" as const),
       keys: fc.oneof(fc.array(nastyKey, { maxLength: 40 }), keyRun),
     }),
   },
@@ -139,12 +156,14 @@ export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
 
 /** A cursor over what is to be seen of a snapshot. */
 export function cursorOver(view: MemtableSnapshot, showTombstones = false): MergingCursor {
-  return new MergingCursor([view.run()], { showTombstones });
+  return new MergingCursor([view.run()], { showTombstones, now: NOW });
 }
 
-export function entryOf(cursor: Pick<MergingCursor, "key" | "kind" | "sequence" | "value">): ModelEntry {
-  const { key, kind, sequence, value } = cursor;
-  return { key: text(key), kind, value: text(value), sequence };
+export function entryOf(
+  cursor: Pick<MergingCursor, "key" | "kind" | "sequence" | "expiresAt" | "value">,
+): ModelEntry {
+  const { key, kind, sequence, expiresAt, value } = cursor;
+  return { key: text(key), kind, value: text(value), sequence, expiresAt };
 }
 
 export function readAll(view: MemtableSnapshot, reverse = false, showTombstones = false): ModelEntry[] {

@@ -1,0 +1,42 @@
+import { types } from "node:util";
+import { describe } from "@kaya/core";
+import type { Now } from "./clock.js";
+import { invalid } from "./input.js";
+
+/** When a value goes away by itself. At most one of the two. */
+export interface Expiry {
+  /** So many milliseconds after the call, a whole number >= 1. */
+  readonly ttlMs?: number;
+  /**
+   * At this moment: a `Date`, or whole milliseconds since 1970. A moment that has passed is fine: the value is written and is hidden at once, and so
+   * is what the key had before.
+   */
+  readonly expiresAt?: number | Date;
+}
+
+/**
+ * The moment in milliseconds since 1970; undefined where the value stays.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function expiryOf(
+  { ttlMs, expiresAt }: { readonly [Name in keyof Expiry]: Expiry[Name] | undefined },
+  now: Now,
+): number | undefined {
+  if (ttlMs === undefined) return expiresAt === undefined ? undefined : momentOf(expiresAt);
+  if (expiresAt !== undefined) throw invalid("a value has a ttlMs or an expiresAt, not both");
+  if (!Number.isSafeInteger(ttlMs) || ttlMs < 1)
+    throw invalid(`ttlMs must be a whole number of milliseconds >= 1, not ${describe(ttlMs)}`);
+  const at = now() + ttlMs;
+  if (!Number.isSafeInteger(at))
+    throw invalid(`ttlMs is too large: it ends after 2^53 - 1 milliseconds since 1970: ${ttlMs}`);
+  return at;
+}
+
+function momentOf(expiresAt: unknown): number {
+  // Also one of another realm, as test runners have them.
+  const at = types.isDate(expiresAt) ? Date.prototype.getTime.call(expiresAt) : expiresAt;
+  if (Number.isSafeInteger(at) && (at as number) >= 1) return at as number;
+  throw invalid(
+    `expiresAt must be a Date after the beginning of 1970, or whole milliseconds since then, from 1 to 2^53 - 1, not ${describe(expiresAt)}`,
+  );
+}
