@@ -58,7 +58,7 @@ export class LimitedClear {
       throw error;
     }
     const ahead = this.#ahead.snapshot();
-    const reader = new RangeReader(this.#snapshot.cursor(this.#range, [ahead.run()]), this.#range);
+    const reader = new RangeReader(this.#snapshot.cursor(this.#range, { above: [ahead.run()] }), this.#range);
     try {
       await reader.read(
         ({ key }) => keys.push(new Uint8Array(key)),

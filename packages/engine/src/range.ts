@@ -37,17 +37,47 @@ export function toKeyRange(options?: RangeOptions): KeyRange {
  * A range without `reverse` and `limit`, in bytes, copied.
  * @throws KayaError KAYA_INVALID_ARGUMENT, also where one of these is given
  */
-export function toKeyBounds(bounds: KeyBounds): KeyRange {
+export function toKeyBounds(bounds?: KeyBounds): KeyRange {
   return readRange(bounds, BOUNDS);
+}
+
+/**
+ * A range without `limit`, in bytes, copied.
+ * @throws KayaError KAYA_INVALID_ARGUMENT, also where a limit is given
+ */
+export function toPagedRange(range?: Omit<RangeOptions, "limit">): KeyRange {
+  return readRange(range, [...BOUNDS, "reverse"]);
+}
+
+export interface ToArrayOptions {
+  /** At most this many. Default: all. */
+  readonly limit?: number | undefined;
+}
+
+/** The range, with its own limit or the one of the options, whichever is less. @throws KayaError KAYA_INVALID_ARGUMENT */
+export function readLimit(range: KeyRange, options: ToArrayOptions | undefined): KeyRange {
+  const { limit } = readOptions(options, ["limit"], "the options of toArray");
+  if (limit === undefined) return range;
+  checkLimit(limit);
+  return { ...range, limit: Math.min(limit, range.limit ?? limit) };
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function checkPageSize(size: unknown): asserts size is number {
+  if (Number.isSafeInteger(size) && (size as number) >= 1) return;
+  throw invalid(`the size of a page must be a whole number >= 1, not ${describe(size)}`);
+}
+
+function checkLimit(limit: number): void {
+  if (Number.isSafeInteger(limit) && limit >= 0) return;
+  throw invalid(`limit must be a whole number >= 0, not ${describe(limit)}`);
 }
 
 function readRange(options: RangeOptions | undefined, known: readonly string[]): KeyRange {
   const given = readOptions(options, known, "a range");
   const { reverse = false, limit = Number.POSITIVE_INFINITY, prefix } = given;
   if (typeof reverse !== "boolean") throw invalid(`reverse must be true or false, not ${describe(reverse)}`);
-  if (limit !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(limit) || limit < 0)) {
-    throw invalid(`limit must be a whole number >= 0, not ${describe(limit)}`);
-  }
+  if (limit !== Number.POSITIVE_INFINITY) checkLimit(limit);
   const range: { -readonly [K in keyof KeyRange]: KeyRange[K] } = { reverse, limit };
   for (const bound of ["gt", "gte", "lt", "lte"] as const) {
     const bytes = given[bound];

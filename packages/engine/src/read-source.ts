@@ -16,13 +16,18 @@ export interface ReadView extends EntryView {
   getSync(key: Uint8Array, now?: Now): Uint8Array | undefined;
 }
 
+export interface CursorOptions {
+  /** Read what is not in memory synchronously: no move of the cursor gives a promise. Default false. */
+  readonly sync?: boolean;
+}
+
 /** The data at one moment, whatever is written afterwards. */
 export interface Moment extends ReadView {
   /**
    * A cursor over the entries that have a value. Its owner closes it.
    * @param range what is going to be read with it, at most
    */
-  cursor(range: KeyRange): EntryCursor;
+  cursor(range: KeyRange, options?: CursorOptions): EntryCursor;
 }
 
 /** A moment that is held for one reading. */

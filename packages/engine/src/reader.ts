@@ -1,12 +1,17 @@
 import { readInput } from "@kaya/core";
 import { once } from "./clock.js";
-import { countEntries } from "./count.js";
 import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { getInSlices } from "./get-many.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
-import { type RangeOptions, toKeyRange } from "./range.js";
+import type { KeyRange } from "./memtable/key-range.js";
+import { behindCursor, type Page, type PageOptions, readPage, readPageOptions } from "./page.js";
+import { type KeyBounds, type RangeOptions, toKeyBounds, toKeyRange, toPagedRange } from "./range.js";
 import type { ReadSource } from "./read-source.js";
-import { Scan } from "./scan.js";
+import { type Reading, readThrough, SharedMoment } from "./reading.js";
+import { KEYS, type KeyValue, PAIRS, VALUES } from "./row.js";
+import { Rows, Scan, type ScanOf } from "./scan.js";
+import { SyncScan } from "./sync-scan.js";
+import type { Turns } from "./turns.js";
 
 /** Everything that reads: an engine, which reads the data as it is now, or something that reads it as it was at one point in time. */
 export abstract class Reader {
@@ -80,22 +85,86 @@ export abstract class Reader {
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   scan(range?: RangeOptions): Scan {
-    this.#source.view(); // a closed one says so before it looks at the range
-    const keyRange = toKeyRange(range);
-    return new Scan(this.#source.hold(), keyRange);
+    return new Scan(this.#scanOf(range));
   }
 
-  /** How many entries a range has. Exact: it reads their keys. Rejects as `get`. */
+  /**
+   * `scan` for a loop without `await`: `for (const { key, value } of db.scanSync(range))`. It reads as `getSync` does, and the event loop stands
+   * still while the loop runs.
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   */
+  scanSync(range?: RangeOptions): SyncScan {
+    return new SyncScan(this.#scanOf(range));
+  }
+
+  /** The keys of a range, as `scan` gives its entries. Values are not copied. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  keys(range?: RangeOptions): Rows<Uint8Array> {
+    return new Rows(this.#scanOf(range), KEYS);
+  }
+
+  /** The values of a range, in the order of their keys, as `scan` gives its entries. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  values(range?: RangeOptions): Rows<Uint8Array> {
+    return new Rows(this.#scanOf(range), VALUES);
+  }
+
+  /** The entries of a range as a `Map` gives them, `[key, value]`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  entries(range?: RangeOptions): Rows<[key: Uint8Array, value: Uint8Array]> {
+    return new Rows(this.#scanOf(range), PAIRS);
+  }
+
+  /** The entry with the smallest key within the bounds; undefined where there is none. Rejects as `get`. */
+  async first(bounds?: KeyBounds): Promise<KeyValue | undefined> {
+    return this.#end(bounds, false);
+  }
+
+  /** The entry with the greatest key within the bounds; undefined where there is none. Rejects as `get`. */
+  async last(bounds?: KeyBounds): Promise<KeyValue | undefined> {
+    return this.#end(bounds, true);
+  }
+
+  /** How many entries a range has now. Exact: it reads their keys. Rejects as `get`. */
   async count(range?: RangeOptions): Promise<number> {
+    const { shared, range: keyRange, turns } = this.#scanOf(range);
+    let count = 0;
+    await readThrough(shared.reading(keyRange), turns, () => count++);
+    return count;
+  }
+
+  /**
+   * The next `size` entries of a range, and a `cursor` for those behind them. Each page is of the time of its call. It begins behind the last
+   * key of the page before, whatever was written since; entries that were written before that key are not seen. With `reverse` pages go from
+   * the last key to the first.
+   *
+   * A cursor is text, and as good after a restart. It belongs to its range: bounds and direction must be the same each time. It holds the last
+   * key of its page, which who has it can read, and leads nowhere outside of the range.
+   *
+   * Rejects with KAYA_INVALID_ARGUMENT (also for the cursor of another range), and as `get`.
+   */
+  async page(range: Omit<RangeOptions, "limit"> | undefined, options: PageOptions): Promise<Page> {
+    this.#source.view(); // who is closed says that first
+    const whole = toPagedRange(range);
+    const { size, cursor } = readPageOptions(options);
+    const { reading, turns } = this.#readingOf({ ...behindCursor(whole, cursor), limit: size + 1 });
+    return readPage(reading, whole, size, turns);
+  }
+
+  async #end(bounds: KeyBounds | undefined, reverse: boolean): Promise<KeyValue | undefined> {
+    this.#source.view();
+    const { reading, turns } = this.#readingOf({ ...toKeyBounds(bounds), reverse, limit: 1 });
+    let entry: KeyValue | undefined;
+    await readThrough(reading, turns, ({ key, value }) => {
+      entry = { key: new Uint8Array(key), value: new Uint8Array(value) };
+    });
+    return entry;
+  }
+
+  #scanOf(range: RangeOptions | undefined): ScanOf {
     this.#source.view();
     const keyRange = toKeyRange(range);
-    const held = this.#source.hold();
-    try {
-      return await countEntries(held.moment().cursor(keyRange), keyRange, this.#source.turns, () => {
-        held.moment();
-      });
-    } finally {
-      held.release();
-    }
+    return { shared: new SharedMoment(this.#source.hold()), range: keyRange, turns: this.#source.turns };
+  }
+
+  #readingOf(range: KeyRange): { reading: Reading; turns: Turns } {
+    return { reading: new SharedMoment(this.#source.hold()).reading(range), turns: this.#source.turns };
   }
 }

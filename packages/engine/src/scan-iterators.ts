@@ -1,27 +1,13 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ValueCopier } from "@kaya/lsm";
+import type { Reading } from "./reading.js";
+import type { RowKind } from "./row.js";
 import type { RangeReader } from "./store/range-reader.js";
-
-/** A key with its value. The bytes are the caller's. */
-export interface KeyValue {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-/** One reading of a scan. */
-export interface Reading {
-  /** Begins. @throws KayaError KAYA_CLOSED */
-  begin(): RangeReader;
-  /** @throws KayaError KAYA_CLOSED */
-  assertOpen(): void;
-  /** Whatever the reason; only the first call counts. */
-  end(): void;
-}
 
 type Result<T> = IteratorResult<T, undefined>;
 
-/** How much is copied at once for a caller that takes entries one by one. */
-const ENTRIES_AT_ONCE = 256;
+/** How much is copied at once for a caller that takes rows one by one. */
+const ROWS_AT_ONCE = 256;
 const BYTES_AT_ONCE = 256 * 1024;
 
 const DONE = { done: true, value: undefined } as const;
@@ -29,37 +15,33 @@ const DONE = { done: true, value: undefined } as const;
 /** Reads a page: at most `size` of them, none only where there are no more. */
 export type ReadPage<T> = (reader: RangeReader, size: number, copier: ValueCopier) => Promise<T[]>;
 
-export const readEntries: ReadPage<KeyValue> = async (reader, size, copier) => {
-  const page: KeyValue[] = [];
-  await reader.read(
-    ({ key, value }) => page.push(copier.entry(key, value)),
-    () => page.length >= size,
-  );
-  return page;
-};
+export function readPages<T>(kind: RowKind<T>): ReadPage<T> {
+  return async (reader, size, copier) => {
+    const page: T[] = [];
+    await reader.read(
+      (cursor) => page.push(kind.read(cursor, copier)),
+      () => page.length >= size,
+    );
+    return page;
+  };
+}
 
-/** At least one entry where there is one, and few bytes beyond a bound. */
-const readFewBytes: ReadPage<KeyValue> = async (reader, size, copier) => {
-  const page: KeyValue[] = [];
-  let bytes = 0;
-  await reader.read(
-    ({ key, value }) => {
-      bytes += key.length + value.length;
-      page.push(copier.entry(key, value));
-    },
-    () => page.length >= size || bytes >= BYTES_AT_ONCE,
-  );
-  return page;
-};
-
-export const readKeys: ReadPage<Uint8Array> = async (reader, size, copier) => {
-  const page: Uint8Array[] = [];
-  await reader.read(
-    ({ key }) => page.push(copier.copy(key, 0, key.length)),
-    () => page.length >= size,
-  );
-  return page;
-};
+/** At least one row where there is one, and few bytes beyond a bound. */
+export function readFewBytes<T>(kind: RowKind<T>): ReadPage<T> {
+  return async (reader, size, copier) => {
+    const page: T[] = [];
+    let bytes = 0;
+    await reader.read(
+      (cursor) => {
+        const row = kind.read(cursor, copier);
+        bytes += kind.bytes(row);
+        page.push(row);
+      },
+      () => page.length >= size || bytes >= BYTES_AT_ONCE,
+    );
+    return page;
+  };
+}
 
 /** The pages of a scan. Each but the first comes in a turn of the event loop of its own. */
 export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
@@ -127,25 +109,25 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
   }
 }
 
-/** The entries of a scan one by one, taken from pages: most cost no more than a promise. */
-export class EntryIterator implements AsyncIterableIterator<KeyValue, undefined> {
-  readonly #pages: PageIterator<KeyValue>;
-  #page: readonly KeyValue[] = [];
+/** The rows of a scan one by one, taken from pages: most cost no more than a promise. */
+export class RowIterator<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #pages: PageIterator<T>;
+  #page: readonly T[] = [];
   #position = 0;
   /** Calls that wait for a page, or for one that does, and the last of them. */
   #waiting = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(reading: Reading) {
-    this.#pages = new PageIterator(reading, ENTRIES_AT_ONCE, readFewBytes);
+  constructor(reading: Reading, readPage: ReadPage<T>) {
+    this.#pages = new PageIterator(reading, ROWS_AT_ONCE, readPage);
   }
 
-  next(): Promise<Result<KeyValue>> {
+  next(): Promise<Result<T>> {
     if (this.#waiting > 0 || this.#position === this.#page.length) return this.#wait();
     return Promise.resolve(this.#take());
   }
 
-  async return(): Promise<Result<KeyValue>> {
+  async return(): Promise<Result<T>> {
     this.#page = [];
     this.#position = 0;
     return (await this.#pages.return()) as Result<never>;
@@ -155,18 +137,18 @@ export class EntryIterator implements AsyncIterableIterator<KeyValue, undefined>
     return this;
   }
 
-  #take(): Result<KeyValue> {
-    return { done: false, value: this.#page[this.#position++] as KeyValue };
+  #take(): Result<T> {
+    return { done: false, value: this.#page[this.#position++] as T };
   }
 
-  #wait(): Promise<Result<KeyValue>> {
+  #wait(): Promise<Result<T>> {
     this.#waiting++;
     const result = this.#last.then(() => this.#takeOrTurn()).finally(() => this.#waiting--);
     this.#last = result.catch(() => undefined); // its caller has the rejection
     return result;
   }
 
-  async #takeOrTurn(): Promise<Result<KeyValue>> {
+  async #takeOrTurn(): Promise<Result<T>> {
     if (this.#position < this.#page.length) return this.#take();
     const page = await this.#pages.next();
     if (page.done) return DONE;

@@ -1,3 +1,4 @@
+import { invariant } from "@kaya/core";
 import type { EntryCursor } from "@kaya/lsm";
 import { compareBytes } from "../memtable/bytes.js";
 import { type Bound, type KeyRange, lowerBoundOf, upperBoundOf } from "../memtable/key-range.js";
@@ -46,6 +47,17 @@ export class RangeReader {
     }
   }
 
+  /**
+   * The cursor, on the next entry; undefined where there is none. For a cursor that reads synchronously.
+   * @throws KayaError as the tables
+   */
+  nextSync(): EntryCursor | undefined {
+    if (this.isAtEnd) return undefined;
+    const moved = this.#move();
+    invariant(typeof moved === "boolean", "T10", "a cursor that reads synchronously gives no promise");
+    return this.#isNext(moved) ? this.#cursor : undefined;
+  }
+
   close(): void {
     this.#isAtEnd = true;
     this.#cursor.close();
@@ -60,12 +72,17 @@ export class RangeReader {
   }
 
   #accept(isThere: boolean, visit: Visit): boolean {
+    if (!this.#isNext(isThere)) return false;
+    visit(this.#cursor);
+    return true;
+  }
+
+  #isNext(isThere: boolean): boolean {
     if (!isThere || !this.#isBeforeEnd()) {
       this.#isAtEnd = true;
       return false;
     }
     this.#left--;
-    visit(this.#cursor);
     return true;
   }
 

@@ -2,7 +2,7 @@ import type { EntryCursor, LsmSnapshot, Run } from "@kaya/lsm";
 import type { Now } from "../clock.js";
 import type { KeyRange } from "../memtable/key-range.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
-import type { Moment } from "../read-source.js";
+import type { CursorOptions, Moment } from "../read-source.js";
 import { type KeyState, stateIn, type Value, valueAt } from "./key-state.js";
 
 /** What a snapshot holds. */
@@ -64,13 +64,17 @@ export class StoreSnapshot implements Moment {
 
   /**
    * A cursor over the entries that have a value. Close it: until then it holds what the snapshot holds, for itself.
-   * @param above runs that are newer than the snapshot
+   * @param options.above runs that are newer than the snapshot
    */
-  cursor(_range: KeyRange, above: readonly Run[] = []): EntryCursor {
+  cursor(
+    _range: KeyRange,
+    { sync = false, above = [] }: CursorOptions & { readonly above?: readonly Run[] } = {},
+  ): EntryCursor {
     const memtables = this.#held.memtables
       .filter(({ isEmpty }) => !isEmpty)
       .map((memtable) => memtable.another());
     const cursor = this.#held.tables.cursor({
+      sync,
       newer: [...above, ...memtables.map((memtable) => memtable.run())],
       now: this.now(),
     });

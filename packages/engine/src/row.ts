@@ -1,0 +1,40 @@
+import type { EntryCursor, ValueCopier } from "@kaya/lsm";
+
+/** A key with its value. The bytes are the caller's. */
+export interface KeyValue {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** What a reading gives of each entry. */
+export interface RowKind<T> {
+  /** A copy of what the cursor lends. */
+  read(cursor: EntryCursor, copier: ValueCopier): T;
+  /** About what a row takes in memory. */
+  bytes(row: T): number;
+}
+
+export const ENTRIES: RowKind<KeyValue> = {
+  read: ({ key, value }, copier) => copier.entry(key, value),
+  bytes: ({ key, value }) => key.length + value.length,
+};
+
+export const PAIRS: RowKind<[key: Uint8Array, value: Uint8Array]> = {
+  read: (cursor, copier) => {
+    const { key, value } = copier.entry(cursor.key, cursor.value);
+    return [key, value];
+  },
+  bytes: ([key, value]) => key.length + value.length,
+};
+
+/** Values are not copied. */
+export const KEYS: RowKind<Uint8Array> = {
+  read: ({ key }, copier) => copier.copy(key, 0, key.length),
+  bytes: (key) => key.length,
+};
+
+/** Keys are not copied. */
+export const VALUES: RowKind<Uint8Array> = {
+  read: ({ value }, copier) => copier.copy(value, 0, value.length),
+  bytes: (value) => value.length,
+};
