@@ -1,7 +1,7 @@
 // What users build with: the tarballs, installed into an empty project, through bundlers, test runners and an older TypeScript.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -29,10 +29,20 @@ const BODY = `
   await db.batch([{ type: "put", key: new Uint8Array([107]), value: Buffer.from("v") }]);
   const second = await Engine.open({ dataDir }).then(() => "opened", (error) => error.code);
   const value = Buffer.from(await db.get("k")).toString();
+  const view = db.view({ prefix: "v:", key: "tuple", value: "json" });
+  await view.put(["a", 1.5], { seen: true });
+  const { seen } = await view.get(["a", 1.5]);
+  let missing = "";
+  try {
+    db.view({ key: "utf8", value: "msgpack" });
+  } catch ({ message }) {
+    missing = /npm install msgpackr/.exec(message)[0];
+  }
   await db.close();
+  console.log(seen, missing);
   console.log(second, value, KayaError.is(await Engine.open({ dataDir: "" }).catch((error) => error)));
 `;
-const EXPECTED = "KAYA_LOCK_CONFLICT v true\n";
+const EXPECTED = "true npm install msgpackr\nKAYA_LOCK_CONFLICT v true\n";
 const ESM = `import { Engine, KayaError } from "@kaya/engine";\nasync function main() {${BODY}}\nmain();\n`;
 const CJS = `const { Engine, KayaError } = require("@kaya/engine");\nasync function main() {${BODY}}\nmain();\n`;
 
@@ -153,6 +163,33 @@ test("two copies of the code keep out of each other's way", async () => {
   assert.deepEqual(await node(["two.mjs"], project), prints(expected));
 });
 
+test("an optional codec is found where it is installed, and taken into a bundle where it is given", async () => {
+  const msgpackr = realpathSync(join(ROOT, "packages/engine/node_modules/msgpackr"));
+  const body = (make) => `
+    async function main() {
+      const db = await Engine.open({}, new SimDisk());
+      const view = db.view({ key: "utf8", value: ${make} });
+      await view.put("a", { at: new Date(5) });
+      console.log(view.getSync("a").at.getTime());
+      await db.close();
+    }
+    main();`;
+  const imports = `import { Engine, msgpack } from "@kaya/engine";\nimport { SimDisk } from "@kaya/io";\n`;
+  writeFileSync(join(project, "named.mjs"), imports + body(`"msgpack"`));
+  const required = `const { Engine } = require("./node_modules/@kaya/engine/dist/cjs/index.js");\nconst { SimDisk } = require("./node_modules/@kaya/io/dist/cjs/index.js");\n`;
+  writeFileSync(join(project, "named.cjs"), required + body(`"msgpack"`));
+  writeFileSync(
+    join(project, "given.mjs"),
+    `import * as msgpackr from "msgpackr";\n${imports}${body("msgpack(msgpackr)")}`,
+  );
+  symlinkSync(msgpackr, join(project, "node_modules/msgpackr"), "junction");
+  assert.deepEqual(await BUNDLERS.esbuild("named.mjs", "esm", join(project, "named-bundle.mjs")), []);
+  assert.deepEqual(await BUNDLERS.esbuild("given.mjs", "esm", join(work, "given-bundle.mjs")), []);
+  assert.deepEqual(await node(["given-bundle.mjs"], work), prints("5\n"));
+  for (const file of ["named.mjs", "named.cjs", "named-bundle.mjs"])
+    assert.deepEqual(await node([file], project), prints("5\n"), file);
+});
+
 const TESTED = `
   const { mkdtempSync, rmSync } = require("node:fs");
   const { Engine, KayaError } = require("@kaya/engine");
@@ -219,10 +256,14 @@ describe("a test runner", () => {
 describe("TypeScript 5.7", () => {
   const tsc = require.resolve("typescript57/bin/tsc");
   const SOURCE = `
-    import { Engine, KayaError, type WriteResult } from "@kaya/engine";
+    import { Engine, json, KayaError, tuple, type WriteResult } from "@kaya/engine";
     export async function write(dataDir: string): Promise<WriteResult> {
       const db = await Engine.open({ dataDir, wal: { recovery: "tail" } });
       const result = await db.put("k", new Uint8Array([118]));
+      const users = db.view({ prefix: "u:", key: tuple<[string, number]>(), value: json<{ name: string; at: Date }>() });
+      await users.put(["ada", 1], { name: "Ada", at: new Date() });
+      const user: { name: string; at: string } | undefined = await users.get(["ada", 1]);
+      if (user?.name !== "Ada" || (await users.count({ prefix: ["ada"] })) !== 1) throw new Error("not read back");
       await db.close();
       if (KayaError.is(result, "KAYA_CLOSED")) throw result;
       return result;

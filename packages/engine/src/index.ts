@@ -49,7 +49,14 @@ export { type JsonOf, type JsonValue, json, type Something } from "./view/codecs
 export { type MsgpackrModule, msgpack } from "./view/codecs/msgpack.js";
 export { type Tuple, type TupleElement, type TuplePrefix, tuple } from "./view/codecs/tuple.js";
 export type { InputOf, OutputOf, SchemaIssue, SchemaResult, StandardSchema } from "./view/schema.js";
-export type { View, ViewOf, ViewOptions } from "./view/view.js";
+export type {
+  View,
+  ViewOf,
+  ViewOptions,
+  ViewUpdated,
+  ViewUpdateFunction,
+  ViewUpdateResult,
+} from "./view/view.js";
 export type { ViewChange, ViewChangeOperation, ViewChanges } from "./view/view-changes.js";
 export type { ViewBounds, ViewRange } from "./view/view-keys.js";
 export type {
@@ -59,7 +66,8 @@ export type {
   ViewOperation,
   ViewOperations,
 } from "./view/view-operations.js";
-export type { ViewEntry, ViewReader } from "./view/view-reader.js";
+export type { ViewEntry, ViewPage, ViewReader } from "./view/view-reader.js";
+export type { ViewKeyValue, ViewSyncScan } from "./view/view-rows.js";
 export type { ViewSnapshot } from "./view/view-snapshot.js";
 export type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view/view-types.js";
 export type {

@@ -85,7 +85,7 @@ export abstract class Reader {
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   scan(range?: RangeOptions): Scan {
-    return new Scan(this.#scanOf(range));
+    return new Scan(this.scanOf(range));
   }
 
   /**
@@ -94,22 +94,22 @@ export abstract class Reader {
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   scanSync(range?: RangeOptions): SyncScan {
-    return new SyncScan(this.#scanOf(range));
+    return new SyncScan(this.scanOf(range));
   }
 
   /** The keys of a range, as `scan` gives its entries. Values are not copied. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   keys(range?: RangeOptions): Rows<Uint8Array> {
-    return new Rows(this.#scanOf(range), KEYS);
+    return new Rows(this.scanOf(range), KEYS);
   }
 
   /** The values of a range, in the order of their keys, as `scan` gives its entries. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   values(range?: RangeOptions): Rows<Uint8Array> {
-    return new Rows(this.#scanOf(range), VALUES);
+    return new Rows(this.scanOf(range), VALUES);
   }
 
   /** The entries of a range as a `Map` gives them, `[key, value]`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
   entries(range?: RangeOptions): Rows<[key: Uint8Array, value: Uint8Array]> {
-    return new Rows(this.#scanOf(range), PAIRS);
+    return new Rows(this.scanOf(range), PAIRS);
   }
 
   /** The entry with the smallest key within the bounds; undefined where there is none. Rejects as `get`. */
@@ -124,7 +124,7 @@ export abstract class Reader {
 
   /** How many entries a range has now. Exact: it reads their keys. Rejects as `get`. */
   async count(range?: RangeOptions): Promise<number> {
-    const { shared, range: keyRange, turns } = this.#scanOf(range);
+    const { shared, range: keyRange, turns } = this.scanOf(range);
     let count = 0;
     await readThrough(shared.reading(keyRange), turns, () => count++);
     return count;
@@ -158,7 +158,8 @@ export abstract class Reader {
     return entry;
   }
 
-  #scanOf(range: RangeOptions | undefined): ScanOf {
+  /** @internal */
+  scanOf(range: RangeOptions | undefined): ScanOf {
     this.#source.view();
     const keyRange = toKeyRange(range);
     return { shared: new SharedMoment(this.#source.hold()), range: keyRange, turns: this.#source.turns };

@@ -10,8 +10,8 @@ export interface KeyValue {
 export interface RowKind<T> {
   /** A copy of what the cursor lends. */
   read(cursor: EntryCursor, copier: ValueCopier): T;
-  /** About what a row takes in memory. */
-  bytes(row: T): number;
+  /** About what the row of an entry takes in memory. */
+  bytes(cursor: EntryCursor): number;
 }
 
 export const ENTRIES: RowKind<KeyValue> = {
@@ -24,17 +24,17 @@ export const PAIRS: RowKind<[key: Uint8Array, value: Uint8Array]> = {
     const { key, value } = copier.entry(cursor.key, cursor.value);
     return [key, value];
   },
-  bytes: ([key, value]) => key.length + value.length,
+  bytes: ({ key, value }) => key.length + value.length,
 };
 
 /** Values are not copied. */
 export const KEYS: RowKind<Uint8Array> = {
   read: ({ key }, copier) => copier.copy(key, 0, key.length),
-  bytes: (key) => key.length,
+  bytes: ({ key }) => key.length,
 };
 
 /** Keys are not copied. */
 export const VALUES: RowKind<Uint8Array> = {
   read: ({ value }, copier) => copier.copy(value, 0, value.length),
-  bytes: (value) => value.length,
+  bytes: ({ value }) => value.length,
 };

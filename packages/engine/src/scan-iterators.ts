@@ -33,9 +33,8 @@ export function readFewBytes<T>(kind: RowKind<T>): ReadPage<T> {
     let bytes = 0;
     await reader.read(
       (cursor) => {
-        const row = kind.read(cursor, copier);
-        bytes += kind.bytes(row);
-        page.push(row);
+        page.push(kind.read(cursor, copier));
+        bytes += kind.bytes(cursor);
       },
       () => page.length >= size || bytes >= BYTES_AT_ONCE,
     );

@@ -35,14 +35,18 @@ function promisedOutput(source: string): string[] {
   return [...source.matchAll(/\/\/ => (.*)$/gm)].map((match) => (match[1] ?? "").trim());
 }
 
-/** Of a layer beside this one, so that its examples find neither it nor what they copy from among the packages of this one. */
-async function installLevel(): Promise<void> {
-  const level = join(ROOT, "packages", "level");
+/** What examples need and this package does not have: a package of a layer beside this one, and what they use with others. */
+async function installOthers(): Promise<void> {
+  const packages = join(ROOT, "packages");
   const modules = join(WORK, "node_modules");
   await mkdir(join(modules, "@kaya"), { recursive: true });
-  await symlink(level, join(modules, "@kaya", "level"), "junction");
-  for (const peer of ["classic-level", "level"])
-    await symlink(join(level, "node_modules", peer), join(modules, peer), "junction");
+  await symlink(join(packages, "level"), join(modules, "@kaya", "level"), "junction");
+  for (const [of, name] of [
+    ["level", "classic-level"],
+    ["level", "level"],
+    ["engine", "zod"],
+  ] as const)
+    await symlink(join(packages, of, "node_modules", name), join(modules, name), "junction");
 }
 
 const TSCONFIG = {
@@ -66,7 +70,7 @@ describe("the programs in the documents", () => {
   beforeAll(async () => {
     await rm(WORK, { recursive: true, force: true });
     await mkdir(WORK, { recursive: true });
-    await installLevel();
+    await installOthers();
     await writeFile(join(WORK, "package.json"), JSON.stringify({ type: "module" }));
     await writeFile(join(WORK, "tsconfig.json"), JSON.stringify(TSCONFIG));
     for (const { file, source } of examples) await writeFile(join(WORK, file), source);

@@ -22,6 +22,14 @@ const VALUES: ReadonlyMap<unknown, () => AnyCodec> = new Map<unknown, () => AnyC
   ["bytes", () => BYTES],
 ]);
 
+/** They keep no bytes that they decode, so these need not be copied for them. */
+const TAKE_LENT: ReadonlySet<AnyCodec> = new Set<AnyCodec>([UTF8, json(), tuple()]);
+
+/** Whether a codec decodes bytes that are somebody else's, and may be used again once it returns. */
+export function takesLent(codec: AnyCodec): boolean {
+  return TAKE_LENT.has(codec);
+}
+
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export function keyCodec<K, P>(choice: unknown): Codec<K> & Partial<PrefixCodec<K, P>> {
   return choose("key", KEYS, choice) as Codec<K> & Partial<PrefixCodec<K, P>>;

@@ -2,6 +2,7 @@ import { describe, isBytes, KayaError, readOptions } from "@kaya/core";
 import { showKey } from "../conditions.js";
 import { invalid } from "../input.js";
 import type { KeyBounds, RangeOptions } from "../range.js";
+import { takesLent } from "./choose-codec.js";
 import type { Codec, PrefixCodec } from "./codecs/codec.js";
 
 /** Which keys of a view a scan or a clear is about, in the type of its keys. Bounds that are given together all hold. */
@@ -31,11 +32,14 @@ const RANGE_KNOWN: readonly string[] = [...BOUNDS_KNOWN, "reverse", "limit"];
 /** The keys of a view: what stands before each, and the codec of the rest. */
 export class ViewKeys<K, P> {
   readonly prefix: Uint8Array;
+  /** Whether `decode` may be given bytes that are used again. */
+  readonly takesLent: boolean;
   readonly #codec: Codec<K> & Partial<PrefixCodec<K, P>>;
 
   /** @param prefix kept as it is */
   constructor(prefix: Uint8Array, codec: Codec<K> & Partial<PrefixCodec<K, P>>) {
     this.prefix = prefix;
+    this.takesLent = takesLent(codec);
     this.#codec = codec;
   }
 
@@ -73,7 +77,7 @@ export class ViewKeys<K, P> {
         "KAYA_DECODE_FAILED",
         `the key ${showKey(key)} in ${this.view} is none of the codec ${describe(this.#codec.name)}: ${reason(cause)}. ` +
           "Something else wrote it: read it as bytes, or give each kind of key a prefix of its own",
-        { cause, key },
+        { cause, key: new Uint8Array(key) },
       );
     }
   }
@@ -88,7 +92,7 @@ export class ViewKeys<K, P> {
   }
 
   /** @throws KayaError KAYA_INVALID_ARGUMENT, also for `reverse` and `limit` */
-  bounds(given: ViewBounds<K, P>): KeyBounds {
+  bounds(given: ViewBounds<K, P> | undefined): KeyBounds {
     return this.#bounds(readOptions(given, BOUNDS_KNOWN, "a range"));
   }
 

@@ -45,7 +45,8 @@ export class ViewOperations<K, In, P = never> {
   put(key: K, value: In, options?: PutOperationOptions): PutOperation {
     const { keys, values } = this.#format;
     const bytes = keys.encode(key);
-    return { ...options, type: "put", key: bytes, value: values.encode(value, bytes) };
+    const put: PutOperation = { type: "put", key: bytes, value: values.encode(value, bytes) };
+    return options === undefined ? put : { ...options, ...put };
   }
 
   /** @throws KayaError KAYA_INVALID_ARGUMENT for a key that the codec refuses */
@@ -91,8 +92,8 @@ export class ViewOperations<K, In, P = never> {
     // Each is read once: a getter may answer differently the second time.
     const type = operation?.type;
     if (type === "put") {
-      const { key, value, ...options } = operation as Extract<typeof operation, { type: "put" }>;
-      return this.put(key, value, options);
+      const { key, value } = operation as Extract<typeof operation, { type: "put" }>;
+      return this.put(key, value, hasMore(operation) ? { ...operation } : undefined);
     }
     if (type === "delete")
       return this.delete((operation as Extract<typeof operation, { type: "delete" }>).key);
@@ -100,4 +101,9 @@ export class ViewOperations<K, In, P = never> {
       return this.clear((operation as Extract<typeof operation, { type: "clear" }>).range);
     throw invalid(`an operation of a batch is a put, a delete or a clear, not ${describe(type)}`);
   }
+}
+
+/** Whether a put has options, besides its type, its key and its value. */
+function hasMore(operation: object): boolean {
+  return Object.keys(operation).length > 3;
 }

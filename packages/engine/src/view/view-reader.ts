@@ -1,8 +1,12 @@
 import { readInput } from "@kaya/core";
 import type { Entry } from "../entry.js";
 import { invalid } from "../input.js";
+import type { Page, PageOptions } from "../page.js";
 import type { Reader } from "../reader.js";
-import type { ViewKeys, ViewRange } from "./view-keys.js";
+import type { KeyValue } from "../row.js";
+import { Rows, type ScanOf } from "../scan.js";
+import type { ViewBounds, ViewKeys, ViewRange } from "./view-keys.js";
+import { rowKinds, type ViewKeyValue, type ViewRowKinds, ViewSyncScan } from "./view-rows.js";
 import type { ViewValues } from "./view-values.js";
 
 /** A key, and what it has, in the types of a view. It serves as the condition of a batch: that the key still is as it was read. */
@@ -10,6 +14,11 @@ export interface ViewEntry<K, V> extends Omit<Entry, "key" | "value"> {
   readonly key: K;
   /** Undefined where the key is absent. */
   readonly value: V | undefined;
+}
+
+/** A page of a view, in its types. */
+export interface ViewPage<K, V> extends Omit<Page, "entries"> {
+  readonly entries: ViewKeyValue<K, V>[];
 }
 
 /** How keys and values of a view are written. */
@@ -27,10 +36,13 @@ export class ViewReader<K, V, P = never> {
   readonly #reader: Reader;
   readonly #keys: ViewKeys<K, P>;
   readonly #values: ViewValues<V, never>;
+  readonly #kinds: ViewRowKinds<K, V>;
 
   /** @internal Made by `View`. */
-  constructor(reader: Reader, { keys, values }: ViewFormat<K, V, never, P>) {
+  constructor(reader: Reader, format: ViewFormat<K, V, never, P>) {
+    const { keys, values } = format;
     this.#reader = reader;
+    this.#kinds = rowKinds(format);
     this.#keys = keys;
     this.#values = values;
   }
@@ -71,9 +83,68 @@ export class ViewReader<K, V, P = never> {
     return values.map((value, index) => this.#decoded(value, encoded[index] as Uint8Array));
   }
 
+  /**
+   * The entries of a range in key order, as they are now, whatever is written while they are read: `for await (const { key, value } of users.scan())`.
+   * It must be read or closed, as `Reader.scan`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   */
+  scan(range?: ViewRange<K, P>): Rows<ViewKeyValue<K, V>> {
+    return new Rows(this.#of(range), this.#kinds.both);
+  }
+
+  /** `scan` for a loop without `await`, as `Reader.scanSync`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  scanSync(range?: ViewRange<K, P>): ViewSyncScan<K, V> {
+    return new ViewSyncScan(this.#of(range), this.#kinds);
+  }
+
+  /** The keys of a range. Values are not decoded. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  keys(range?: ViewRange<K, P>): Rows<K> {
+    return new Rows(this.#of(range), this.#kinds.keys);
+  }
+
+  /** The values of a range, in the order of their keys. Keys are not decoded. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  values(range?: ViewRange<K, P>): Rows<V> {
+    return new Rows(this.#of(range), this.#kinds.values);
+  }
+
+  /** The entries of a range as a `Map` gives them, `[key, value]`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  entries(range?: ViewRange<K, P>): Rows<[key: K, value: V]> {
+    return new Rows(this.#of(range), this.#kinds.pairs);
+  }
+
+  /** The entry with the smallest key within the bounds; undefined where there is none. */
+  async first(bounds?: ViewBounds<K, P>): Promise<ViewKeyValue<K, V> | undefined> {
+    return this.#keyValue(await this.#reader.first(this.#keys.bounds(bounds)));
+  }
+
+  /** The entry with the greatest key within the bounds; undefined where there is none. */
+  async last(bounds?: ViewBounds<K, P>): Promise<ViewKeyValue<K, V> | undefined> {
+    return this.#keyValue(await this.#reader.last(this.#keys.bounds(bounds)));
+  }
+
+  /** The next entries of a range, and a cursor for those behind them, as `Reader.page`. */
+  async page(
+    range: Omit<ViewRange<K, P>, "limit"> | undefined,
+    options: PageOptions,
+  ): Promise<ViewPage<K, V>> {
+    const { entries, ...page } = await this.#reader.page(this.#keys.range(range), options);
+    return { ...page, entries: entries.map((entry) => this.#decodedEntry(entry)) };
+  }
+
   /** How many entries a range of the view has. Exact: it reads their keys. */
   async count(range?: ViewRange<K, P>): Promise<number> {
     return this.#reader.count(this.#keys.range(range));
+  }
+
+  #of(range: ViewRange<K, P> | undefined): ScanOf {
+    return this.#reader.scanOf(this.#keys.range(range));
+  }
+
+  #keyValue(entry: KeyValue | undefined): ViewKeyValue<K, V> | undefined {
+    return entry && this.#decodedEntry(entry);
+  }
+
+  #decodedEntry({ key, value }: KeyValue): ViewKeyValue<K, V> {
+    return { key: this.#keys.decode(key), value: this.#values.decode(value, key) };
   }
 
   #decoded(value: Uint8Array | undefined, key: Uint8Array): V | undefined {

@@ -1,16 +1,20 @@
 import { describe, isBytes, KayaError } from "@kaya/core";
 import { showKey } from "../conditions.js";
 import { invalid } from "../input.js";
+import { takesLent } from "./choose-codec.js";
 import type { Codec } from "./codecs/codec.js";
 import { checked, type StandardSchema } from "./schema.js";
 import { invalidFor, reason } from "./view-keys.js";
 
 /** The values of a view: its codec, and the schema that stands at the door. */
 export class ViewValues<V, In> {
+  /** Whether `decode` may be given bytes that are used again. */
+  readonly takesLent: boolean;
   readonly #codec: Codec<V, In>;
   readonly #schema: StandardSchema | undefined;
 
   constructor(codec: Codec<V, In>, schema: StandardSchema | undefined) {
+    this.takesLent = takesLent(codec);
     this.#codec = codec;
     this.#schema = schema;
   }

@@ -1,8 +1,9 @@
-import { copyBytes, readOptions } from "@kaya/core";
+import { copyBytes, describe, readOptions } from "@kaya/core";
 import type { ChangesOptions } from "../changes/change-feeds.js";
 import type { Engine } from "../engine.js";
-import { type Bytes, toBytes } from "../input.js";
+import { type Bytes, invalid, toBytes } from "../input.js";
 import type { Reader } from "../reader.js";
+import { KEEP, type RetryOptions, type Updated, type UpdateResult } from "../update.js";
 import type { WriteOptions, WriteResult } from "../write.js";
 import { keyCodec, valueCodec } from "./choose-codec.js";
 import { checkSchema, type StandardSchema } from "./schema.js";
@@ -38,6 +39,17 @@ export type ViewOf<C extends KeyChoice, D extends ValueChoice, S extends Standar
   ValueInput<D, S>,
   PrefixOf<C>
 >;
+
+/** The new value of a key; undefined deletes the key, `KEEP` leaves it as it is. */
+export type ViewUpdated<In> = In | undefined | typeof KEEP;
+
+/** Gives the new value for the one that a key has, undefined where it is absent. */
+export type ViewUpdateFunction<V, In> = (value: V | undefined) => ViewUpdated<In> | Promise<ViewUpdated<In>>;
+
+export interface ViewUpdateResult<V> extends Omit<UpdateResult, "value"> {
+  /** What the key has now; undefined where it is absent. */
+  readonly value: V | undefined;
+}
 
 const KNOWN: readonly string[] = ["prefix", "key", "value", "schema"];
 
@@ -85,6 +97,28 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
     return this.#engine.batch(this.op.all(operations), this.op.options(options));
   }
 
+  /**
+   * Gives a key the value that a function makes of its value, as `Engine.update`: `visits.update("ada", (count = 0) => count + 1)`. Undefined
+   * deletes the key, `KEEP` leaves it as it is.
+   */
+  async update(key: K, fn: ViewUpdateFunction<V, In>, options?: RetryOptions): Promise<ViewUpdateResult<V>> {
+    if (typeof fn !== "function") throw invalid(`an update takes a function, not ${describe(fn)}`);
+    const { keys, values } = this.#format;
+    const bytes = keys.encode(key);
+    const encode = (next: ViewUpdated<In>): Updated => {
+      if (next === undefined) return undefined;
+      return next === KEEP ? KEEP : values.encode(next as In, bytes);
+    };
+    const change = (value: Uint8Array | undefined) => {
+      const next = fn(value === undefined ? undefined : values.decode(value, bytes));
+      return next instanceof Promise
+        ? (next as Promise<ViewUpdated<In>>).then(encode)
+        : encode(next as ViewUpdated<In>);
+    };
+    const result = await this.#engine.update(bytes, change, options);
+    return { ...result, value: result.value === undefined ? undefined : values.decode(result.value, bytes) };
+  }
+
   /** @throws KayaError as `put` rejects, and as `Engine.putSync` */
   putSync(key: K, value: In, options?: WriteOptions): WriteResult {
     const { keys, values } = this.#format;
@@ -109,7 +143,7 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
 
   /** About how many bytes a range of the view takes in tables. */
   async approximateSize(range?: ViewBounds<K, P>): Promise<number> {
-    return this.#engine.approximateSize(this.#format.keys.bounds(range ?? {}));
+    return this.#engine.approximateSize(this.#format.keys.bounds(range));
   }
 
   /** The durable changes of this view, in order. @throws KayaError as `Engine.changes` */

@@ -11,7 +11,7 @@ import {
   withoutNegativeZero,
 } from "../support/tuples.js";
 
-// The facts of docs/key-codecs.md: what each library of this field keeps of tuples, and where it does not.
+// The facts of TUPLES.md: what each library of this field keeps of tuples, and where it does not.
 
 interface Library {
   encode(elements: readonly TupleElement[]): Uint8Array;

@@ -1,6 +1,6 @@
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
-import { type Codec, Engine, json, KayaError, type TupleElement, tuple } from "../../src/index.js";
+import { type Codec, Engine, json, KayaError, KEEP, type TupleElement, tuple } from "../../src/index.js";
 import { rejection, text } from "../support/text.js";
 
 interface User {
@@ -71,6 +71,33 @@ describe("a view", () => {
     const error = await rejection("KAYA_CONFLICT", users.batch(older, { conditions: [entry] }));
     expect(text(error.key)).toBe("user:ada");
     expect(() => users.batchSync(older, { conditions: [entry] })).toThrow("nothing was written");
+    await db.close();
+  });
+
+  it("updates in its types", async () => {
+    const db = await open();
+    const visits = db.view({ prefix: "n:", key: "utf8", value: json<number>() });
+    await Promise.all(Array.from({ length: 20 }, () => visits.update("a", (count = 0) => count + 1)));
+    expect(await visits.get("a")).toBe(20);
+    const doubled = await visits.update("a", async (count = 0) => count * 2);
+    expect(doubled).toMatchObject({ value: 40, durable: true });
+    expect((await visits.update("a", () => KEEP)).value).toBe(40);
+    await rejection(
+      "KAYA_INVALID_ARGUMENT",
+      visits.update("a", () => 1n as unknown as number),
+    );
+    await rejection(
+      "KAYA_INVALID_ARGUMENT",
+      visits.update("a", async () => (() => 1) as unknown as number),
+    );
+    await rejection("KAYA_INVALID_ARGUMENT", visits.update("a", undefined as never));
+    const thrown = new Error("no");
+    const failing = () => {
+      throw thrown;
+    };
+    await expect(visits.update("a", failing)).rejects.toBe(thrown);
+    expect((await visits.update("a", () => undefined)).value).toBe(undefined);
+    expect(await visits.has("a")).toBe(false);
     await db.close();
   });
 
