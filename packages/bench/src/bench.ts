@@ -69,9 +69,9 @@ async function measure(options: Options, terminal: Terminal, signal: AbortSignal
   });
 }
 
-function describeSystem({ name, packageName, version, setup }: System): MeasuredSystem {
+function describeSystem({ name, packageName, version, setup, typed }: System): MeasuredSystem {
   const found = packageName === undefined ? "this commit" : (installedVersion(packageName) ?? "unknown");
-  return { name, version: version ?? found, ...setup };
+  return { name, version: version ?? found, ...setup, ...(typed && { encodings: typed.encodings }) };
 }
 
 async function readRun(file: string): Promise<Run> {

@@ -31,6 +31,9 @@ export interface MeasuredSystem {
   readonly version: string;
   readonly durable?: string;
   readonly relaxed: string;
+  readonly transactions?: string;
+  /** Of what is no bytes. */
+  readonly encodings?: string;
 }
 
 /** All that a run of the bench found: what `--json` writes and `--from` reads. */

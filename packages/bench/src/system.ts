@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { TypedSystem } from "./typed-system.js";
 
 /** What an acknowledged write has survived: a power cut (`durable`), or the end of the process (`relaxed`). */
 export type Durability = "durable" | "relaxed";
@@ -31,6 +32,9 @@ export function boundOf<Key extends Uint8Array>(
 /** Entries of one page of a scan by pages. */
 export const PAGE_ENTRIES = 1000;
 
+/** Makes the next value of a key out of its value; undefined where it has none. */
+export type Change = (value: Uint8Array | undefined) => Uint8Array;
+
 /** An open store. What it cannot do is absent, and its rows are left out. */
 export interface Store {
   /** Settles when the entry is as durable as the store was opened for. */
@@ -39,6 +43,13 @@ export interface Store {
   batch(entries: readonly Entry[]): unknown;
   /** A put whose entry is as durable as the store was opened for when it returns. */
   putSync?(key: Uint8Array, value: Uint8Array): unknown;
+  /**
+   * Reads each of these keys and writes what `change` makes of it, in one serializable transaction. Settles when that is as durable as the
+   * store was opened for.
+   */
+  transact?(keys: readonly Uint8Array[], change: Change): unknown;
+  /** The same for one key, where the store has a way of its own for that. */
+  update?(key: Uint8Array, change: Change): unknown;
   /** What earlier writes left for later in memory, done now. */
   flush?(): Promise<void>;
   getSync?(key: Uint8Array): Uint8Array | undefined;
@@ -67,8 +78,10 @@ export interface System {
   readonly onDisk: boolean;
   /** Puts that are called in one turn share a commit, without help. */
   readonly gathersPuts?: true;
-  /** How it is opened for `durable` and `relaxed`, for whoever reads the report. */
-  readonly setup: { readonly durable?: string; readonly relaxed: string };
+  /** Absent: it has bytes only, or nothing but what another column has. */
+  readonly typed?: TypedSystem;
+  /** For the reader of the report: how it is opened for `durable` and `relaxed`, and by which call its stores `transact`. */
+  readonly setup: { readonly durable?: string; readonly relaxed: string; readonly transactions?: string };
   /**
    * @param memory absent: the store's defaults. A store that cannot be told ignores it.
    * @throws PeerMissing where its package is not installed

@@ -21,4 +21,13 @@ test("a store's durability is checked in each way that a durable row writes to i
   expect(Object.keys(synchronous)).toContain("putSync");
   synchronous.putSync?.(KEY, VALUE);
   expect(calls.at(-1)).toBe("putSync");
+
+  const transactional = waysOf({
+    ...store,
+    transact: (keys, change) => void calls.push(`transact of ${keys.length} to ${change(undefined)}`),
+    update: (_key, change) => void calls.push(`update to ${change(undefined)}`),
+  });
+  transactional.transact?.(KEY, VALUE);
+  transactional.update?.(KEY, VALUE);
+  expect(calls.slice(-2)).toEqual(["transact of 1 to 2", "update to 2"]);
 });

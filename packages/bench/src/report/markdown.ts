@@ -87,13 +87,15 @@ function spreadList(run: Run): string {
 }
 
 function systemsTable(run: Run): string {
-  const rows = run.systems.map(({ name, version, durable, relaxed }) => [
+  const rows = run.systems.map(({ name, version, durable, relaxed, transactions, encodings }) => [
     name,
     version,
     durable ?? "has none",
     relaxed,
+    transactions ?? "",
+    encodings ?? "",
   ]);
-  return `${table(["", "version", "durable", "relaxed"], rows, [])}\n\n${MEMORY}`;
+  return `${table(["", "version", "durable", "relaxed", "transactions", "objects and tuples"], rows, [])}\n\n${MEMORY}`;
 }
 
 function failuresList(run: Run): string {

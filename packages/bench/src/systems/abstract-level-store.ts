@@ -1,4 +1,11 @@
-import { boundOf, type Entry, PAGE_ENTRIES, type ScanRequest, type Store } from "../system.js";
+import {
+  boundOf,
+  type Entry,
+  PAGE_ENTRIES,
+  type ScanRequest,
+  type Store,
+  type StoreMemory,
+} from "../system.js";
 
 interface Range {
   readonly reverse?: boolean;
@@ -25,6 +32,15 @@ export interface Level {
 
 /** Keys and values go through as bytes. */
 export const BYTES = { keyEncoding: "view", valueEncoding: "view" } as const;
+
+/** One buffer takes writes, the other is flushed. */
+const WRITE_BUFFERS = 2;
+
+/** The options of classic-level for its memory. */
+export function levelMemory(memory: StoreMemory | undefined): object {
+  if (memory === undefined) return {};
+  return { cacheSize: memory.cacheBytes, writeBufferSize: memory.writeBufferBytes / WRITE_BUFFERS };
+}
 
 /** The abstract-level family: `for await` for entries, `nextv` for pages. */
 export class AbstractLevelStore implements Store {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { needsBuilding } from "../build-native.js";
 import { loadPeer, openWithBinary, PeerMissing, type System } from "../system.js";
 import { type Select, SQLITE_SETUP, type SqliteDriver, SqliteStore } from "./sqlite-store.js";
+import { typedSqlite } from "./typed-sqlite.js";
 
 interface Statement extends Select {
   run(...parameters: unknown[]): unknown;
@@ -14,6 +15,9 @@ interface Statement extends Select {
 interface Database {
   exec(sql: string): unknown;
   prepare(sql: string): Statement;
+  transaction<Arguments extends unknown[]>(
+    work: (...parameters: Arguments) => void,
+  ): { immediate(...parameters: Arguments): void };
   close(): void;
 }
 
@@ -26,17 +30,21 @@ export const betterSqlite3: System = {
   kind: "peer",
   packageName: "better-sqlite3",
   onDisk: true,
-  setup: SQLITE_SETUP,
+  setup: { ...SQLITE_SETUP, transactions: "transaction(fn).immediate(); updates as well" },
+  typed: typedSqlite(openDriver),
   async open(dir, durability, memory) {
-    const { default: Sqlite } = await loadPeer<Module>("better-sqlite3");
-    if (needsBuilding())
-      throw new PeerMissing("better-sqlite3 is not built yet: `npx pnpm@10 bench` builds it");
-    await mkdir(dir, { recursive: true });
-    const db = openWithBinary("better-sqlite3", () => new Sqlite(join(dir, "bench.sqlite")));
-    const driver = driverOf(db);
-    return new SqliteStore(driver, { isDurable: durability === "durable", ...memory });
+    return new SqliteStore(await openDriver(dir), { isDurable: durability === "durable", ...memory });
   },
 };
+
+async function openDriver(dir: string): Promise<SqliteDriver> {
+  const { default: Sqlite } = await loadPeer<Module>("better-sqlite3");
+  if (needsBuilding())
+    throw new PeerMissing("better-sqlite3 is not built yet: `npx pnpm@10 bench` builds it");
+  await mkdir(dir, { recursive: true });
+  const db = openWithBinary("better-sqlite3", () => new Sqlite(join(dir, "bench.sqlite")));
+  return driverOf(db);
+}
 
 function driverOf(db: Database): SqliteDriver {
   return {
@@ -48,7 +56,11 @@ function driverOf(db: Database): SqliteDriver {
     prepareSelect: (sql) => db.prepare(sql).raw(),
     prepareGet: (sql) => {
       const statement = db.prepare(sql).pluck();
-      return (...parameters) => statement.get(...parameters) as Uint8Array | undefined;
+      return (...parameters) => statement.get(...parameters);
+    },
+    transaction: (work) => {
+      const transaction = db.transaction(work);
+      return (...parameters) => transaction.immediate(...parameters);
     },
     close: () => db.close(),
   };

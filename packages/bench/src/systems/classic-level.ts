@@ -1,12 +1,10 @@
 import { loadPeer, type System } from "../system.js";
-import { AbstractLevelStore, BYTES, type Level } from "./abstract-level-store.js";
+import { AbstractLevelStore, BYTES, type Level, levelMemory } from "./abstract-level-store.js";
+import { typedLevel } from "./typed-level.js";
 
 interface Module {
   readonly ClassicLevel: new (dir: string, options: object) => Level;
 }
-
-/** One buffer takes writes, the other is flushed. */
-const WRITE_BUFFERS = 2;
 
 export const classicLevel: System = {
   name: "classic-level",
@@ -14,15 +12,10 @@ export const classicLevel: System = {
   packageName: "classic-level",
   onDisk: true,
   setup: { durable: "sync: true", relaxed: "sync: false (its default)" },
+  typed: typedLevel,
   async open(dir, durability, memory) {
     const { ClassicLevel } = await loadPeer<Module>("classic-level");
-    const level = new ClassicLevel(dir, {
-      ...BYTES,
-      ...(memory && {
-        cacheSize: memory.cacheBytes,
-        writeBufferSize: memory.writeBufferBytes / WRITE_BUFFERS,
-      }),
-    });
+    const level = new ClassicLevel(dir, { ...BYTES, ...levelMemory(memory) });
     await level.open();
     return new AbstractLevelStore(level, { sync: durability === "durable" });
   },

@@ -1,11 +1,21 @@
 import type { Engine } from "@kaya/engine";
-import { boundOf, type Entry, PAGE_ENTRIES, type ScanRequest, type Store, type System } from "../system.js";
+import {
+  boundOf,
+  type Change,
+  type Entry,
+  PAGE_ENTRIES,
+  type ScanRequest,
+  type Store,
+  type System,
+} from "../system.js";
 import { openEngine } from "./kaya-engine.js";
+import { typedKaya } from "./typed-kaya.js";
 
 export const kaya: System = {
   name: "kaya",
   kind: "kaya",
   onDisk: true,
+  typed: typedKaya,
   setup: { durable: 'durability: "strict"; synchronous: putSync', relaxed: 'durability: "relaxed"' },
   async open(dir, durability, memory) {
     return new KayaStore(await openEngine(dir, { durability, ...(memory && { memory }) }));
@@ -29,6 +39,10 @@ export class KayaStore implements Store {
 
   batch(entries: readonly Entry[]): Promise<unknown> {
     return this.#engine.batch(entries.map(({ key, value }) => ({ type: "put", key, value })));
+  }
+
+  update(key: Uint8Array, change: Change): Promise<unknown> {
+    return this.#engine.update(key, change);
   }
 
   async flush(): Promise<void> {

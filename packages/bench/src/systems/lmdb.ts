@@ -1,10 +1,12 @@
 import { mkdir } from "node:fs/promises";
-import { type Entry, loadPeer, type ScanRequest, type Store, type System } from "../system.js";
+import { type Change, type Entry, loadPeer, type ScanRequest, type Store, type System } from "../system.js";
+import { typedLmdb } from "./typed-lmdb.js";
 
 interface Database {
   put(key: Uint8Array, value: Uint8Array): Promise<boolean>;
   putSync(key: Uint8Array, value: Uint8Array): void;
   batch(write: () => void): Promise<boolean>;
+  transaction(work: () => void): Promise<void>;
   get(key: Uint8Array): Uint8Array | undefined;
   getRange(range: {
     reverse?: boolean;
@@ -24,9 +26,11 @@ export const lmdb: System = {
   packageName: "lmdb",
   onDisk: true,
   gathersPuts: true,
+  typed: typedLmdb,
   setup: {
     durable: "its defaults; synchronous: putSync",
     relaxed: "noSync: true (a power cut may damage it)",
+    transactions: "transaction(callback); updates as well",
   },
   async open(dir, durability) {
     const { open } = await loadPeer<Module>("lmdb");
@@ -56,6 +60,13 @@ class LmdbStore implements Store {
   batch(entries: readonly Entry[]): Promise<unknown> {
     return this.#db.batch(() => {
       for (const { key, value } of entries) void this.#db.put(key, value);
+    });
+  }
+
+  /** Its callback runs in the one write transaction there is: what it reads cannot change before it commits. */
+  transact(keys: readonly Uint8Array[], change: Change): Promise<void> {
+    return this.#db.transaction(() => {
+      for (const key of keys) void this.#db.put(key, change(this.#db.get(key)));
     });
   }
 

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { loadPeer, type System } from "../system.js";
 import { SQLITE_SETUP, type SqliteDriver, type SqliteRow, SqliteStore } from "./sqlite-store.js";
+import { typedSqlite } from "./typed-sqlite.js";
 
 interface Row {
   readonly key: Uint8Array;
@@ -38,14 +39,18 @@ export function makeNodeSqlite(loadModule: () => Promise<NodeSqlite>): System {
     kind: "peer",
     version: process.versions.sqlite ?? "not in this Node",
     onDisk: true,
-    setup: SQLITE_SETUP,
+    setup: { ...SQLITE_SETUP, transactions: "BEGIN IMMEDIATE; updates as well" },
+    typed: typedSqlite(openDriver),
     async open(dir, durability, memory) {
-      const { DatabaseSync } = await loadModule();
-      await mkdir(dir, { recursive: true });
-      const driver = driverOf(new DatabaseSync(join(dir, "bench.sqlite")));
-      return new SqliteStore(driver, { isDurable: durability === "durable", ...memory });
+      return new SqliteStore(await openDriver(dir), { isDurable: durability === "durable", ...memory });
     },
   };
+
+  async function openDriver(dir: string): Promise<SqliteDriver> {
+    const { DatabaseSync } = await loadModule();
+    await mkdir(dir, { recursive: true });
+    return driverOf(new DatabaseSync(join(dir, "bench.sqlite")));
+  }
 }
 
 function driverOf(db: Database): SqliteDriver {
@@ -65,6 +70,19 @@ function driverOf(db: Database): SqliteDriver {
     prepareGet: (sql) => {
       const statement = db.prepare(sql);
       return (...parameters) => statement.get(...parameters)?.value;
+    },
+    transaction: (work) => {
+      const [begin, commit] = [db.prepare("BEGIN IMMEDIATE"), db.prepare("COMMIT")];
+      return (...parameters) => {
+        begin.run();
+        try {
+          work(...parameters);
+          commit.run();
+        } catch (error) {
+          db.exec("ROLLBACK");
+          throw error;
+        }
+      };
     },
     close: () => db.close(),
   };

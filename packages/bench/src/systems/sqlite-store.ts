@@ -1,4 +1,4 @@
-import { type Entry, PAGE_ENTRIES, type ScanRequest, type Store } from "../system.js";
+import { type Change, type Entry, PAGE_ENTRIES, type ScanRequest, type Store } from "../system.js";
 
 export type SqliteRow = readonly [key: Uint8Array, value: Uint8Array];
 
@@ -16,7 +16,11 @@ export interface SqliteDriver {
   prepare(sql: string): (...parameters: unknown[]) => unknown;
   prepareSelect(sql: string): Select;
   /** Prepares a SELECT of one value of at most one row. */
-  prepareGet(sql: string): (...parameters: unknown[]) => Uint8Array | undefined;
+  prepareGet(sql: string): (...parameters: unknown[]) => unknown;
+  /** What the returned function does is one transaction, which has the write lock before it reads. */
+  transaction<Arguments extends unknown[]>(
+    work: (...parameters: Arguments) => void,
+  ): (...parameters: Arguments) => void;
   close(): void;
 }
 
@@ -27,26 +31,42 @@ export const SQLITE_SETUP = {
   relaxed: "journal_mode = WAL, synchronous = OFF (a power cut may damage it)",
 };
 
+export interface SqliteSetup {
+  readonly isDurable: boolean;
+  readonly cacheBytes?: number;
+}
+
+/** Sets it up as `SQLITE_SETUP` says. */
+export function setUp(driver: SqliteDriver, { isDurable, cacheBytes }: SqliteSetup): void {
+  driver.prepareSelect("PRAGMA journal_mode = WAL").all();
+  driver.exec(`PRAGMA synchronous = ${isDurable ? "FULL" : "OFF"}`);
+  // A negative size counts in KiB.
+  if (cacheBytes !== undefined) driver.exec(`PRAGMA cache_size = -${cacheBytes >> 10}`);
+}
+
 /** Its calls are synchronous: a put is on the disk when it returns, and however many are wanted, they go one by one. */
 export class SqliteStore implements Store {
   readonly #driver: SqliteDriver;
   readonly #put: (key: Uint8Array, value: Uint8Array) => unknown;
   readonly #get: (key: Uint8Array) => Uint8Array | undefined;
+  readonly #transact: (keys: readonly Uint8Array[], change: Change) => void;
   readonly #begin: () => unknown;
   readonly #commit: () => unknown;
   readonly #selects = new Map<string, Select>();
 
-  constructor(driver: SqliteDriver, { isDurable, cacheBytes }: { isDurable: boolean; cacheBytes?: number }) {
+  constructor(driver: SqliteDriver, setup: SqliteSetup) {
     this.#driver = driver;
-    driver.prepareSelect("PRAGMA journal_mode = WAL").all();
-    driver.exec(`PRAGMA synchronous = ${isDurable ? "FULL" : "OFF"}`);
-    // A negative size counts in KiB.
-    if (cacheBytes !== undefined) driver.exec(`PRAGMA cache_size = -${cacheBytes >> 10}`);
+    setUp(driver, setup);
     driver.exec(
       "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     );
     this.#put = driver.prepare("INSERT OR REPLACE INTO entries VALUES (?, ?)");
-    this.#get = driver.prepareGet("SELECT value FROM entries WHERE key = ?");
+    this.#get = driver.prepareGet("SELECT value FROM entries WHERE key = ?") as (
+      key: Uint8Array,
+    ) => Uint8Array | undefined; // the column is a BLOB
+    this.#transact = driver.transaction((keys, change) => {
+      for (const key of keys) this.#put(key, change(this.#get(key)));
+    });
     this.#begin = driver.prepare("BEGIN");
     this.#commit = driver.prepare("COMMIT");
   }
@@ -68,6 +88,10 @@ export class SqliteStore implements Store {
       this.#driver.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  transact(keys: readonly Uint8Array[], change: Change): void {
+    this.#transact(keys, change);
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {

@@ -10,6 +10,10 @@ import { recovery } from "./recovery.js";
 import { afterAKill, afterAKillLarge, coldReopening, reopening, reopeningLarge } from "./reopening.js";
 import { resident } from "./resident.js";
 import { rewriting } from "./rewriting.js";
+import { transactions, updates } from "./transactions.js";
+import { tupleScans } from "./tuple-scans.js";
+import { typedGets } from "./typed-gets.js";
+import { typedPuts } from "./typed-puts.js";
 import { waves } from "./waves.js";
 import {
   coalescedPuts,
@@ -34,6 +38,11 @@ export const WORKLOADS: readonly Workload[] = [
   durableValues,
   reads,
   ycsbA,
+  typedPuts,
+  typedGets,
+  tupleScans,
+  transactions,
+  updates,
   reopening,
   coldReopening,
   afterAKill,

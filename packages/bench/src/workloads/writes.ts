@@ -9,7 +9,7 @@ import { withUsage } from "../usage.js";
 import type { Job, Row } from "../workload.js";
 
 /** What Kaya has by default. Each store that can be told gets it. */
-const WRITE_MEMORY: StoreMemory = { cacheBytes: 64 << 20, writeBufferBytes: 64 << 20 };
+export const WRITE_MEMORY: StoreMemory = { cacheBytes: 64 << 20, writeBufferBytes: 64 << 20 };
 
 /** How entries with new keys are written: one figure of a workload. */
 export interface WriteCase {
@@ -27,10 +27,14 @@ export interface WriteCase {
 }
 
 /** The rate of a way to write, and how long a caller waits. */
-export function writeRows(workload: string, { figure, title }: WriteCase): Row[] {
+export function writeRows(
+  workload: string,
+  { figure, title }: Pick<WriteCase, "figure" | "title">,
+  unit = "puts/s",
+): Row[] {
   const id = `${workload}/${figure}`;
   return [
-    { id, title, unit: "puts/s", better: "higher" },
+    { id, title, unit, better: "higher" },
     {
       id: p99Of(id),
       title: `${title}, 99th percentile`,
@@ -61,7 +65,7 @@ export async function measureWrites(job: Job, workload: string, write: WriteCase
 
 export async function inFreshStore(
   { system, dir }: Job,
-  { figure, durability }: WriteCase,
+  { figure, durability }: Pick<WriteCase, "figure" | "durability">,
   work: (store: Store) => Promise<void>,
 ): Promise<void> {
   const store = await system.open(join(dir, figure), durability, WRITE_MEMORY);

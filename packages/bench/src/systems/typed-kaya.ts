@@ -1,0 +1,50 @@
+import type { Engine, View } from "@kaya/engine";
+import {
+  STRING_JSON,
+  STRING_MSGPACK,
+  type Tuple,
+  type TypedStore,
+  type TypedSystem,
+} from "../typed-system.js";
+import { openEngine } from "./kaya-engine.js";
+
+export const typedKaya: TypedSystem = {
+  typings: [STRING_JSON, STRING_MSGPACK],
+  encodings: 'views with key "utf8", value "json" or "msgpack"',
+  async open(dir, durability, { key, value }, memory) {
+    const engine = await openEngine(dir, { durability, ...(memory && { memory }) });
+    return key === "string"
+      ? new TypedKayaStore(engine, engine.view({ key: "utf8", value }))
+      : new TypedKayaStore(engine, engine.view({ key: "tuple", value }));
+  },
+};
+
+class TypedKayaStore implements TypedStore {
+  readonly #engine: Engine;
+  readonly #view: View<unknown, unknown, unknown, unknown>;
+
+  constructor(engine: Engine, view: unknown) {
+    this.#engine = engine;
+    this.#view = view as View<unknown, unknown, unknown, unknown>; // keys and values come from the bench, as the typing says
+  }
+
+  put(key: string | Tuple, value: unknown): Promise<unknown> {
+    return this.#view.put(key, value);
+  }
+
+  batch(entries: Parameters<TypedStore["batch"]>[0]): Promise<unknown> {
+    return this.#view.batch(entries.map(({ key, value }) => ({ type: "put", key, value })));
+  }
+
+  getSync(key: string | Tuple): unknown {
+    return this.#view.getSync(key);
+  }
+
+  get(key: string | Tuple): Promise<unknown> {
+    return this.#view.get(key);
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+}
