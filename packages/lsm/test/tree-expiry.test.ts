@@ -177,6 +177,27 @@ describe("compaction", () => {
     await tree.close();
   });
 
+  it("of everything leaves nothing that has expired, also of what is in the last level already", async () => {
+    let now = 1;
+    const tree = await openTiny(new SimDisk(), { ...MANUAL, now: () => now });
+    for (const prefix of ["a", "b"]) {
+      const some = putMany(100, (n) => (n % 2 === 0 ? 100 : undefined), prefix);
+      await flush(tree, some);
+      await tree.compact();
+    }
+    const all = [[6, 200, 0, 100]];
+    expect([counts(tree), tree.stats().tables]).toEqual([all, 2]);
+    now = 99;
+    await tree.compact();
+    expect(counts(tree)).toEqual(all);
+    now = 100;
+    await tree.compact({ start: bytes("a"), end: bytes("b") });
+    expect(counts(tree)).toEqual([[6, 150, 0, 50]]);
+    await tree.compact();
+    expect(counts(tree)).toEqual([[6, 100, 0, 0]]);
+    await tree.close();
+  });
+
   it("takes the time of a worker's job, not that of its thread", async () => {
     const root = await mkdtemp(join(tmpdir(), "kaya-expiry-"));
     try {

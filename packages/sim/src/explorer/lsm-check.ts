@@ -4,7 +4,7 @@ import { inspectManifest, LsmTree, type ManifestInspection } from "@kaya/lsm";
 import type { Check } from "./check-run.js";
 import type { HistoryView } from "./history.js";
 import { tinyTree } from "./lsm-session.js";
-import { checkTree, type LsmFlush, type LsmOperation, sourceOf } from "./lsm-write.js";
+import { checkTree, LATEST, type LsmFlush, type LsmOperation, sourceOf } from "./lsm-write.js";
 
 const PROBE: readonly LsmOperation[] = [
   { type: "put", key: "probe", value: "here" },
@@ -18,7 +18,8 @@ const PROBE: readonly LsmOperation[] = [
  */
 export function lsmCheck(): Check<LsmFlush> {
   return async (disk, view, recovered) => {
-    const tree = await LsmTree.open(disk, tinyTree());
+    const now = () => LATEST;
+    const tree = await LsmTree.open(disk, tinyTree({ now }));
     recovered();
     const covered = tree.covered.sequence;
     const operations = operationsUpTo(view, covered);
@@ -33,7 +34,7 @@ export function lsmCheck(): Check<LsmFlush> {
     await mustHoldOnlyItsOwn(disk, tree);
     disk.crash();
 
-    const again = await LsmTree.open(disk, tinyTree({ autoCompact: false }));
+    const again = await LsmTree.open(disk, tinyTree({ autoCompact: false, now }));
     if (again.warnings.length > 0)
       throw new Error(`a second opening warns: ${JSON.stringify(again.warnings)}`);
     await checkTree(again, all, "after a second crash");

@@ -4,7 +4,7 @@ import { isGranted } from "./answers.js";
 import type { Check } from "./check-run.js";
 import { lsmCheck, mustRefuseDamage } from "./lsm-check.js";
 import { LsmSession } from "./lsm-session.js";
-import { checkTree, type LsmFlush, type LsmOperation } from "./lsm-write.js";
+import { checkTree, LATEST, type LsmFlush, type LsmOperation } from "./lsm-write.js";
 import { type Scenario, scenario } from "./scenario.js";
 import { UnmetFaultError } from "./unmet-fault.js";
 
@@ -67,6 +67,7 @@ export function lsmScenarios(): Scenario[] {
     of("flushes with compactions behind them", flushAndCompact),
     of("a manifest that begins anew often", flushAndCompact, { manifestBytes: 0 }),
     of("snapshots over compactions", holdSnapshots, { autoCompact: false }),
+    of("puts that expire while time goes on", letExpire),
     of("crashed and killed inside", crashInside),
     of("a log that is staged while it is opened", stageAndOpen, ONE_TABLE),
     of("damage that no crash makes", flushAndCompact, { autoCompact: false }, checkDamage),
@@ -160,6 +161,40 @@ async function holdSnapshots(session: LsmSession): Promise<void> {
     snapshot.release();
   }
   await session.check("at the end");
+}
+
+/** Puts that expire over older ones that do not, the other way round, and some that expire behind the last look of all. */
+async function letExpire(session: LsmSession): Promise<void> {
+  for (let round = 0; round < 4; round++) {
+    session.now = 1 + 100 * round;
+    session.write(...someWrites(round));
+    for (let n = 0; n < 8; n++) {
+      const expiresAt = n === 7 ? 2 * LATEST : session.now + 70 * n;
+      session.write({ type: "put", key: key(round * 7 + n * 5), value: `until ${expiresAt}`, expiresAt });
+    }
+    await mustBeDone(session.flush());
+    await session.tree.settled();
+    session.tree.lookForExpired();
+    await session.tree.settled();
+    await session.check(`in round ${round}`);
+    if (round !== 1) continue;
+    const snapshot = session.tree.snapshot();
+    const [operations, now] = [session.operations, session.now];
+    session.now += 50;
+    await session.tree.compact();
+    await checkTree(snapshot, operations, "in a snapshot, at its own time", now);
+    snapshot.release();
+    await session.close();
+    await session.open();
+  }
+  session.now = LATEST;
+  session.tree.lookForExpired();
+  await session.tree.settled();
+  await session.tree.compact();
+  await session.check("at the end");
+  const expiring = session.tree.stats().levels.reduce((sum, level) => sum + level.expiring, 0);
+  if (expiring === 0 || expiring > 7) throw new Error(`${expiring} entries that expire are left`);
+  await session.close();
 }
 
 async function crashInside(session: LsmSession, disk: SimDisk): Promise<void> {

@@ -39,6 +39,8 @@ export class LsmSession {
   readonly #operations: LsmOperation[] = [];
   /** Flushes of which it is not known yet whether they are there. */
   #open: LsmFlush[] = [];
+  /** What its trees take for the time. It goes on only. */
+  now = 1;
   #tree: LsmTree | undefined;
 
   constructor(disk: SimDisk, history: History<LsmFlush>, options: LsmOptions = {}) {
@@ -59,7 +61,7 @@ export class LsmSession {
 
   /** Opens the tree. What it shows is durable, and a flush that it does not show never comes back. */
   async open(): Promise<void> {
-    this.#opened(await LsmTree.open(this.#disk.session(), tinyTree(this.#options)));
+    this.#opened(await LsmTree.open(this.#disk.session(), this.#treeOptions));
   }
 
   /**
@@ -68,7 +70,7 @@ export class LsmSession {
    */
   async openStaging(pieces = 3): Promise<boolean> {
     const { operations } = this;
-    const found = await LsmTree.look(this.#disk.session(), tinyTree(this.#options));
+    const found = await LsmTree.look(this.#disk.session(), this.#treeOptions);
     const covered = found.covered.sequence;
     const flush: LsmFlush = { operations };
     this.#history.attempt(flush);
@@ -80,12 +82,17 @@ export class LsmSession {
           await found.stage(sourceOf(operations.slice(0, upTo), from), { lsn: upTo, sequence: upTo });
           from = upTo;
         }
-        await checkTree(found.snapshot(), operations.slice(0, covered), "looked at, with tables staged");
+        const shown = operations.slice(0, covered);
+        await checkTree(found.snapshot(), shown, "looked at, with tables staged", this.now);
         this.#opened(await found.open());
       })(),
     );
     await found.close();
     return isOpen;
+  }
+
+  get #treeOptions(): LsmOptions {
+    return tinyTree({ ...this.#options, now: () => this.now });
   }
 
   #opened(tree: LsmTree): void {
@@ -118,7 +125,7 @@ export class LsmSession {
 
   /** The tree shows what was flushed, now, whatever failed. */
   async check(when: string): Promise<void> {
-    await checkTree(this.tree, this.#operations.slice(0, this.tree.covered.sequence), when);
+    await checkTree(this.tree, this.#operations.slice(0, this.tree.covered.sequence), when, this.now);
   }
 
   async close(): Promise<void> {

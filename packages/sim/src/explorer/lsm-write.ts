@@ -1,8 +1,17 @@
-import { type EntryCursor, type FlushEntry, type FlushSource, type LsmTree, PUT, TOMBSTONE } from "@kaya/lsm";
+import {
+  type EntryCursor,
+  EXPIRING,
+  type FlushEntry,
+  type FlushSource,
+  type Found,
+  type LsmTree,
+  PUT,
+  TOMBSTONE,
+} from "@kaya/lsm";
 
 /** One change. Its place in the list of all of them, counted from 1, is its sequence. */
 export type LsmOperation =
-  | { readonly type: "put"; readonly key: string; readonly value: string }
+  | { readonly type: "put"; readonly key: string; readonly value: string; readonly expiresAt?: number }
   | { readonly type: "delete"; readonly key: string }
   | { readonly type: "delete-range"; readonly start: string; readonly end?: string };
 
@@ -32,9 +41,14 @@ export function sourceOf(operations: readonly LsmOperation[], covered: number): 
       continue;
     }
     const { key } = operation;
-    const isPut = operation.type === "put";
-    const value = encode(isPut ? operation.value : "");
-    entries.set(key, { key: encode(key), kind: isPut ? PUT : TOMBSTONE, sequence, value });
+    const found = { key: encode(key), sequence };
+    if (operation.type === "delete") entries.set(key, { ...found, kind: TOMBSTONE, value: encode("") });
+    else {
+      const { expiresAt } = operation;
+      const kind = expiresAt === undefined ? PUT : EXPIRING;
+      const until = expiresAt !== undefined && { expiresAt };
+      entries.set(key, { ...found, kind, value: encode(operation.value), ...until });
+    }
   }
   return {
     entries: [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
@@ -42,11 +56,16 @@ export function sourceOf(operations: readonly LsmOperation[], covered: number): 
   };
 }
 
-/** The contents that operations lead to, as `key=value@sequence` in key order. */
-export function contentsAfterOperations(operations: readonly LsmOperation[]): string[] {
+/** Behind every time of a scenario at which something has to have expired. */
+export const LATEST = 10_000;
+
+/** The contents that operations lead to, as they are at a time: `key=value@sequence` in key order. */
+function contentsAfterOperations(operations: readonly LsmOperation[], now: number): string[] {
   const contents = new Map<string, string>();
   for (const [index, operation] of operations.entries()) {
-    if (operation.type === "put") contents.set(operation.key, `${operation.value}@${index + 1}`);
+    if (operation.type === "put" && (operation.expiresAt ?? Number.POSITIVE_INFINITY) > now)
+      contents.set(operation.key, `${operation.value}@${index + 1}`);
+    else if (operation.type === "put") contents.delete(operation.key);
     else if (operation.type === "delete") contents.delete(operation.key);
     else {
       const { start, end } = operation;
@@ -70,20 +89,25 @@ export async function shownBy(cursor: EntryCursor, isBackward = false): Promise<
   }
 }
 
-/** @throws Error where a way of reading shows something else */
+function isThere(found: Found | undefined, now: number): found is Found {
+  return found !== undefined && (found.kind !== EXPIRING || found.expiresAt > now);
+}
+
+/** @throws Error where a way of reading shows something else at that time */
 export async function checkTree(
   tree: Pick<LsmTree, "cursor" | "get" | "getSync">,
   operations: readonly LsmOperation[],
   when: string,
+  now = LATEST,
 ): Promise<void> {
-  const expected = contentsAfterOperations(operations);
-  mustBe(await shownBy(tree.cursor()), expected, when);
-  mustBe((await shownBy(tree.cursor(), true)).reverse(), expected, `${when}, backward`);
+  const expected = contentsAfterOperations(operations, now);
+  mustBe(await shownBy(tree.cursor({ now })), expected, when);
+  mustBe((await shownBy(tree.cursor({ now }), true)).reverse(), expected, `${when}, backward`);
   const keys = new Set(operations.flatMap((operation) => ("key" in operation ? [operation.key] : [])));
   const got: string[] = [];
   for (const [index, key] of [...keys].sort().entries()) {
     const found = index % 4 === 0 ? await tree.get(encode(key)) : tree.getSync(encode(key));
-    if (found !== undefined) got.push(`${key}=${decode(found.value)}@${found.sequence}`);
+    if (isThere(found, now)) got.push(`${key}=${decode(found.value)}@${found.sequence}`);
   }
   mustBe(got, expected, `${when}, by key`);
 }
