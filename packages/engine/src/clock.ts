@@ -23,6 +23,7 @@ export class Clock {
 
   constructor(source: ClockSource) {
     this.#source = source;
+    this.now(); // its time begins here, wherever the wall clock is set before it is asked for it
   }
 
   readonly now: Now = () => {

@@ -77,8 +77,8 @@ export const ENGINE_MUTANTS = [
     first: "simulation",
     rule: "conditions",
     file: "engine/dist/conditions.js",
-    find: "const state = ahead === undefined ? store.stateInMemory(key) : stateAfter(ahead);",
-    replace: 'const state = ahead?.type === "put" ? stateAfter(ahead) : store.stateInMemory(key);',
+    find: "const newer = ahead === undefined ? store.stateInMemory(key) : stateAfter(ahead);",
+    replace: 'const newer = ahead?.type === "put" ? stateAfter(ahead) : store.stateInMemory(key);',
   },
   {
     name: "a conflict is told before the write that it lost to",

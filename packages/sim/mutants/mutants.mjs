@@ -3,6 +3,7 @@ import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
 import { EVIDENCE_MUTANTS } from "./evidence-mutants.mjs";
+import { EXPIRY_MUTANTS } from "./expiry-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { FLUSH_MUTANTS } from "./flush-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
@@ -65,6 +66,7 @@ const treeMutants = [...TREE_MUTANTS, ...STAGING_MUTANTS].map((mutant) => ({
   ...mutant,
 }));
 
+const expiryMutants = EXPIRY_MUTANTS.map((mutant) => ({ first: "simulation", ...mutant }));
 const spaceMutants = SPACE_MUTANTS.map((mutant) => ({ first: "wal: space ahead", ...mutant }));
 
 /** @type {readonly Mutant[]} */
@@ -72,6 +74,7 @@ export const MUTANTS = [
   ...WRITE_MUTANTS,
   ...spaceMutants,
   ...RECOVERY_MUTANTS,
+  ...expiryMutants,
   ...ENGINE_MUTANTS,
   ...storeMutants,
   ...FLUSH_MUTANTS,

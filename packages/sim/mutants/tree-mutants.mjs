@@ -198,8 +198,8 @@ import { Table } from "../table/table.js";
     name: "a tombstone is forgotten while something older is below",
     rule: "M9",
     file: "lsm/dist/compaction/merge-tables.js",
-    find: "if (kind !== TOMBSTONE || older.mayHave(key)) {",
-    replace: "if (kind !== TOMBSTONE) {",
+    find: "if (!isGone || older.mayHave(key)) {",
+    replace: "if (!isGone) {",
   },
   {
     name: "a range tombstone is forgotten while something older is below",
@@ -212,8 +212,8 @@ import { Table } from "../table/table.js";
     name: "a table of tombstones goes while something older is below",
     rule: "M9",
     file: "lsm/dist/compaction/drops.js",
-    find: "if (hasTombstonesAlone && !isInUse)",
-    replace: "if (hasTombstonesAlone)",
+    find: "if (isEmpty && !isInUse)",
+    replace: "if (isEmpty)",
   },
   {
     name: "a table goes of which a range tombstone hides a part",

@@ -4,7 +4,7 @@ import type { Engine } from "../engine.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
 import type { Reader } from "../reader.js";
 import { KEEP, type RetryOptions, type Updated, type UpdateResult } from "../update.js";
-import type { WriteOptions, WriteResult } from "../write.js";
+import type { PutOptions, WriteOptions, WriteResult } from "../write.js";
 import { keyCodec, valueCodec } from "./choose-codec.js";
 import { checkSchema, type StandardSchema } from "./schema.js";
 import { ViewChanges } from "./view-changes.js";
@@ -74,8 +74,8 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
     this.op = new ViewOperations(format);
   }
 
-  /** Stores a value under a key, replacing what was there. */
-  async put(key: K, value: In, options?: WriteOptions): Promise<WriteResult> {
+  /** Stores a value under a key, replacing what was there; with `ttlMs` or `expiresAt` it goes away by itself. */
+  async put(key: K, value: In, options?: PutOptions): Promise<WriteResult> {
     const { keys, values } = this.#format;
     const bytes = keys.encode(key);
     return this.#engine.put(bytes, values.encode(value, bytes), options);
@@ -120,7 +120,7 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
   }
 
   /** @throws KayaError as `put` rejects, and as `Engine.putSync` */
-  putSync(key: K, value: In, options?: WriteOptions): WriteResult {
+  putSync(key: K, value: In, options?: PutOptions): WriteResult {
     const { keys, values } = this.#format;
     const bytes = keys.encode(key);
     return this.#engine.putSync(bytes, values.encode(value, bytes), options);

@@ -55,6 +55,33 @@ describe("a view", () => {
     await db.close();
   });
 
+  it("has values that expire, and tells when", async () => {
+    const db = await open();
+    const users = usersOf(db);
+    const expiresAt = Date.now() + 2 ** 40;
+    await users.put("ada", ada, { expiresAt });
+    users.putSync("grace", grace, { expiresAt: new Date(1) });
+    await users.batch([
+      { type: "put", key: "b", value: ada, expiresAt },
+      { type: "put", key: "c", value: ada, expiresAt: 1 },
+    ]);
+    await db.batch([users.op.put("d", grace, { expiresAt }), users.op.put("e", grace, { ttlMs: 2 ** 40 })]);
+    expect(await users.keys().toArray()).toEqual(["ada", "b", "d", "e"]);
+    for (const key of ["ada", "b", "d"]) expect(await users.getEntry(key)).toMatchObject({ expiresAt });
+    const told: unknown[] = [];
+    for await (const { lsn, operations } of users.changes()) {
+      for (const each of operations) if (each.type === "put") told.push([each.key, each.expiresAt]);
+      if (lsn === 3) break;
+    }
+    expect(told).toEqual([
+      ["ada", expiresAt],
+      ["grace", 1],
+      ["b", expiresAt],
+      ["c", 1],
+    ]);
+    await db.close();
+  });
+
   it("takes conditions in its types, and tells of a conflict", async () => {
     const db = await open();
     const users = usersOf(db);

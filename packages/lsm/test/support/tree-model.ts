@@ -131,7 +131,11 @@ export function contentsOfSync(cursor: EntryCursor): Map<string, ModelEntry> {
   const contents = new Map<string, ModelEntry>();
   try {
     for (let more = cursor.seekFirst(); more === true; more = cursor.next())
-      contents.set(text(cursor.key), { sequence: cursor.sequence, value: text(cursor.value) });
+      contents.set(text(cursor.key), {
+        sequence: cursor.sequence,
+        value: text(cursor.value),
+        ...(cursor.kind === EXPIRING && { expiresAt: cursor.expiresAt }),
+      });
     return contents;
   } finally {
     cursor.close();

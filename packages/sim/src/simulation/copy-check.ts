@@ -5,7 +5,7 @@ import { toText } from "./bytes.js";
 import { differenceOfTables, type FoundTables, findTables } from "./found-tables.js";
 import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
-import type { StateEntry } from "./state.js";
+import { isAlive, type StateEntry } from "./state.js";
 import { QUIET_STORE } from "./store-config.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold } from "./violation.js";
@@ -34,7 +34,7 @@ export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
   for (const survive of ["nothing", "everything"] as const) {
     const left = copy.disk.fork();
     left.crash({ survive });
-    const found = await lookAt(copy, left);
+    const found = await lookAt(world, copy, left);
     mustHold(found?.covered.lsn === copy.most, "acknowledged-lost", () => {
       return `${copy.what} at LSN ${copy.most} is done, and after a power cut it is not there`;
     });
@@ -47,7 +47,7 @@ export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
  * and where a fault was why, a power cut may bring all of it back.
  */
 export async function mustBeGone(world: World, copy: Copy, strikes: readonly Strike[]): Promise<void> {
-  const found = await lookAt(copy, copy.disk.fork());
+  const found = await lookAt(world, copy, copy.disk.fork());
   // Without descriptors it cannot even look for what it would take away.
   const isRemoved = !strikes.some(
     (strike) =>
@@ -68,7 +68,7 @@ export async function mustBeGone(world: World, copy: Copy, strikes: readonly Str
 export async function mustBeWholeOrNothing(world: World, copy: Copy): Promise<FoundCopy | undefined> {
   const left = copy.disk.fork();
   left.crash({ survive: "random" });
-  const found = await lookAt(copy, left);
+  const found = await lookAt(world, copy, left);
   mustHold(found !== undefined || copy.earlier === undefined, "acknowledged-lost", () => {
     return `${copy.what} was not made, and the one that was there before is gone`;
   });
@@ -81,7 +81,7 @@ interface FoundCopy extends FoundTables {
   readonly isNew: boolean;
 }
 
-async function lookAt(copy: Copy, disk: SimDisk): Promise<FoundCopy | undefined> {
+async function lookAt({ time }: World, copy: Copy, disk: SimDisk): Promise<FoundCopy | undefined> {
   const { what, least, most, logs, earlier } = copy;
   const found = await findTables(disk);
   if (found === undefined) return undefined;
@@ -90,7 +90,7 @@ async function lookAt(copy: Copy, disk: SimDisk): Promise<FoundCopy | undefined>
   mustHold(lsn >= least && lsn <= most, "wrong-answer", () => {
     return `${what} of LSN ${least} to ${most} holds LSN ${lsn}`;
   });
-  const differences = logs.map((attempts) => differenceOfTables(found, attempts));
+  const differences = logs.map((attempts) => differenceOfTables(found, attempts, time.now));
   mustHold(differences.includes(undefined), "wrong-read", () => `${what} of LSN ${lsn}: ${differences[0]}`);
   return { ...found, isNew: true };
 }
@@ -115,7 +115,8 @@ async function mustOpenAs(
   if (found === undefined && KayaError.is(opened.error, "KAYA_CORRUPTION")) return;
   mustHold(opened.state === "resolved", "wrong-refusal", () => `${what} opens not: ${opened.error}`);
   const { covered = { lsn: 0, sequence: 0 }, entries = [] } = found ?? {};
-  const expected = { ...covered, entries: entries.map(({ key, value }): StateEntry => [key, value]) };
+  const alive = entries.filter((entry) => isAlive(entry, world.time.now));
+  const expected = { ...covered, entries: alive.map(({ key, value }): StateEntry => [key, value]) };
   const [is, should] = [opened.value, expected].map((state) => JSON.stringify(state));
   mustHold(is === should, "wrong-read", () => `${what} is opened with ${is}, and holds ${should}`);
 }

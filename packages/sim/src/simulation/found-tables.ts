@@ -1,8 +1,8 @@
 import { KayaError, type LogPosition, type SequenceNumber } from "@kaya/core";
 import type { Disk } from "@kaya/io";
-import { type LsmSnapshot, LsmTree, listManifests } from "@kaya/lsm";
+import { EXPIRING, type LsmSnapshot, LsmTree, listManifests } from "@kaya/lsm";
 import { quote, toText } from "./bytes.js";
-import { deleteRange, isRange } from "./state.js";
+import { deleteRange, type Held, isAlive, isRange } from "./state.js";
 import type { Attempt } from "./timeline.js";
 import { RuleBroken } from "./violation.js";
 
@@ -10,13 +10,15 @@ import { RuleBroken } from "./violation.js";
 export interface FoundTables {
   readonly covered: LogPosition;
   readonly tables: number;
-  /** That have a value, in key order. */
+  /** That have a value, or had one that expired, in key order. */
   readonly entries: readonly FoundEntry[];
 }
 
-interface FoundEntry {
+interface FoundEntry extends SequencedValue {
   readonly key: string;
-  readonly value: string;
+}
+
+interface SequencedValue extends Held {
   readonly sequence: SequenceNumber;
 }
 
@@ -38,8 +40,9 @@ async function entriesOf(snapshot: LsmSnapshot): Promise<FoundEntry[]> {
   const entries: FoundEntry[] = [];
   const cursor = snapshot.cursor();
   for (let isThere = await cursor.seekFirst(); isThere; isThere = await cursor.next()) {
-    const { key, value, sequence } = cursor;
-    entries.push({ key: toText(key), value: toText(value), sequence });
+    const { key, kind, value, sequence } = cursor;
+    const expiresAt = kind === EXPIRING ? cursor.expiresAt : undefined;
+    entries.push({ key: toText(key), value: toText(value), sequence, expiresAt });
   }
   cursor.close();
   return entries;
@@ -51,17 +54,23 @@ function refused(error: unknown): never {
   throw error;
 }
 
-/** Where tables are not the state after the writes that they cover; undefined where they are. */
+/**
+ * Where tables are not the state after the writes that they cover; undefined where they are.
+ * @param now what has expired by then is there or not
+ */
 export function differenceOfTables(
   { covered, entries }: FoundTables,
   attempts: readonly Attempt[],
+  now: number,
 ): string | undefined {
   const { state, end } = stateAt(covered, attempts);
   if (end.lsn !== covered.lsn || end.sequence !== covered.sequence) {
     const attempted = `LSN ${end.lsn}, sequence ${end.sequence}`;
     return `the tables cover LSN ${covered.lsn}, sequence ${covered.sequence}; there was ${attempted} attempted`;
   }
-  return differenceOfEntries(entries, state, `the tables through LSN ${covered.lsn}`);
+  const alive = entries.filter((entry) => isAlive(entry, now));
+  const expected = new Map([...state].filter(([, held]) => isAlive(held, now)));
+  return differenceOfEntries(alive, expected, `the tables through LSN ${covered.lsn}`);
 }
 
 function differenceOfEntries(
@@ -70,9 +79,11 @@ function differenceOfEntries(
   what: string,
 ): string | undefined {
   let before: string | undefined;
-  for (const { key, value, sequence } of entries) {
+  for (const { key, value, sequence, expiresAt } of entries) {
     const expected = state.get(key);
-    if (expected?.value !== value || expected.sequence !== sequence) {
+    const isIt =
+      expected?.value === value && expected.sequence === sequence && expected.expiresAt === expiresAt;
+    if (!isIt) {
       return `${what} have ${quote(key)} = ${quote(value)} with sequence ${sequence}; must be ${JSON.stringify(expected)}`;
     }
     if (before !== undefined && before >= key) return `${what} have ${quote(key)} behind ${quote(before)}`;
@@ -83,7 +94,7 @@ function differenceOfEntries(
     : `${what} have ${entries.length} entries where there were ${state.size}`;
 }
 
-type SequencedState = Map<string, { readonly value: string; readonly sequence: SequenceNumber }>;
+type SequencedState = Map<string, SequencedValue>;
 
 /** What the writes through an LSN leave, and where they end. */
 export function stateAt(
@@ -100,7 +111,10 @@ export function stateAt(
       if (firstSequence + i > end.sequence) break;
       if (isRange(change)) deleteRange(state, change);
       else if (change.value === undefined) state.delete(change.key);
-      else state.set(change.key, { value: change.value, sequence: firstSequence + i });
+      else {
+        const { key, value, expiresAt } = change;
+        state.set(key, { value, expiresAt, sequence: firstSequence + i });
+      }
     }
   }
   return { state, end };

@@ -2,20 +2,14 @@ import { KayaError, type WalConfig } from "@kaya/core";
 import { Random } from "@kaya/io";
 import { CONSUMER_NAMES } from "./consumer-places.js";
 import { KeySpace } from "./key-space.js";
-import type {
-  FaultStep,
-  Step,
-  StepCondition,
-  StepName,
-  StepOperation,
-  StoreConfig,
-  WaitingFault,
-} from "./steps.js";
+import type { FaultStep, Step, StepCondition, StepOperation, StoreConfig, WaitingFault } from "./steps.js";
 import { storeOf } from "./store-config.js";
 import type { Trace } from "./trace.js";
 import {
+  type DrawnStep,
   FAULT_WEIGHTS,
   type FaultWeights,
+  FLEETINGS,
   HURRIES,
   PAIR_CHANCES,
   pickByWeight,
@@ -53,6 +47,7 @@ export function generateTrace(options: GenerateOptions): Trace {
     new Random(seed, operations, 2),
     new Random(seed, operations, 3),
     new Random(seed, operations, 4),
+    new Random(seed, operations, 5),
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
@@ -87,6 +82,9 @@ class Generator {
   readonly #hurry: number;
   /** Of space ahead of the log alone. */
   readonly #space: Random;
+  /** Of what expires alone, how likely a put is to be one that does, and what passes of time. */
+  readonly #fleeting: Random;
+  readonly #fleetness: number;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
@@ -97,6 +95,7 @@ class Generator {
     ranging: Random,
     hurrying: Random,
     space: Random,
+    fleeting: Random,
     weights: StepWeights,
     faults: FaultWeights,
   ) {
@@ -104,6 +103,8 @@ class Generator {
     this.#hurrying = hurrying;
     this.#hurry = hurrying.pick(HURRIES);
     this.#space = space;
+    this.#fleeting = fleeting;
+    this.#fleetness = fleeting.pick(FLEETINGS);
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
@@ -140,10 +141,24 @@ class Generator {
   }
 
   next(): Step {
+    if (this.#fleetness > 0 && this.#fleeting.chance(0.1)) return this.#passTime();
     return this.#planned.shift() ?? this.#make(pickByWeight(this.#weights, this.#random));
   }
 
-  #make(step: StepName): Step {
+  /** Some of what lives goes with it; now and then somebody sets the clock, mostly back. */
+  #passTime(): Step {
+    const random = this.#fleeting;
+    const jump = random.pick([0, 0, 0, 0, 50, 3000, -50, -3000, -1_000_000]);
+    return { step: "time", ms: random.pick([0, 1, 5, 50, 500]), ...(jump !== 0 && { jump }) };
+  }
+
+  #lives(): { readonly lives?: number } {
+    const random = this.#fleeting;
+    if (this.#fleetness === 0 || !random.chance(this.#fleetness)) return {};
+    return { lives: random.pick([0, -7, 1, 2, 7, 50, 51, 500, 5000]) };
+  }
+
+  #make(step: DrawnStep): Step {
     const random = this.#random;
     const keys = this.#keys;
     switch (step) {
@@ -153,6 +168,7 @@ class Generator {
           id: ++this.#lastId,
           key: keys.key(),
           length: this.#length(),
+          ...this.#lives(),
           durability: this.#durability(),
           ...this.#now(),
         };
@@ -247,7 +263,7 @@ class Generator {
   #operations(): StepOperation[] {
     const operations: StepOperation[] = this.#keys
       .keys(this.#random.pick([3, 12]))
-      .map((key) => (this.#random.chance(0.3) ? { key } : { key, length: this.#length() }));
+      .map((key) => (this.#random.chance(0.3) ? { key } : { key, length: this.#length(), ...this.#lives() }));
     if (!this.#ranging.chance(0.25)) return operations;
     const clear = this.#keys.bounds(this.#ranging);
     return operations.toSpliced(this.#ranging.below(operations.length + 1), 0, { clear });

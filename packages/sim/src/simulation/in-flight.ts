@@ -5,7 +5,7 @@ import { type Broken, conditionOf, type ExpectedCondition, firstBroken } from ".
 import { FlyingConflicts } from "./flying-conflicts.js";
 import { FlyingFlushes } from "./flying-flushes.js";
 import { FlyingSyncs } from "./flying-syncs.js";
-import { applyChange, type Change, isRange } from "./state.js";
+import { type Change, isRange } from "./state.js";
 import type { CompactStep, WriteStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold, RuleBroken } from "./violation.js";
@@ -72,7 +72,8 @@ export class InFlight {
   async start(step: WriteStep): Promise<void> {
     this.#noteRest();
     const { timeline } = this.#world;
-    const changes = changesOf(step, () => timeline.projected());
+    const { now } = this.#world.time;
+    const changes = changesOf(step, () => timeline.projected(), now);
     const before = this.#engine.stats();
     const given = step.step === "batch" ? (step.conditions ?? []) : [];
     const conditions = this.#world.faults.calmly(() =>
@@ -84,7 +85,7 @@ export class InFlight {
       await this.#writeNow(step, { changes, conditions, broken, before, strikesBefore });
       return;
     }
-    const write = startWrite(this.#engine, step, changes, conditions);
+    const write = startWrite(this.#engine, step, changes, conditions, now);
     if (broken !== undefined) {
       this.#conflicts.add(broken, new Watched(write));
       await turn();
@@ -115,7 +116,7 @@ export class InFlight {
     let found = before;
     const call = async () => {
       try {
-        const result = writeNow(this.#engine, step, changes, conditions);
+        const result = writeNow(this.#engine, step, changes, conditions, this.#world.time.now);
         after = this.#engine.stats();
         if (changes.length > 0) this.#mustShow(planned, step);
         return result;
@@ -161,8 +162,7 @@ export class InFlight {
 
   /** What was written at once is read at once, on top of all that was in flight. */
   #mustShow({ changes, before }: PlannedWrite, step: WriteStep): void {
-    const state = this.#world.timeline.projected();
-    for (const change of changes) applyChange(state, change);
+    const state = this.#world.timeline.projected(changes);
     const keys = changes.flatMap((change) => (isRange(change) ? [] : [change.key]));
     this.#world.faults.calmly(() => {
       for (const key of keys) {

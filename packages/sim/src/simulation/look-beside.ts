@@ -6,6 +6,7 @@ import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import type { Process } from "./process.js";
 import { readBeside } from "./read-beside.js";
+import { seenAt } from "./state.js";
 import type { LookStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold } from "./violation.js";
@@ -51,7 +52,8 @@ export async function lookBeside({ beside }: LookStep, process: Process, world: 
     return `a read-only engine ends at LSN ${lsn}; up to LSN ${least} was acknowledged before it was opened`;
   });
   const after = [...timeline.possibleLogs()];
-  const differences = [...before, ...after].map((attempts) => differenceOf(seen.value, attempts));
+  const { now } = world.time;
+  const differences = [...before, ...after].map((attempts) => differenceOf(seen.value, attempts, now));
   mustHold(differences.includes(undefined), "wrong-read", () => {
     return `a read-only engine at LSN ${lsn}, sequence ${sequence}: ${differences[0]}`;
   });
@@ -73,12 +75,14 @@ async function look({ openEngine, engineConfig }: World, disk: GatedDisk): Promi
 function differenceOf(
   { lsn, sequence, entries, count }: Seen,
   attempts: readonly Attempt[],
+  now: number,
 ): string | undefined {
-  const { state, end } = stateAt({ lsn, sequence }, attempts);
+  const { state: held, end } = stateAt({ lsn, sequence }, attempts);
+  const state = seenAt(held, now);
   if (end.lsn !== lsn || end.sequence !== sequence)
     return `there was LSN ${end.lsn}, sequence ${end.sequence} attempted`;
   for (const [key, value] of entries) {
-    const expected = state.get(key)?.value;
+    const expected = state.get(key);
     if (expected !== value) return `${quote(key)} is ${quote(value)} and must be ${quote(expected)}`;
   }
   return entries.length === state.size && count === state.size

@@ -88,12 +88,14 @@ export class Process {
   async startOpening(): Promise<void> {
     if (this.#phase.name !== "down") return;
     const covered = (await findTables(this.#world.disk))?.covered ?? { lsn: 0, sequence: 0 };
-    const { openEngine, engineConfig, disk, faults } = this.#world;
+    const { openEngine, engineConfig, disk, faults, time } = this.#world;
     this.#world.reopenings++;
     const { segmentMaxBytes } = this.#world.config;
     this.#world.largestSegmentBytes = Math.max(this.#world.largestSegmentBytes, segmentMaxBytes);
     const strikesBefore = faults.strikes.length; // the first operation may meet one before the call returns
-    const opening = new Watched(openEngine(engineConfig, new GatedDisk(disk, faults, this.#gate)));
+    time.begin();
+    const { clock } = time;
+    const opening = new Watched(openEngine(engineConfig, new GatedDisk(disk, faults, this.#gate), { clock }));
     this.#phase = { name: "opening", opening, strikesBefore, covered };
   }
 

@@ -1,7 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { Engine, KeyValue, Snapshot } from "@kaya/engine";
 import { quote, toBytes, toText } from "./bytes.js";
-import { entriesOf, type StateEntry } from "./state.js";
+import { entriesOf, type Seen, type StateEntry } from "./state.js";
 import type { ReadStep, StepRange } from "./steps.js";
 import { mustHold } from "./violation.js";
 import type { World } from "./world.js";
@@ -9,7 +9,7 @@ import { rangeOf } from "./write-input.js";
 
 interface HeldSnapshot {
   readonly snapshot: Snapshot;
-  readonly state: ReadonlyMap<string, string>;
+  readonly state: Seen;
 }
 
 interface HeldScan {
@@ -85,7 +85,7 @@ export class Reads {
       case "open-snapshot":
         return hold(
           this.#snapshots,
-          { snapshot: this.#engine.snapshot(), state: new Map(this.#visible) },
+          { snapshot: this.#engine.snapshot(), state: this.#visible },
           async ({ snapshot }) => snapshot.close(),
         );
       case "read-snapshot":
@@ -96,13 +96,14 @@ export class Reads {
   /** Every key that was ever written to, read without waiting. */
   checkAll(): void {
     const { timeline, faults } = this.#world;
+    const visible = this.#visible;
     faults.calmly(() => {
       for (const key of timeline.knownKeys)
-        mustEqual(textOf(this.#engine.getSync(toBytes(key))), this.#visible.get(key), key);
+        mustEqual(textOf(this.#engine.getSync(toBytes(key))), visible.get(key), key);
     });
   }
 
-  get #visible(): ReadonlyMap<string, string> {
+  get #visible(): Seen {
     return this.#world.timeline.visible;
   }
 

@@ -45,7 +45,8 @@ export async function checkLog(world: World, mustHave: Lsn): Promise<FoundLog> {
   const differences: string[] = [];
   for (const attempts of timeline.possibleLogs()) {
     const difference =
-      (tables && differenceOfTables(tables, attempts)) ?? differenceOf(records, attempts, after);
+      (tables && differenceOfTables(tables, attempts, world.time.now)) ??
+      differenceOf(records, attempts, after);
     if (difference === undefined) return { lsn, sequence, tables, cutBytes, attempts };
     differences.push(difference);
   }
@@ -177,10 +178,9 @@ function changesOf({ payload }: WalRecord): Change[] {
   return operations.map((operation) => {
     if (operation.type === "deleteRange")
       return { start: toText(operation.start), end: operation.end && toText(operation.end) };
-    return {
-      key: toText(operation.key),
-      value: operation.type === "put" ? toText(operation.value) : undefined,
-    };
+    const key = toText(operation.key);
+    if (operation.type === "delete") return { key, value: undefined };
+    return { key, value: toText(operation.value), expiresAt: operation.expiresAt };
   });
 }
 
@@ -191,6 +191,7 @@ function mustBeAlike(found: object, expected: object, what: string): void {
 
 function describe(change: Change): string {
   if (isRange(change)) return `delete from ${quote(change.start)} to ${quote(change.end)}`;
-  const { key, value } = change;
-  return value === undefined ? `delete ${quote(key)}` : `${quote(key)} = ${quote(value)}`;
+  const { key, value, expiresAt } = change;
+  if (value === undefined) return `delete ${quote(key)}`;
+  return `${quote(key)} = ${quote(value)}${expiresAt === undefined ? "" : ` until ${expiresAt}`}`;
 }

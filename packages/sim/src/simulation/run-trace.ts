@@ -76,6 +76,10 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
       return copy(step, process, world);
     case "fault":
       return world.faults.arm(step, step.next);
+    case "time":
+      world.time.pass(step.ms, step.jump ?? 0);
+      world.digest.add(`time ${world.time.now}`);
+      return process.rest();
     case "crash":
     case "kill":
     case "close":

@@ -6,6 +6,7 @@ export function simplerSteps(step: Step): readonly Step[] {
     case "put":
       return [
         ...later(step),
+        ...(step.lives === undefined ? [] : [lasting(step)]),
         ...lengths(step.length).map((length) => ({ ...step, length })),
         ...plainKey(step),
       ];
@@ -35,6 +36,8 @@ export function simplerSteps(step: Step): readonly Step[] {
       return step.beside === 0 ? [] : [{ ...step, beside: 0 }];
     case "fault":
       return simplerFaults(step);
+    case "time":
+      return step.jump === undefined ? [] : [{ step: "time", ms: step.ms }];
     case "crash":
       return step.survive === "random" ? [{ step: "crash", survive: "nothing" }] : [];
     default:
@@ -45,6 +48,12 @@ export function simplerSteps(step: Step): readonly Step[] {
 /** The same write, not waited for. */
 function later(step: WriteStep): readonly Step[] {
   return "now" in step && step.now ? [{ ...step, now: undefined } as unknown as WriteStep] : [];
+}
+
+/** What does not expire. */
+function lasting<T extends { readonly lives?: number }>(step: T): T {
+  const { lives: _, ...rest } = step;
+  return rest as T;
 }
 
 /** Alone, or with a shorter wait of either. */
@@ -69,7 +78,7 @@ function conditionLists(conditions: readonly StepCondition[]): StepCondition[][]
   return conditions.map((_, i) => conditions.toSpliced(i, 1));
 }
 
-/** Without one of the operations, as long as one is left; and with a short value in one. */
+/** Without one of the operations, as long as one is left; with a short value in one; and with one that does not expire. */
 function operationLists(operations: readonly StepOperation[]): StepOperation[][] {
   // A batch of nothing but a range that no key can be in would be no record.
   const without = operations
@@ -78,7 +87,10 @@ function operationLists(operations: readonly StepOperation[]): StepOperation[][]
   const shorter = operations.flatMap((operation, i) =>
     "clear" in operation || (operation.length ?? 0) < 10
       ? []
-      : [operations.with(i, { key: operation.key, length: 1 })],
+      : [operations.with(i, { ...operation, length: 1 })],
   );
-  return [...without, ...shorter];
+  const longer = operations.flatMap((operation, i) =>
+    "clear" in operation || operation.lives === undefined ? [] : [operations.with(i, lasting(operation))],
+  );
+  return [...without, ...shorter, ...longer];
 }

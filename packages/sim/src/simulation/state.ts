@@ -7,6 +7,8 @@ export type Change = KeyChange | RangeChange;
 export interface KeyChange {
   readonly key: string;
   readonly value: string | undefined;
+  /** When the key loses the value by itself. */
+  readonly expiresAt?: number | undefined;
 }
 
 /** No value for any key from `start` up to, but without, `end`; without an end there is no upper bound. */
@@ -28,18 +30,36 @@ export function touches(change: Change, key: string): boolean {
 /** Whether two changes are the same one. */
 export function isSameChange(a: Change, b: Change): boolean {
   if (isRange(a)) return isRange(b) && a.start === b.start && a.end === b.end;
-  return !isRange(b) && a.key === b.key && a.value === b.value;
+  return !isRange(b) && a.key === b.key && a.value === b.value && a.expiresAt === b.expiresAt;
 }
 
-/** The reference model of the store: what every key has. */
-export type State = Map<string, string>;
+/** What a key has, until it expires. */
+export interface Held {
+  readonly value: string;
+  readonly expiresAt: number | undefined;
+}
+
+/** The reference model of the store: what every key has, whatever the time. */
+export type State = Map<string, Held>;
+
+/** What is to be seen of a state: all that has not expired. */
+export type Seen = ReadonlyMap<string, string>;
+
+export function seenAt(state: ReadonlyMap<string, Held>, now: number): Seen {
+  const alive = [...state].filter(([, held]) => isAlive(held, now));
+  return new Map(alive.map(([key, { value }]) => [key, value]));
+}
+
+export function isAlive({ expiresAt }: Partial<Pick<Held, "expiresAt">>, now: number): boolean {
+  return expiresAt === undefined || expiresAt > now;
+}
 
 export type StateEntry = readonly [key: string, value: string];
 
 export function applyChange(state: State, change: Change): void {
   if (isRange(change)) deleteRange(state, change);
   else if (change.value === undefined) state.delete(change.key);
-  else state.set(change.key, change.value);
+  else state.set(change.key, { value: change.value, expiresAt: change.expiresAt });
 }
 
 export function deleteRange(state: Map<string, unknown>, range: RangeChange): void {
@@ -64,7 +84,7 @@ function successor(prefix: string): string | undefined {
 }
 
 /** The entries of a range, in the order in which a scan must give them. */
-export function entriesOf(state: ReadonlyMap<string, string>, range: StepRange = {}): StateEntry[] {
+export function entriesOf(state: Seen, range: StepRange = {}): StateEntry[] {
   const entries = [...state].filter(([key]) => isInside(key, range));
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   if (range.reverse === true) entries.reverse();

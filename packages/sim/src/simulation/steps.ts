@@ -12,12 +12,13 @@ export interface StepRange {
   readonly limit?: number;
 }
 
-/** A put of a value with that many bytes, without a length a delete; or a range that is cleared. */
+/** A put of a value with that many bytes, which lives so many milliseconds, 0 or less for none; without a length a delete; or a range that is cleared. */
 export type StepOperation = KeyOperation | { readonly clear: Omit<StepRange, "reverse" | "limit"> };
 
 export interface KeyOperation {
   readonly key: string;
   readonly length?: number;
+  readonly lives?: number;
 }
 
 /**
@@ -37,7 +38,14 @@ interface MaybeNow {
 
 /** Starts a write and does not wait for it. `id` makes its values unlike all others. */
 export type WriteStep =
-  | ({ readonly step: "put"; readonly id: number; readonly key: string; readonly length: number } & MaybeNow)
+  | ({
+      readonly step: "put";
+      readonly id: number;
+      readonly key: string;
+      readonly length: number;
+      /** As of an operation of a batch. */
+      readonly lives?: number;
+    } & MaybeNow)
   | ({ readonly step: "delete"; readonly key: string } & MaybeNow)
   | ({
       readonly step: "batch";
@@ -80,6 +88,13 @@ export type ProgressStep =
   | { readonly step: "advance"; readonly operations: number }
   /** Waits for that many of the writes in flight, oldest first; without a number for all, and the syncs, flushes and compactions. */
   | { readonly step: "settle"; readonly writes?: number };
+
+/** So many milliseconds pass, and somebody sets the wall clock by `jump`. Nothing else moves the time. */
+export interface TimeStep {
+  readonly step: "time";
+  readonly ms: number;
+  readonly jump?: number;
+}
 
 /** A fault that waits: `after` counts operations that it could meet, so that it always meets one. */
 export type WaitingFault = { readonly after: number } & PlannedFault;
@@ -148,6 +163,7 @@ export type Step =
   | WriteStep
   | ReadStep
   | ProgressStep
+  | TimeStep
   | FeedStep
   | ConsumerStep
   | CopyStep

@@ -1,5 +1,14 @@
 import type { Lsn, SequenceNumber } from "@kaya/core";
-import { applyChange, type Change, isRange, type State, touches } from "./state.js";
+import {
+  applyChange,
+  type Change,
+  isAlive,
+  isRange,
+  type Seen,
+  type State,
+  seenAt,
+  touches,
+} from "./state.js";
 
 /** A write that got a place in the log. A clear with a limit may take several records, every other write is one. */
 export interface Attempt {
@@ -21,9 +30,15 @@ export class Timeline {
   readonly #knownKeys = new Set<string>();
   /** What a recovery did not find, but a power cut may still bring back: see `recoverTo`. */
   #ghosts: (readonly Attempt[])[] = [];
+  readonly #now: () => number;
   #acknowledged = 0;
   #acknowledgedLsn: Lsn = 0;
   #durableLsn: Lsn = 0;
+
+  /** @param now what the process takes for the time */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** Of the last attempt; 0 where there is none. */
   get lastLsn(): Lsn {
@@ -44,8 +59,8 @@ export class Timeline {
   }
 
   /** What a read must see now. */
-  get visible(): ReadonlyMap<string, string> {
-    return this.#visible;
+  get visible(): Seen {
+    return seenAt(this.#visible, this.#now());
   }
 
   /** Every key that was ever written to. */
@@ -53,21 +68,25 @@ export class Timeline {
     return this.#knownKeys;
   }
 
-  /** What a read will see once all that is attempted is in: a clear with a limit deletes keys of this. */
-  projected(): State {
+  /**
+   * What a read would see now if all that is attempted were in: a clear with a limit deletes keys of this.
+   * @param more changes behind that
+   */
+  projected(more: readonly Change[] = []): Seen {
     const state = new Map(this.#visible);
     for (const attempt of this.#unacknowledged())
       for (const change of attempt.changes) applyChange(state, change);
-    return state;
+    for (const change of more) applyChange(state, change);
+    return seenAt(state, this.#now());
   }
 
-  /** The last write to a key among all that is attempted, and what sequence the key has from it: none from a delete. */
+  /** The last write to a key among all that is attempted, and what sequence the key has from it now: none from a delete, or once it expired. */
   lastChangeOf(key: string): { firstLsn: Lsn; sequence: SequenceNumber | undefined } | undefined {
     for (const { firstLsn, firstSequence, changes } of this.#attempts.toReversed()) {
       const index = changes.findLastIndex((change) => touches(change, key));
       const last = changes[index];
       if (last === undefined) continue;
-      const isThere = !isRange(last) && last.value !== undefined;
+      const isThere = !isRange(last) && last.value !== undefined && isAlive(last, this.#now());
       return { firstLsn, sequence: isThere ? firstSequence + index : undefined };
     }
     return undefined;

@@ -88,6 +88,7 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   advance: ["operations"],
   settle: [],
   fault: ["after", "kind"],
+  time: ["ms"],
   crash: ["survive"],
   kill: [],
   close: [],

@@ -1,8 +1,11 @@
 import type { Random } from "@kaya/io";
 import type { FaultKind, StepName } from "./steps.js";
 
+/** The steps that are drawn by weight. The others come by themselves, in runs that have what they are for. */
+export type DrawnStep = Exclude<StepName, "time">;
+
 /** How often each step comes, in proportion to the others. */
-export type StepWeights = Readonly<Record<StepName, number>>;
+export type StepWeights = Readonly<Record<DrawnStep, number>>;
 
 /** How often each kind of fault comes, in proportion to the others. */
 export type FaultWeights = Readonly<Record<FaultKind, number>>;
@@ -60,6 +63,9 @@ export const PAIR_CHANCES: readonly [number, ...number[]] = [0, 0.3, 0.3, 0.8];
 
 /** Of the runs: how likely a write is to be done when its call returns. */
 export const HURRIES: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.9];
+
+/** Of the runs: how likely a put is to be one that expires. Where none does, the time stands still. */
+export const FLEETINGS: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.8];
 
 /** What is tried, and tried again, around most pairs: how often each comes, in proportion to the others. */
 export const RETRIED_WEIGHTS: Readonly<Record<RetriedStep, number>> = {

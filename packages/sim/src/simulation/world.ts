@@ -5,6 +5,7 @@ import { ArmedFaults } from "./armed-faults.js";
 import { CONSUMER_NAMES, ConsumerPlaces } from "./consumer-places.js";
 import { Digest } from "./digest.js";
 import type { FeedPosition } from "./followed.js";
+import { SimTime } from "./sim-time.js";
 import type { StoreConfig } from "./steps.js";
 import { QUIET_STORE } from "./store-config.js";
 import type { EngineOpener } from "./target.js";
@@ -18,7 +19,8 @@ const HASH_SECRET = { low: 1, high: 2 };
 export class World {
   readonly disk: SimDisk;
   readonly faults = new ArmedFaults();
-  readonly timeline = new Timeline();
+  readonly time = new SimTime();
+  readonly timeline = new Timeline(() => this.time.now);
   readonly digest = new Digest();
   readonly openEngine: EngineOpener;
   #seeds = 0;
@@ -69,8 +71,9 @@ export class World {
     this.maxKeptLogBytes = maxKeptLogBytes;
     const newLogId = logIdsOf(this.disk);
     const randomSeed = () => this.#nextSeed();
-    this.openEngine = (config, disk) =>
-      openEngine(config, disk, { newLogId, hashSecret: HASH_SECRET, randomSeed });
+    // One that does not say where it has the time from sees it as it is now.
+    this.openEngine = (config, disk, options = { clock: this.time.standing }) =>
+      openEngine(config, disk, { newLogId, hashSecret: HASH_SECRET, randomSeed, ...options });
   }
 
   /** What the next engine is opened with. */

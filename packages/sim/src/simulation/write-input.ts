@@ -1,24 +1,31 @@
 import type { DurabilityMode, Lsn, SequenceNumber } from "@kaya/core";
-import type { BatchCondition, BatchOperation, Engine, RangeOptions, WriteResult } from "@kaya/engine";
+import type { BatchCondition, BatchOperation, Engine, Expiry, RangeOptions, WriteResult } from "@kaya/engine";
 import { encodeRecord, type WalOperation, type WalPayload } from "@kaya/wal";
 import { textOfValue, toBytes } from "./bytes.js";
 import { type ExpectedCondition, toEngineCondition } from "./conditions.js";
-import { type Change, entriesOf, isRange, rangeChange, type State } from "./state.js";
+import { type Change, entriesOf, isRange, rangeChange, type Seen } from "./state.js";
 import type { StepRange, WriteStep } from "./steps.js";
 
-/** What a write does, change by change. @param projected the state once all writes before it are in */
-export function changesOf(step: WriteStep, projected: () => State): Change[] {
+/**
+ * What a write does, change by change.
+ * @param projected what is to be seen once all writes before it are in
+ * @param now the time of the call
+ */
+export function changesOf(step: WriteStep, projected: () => Seen, now: number): Change[] {
+  const until = (lives: number | undefined) => (lives === undefined ? undefined : now + lives);
   switch (step.step) {
-    case "put":
-      return [{ key: step.key, value: textOfValue(`${step.id}`, step.length) }];
+    case "put": {
+      const value = textOfValue(`${step.id}`, step.length);
+      return [{ key: step.key, value, expiresAt: until(step.lives) }];
+    }
     case "delete":
       return [{ key: step.key, value: undefined }];
     case "batch":
       return step.operations.flatMap((operation, i): Change[] => {
         if ("clear" in operation) return given(rangeChange(operation.clear));
-        const { key, length } = operation;
-        const value = length === undefined ? undefined : textOfValue(`${step.id}.${i}`, length);
-        return [{ key, value }];
+        const { key, length, lives } = operation;
+        if (length === undefined) return [{ key, value: undefined }];
+        return [{ key, value: textOfValue(`${step.id}.${i}`, length), expiresAt: until(lives) }];
       });
     case "clear":
       if (step.range.limit === undefined) return given(rangeChange(step.range));
@@ -30,16 +37,20 @@ function given(change: Change | undefined): Change[] {
   return change === undefined ? [] : [change];
 }
 
-/** Starts the write. Its bytes are overwritten right after the call: the engine must not look at them again. */
+/**
+ * Starts the write. Its bytes are overwritten right after the call: the engine must not look at them again.
+ * @param now the time of the call
+ */
 export function startWrite(
   engine: Engine,
   step: WriteStep,
   changes: readonly Change[],
   expected: readonly ExpectedCondition[],
+  now: number,
 ): Promise<WriteResult> {
   const options = { durability: step.durability };
   if (step.step === "clear") return engine.clear(rangeOf(step.range), options);
-  return withBytes(changes, expected, (operations, conditions) => {
+  return withBytes(changes, expected, now, (operations, conditions) => {
     const [first] = operations;
     const isBatch = step.step === "batch" || first === undefined;
     return isBatch ? engine.batch(operations, { ...options, conditions }) : startOne(engine, first, options);
@@ -52,11 +63,13 @@ export function writeNow(
   step: WriteStep,
   changes: readonly Change[],
   expected: readonly ExpectedCondition[],
+  now: number,
 ): WriteResult {
   const options = { durability: step.durability };
-  return withBytes(changes, expected, (operations, conditions) => {
+  return withBytes(changes, expected, now, (operations, conditions) => {
     const [first] = operations;
-    if (step.step === "put" && first?.type === "put") return engine.putSync(first.key, first.value, options);
+    if (step.step === "put" && first?.type === "put")
+      return engine.putSync(first.key, first.value, { ...options, ...expiryIn(first) });
     if (step.step === "delete" && first?.type === "delete") return engine.deleteSync(first.key, options);
     return engine.batchSync(operations, { ...options, conditions });
   });
@@ -65,17 +78,18 @@ export function writeNow(
 function withBytes<T>(
   changes: readonly Change[],
   expected: readonly ExpectedCondition[],
+  now: number,
   call: (operations: readonly BytesOperation[], conditions: readonly BatchCondition[]) => T,
 ): T {
   const conditions = expected.map(toEngineCondition);
-  const operations = changes.map(toOperation);
+  const operations = changes.map((change) => toOperation(change, now));
   try {
     return call(operations, conditions);
   } finally {
     for (const condition of conditions) condition.key.fill(0xee);
     for (const operation of operations) {
       const bytes = operation.type === "clear" ? Object.values(operation.range) : Object.values(operation);
-      for (const one of bytes) if (typeof one !== "string") one.fill(0xee);
+      for (const one of bytes) if (one instanceof Uint8Array) one.fill(0xee);
     }
   }
 }
@@ -87,7 +101,7 @@ function startOne(
 ): Promise<WriteResult> {
   switch (operation.type) {
     case "put":
-      return engine.put(operation.key, operation.value, options);
+      return engine.put(operation.key, operation.value, { ...options, ...expiryIn(operation) });
     case "delete":
       return engine.delete(operation.key, options);
     case "clear":
@@ -124,8 +138,15 @@ type BytesOperation = BatchOperation &
     | { readonly type: "clear"; readonly range: { readonly gte: Uint8Array; readonly lt?: Uint8Array } }
   );
 
-function toOperation(change: Change): BytesOperation {
+/** What expires is said in one of the three ways in which it can be. */
+function toOperation(change: Change, now: number): BytesOperation {
   const logged = toLogged(change);
+  if (logged.type === "put") {
+    const { type, key, value, expiresAt } = logged;
+    if (expiresAt === undefined) return { type, key, value };
+    if (expiresAt > now && expiresAt % 2 === 0) return { type, key, value, ttlMs: expiresAt - now };
+    return { type, key, value, expiresAt: expiresAt % 3 === 0 ? new Date(expiresAt) : expiresAt };
+  }
   if (logged.type !== "deleteRange") return logged;
   const { start: gte, end: lt } = logged;
   return { type: "clear", range: { gte, ...(lt !== undefined && { lt }) } };
@@ -136,8 +157,12 @@ function toLogged(change: Change): WalOperation {
     const { start, end } = change;
     return { type: "deleteRange", start: toBytes(start), end: end === undefined ? undefined : toBytes(end) };
   }
-  const { key, value } = change;
-  return value === undefined
-    ? { type: "delete", key: toBytes(key) }
-    : { type: "put", key: toBytes(key), value: toBytes(value) };
+  const { key, value, expiresAt } = change;
+  if (value === undefined) return { type: "delete", key: toBytes(key) };
+  const put = { type: "put", key: toBytes(key), value: toBytes(value) } as const;
+  return expiresAt === undefined ? put : { ...put, expiresAt };
+}
+
+function expiryIn({ ttlMs, expiresAt }: Expiry): Expiry {
+  return { ...(ttlMs !== undefined && { ttlMs }), ...(expiresAt !== undefined && { expiresAt }) };
 }
