@@ -15,6 +15,12 @@ import { SYSTEM_TURNS, type Turns, TurnTaker } from "./turns.js";
 
 const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
 
+/** They hear of each operation that is applied, and then that readers see what they heard of. */
+export interface AppliedWatches {
+  note(operation: WalOperation, sequence: SequenceNumber): void;
+  publish(): void;
+}
+
 /** A memtable that takes no more writes. */
 export interface SealedMemtable {
   readonly memtable: Memtable;
@@ -40,6 +46,8 @@ export class AppliedLog {
   #failure: unknown;
   /** Readers have what was there before it. */
   #halfApplied: unknown;
+  /** Those who are told of what is applied; undefined where there are none. */
+  watches: AppliedWatches | undefined;
   /** Called after each record that was committed. */
   onCommitted: () => void = () => {};
 
@@ -55,6 +63,11 @@ export class AppliedLog {
   /** The last record that readers see, and its last operation. */
   get position(): LogPosition {
     return { lsn: this.#lsn, sequence: this.#sequence };
+  }
+
+  /** A large batch that is being applied; readers see none of it. */
+  get underWay(): Promise<void> | undefined {
+    return this.#batch;
   }
 
   /** For one read in this turn. @throws KayaError KAYA_WRITER_FAILED where a write could not be applied whole */
@@ -91,6 +104,7 @@ export class AppliedLog {
       this.#failure = error;
       throw error;
     }
+    this.watches?.publish();
     this.onCommitted();
   }
 
@@ -135,6 +149,7 @@ export class AppliedLog {
     }
     before.release();
     this.#before = undefined;
+    this.watches?.publish();
     this.onCommitted();
   }
 
@@ -157,6 +172,7 @@ export class AppliedLog {
   }
 
   #apply(operation: WalOperation, sequence: SequenceNumber): void {
+    this.watches?.note(operation, sequence);
     const memtable = this.store.active;
     switch (operation.type) {
       case "put":

@@ -15,9 +15,10 @@ import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js"
 import { clockOf } from "./clock.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { closed, EngineSource } from "./engine-source.js";
+import type { Entry } from "./entry.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { assertDirectory, type LookedAtState, lookAtState } from "./look-at-state.js";
-import { extentOf, type RangeOptions, toKeyRange } from "./range.js";
+import { extentOf, type KeyBounds, type RangeOptions, toKeyRange } from "./range.js";
 import { Reader } from "./reader.js";
 import type { RecoveryReport } from "./recover.js";
 import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
@@ -30,6 +31,9 @@ import type { RetryOptions, UpdateFunction, UpdateResult } from "./update.js";
 import type { StandardSchema } from "./view/schema.js";
 import { type ViewOf, type ViewOptions, viewOf } from "./view/view.js";
 import type { KeyChoice, ValueChoice } from "./view/view-types.js";
+import type { WatchChange } from "./watch/pending-changes.js";
+import type { Watch } from "./watch/watch.js";
+import { Watches, type WatchOptions } from "./watch/watches.js";
 import type { BatchOperation, BatchOptions, PutOptions, WriteOptions, WriteResult } from "./write.js";
 import { Writes } from "./writes.js";
 
@@ -71,6 +75,7 @@ export class Engine extends Reader {
   readonly #flushes: Flushes | undefined;
   #consumers: Consumers;
   #feeds: ChangeFeeds;
+  readonly #watches: Watches;
   #report: RecoveryReport;
   /** What it shows, where it only looks; and the refresh that began last. */
   #looked: LookedAtState | undefined;
@@ -105,6 +110,7 @@ export class Engine extends Reader {
     this.#consumers = parts.consumers;
     this.#writes = new Writes({ ...parts, flushes, assertWritable: () => this.#assertWritable() });
     this.#feeds = this.#feedsOf(parts);
+    this.#watches = new Watches({ applied: parts.applied, wal: parts.wal, source });
     this.#report = parts.report;
     this.#looked = parts.looked;
   }
@@ -351,6 +357,28 @@ export class Engine extends Reader {
   }
 
   /**
+   * The newest entry of a key, as `getEntry` gives it: first the one that it has (unless `initial` is false), then each other one once readers see
+   * it. Who is slow skips to the newest. What was absent and is absent again is not told.
+   *
+   * It begins with the first call of `next`, and ends when the loop is left, with the signal, and with the engine: then it rejects with KAYA_CLOSED,
+   * or with KAYA_WRITER_FAILED where the engine has failed. A strict write is told once it is durable, a relaxed one once it can be read.
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_READ_ONLY, KAYA_CLOSED; what the signal aborted with
+   */
+  watch(key: Bytes, options?: WatchOptions): Watch<Entry>;
+  /**
+   * The changes of a range, as watching a key: first a put for each entry that it has, then of each key the newest change, and deletions of ranges as
+   * such, within this range. Applied one after the other they give what the range has. A batch is not given as a whole.
+   *
+   * In memory is the newest change of each key that was not taken yet. Where that becomes more than 16 MiB it begins anew: with the deletion of the
+   * whole range, and a put for each entry.
+   */
+  watch(range: KeyBounds, options?: WatchOptions): Watch<WatchChange>;
+  watch(what: Bytes | KeyBounds, options?: WatchOptions): Watch<Entry> | Watch<WatchChange> {
+    this.#assertWritable();
+    return this.#watches.open(what, options);
+  }
+
+  /**
    * A token for `changes`, behind all writes before this call, which it makes durable: take it, read the data (`snapshot`), and follow from
    * it. Changes up to the moment of reading come again: done twice, in order, they end the same.
    */
@@ -442,6 +470,7 @@ export class Engine extends Reader {
       wal: this.#wal,
       flush: this.#flushes?.stats,
       changes: this.#feeds.stats,
+      watches: this.#watches.count,
     });
   }
 
@@ -462,6 +491,7 @@ export class Engine extends Reader {
   async #close(): Promise<void> {
     try {
       await this.#refreshing;
+      this.#watches.close(closed());
       await this.#feeds.close(closed());
       await this.#flushes?.close();
     } finally {

@@ -70,6 +70,9 @@ export type { ViewEntry, ViewPage, ViewReader } from "./view/view-reader.js";
 export type { ViewKeyValue, ViewSyncScan } from "./view/view-rows.js";
 export type { ViewSnapshot } from "./view/view-snapshot.js";
 export type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view/view-types.js";
+export type { WatchChange } from "./watch/pending-changes.js";
+export type { Watch } from "./watch/watch.js";
+export type { WatchOptions } from "./watch/watches.js";
 export type {
   BatchOperation,
   BatchOptions,

@@ -104,6 +104,10 @@ export function extentOf({ gt, gte, lt, lte }: KeyRange): Extent | undefined {
   return end !== undefined && compareBytes(start, end) >= 0 ? undefined : { start, end };
 }
 
+export function isInExtent({ start, end }: Extent, key: Uint8Array): boolean {
+  return compareBytes(key, start) >= 0 && (end === undefined || compareBytes(key, end) < 0);
+}
+
 /** The first key behind this one. */
 function behind(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
@@ -116,7 +120,7 @@ function later(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array
   return compareBytes(a, b) < 0 ? b : a;
 }
 
-function earlier(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
+export function earlier(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return compareBytes(a, b) < 0 ? a : b;
 }

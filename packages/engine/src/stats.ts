@@ -49,6 +49,8 @@ export interface EngineStats {
   readonly wal: WalStats;
   readonly flush: FlushStats;
   readonly changes: ChangesStats;
+  /** Watches that are being read. */
+  readonly watches: number;
 }
 
 interface Counted {
@@ -58,11 +60,12 @@ interface Counted {
   readonly wal: WalWriter<unknown>;
   readonly flush: FlushStats | undefined;
   readonly changes: ChangesStats;
+  readonly watches: number;
 }
 
 const NO_FLUSHES: FlushStats = { isRunning: false, finished: 0, failed: 0, heldUp: 0 };
 
-export function engineStats({ state, config, applied, wal, flush, changes }: Counted): EngineStats {
+export function engineStats({ state, config, applied, wal, flush, changes, watches }: Counted): EngineStats {
   const memtable = memtableStats(applied, config);
   const tables = applied.store.tables.stats();
   return {
@@ -77,6 +80,7 @@ export function engineStats({ state, config, applied, wal, flush, changes }: Cou
     wal: wal.stats(),
     flush: flush ?? NO_FLUSHES,
     changes,
+    watches,
   };
 }
 

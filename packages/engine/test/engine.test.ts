@@ -620,6 +620,7 @@ describe("sync, ready, stats, close", () => {
       wal: { segments: 0, bytes: 0 },
       flush: { isRunning: false, finished: 0, failed: 0, heldUp: 0 },
       changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
+      watches: 0,
     });
     await engine.put("key", "value");
     await engine.put("key", "longer value");
@@ -639,6 +640,7 @@ describe("sync, ready, stats, close", () => {
       wal: { segments: 2, bytes: 40 * 4 + (8 + 8) + (8 + 15) + (4 + 9 + 6 + 5 + 6) + (8 + 85) },
       flush: { isRunning: false, finished: 0, failed: 0, heldUp: 0 },
       changes: { feeds: 0, consumers: 0, keptLogBytes: 0 },
+      watches: 0,
     });
     await engine.close();
     expect(engine.stats().state).toBe("closed");

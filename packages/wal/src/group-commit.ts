@@ -16,6 +16,8 @@ const GATHER_MICROTASKS = 8;
 export class GroupCommit<T> {
   /** Told whenever more of the log is durable, and when it goes on no more. */
   readonly watchers = new Watchers();
+  /** Those who are told once nothing more will be written. */
+  readonly failures = new Watchers();
   /** See `WalWriter.throttle`. */
   throttle: () => Promise<void> | undefined = () => undefined;
   /** See `WalWriter.throttle`. */
@@ -516,6 +518,7 @@ export class GroupCommit<T> {
     this.#queue.keepLsns();
     this.#watch.poisoned(failure, this.#durableLsn);
     this.watchers.wake();
+    this.failures.wake();
     this.#rejectWaitingForRoom(failure);
     this.#rejectQueue(failure);
   }

@@ -429,6 +429,21 @@ export class WalWriter<T = AppendResult> {
     return this.#followers.endLsn;
   }
 
+  /**
+   * Calls once when the log fails, and takes no more writes until it is opened again; never where it has failed already. @returns what ends the
+   * waiting
+   */
+  onFailure(call: () => void): () => void {
+    const { failures } = this.#commit;
+    failures.add(call);
+    return () => failures.delete(call);
+  }
+
+  /** @throws KayaError KAYA_WRITER_FAILED once the log takes no more writes, with the first failure as its cause */
+  assertWorking(): void {
+    this.#commit.assertWorking();
+  }
+
   /** Bytes of segments that the last `dropSegmentsBefore` kept. */
   get keptBytes(): number {
     return this.#segments.keptBytes;

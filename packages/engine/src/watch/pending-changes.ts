@@ -1,0 +1,107 @@
+import type { SequenceNumber } from "@kaya/core";
+import { compareBytes } from "../memtable/bytes.js";
+import { isInExtent } from "../range.js";
+
+/** What became of a watched range. Its bytes are the caller's. */
+export type WatchChange =
+  | {
+      readonly type: "put";
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly sequence: SequenceNumber;
+    }
+  | { readonly type: "delete"; readonly key: Uint8Array; readonly sequence: SequenceNumber }
+  /** Every key from `start` up to, but without, `end`; without an end there is no upper bound. */
+  | {
+      readonly type: "deleteRange";
+      readonly start: Uint8Array;
+      readonly end: Uint8Array | undefined;
+      readonly sequence: SequenceNumber;
+    };
+
+export type KeyChange = Exclude<WatchChange, { type: "deleteRange" }>;
+export type RangeDeletion = Extract<WatchChange, { type: "deleteRange" }>;
+
+/** For each of them later writes are compared with all. */
+const MOST_RANGES = 64;
+
+/** What an object and its place in a map take, about. */
+const BYTES_EACH = 200;
+
+/** Changes that are to be told: of each key the newest. What a later deletion of a range covers is left out. */
+export class PendingChanges {
+  readonly #keys = new Map<string, KeyChange>();
+  #ranges: RangeDeletion[] = [];
+  #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#keys.size === 0 && this.#ranges.length === 0;
+  }
+
+  /** About what they take in memory. */
+  get bytes(): number {
+    return this.#ranges.length > MOST_RANGES ? Number.POSITIVE_INFINITY : this.#bytes;
+  }
+
+  add(change: WatchChange): void {
+    if (change.type === "deleteRange") this.#addRange(change);
+    else this.#addKey(textOf(change.key), change);
+  }
+
+  /** All of `later` behind these. */
+  absorb(later: PendingChanges): void {
+    for (const range of later.#ranges) this.#addRange(range);
+    for (const [text, change] of later.#keys) this.#addKey(text, change);
+    later.clear();
+  }
+
+  /** Takes out the next one: deletions of ranges come before the keys that were written after them. */
+  take(): WatchChange | undefined {
+    const range = this.#ranges.shift();
+    if (range !== undefined) return range;
+    const [next] = this.#keys;
+    if (next === undefined) return undefined;
+    const [text, change] = next;
+    this.#forget(text, change);
+    return change;
+  }
+
+  clear(): void {
+    this.#keys.clear();
+    this.#ranges = [];
+    this.#bytes = 0;
+  }
+
+  #addKey(text: string, change: KeyChange): void {
+    const before = this.#keys.get(text);
+    if (before !== undefined) this.#bytes -= bytesOf(before);
+    this.#keys.set(text, change);
+    this.#bytes += bytesOf(change);
+  }
+
+  #addRange(range: RangeDeletion): void {
+    for (const [text, change] of this.#keys) if (isInExtent(range, change.key)) this.#forget(text, change);
+    this.#ranges = this.#ranges.filter((other) => !isWithin(other, range));
+    this.#ranges.push(range);
+  }
+
+  #forget(text: string, change: KeyChange): void {
+    this.#keys.delete(text);
+    this.#bytes -= bytesOf(change);
+  }
+}
+
+/** Another text for each key. */
+export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
+}
+
+function isWithin(inner: RangeDeletion, outer: RangeDeletion): boolean {
+  if (compareBytes(inner.start, outer.start) < 0) return false;
+  if (outer.end === undefined) return true;
+  return inner.end !== undefined && compareBytes(inner.end, outer.end) <= 0;
+}
+
+function bytesOf(change: KeyChange): number {
+  return BYTES_EACH + 2 * change.key.length + (change.type === "put" ? change.value.length : 0);
+}

@@ -1,0 +1,224 @@
+import { describe, isBytes, type KayaError, readOptions, type SequenceNumber } from "@kaya/core";
+import type { Extent } from "@kaya/lsm";
+import type { WalOperation, WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "../apply.js";
+import { type Entry, entryOf } from "../entry.js";
+import { type Bytes, invalid, toBytes } from "../input.js";
+import { extentOf, isInExtent, type KeyBounds, toKeyBounds } from "../range.js";
+import type { ReadSource } from "../read-source.js";
+import { SharedMoment } from "../reading.js";
+import type { RowKind } from "../row.js";
+import { RowIterator, readFewBytes } from "../scan-iterators.js";
+import { checkSignal } from "../signal.js";
+import { KeyWatch } from "./key-watch.js";
+import { type KeyChange, textOf } from "./pending-changes.js";
+import { RangeWatch } from "./range-watch.js";
+import type { Watch } from "./watch.js";
+
+export interface WatchOptions {
+  /** Ends it: what waits rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Begin with what is there. Default true; with false it begins with the first change. */
+  readonly initial?: boolean;
+}
+
+/** What a watch needs of the engine. */
+export interface Watched {
+  /** Of the last write that readers see. */
+  readonly sequence: SequenceNumber;
+  /** Calls where no write is half applied: who registers and reads there misses nothing. Rejects with KAYA_CLOSED. */
+  whenSettled<T>(call: () => T): Promise<T>;
+  entry(key: Uint8Array): Promise<Entry>;
+  entries(extent: Extent): AsyncIterator<KeyChange, undefined>;
+  addKey(watch: KeyWatch): void;
+  addRange(watch: RangeWatch): void;
+  forget(watch: object): void;
+}
+
+interface WatchedEngine {
+  readonly applied: AppliedLog;
+  readonly source: ReadSource;
+  readonly wal: Pick<WalWriter<unknown>, "assertWorking" | "failure" | "onFailure">;
+}
+
+/** Beyond this a watch of a range forgets what it has not told, and begins anew. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Entries as changes. */
+const CHANGES: RowKind<KeyChange> = {
+  read: ({ key, value, sequence }, copier) => ({ type: "put", ...copier.entry(key, value), sequence }),
+  bytes: ({ key }) => key.length,
+};
+
+/** Those who watch keys and ranges of an engine. They are told what is applied, in the turn in which readers see it. */
+export class Watches implements Watched {
+  readonly #engine: WatchedEngine;
+  readonly #keys = new Map<string, Set<KeyWatch>>();
+  readonly #ranges = new Set<RangeWatch>();
+  readonly #all = new Set<Watch<unknown>>();
+  /** Those with something staged. */
+  readonly #touched = new Set<KeyWatch | RangeWatch>();
+  #stopWaiting: (() => void) | undefined;
+
+  constructor(engine: WatchedEngine) {
+    this.#engine = engine;
+  }
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  get sequence(): SequenceNumber {
+    return this.#engine.applied.position.sequence;
+  }
+
+  /** @throws KayaError KAYA_INVALID_ARGUMENT; what the signal aborted with */
+  open(
+    what: Bytes | KeyBounds,
+    given: WatchOptions | undefined,
+    mostBytes = MOST_BYTES,
+  ): KeyWatch | RangeWatch {
+    const { signal, initial = true } = readOptions(given, ["signal", "initial"], "the options of watch");
+    if (typeof initial !== "boolean")
+      throw invalid(`initial must be true or false, not ${describe(initial)}`);
+    checkSignal(signal);
+    signal?.throwIfAborted();
+    const options = { signal, initial, mostBytes };
+    if (typeof what === "string" || isBytes(what))
+      return new KeyWatch(this, new Uint8Array(toBytes(what, "key")), options);
+    if (what === undefined) throw invalid("watch takes a key or a range: {} is all of it");
+    const extent = extentOf(toKeyBounds(what));
+    if (extent === undefined) throw invalid("no key can be in the range that is to be watched");
+    return new RangeWatch(this, extent, options);
+  }
+
+  async whenSettled<T>(call: () => T): Promise<T> {
+    const { applied, source } = this.#engine;
+    for (let batch = applied.underWay; batch !== undefined; batch = applied.underWay)
+      await batch.catch(() => undefined); // that the engine failed is told to all
+    source.view();
+    return call();
+  }
+
+  entry(key: Uint8Array): Promise<Entry> {
+    return entryOf(this.#engine.source.view(), key);
+  }
+
+  entries({ start, end }: Extent): AsyncIterator<KeyChange, undefined> {
+    const range = { gte: start, ...(end === undefined ? {} : { lt: end }) };
+    const reading = new SharedMoment(this.#engine.source.hold()).reading(range);
+    return new RowIterator(reading, readFewBytes(CHANGES));
+  }
+
+  addKey(watch: KeyWatch): void {
+    const text = textOf(watch.key);
+    const others = this.#keys.get(text);
+    if (others === undefined) this.#keys.set(text, new Set([watch]));
+    else others.add(watch);
+    this.#add(watch);
+  }
+
+  addRange(watch: RangeWatch): void {
+    this.#ranges.add(watch);
+    this.#add(watch);
+  }
+
+  forget(watch: object): void {
+    if (!this.#all.delete(watch as Watch<unknown>)) return;
+    this.#touched.delete(watch as KeyWatch | RangeWatch);
+    if (watch instanceof RangeWatch) this.#ranges.delete(watch);
+    else if (watch instanceof KeyWatch) this.#forgetKey(watch);
+    if (this.#all.size > 0) return;
+    this.#engine.applied.watches = undefined;
+    this.#stopWaiting?.();
+  }
+
+  /** An operation was applied; readers see it once `publish` is called. */
+  note(operation: WalOperation, sequence: SequenceNumber): void {
+    if (operation.type === "deleteRange") {
+      this.#noteRange(operation, sequence);
+      return;
+    }
+    const { key } = operation;
+    for (const watch of this.#keys.size === 0 ? [] : (this.#keys.get(textOf(key)) ?? [])) {
+      watch.stage(entryFrom(operation, sequence));
+      this.#touched.add(watch);
+    }
+    for (const watch of this.#ranges) {
+      if (!watch.covers(key)) continue;
+      watch.stage(changeFrom(operation, sequence));
+      this.#touched.add(watch);
+    }
+  }
+
+  publish(): void {
+    if (this.#touched.size === 0) return;
+    for (const watch of this.#touched) watch.publish();
+    this.#touched.clear();
+  }
+
+  /** Ends all of them with `reason`. */
+  close(reason: KayaError): void {
+    for (const watch of [...this.#all]) watch.end(reason);
+  }
+
+  #add(watch: Watch<unknown>): void {
+    if (this.#all.size === 0) {
+      this.#engine.applied.watches = this;
+      this.#stopWaiting = this.#engine.wal.onFailure(() => this.#failed());
+    }
+    this.#all.add(watch);
+    if (this.#engine.wal.failure !== undefined) watch.end(this.#failure(), false);
+  }
+
+  #failed(): void {
+    for (const watch of this.#all) watch.end(this.#failure(), false);
+  }
+
+  #failure(): unknown {
+    try {
+      this.#engine.wal.assertWorking();
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  }
+
+  #noteRange(range: Extract<WalOperation, { type: "deleteRange" }>, sequence: SequenceNumber): void {
+    const deletion = { start: range.start, end: range.end, sequence };
+    for (const watch of this.#ranges) {
+      const part = watch.partOf(deletion);
+      if (part === undefined) continue;
+      watch.stage(part);
+      this.#touched.add(watch);
+    }
+    for (const watches of this.#keys.values())
+      for (const watch of watches) {
+        if (!isInExtent(range, watch.key)) break; // they watch the same key
+        watch.stage({ key: new Uint8Array(watch.key), value: undefined, sequence: undefined });
+        this.#touched.add(watch);
+      }
+  }
+
+  #forgetKey(watch: KeyWatch): void {
+    const text = textOf(watch.key);
+    const others = this.#keys.get(text);
+    others?.delete(watch);
+    if (others?.size === 0) this.#keys.delete(text);
+  }
+}
+
+type KeyOperation = Exclude<WalOperation, { type: "deleteRange" }>;
+
+// Bytes of a record are used again, or are the writer's.
+function entryFrom(operation: KeyOperation, sequence: SequenceNumber): Entry {
+  const key = new Uint8Array(operation.key);
+  if (operation.type === "delete") return { key, value: undefined, sequence: undefined };
+  return { key, value: new Uint8Array(operation.value), sequence };
+}
+
+function changeFrom(operation: KeyOperation, sequence: SequenceNumber): KeyChange {
+  const key = new Uint8Array(operation.key);
+  if (operation.type === "delete") return { type: "delete", key, sequence };
+  return { type: "put", key, value: new Uint8Array(operation.value), sequence };
+}
