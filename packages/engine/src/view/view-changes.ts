@@ -123,10 +123,10 @@ export class ViewChanges<K, V> implements AsyncIterableIterator<ViewChange<K, V>
 
   #range(operation: Of<"deleteRange">, sequence: SequenceNumber): ViewChangeOperation<K, V> | undefined {
     const { keys } = this.#format;
-    const start = compareBytes(operation.start, keys.prefix) < 0 ? keys.prefix.slice() : operation.start;
+    const start = compareBytes(operation.start, keys.prefix) < 0 ? new Uint8Array(keys.prefix) : operation.start;
     const isWithin =
       operation.end !== undefined && (this.#end === undefined || compareBytes(operation.end, this.#end) < 0);
-    const end = isWithin ? operation.end : this.#end?.slice();
+    const end = isWithin ? operation.end : this.#end && new Uint8Array(this.#end);
     if (end !== undefined && compareBytes(start, end) >= 0) return undefined;
     const includes = (key: K) => {
       const bytes = keys.encode(key);

@@ -12,7 +12,7 @@ import type {
 import type { ViewBounds } from "./view-keys.js";
 import type { ViewFormat } from "./view-reader.js";
 
-/** What a put in a batch has besides its key and its value. */
+/** What a put in a batch has besides its key and its value: when it expires. */
 export type PutOperationOptions = Omit<PutOperation, "type" | "key" | "value">;
 
 /** An operation of a view's batch, in its types. */

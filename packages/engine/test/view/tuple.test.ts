@@ -23,7 +23,7 @@ describe("keys that are tuples", () => {
       fc.property(pairsOf(anyElement), ([a, b]) => {
         expect(Math.sign(Buffer.compare(encode(a), encode(b)))).toBe(compareTuples(a, b));
       }),
-      { numRuns: 10_000 },
+      { numRuns: 3000 },
     );
   });
 
@@ -38,7 +38,7 @@ describe("keys that are tuples", () => {
           prefix.length <= a.length && compareTuples(a.slice(0, prefix.length), prefix) === 0,
         );
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 
@@ -118,7 +118,7 @@ describe("keys that are tuples", () => {
         }
         expect(Buffer.from(encode(elements))).toStrictEqual(Buffer.from(any));
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 });

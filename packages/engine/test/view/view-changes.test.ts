@@ -55,7 +55,8 @@ describe("the changes of a view", () => {
     await view.clear({ prefix: ["a"] });
     await db.clear({ gte: "v:" });
     await db.clear({ lt: view.op.put(["b", 5], "").key });
-    const changes = await take(4, view.changes());
+    await view.clear({ gt: ["b", 4] });
+    const changes = await take(5, view.changes());
     const ranges = changes.flatMap(({ operations }) =>
       operations.map(
         (each) =>
@@ -71,8 +72,9 @@ describe("the changes of a view", () => {
       [true, false, false],
       [true, true, true],
       [true, true, false],
+      [false, false, true],
     ]);
-    expect(changes.map(({ lsn }) => lsn)).toStrictEqual([3, 4, 5, 6]);
+    expect(changes.map(({ lsn }) => lsn)).toStrictEqual([3, 4, 5, 6, 7]);
     const [whole] = changes[0]?.operations ?? [];
     expect(whole?.type === "deleteRange" && [text(whole.start), text(whole.end)]).toStrictEqual(["v:", "v;"]);
     await db.close();

@@ -1,6 +1,7 @@
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { type Codec, Engine, json, KayaError, KEEP, type TupleElement, tuple } from "../../src/index.js";
+import { TestClock } from "../support/test-clock.js";
 import { rejection, text } from "../support/text.js";
 
 interface User {
@@ -161,6 +162,25 @@ describe("a view", () => {
     own.close();
     await rejection("KAYA_CLOSED", own.get("ada"));
     snapshot.close();
+    await db.close();
+  });
+
+  it("has values that expire", async () => {
+    const clock = new TestClock();
+    const db = await Engine.open({}, new SimDisk(), { clock });
+    const users = usersOf(db);
+    const expiresAt = clock.time + 10;
+    await users.put("a", ada, { ttlMs: 10 });
+    users.putSync("b", ada, { expiresAt: new Date(expiresAt) });
+    await users.batch([{ type: "put", key: "c", value: ada, ttlMs: 10 }]);
+    await db.batch([users.op.put("d", ada, { expiresAt })]);
+    await users.put("e", ada);
+    for (const key of ["a", "b", "c", "d"]) expect((await users.getEntry(key)).expiresAt).toBe(expiresAt);
+    const { value: change } = await users.changes().next();
+    expect(change?.operations).toMatchObject([{ type: "put", key: "a", expiresAt }]);
+    clock.pass(10);
+    expect(await users.keys().toArray()).toStrictEqual(["e"]);
+    expect(users.getSync("a")).toBe(undefined);
     await db.close();
   });
 

@@ -39,7 +39,7 @@ export class TupleReader {
       case Tag.String:
         return decodeUtf8(this.#unescaped());
       case Tag.Bytes:
-        return this.#unescaped().slice();
+        return new Uint8Array(this.#unescaped());
       case Tag.Tuple:
         return this.#tuple(depth);
       default:
