@@ -27,7 +27,7 @@ import { type EngineState, type EngineStats, engineStats } from "./stats.js";
 import type { FlushResult } from "./store/flusher.js";
 import { Flushes } from "./store/flushes.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
-import type { RetryOptions, UpdateFunction, UpdateResult } from "./update.js";
+import type { UpdateFunction, UpdateOptions, UpdateResult } from "./update.js";
 import type { StandardSchema } from "./view/schema.js";
 import { type ViewOf, type ViewOptions, viewOf } from "./view/view.js";
 import type { KeyChoice, ValueChoice } from "./view/view-types.js";
@@ -220,7 +220,7 @@ export class Engine extends Reader {
    * Rejects with KAYA_CONFLICT after `attempts`, with the `key` and the `sequence` of the write it lost to; with the signal's reason; else as `get`
    * and `put`. Where it writes nothing, it resolves as an empty batch.
    */
-  update(key: Bytes, fn: UpdateFunction, options?: RetryOptions): Promise<UpdateResult> {
+  update(key: Bytes, fn: UpdateFunction, options?: UpdateOptions): Promise<UpdateResult> {
     return this.#writes.update(key, fn, options);
   }
 

@@ -43,7 +43,14 @@ export type { FlushStats } from "./store/flushes.js";
 export type { TablesReport } from "./store/tables-report.js";
 export type { SyncRows, SyncScan } from "./sync-scan.js";
 export type { Turns } from "./turns.js";
-export { KEEP, type RetryOptions, type Updated, type UpdateFunction, type UpdateResult } from "./update.js";
+export {
+  KEEP,
+  type RetryOptions,
+  type Updated,
+  type UpdateFunction,
+  type UpdateOptions,
+  type UpdateResult,
+} from "./update.js";
 export type { Codec, PrefixCodec } from "./view/codecs/codec.js";
 export { type JsonOf, type JsonValue, json, type Something } from "./view/codecs/json.js";
 export { type MsgpackrModule, msgpack } from "./view/codecs/msgpack.js";

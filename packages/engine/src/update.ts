@@ -7,6 +7,7 @@ import {
   type SequenceNumber,
 } from "@kaya/core";
 import { showKey } from "./conditions.js";
+import type { Expiry } from "./expiry.js";
 import { type EndTurn, type FairTurns, untilAborted } from "./fair-turns.js";
 import { type Bytes, invalid } from "./input.js";
 import {
@@ -37,12 +38,16 @@ export interface RetryOptions extends WriteOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Without a `ttlMs` or an `expiresAt` the new value stays, also where the old one would have expired. */
+export interface UpdateOptions extends RetryOptions, Expiry {}
+
 export interface UpdateResult extends WriteResult {
   /** What the key has now; undefined where it is absent. */
   readonly value: Uint8Array | undefined;
 }
 
 const RETRY_OPTIONS: readonly string[] = ["durability", "attempts", "signal"];
+const UPDATE_OPTIONS: readonly string[] = [...RETRY_OPTIONS, "ttlMs", "expiresAt"];
 const DEFAULT_ATTEMPTS = 100;
 
 /** The options of what is tried again, read once. @throws KayaError KAYA_INVALID_ARGUMENT; what the signal aborted with */
@@ -60,6 +65,7 @@ interface Asked {
   readonly key: Uint8Array;
   readonly fn: UpdateFunction;
   readonly durability: DurabilityMode;
+  readonly expiresAt: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -83,14 +89,20 @@ export class Updates {
     this.#turns = turns;
   }
 
-  async run(given: Bytes, fn: UpdateFunction, options: RetryOptions | undefined): Promise<UpdateResult> {
+  async run(given: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
     this.#head.assertWritable();
     const key = new Uint8Array(this.#input.key(given));
     if (fn === undefined) throw invalid("update takes a function");
     checkCallback(fn, "the function of an update");
-    const { durability, attempts, signal } = readRetryOptions(options, this.#input);
+    const {
+      ttlMs,
+      expiresAt: moment,
+      ...retry
+    } = readOptions(options, UPDATE_OPTIONS, "the options of an update");
+    const { durability, attempts, signal } = readRetryOptions(retry, this.#input);
+    const expiresAt = this.#input.expiresAt({ ttlMs, expiresAt: moment });
     // Outside the turn: those behind it need not wait for the disk.
-    const { written } = await this.#place({ key, fn, durability, signal }, attempts);
+    const { written } = await this.#place({ key, fn, durability, expiresAt, signal }, attempts);
     return written;
   }
 
@@ -141,11 +153,11 @@ export class Updates {
     });
   }
 
-  #write({ key, durability }: Asked, entry: HeadEntry, given: Updated): Promise<UpdateResult> {
+  #write({ key, durability, expiresAt }: Asked, entry: HeadEntry, given: Updated): Promise<UpdateResult> {
     const { value } = entry;
     const isKept = given === KEEP || (given === undefined && value === undefined);
     if (isKept) return this.#keep(entry, durability);
-    const operation = given === undefined ? this.#input.delete(key) : this.#input.put(key, given);
+    const operation = given === undefined ? this.#input.delete(key) : this.#input.put(key, given, expiresAt);
     const written = operation.type === "put" ? operation.value : undefined;
     return this.#head.append(operation, durability).then((result) => ({ ...result, value: written }));
   }

@@ -178,6 +178,11 @@ export class WriteInput {
     return given;
   }
 
+  /** In milliseconds since 1970, of options that were read. @throws KayaError KAYA_INVALID_ARGUMENT */
+  expiresAt(options: { readonly [Name in keyof Expiry]: Expiry[Name] | undefined }): number | undefined {
+    return expiryOf(options, this.#now);
+  }
+
   /** @throws KayaError KAYA_INVALID_ARGUMENT */
   options(options: (BatchOptions & PutOptions) | undefined, known: readonly string[]): ReadWriteOptions {
     if (options === undefined) return this.#defaults;

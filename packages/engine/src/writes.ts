@@ -18,7 +18,7 @@ import type { KeyRange } from "./memtable/key-range.js";
 import { type Change, type HeadEngine, modify } from "./modify.js";
 import type { Flushes } from "./store/flushes.js";
 import type { Turns } from "./turns.js";
-import { type RetryOptions, type UpdateFunction, type UpdateResult, Updates } from "./update.js";
+import { type UpdateFunction, type UpdateOptions, type UpdateResult, Updates } from "./update.js";
 import {
   BATCH_OPTIONS,
   type BatchOperation,
@@ -95,7 +95,7 @@ export class Writes {
     return this.#write(options, () => this.#input.clear(range) ?? { type: "noop" });
   }
 
-  update(key: Bytes, fn: UpdateFunction, options: RetryOptions | undefined): Promise<UpdateResult> {
+  update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
     return this.#updates.run(key, fn, options);
   }
 

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { Engine, KEEP } from "../src/index.js";
+import { TestClock } from "./support/test-clock.js";
 import { rejection, text } from "./support/text.js";
 
 const plusOne = (value: Uint8Array | undefined): string => String(Number(text(value) ?? 0) + 1);
@@ -224,6 +225,44 @@ describe("an update with a function that gives a promise", () => {
     await expect(engine.update("k", () => "never", { signal })).rejects.toThrow("enough");
     await holder;
     expect(text((await engine.update("k", plusOne, { durability: "relaxed" })).value)).toBe("NaN");
+    await engine.close();
+  });
+});
+
+describe("an update with an expiry", () => {
+  it("gives the new value its moment, and the function sees a value that has expired as absent", async () => {
+    const clock = new TestClock();
+    const engine = await Engine.open({}, new SimDisk(), { clock });
+    const limits = engine.view({ prefix: "v", key: "utf8", value: "json" });
+    await engine.update("k", plusOne, { ttlMs: 10, durability: "relaxed" });
+    await limits.update("k", () => ({ tokens: 1 }), { expiresAt: clock.time + 10 });
+    await limits.put("other", 1, { ttlMs: 10 });
+    limits.putSync("third", 1, { ttlMs: 10 });
+    clock.pass(9);
+    expect(text((await engine.update("k", () => KEEP, { ttlMs: 100 })).value)).toBe("1"); // nothing is written
+    expect(await limits.get("k")).toEqual({ tokens: 1 });
+    clock.pass(1);
+    expect(await engine.count()).toBe(0);
+    const seen: (string | undefined)[] = [];
+    const look = (value: Uint8Array | undefined) => {
+      seen.push(text(value));
+      return plusOne(value);
+    };
+    await Promise.all([
+      engine.update("k", look),
+      engine.update("k", async (value) => look(value), { ttlMs: 5 }),
+    ]);
+    expect(seen).toEqual([undefined, "1"]);
+    clock.pass(5);
+    expect(await engine.has("k")).toBe(false);
+    await engine.close();
+  });
+
+  it("that is none is refused before the function is called", async () => {
+    const engine = await Engine.open({}, new SimDisk());
+    const never = () => expect.unreachable();
+    const given: object[] = [{ ttlMs: 0 }, { ttlMs: 1, expiresAt: 1 }, { expiresAt: Number.NaN }, { ttl: 5 }];
+    for (const options of given) await rejection("KAYA_INVALID_ARGUMENT", engine.update("k", never, options));
     await engine.close();
   });
 });

@@ -3,7 +3,7 @@ import type { ChangesOptions } from "../changes/change-feeds.js";
 import type { Engine } from "../engine.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
 import type { Reader } from "../reader.js";
-import { KEEP, type RetryOptions, type Updated, type UpdateResult } from "../update.js";
+import { KEEP, type Updated, type UpdateOptions, type UpdateResult } from "../update.js";
 import type { PutOptions, WriteOptions, WriteResult } from "../write.js";
 import { keyCodec, valueCodec } from "./choose-codec.js";
 import { checkSchema, type StandardSchema } from "./schema.js";
@@ -101,7 +101,7 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
    * Gives a key the value that a function makes of its value, as `Engine.update`: `visits.update("ada", (count = 0) => count + 1)`. Undefined
    * deletes the key, `KEEP` leaves it as it is.
    */
-  async update(key: K, fn: ViewUpdateFunction<V, In>, options?: RetryOptions): Promise<ViewUpdateResult<V>> {
+  async update(key: K, fn: ViewUpdateFunction<V, In>, options?: UpdateOptions): Promise<ViewUpdateResult<V>> {
     if (typeof fn !== "function") throw invalid(`an update takes a function, not ${describe(fn)}`);
     const { keys, values } = this.#format;
     const bytes = keys.encode(key);
