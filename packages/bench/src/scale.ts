@@ -85,6 +85,7 @@ export const QUICK: Scale = {
     "tuple-scans",
     "transactions",
     "updates",
+    "expiry",
     "reopening",
     "cold-reopening",
     "after-a-kill",

@@ -1,16 +1,19 @@
 import type { Engine, View } from "@kaya/engine";
+import { PAGE_ENTRIES } from "../system.js";
 import {
   STRING_JSON,
   STRING_MSGPACK,
+  TUPLE_BYTES,
   type Tuple,
+  type TupleRange,
   type TypedStore,
   type TypedSystem,
 } from "../typed-system.js";
 import { openEngine } from "./kaya-engine.js";
 
 export const typedKaya: TypedSystem = {
-  typings: [STRING_JSON, STRING_MSGPACK],
-  encodings: 'views with key "utf8", value "json" or "msgpack"',
+  typings: [STRING_JSON, STRING_MSGPACK, TUPLE_BYTES],
+  encodings: 'views with key "utf8" or "tuple", value "json", "msgpack" or "bytes"',
   async open(dir, durability, { key, value }, memory) {
     const engine = await openEngine(dir, { durability, ...(memory && { memory }) });
     return key === "string"
@@ -42,6 +45,13 @@ class TypedKayaStore implements TypedStore {
 
   get(key: string | Tuple): Promise<unknown> {
     return this.#view.get(key);
+  }
+
+  async scan(visit: (key: Tuple, value: unknown) => void, range?: TupleRange): Promise<void> {
+    const bounds = range === undefined ? {} : { gte: range.from, lt: range.to };
+    for await (const page of this.#view.scan(bounds).pages(PAGE_ENTRIES)) {
+      for (const { key, value } of page) visit(key as Tuple, value);
+    }
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Workload } from "../workload.js";
+import { expiry } from "./expiry.js";
 import { flushing } from "./flushing.js";
 import { growth } from "./growth.js";
 import { limited, limitedLarge } from "./limited.js";
@@ -43,6 +44,7 @@ export const WORKLOADS: readonly Workload[] = [
   tupleScans,
   transactions,
   updates,
+  expiry,
   reopening,
   coldReopening,
   afterAKill,
