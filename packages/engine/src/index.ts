@@ -64,7 +64,8 @@ export type {
   ViewUpdateFunction,
   ViewUpdateResult,
 } from "./view/view.js";
-export type { ViewChange, ViewChangeOperation, ViewChanges } from "./view/view-changes.js";
+export type { ViewChangeOperation } from "./view/view-change.js";
+export type { ViewChange, ViewChanges } from "./view/view-changes.js";
 export type { ViewBounds, ViewRange } from "./view/view-keys.js";
 export type {
   PutOperationOptions,
@@ -77,6 +78,7 @@ export type { ViewEntry, ViewPage, ViewReader } from "./view/view-reader.js";
 export type { ViewKeyValue, ViewSyncScan } from "./view/view-rows.js";
 export type { ViewSnapshot } from "./view/view-snapshot.js";
 export type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view/view-types.js";
+export type { ViewWatch } from "./view/view-watch.js";
 export type { WatchChange } from "./watch/pending-changes.js";
 export type { Watch } from "./watch/watch.js";
 export type { WatchOptions } from "./watch/watches.js";

@@ -1,23 +1,6 @@
-import type { SequenceNumber } from "@kaya/core";
-import type { Change, ChangeOperation, Changes } from "../changes/changes.js";
-import { compareBytes, successorOfPrefix } from "../memtable/bytes.js";
+import type { Change, Changes } from "../changes/changes.js";
+import { ChangeDecoder, type ViewChangeOperation } from "./view-change.js";
 import type { ViewFormat } from "./view-reader.js";
-
-type Of<T extends ChangeOperation["type"]> = Extract<ChangeOperation, { readonly type: T }>;
-
-/** What a write did to a key of a view, or to a range of them. */
-export type ViewChangeOperation<K, V> =
-  | (Omit<Of<"put">, "key" | "value"> & {
-      readonly key: K;
-      readonly value: V;
-      readonly sequence: SequenceNumber;
-    })
-  | (Omit<Of<"delete">, "key"> & { readonly key: K; readonly sequence: SequenceNumber })
-  | (Of<"deleteRange"> & {
-      readonly sequence: SequenceNumber;
-      /** Whether a key of the view is in the range. `start` and `end` are whole keys, in bytes, within the view. */
-      includes(key: K): boolean;
-    });
 
 /** One write, and what of it was in the view: all of it at once. */
 export interface ViewChange<K, V> extends Omit<Change, "operations"> {
@@ -35,8 +18,7 @@ const SKIPPED_AT_ONCE = 256;
  */
 export class ViewChanges<K, V> implements AsyncIterableIterator<ViewChange<K, V>, undefined> {
   readonly #changes: Changes;
-  readonly #format: ViewFormat<K, V, never, unknown>;
-  readonly #end: Uint8Array | undefined;
+  readonly #decoder: ChangeDecoder<K, V>;
   readonly #isConsumer: boolean;
   /** Of the last change that was given, until it is acknowledged. */
   #open: string | undefined;
@@ -46,8 +28,7 @@ export class ViewChanges<K, V> implements AsyncIterableIterator<ViewChange<K, V>
   /** @internal Made by `View.changes`. */
   constructor(changes: Changes, format: ViewFormat<K, V, never, unknown>, isConsumer: boolean) {
     this.#changes = changes;
-    this.#format = format;
-    this.#end = successorOfPrefix(format.keys.prefix);
+    this.#decoder = new ChangeDecoder(format);
     this.#isConsumer = isConsumer;
   }
 
@@ -106,37 +87,9 @@ export class ViewChanges<K, V> implements AsyncIterableIterator<ViewChange<K, V>
   #inView({ operations, ...change }: Change): ViewChange<K, V> | undefined {
     const own: ViewChangeOperation<K, V>[] = [];
     for (const [index, operation] of operations.entries()) {
-      const each = this.#operation(operation, change.sequence + index);
+      const each = this.#decoder.decode(operation, change.sequence + index);
       if (each !== undefined) own.push(each);
     }
     return own.length === 0 ? undefined : { ...change, operations: own };
-  }
-
-  #operation(operation: ChangeOperation, sequence: SequenceNumber): ViewChangeOperation<K, V> | undefined {
-    if (operation.type === "deleteRange") return this.#range(operation, sequence);
-    if (!this.#hasKey(operation.key)) return undefined;
-    const { keys, values } = this.#format;
-    const key = keys.decode(operation.key);
-    if (operation.type === "delete") return { ...operation, key, sequence };
-    return { ...operation, key, value: values.decode(operation.value, operation.key), sequence };
-  }
-
-  #range(operation: Of<"deleteRange">, sequence: SequenceNumber): ViewChangeOperation<K, V> | undefined {
-    const { keys } = this.#format;
-    const start = compareBytes(operation.start, keys.prefix) < 0 ? new Uint8Array(keys.prefix) : operation.start;
-    const isWithin =
-      operation.end !== undefined && (this.#end === undefined || compareBytes(operation.end, this.#end) < 0);
-    const end = isWithin ? operation.end : this.#end && new Uint8Array(this.#end);
-    if (end !== undefined && compareBytes(start, end) >= 0) return undefined;
-    const includes = (key: K) => {
-      const bytes = keys.encode(key);
-      return compareBytes(bytes, start) >= 0 && (end === undefined || compareBytes(bytes, end) < 0);
-    };
-    return { type: "deleteRange", start, end, sequence, includes };
-  }
-
-  #hasKey(key: Uint8Array): boolean {
-    const { prefix } = this.#format.keys;
-    return compareBytes(key, prefix) >= 0 && (this.#end === undefined || compareBytes(key, this.#end) < 0);
   }
 }

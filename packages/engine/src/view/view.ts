@@ -1,19 +1,23 @@
 import { copyBytes, describe, readOptions } from "@kaya/core";
 import type { ChangesOptions } from "../changes/change-feeds.js";
 import type { Engine } from "../engine.js";
+import type { Entry } from "../entry.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
 import type { Reader } from "../reader.js";
 import { KEEP, type Updated, type UpdateOptions, type UpdateResult } from "../update.js";
+import type { WatchOptions } from "../watch/watches.js";
 import type { PutOptions, WriteOptions, WriteResult } from "../write.js";
 import { keyCodec, valueCodec } from "./choose-codec.js";
 import { checkSchema, type StandardSchema } from "./schema.js";
+import { ChangeDecoder, type ViewChangeOperation } from "./view-change.js";
 import { ViewChanges } from "./view-changes.js";
 import { type ViewBounds, ViewKeys, type ViewRange } from "./view-keys.js";
 import { type ViewBatchOptions, type ViewOperation, ViewOperations } from "./view-operations.js";
-import { type ViewFormat, ViewReader } from "./view-reader.js";
+import { type ViewEntry, type ViewFormat, ViewReader } from "./view-reader.js";
 import { ViewSnapshot } from "./view-snapshot.js";
 import type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view-types.js";
 import { ViewValues } from "./view-values.js";
+import { decodedWatch, type ViewWatch } from "./view-watch.js";
 
 /** What a view is of, and how its keys and values are written. */
 export interface ViewOptions<
@@ -150,6 +154,27 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
   changes(options?: ChangesOptions): ViewChanges<K, V> {
     const changes = this.#engine.changes(options);
     return new ViewChanges(changes, this.#format, options?.consumer !== undefined);
+  }
+
+  /** The newest entry of a key, as `Engine.watch`: first the one that it has, then each other one. @throws KayaError as `Engine.watch` */
+  watch(key: K, options?: WatchOptions): ViewWatch<ViewEntry<K, V>> {
+    const { keys, values } = this.#format;
+    const decode = (entry: Entry): ViewEntry<K, V> => ({
+      ...entry,
+      key,
+      value: entry.value === undefined ? undefined : values.decode(entry.value, entry.key),
+    });
+    return decodedWatch(this.#engine.watch(keys.encode(key), options), decode);
+  }
+
+  /**
+   * The changes of a range of the view, or of all of it, as `Engine.watch` of a range: first a put for each entry, then of each key the newest change.
+   * @throws KayaError as `Engine.watch`
+   */
+  watchRange(bounds?: ViewBounds<K, P>, options?: WatchOptions): ViewWatch<ViewChangeOperation<K, V>> {
+    const decoder = new ChangeDecoder(this.#format);
+    const watch = this.#engine.watch(this.#format.keys.bounds(bounds), options);
+    return decodedWatch(watch, (change) => decoder.decode(change, change.sequence));
   }
 
   /** The view as it is now, to be read for as long as wanted: close it. @throws KayaError KAYA_CLOSED */
