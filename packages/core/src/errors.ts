@@ -19,7 +19,8 @@ export type KayaErrorCode =
   | "KAYA_LOG_TRUNCATED"
   | "KAYA_READ_ONLY"
   | "KAYA_DIRECTORY_REPLACED"
-  | "KAYA_DECODE_FAILED";
+  | "KAYA_DECODE_FAILED"
+  | "KAYA_NOT_UNIQUE";
 
 const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
   KAYA_NOT_FOUND: 2,
@@ -43,7 +44,7 @@ const NO_OPTIONS = Object.freeze(Object.create(null)) as object;
 export class KayaError extends Error {
   override readonly name = "KayaError";
   readonly code: KayaErrorCode;
-  /** With KAYA_CONFLICT: the first key that was not as the write wanted it. With KAYA_DECODE_FAILED: the key of what could not be decoded. */
+  /** With KAYA_CONFLICT: the first key that was not as the write wanted it. With KAYA_DECODE_FAILED: the key of what could not be decoded. With KAYA_NOT_UNIQUE: the row that has what another one wants. */
   declare readonly key?: Uint8Array;
   /** With KAYA_CONFLICT: of the write that made the key what it is. Absent where the key is absent and that write is not known any more. */
   declare readonly sequence?: number;

@@ -20,6 +20,7 @@ const EXIT_CODES: Record<KayaErrorCode, number> = {
   KAYA_READ_ONLY: 4,
   KAYA_DIRECTORY_REPLACED: 1,
   KAYA_DECODE_FAILED: 1,
+  KAYA_NOT_UNIQUE: 1,
   KAYA_BUSY: 1,
 };
 

@@ -16,6 +16,7 @@ import { clockOf } from "./clock.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { closed, EngineSource } from "./engine-source.js";
 import type { Entry } from "./entry.js";
+import { INDEXES, Indexes } from "./indexes/indexes.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { assertDirectory, type LookedAtState, lookAtState } from "./look-at-state.js";
 import { extentOf, type KeyBounds, type RangeOptions, toKeyRange } from "./range.js";
@@ -29,7 +30,7 @@ import { Flushes } from "./store/flushes.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
 import type { UpdateFunction, UpdateOptions, UpdateResult } from "./update.js";
 import type { StandardSchema } from "./view/schema.js";
-import { type ViewOf, type ViewOptions, viewOf } from "./view/view.js";
+import { type IndexesOf, type ViewOf, type ViewOptions, viewOf } from "./view/view.js";
 import type { KeyChoice, ValueChoice } from "./view/view-types.js";
 import type { WatchChange } from "./watch/pending-changes.js";
 import type { Watch } from "./watch/watch.js";
@@ -82,6 +83,8 @@ export class Engine extends Reader {
   #refreshing: Promise<unknown> = Promise.resolve();
   readonly #newLogId: NewLogId | undefined;
   readonly #randomSeed: (() => Uint8Array) | undefined;
+  /** Made by the first view. */
+  #indexes: Indexes | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: EngineParts) {
@@ -176,10 +179,37 @@ export class Engine extends Reader {
    * keys and values a view does with its own.
    * @throws KayaError KAYA_INVALID_ARGUMENT; also where `value` is "msgpack" and the package msgpackr is not installed
    */
-  view<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined = undefined>(
-    options: ViewOptions<C, D, S>,
-  ): ViewOf<C, D, S> {
+  view<
+    C extends KeyChoice,
+    D extends ValueChoice,
+    S extends StandardSchema | undefined = undefined,
+    X extends IndexesOf<C, D, S> = Record<never, never>,
+  >(options: ViewOptions<C, D, S, Bytes, X>): ViewOf<C, D, S, X> {
     return viewOf(this, options);
+  }
+
+  /** @internal For views: from now on writes keep the indexes of their rows. */
+  [INDEXES](): Indexes {
+    if (this.#indexes !== undefined) return this.#indexes;
+    const [source, wal, writes] = [this.#source, () => this.#wal, this.#writes];
+    this.#indexes = new Indexes({
+      head: {
+        get applied() {
+          return source.applied;
+        },
+        get wal() {
+          return wal();
+        },
+        assertWritable: () => this.#assertWritable(),
+        append: (payload, durability) => writes.append(payload, durability),
+      },
+      isReadOnly: this.#config.readOnly,
+      maxKeyBytes: this.#config.limits.maxKeyBytes,
+      turns: source.turns,
+      ready: () => this.ready(),
+    });
+    writes.keepIndexes(this.#indexes);
+    return this.#indexes;
   }
 
   /**

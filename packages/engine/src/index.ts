@@ -25,6 +25,20 @@ export type { BatchCondition } from "./conditions.js";
 export { Engine, type OpenEngineOptions } from "./engine.js";
 export type { Entry } from "./entry.js";
 export type { Expiry } from "./expiry.js";
+export type {
+  CheckedIndexes,
+  IndexKeyOf,
+  IndexOptions,
+  IndexPrefixOf,
+} from "./indexes/index-options.js";
+export type { IndexOf, IndexReader, IndexRow, ManyIndex, UniqueIndex } from "./indexes/index-reader.js";
+export {
+  type EntriesReport,
+  type IndexProblem,
+  type IndexSummary,
+  verifyIndexEntries,
+} from "./indexes/verify-entries.js";
+export type { IndexVerification } from "./indexes/verify-rows.js";
 export type { Bytes } from "./input.js";
 export type { HashSecret } from "./memtable/hash.js";
 export type { Page, PageOptions } from "./page.js";

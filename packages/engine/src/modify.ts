@@ -103,9 +103,18 @@ function headEntry(
   wal: Pick<WalWriter<unknown>, "pendingChange">,
   now: Now,
 ): HeadEntry {
+  const inStore = () => entryInMemory(store, key, now) ?? entryInTable({ now }, key, found);
+  return pendingEntry(key, wal, now) ?? { ...inStore(), ahead: undefined };
+}
+
+/** As the last write to a key that is under way leaves it; undefined where none is. */
+export function pendingEntry(
+  key: Uint8Array,
+  wal: Pick<WalWriter<unknown>, "pendingChange">,
+  now: Now,
+): HeadEntry | undefined {
   const ahead = wal.pendingChange(key);
-  if (ahead === undefined)
-    return { ...(entryInMemory(store, key, now) ?? entryInTable({ now }, key, found)), ahead };
+  if (ahead === undefined) return undefined;
   const { sequence, expiresAt } = aliveAt(stateAfter(ahead), now);
   if (sequence === undefined) return { key, value: undefined, sequence, ahead };
   const { value } = ahead.operation() as Extract<WalOperation, { type: "put" }>;

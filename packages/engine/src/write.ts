@@ -80,7 +80,9 @@ export interface ClearOperation {
 
 /** A payload that stays as it is, whatever its caller does with the bytes that it gave. */
 export function keptPayload(payload: WalPayload): WalPayload {
-  if (payload.type !== "batch" || payload.operations instanceof EncodedOperations) return payload;
+  if (payload.type === "noop") return payload;
+  if (payload.type !== "batch") return keptOperation(payload);
+  if (payload.operations instanceof EncodedOperations) return payload;
   return { type: "batch", operations: Array.from(payload.operations, keptOperation) };
 }
 

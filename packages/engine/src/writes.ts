@@ -1,5 +1,5 @@
 import type { DurabilityMode, EngineConfig } from "@kaya/core";
-import type { WalPayload, WalWriter } from "@kaya/wal";
+import type { WalOperation, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type Deleted, deletesOf, LimitedClear } from "./clear.js";
 import {
@@ -13,6 +13,7 @@ import {
 } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
 import { FairTurns } from "./fair-turns.js";
+import type { Indexes } from "./indexes/indexes.js";
 import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import { type Change, type HeadEngine, modify } from "./modify.js";
@@ -56,6 +57,8 @@ export class Writes {
   readonly #updates: Updates;
   /** Clears with a limit that are under way, in the order of their calls. Never rejects: one that failed deleted nothing. */
   readonly #clears = new Set<Promise<Deleted>>();
+  /** Undefined as long as the program has no view. */
+  #indexes: Indexes | undefined;
 
   constructor(engine: WrittenEngine) {
     this.#engine = engine;
@@ -89,14 +92,26 @@ export class Writes {
     return this.#writeSync(options, () => this.#batchOf(operations), BATCH_OPTIONS);
   }
 
+  /** Writes to the rows of indexes keep these from now on. */
+  keepIndexes(indexes: Indexes): void {
+    this.#indexes = indexes;
+  }
+
+  /** For what has no keys of rows. */
+  append(payload: WalPayload, durability: DurabilityMode): Promise<WriteResult> {
+    return this.#append(payload, durability);
+  }
+
   async clear(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
     this.#engine.assertWritable();
-    if (range.limit !== Number.POSITIVE_INFINITY) return this.#clearUpTo(range, options);
+    const hasLimit = range.limit !== Number.POSITIVE_INFINITY;
+    if (hasLimit || this.#indexes?.clearsInPart(range) === true) return this.#clearUpTo(range, options);
     return this.#write(options, () => this.#input.clear(range) ?? { type: "noop" });
   }
 
   update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
-    return this.#updates.run(key, fn, options);
+    if (this.#indexes === undefined) return this.#updates.run(key, fn, options);
+    return this.#indexes.retryUpdate(fn, (once) => this.#updates.run(key, once, options));
   }
 
   /** See `modify`. */
@@ -113,12 +128,33 @@ export class Writes {
       this.#engine.assertWritable();
       const { durability, conditions, expiresAt } = this.#input.options(options, known);
       const payload = toPayload(expiresAt);
-      if (conditions === undefined || this.#engine.wal.failure !== undefined)
-        return this.#append(payload, durability);
-      return this.#appendIf(toConditions(conditions), payload, durability);
+      const isPlain = conditions === undefined || this.#engine.wal.failure !== undefined;
+      const checked = isPlain ? undefined : toConditions(conditions);
+      if (this.#indexes?.touches(payload) === true)
+        return this.#writeIndexed(this.#indexes, payload, checked, durability);
+      return checked === undefined
+        ? this.#append(payload, durability)
+        : this.#appendIf(checked, payload, durability);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #writeIndexed(
+    indexes: Indexes,
+    lent: WalPayload,
+    given: readonly CheckedCondition[] | undefined,
+    durability: DurabilityMode,
+  ): Promise<WriteResult> {
+    // The caller may change its bytes once the call has returned, and something may have to be read first.
+    const payload = keptPayload(lent);
+    const conditions = given?.map(({ key, sequence }) => ({ key: new Uint8Array(key), sequence }));
+    return indexes.inOrder(payload, () => {
+      this.#engine.assertWritable();
+      if (conditions === undefined || this.#engine.wal.failure !== undefined)
+        return this.#append(payload, durability);
+      return this.#appendIf(conditions, payload, durability);
+    });
   }
 
   /** The same before it returns. Nothing is ahead of it when its conditions are looked at: what was queued is applied by then. */
@@ -131,6 +167,8 @@ export class Writes {
     assertWritable();
     const { durability, conditions, expiresAt } = this.#input.options(options, known);
     const payload = toPayload(expiresAt);
+    const indexes = this.#indexes?.touches(payload) === true ? this.#indexes : undefined;
+    indexes?.assertNothingWaits();
     if (conditions !== undefined && wal.failure === undefined) {
       const checked = toConditions(conditions);
       wal.settleSync();
@@ -139,7 +177,9 @@ export class Writes {
     }
     if (isNothing(payload)) return this.#appendNothingSync(durability);
     flushes?.assertRoomSync();
-    return wal.appendSync(payload, durability);
+    if (indexes === undefined || wal.failure !== undefined) return wal.appendSync(payload, durability);
+    wal.settleSync();
+    return indexes.appendSync(payload, (extended) => wal.appendSync(extended, durability));
   }
 
   #appendNothingSync(durability: DurabilityMode): WriteResult {
@@ -157,7 +197,9 @@ export class Writes {
   #append(payload: WalPayload, durability: DurabilityMode): Promise<WriteResult> {
     if (isNothing(payload)) return this.#appendNothing(durability);
     this.#engine.flushes?.assertRoom();
-    return this.#engine.wal.append(payload, durability);
+    const { wal } = this.#engine;
+    if (this.#indexes === undefined) return wal.append(payload, durability);
+    return this.#indexes.append(payload, (extended) => wal.append(extended, durability));
   }
 
   /** No record is written, and what was written before becomes as durable as it asks for. */
@@ -237,15 +279,22 @@ export class Writes {
     const found = await clear.readKeys();
     this.#engine.assertWritable();
     const keys = clear.withoutLater(found, applied, wal);
-    const payloads = deletesOf(keys, config.wal.maxRecordBytes);
+    // Beside the keys of indexed rows, their entries are deleted.
+    const share = this.#indexes?.touches({ type: "batch", operations: keys.map(deletion) }) === true ? 8 : 1;
+    const payloads = deletesOf(keys, Math.floor(config.wal.maxRecordBytes / share));
     const before = wal.nextLsn;
     const writes = payloads.map((payload) => this.#write(options, () => payload));
     // From here on it stands in the log's queue: clears behind it need not wait for the disk.
     if (wal.nextLsn > before) onPlaced(found);
     const results = await Promise.all(writes);
+    onPlaced(found); // where it had to wait for its place
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
     return { ...last, sequence: first.sequence };
   }
+}
+
+function deletion(key: Uint8Array): WalOperation {
+  return { type: "delete", key };
 }
 
 function isNothing(payload: WalPayload): boolean {

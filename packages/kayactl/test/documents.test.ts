@@ -111,6 +111,7 @@ describe("what a document says of the code", async () => {
     "packages/engine/FLUSH.md",
     "packages/engine/BACKUP.md",
     "packages/engine/CHANGES.md",
+    "packages/engine/INDEXES.md",
   ]) {
     test(`is there, where it names a file: ${document}`, async () => {
       const named = withoutBlocks(await readDocument(document)).matchAll(/`(?<name>[\w./-]+\.(?:ts|mjs))`/g);
@@ -126,6 +127,7 @@ describe("what a document says of the code", async () => {
     "packages/engine/FLUSH.md",
     "packages/engine/BACKUP.md",
     "packages/engine/CHANGES.md",
+    "packages/engine/INDEXES.md",
   ]) {
     test(`is there, where it names a test: ${document}`, async () => {
       const tests = files.filter((file) => /^packages\/[a-z]+\/test\//.test(file));

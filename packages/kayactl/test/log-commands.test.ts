@@ -145,6 +145,7 @@ describe("verify", () => {
     expect(JSON.parse(json.stdout)).toEqual({
       ok: true,
       action: "none",
+      indexes: [],
       damageCount: 0,
       damage: [],
       tree: { tables: 0, blocks: 0, bytes: 0, orphans: [], warnings: [] },

@@ -1,5 +1,7 @@
 import { readInput } from "@kaya/core";
 import type { Entry } from "../entry.js";
+import type { IndexOf } from "../indexes/index-reader.js";
+import type { ViewIndexes } from "../indexes/view-indexes.js";
 import { invalid } from "../input.js";
 import type { Page, PageOptions } from "../page.js";
 import type { Reader } from "../reader.js";
@@ -25,6 +27,7 @@ export interface ViewPage<K, V> extends Omit<Page, "entries"> {
 export interface ViewFormat<K, V, In, P> {
   readonly keys: ViewKeys<K, P>;
   readonly values: ViewValues<V, In>;
+  readonly indexes: ViewIndexes<K, V>;
 }
 
 /**
@@ -32,19 +35,29 @@ export interface ViewFormat<K, V, In, P> {
  * rejects as its namesake of the engine does; with KAYA_INVALID_ARGUMENT for a key that the codec refuses; and with KAYA_DECODE_FAILED, and the
  * `key` in bytes, where the store has something that is none of the codec.
  */
-export class ViewReader<K, V, P = never> {
+export class ViewReader<K, V, P = never, X = Record<never, never>> {
   readonly #reader: Reader;
   readonly #keys: ViewKeys<K, P>;
   readonly #values: ViewValues<V, never>;
+  readonly #indexes: ViewIndexes<K, V>;
   readonly #kinds: ViewRowKinds<K, V>;
 
   /** @internal Made by `View`. */
   constructor(reader: Reader, format: ViewFormat<K, V, never, P>) {
-    const { keys, values } = format;
+    const { keys, values, indexes } = format;
     this.#reader = reader;
     this.#kinds = rowKinds(format);
     this.#keys = keys;
     this.#values = values;
+    this.#indexes = indexes;
+  }
+
+  /**
+   * Finds rows by an index that the view declares. In a snapshot the index must have been built when that was made.
+   * @throws KayaError KAYA_INVALID_ARGUMENT for a name that the view does not declare
+   */
+  index<N extends keyof X & string>(name: N): IndexOf<X[N], K, V> {
+    return this.#indexes.at(this.#reader, name) as IndexOf<X[N], K, V>;
   }
 
   /** The value of a key; undefined where it has none. */

@@ -2,7 +2,7 @@ import type { Snapshot } from "../snapshot.js";
 import { type ViewFormat, ViewReader } from "./view-reader.js";
 
 /** A view as it was when the snapshot was made. Close it: until then it pins a memtable in memory, and files of tables. */
-export class ViewSnapshot<K, V, P = never> extends ViewReader<K, V, P> {
+export class ViewSnapshot<K, V, P = never, X = Record<never, never>> extends ViewReader<K, V, P, X> {
   readonly #snapshot: Snapshot;
 
   /** @internal Made by `View.snapshot`. */

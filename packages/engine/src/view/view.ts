@@ -2,6 +2,9 @@ import { copyBytes, describe, readOptions } from "@kaya/core";
 import type { ChangesOptions } from "../changes/change-feeds.js";
 import type { Engine } from "../engine.js";
 import type { Entry } from "../entry.js";
+import type { CheckedIndexes, IndexOptions } from "../indexes/index-options.js";
+import type { IndexVerification } from "../indexes/verify-rows.js";
+import { ViewIndexes } from "../indexes/view-indexes.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
 import type { Reader } from "../reader.js";
 import { KEEP, type Updated, type UpdateOptions, type UpdateResult } from "../update.js";
@@ -25,6 +28,7 @@ export interface ViewOptions<
   D extends ValueChoice,
   S extends StandardSchema | undefined = undefined,
   Prefix = Bytes,
+  X extends IndexesOf<C, D, S> = Record<never, never>,
 > {
   /** What all keys of the view begin with, and no other key does. It is left out of the view's keys. Default: the view is of all keys. */
   readonly prefix?: Prefix;
@@ -34,15 +38,22 @@ export interface ViewOptions<
   readonly value: D;
   /** Checks values before they are written; by any library of Standard Schema. It must not be asynchronous. */
   readonly schema?: S;
+  /** Indexes of the view's rows, by their names: `{ byEmail: { of: (user) => user.email, unique: true } }`. The view needs a prefix then. */
+  readonly indexes?: X & CheckedIndexes<X, KeyOf<C>, ValueOutput<D, S>>;
 }
 
+/** The indexes that a view with these types can have. */
+export type IndexesOf<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined> = {
+  readonly [name: string]: IndexOptions<KeyOf<C>, ValueOutput<D, S>>;
+};
+
 /** The view that `ViewOptions` make. */
-export type ViewOf<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined> = View<
-  KeyOf<C>,
-  ValueOutput<D, S>,
-  ValueInput<D, S>,
-  PrefixOf<C>
->;
+export type ViewOf<
+  C extends KeyChoice,
+  D extends ValueChoice,
+  S extends StandardSchema | undefined,
+  X = Record<never, never>,
+> = View<KeyOf<C>, ValueOutput<D, S>, ValueInput<D, S>, PrefixOf<C>, X>;
 
 /** The new value of a key; undefined deletes the key, `KEEP` leaves it as it is. */
 export type ViewUpdated<In> = In | undefined | typeof KEEP;
@@ -55,7 +66,7 @@ export interface ViewUpdateResult<V> extends Omit<UpdateResult, "value"> {
   readonly value: V | undefined;
 }
 
-const KNOWN: readonly string[] = ["prefix", "key", "value", "schema"];
+const KNOWN: readonly string[] = ["prefix", "key", "value", "schema", "indexes"];
 
 /**
  * A part of a store, in types: keys that begin with its prefix, `K` each, with values that are read as `V` and written as `In`. It keeps
@@ -64,7 +75,7 @@ const KNOWN: readonly string[] = ["prefix", "key", "value", "schema"];
  * Besides what it says of itself, everything does and rejects as its namesake of the engine; a key or value that the codec or the schema
  * refuses is KAYA_INVALID_ARGUMENT, and nothing is written.
  */
-export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
+export class View<K, V, In = V, P = never, X = Record<never, never>> extends ViewReader<K, V, P, X> {
   /** Makes operations of this view for `Engine.batch`, where several views go into one batch. */
   readonly op: ViewOperations<K, In, P>;
   readonly #engine: Engine;
@@ -177,13 +188,39 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
     return decodedWatch(watch, (change) => decoder.decode(change, change.sequence));
   }
 
+  /**
+   * Resolves once the indexes of the view are built; it builds those that are not. Writes go on meanwhile, and what was built stays where it is
+   * broken off. Rejects with KAYA_NOT_UNIQUE for two rows with one key in a unique index, and as the indexes' functions: mend the rows, and call it again; with
+   * KAYA_READ_ONLY where the engine only looks.
+   */
+  async ready(): Promise<void> {
+    return this.#format.indexes.ready();
+  }
+
+  /**
+   * Makes the index keys of all rows again, and compares them with the entries, in both directions, at one point in time. It finds what was written
+   * past the indexes: by a program that made no view, or with a function that changed without its `version`. To mend it, change the `version`. Rejects
+   * as `ready`, and as the indexes' functions.
+   */
+  async verifyIndexes(): Promise<IndexVerification> {
+    return this.#format.indexes.verify();
+  }
+
+  /**
+   * Removes an index that the store has for these rows and no view of the program declares. False where there is none. Rejects as a write, and
+   * with KAYA_INVALID_ARGUMENT where a view declares it.
+   */
+  async dropIndex(name: string): Promise<boolean> {
+    return this.#format.indexes.drop(name);
+  }
+
   /** The view as it is now, to be read for as long as wanted: close it. @throws KayaError KAYA_CLOSED */
-  snapshot(): ViewSnapshot<K, V, P> {
+  snapshot(): ViewSnapshot<K, V, P, X> {
     return new ViewSnapshot(this.#engine.snapshot(), this.#format);
   }
 
   /** This view of a snapshot of the engine. */
-  in(reader: Reader): ViewReader<K, V, P> {
+  in(reader: Reader): ViewReader<K, V, P, X> {
     return new ViewReader(reader, this.#format);
   }
 
@@ -191,9 +228,12 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
    * A view of a part of this one: `prefix` is in the types of this view's prefixes, and the keys are what comes behind it.
    * @throws KayaError KAYA_INVALID_ARGUMENT
    */
-  view<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined = undefined>(
-    options: ViewOptions<C, D, S, P>,
-  ): ViewOf<C, D, S> {
+  view<
+    C extends KeyChoice,
+    D extends ValueChoice,
+    S extends StandardSchema | undefined = undefined,
+    X extends IndexesOf<C, D, S> = Record<never, never>,
+  >(options: ViewOptions<C, D, S, P, X>): ViewOf<C, D, S, X> {
     const { keys } = this.#format;
     return makeView(this.#engine, options, (prefix) =>
       prefix === undefined ? keys.prefix : keys.encodePrefix(prefix),
@@ -202,23 +242,32 @@ export class View<K, V, In = V, P = never> extends ViewReader<K, V, P> {
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
-export function viewOf<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined>(
-  engine: Engine,
-  options: ViewOptions<C, D, S>,
-): ViewOf<C, D, S> {
+export function viewOf<
+  C extends KeyChoice,
+  D extends ValueChoice,
+  S extends StandardSchema | undefined,
+  X extends IndexesOf<C, D, S>,
+>(engine: Engine, options: ViewOptions<C, D, S, Bytes, X>): ViewOf<C, D, S, X> {
   const what = "the prefix of a view";
   return makeView(engine, options, (prefix) => copyBytes(toBytes(prefix ?? "", what), what));
 }
 
-function makeView<C extends KeyChoice, D extends ValueChoice, S extends StandardSchema | undefined, Prefix>(
+function makeView<
+  C extends KeyChoice,
+  D extends ValueChoice,
+  S extends StandardSchema | undefined,
+  Prefix,
+  X extends IndexesOf<C, D, S>,
+>(
   engine: Engine,
-  options: ViewOptions<C, D, S, Prefix>,
+  options: ViewOptions<C, D, S, Prefix, X>,
   toPrefix: (prefix: Prefix | undefined) => Uint8Array,
-): ViewOf<C, D, S> {
-  const { prefix, key, value, schema } = readOptions(options, KNOWN, "the options of a view");
+): ViewOf<C, D, S, X> {
+  const { prefix, key, value, schema, indexes } = readOptions(options, KNOWN, "the options of a view");
   if (schema !== undefined) checkSchema(schema);
-  return new View(engine, {
+  const rows = {
     keys: new ViewKeys(toPrefix(prefix), keyCodec<KeyOf<C>, PrefixOf<C>>(key)),
     values: new ViewValues(valueCodec<ValueOutput<D, S>, ValueInput<D, S>>(value), schema),
-  });
+  };
+  return new View(engine, { ...rows, indexes: new ViewIndexes(engine, indexes, rows) });
 }

@@ -1,5 +1,5 @@
 import { KayaError } from "@kaya/core";
-import { lookSteadily, type RecoveryReport } from "@kaya/engine";
+import { type EntriesReport, lookSteadily, type RecoveryReport } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
 import type { TreeVerification } from "@kaya/lsm";
 import { formatWarning, isDamage } from "@kaya/wal";
@@ -8,6 +8,14 @@ import { type Context, ExitCode, type Register } from "../context.js";
 import { type DamageSurvey, surveyDamage } from "../damage.js";
 import { requireDataDir } from "../data-dir.js";
 import { dryRun } from "../dry-run.js";
+import {
+  indexesJson,
+  indexRows,
+  NO_INDEXES,
+  problemJson,
+  problemLine,
+  surveyIndexes,
+} from "../index-survey.js";
 import { table } from "../output.js";
 import { reportRows, speaksOfDamage, withoutRecords } from "../report.js";
 import { notesOn, surveyTables, type TableSurvey } from "../table-damage.js";
@@ -28,16 +36,17 @@ interface LogVerification {
 
 interface Verification extends LogVerification {
   readonly tables: TableSurvey;
+  readonly indexes: EntriesReport;
   readonly durationMs: number;
 }
 
 export const registerVerify: Register = (program, execute) => {
   program
     .command("verify")
-    .summary("check every byte of the manifest, the tables and the log, changing nothing")
+    .summary("check every byte of the manifest, the tables and the log, and the indexes, changing nothing")
     .description(
       "Read the manifest, every block of every table, and the whole log; check every checksum and every rule, list all damage with its " +
-        "file and offset, and say what a recovery would do. Takes no lock, writes nothing. Exit code 3 where anything is damaged; " +
+        "file and offset, and say what a recovery would do. Where all of it is whole, compare the entries of secondary indexes with their rows. Takes no lock, writes nothing. Exit code 3 where anything is damaged; " +
         "never-written space at the end, files that a crash left and no manifest names, and files that are not ours are no damage.",
     )
     .addHelpText(
@@ -68,10 +77,13 @@ async function verify(context: Context): Promise<Verification> {
     ({ isClean }) => !isClean,
   );
   const tables = await surveyTables(context);
+  const isWhole = log.isClean && tables.count === 0;
+  const indexes = isWhole ? await surveyIndexes(context) : NO_INDEXES;
   return {
     ...log,
-    isClean: log.isClean && tables.count === 0,
+    isClean: isWhole && indexes.problemCount === 0,
     tables,
+    indexes,
     durationMs: performance.now() - started,
   };
 }
@@ -105,12 +117,17 @@ async function judge(context: Context): Promise<Verdict> {
   }
 }
 
-function asJson({ isClean, verdict, survey, tables, durationMs }: Verification): object {
+function asJson({ isClean, verdict, survey, tables, indexes, durationMs }: Verification): object {
   const head = {
     ok: isClean,
     action: verdict.action,
-    damageCount: survey.count + tables.count,
-    damage: [...tables.found, ...survey.found.map(({ segment, warning }) => ({ segment, ...warning }))],
+    damageCount: survey.count + tables.count + indexes.problemCount,
+    damage: [
+      ...tables.found,
+      ...survey.found.map(({ segment, warning }) => ({ segment, ...warning })),
+      ...indexes.problems.map(problemJson),
+    ],
+    indexes: indexesJson(indexes),
     tree: tables.tree === undefined ? null : treeJson(tables.tree),
   };
   if (verdict.action === "refuse")
@@ -133,16 +150,17 @@ function sumOf(tables: TreeVerification["tables"]): { tables: number; blocks: nu
 
 async function print(
   { out, options }: Context,
-  { isClean, verdict, survey, tables, durationMs }: Verification,
+  { isClean, verdict, survey, tables, indexes, durationMs }: Verification,
 ): Promise<void> {
   const { bold, green, red, yellow } = out.colors;
   await out.line(`${bold(isClean ? green("CLEAN") : red("DAMAGED"))} ${escapeText(options.data)}`);
   const found = [
     ...tables.found.map(({ path, offset, message }) => `${path}: offset ${offset}: ${message}`),
     ...survey.found.map(({ segment, warning }) => `${segment}: ${formatWarning(warning)}`),
+    ...indexes.problems.map(problemLine),
   ];
   for (const line of found) await out.line(red(escapeText(`  ${line}`)));
-  const more = survey.count + tables.count - found.length;
+  const more = survey.count + tables.count + indexes.problemCount - found.length;
   if (more > 0) await out.line(`  and ${formatCount(more)} more like these`);
   if (verdict.action === "refuse") {
     await out.line(`A recovery (--recovery ${options.recovery}) would refuse:`);
@@ -150,7 +168,12 @@ async function print(
   } else {
     const { report } = verdict;
     await out.line(
-      table([...blockRows(tables), ...reportRows(report), ["took", formatDuration(durationMs)]]),
+      table([
+        ...blockRows(tables),
+        ...reportRows(report),
+        ...indexRows(indexes),
+        ["took", formatDuration(durationMs)],
+      ]),
     );
   }
   const harmless =
@@ -158,6 +181,12 @@ async function print(
   for (const text of [...(tables.tree ? notesOn(tables.tree) : []), ...harmless.map(formatWarning)])
     await out.line(`${yellow("note:")} ${escapeText(text)}`);
   if (isClean || verdict.action === "refuse") return;
+  if (indexes.problemCount > 0) {
+    await out.line(
+      "The rows are whole. Something wrote them past their indexes: count up the `version` of an index in the program, and it is built anew.",
+    );
+    return;
+  }
   await out.line(`A recovery (--recovery ${options.recovery}) would ${whatItDoes(verdict, tables)}.`);
   if (tables.count > 0 && !tables.isTornAlone)
     await out.line(

@@ -1,0 +1,288 @@
+import { describe } from "@kaya/core";
+import { operationsOf, type RangeDelete, type WalOperation, type WalPayload } from "@kaya/wal";
+import { showKey } from "../conditions.js";
+import { invalid } from "../input.js";
+import { compareBytes, successorOfPrefix } from "../memtable/bytes.js";
+import type { HeadEntry } from "../modify.js";
+import { type DeclaredPrefix, isAlike } from "./declared-prefix.js";
+import { definitionKey, encodeDefinition, type IndexDefinition } from "./definition.js";
+import type { Definitions } from "./definitions.js";
+import { entryKey, indexPrefix } from "./entry-key.js";
+import type { DeclaredIndex } from "./index-options.js";
+import { type EntryChange, entryOperations, includes, type KeptIndex, type Owner } from "./maintain.js";
+import { notUnique } from "./not-unique.js";
+import { hasPrefix, isReserved, nameOfBytes, RESERVED_PREFIX, rangeOfPrefix } from "./reserved.js";
+
+/** A write with what it does to indexes. */
+export interface Extension {
+  readonly payload: WalPayload;
+  /** What is to be noted once it has its place. */
+  readonly definitions: readonly IndexDefinition[];
+}
+
+export interface ExtensionParts {
+  readonly definitions: Definitions;
+  /** By the name of the prefix. */
+  readonly declared: ReadonlyMap<string, DeclaredPrefix>;
+  /** Entries at the head, for keys that are given together; those that have expired included. */
+  readonly entries: (keys: readonly Uint8Array[]) => readonly HeadEntry[];
+  readonly maxKeyBytes: number;
+  /** In milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** A row as a write leaves it; without a value where it deletes it. */
+interface Row {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+  readonly expiresAt: number | undefined;
+}
+
+/** What a write does to the rows of one prefix. */
+interface PrefixChange {
+  readonly prefix: Uint8Array;
+  /** All rows that were there before are deleted. */
+  isCleared: boolean;
+  /** By their names, as they are in the end. */
+  readonly rows: Map<string, Row>;
+}
+
+interface Kept extends KeptIndex {
+  readonly prefix: Uint8Array;
+  readonly declared: DeclaredIndex;
+}
+
+/** The keys of indexed rows, and those of the rows that it clears. */
+export function touchesPrefix(operation: WalOperation, prefix: Uint8Array): boolean {
+  if (operation.type !== "deleteRange") return hasPrefix(operation.key, prefix) && !isReserved(operation.key);
+  return meets(operation, prefix);
+}
+
+/**
+ * Adds to a write what it does to the entries of indexes; undefined where that is nothing. First come the operations as they were given, so each keeps
+ * its sequence.
+ * @throws KayaError KAYA_NOT_UNIQUE; KAYA_INVALID_ARGUMENT for rows of an index that no view of the program declares, for ranges that take only a part of
+ *   the rows, and as the indexes' functions
+ */
+export function extend(payload: WalPayload, parts: ExtensionParts): Extension | undefined {
+  const operations = [...operationsOf(payload)];
+  const changes = changesOf(operations, parts);
+  const isWiped = operations.some(wipesReserved);
+  if (changes.length === 0 && !isWiped) return undefined;
+  const extension = new Extending(parts, isWiped);
+  for (const change of changes) extension.add(change);
+  const added = extension.finish();
+  if (added.length === 0) return undefined;
+  return {
+    payload: { type: "batch", operations: [...operations, ...added] },
+    definitions: extension.written,
+  };
+}
+
+class Extending {
+  readonly #parts: ExtensionParts;
+  /** All entries and definitions are deleted by the write itself. */
+  readonly #isWiped: boolean;
+  readonly #cleared: WalOperation[] = [];
+  readonly #changes: (EntryChange & { readonly index: Kept })[] = [];
+  /** Ids of indexes that have no entries. */
+  readonly #empty = new Set<number>();
+  readonly written: IndexDefinition[] = [];
+  #newId: number;
+
+  constructor(parts: ExtensionParts, isWiped: boolean) {
+    this.#parts = parts;
+    this.#isWiped = isWiped;
+    this.#newId = parts.definitions.newId();
+  }
+
+  add({ prefix, rows, isCleared }: PrefixChange): void {
+    const stored = this.#parts.definitions.of(prefix);
+    const declared = this.#parts.declared.get(nameOfBytes(prefix));
+    if (rows.size > 0) assertDeclared(prefix, stored, declared);
+    if (isCleared) for (const { id } of stored.values()) this.#deleteEntries(id);
+    if (rows.size === 0) return;
+    const indexes = [...(declared?.indexes.values() ?? [])].map((index) => this.#kept(prefix, index, stored));
+    this.#addRows(prefix, indexes, [...rows.values()], isCleared);
+  }
+
+  /** @throws KayaError KAYA_NOT_UNIQUE */
+  finish(): readonly WalOperation[] {
+    if (this.#isWiped) this.#putBack();
+    this.#parts.entries(this.#uniqueKeys()); // all that must be read is read together
+    const done = entryOperations(this.#changes, this.#parts.maxKeyBytes, (key) => this.#ownerOf(key));
+    if ("violation" in done) {
+      const { declared, prefix } = done.violation.index as Kept; // one of those that were given
+      throw notUnique("write", prefix, declared, done.violation);
+    }
+    const definitions = this.written.map(putting);
+    return [...this.#cleared, ...definitions, ...done.operations];
+  }
+
+  #addRows(prefix: Uint8Array, indexes: readonly Kept[], rows: readonly Row[], isCleared: boolean): void {
+    const before = isCleared ? [] : this.#parts.entries(rows.map(({ key }) => key));
+    for (const [i, row] of rows.entries()) {
+      const old = before[i];
+      for (const index of indexes) {
+        this.#changes.push({
+          index,
+          rowKey: row.key.subarray(prefix.length),
+          before: old?.value === undefined ? [] : index.declared.keysOf(row.key, old.value),
+          after: row.value === undefined ? [] : index.declared.keysOf(row.key, row.value),
+          expiredAt: old?.expiresAt,
+          expiresAt: row.expiresAt,
+        });
+      }
+    }
+  }
+
+  /** As the store has it; where it has it in no way, or in another, it is defined anew. */
+  #kept(prefix: Uint8Array, declared: DeclaredIndex, stored: ReadonlyMap<string, IndexDefinition>): Kept {
+    const { name, unique, codec, version } = declared;
+    const found = stored.get(name);
+    if (found !== undefined && isAlike(found, declared))
+      return {
+        prefix,
+        declared,
+        name,
+        unique,
+        id: found.id,
+        isBuilding: found.state === "building" || this.#isWiped,
+      };
+    const id = this.#newId++;
+    this.written.push({ prefix, name, id, unique, codec, version, state: "building" });
+    // Also of the new one: somebody may have deleted a definition, and left its entries.
+    for (const each of [found?.id, id]) if (each !== undefined) this.#deleteEntries(each);
+    return { prefix, declared, name, unique, id, isBuilding: true };
+  }
+
+  #deleteEntries(id: number): void {
+    if (!this.#isWiped && !this.#empty.has(id)) this.#cleared.push(deletingEntries(id));
+    this.#empty.add(id);
+  }
+
+  /** Definitions stay. Those whose rows are not all gone have lost their entries. */
+  #putBack(): void {
+    const anew = new Set(this.written.map(({ prefix, name }) => nameOfBytes(definitionKey(prefix, name))));
+    for (const definition of this.#parts.definitions) {
+      const { cursor: _, ...rest } = definition;
+      if (anew.has(nameOfBytes(definitionKey(definition.prefix, definition.name)))) continue;
+      this.written.push({ ...rest, state: this.#empty.has(definition.id) ? "ready" : "building" });
+    }
+  }
+
+  /** Those of the entries whose owners are asked for. */
+  #uniqueKeys(): Uint8Array[] {
+    return this.#changes.flatMap(({ index, before, after }) => {
+      if (!index.unique || this.#isEmpty(index.id)) return [];
+      const given = before.filter((key) => !includes(after, key));
+      const taken = index.isBuilding ? after : after.filter((key) => !includes(before, key));
+      return [...given, ...taken].map((key) => entryKey(index.id, key));
+    });
+  }
+
+  #ownerOf(key: Uint8Array): Owner | undefined {
+    const id = new DataView(key.buffer, key.byteOffset).getUint32(RESERVED_PREFIX.length + 1);
+    if (this.#isEmpty(id)) return undefined;
+    const { entries, now } = this.#parts;
+    return ownerIn(entries([key])[0], now);
+  }
+
+  #isEmpty(id: number): boolean {
+    return this.#isWiped || this.#empty.has(id);
+  }
+}
+
+/** Who an entry of a unique index is of. */
+export function ownerIn(entry: HeadEntry | undefined, now: number): Owner | undefined {
+  if (entry?.value === undefined) return undefined;
+  return { rowKey: entry.value, hasExpired: hasExpired(entry, now) };
+}
+
+export function hasExpired({ expiresAt }: HeadEntry, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
+}
+
+export function putting(definition: IndexDefinition): WalOperation {
+  const key = definitionKey(definition.prefix, definition.name);
+  return { type: "put", key, value: encodeDefinition(definition) };
+}
+
+export function deletingEntries(id: number): RangeDelete {
+  const { gte, lt } = rangeOfPrefix(indexPrefix(id));
+  return { type: "deleteRange", start: gte, end: lt };
+}
+
+function changesOf(operations: readonly WalOperation[], parts: ExtensionParts): readonly PrefixChange[] {
+  const changes = prefixesOf(parts).map(
+    (prefix): PrefixChange => ({ prefix, isCleared: false, rows: new Map() }),
+  );
+  for (const operation of operations) {
+    for (const change of changes) if (touchesPrefix(operation, change.prefix)) note(operation, change);
+  }
+  return changes.filter(({ isCleared, rows }) => isCleared || rows.size > 0);
+}
+
+function prefixesOf({ definitions, declared }: ExtensionParts): readonly Uint8Array[] {
+  const prefixes = new Map<string, Uint8Array>();
+  for (const { prefix } of definitions) prefixes.set(nameOfBytes(prefix), prefix);
+  for (const { prefix } of declared.values()) prefixes.set(nameOfBytes(prefix), prefix);
+  return [...prefixes.values()];
+}
+
+function note(operation: WalOperation, change: PrefixChange): void {
+  if (operation.type !== "deleteRange") {
+    const { key } = operation;
+    const { value, expiresAt } = operation as { readonly value?: Uint8Array; readonly expiresAt?: number };
+    change.rows.set(nameOfBytes(key), { key, value, expiresAt });
+    return;
+  }
+  if (!covers(operation, change.prefix))
+    throw invalid(
+      `a batch clears all rows of ${showKey(change.prefix)} or none, as they have an index: clear a part of them by \`clear(range)\`, outside of a batch`,
+    );
+  change.isCleared = true;
+  change.rows.clear();
+}
+
+/** Whether a range has all keys of a prefix. */
+export function covers({ start, end }: RangeDelete, prefix: Uint8Array): boolean {
+  const after = successorOfPrefix(prefix);
+  return (
+    compareBytes(start, prefix) <= 0 &&
+    (end === undefined || (after !== undefined && compareBytes(after, end) <= 0))
+  );
+}
+
+/** Whether a range has a key of a prefix. */
+function meets({ start, end }: RangeDelete, prefix: Uint8Array): boolean {
+  const after = successorOfPrefix(prefix);
+  return (
+    (end === undefined || compareBytes(prefix, end) < 0) &&
+    (after === undefined || compareBytes(start, after) < 0)
+  );
+}
+
+function wipesReserved(operation: WalOperation): boolean {
+  if (operation.type !== "deleteRange" || !meets(operation, RESERVED_PREFIX)) return false;
+  if (covers(operation, RESERVED_PREFIX)) return true;
+  const isWithin = hasPrefix(operation.start, RESERVED_PREFIX); // a range of Kaya's own
+  if (isWithin) return false;
+  throw invalid(
+    `a range may not end inside of ${showKey(RESERVED_PREFIX)}, where indexes stand: give it another end, or none`,
+  );
+}
+
+function assertDeclared(
+  prefix: Uint8Array,
+  stored: ReadonlyMap<string, IndexDefinition>,
+  declared: DeclaredPrefix | undefined,
+): void {
+  for (const { name } of stored.values()) {
+    if (declared?.indexes.has(name) === true) continue;
+    throw invalid(
+      `nothing was written: rows of ${showKey(prefix)} have the index ${describe(name)}, which no view of this program declares, so it cannot be kept. ` +
+        `Declare it (indexes: { ${name}: … }), or drop it: view.dropIndex(${describe(name)})`,
+    );
+  }
+}

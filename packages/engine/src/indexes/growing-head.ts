@@ -1,0 +1,118 @@
+import type { Lsn } from "@kaya/core";
+import type { Found } from "@kaya/lsm";
+import { entryInMemory, entryInTable } from "../entry.js";
+import { type HeadEngine, type HeadEntry, pendingEntry } from "../modify.js";
+import { nameOfBytes } from "./reserved.js";
+
+/** Entries must be read from the disk first. Begin again once `read` has resolved. */
+export class MissingEntries extends Error {
+  /** Rejects as the tables. */
+  readonly read: Promise<unknown>;
+
+  constructor(read: Promise<unknown>) {
+    super("entries must be read from the disk");
+    this.read = read;
+  }
+}
+
+/** Before all moments at which something expires. */
+const BEFORE_ALL = () => 0;
+
+/**
+ * Entries at the head of the log's queue, of keys that are found out one after the other: the entry of a unique index, say, for the value that a row
+ * has just now. What was read from tables stays known until they cover more of the log.
+ */
+export class GrowingHead {
+  readonly #engine: Pick<HeadEngine, "applied" | "wal">;
+  readonly #inTables = new Map<string, Found | undefined>();
+  readonly #reading = new Map<string, Promise<void>>();
+  #covered: Lsn = -1;
+  #users = 0;
+
+  constructor(engine: Pick<HeadEngine, "applied" | "wal">) {
+    this.#engine = engine;
+  }
+
+  /** Tries until nothing has to be read from the disk first. */
+  async retry<T>(attempt: () => T | Promise<T>): Promise<T> {
+    this.#users++;
+    try {
+      for (;;) {
+        try {
+          return await attempt();
+        } catch (error) {
+          if (!(error instanceof MissingEntries)) throw error;
+          await error.read;
+        }
+      }
+    } finally {
+      if (--this.#users === 0) this.#inTables.clear();
+    }
+  }
+
+  /**
+   * As the next record of the log finds them, those that have expired included.
+   * @param isSync reads blocks of tables with synchronous reads; else it throws `MissingEntries` where one must be read
+   * @throws KayaError as the tables
+   */
+  entries(keys: readonly Uint8Array[], isSync = false): readonly HeadEntry[] {
+    this.#refresh();
+    const reading: Promise<void>[] = [];
+    const entries: HeadEntry[] = [];
+    for (const key of keys) {
+      const found = this.#find(key, isSync);
+      if (found instanceof Promise) reading.push(found);
+      else entries.push(found);
+    }
+    if (reading.length > 0) throw new MissingEntries(Promise.all(reading));
+    return entries;
+  }
+
+  /** Begins to read what an attempt to come will ask for. */
+  prefetch(keys: readonly Uint8Array[]): void {
+    this.#refresh();
+    for (const key of keys) {
+      const found = this.#find(key, false);
+      if (found instanceof Promise) found.catch(() => undefined); // who asks for it is told
+    }
+  }
+
+  #refresh(): void {
+    const covered = this.#engine.applied.store.tables.covered.lsn;
+    if (covered === this.#covered) return;
+    this.#covered = covered;
+    this.#inTables.clear();
+    this.#reading.clear();
+  }
+
+  #find(key: Uint8Array, isSync: boolean): HeadEntry | Promise<void> {
+    const { wal, applied } = this.#engine;
+    const pending = pendingEntry(key, wal, BEFORE_ALL);
+    if (pending !== undefined) return pending;
+    const inMemory = entryInMemory(applied.store, key, BEFORE_ALL);
+    if (inMemory !== undefined) return { ...inMemory, ahead: undefined };
+    const name = nameOfBytes(key);
+    if (isSync) return inTable(key, applied.store.tables.getSync(key));
+    if (this.#inTables.has(name)) return inTable(key, this.#inTables.get(name));
+    const begun = this.#reading.get(name);
+    if (begun !== undefined) return begun;
+    const found = applied.store.tables.find(key);
+    if (!(found instanceof Promise)) return inTable(key, found);
+    const read = this.#read(name, found).finally(() => {
+      if (this.#reading.get(name) === read) this.#reading.delete(name);
+    });
+    this.#reading.set(name, read);
+    return read;
+  }
+
+  async #read(name: string, reading: Promise<Found | undefined>): Promise<void> {
+    const covered = this.#covered;
+    const found = await reading;
+    // Where the tables cover more by then, it is read again.
+    if (covered === this.#covered) this.#inTables.set(name, found);
+  }
+}
+
+function inTable(key: Uint8Array, found: Found | undefined): HeadEntry {
+  return { ...entryInTable({ now: BEFORE_ALL }, key, found), ahead: undefined };
+}
