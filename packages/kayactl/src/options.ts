@@ -59,6 +59,25 @@ export function engineConfig(options: GlobalOptions): PartialEngineConfig {
   };
 }
 
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** For commander: a time as `90s`, in milliseconds. */
+export function parseDuration(text: string): number {
+  const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = Number(count) * UNITS[unit as keyof typeof UNITS];
+  if (Number.isSafeInteger(ms) && ms >= 1) return ms;
+  throw new InvalidArgumentError("It must be a time such as 500ms, 90s, 15m, 12h or 30d.");
+}
+
+/** For commander: a moment, in milliseconds since 1970. */
+export function parseMoment(text: string): number {
+  const moment = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isSafeInteger(moment) && moment >= 1) return moment;
+  throw new InvalidArgumentError(
+    "It must be a date such as 2030-01-31T12:00Z, or milliseconds since 1970, from 1 on.",
+  );
+}
+
 /** For commander: a whole number >= 0. */
 export function parseWholeNumber(text: string): number {
   const value = Number(text);

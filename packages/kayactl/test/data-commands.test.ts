@@ -37,6 +37,33 @@ describe("put and delete", () => {
     expect((await kayactl(["get", "a", "--data", data])).stdout).toBe("b\n");
   });
 
+  test("a value may go away by itself, and get --json says when", async () => {
+    const data = await absentDirectory();
+    const put = (...args: string[]) => kayactl(["put", ...args, "--data", data]);
+    const get = (key: string) => kayactl(["get", key, "--json", "--data", data]);
+    const before = Date.now();
+    expect((await put("a", "1", "--ttl", "2h")).code).toBe(0);
+    const { expiresAt } = JSON.parse((await get("a")).stdout);
+    expect(expiresAt).toBeGreaterThanOrEqual(before + 7_200_000);
+    expect(expiresAt).toBeLessThanOrEqual(Date.now() + 7_200_000);
+    await put("a", "2", "--expires-at", "2100-01-01T00:00Z");
+    expect((await get("a")).stdout).toBe('{"key":"a","value":"2","expiresAt":4102444800000}\n');
+    await put("a", "3");
+    expect((await get("a")).stdout).toBe('{"key":"a","value":"3"}\n');
+    await put("a", "4", "--expires-at", "1");
+    expect((await get("a")).code).toBe(2);
+    for (const wrong of [
+      ["--ttl", "0s"],
+      ["--ttl", "5"],
+      ["--ttl", "1w"],
+      ["--expires-at", "0"],
+      ["--expires-at", "soon"],
+      ["--ttl", "1s", "--expires-at", "5"],
+    ])
+      expect((await put("b", "1", ...wrong)).code, wrong.join(" ")).toBe(4);
+    expect((await get("b")).code).toBe(2);
+  });
+
   test("a relaxed write does not claim to be durable", async () => {
     const data = await absentDirectory();
     const { stdout } = await kayactl(["put", "a", "b", "--durability", "relaxed", "--data", data]);

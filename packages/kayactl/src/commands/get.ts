@@ -29,17 +29,26 @@ Examples:
     .action((key: string, options: GetOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         const keyBytes = parseBytes(key, "KEY", options.keyHex === true);
-        const value = await withEngine(context, (engine) => engine.get(keyBytes), { readOnly: true });
+        const entry = await withEngine(context, (engine) => engine.getEntry(keyBytes), { readOnly: true });
+        const { value, expiresAt } = entry;
         if (value === undefined) return notFound(context);
         if (options.raw) await context.out.bytes(value);
-        else await printValue(context, keyBytes, value);
+        else await printValue(context, keyBytes, value, expiresAt);
         return ExitCode.Ok;
       }),
     );
 };
 
-async function printValue({ out, options }: Context, key: Uint8Array, value: Uint8Array): Promise<void> {
-  if (options.json) return out.line(toJson({ ...jsonField("key", key), ...jsonField("value", value) }));
+async function printValue(
+  { out, options }: Context,
+  key: Uint8Array,
+  value: Uint8Array,
+  expiresAt: number | undefined,
+): Promise<void> {
+  if (options.json) {
+    const expiry = expiresAt === undefined ? {} : { expiresAt };
+    return out.line(toJson({ ...jsonField("key", key), ...jsonField("value", value), ...expiry }));
+  }
   const text = asText(value);
   return out.line(text === undefined ? `hex:${toHex(value)}` : escapeLines(text));
 }

@@ -1,5 +1,8 @@
+import type { PutOptions as EngineOptions } from "@kaya/engine";
+import { Option } from "commander";
 import { invalid, parseBytes, parseHex } from "../bytes.js";
 import { ExitCode, type Io, type Register } from "../context.js";
+import { parseDuration, parseMoment } from "../options.js";
 import { Interrupted } from "../output.js";
 import { withEngine } from "../with-engine.js";
 import { printWrite } from "./write-result.js";
@@ -7,6 +10,8 @@ import { printWrite } from "./write-result.js";
 interface PutOptions {
   readonly keyHex?: boolean;
   readonly valueHex?: boolean;
+  readonly ttl?: number;
+  readonly expiresAt?: number;
 }
 
 // The engine's limit on values; twice as many digits, and some white space, in hex.
@@ -23,11 +28,22 @@ export const registerPut: Register = (program, execute) => {
     .argument("<VALUE>", "- reads it from standard input, byte for byte")
     .option("--key-hex", "KEY is given in hex")
     .option("--value-hex", "VALUE is given in hex (white space in standard input does not count)")
+    .addOption(
+      new Option("--ttl <time>", "the value goes away after that: 500ms, 90s, 15m, 12h or 30d").argParser(
+        parseDuration,
+      ),
+    )
+    .addOption(
+      new Option("--expires-at <moment>", "the value goes away then: a date, or milliseconds since 1970")
+        .argParser(parseMoment)
+        .conflicts("ttl"),
+    )
     .addHelpText(
       "after",
       `
 Examples:
   kayactl put user:1 Ada
+  kayactl put session:1 Ada --ttl 30m
   kayactl put photo - < photo.jpg
   kayactl put --key-hex --value-hex 00ff cafe
   kayactl put -- --strange-key --strange-value`,
@@ -39,7 +55,8 @@ Examples:
           value === "-"
             ? await readValue(context.io, options.valueHex === true)
             : parseBytes(value, "VALUE", options.valueHex === true);
-        const result = await withEngine(context, (engine) => engine.put(keyBytes, valueBytes), {
+        const expiry = expiryIn(options);
+        const result = await withEngine(context, (engine) => engine.put(keyBytes, valueBytes, expiry), {
           create: true,
         });
         await printWrite(context, result);
@@ -47,6 +64,10 @@ Examples:
       }),
     );
 };
+
+function expiryIn({ ttl, expiresAt }: PutOptions): EngineOptions {
+  return { ...(ttl !== undefined && { ttlMs: ttl }), ...(expiresAt !== undefined && { expiresAt }) };
+}
 
 async function readValue(io: Io, isHex: boolean): Promise<Uint8Array> {
   const bytes = await readAll(io);
