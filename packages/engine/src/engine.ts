@@ -388,7 +388,8 @@ export class Engine extends Reader {
 
   /**
    * The newest entry of a key, as `getEntry` gives it: first the one that it has (unless `initial` is false), then each other one once readers see
-   * it. Who is slow skips to the newest. What was absent and is absent again is not told.
+   * it. Who is slow skips to the newest. What was absent and is absent again is not told; that a value has expired is: a timer waits for it, which keeps
+   * no process alive.
    *
    * It begins with the first call of `next`, and ends when the loop is left, with the signal, and with the engine: then it rejects with KAYA_CLOSED,
    * or with KAYA_WRITER_FAILED where the engine has failed. A strict write is told once it is durable, a relaxed one once it can be read.
@@ -397,7 +398,8 @@ export class Engine extends Reader {
   watch(key: Bytes, options?: WatchOptions): Watch<Entry>;
   /**
    * The changes of a range, as watching a key: first a put for each entry that it has, then of each key the newest change, and deletions of ranges as
-   * such, within this range. Applied one after the other they give what the range has. A batch is not given as a whole.
+   * such, within this range. Applied one after the other they give what the range has. A batch is not given as a whole. That a value
+   * has expired is not told: its put says when that will be (`expiresAt`).
    *
    * In memory is the newest change of each key that was not taken yet. Where that becomes more than 16 MiB it begins anew: with the deletion of the
    * whole range, and a put for each entry.

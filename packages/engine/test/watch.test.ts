@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { SimDisk } from "@kaya/io";
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Engine, KayaError, type KeyBounds, type Turns, type WatchChange } from "../src/index.js";
+import { RangeWatch } from "../src/watch/range-watch.js";
 import { holdUp } from "./support/intercepted-disk.js";
+import { TestClock } from "./support/test-clock.js";
 import { bytes, entriesOf, latin1, rejection } from "./support/text.js";
 import { textOf, WatchReader } from "./support/watched.js";
 
@@ -335,6 +337,91 @@ class Mirror {
   }
 }
 
+describe("a value that expires", () => {
+  const withClock = async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const clock = new TestClock();
+    const db = await Engine.open({}, new SimDisk(), { clock });
+    const pass = async (ms: number) => {
+      clock.pass(ms);
+      vi.advanceTimersByTime(ms);
+      for (let i = 0; i < 3; i++) await nextTurn();
+    };
+    return { db, clock, pass };
+  };
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("is seen to go by who watches its key, once, and not where it was put again before", async () => {
+    const { db, clock, pass } = await withClock();
+    await db.put("a", "1", { ttlMs: 100_000 });
+    const expiresAt = clock.time + 100_000;
+    const reader = new WatchReader(db.watch("a"));
+    expect(await reader.reaches(1)).toEqual(["a=1"]);
+    expect(reader.told[0]?.expiresAt).toBe(expiresAt);
+    await pass(99_999);
+    expect(reader.texts).toEqual(["a=1"]);
+    await pass(1);
+    expect(reader.texts).toEqual(["a=1", "-a"]);
+    await db.put("a", "2", { ttlMs: 50 });
+    await pass(40);
+    await db.put("a", "3", { ttlMs: 50 });
+    await pass(40);
+    expect(reader.texts.slice(2)).toEqual(["a=2", "a=3"]);
+    await db.put("a", "4");
+    await pass(1000);
+    await db.put("a", "5", { ttlMs: 10 });
+    await db.delete("a");
+    await pass(1000);
+    expect(reader.texts.slice(4)).toEqual(["a=4", "a=5", "-a"]);
+    await db.put("a", "gone", { expiresAt: 1 });
+    await nextTurn();
+    expect(reader.texts.slice(7)).toEqual([]);
+    await db.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is seen to go within a minute where the clock is set forward", async () => {
+    const { db, clock, pass } = await withClock();
+    await db.put("a", "1", { ttlMs: 3600_000 });
+    const reader = new WatchReader(db.watch("a"));
+    await reader.reaches(1);
+    clock.set(3600_000);
+    await pass(60_000);
+    expect(reader.texts).toEqual(["a=1", "-a"]);
+    await db.close();
+  });
+
+  it("is not told once it has gone, to who is slow or comes late, and a range is told when it will go", async () => {
+    const { db, clock, pass } = await withClock();
+    const expiresAt = clock.time + 10;
+    await db.put("a", "1", { expiresAt });
+    await db.flush();
+    await db.put("b", "1", { expiresAt });
+    const [slow, range, late] = [db.watch("a"), db.watch({}), db.watch("b")];
+    await slow.next();
+    expect((await range.next()).value).toEqual({
+      ...{ type: "put", key: bytes("a"), value: bytes("1"), sequence: 1, expiresAt },
+    });
+    await db.put("a", "2", { expiresAt: expiresAt + 10 });
+    await db.put("c", "3", { expiresAt: expiresAt + 10 });
+    await db.put("d", "4", { expiresAt: 1 });
+    await pass(20);
+    expect(textOf((await slow.next()).value as WatchChange)).toBe("-a");
+    expect(textOf((await late.next()).value as WatchChange)).toBe("-b");
+    const rest: unknown[] = [];
+    for (let i = 0; i < 4; i++) rest.push((await range.next()).value);
+    expect(rest).toMatchObject([
+      { type: "put", key: bytes("b"), expiresAt },
+      { type: "put", key: bytes("a"), value: bytes("2"), expiresAt: expiresAt + 10 },
+      { type: "put", key: bytes("c"), expiresAt: expiresAt + 10 },
+      { type: "delete", key: bytes("d"), sequence: 5 },
+    ]);
+    await db.close();
+  });
+});
+
 describe("a watch", () => {
   it("that begins while a large batch is applied has all of it or will be told", async () => {
     let resume: (() => void)[] = [];
@@ -450,6 +537,23 @@ describe("a watch", () => {
     expect(textOf((await afterwards.next()).value as WatchChange)).toBe("a=2");
     await rejection("KAYA_WRITER_FAILED", afterwards.next());
     await db.close().catch(() => undefined);
+  });
+
+  it("that fails by itself is told so, and no write fails by it", async () => {
+    const db = await open();
+    const watch = db.watch({}, { initial: false });
+    const next = watch.next();
+    const failed = expect(next).rejects.toThrow("no memory");
+    await nextTurn();
+    const spy = vi.spyOn(RangeWatch.prototype, "stage").mockImplementation(() => {
+      throw new RangeError("no memory");
+    });
+    await db.put("a", "1");
+    spy.mockRestore();
+    await failed;
+    await db.put("a", "2");
+    expect(db.stats()).toMatchObject({ state: "open", watches: 0 });
+    await db.close();
   });
 
   it("is refused for what is no key and no range, and on an engine that only looks", async () => {

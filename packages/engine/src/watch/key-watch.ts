@@ -2,7 +2,10 @@ import type { Entry } from "../entry.js";
 import { Watch } from "./watch.js";
 import type { Watched } from "./watches.js";
 
-/** The newest entry of a key, each time that it has become another one. */
+/** However long a value stays, the clock is looked at as often: it may have been set. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** The newest entry of a key, each time that it has become another one; also where its value expires. */
 export class KeyWatch extends Watch<Entry> {
   readonly #watched: Watched;
   readonly key: Uint8Array;
@@ -12,8 +15,10 @@ export class KeyWatch extends Watch<Entry> {
   #staged: Entry | undefined;
   /** What is to be told next. */
   #newest: Entry | undefined;
-  /** What was told last was that the key is absent. */
+  /** What was told last: that the key is absent, or has a value until then. */
   #isAbsent = false;
+  #expiresAt: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   /** @internal Made by `Engine.watch`. */
   constructor(
@@ -50,6 +55,7 @@ export class KeyWatch extends Watch<Entry> {
   }
 
   protected letGo(): void {
+    clearTimeout(this.#timer);
     this.#newest = undefined;
     this.#staged = undefined;
   }
@@ -57,20 +63,46 @@ export class KeyWatch extends Watch<Entry> {
   async #takeInitial(): Promise<Entry> {
     const entry = await this.#watched.entry(this.key);
     // What came while it was read is newer.
-    return this.#told(this.#newest ?? entry);
+    return this.#tell(this.#newest ?? entry);
   }
 
   #takeNewest(): Entry | undefined {
     const entry = this.#newest;
-    if (entry === undefined) return undefined;
-    this.#newest = undefined;
-    // It had a value in between, which nobody was told of.
-    return this.#isAbsent && entry.value === undefined ? undefined : this.#told(entry);
+    if (entry === undefined)
+      return this.#hasExpired(this.#expiresAt) ? this.#tell(this.#absent()) : undefined;
+    // That it had a value in between nobody was told.
+    if (this.#isAbsent && (entry.value === undefined || this.#hasExpired(entry.expiresAt))) {
+      this.#newest = undefined;
+      return undefined;
+    }
+    return this.#tell(entry);
   }
 
-  #told(entry: Entry): Entry {
+  #tell(entry: Entry): Entry {
+    const told = this.#hasExpired(entry.expiresAt) ? this.#absent() : entry;
     this.#newest = undefined;
-    this.#isAbsent = entry.value === undefined;
-    return entry;
+    this.#isAbsent = told.value === undefined;
+    this.#expiresAt = told.expiresAt;
+    this.#wait();
+    return told;
+  }
+
+  #absent(): Entry {
+    return { key: new Uint8Array(this.key), value: undefined, sequence: undefined };
+  }
+
+  #hasExpired(expiresAt: number | undefined): boolean {
+    return expiresAt !== undefined && expiresAt <= this.#watched.now();
+  }
+
+  /** Until the value that was told goes away, unless another one is told before. It keeps no process alive. */
+  #wait(): void {
+    clearTimeout(this.#timer);
+    if (this.#expiresAt === undefined) return;
+    const wait = Math.min(this.#expiresAt - this.#watched.now(), LONGEST_WAIT_MS);
+    this.#timer = setTimeout(() => {
+      if (this.#hasExpired(this.#expiresAt)) this.wake();
+      else this.#wait();
+    }, wait).unref();
   }
 }

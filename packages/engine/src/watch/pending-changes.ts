@@ -9,6 +9,8 @@ export type WatchChange =
       readonly key: Uint8Array;
       readonly value: Uint8Array;
       readonly sequence: SequenceNumber;
+      /** When the key loses the value by itself, in milliseconds since 1970: that is not told. Not there where it does not. */
+      readonly expiresAt?: number;
     }
   | { readonly type: "delete"; readonly key: Uint8Array; readonly sequence: SequenceNumber }
   /** Every key from `start` up to, but without, `end`; without an end there is no upper bound. */

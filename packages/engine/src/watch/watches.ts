@@ -1,8 +1,8 @@
 import { describe, isBytes, type KayaError, readOptions, type SequenceNumber } from "@kaya/core";
-import type { Extent } from "@kaya/lsm";
+import { EXPIRING, type Extent } from "@kaya/lsm";
 import type { WalOperation, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
-import { type Entry, entryOf } from "../entry.js";
+import { type Entry, entryOf, entryWith } from "../entry.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
 import { extentOf, isInExtent, type KeyBounds, toKeyBounds } from "../range.js";
 import type { ReadSource } from "../read-source.js";
@@ -26,6 +26,8 @@ export interface WatchOptions {
 export interface Watched {
   /** Of the last write that readers see. */
   readonly sequence: SequenceNumber;
+  /** The time that values expire by. */
+  now(): number;
   /** Calls where no write is half applied: who registers and reads there misses nothing. Rejects with KAYA_CLOSED. */
   whenSettled<T>(call: () => T): Promise<T>;
   entry(key: Uint8Array): Promise<Entry>;
@@ -46,7 +48,12 @@ const MOST_BYTES = 16 * 1024 * 1024;
 
 /** Entries as changes. */
 const CHANGES: RowKind<KeyChange> = {
-  read: ({ key, value, sequence }, copier) => ({ type: "put", ...copier.entry(key, value), sequence }),
+  read: ({ key, value, sequence, kind, expiresAt }, copier) => ({
+    type: "put",
+    ...copier.entry(key, value),
+    sequence,
+    ...(kind === EXPIRING && { expiresAt }),
+  }),
   bytes: ({ key }) => key.length,
 };
 
@@ -70,6 +77,10 @@ export class Watches implements Watched {
 
   get sequence(): SequenceNumber {
     return this.#engine.applied.position.sequence;
+  }
+
+  now(): number {
+    return this.#engine.applied.store.now();
   }
 
   /** @throws KayaError KAYA_INVALID_ARGUMENT; what the signal aborted with */
@@ -133,21 +144,13 @@ export class Watches implements Watched {
     this.#stopWaiting?.();
   }
 
-  /** An operation was applied; readers see it once `publish` is called. */
+  /** An operation was applied; readers see it once `publish` is called. It throws nothing: what is applied must not fail by who looks on. */
   note(operation: WalOperation, sequence: SequenceNumber): void {
-    if (operation.type === "deleteRange") {
-      this.#noteRange(operation, sequence);
-      return;
-    }
-    const { key } = operation;
-    for (const watch of this.#keys.size === 0 ? [] : (this.#keys.get(textOf(key)) ?? [])) {
-      watch.stage(entryFrom(operation, sequence));
-      this.#touched.add(watch);
-    }
-    for (const watch of this.#ranges) {
-      if (!watch.covers(key)) continue;
-      watch.stage(changeFrom(operation, sequence));
-      this.#touched.add(watch);
+    try {
+      if (operation.type === "deleteRange") this.#noteRange(operation, sequence);
+      else this.#noteKey(operation, sequence);
+    } catch (error) {
+      for (const watch of [...this.#all]) watch.end(error); // memory that cannot be had
     }
   }
 
@@ -184,6 +187,20 @@ export class Watches implements Watched {
     return undefined;
   }
 
+  #noteKey(operation: KeyOperation, sequence: SequenceNumber): void {
+    const { key } = operation;
+    const own = this.#keys.size === 0 ? undefined : this.#keys.get(textOf(key));
+    for (const watch of own ?? []) {
+      watch.stage(entryFrom(operation, sequence));
+      this.#touched.add(watch);
+    }
+    for (const watch of this.#ranges) {
+      if (!watch.covers(key)) continue;
+      watch.stage(changeFrom(operation, sequence, this));
+      this.#touched.add(watch);
+    }
+  }
+
   #noteRange(range: Extract<WalOperation, { type: "deleteRange" }>, sequence: SequenceNumber): void {
     const deletion = { start: range.start, end: range.end, sequence };
     for (const watch of this.#ranges) {
@@ -214,11 +231,20 @@ type KeyOperation = Exclude<WalOperation, { type: "deleteRange" }>;
 function entryFrom(operation: KeyOperation, sequence: SequenceNumber): Entry {
   const key = new Uint8Array(operation.key);
   if (operation.type === "delete") return { key, value: undefined, sequence: undefined };
-  return { key, value: new Uint8Array(operation.value), sequence };
+  return entryWith(key, { sequence, expiresAt: operation.expiresAt }, new Uint8Array(operation.value));
 }
 
-function changeFrom(operation: KeyOperation, sequence: SequenceNumber): KeyChange {
+function changeFrom(
+  operation: KeyOperation,
+  sequence: SequenceNumber,
+  watched: Pick<Watched, "now">,
+): KeyChange {
   const key = new Uint8Array(operation.key);
   if (operation.type === "delete") return { type: "delete", key, sequence };
-  return { type: "put", key, value: new Uint8Array(operation.value), sequence };
+  const { expiresAt } = operation;
+  const value = new Uint8Array(operation.value);
+  if (expiresAt === undefined) return { type: "put", key, value, sequence };
+  return expiresAt > watched.now()
+    ? { type: "put", key, value, sequence, expiresAt }
+    : { type: "delete", key, sequence };
 }
