@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { collectExamples, ProgramDirectory } from "./example-programs.js";
 
-const KILLS = 4;
+const KILLS = 3;
 /** A process is killed when it has said up to so many lines. It goes on while they arrive, so that is any moment. */
 const MOST_LINES = 60;
 
