@@ -27,8 +27,9 @@ import { Snapshot } from "./snapshot.js";
 import { type EngineState, type EngineStats, engineStats } from "./stats.js";
 import type { FlushResult } from "./store/flusher.js";
 import { Flushes } from "./store/flushes.js";
+import type { Transaction } from "./transaction/transaction.js";
 import { SYSTEM_TURNS, type Turns } from "./turns.js";
-import type { UpdateFunction, UpdateOptions, UpdateResult } from "./update.js";
+import type { RetryOptions, UpdateFunction, UpdateOptions, UpdateResult } from "./update.js";
 import type { StandardSchema } from "./view/schema.js";
 import { type IndexesOf, type ViewOf, type ViewOptions, viewOf } from "./view/view.js";
 import type { KeyChoice, ValueChoice } from "./view/view-types.js";
@@ -252,6 +253,24 @@ export class Engine extends Reader {
    */
   update(key: Bytes, fn: UpdateFunction, options?: UpdateOptions): Promise<UpdateResult> {
     return this.#writes.update(key, fn, options);
+  }
+
+  /**
+   * Runs a function as a transaction, and resolves to what it gives once what it wrote is as durable as asked. It reads the data at one moment, with its own
+   * writes in it; these are written all or nothing, and only if nothing that it read was changed meanwhile: keys, also absent ones, and ranges as far as
+   * they were read. Else the function is called again. So transactions have the effect of one after the other, in the order of the log (serializable).
+   * What it throws is what this rejects with, and nothing is written.
+   *
+   * No transaction holds a lock. Those that lost are tried again one after the other by what they lost on, in the order in which they lost, and one that lost four times
+   * goes first: the others' writes wait for it, for a second at most. A first call reads what is acknowledged; one that is tried again also sees writes that are on
+   * their way to the disk, and does not count unless these do. The function may be called several times: let it do nothing else than read and write with
+   * `tx`, and do not wait in it for another transaction that changes the same.
+   *
+   * Rejects with KAYA_CONFLICT after `attempts`, with the `key` and the `sequence` of the write it lost to; with the signal's reason; else as `get`
+   * and `batch`.
+   */
+  transact<T>(fn: (tx: Transaction) => T | Promise<T>, options?: RetryOptions): Promise<T> {
+    return this.#writes.transact(fn, options);
   }
 
   /**

@@ -3,45 +3,71 @@ import { onAbort } from "./signal.js";
 /** A turn ends by itself after this: its owner may wait for something that waits behind it. */
 const LONGEST_TURN_MS = 1000;
 
-/** Ends a turn; doing it again is fine. */
-export type EndTurn = () => void;
+/** A turn of one who lost. */
+export class Turn {
+  /** Resolves when it is over. */
+  readonly ended: Promise<void>;
+  isOver = false;
+  #resolve: () => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.ended = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  begin(): void {
+    this.#timer = setTimeout(() => this.end(), LONGEST_TURN_MS);
+  }
+
+  /** Doing it again is fine. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.isOver = true;
+    this.#resolve();
+  }
+}
 
 /**
  * Those who lost a conflict, by the name of what they lost on: each has its turn, in the order in which they came. While it lasts the others
  * of that name do not try, so that it loses against them no more.
  */
 export class FairTurns {
-  /** Resolves when the last of those who wait has had its turn. */
+  /** The last of those who wait or have their turn; its promise resolves when all of them are through. */
   readonly #last = new Map<string, Promise<void>>();
+  readonly #current = new Map<string, Turn>();
 
   /** Somebody waits, or has its turn. */
   isTaken(name: string): boolean {
     return this.#last.has(name);
   }
 
+  /** It is this one's turn now. */
+  holds(name: string, turn: Turn): boolean {
+    return this.#current.get(name) === turn && !turn.isOver;
+  }
+
   /** Resolves when it is this one's turn. Rejects with the signal's reason where that comes first. */
-  async take(name: string, signal: AbortSignal | undefined): Promise<EndTurn> {
-    let end: EndTurn = () => undefined;
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
+  async take(name: string, signal: AbortSignal | undefined): Promise<Turn> {
+    const turn = new Turn();
     const before = this.#last.get(name);
-    const over = before === undefined ? ended : before.then(() => ended);
-    this.#last.set(name, over);
-    void over.then(() => {
-      if (this.#last.get(name) === over) this.#last.delete(name);
+    const through = before === undefined ? turn.ended : before.then(() => turn.ended);
+    this.#last.set(name, through);
+    void through.then(() => {
+      if (this.#last.get(name) !== through) return;
+      this.#last.delete(name);
+      this.#current.delete(name);
     });
     try {
       if (before !== undefined) await untilAborted(before, signal);
     } catch (error) {
-      end();
+      turn.end();
       throw error;
     }
-    const timer = setTimeout(end, LONGEST_TURN_MS);
-    return () => {
-      clearTimeout(timer);
-      end();
-    };
+    this.#current.set(name, turn);
+    turn.begin();
+    return turn;
   }
 }
 

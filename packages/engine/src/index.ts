@@ -56,6 +56,7 @@ export type { FlushResult } from "./store/flusher.js";
 export type { FlushStats } from "./store/flushes.js";
 export type { TablesReport } from "./store/tables-report.js";
 export type { SyncRows, SyncScan } from "./sync-scan.js";
+export type { Transaction } from "./transaction/transaction.js";
 export type { Turns } from "./turns.js";
 export {
   KEEP,

@@ -109,7 +109,7 @@ export function isInExtent({ start, end }: Extent, key: Uint8Array): boolean {
 }
 
 /** The first key behind this one. */
-function behind(key: Uint8Array): Uint8Array {
+export function behind(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;

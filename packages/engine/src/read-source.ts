@@ -36,6 +36,8 @@ export interface HeldMoment {
   moment(): Moment;
   /** The reading is over. */
   release(): void;
+  /** It counts how far a reading goes: nothing is read that the caller has not asked for. Default false. */
+  readonly readsNoFurther?: boolean;
 }
 
 /** What a `Reader` reads from. */

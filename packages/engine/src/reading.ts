@@ -12,6 +12,8 @@ export interface Reading {
   assertOpen(): void;
   /** Whatever the reason; only the first call counts. */
   end(): void;
+  /** As of `HeldMoment`. */
+  readonly readsNoFurther: boolean;
 }
 
 /** A moment that may be read several times at once, and is let go of once the last of these readings has ended. */
@@ -28,6 +30,7 @@ export class SharedMoment {
     let isReading = true;
     this.#readers++;
     return {
+      readsNoFurther: this.#held.readsNoFurther ?? false,
       begin: (options) => new RangeReader(this.#moment().cursor(range, options), range),
       assertOpen: () => void this.#moment(),
       end: () => {

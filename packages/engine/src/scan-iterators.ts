@@ -42,21 +42,25 @@ export function readFewBytes<T>(kind: RowKind<T>): ReadPage<T> {
   };
 }
 
-/** The pages of a scan. Each but the first comes in a turn of the event loop of its own. */
+/** The pages of a scan. The event loop gets its turn in between. */
 export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
   readonly #reading: Reading;
   readonly #size: number;
   readonly #readPage: ReadPage<T>;
   readonly #copier = new ValueCopier();
   #reader: RangeReader | undefined;
+  readonly #pagesInTurn: number;
+  #pages = 0;
   #isDone = false;
   /** The page that is being read: one at a time. */
   #last: Promise<unknown> | undefined;
 
-  constructor(reading: Reading, size: number, readPage: ReadPage<T>) {
+  /** @param pagesInTurn that may be read before the event loop gets its turn */
+  constructor(reading: Reading, size: number, readPage: ReadPage<T>, pagesInTurn = 1) {
     this.#reading = reading;
     this.#size = size;
     this.#readPage = readPage;
+    this.#pagesInTurn = pagesInTurn;
   }
 
   next(): Promise<Result<T[]>> {
@@ -87,7 +91,7 @@ export class PageIterator<T> implements AsyncIterableIterator<T[], undefined> {
   async #next(): Promise<Result<T[]>> {
     if (this.#isDone) return DONE;
     if (this.#reader === undefined) this.#reader = this.#reading.begin();
-    else await nextTurn();
+    else if (++this.#pages % this.#pagesInTurn === 0) await nextTurn();
     try {
       this.#reading.assertOpen();
       const value = await this.#readPage(this.#reader, this.#size, this.#copier);
@@ -118,7 +122,9 @@ export class RowIterator<T> implements AsyncIterableIterator<T, undefined> {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(reading: Reading, readPage: ReadPage<T>) {
-    this.#pages = new PageIterator(reading, ROWS_AT_ONCE, readPage);
+    this.#pages = reading.readsNoFurther
+      ? new PageIterator(reading, 1, readPage, ROWS_AT_ONCE)
+      : new PageIterator(reading, ROWS_AT_ONCE, readPage);
   }
 
   next(): Promise<Result<T>> {

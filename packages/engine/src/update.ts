@@ -8,7 +8,7 @@ import {
 } from "@kaya/core";
 import { showKey } from "./conditions.js";
 import type { Expiry } from "./expiry.js";
-import { type EndTurn, type FairTurns, untilAborted } from "./fair-turns.js";
+import { type FairTurns, type Turn, untilAborted } from "./fair-turns.js";
 import { type Bytes, invalid } from "./input.js";
 import {
   atHead,
@@ -38,7 +38,7 @@ export interface RetryOptions extends WriteOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Without a `ttlMs` or an `expiresAt` the new value stays, also where the old one would have expired. */
+/** With `ttlMs` or `expiresAt` a new value expires; without them it stays, also where the one that it replaces would have expired. */
 export interface UpdateOptions extends RetryOptions, Expiry {}
 
 export interface UpdateResult extends WriteResult {
@@ -50,9 +50,17 @@ const RETRY_OPTIONS: readonly string[] = ["durability", "attempts", "signal"];
 const UPDATE_OPTIONS: readonly string[] = [...RETRY_OPTIONS, "ttlMs", "expiresAt"];
 const DEFAULT_ATTEMPTS = 100;
 
-/** The options of what is tried again, read once. @throws KayaError KAYA_INVALID_ARGUMENT; what the signal aborted with */
+/** The options of a transaction, read once. @throws KayaError KAYA_INVALID_ARGUMENT; what the signal aborted with */
 export function readRetryOptions(given: RetryOptions | undefined, input: WriteInput) {
-  const options = readOptions(given, RETRY_OPTIONS, "the options of an update");
+  return checkRetryOptions(readOptions(given, RETRY_OPTIONS, "the options of a transaction"), input);
+}
+
+function readUpdateOptions(given: UpdateOptions | undefined, input: WriteInput) {
+  const options = readOptions(given, UPDATE_OPTIONS, "the options of an update");
+  return { ...checkRetryOptions(options, input), expiresAt: input.expiryIn(options) };
+}
+
+function checkRetryOptions(options: RetryOptions, input: WriteInput) {
   const { attempts = DEFAULT_ATTEMPTS, signal, durability } = options;
   if (!Number.isSafeInteger(attempts) || attempts < 1)
     throw invalid(`attempts must be a whole number >= 1, not ${describe(attempts)}`);
@@ -65,8 +73,9 @@ interface Asked {
   readonly key: Uint8Array;
   readonly fn: UpdateFunction;
   readonly durability: DurabilityMode;
-  readonly expiresAt: number | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Of the new value. */
+  readonly expiresAt: number | undefined;
 }
 
 /** It has its place in the log, or was in vain, as the key has another state by now. */
@@ -94,33 +103,25 @@ export class Updates {
     const key = new Uint8Array(this.#input.key(given));
     if (fn === undefined) throw invalid("update takes a function");
     checkCallback(fn, "the function of an update");
-    const {
-      ttlMs,
-      expiresAt: moment,
-      ...retry
-    } = readOptions(options, UPDATE_OPTIONS, "the options of an update");
-    const { durability, attempts, signal } = readRetryOptions(retry, this.#input);
-    const expiresAt = this.#input.expiresAt({ ttlMs, expiresAt: moment });
+    const { attempts, ...asked } = readUpdateOptions(options, this.#input);
     // Outside the turn: those behind it need not wait for the disk.
-    const { written } = await this.#place({ key, fn, durability, expiresAt, signal }, attempts);
+    const { written } = await this.#place({ key, fn, ...asked }, attempts);
     return written;
   }
 
   async #place(asked: Asked, attempts: number): Promise<{ readonly written: Promise<UpdateResult> }> {
     const { key, signal } = asked;
     const name = Buffer.from(key).toString("latin1");
-    let end: EndTurn | undefined = this.#turns.isTaken(name)
-      ? await this.#turns.take(name, signal)
-      : undefined;
+    let turn: Turn | undefined = this.#turns.isTaken(name) ? await this.#turns.take(name, signal) : undefined;
     try {
       for (let attempt = 1; ; attempt++) {
         const outcome = await this.#attempt(asked);
         if (outcome.written !== undefined) return outcome;
         if (attempt === attempts) throw gaveUp(key, attempts, outcome.sequence);
-        end ??= await this.#turns.take(name, signal);
+        turn ??= await this.#turns.take(name, signal);
       }
     } finally {
-      end?.();
+      turn?.end();
     }
   }
 

@@ -18,8 +18,16 @@ import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import { type Change, type HeadEngine, modify } from "./modify.js";
 import type { Flushes } from "./store/flushes.js";
+import type { Transaction } from "./transaction/transaction.js";
+import { Transactions } from "./transaction/transactions.js";
 import type { Turns } from "./turns.js";
-import { type UpdateFunction, type UpdateOptions, type UpdateResult, Updates } from "./update.js";
+import {
+  type RetryOptions,
+  type UpdateFunction,
+  type UpdateOptions,
+  type UpdateResult,
+  Updates,
+} from "./update.js";
 import {
   BATCH_OPTIONS,
   type BatchOperation,
@@ -55,6 +63,7 @@ export class Writes {
   readonly #conflicts: ConflictQueue;
   readonly #turns = new FairTurns();
   readonly #updates: Updates;
+  readonly #transactions: Transactions;
   /** Clears with a limit that are under way, in the order of their calls. Never rejects: one that failed deleted nothing. */
   readonly #clears = new Set<Promise<Deleted>>();
   /** Undefined as long as the program has no view. */
@@ -65,6 +74,9 @@ export class Writes {
     this.#head = { ...engine, append: (payload, durability) => this.#append(payload, durability) };
     this.#input = new WriteInput(engine.config, engine.applied.store.now);
     this.#updates = new Updates(this.#head, this.#input, this.#turns);
+    const { turns, config } = engine;
+    const transacted = { ...this.#head, turns, maxRecordBytes: config.wal.maxRecordBytes };
+    this.#transactions = new Transactions(transacted, this.#input, this.#turns);
     this.#conflicts = new ConflictQueue((key) => engine.wal.pendingChange(key), engine.turns.next);
   }
 
@@ -112,6 +124,10 @@ export class Writes {
   update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
     if (this.#indexes === undefined) return this.#updates.run(key, fn, options);
     return this.#indexes.retryUpdate(fn, (once) => this.#updates.run(key, once, options));
+  }
+
+  transact<T>(fn: (tx: Transaction) => T | Promise<T>, options: RetryOptions | undefined): Promise<T> {
+    return this.#transactions.run(fn, options);
   }
 
   /** See `modify`. */

@@ -6,6 +6,7 @@ import { EVIDENCE_MUTANTS } from "./evidence-mutants.mjs";
 import { EXPIRY_MUTANTS } from "./expiry-mutants.mjs";
 import { FEED_MUTANTS } from "./feed-mutants.mjs";
 import { FLUSH_MUTANTS } from "./flush-mutants.mjs";
+import { INDEX_MUTANTS } from "./index-mutants.mjs";
 import { INPUT_MUTANTS } from "./input-mutants.mjs";
 import { LARGE_VALUE_MUTANTS } from "./large-value-mutants.mjs";
 import { LOOP_MUTANTS } from "./loop-mutants.mjs";
@@ -20,6 +21,7 @@ import { STAGING_MUTANTS } from "./staging-mutants.mjs";
 import { STORE_MUTANTS } from "./store-mutants.mjs";
 import { SYNC_MUTANTS } from "./sync-mutants.mjs";
 import { TABLE_MUTANTS } from "./table-mutants.mjs";
+import { TRANSACTION_MUTANTS } from "./transaction-mutants.mjs";
 import { TREE_MUTANTS } from "./tree-mutants.mjs";
 import { TURNS_MUTANTS } from "./turns-mutants.mjs";
 import { TWO_FAULT_MUTANTS } from "./two-fault-mutants.mjs";
@@ -67,6 +69,7 @@ const treeMutants = [...TREE_MUTANTS, ...STAGING_MUTANTS].map((mutant) => ({
 }));
 
 const expiryMutants = EXPIRY_MUTANTS.map((mutant) => ({ first: "simulation", ...mutant }));
+const indexMutants = INDEX_MUTANTS.map((mutant) => ({ first: "engine: an index", ...mutant }));
 const spaceMutants = SPACE_MUTANTS.map((mutant) => ({ first: "wal: space ahead", ...mutant }));
 
 /** @type {readonly Mutant[]} */
@@ -75,7 +78,9 @@ export const MUTANTS = [
   ...spaceMutants,
   ...RECOVERY_MUTANTS,
   ...expiryMutants,
+  ...indexMutants,
   ...ENGINE_MUTANTS,
+  ...TRANSACTION_MUTANTS,
   ...storeMutants,
   ...FLUSH_MUTANTS,
   ...FEED_MUTANTS,

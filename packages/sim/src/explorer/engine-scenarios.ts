@@ -6,6 +6,7 @@ import { engineDirectoryScenarios } from "./engine-directory-scenarios.js";
 import { engineEvidenceScenarios } from "./engine-evidence-scenarios.js";
 import { engineFeedScenarios } from "./engine-feed-scenarios.js";
 import { engineFlushScenarios } from "./engine-flush-scenarios.js";
+import { engineIndexScenarios } from "./engine-index-scenarios.js";
 import { type Life, long, scenariosOf } from "./engine-lives.js";
 import { engineLookScenarios } from "./engine-look-scenarios.js";
 import type { EngineSession } from "./engine-session.js";
@@ -47,6 +48,7 @@ export function engineScenarios(): Scenario[] {
     ...engineLookScenarios(CONFIG),
     ...engineDirectoryScenarios(CONFIG),
     ...engineEvidenceScenarios(CONFIG),
+    ...engineIndexScenarios(CONFIG),
   ];
 }
 

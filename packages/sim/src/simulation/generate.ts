@@ -16,6 +16,8 @@ import {
   RETRIED_WEIGHTS,
   STEP_WEIGHTS,
   type StepWeights,
+  TRANSACTION_CHANCES,
+  TRANSACTION_WEIGHTS,
   vary,
 } from "./weights.js";
 
@@ -27,13 +29,15 @@ export interface GenerateOptions {
   readonly weights?: Partial<StepWeights>;
   /** The same for kinds of faults; `false` for none. */
   readonly faults?: Partial<FaultWeights> | false;
+  /** How likely a step is to be one of a transaction. Default: none in every second run. */
+  readonly transactions?: number;
   /** `false`: no fault begins to wait for what follows another one. */
   readonly faultPairs?: false;
 }
 
 /** Makes the steps of a run from its seed alone: nothing that happens while it runs has a say in them. */
 export function generateTrace(options: GenerateOptions): Trace {
-  const { seed, operations, weights, faults, faultPairs } = options;
+  const { seed, operations, weights, faults, faultPairs, transactions } = options;
   for (const [name, value] of Object.entries({ seed, operations })) {
     const least = name === "seed" ? Number.MIN_SAFE_INTEGER : 0;
     if (Number.isSafeInteger(value) && value >= least) continue;
@@ -48,6 +52,8 @@ export function generateTrace(options: GenerateOptions): Trace {
     new Random(seed, operations, 3),
     new Random(seed, operations, 4),
     new Random(seed, operations, 5),
+    new Random(seed, operations, 6),
+    transactions,
     { ...vary(STEP_WEIGHTS, random), ...weights, ...(faults === false && { fault: 0 }) },
     { ...vary(FAULT_WEIGHTS, random), ...(faults || {}) },
   );
@@ -85,6 +91,9 @@ class Generator {
   /** Of what expires alone, how likely a put is to be one that does, and what passes of time. */
   readonly #fleeting: Random;
   readonly #fleetness: number;
+  /** Of transactions alone, and how likely a step is to be one of theirs. */
+  readonly #transacting: Random;
+  readonly #transactions: number;
   /** Steps that come before all others: what a pair of faults is to meet. */
   readonly #planned: Step[] = [];
   #lastId = 0;
@@ -96,6 +105,8 @@ class Generator {
     hurrying: Random,
     space: Random,
     fleeting: Random,
+    transacting: Random,
+    transactions: number | undefined,
     weights: StepWeights,
     faults: FaultWeights,
   ) {
@@ -105,6 +116,8 @@ class Generator {
     this.#space = space;
     this.#fleeting = fleeting;
     this.#fleetness = fleeting.pick(FLEETINGS);
+    this.#transacting = transacting;
+    this.#transactions = transactions ?? transacting.pick(TRANSACTION_CHANCES);
     this.#random = random;
     this.#weights = weights;
     this.#faults = faults;
@@ -142,7 +155,10 @@ class Generator {
 
   next(): Step {
     if (this.#fleetness > 0 && this.#fleeting.chance(0.1)) return this.#passTime();
-    return this.#planned.shift() ?? this.#make(pickByWeight(this.#weights, this.#random));
+    const planned = this.#planned.shift();
+    if (planned !== undefined) return planned;
+    if (this.#transacting.chance(this.#transactions)) return this.#transactionStep();
+    return this.#make(pickByWeight(this.#weights, this.#random));
   }
 
   /** Some of what lives goes with it; now and then somebody sets the clock, mostly back. */
@@ -156,6 +172,44 @@ class Generator {
     const random = this.#fleeting;
     if (this.#fleetness === 0 || !random.chance(this.#fleetness)) return {};
     return { lives: random.pick([0, -7, 1, 2, 7, 50, 51, 500, 5000]) };
+  }
+
+  #transactionStep(): Step {
+    const random = this.#transacting;
+    const keys = this.#keys;
+    const of = random.below(3);
+    const step = pickByWeight(TRANSACTION_WEIGHTS, random);
+    switch (step) {
+      case "open-transaction":
+        return { step, durability: random.pick(["strict", "relaxed"]), attempts: random.pick([1, 3]) };
+      case "transaction-get":
+        return { step, of, keys: keys.keys(4, random) };
+      case "transaction-scan":
+        return {
+          step,
+          of,
+          range: keys.range(random),
+          ...(random.chance(0.4) && { take: 1 + random.below(3) }),
+        };
+      case "transaction-write": {
+        const operation = (key: string): StepOperation =>
+          random.chance(0.3) ? { key } : { key, length: random.pick([1, 12, 12, 40]), ...this.#lives() };
+        const operations = keys.keys(2, random).map(operation);
+        const clear = random.chance(0.1) ? [{ clear: keys.bounds(random) }] : [];
+        return { step, of, id: ++this.#lastId, operations: [...operations, ...clear] };
+      }
+      case "clear":
+        return { step, range: keys.bounds(random), durability: "relaxed" };
+      case "flush":
+        return { step };
+      case "update": {
+        const durability = random.pick(["strict", "relaxed"] as const);
+        const update = { step, id: ++this.#lastId, key: keys.key(random), length: random.pick([1, 12, 40]) };
+        return { ...update, durability, ...(random.chance(0.5) && { promised: true }) };
+      }
+      case "end-transaction":
+        return { step, of, ...(random.chance(0.1) && { fails: true }) };
+    }
   }
 
   #make(step: DrawnStep): Step {

@@ -5,8 +5,9 @@ import { type Broken, conditionOf, type ExpectedCondition, firstBroken } from ".
 import { FlyingConflicts } from "./flying-conflicts.js";
 import { FlyingFlushes } from "./flying-flushes.js";
 import { FlyingSyncs } from "./flying-syncs.js";
+import { SimulatedTransaction } from "./simulated-transaction.js";
 import { type Change, isRange } from "./state.js";
-import type { CompactStep, WriteStep } from "./steps.js";
+import type { CompactStep, OpenTransactionStep, StepCondition, WriteStep } from "./steps.js";
 import type { Attempt } from "./timeline.js";
 import { mustHold, RuleBroken } from "./violation.js";
 import { turn, Watched } from "./watched.js";
@@ -24,6 +25,9 @@ const TAKEN_BACK = ["KAYA_DISK_FULL", "KAYA_IO"];
 
 /** What was rejected so may be in the log or not (W4); the engine has failed. */
 const UNCERTAIN = ["KAYA_FSYNC_FAILED", "KAYA_WRITER_FAILED"];
+
+/** What a transaction read is looked at when it gets its place, as conditions are. */
+const READ: readonly StepCondition[] = [{ key: "", is: "as-read" }];
 
 /** The writes and syncs of one process that are not answered yet. */
 export class InFlight {
@@ -85,7 +89,7 @@ export class InFlight {
       await this.#writeNow(step, { changes, conditions, broken, before, strikesBefore });
       return;
     }
-    const write = startWrite(this.#engine, step, changes, conditions, now);
+    const write = startWrite(this.#engine, step, changes, conditions, now, () => timeline.projected());
     if (broken !== undefined) {
       this.#conflicts.add(broken, new Watched(write));
       await turn();
@@ -93,7 +97,8 @@ export class InFlight {
     }
     const answer = new Watched(write, () => this.#answered++);
     // What has to be read from tables before it gets its place is read now: nothing else moves.
-    if (conditions.length > 0 || isLimitedClear(step)) await turn();
+    if (conditions.length > 0 || isLimitedClear(step) || step.step === "update") await turn();
+    if (answer.error instanceof RuleBroken) throw answer.error;
     const after = this.#engine.stats();
     if (after.lastLsn === before.lastLsn) {
       await this.#mustBeRefused(step, changes, answer, { before, strikesBefore });
@@ -103,6 +108,34 @@ export class InFlight {
     this.#checkPlace(step, attempt, after.lastSequence);
     timeline.add(attempt);
     const strict = step.durability === "strict";
+    this.#writes.push({ attempt, strict, answer });
+  }
+
+  open(step: OpenTransactionStep, world: World, engine: Engine): SimulatedTransaction {
+    return new SimulatedTransaction(world, engine, step, () => this.#answered++);
+  }
+
+  /** A transaction's function ends: the transaction gets its place in this turn, or an answer. */
+  async end(transaction: SimulatedTransaction, fails: boolean): Promise<void> {
+    this.#noteRest();
+    const { timeline } = this.#world;
+    const before = this.#engine.stats();
+    const strikesBefore = this.#world.faults.strikes.length;
+    transaction.finish(fails);
+    // What has to be read from tables before it gets its place is read now: nothing else moves.
+    await turn();
+    const { changes, strict, answer } = transaction;
+    const step = { step: "batch", id: 0, operations: [], conditions: READ, durability: "strict" } as const;
+    const after = this.#engine.stats();
+    if (after.lastLsn === before.lastLsn) {
+      if (!transaction.isExplained())
+        await this.#mustBeRefused(step, changes, answer, { before, strikesBefore });
+      return;
+    }
+    const attempt = attemptBehind(before, after.lastLsn, changes);
+    this.#checkPlace(step, attempt, after.lastSequence);
+    transaction.placed(attempt, timeline.projected());
+    timeline.add(attempt);
     this.#writes.push({ attempt, strict, answer });
   }
 
@@ -269,7 +302,9 @@ export class InFlight {
       .some(({ operation }) => operation === "readAt");
     if (couldNotRead && answer.state === "rejected" && KayaError.is(answer.error, "KAYA_IO")) return;
     // Its conditions were read in a turn of its own: it had its place in that turn, and was taken back in it.
-    const hadTurn = "conditions" in step && step.conditions !== undefined && step.conditions.length > 0;
+    const hadTurn =
+      step.step === "update" ||
+      ("conditions" in step && step.conditions !== undefined && step.conditions.length > 0);
     const struck = this.#world.faults.strikes.length > strikesBefore;
     if (hadTurn && struck && this.#engine.failure === undefined && isTakenBack(answer.error)) return;
     if (answer.state === "rejected" && KayaError.is(answer.error, "KAYA_INVALID_ARGUMENT")) {

@@ -23,8 +23,8 @@ export class KeySpace {
     return this.#keys[random.below(this.#keys.length)] ?? "";
   }
 
-  keys(most: number): string[] {
-    return Array.from({ length: 1 + this.#random.below(most) }, () => this.key());
+  keys(most: number, random = this.#random): string[] {
+    return Array.from({ length: 1 + random.below(most) }, () => this.key(random));
   }
 
   bounds(random: Random): Omit<StepRange, "reverse" | "limit"> {
@@ -35,8 +35,7 @@ export class KeySpace {
     };
   }
 
-  range(): StepRange {
-    const random = this.#random;
+  range(random = this.#random): StepRange {
     return {
       ...this.bounds(random),
       ...(random.chance(0.3) && { reverse: true }),

@@ -24,6 +24,10 @@ export interface SimulationCounts {
   readonly delivered: number;
   /** Read steps; besides, every key is read after every step. */
   readonly reads: number;
+  /** Transactions that were written; of these, called again before; and those that lost for good. */
+  readonly transactions: number;
+  readonly retries: number;
+  readonly lostTransactions: number;
   /** Changes that a consumer acknowledged. */
   readonly consumed: number;
   /** How often a consumer found that it was too slow for what is kept. */
@@ -64,6 +68,9 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     acknowledged: world.acknowledged,
     delivered: world.delivered,
     reads: world.reads,
+    transactions: world.transactions,
+    retries: world.retries,
+    lostTransactions: world.lostTransactions,
     consumed: world.consumed,
     truncated: world.truncated,
     backups: world.backups,

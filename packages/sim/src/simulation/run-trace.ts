@@ -6,7 +6,15 @@ import { Process } from "./process.js";
 import { recoverSomewhere } from "./recover-to.js";
 import { failedResult, passedResult, type SimulationResult } from "./result.js";
 import type { Session } from "./session.js";
-import type { ConsumerStep, CopyStep, LifeStep, ProgressStep, ReadStep, Step } from "./steps.js";
+import type {
+  ConsumerStep,
+  CopyStep,
+  LifeStep,
+  ProgressStep,
+  ReadStep,
+  Step,
+  TransactionStep,
+} from "./steps.js";
 import { openerOf, type SimulationTarget } from "./target.js";
 import type { Trace } from "./trace.js";
 import { mustHold } from "./violation.js";
@@ -46,7 +54,8 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
     case "put":
     case "delete":
     case "batch":
-    case "clear": {
+    case "clear":
+    case "update": {
       const { inFlight } = await process.ensureOpen();
       await inFlight.start(step);
       return process.rest();
@@ -74,6 +83,12 @@ async function carryOut(step: Step, process: Process, world: World): Promise<voi
     case "recover-to":
     case "look":
       return copy(step, process, world);
+    case "open-transaction":
+    case "transaction-get":
+    case "transaction-scan":
+    case "transaction-write":
+    case "end-transaction":
+      return transact(step, process);
     case "fault":
       return world.faults.arm(step, step.next);
     case "time":
@@ -128,6 +143,12 @@ async function openWithoutBlur(process: Process): Promise<Session> {
   const { inFlight } = session;
   if (inFlight.isBlurred) await process.run(() => inFlight.answered === 0);
   return session;
+}
+
+async function transact(step: TransactionStep, process: Process): Promise<void> {
+  const { transactions } = await openWithoutBlur(process);
+  await transactions.run(step);
+  return process.rest();
 }
 
 async function consume(step: ConsumerStep, process: Process): Promise<void> {

@@ -5,6 +5,7 @@ import { Consumers } from "./consumers.js";
 import { Followed } from "./followed.js";
 import { InFlight } from "./in-flight.js";
 import { Reads } from "./reads.js";
+import { Transactions } from "./transactions.js";
 import { mustHold } from "./violation.js";
 import type { Watched } from "./watched.js";
 import type { World } from "./world.js";
@@ -19,6 +20,7 @@ export class Session {
   readonly reads: Reads;
   readonly followed: Followed;
   readonly consumers: Consumers;
+  readonly transactions: Transactions;
   readonly #world: World;
   readonly #strikesBefore: number;
   readonly #strikesBeforeOpening: number;
@@ -35,6 +37,7 @@ export class Session {
     this.reads = new Reads(world, engine);
     this.followed = new Followed(world, engine);
     this.consumers = new Consumers(world, engine);
+    this.transactions = new Transactions(world, engine, this.inFlight);
     this.#strikesBefore = world.faults.strikes.length;
     this.#acknowledgedBefore = world.timeline.acknowledgedLsn;
   }

@@ -10,6 +10,8 @@ export function simplerSteps(step: Step): readonly Step[] {
         ...lengths(step.length).map((length) => ({ ...step, length })),
         ...plainKey(step),
       ];
+    case "update":
+      return [...lengths(step.length).map((length) => ({ ...step, length })), ...plainKey(step)];
     case "delete":
       return [...later(step), ...plainKey(step)];
     case "batch":
@@ -25,6 +27,12 @@ export function simplerSteps(step: Step): readonly Step[] {
     case "scan":
     case "open-scan":
       return Object.keys(step.range).length === 0 ? [] : [{ ...step, range: {} }];
+    case "transaction-get":
+      return step.keys.length <= 1 ? [] : step.keys.map((key) => ({ ...step, keys: [key] }));
+    case "transaction-scan":
+      return Object.keys(step.range).length === 0 ? [] : [{ ...step, range: {} }];
+    case "transaction-write":
+      return operationLists(step.operations).map((operations) => ({ ...step, operations }));
     case "read-snapshot":
       return step.keys.length === 0 ? [] : [{ ...step, keys: [], range: {} }];
     case "settle":

@@ -53,7 +53,16 @@ export type WriteStep =
       readonly operations: readonly StepOperation[];
       readonly conditions?: readonly StepCondition[];
     } & MaybeNow)
-  | { readonly step: "clear"; readonly range: StepRange; readonly durability: DurabilityMode };
+  | { readonly step: "clear"; readonly range: StepRange; readonly durability: DurabilityMode }
+  /** Its function must get what is there once all that is under way is in. With `promised` it gives a promise. */
+  | {
+      readonly step: "update";
+      readonly id: number;
+      readonly key: string;
+      readonly length: number;
+      readonly durability: DurabilityMode;
+      readonly promised?: true;
+    };
 
 /** `open-…` take a point in time that the matching `read-…` looks at again, whatever was written since. */
 export type ReadStep =
@@ -146,6 +155,36 @@ export type CopyStep = BackupStep | RecoverToStep | LookStep;
 /** What an engine is opened with beside its log: from tiny memtables, tables and levels on, so that few writes go through all of them. */
 export type StoreConfig = Pick<EngineConfig, "memory" | "tables" | "compression">;
 
+/** Starts a transaction. Its function waits for what the following steps say. */
+export interface OpenTransactionStep {
+  readonly step: "open-transaction";
+  readonly durability: DurabilityMode;
+  readonly attempts: number;
+}
+
+/** One of the transactions that are open, or nothing where there is none: `of` counts them round. */
+export type TransactionStep =
+  | OpenTransactionStep
+  | { readonly step: "transaction-get"; readonly of: number; readonly keys: readonly string[] }
+  /** Leaves the loop after `take` entries; without it counts them too. */
+  | {
+      readonly step: "transaction-scan";
+      readonly of: number;
+      readonly range: StepRange;
+      readonly take?: number;
+    }
+  | {
+      readonly step: "transaction-write";
+      readonly of: number;
+      readonly id: number;
+      readonly operations: readonly StepOperation[];
+    }
+  /** Its function ends, or throws. */
+  | { readonly step: "end-transaction"; readonly of: number; readonly fails?: true };
+
+/** Steps that come by themselves, and not by their weights. */
+export type TransactingStepName = TransactionStep["step"] | "update";
+
 /** The life of the process. The step after one that needs an engine opens it, and finishes what is half done. */
 export type LifeStep =
   /** Cuts the power, wherever the disk is. */
@@ -167,6 +206,7 @@ export type Step =
   | FeedStep
   | ConsumerStep
   | CopyStep
+  | TransactionStep
   | FaultStep
   | LifeStep;
 export type StepName = Step["step"];

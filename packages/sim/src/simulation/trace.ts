@@ -104,6 +104,12 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   "cancel-backup": [],
   "recover-to": ["permille", "beside"],
   look: ["beside"],
+  update: ["id", "key", "length", "durability"],
+  "open-transaction": ["durability", "attempts"],
+  "transaction-get": ["of", "keys"],
+  "transaction-scan": ["of", "range"],
+  "transaction-write": ["of", "id", "operations"],
+  "end-transaction": ["of"],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {

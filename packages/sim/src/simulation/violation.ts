@@ -6,6 +6,8 @@ export type BrokenRule =
   | "never-attempted"
   /** A read gave something else than what was settled at its time. */
   | "wrong-read"
+  /** A transaction was written although something that it had read was not so any more. */
+  | "not-serializable"
   /** A write was answered with a wrong LSN, sequence or durability, or out of order. */
   | "wrong-answer"
   /** Something was rejected without a reason, with a wrong code, or accepted where it had to be rejected. */

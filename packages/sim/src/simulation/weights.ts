@@ -1,8 +1,8 @@
 import type { Random } from "@kaya/io";
-import type { FaultKind, StepName } from "./steps.js";
+import type { FaultKind, StepName, TransactingStepName } from "./steps.js";
 
 /** The steps that are drawn by weight. The others come by themselves, in runs that have what they are for. */
-export type DrawnStep = Exclude<StepName, "time">;
+export type DrawnStep = Exclude<StepName, "time" | TransactingStepName>;
 
 /** How often each step comes, in proportion to the others. */
 export type StepWeights = Readonly<Record<DrawnStep, number>>;
@@ -66,6 +66,21 @@ export const HURRIES: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.9];
 
 /** Of the runs: how likely a put is to be one that expires. Where none does, the time stands still. */
 export const FLEETINGS: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.8];
+
+/** Of the runs: how likely a step is to be one of a transaction, or an update. */
+export const TRANSACTION_CHANCES: readonly [number, ...number[]] = [0, 0, 0.15, 0.4];
+
+/** Of those steps, and of others that transactions had better meet. */
+export const TRANSACTION_WEIGHTS: Readonly<Record<TransactingStepName | "clear" | "flush", number>> = {
+  "open-transaction": 3,
+  "transaction-get": 3,
+  "transaction-scan": 3,
+  "transaction-write": 4,
+  "end-transaction": 3,
+  update: 2,
+  clear: 0.7,
+  flush: 0.7,
+};
 
 /** What is tried, and tried again, around most pairs: how often each comes, in proportion to the others. */
 export const RETRIED_WEIGHTS: Readonly<Record<RetriedStep, number>> = {

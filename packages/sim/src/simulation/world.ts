@@ -45,6 +45,10 @@ export class World {
   /** Writes that were acknowledged when an engine was opened that may lack room to finish its log's tail: the next one does. */
   unfinishedAt: number | undefined;
   reads = 0;
+  /** Transactions that got a place in the log; those of them that had lost before; and those that were told that they lost. */
+  transactions = 0;
+  retries = 0;
+  lostTransactions = 0;
   delivered = 0;
   /** Acknowledgements of consumers. */
   consumed = 0;

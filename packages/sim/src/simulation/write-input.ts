@@ -1,10 +1,11 @@
 import type { DurabilityMode, Lsn, SequenceNumber } from "@kaya/core";
 import type { BatchCondition, BatchOperation, Engine, Expiry, RangeOptions, WriteResult } from "@kaya/engine";
 import { encodeRecord, type WalOperation, type WalPayload } from "@kaya/wal";
-import { textOfValue, toBytes } from "./bytes.js";
+import { quote, textOfValue, toBytes, toText } from "./bytes.js";
 import { type ExpectedCondition, toEngineCondition } from "./conditions.js";
 import { type Change, entriesOf, isRange, rangeChange, type Seen } from "./state.js";
 import type { StepRange, WriteStep } from "./steps.js";
+import { mustHold } from "./violation.js";
 
 /**
  * What a write does, change by change.
@@ -18,6 +19,8 @@ export function changesOf(step: WriteStep, projected: () => Seen, now: number): 
       const value = textOfValue(`${step.id}`, step.length);
       return [{ key: step.key, value, expiresAt: until(step.lives) }];
     }
+    case "update":
+      return [{ key: step.key, value: textOfValue(`${step.id}`, step.length) }];
     case "delete":
       return [{ key: step.key, value: undefined }];
     case "batch":
@@ -47,14 +50,38 @@ export function startWrite(
   changes: readonly Change[],
   expected: readonly ExpectedCondition[],
   now: number,
+  projected: () => Seen,
 ): Promise<WriteResult> {
   const options = { durability: step.durability };
+  if (step.step === "update") return startUpdate(engine, step, changes, projected);
   if (step.step === "clear") return engine.clear(rangeOf(step.range), options);
   return withBytes(changes, expected, now, (operations, conditions) => {
     const [first] = operations;
     const isBatch = step.step === "batch" || first === undefined;
     return isBatch ? engine.batch(operations, { ...options, conditions }) : startOne(engine, first, options);
   });
+}
+
+function startUpdate(
+  engine: Engine,
+  { key, durability, promised }: Extract<WriteStep, { readonly step: "update" }>,
+  [change]: readonly Change[],
+  projected: () => Seen,
+): Promise<WriteResult> {
+  const value = change !== undefined && !isRange(change) ? change.value : undefined;
+  const update = (found: Uint8Array | undefined) => {
+    const [is, should] = [found && toText(found), projected().get(key)];
+    mustHold(
+      is === should,
+      "wrong-read",
+      () => `an update of ${quote(key)} got ${quote(is)}; it was ${quote(should)}`,
+    );
+    return value === undefined ? undefined : toBytes(value);
+  };
+  const bytes = toBytes(key);
+  const updated = engine.update(bytes, promised ? async (found) => update(found) : update, { durability });
+  bytes.fill(0xee);
+  return updated;
 }
 
 /** The same for a write that is done when its call returns. */
@@ -139,7 +166,7 @@ type BytesOperation = BatchOperation &
   );
 
 /** What expires is said in one of the three ways in which it can be. */
-function toOperation(change: Change, now: number): BytesOperation {
+export function toOperation(change: Change, now: number): BytesOperation {
   const logged = toLogged(change);
   if (logged.type === "put") {
     const { type, key, value, expiresAt } = logged;
