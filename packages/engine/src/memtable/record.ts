@@ -27,7 +27,12 @@ const TIME_BYTES = 8;
 
 /** What a record takes, before rounding. */
 export function recordLength(keyLength: number, valueLength: number, kind: EntryKind = PUT): number {
-  return RECORD_HEADER_BYTES + keyLength + valueLength + (kind === EXPIRING ? TIME_BYTES : 0);
+  return RECORD_HEADER_BYTES + keyLength + valueLength + timeBytes(kind);
+}
+
+/** Behind the value, or the number of its chunk. @param kind without APART */
+function timeBytes(kind: number): number {
+  return kind === EXPIRING ? TIME_BYTES : 0;
 }
 
 /** What the record at an address takes, before rounding. A value that stands apart is not in it. */
@@ -139,9 +144,13 @@ export function fitsInPlace(
   valueLength: number,
   kind: EntryKind = PUT,
 ): boolean {
-  if (isApart(arena, address)) return false;
-  const length = recordLength(keyLengthOf(arena, address), valueLength, kind);
-  return sizeOf(length) === sizeOf(lengthOf(arena, address));
+  const words = itemAt(arena.words, chunkOf(address));
+  const at = wordOffset(address);
+  const before = wordAt(words, at + KIND);
+  if (before >= APART) return false;
+  const beforeValue = RECORD_HEADER_BYTES + wordAt(words, at + KEY_LENGTH_WORD);
+  const length = beforeValue + wordAt(words, at + VALUE_LENGTH_WORD) + timeBytes(before);
+  return sizeOf(beforeValue + valueLength + timeBytes(kind)) === sizeOf(length);
 }
 
 /** Gives a record another value, which `fitsInPlace`. */
