@@ -6,6 +6,8 @@ import {
   type AbstractBatchOperation,
   type AbstractBatchOptions,
   type AbstractChainedBatch,
+  type AbstractChainedBatchPutOptions,
+  type AbstractChainedBatchWriteOptions,
   type AbstractClearOptions,
   type AbstractDelOptions,
   AbstractLevel,
@@ -24,7 +26,7 @@ import {
 } from "./open-options.js";
 import { type LevelRange, toBounds } from "./range.js";
 import { KayaSnapshot, viewOf } from "./snapshot.js";
-import { toEngineOptions, type WriteOptions } from "./write-options.js";
+import { type TtlOptions, toEngineOptions, ttlOf, type WriteOptions } from "./write-options.js";
 
 const MANIFEST = {
   encodings: { buffer: true, utf8: true, view: true },
@@ -51,10 +53,21 @@ export interface KeyOptions<K> {
   readonly keyEncoding?: AbstractDelOptions<K>["keyEncoding"];
 }
 
-interface Operation {
+interface Operation extends TtlOptions {
   readonly type: "put" | "del";
   readonly key: Data;
   readonly value: Data;
+}
+
+/** What `batch()` gives. */
+export interface KayaChainedBatch<D, KDefault, VDefault> extends AbstractChainedBatch<D, KDefault, VDefault> {
+  put(key: KDefault, value: VDefault): this;
+  put<K = KDefault, V = VDefault>(
+    key: K,
+    value: V,
+    options: AbstractChainedBatchPutOptions<D, K, V> & TtlOptions,
+  ): this;
+  write(options?: AbstractChainedBatchWriteOptions & WriteOptions & TtlOptions): Promise<void>;
 }
 
 // Types alone: the options that these methods of AbstractLevel take here beside its own.
@@ -64,16 +77,16 @@ export interface KayaLevel<KDefault = string, VDefault = string> {
   put<K = KDefault, V = VDefault>(
     key: K,
     value: V,
-    options: AbstractPutOptions<K, V> & WriteOptions,
+    options: AbstractPutOptions<K, V> & WriteOptions & TtlOptions,
   ): Promise<void>;
   del(key: KDefault): Promise<void>;
   del<K = KDefault>(key: K, options: AbstractDelOptions<K> & WriteOptions): Promise<void>;
-  batch(operations: AbstractBatchOperation<this, KDefault, VDefault>[]): Promise<void>;
+  batch(operations: (AbstractBatchOperation<this, KDefault, VDefault> & TtlOptions)[]): Promise<void>;
   batch<K = KDefault, V = VDefault>(
-    operations: AbstractBatchOperation<this, K, V>[],
-    options: AbstractBatchOptions<K, V> & WriteOptions,
+    operations: (AbstractBatchOperation<this, K, V> & TtlOptions)[],
+    options: AbstractBatchOptions<K, V> & WriteOptions & TtlOptions,
   ): Promise<void>;
-  batch(): AbstractChainedBatch<this, KDefault, VDefault>;
+  batch(): KayaChainedBatch<this, KDefault, VDefault>;
   clear(): Promise<void>;
   clear<K = KDefault>(options: AbstractClearOptions<K> & WriteOptions): Promise<void>;
 }
@@ -182,16 +195,18 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
     }
   }
 
-  protected async _put(key: Data, value: Data, options: WriteOptions): Promise<void> {
-    await this.engine.put(key, value, toEngineOptions(options));
+  protected async _put(key: Data, value: Data, options: WriteOptions & TtlOptions): Promise<void> {
+    await this.engine.put(key, value, { ...toEngineOptions(options), ...ttlOf(options) });
   }
 
   protected async _del(key: Data, options: WriteOptions): Promise<void> {
     await this.engine.delete(key, toEngineOptions(options));
   }
 
-  protected async _batch(operations: Operation[], options: WriteOptions): Promise<void> {
-    await this.engine.batch(operations.map(toEngineOperation), toEngineOptions(options));
+  protected async _batch(operations: Operation[], options: WriteOptions & TtlOptions): Promise<void> {
+    const ttl = ttlOf(options);
+    const toEngine = (operation: Operation) => toEngineOperation(operation, ttl);
+    await this.engine.batch(operations.map(toEngine), toEngineOptions(options));
   }
 
   protected async _clear(
@@ -253,6 +268,9 @@ async function allOf<T>(keys: readonly Data[], read: (key: Data) => Promise<T>):
   return results;
 }
 
-function toEngineOperation({ type, key, value }: Operation): BatchOperation {
-  return type === "put" ? { type, key, value } : { type: "delete", key };
+/** @param ttl of those that say nothing */
+function toEngineOperation(operation: Operation, ttl: { ttlMs: number } | undefined): BatchOperation {
+  const { type, key, value } = operation;
+  if (type === "del") return { type: "delete", key };
+  return { type, key, value, ...(operation.ttl === undefined ? ttl : ttlOf(operation)) };
 }

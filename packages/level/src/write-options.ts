@@ -7,6 +7,27 @@ export interface WriteOptions extends EngineWriteOptions {
   readonly sync?: boolean | undefined;
 }
 
+/** Of `put` and `batch`, and of each put of a batch. */
+export interface TtlOptions {
+  /**
+   * The entry goes away by itself after so many milliseconds, a whole number. Who writes it again begins anew, and without a `ttl` it stays. 0 is as
+   * without.
+   */
+  readonly ttl?: number | undefined;
+}
+
+/** How long a put says that its entry lives; undefined where it stays. @throws KayaError KAYA_INVALID_ARGUMENT */
+export function ttlOf(options: TtlOptions): { ttlMs: number } | undefined {
+  const what = "the options of a put";
+  const { ttl } = readInput(what, () => ownOptions(options, ["ttl"], what));
+  if (ttl === undefined || ttl === 0) return undefined;
+  if (Number.isSafeInteger(ttl) && ttl > 0) return { ttlMs: ttl };
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `ttl must be a whole number of milliseconds >= 0, not ${describe(ttl)}`,
+  );
+}
+
 const STRICT: EngineWriteOptions = { durability: "strict" };
 const RELAXED: EngineWriteOptions = { durability: "relaxed" };
 
