@@ -10,6 +10,7 @@ import type { ReadSource } from "./read-source.js";
 import { type Reading, readThrough, SharedMoment } from "./reading.js";
 import { KEYS, type KeyValue, PAIRS, VALUES } from "./row.js";
 import { Rows, Scan, type ScanOf } from "./scan.js";
+import type { Value } from "./store/key-state.js";
 import { SyncScan } from "./sync-scan.js";
 import type { Turns } from "./turns.js";
 
@@ -27,7 +28,7 @@ export abstract class Reader {
    * by another thread. Rejects with KAYA_CORRUPTION where that block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT.
    */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
-    const value = this.#source.view().find(toBytes(key, "key"));
+    const value = this.find(toBytes(key, "key"));
     return value instanceof Promise ? await value : value; // a promise that is returned takes two more turns
   }
 
@@ -156,6 +157,11 @@ export abstract class Reader {
       entry = { key: new Uint8Array(key), value: new Uint8Array(value) };
     });
     return entry;
+  }
+
+  /** `get`, with a promise only where a block must be read. @internal */
+  find(key: Uint8Array): Value {
+    return this.#source.view().find(key);
   }
 
   /** @internal */

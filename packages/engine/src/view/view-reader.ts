@@ -63,7 +63,8 @@ export class ViewReader<K, V, P = never, X = Record<never, never>> {
   /** The value of a key; undefined where it has none. */
   async get(key: K): Promise<V | undefined> {
     const bytes = this.#keys.encode(key);
-    return this.#decoded(await this.#reader.get(bytes), bytes);
+    const value = this.#reader.find(bytes);
+    return this.#decoded(value instanceof Promise ? await value : value, bytes);
   }
 
   /** `get` without a promise, as `Engine.getSync`. @throws KayaError as `get` rejects */

@@ -90,26 +90,25 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
   }
 
   /** Stores a value under a key, replacing what was there; with `ttlMs` or `expiresAt` it goes away by itself. */
-  async put(key: K, value: In, options?: PutOptions): Promise<WriteResult> {
-    const { keys, values } = this.#format;
-    const bytes = keys.encode(key);
-    return this.#engine.put(bytes, values.encode(value, bytes), options);
+  put(key: K, value: In, options?: PutOptions): Promise<WriteResult> {
+    return promised(() => {
+      const { keys, values } = this.#format;
+      const bytes = keys.encode(key);
+      return this.#engine.put(bytes, values.encode(value, bytes), options);
+    });
   }
 
   /** Removes a key; fine where it is absent. */
-  async delete(key: K, options?: WriteOptions): Promise<WriteResult> {
-    return this.#engine.delete(this.#format.keys.encode(key), options);
+  delete(key: K, options?: WriteOptions): Promise<WriteResult> {
+    return promised(() => this.#engine.delete(this.#format.keys.encode(key), options));
   }
 
   /**
    * Does all of it or nothing, in order. Conditions are in the types of the view: what `getEntry` gave, or `{ key, sequence: undefined }` for
    * a key that must be absent.
    */
-  async batch(
-    operations: readonly ViewOperation<K, In, P>[],
-    options?: ViewBatchOptions<K>,
-  ): Promise<WriteResult> {
-    return this.#engine.batch(this.op.all(operations), this.op.options(options));
+  batch(operations: readonly ViewOperation<K, In, P>[], options?: ViewBatchOptions<K>): Promise<WriteResult> {
+    return promised(() => this.#engine.batch(this.op.all(operations), this.op.options(options)));
   }
 
   /**
@@ -238,6 +237,15 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
     return makeView(this.#engine, options, (prefix) =>
       prefix === undefined ? keys.prefix : keys.encodePrefix(prefix),
     );
+  }
+}
+
+/** What it throws it rejects with. An async function that returns a promise takes more turns. */
+function promised<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return start();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 
