@@ -1,7 +1,12 @@
+import { FULL } from "./scale.js";
 import { fullScan } from "./workloads/full-scan.js";
 import { gets } from "./workloads/gets.js";
 import { LIMITED_RESIDENT_MIB } from "./workloads/limited.js";
 import { ranges } from "./workloads/ranges.js";
+import { transactions, updates } from "./workloads/transactions.js";
+import { tupleScans } from "./workloads/tuple-scans.js";
+import { typedGets } from "./workloads/typed-gets.js";
+import { typedPuts } from "./workloads/typed-puts.js";
 import { p99Of } from "./workloads/writes.js";
 
 /** What a figure of Kaya is held against. */
@@ -95,6 +100,22 @@ const READS: readonly Target[] = [
   ),
 ];
 
+/** What is kept in a store in types, and changed in transactions: beside the best of the peers that have it. */
+const TYPES_AND_TRANSACTIONS: readonly Target[] = [
+  ...[typedPuts, typedGets, tupleScans, transactions, updates]
+    .flatMap((workload) => workload.rows(FULL))
+    .filter(({ measuredWith }) => measuredWith === undefined)
+    .map(({ id }): Target => ({ row: id, atLeast: 1, reference: BEST_PEER_ON_DISK })),
+  // What expires is read as fast as what stays.
+  ...["gets", "scan"].map(
+    (figure): Target => ({
+      row: `expiry/${figure}-ttl`,
+      atLeast: 0.9,
+      reference: { kind: "row", row: `expiry/${figure}` },
+    }),
+  ),
+];
+
 /** Whatever the number of entries. */
 const OPENINGS: readonly Target[] = [
   { row: "reopening/first-get", atMost: 10, reference: ABSOLUTE },
@@ -138,6 +159,7 @@ export const TARGETS: readonly Target[] = [
   ...WRITES,
   ...WAITS,
   ...READS,
+  ...TYPES_AND_TRANSACTIONS,
   ...OPENINGS,
   ...LONG_LIFE,
   ...LIMITED,

@@ -33,6 +33,12 @@ describe("the plan", () => {
       "gets/async-half",
       "ranges/reverse",
       "ycsb-a/sync",
+      "typed-puts/json-relaxed-256-p99",
+      "typed-gets/msgpack-sync",
+      "tuple-scans/prefix",
+      "transactions/hot-256",
+      "updates/durable-1",
+      "expiry/gets-ttl",
       "cold-reopening/first-get",
     ])
       expect(full).toContain(row);

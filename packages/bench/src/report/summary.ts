@@ -25,6 +25,10 @@ const SUMMARY_ROWS = [
   "full-scan/pages",
   "ranges/forward",
   "ycsb-a/async",
+  "typed-puts/json-durable-256",
+  "typed-gets/json-sync",
+  "transactions/durable-256",
+  "updates/durable-256",
   "reopening/first-get",
   "after-a-kill/first-get",
 ];

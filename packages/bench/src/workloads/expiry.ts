@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Engine } from "@kaya/engine";
 import { entryKey, entryValue, sampleKeys, VALUE_BYTES } from "../data.js";
+import { entriesOf } from "../load.js";
 import { paceOf, perSecond, rateOfSync } from "../measure.js";
 import { collectGarbage } from "../memory.js";
 import { PAGE_ENTRIES } from "../system.js";
@@ -12,7 +13,7 @@ import { ROOM_FOR_ALL } from "./reads.js";
 import { p99Of, WRITE_MEMORY, writeRows } from "./writes.js";
 
 const IN_FLIGHT = 256;
-const ENTRIES = 100_000;
+const MOST_ENTRIES = 100_000;
 const BATCH_ENTRIES = 1000;
 const HOUR_MS = 3_600_000;
 
@@ -83,30 +84,27 @@ async function measurePuts({ wants, report, scale, dir }: Job, kind: Kind): Prom
 async function measureReads({ wants, measure, scale, dir }: Job, { suffix, lifetime }: Kind): Promise<void> {
   const [gets, scan] = [`expiry/gets${suffix}`, `expiry/scan${suffix}`];
   if (!wants(gets) && !wants(scan)) return;
-  const engine = await openEngine(join(dir, `reads${suffix}`), {
-    durability: "relaxed",
-    memory: ROOM_FOR_ALL,
-  });
-  for (let from = 0; from < ENTRIES; from += BATCH_ENTRIES) {
-    const indexes = Array.from({ length: BATCH_ENTRIES }, (_, i) => from + i);
-    await engine.batch(
-      indexes.map((i) => ({ type: "put" as const, key: entryKey(i), value: entryValue(i), ...lifetime })),
-    );
+  const entries = Math.min(scale.entries, MOST_ENTRIES);
+  const setup = { durability: "relaxed", memory: ROOM_FOR_ALL } as const;
+  const engine = await openEngine(join(dir, `reads${suffix}`), setup);
+  for (let from = 0; from < entries; from += BATCH_ENTRIES) {
+    const puts = entriesOf(from, Math.min(from + BATCH_ENTRIES, entries));
+    await engine.batch(puts.map((entry) => ({ type: "put", ...entry, ...lifetime })));
   }
   await flushAndCompact(engine);
-  const keys = sampleKeys(ENTRIES, ENTRIES);
+  const keys = sampleKeys(entries, entries);
   for (const key of keys) expectHit(engine.getSync(key));
+  await scanFor(engine, entries, 0);
   await collectGarbage();
   const next = cycle(keys);
-  if (wants(gets))
-    await measure(gets, async () => rateOfSync(scale, () => expectHit(engine.getSync(next()))));
-  await scanFor(engine, 0);
-  if (wants(scan)) await measure(scan, () => scanFor(engine, scale.measureMs));
+  const get = () => expectHit(engine.getSync(next()));
+  if (wants(gets)) await measure(gets, async () => rateOfSync(scale, get));
+  if (wants(scan)) await measure(scan, () => scanFor(engine, entries, scale.measureMs));
   await engine.close();
 }
 
 /** Whole scans, at least one, until the time is over. @returns entries per second */
-async function scanFor(engine: Engine, ms: number): Promise<number> {
+async function scanFor(engine: Engine, entries: number, ms: number): Promise<number> {
   const started = performance.now();
   let seen = 0;
   let scans = 0;
@@ -116,6 +114,6 @@ async function scanFor(engine: Engine, ms: number): Promise<number> {
     }
     scans++;
   } while (performance.now() - started < ms);
-  if (seen !== scans * ENTRIES) throw new Error(`${scans} scans of ${ENTRIES} entries saw ${seen}`);
+  if (seen !== scans * entries) throw new Error(`${scans} scans of ${entries} entries saw ${seen}`);
   return perSecond(seen, started);
 }

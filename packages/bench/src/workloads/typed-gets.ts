@@ -9,7 +9,7 @@ import { nameOf } from "./typed-puts.js";
 import { openTyped, typedEntries, typedStores } from "./typed-stores.js";
 
 /** Enough that neither they nor what they find stay in the processor's caches. */
-const MOST_KEYS = 100_000;
+const MOST_KEYS = 50_000;
 const IN_FLIGHT = 64;
 const TYPINGS = [STRING_JSON, STRING_MSGPACK];
 

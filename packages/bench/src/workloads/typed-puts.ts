@@ -20,7 +20,6 @@ const CASES: readonly TypedCase[] = [
   caseOf(STRING_JSON, "durable", 256),
   caseOf(STRING_JSON, "relaxed", 1),
   caseOf(STRING_JSON, "relaxed", 256),
-  caseOf(STRING_MSGPACK, "durable", 256),
   caseOf(STRING_MSGPACK, "relaxed", 256),
 ];
 /** Objects are made before they are put, and put again under further keys. */
