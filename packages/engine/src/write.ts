@@ -182,11 +182,11 @@ export class WriteInput {
 
   /** When a value goes, in milliseconds since 1970. @throws KayaError KAYA_INVALID_ARGUMENT */
   expiry(given: Expiry | undefined): number | undefined {
-    return given && this.expiryIn(readOptions(given, ["ttlMs", "expiresAt"], "the options of a put"));
+    return given && this.expiresAt(readOptions(given, ["ttlMs", "expiresAt"], "the options of a put"));
   }
 
-  /** The same of options that were read. @throws KayaError KAYA_INVALID_ARGUMENT */
-  expiryIn(options: Expiry): number | undefined {
+  /** In milliseconds since 1970, of options that were read. @throws KayaError KAYA_INVALID_ARGUMENT */
+  expiresAt(options: { readonly [Name in keyof Expiry]: Expiry[Name] | undefined }): number | undefined {
     return expiryOf(options, this.#now);
   }
 

@@ -75,7 +75,8 @@ export class Writes {
     this.#input = new WriteInput(engine.config, engine.applied.store.now);
     this.#updates = new Updates(this.#head, this.#input, this.#turns);
     const { turns, config } = engine;
-    const transacted = { ...this.#head, turns, maxRecordBytes: config.wal.maxRecordBytes };
+    const retry = <T>(attempt: () => Promise<T>) => this.#indexes?.retry(attempt) ?? attempt();
+    const transacted = { ...this.#head, turns, maxRecordBytes: config.wal.maxRecordBytes, retry };
     this.#transactions = new Transactions(transacted, this.#input, this.#turns);
     this.#conflicts = new ConflictQueue((key) => engine.wal.pendingChange(key), engine.turns.next);
   }

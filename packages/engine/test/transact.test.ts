@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Disk, SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { Engine, type RangeOptions, type Transaction } from "../src/index.js";
+import { entriesIn, rowsOf } from "./support/indexed-rows.js";
 import { InterceptedDisk } from "./support/intercepted-disk.js";
 import { TestClock } from "./support/test-clock.js";
 import { entriesOf, keysOf, rejection, text } from "./support/text.js";
@@ -369,6 +370,31 @@ describe("what expires in a transaction", () => {
     expect(await engine.has("b")).toBe(false);
     expect(text((await engine.update("b", (value) => String(value), { ttlMs: 10 })).value)).toBe("undefined");
     expect(await engine.getEntry("b")).toMatchObject({ expiresAt: clock.time + 10 });
+    await engine.close();
+  });
+});
+
+describe("a transaction that writes rows of an index", () => {
+  it("keeps the index, also where an entry must be read from a table first, and is refused where that is not unique", async () => {
+    const disk = new SimDisk();
+    const first = await Engine.open({}, disk);
+    const before = rowsOf(first);
+    await before.put("1", { u: "x" });
+    await before.ready();
+    await first.flush();
+    await first.close();
+    const engine = await Engine.open({}, disk);
+    const rows = rowsOf(engine);
+    await engine.transact((tx) => {
+      tx.put("r:1", JSON.stringify({ u: "y" }));
+      tx.put("r:2", JSON.stringify({ u: "x" }));
+    });
+    expect(await entriesIn(engine)).toEqual(["u x 2", "u y 1"]);
+    await rejection(
+      "KAYA_NOT_UNIQUE",
+      engine.transact((tx) => tx.put("r:3", JSON.stringify({ u: "x" }))),
+    );
+    expect((await rows.index("u").get("x"))?.key).toBe("2");
     await engine.close();
   });
 });

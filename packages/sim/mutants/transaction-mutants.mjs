@@ -85,17 +85,23 @@ export const TRANSACTION_MUTANTS = [
     file: "engine/dist/transaction/transaction-source.js",
     find: `if (own !== undefined)
             return own ?? undefined;
-        this.#note(key);
-        return this.basis.find(key);`,
+        if (this.#noteState(key) !== undefined)
+            return this.basis.getSync(key, now); // a memtable has it`,
     replace: `if (own)
             return own;
-        this.#note(key);
-        return this.basis.find(key);`,
+        if (this.#noteState(key) !== undefined)
+            return this.basis.getSync(key, now);`,
   },
   {
     name: "an update gets what is applied, not what is queued",
     file: "engine/dist/modify.js",
     find: "const ahead = wal.pendingChange(key);",
     replace: "const ahead = undefined;",
+  },
+  {
+    name: "what a transaction read and has expired by its commit is as it was read",
+    file: "engine/dist/transaction/validate.js",
+    find: "expiring.expiresAt <= this.#applied.store.now()",
+    replace: "expiring.expiresAt <= 0",
   },
 ].map((mutant) => ({ first: "simulation", rule: "transact", ...mutant }));

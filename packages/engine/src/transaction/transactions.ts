@@ -16,6 +16,8 @@ import { type Lost, Validation } from "./validate.js";
 export interface TransactedEngine extends HeadEngine {
   readonly turns: Turns;
   readonly maxRecordBytes: number;
+  /** Tries what appends again where an index must be read from the disk first. */
+  retry<T>(attempt: () => Promise<T>): Promise<T>;
 }
 
 /** One that lost so often goes first: the commits of others wait for it. */
@@ -125,7 +127,7 @@ export class Transactions {
         return (await this.#isCertain(source.basis)) ? { result, written: undefined } : { lost: TAKEN_BACK };
       for (let first = this.#goesFirst; first !== undefined && first !== turn; first = this.#goesFirst)
         await first.ended;
-      return await this.#commit(source, own, asked, result);
+      return await this.#engine.retry(() => this.#commit(source, own, asked, result));
     } finally {
       source.release();
     }

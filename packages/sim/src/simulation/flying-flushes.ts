@@ -14,8 +14,11 @@ interface FlyingFlush {
   readonly answer: Watched<FlushResult | undefined>;
 }
 
-/** What a fault does to a flush or a compaction. Nothing is different then, so the model has nothing to do. */
-const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
+/**
+ * What a fault does to a flush or a compaction. Nothing is different then, so the model has nothing to do. The failed sync of a directory may lose the name
+ * of a table that the other of them has just made: that one finds it no more.
+ */
+const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED", "KAYA_NOT_FOUND"];
 
 /** The flushes and compactions that were asked for and are not answered yet. What they put on the disk is looked at with the log. */
 export class FlyingFlushes {
