@@ -122,7 +122,10 @@ function earlier(a: Uint8Array, b: Uint8Array): Uint8Array {
 function writeHead(into: Uint8Array, id: number): void {
   into.set(RESERVED_PREFIX);
   into[ID_AT - 1] = ENTRY_MARK;
-  new DataView(into.buffer, into.byteOffset).setUint32(ID_AT, id);
+  into[ID_AT] = id >>> 24;
+  into[ID_AT + 1] = id >>> 16;
+  into[ID_AT + 2] = id >>> 8;
+  into[ID_AT + 3] = id;
 }
 
 function escapedLength(bytes: Uint8Array): number {

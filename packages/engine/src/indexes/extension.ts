@@ -22,6 +22,8 @@ export interface Extension {
 
 export interface ExtensionParts {
   readonly definitions: Definitions;
+  /** All that have an index, in the store or in the program. */
+  readonly prefixes: readonly Uint8Array[];
   /** By the name of the prefix. */
   readonly declared: ReadonlyMap<string, DeclaredPrefix>;
   /** Entries at the head, for keys that are given together; those that have expired included. */
@@ -88,12 +90,11 @@ class Extending {
   /** Ids of indexes that have no entries. */
   readonly #empty = new Set<number>();
   readonly written: IndexDefinition[] = [];
-  #newId: number;
+  #newId: number | undefined;
 
   constructor(parts: ExtensionParts, isWiped: boolean) {
     this.#parts = parts;
     this.#isWiped = isWiped;
-    this.#newId = parts.definitions.newId();
   }
 
   add({ prefix, rows, isCleared }: PrefixChange): void {
@@ -149,7 +150,8 @@ class Extending {
         id: found.id,
         isBuilding: found.state === "building" || this.#isWiped,
       };
-    const id = this.#newId++;
+    const id = this.#newId ?? this.#parts.definitions.newId();
+    this.#newId = id + 1;
     this.written.push({ prefix, name, id, unique, codec, version, state: "building" });
     // Also of the new one: somebody may have deleted a definition, and left its entries.
     for (const each of [found?.id, id]) if (each !== undefined) this.#deleteEntries(each);
@@ -214,20 +216,13 @@ export function deletingEntries(id: number): RangeDelete {
 }
 
 function changesOf(operations: readonly WalOperation[], parts: ExtensionParts): readonly PrefixChange[] {
-  const changes = prefixesOf(parts).map(
+  const changes = parts.prefixes.map(
     (prefix): PrefixChange => ({ prefix, isCleared: false, rows: new Map() }),
   );
   for (const operation of operations) {
     for (const change of changes) if (touchesPrefix(operation, change.prefix)) note(operation, change);
   }
   return changes.filter(({ isCleared, rows }) => isCleared || rows.size > 0);
-}
-
-function prefixesOf({ definitions, declared }: ExtensionParts): readonly Uint8Array[] {
-  const prefixes = new Map<string, Uint8Array>();
-  for (const { prefix } of definitions) prefixes.set(nameOfBytes(prefix), prefix);
-  for (const { prefix } of declared.values()) prefixes.set(nameOfBytes(prefix), prefix);
-  return [...prefixes.values()];
 }
 
 function note(operation: WalOperation, change: PrefixChange): void {

@@ -1,11 +1,21 @@
 import type { KayaError } from "@kaya/core";
 import { invalid } from "../input.js";
+import { compareBytes } from "../memtable/bytes.js";
 import type { RangeOptions } from "../range.js";
 import type { Reader } from "../reader.js";
+import type { KeyValue } from "../row.js";
 import type { ViewKeys, ViewRange } from "../view/view-keys.js";
 import type { ViewValues } from "../view/view-values.js";
-import { entryRange, entryRangeOf, type ParsedEntryKey, parseEntryKey } from "./entry-key.js";
+import {
+  entryKey,
+  entryRange,
+  entryRangeOf,
+  type IndexKeyBounds,
+  type ParsedEntryKey,
+  parseEntryKey,
+} from "./entry-key.js";
 import type { DeclaredIndex, IndexKeyOf, IndexPrefixOf } from "./index-options.js";
+import type { OwnRows } from "./own-rows.js";
 
 /** A row that an index leads to. */
 export interface IndexRow<K, V, I> {
@@ -18,6 +28,8 @@ export interface IndexRow<K, V, I> {
 /** One point in time, and what an index is there. */
 export interface OpenIndex {
   readonly reader: Pick<Reader, "get" | "getMany" | "scan" | "count">;
+  /** What a transaction wrote itself; undefined: nothing. */
+  readonly own: OwnRows | undefined;
   /** Of the index. */
   readonly id: number;
   /** The reading is over. */
@@ -53,42 +65,39 @@ export abstract class IndexReader<K, V, I, P = never> {
   /** The rows of a range of index keys, in the order of these; rows of one index key in the order of their keys. `limit` counts rows. */
   async *scan(range?: ViewRange<I, P>): AsyncGenerator<IndexRow<K, V, I>, undefined> {
     const given = this.#keys.range(range);
-    const { reader, id, release } = await this.#source.open();
+    const open = await this.#source.open();
     try {
-      for await (const page of reader.scan(rangeIn(id, given)).pages(PAGE_ROWS)) {
-        const entries = page.map(({ key, value }) => this.#parsed(key, value));
-        const values = await reader.getMany(entries.map(({ whole }) => whole));
-        for (const [i, entry] of entries.entries()) {
-          const row = this.#row(entry, values[i]);
-          if (row !== undefined) yield row;
-        }
-      }
+      for await (const entries of this.#pages(open, rangeIn(open.id, given)))
+        yield* await this.#rowsOf(open, entries);
     } finally {
-      release();
+      open.release();
     }
   }
 
   /** The keys of the rows that `scan` gives; no row is read. */
   async *keys(range?: ViewRange<I, P>): AsyncGenerator<K, undefined> {
     const given = this.#keys.range(range);
-    const { reader, id, release } = await this.#source.open();
+    const open = await this.#source.open();
     try {
-      for await (const page of reader.scan(rangeIn(id, given)).pages(PAGE_ROWS))
-        for (const { key, value } of page)
-          yield this.#source.rows.keys.decode(this.#parsed(key, value).whole);
+      for await (const entries of this.#pages(open, rangeIn(open.id, given)))
+        for (const { whole } of entries) yield this.#source.rows.keys.decode(whole);
     } finally {
-      release();
+      open.release();
     }
   }
 
   /** How many entries a range has: a row counts once for each of its index keys. */
   async count(range?: ViewRange<I, P>): Promise<number> {
     const given = this.#keys.range(range);
-    const { reader, id, release } = await this.#source.open();
+    const open = await this.#source.open();
     try {
-      return await reader.count(rangeIn(id, given));
+      const within = rangeIn(open.id, given);
+      if (open.own === undefined) return await open.reader.count(within);
+      let count = 0;
+      for await (const entries of this.#pages(open, within)) count += entries.length;
+      return count;
     } finally {
-      release();
+      open.release();
     }
   }
 
@@ -105,16 +114,75 @@ export abstract class IndexReader<K, V, I, P = never> {
   /** @internal */
   protected async rowsOf(indexKey: I): Promise<IndexRow<K, V, I>[]> {
     const bytes = new Uint8Array(this.#keys.encode(indexKey));
-    const { reader, id, release } = await this.#source.open();
+    const open = await this.#source.open();
     try {
-      const entries: Parsed[] = [];
-      for await (const page of reader.scan(entryRangeOf(id, bytes)).pages(PAGE_ROWS))
-        for (const { key, value } of page) entries.push(this.#parsed(key, value));
-      const values = await reader.getMany(entries.map(({ whole }) => whole));
-      return entries.flatMap((entry, i) => this.#row(entry, values[i]) ?? []);
+      const rows: IndexRow<K, V, I>[] = [];
+      for await (const entries of this.#pages(open, entryRangeOf(open.id, bytes)))
+        rows.push(...(await this.#rowsOf(open, entries)));
+      return rows;
+    } finally {
+      open.release();
+    }
+  }
+
+  /** @internal The one row of a key in a unique index. */
+  protected async rowOf(indexKey: I): Promise<IndexRow<K, V, I> | undefined> {
+    const bytes = new Uint8Array(this.#keys.encode(indexKey));
+    const { declared, open } = this.#source;
+    const { reader, id, own, release } = await open();
+    try {
+      const entry = entryKey(id, bytes);
+      const [mine] = own?.entries(id, declared, entryRangeOf(id, bytes)) ?? [];
+      const found = mine?.value ?? (await reader.get(entry));
+      if (found === undefined) return undefined;
+      const parsed = this.#parsed(entry, found);
+      if (mine === undefined && own?.hides(parsed.whole) === true) return undefined;
+      return this.#row(parsed, await reader.get(parsed.whole));
     } finally {
       release();
     }
+  }
+
+  /** The entries of a range of their keys. */
+  async *#pages({ reader, own, id }: OpenIndex, range: EntryRange): AsyncGenerator<Parsed[], undefined> {
+    if (own === undefined) {
+      for await (const page of reader.scan(range).pages(PAGE_ROWS))
+        yield page.map(({ key, value }) => this.#parsed(key, value));
+      return;
+    }
+    const { limit = Number.POSITIVE_INFINITY, ...within } = range;
+    const isBefore = (a: KeyValue, b: Parsed) =>
+      compareBytes(a.key, b.entry) < 0 !== (range.reverse === true);
+    const written = own.entries(id, this.#source.declared, range);
+    let left = limit;
+    const take = (entries: Parsed[]) => {
+      const taken = entries.slice(0, left);
+      left -= taken.length;
+      return taken;
+    };
+    for await (const page of reader.scan(within).pages(Math.min(PAGE_ROWS, Math.max(1, limit)))) {
+      const merged: Parsed[] = [];
+      for (const { key, value } of page) {
+        const parsed = this.#parsed(key, value);
+        if (own.hides(parsed.whole)) continue;
+        while (written[0] !== undefined && isBefore(written[0], parsed)) merged.push(this.#next(written));
+        merged.push(parsed);
+      }
+      yield take(merged);
+      if (left === 0) return;
+    }
+    yield take(written.map(({ key, value }) => this.#parsed(key, value)));
+  }
+
+  #next(written: KeyValue[]): Parsed {
+    const { key, value } = written.shift() as KeyValue; // there is one
+    return this.#parsed(key, value);
+  }
+
+  /** The rows of entries. One that is not there was deleted past the views. */
+  async #rowsOf({ reader }: OpenIndex, entries: readonly Parsed[]): Promise<IndexRow<K, V, I>[]> {
+    const values = await reader.getMany(entries.map(({ whole }) => whole));
+    return entries.flatMap((entry, i) => this.#row(entry, values[i]) ?? []);
   }
 
   async #end(range: ViewRange<I, P> | undefined, reverse: boolean): Promise<IndexRow<K, V, I> | undefined> {
@@ -127,7 +195,7 @@ export abstract class IndexReader<K, V, I, P = never> {
   #parsed(key: Uint8Array, value: Uint8Array): Parsed {
     const parsed = parseEntryKey(key);
     const rowKey = this.#source.declared.unique ? value : parsed.rowKey;
-    return { ...parsed, whole: Buffer.concat([this.#source.rows.keys.prefix, rowKey]) };
+    return { ...parsed, entry: key, whole: Buffer.concat([this.#source.rows.keys.prefix, rowKey]) };
   }
 
   /** Undefined where the row is not there: something wrote past the views. */
@@ -143,6 +211,7 @@ export abstract class IndexReader<K, V, I, P = never> {
 }
 
 interface Parsed extends ParsedEntryKey {
+  readonly entry: Uint8Array;
   /** The row's key in the store. */
   readonly whole: Uint8Array;
 }
@@ -158,8 +227,8 @@ export class ManyIndex<K, V, I, P = never> extends IndexReader<K, V, I, P> {
 /** An index in which a key leads to one row at most. */
 export class UniqueIndex<K, V, I, P = never> extends IndexReader<K, V, I, P> {
   /** The row that has this index key; undefined where none has. */
-  async get(indexKey: I): Promise<IndexRow<K, V, I> | undefined> {
-    return (await this.rowsOf(indexKey))[0];
+  get(indexKey: I): Promise<IndexRow<K, V, I> | undefined> {
+    return this.rowOf(indexKey);
   }
 }
 
@@ -168,8 +237,16 @@ export type IndexOf<O, K, V> = O extends { readonly unique: true }
   ? UniqueIndex<K, V, IndexKeyOf<O>, IndexPrefixOf<O>>
   : ManyIndex<K, V, IndexKeyOf<O>, IndexPrefixOf<O>>;
 
-function rangeIn(id: number, { reverse, limit, ...bounds }: RangeOptions): RangeOptions {
-  const range = entryRange(id, bounds as Record<string, Uint8Array | undefined>);
+/** A range of the keys of entries. */
+interface EntryRange {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+function rangeIn(id: number, { reverse, limit, ...bounds }: RangeOptions): EntryRange {
+  const range = entryRange(id, bounds as IndexKeyBounds); // bytes, as `ViewKeys` gives them
   return { ...range, ...(reverse !== undefined && { reverse }), ...(limit !== undefined && { limit }) };
 }
 

@@ -263,7 +263,7 @@ export class Indexes {
     };
     const { maxKeyBytes, head } = this.#host;
     const [definitions, declared, now] = [this.#definitions, this.#declared, head.applied.store.now()];
-    return extend(payload, { definitions, declared, entries, maxKeyBytes, now });
+    return extend(payload, { definitions, prefixes: this.#prefixes(), declared, entries, maxKeyBytes, now });
   }
 
   /** What was defined anew is built. */

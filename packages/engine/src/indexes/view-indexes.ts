@@ -3,6 +3,7 @@ import { showKey } from "../conditions.js";
 import type { Engine } from "../engine.js";
 import { invalid } from "../input.js";
 import type { Reader } from "../reader.js";
+import { OWN, Transaction } from "../transaction/transaction.js";
 import type { ViewKeys } from "../view/view-keys.js";
 import type { ViewValues } from "../view/view-values.js";
 import { isAlike } from "./declared-prefix.js";
@@ -10,6 +11,7 @@ import { decodeDefinition, definitionKey } from "./definition.js";
 import { type DeclaredIndex, readIndexes } from "./index-options.js";
 import { type IndexReader, ManyIndex, notThere, type OpenIndex, UniqueIndex } from "./index-reader.js";
 import { INDEXES, type Indexes } from "./indexes.js";
+import { OwnRows } from "./own-rows.js";
 import { type IndexVerification, verifyRows } from "./verify-rows.js";
 
 interface Rows<K, V> {
@@ -76,7 +78,7 @@ export class ViewIndexes<K, V> {
       const definition = this.#indexes.definition(prefix, name);
       if (definition === undefined) continue; // all was cleared meanwhile
       const snapshot = this.#engine.snapshot();
-      return { reader: snapshot, id: definition.id, release: () => snapshot.close() };
+      return { reader: snapshot, own: undefined, id: definition.id, release: () => snapshot.close() };
     }
   }
 
@@ -87,7 +89,9 @@ export class ViewIndexes<K, V> {
     const found = value === undefined ? undefined : decodeDefinition(key, value);
     if (found?.state !== "ready" || !isAlike(found, declared))
       throw notThere(`the index ${describe(declared.name)} of ${showKey(prefix)}`);
-    return { reader, id: found.id, release: () => undefined };
+    const rows = reader instanceof Transaction ? new OwnRows(prefix, reader[OWN]) : undefined;
+    const own = rows?.isEmpty === false ? rows : undefined;
+    return { reader, own, id: found.id, release: () => undefined };
   }
 
   #unknown(name: string) {

@@ -26,6 +26,11 @@ export class OwnWrites {
     return this.#operations.length === 0;
   }
 
+  /** In order. */
+  get operations(): readonly WalOperation[] {
+    return this.#operations;
+  }
+
   /** Adds copies of all or none. @throws KayaError KAYA_INVALID_ARGUMENT where they do not fit one record */
   add(operations: Iterable<WalOperation>): void {
     let [bytes, count] = [this.#bytes, this.#operations.length];

@@ -1,3 +1,4 @@
+import type { WalOperation } from "@kaya/wal";
 import type { Expiry } from "../expiry.js";
 import type { Bytes } from "../input.js";
 import { type KeyBounds, toKeyBounds } from "../range.js";
@@ -5,6 +6,9 @@ import { Reader } from "../reader.js";
 import type { BatchOperation, WriteInput } from "../write.js";
 import type { OwnWrites } from "./own-writes.js";
 import type { TransactionSource } from "./transaction-source.js";
+
+/** The property of a transaction that has its writes. */
+export const OWN: unique symbol = Symbol("own");
 
 /**
  * What the function of `Engine.transact` reads and writes with. It reads the data at one moment, with its own writes in it. What it writes is checked at once,
@@ -22,6 +26,12 @@ export class Transaction extends Reader {
     this.#source = source;
     this.#own = own;
     this.#input = input;
+  }
+
+  /** @internal What it has written so far, for the reads of indexes. */
+  get [OWN](): readonly WalOperation[] {
+    this.#source.view();
+    return this.#own.operations;
   }
 
   /**

@@ -16,7 +16,7 @@ import { type Lost, Validation } from "./validate.js";
 export interface TransactedEngine extends HeadEngine {
   readonly turns: Turns;
   readonly maxRecordBytes: number;
-  /** Tries what appends again where an index must be read from the disk first. */
+  /** Tries until nothing has to be read from the disk for what `append` adds. */
   retry<T>(attempt: () => Promise<T>): Promise<T>;
 }
 
