@@ -68,8 +68,6 @@ export interface PutOperation extends Expiry {
 export interface DeleteOperation {
   readonly type: "delete";
   readonly key: Bytes;
-  readonly ttlMs?: never;
-  readonly expiresAt?: never;
 }
 
 /** Deletes every key of a range. One that no key can be in is left out, and takes no sequence. */

@@ -11,6 +11,7 @@ import { type Life, long, scenariosOf } from "./engine-lives.js";
 import { engineLookScenarios } from "./engine-look-scenarios.js";
 import type { EngineSession } from "./engine-session.js";
 import { engineStagingScenarios } from "./engine-staging-scenarios.js";
+import { FAR_AHEAD, LONG_AGO } from "./engine-write.js";
 import { STILL } from "./open-engine.js";
 import type { Scenario } from "./scenario.js";
 import { engineSyncScenarios } from "./sync-scenarios.js";
@@ -24,6 +25,7 @@ const CONFIG: PartialEngineConfig = {
 const LIVES: readonly Life[] = [
   { name: "open, write, close", live: openAndClose },
   { name: "writes of all kinds in flight", live: writeAll },
+  { name: "values that expire, in the log and in tables", live: writeExpiring },
   { name: "closed and opened again", live: reopen },
   { name: "crashed and killed", live: crashAndKill },
   { name: "a full disk", live: fillDisk },
@@ -76,6 +78,23 @@ async function writeAll(session: EngineSession): Promise<void> {
     { type: "put", key: "k9", value: long(60) },
   ]);
   await session.put("k8", long(400), "relaxed");
+}
+
+async function writeExpiring(session: EngineSession): Promise<void> {
+  await Promise.all(["a", "b", "c"].map((key) => session.put(key, `${key} before`)));
+  await Promise.all([
+    session.write([{ type: "put", key: "a", value: "gone", expiresAt: LONG_AGO }], "relaxed"),
+    session.write([
+      { type: "put", key: "b", value: long(120), expiresAt: FAR_AHEAD },
+      { type: "put", key: "c", value: "gone", expiresAt: LONG_AGO },
+    ]),
+    session.write([{ type: "put", key: "d", value: long(90), expiresAt: FAR_AHEAD }], "relaxed"),
+  ]);
+  await session.flush();
+  await session.write([{ type: "put", key: "d", value: "gone", expiresAt: LONG_AGO }], "relaxed");
+  await session.put("c", "for good", "relaxed");
+  await session.compact();
+  await session.write([{ type: "put", key: "b", value: "gone", expiresAt: LONG_AGO }]);
 }
 
 async function reopen(session: EngineSession): Promise<void> {

@@ -1,5 +1,12 @@
 import type { DurabilityMode } from "@kaya/core";
-import type { BatchOperation, Engine, KeyBounds, RangeOptions, WriteResult } from "@kaya/engine";
+import type {
+  BatchOperation,
+  Engine,
+  KeyBounds,
+  PutOperation,
+  RangeOptions,
+  WriteResult,
+} from "@kaya/engine";
 
 /** One write of a workload: a put, a delete, a batch, or a cleared prefix, which is one record of the log each. */
 export interface EngineWrite {
@@ -20,9 +27,15 @@ export function contentsAfter(writes: readonly EngineWrite[]): Contents {
   return contents;
 }
 
+/** Moments that workloads take for what has expired, and for what does in no run. */
+export const LONG_AGO = 1;
+export const FAR_AHEAD = 2 ** 43;
+
 /** Does to a model of the store what the operation of a batch does to the store. Keys are ASCII. */
 export function carryOut(contents: Map<string, string>, operation: BatchOperation): void {
-  if (operation.type === "put") contents.set(String(operation.key), String(operation.value));
+  if (operation.type === "put" && operation.expiresAt !== LONG_AGO)
+    contents.set(String(operation.key), String(operation.value));
+  else if (operation.type === "put") contents.delete(String(operation.key));
   else if (operation.type === "delete") contents.delete(String(operation.key));
   else clearIn(contents, operation.range);
 }
@@ -53,7 +66,7 @@ export function perform(engine: Engine, { write, durability }: EngineWrite): Pro
   if ("clear" in write) return engine.clear({ prefix: write.clear }, { durability });
   const [first, ...others] = write;
   if (first === undefined || others.length > 0) return engine.batch(write, { durability });
-  if (first.type === "put") return engine.put(first.key, first.value, { durability });
+  if (first.type === "put") return engine.put(first.key, first.value, { durability, ...expiryIn(first) });
   if (first.type === "clear") return engine.clear(first.range, { durability });
   return engine.delete(first.key, { durability });
 }
@@ -66,9 +79,13 @@ export function performNow(
 ): WriteResult {
   const [first, ...others] = operations;
   if (others.length === 0 && first?.type === "put")
-    return engine.putSync(first.key, first.value, { durability });
+    return engine.putSync(first.key, first.value, { durability, ...expiryIn(first) });
   if (others.length === 0 && first?.type === "delete") return engine.deleteSync(first.key, { durability });
   return engine.batchSync(operations, { durability });
+}
+
+function expiryIn({ expiresAt }: PutOperation): { readonly expiresAt?: number | Date } {
+  return expiresAt === undefined ? {} : { expiresAt };
 }
 
 /** @throws Error that says where they differ */
