@@ -33,6 +33,8 @@ const BYTES_EACH = 200;
 /** Changes that are to be told: of each key the newest. What a later deletion of a range covers is left out. */
 export class PendingChanges {
   readonly #keys = new Map<string, KeyChange>();
+  /** Stands behind those that were taken. A new one would look for the first that is left among all that were. */
+  #rest = this.#keys.entries();
   #ranges: RangeDeletion[] = [];
   #bytes = 0;
 
@@ -61,9 +63,14 @@ export class PendingChanges {
   take(): WatchChange | undefined {
     const range = this.#ranges.shift();
     if (range !== undefined) return range;
-    const [next] = this.#keys;
-    if (next === undefined) return undefined;
-    const [text, change] = next;
+    if (this.#keys.size === 0) return undefined;
+    let next = this.#rest.next();
+    if (next.done === true) {
+      this.#rest = this.#keys.entries();
+      next = this.#rest.next();
+    }
+    if (next.done === true) return undefined;
+    const [text, change] = next.value;
     this.#forget(text, change);
     return change;
   }
