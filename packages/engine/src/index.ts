@@ -92,6 +92,7 @@ export type {
 export type { ViewEntry, ViewPage, ViewReader } from "./view/view-reader.js";
 export type { ViewKeyValue, ViewSyncScan } from "./view/view-rows.js";
 export type { ViewSnapshot } from "./view/view-snapshot.js";
+export type { ViewTransaction } from "./view/view-transaction.js";
 export type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view/view-types.js";
 export type { ViewWatch } from "./view/view-watch.js";
 export type { WatchChange } from "./watch/pending-changes.js";

@@ -6,7 +6,8 @@ import type { CheckedIndexes, IndexOptions } from "../indexes/index-options.js";
 import type { IndexVerification } from "../indexes/verify-rows.js";
 import { ViewIndexes } from "../indexes/view-indexes.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
-import type { Reader } from "../reader.js";
+import { Reader } from "../reader.js";
+import { Transaction } from "../transaction/transaction.js";
 import { KEEP, type Updated, type UpdateOptions, type UpdateResult } from "../update.js";
 import type { WatchOptions } from "../watch/watches.js";
 import type { PutOptions, WriteOptions, WriteResult } from "../write.js";
@@ -18,6 +19,7 @@ import { type ViewBounds, ViewKeys, type ViewRange } from "./view-keys.js";
 import { type ViewBatchOptions, type ViewOperation, ViewOperations } from "./view-operations.js";
 import { type ViewEntry, type ViewFormat, ViewReader } from "./view-reader.js";
 import { ViewSnapshot } from "./view-snapshot.js";
+import { ViewTransaction } from "./view-transaction.js";
 import type { KeyChoice, KeyOf, PrefixOf, ValueChoice, ValueInput, ValueOutput } from "./view-types.js";
 import { ViewValues } from "./view-values.js";
 import { decodedWatch, type ViewWatch } from "./view-watch.js";
@@ -218,9 +220,14 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
     return new ViewSnapshot(this.#engine.snapshot(), this.#format);
   }
 
+  /** This view in a transaction of the engine: `db.transact(async (tx) => users.in(tx).put("ada", user))`. */
+  in(transaction: Transaction): ViewTransaction<K, V, In, P, X>;
   /** This view of a snapshot of the engine. */
+  in(snapshot: Reader): ViewReader<K, V, P, X>;
   in(reader: Reader): ViewReader<K, V, P, X> {
-    return new ViewReader(reader, this.#format);
+    if (reader instanceof Transaction) return new ViewTransaction(reader, this.#format);
+    if (reader instanceof Reader) return new ViewReader(reader, this.#format);
+    throw invalid(`a view is read in a transaction, a snapshot or an engine, not in ${describe(reader)}`);
   }
 
   /**

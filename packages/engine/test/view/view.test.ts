@@ -184,6 +184,44 @@ describe("a view", () => {
     await db.close();
   });
 
+  it("reads and writes in a transaction", async () => {
+    const db = await open();
+    const users = usersOf(db);
+    const ages = db.view({ prefix: "age:", key: tuple<[age: number, name: string]>(), value: "utf8" });
+    await users.put("ada", ada);
+    const found = await db.transact(async (tx) => {
+      const [rows, index] = [users.in(tx), ages.in(tx)];
+      const user = (await rows.get("ada")) ?? ada;
+      rows.put("ada", { ...user, age: user.age + 1 });
+      index.batch([{ type: "put", key: [user.age + 1, "ada"], value: "" }]);
+      rows.put("grace", grace);
+      rows.delete("grace");
+      expect(await rows.get("ada")).toStrictEqual({ name: "Ada", age: 37 });
+      expect(rows.getSync("grace")).toBe(undefined);
+      return await index.keys({ prefix: [37] }).toArray();
+    });
+    expect(found).toStrictEqual([[37, "ada"]]);
+    expect([await users.get("ada"), await ages.count()]).toStrictEqual([{ name: "Ada", age: 37 }, 1]);
+    await db.transact((tx) => users.in(tx).put("grace", grace, { ttlMs: 3_600_000 }));
+    expect((await users.getEntry("grace")).expiresAt).toBeGreaterThan(0);
+    const refused = db.transact((tx) => users.in(tx).put("ada", (() => 1) as unknown as User));
+    await rejection("KAYA_INVALID_ARGUMENT", refused);
+    await db.transact((tx) => ages.in(tx).clear({ prefix: [37] }));
+    await db.transact((tx) => users.in(tx).clear());
+    expect(await db.count()).toBe(0);
+    await db.close();
+  });
+
+  it("is of one engine, snapshot or transaction", async () => {
+    const db = await open();
+    const users = usersOf(db);
+    expect(await users.in(db).count()).toBe(0);
+    expect(() => users.in({} as Engine)).toThrow(
+      "in a transaction, a snapshot or an engine, not in an object",
+    );
+    await db.close();
+  });
+
   it("may be in a view", async () => {
     const db = await open();
     const events = db.view({
