@@ -6,6 +6,9 @@ import { TimeSeries } from "./time-series.js";
 const HOUR = 3_600_000;
 const RETENTION = { points: HOUR, rollups: 24 * HOUR, step: 5 };
 
+/** Two points have the same time. */
+const timeOf = (number: number) => Math.floor(number / 2);
+
 export async function check(dataDir: string, said: readonly string[]): Promise<void> {
   await using db = await Engine.open({ dataDir });
   const series = new TimeSeries(db, RETENTION);
@@ -31,17 +34,20 @@ export async function check(dataDir: string, said: readonly string[]): Promise<v
 
 export async function work(dataDir: string, say: Say): Promise<void> {
   const series = new TimeSeries(await Engine.open({ dataDir }), RETENTION);
-  const begin = Date.now();
-  let next = 0;
+  let next = 2 * Date.now();
+  for await (const { value } of series.range("load", 0, Infinity)) next = Math.max(next, value + 1);
+  const underWay = new Set<number>();
   const add = async () => {
     for (;;) {
-      const value = begin * 1000 + next++;
-      await series.add("load", value);
-      say(String(value));
+      const number = next++;
+      underWay.add(number);
+      await series.add("load", number, timeOf(number));
+      underWay.delete(number);
+      say(String(number));
     }
   };
   const rollUp = async () => {
-    for (;;) await series.rollUp("load", Date.now() - 1000); // nothing comes later than that
+    for (;;) await series.rollUp("load", timeOf(Math.min(...underWay))); // no point is late
   };
   await Promise.all([add(), add(), add(), rollUp()]);
 }
