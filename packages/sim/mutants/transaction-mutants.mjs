@@ -35,8 +35,8 @@ export const TRANSACTION_MUTANTS = [
   {
     name: "a write into a range that is queued is no conflict",
     file: "engine/dist/transaction/validate.js",
-    find: "this.#queue.isEmpty ? [] : [this.#queue.memtable()]",
-    replace: "[]",
+    find: "const queued = this.#queue.isEmpty",
+    replace: "const queued = true",
   },
   {
     name: "what is queued is remembered when it is not queued any more, and hides what is newer",
@@ -91,6 +91,12 @@ export const TRANSACTION_MUTANTS = [
             return own;
         if (this.#noteState(key) !== undefined)
             return this.basis.getSync(key, now);`,
+  },
+  {
+    name: "a range that is deleted by a write under way, or by the transaction itself, hides nothing",
+    file: "engine/dist/transaction/operation-list.js",
+    find: "if (range < count && isIn(",
+    replace: "if (range < 0 && isIn(",
   },
   {
     name: "an update gets what is applied, not what is queued",

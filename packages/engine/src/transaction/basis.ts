@@ -3,7 +3,7 @@ import type { EntryCursor, Run } from "@kaya/lsm";
 import type { Now } from "../clock.js";
 import type { KeyRange } from "../memtable/key-range.js";
 import type { CursorOptions, Moment } from "../read-source.js";
-import { type KeyState, stateIn, type Value } from "../store/key-state.js";
+import type { KeyState, Value } from "../store/key-state.js";
 import type { StoreSnapshot } from "../store/store-snapshot.js";
 import type { QueueMoment } from "./queue-view.js";
 
@@ -32,17 +32,17 @@ export class Basis implements Moment {
   }
 
   find(key: Uint8Array, now = this.now): Value {
-    const value = this.queued?.ahead.get(key, now);
+    const value = this.queued?.get(key, now);
     return value === undefined ? this.#snapshot.find(key, now) : (value ?? undefined);
   }
 
   getSync(key: Uint8Array, now = this.now): Uint8Array | undefined {
-    const value = this.queued?.ahead.get(key, now);
+    const value = this.queued?.get(key, now);
     return value === undefined ? this.#snapshot.getSync(key, now) : (value ?? undefined);
   }
 
   stateInMemory(key: Uint8Array): KeyState | undefined {
-    return (this.queued && stateIn(this.queued.ahead, key)) ?? this.#snapshot.stateInMemory(key);
+    return this.queued?.stateOf(key) ?? this.#snapshot.stateInMemory(key);
   }
 
   /** @param options.above runs that are newer than all that it shows */
@@ -50,7 +50,7 @@ export class Basis implements Moment {
     range: KeyRange,
     { above = [], ...options }: CursorOptions & { readonly above?: readonly Run[] } = {},
   ): EntryCursor {
-    const ahead = this.queued === undefined ? [] : [this.queued.ahead.another()];
+    const ahead = this.queued === undefined ? [] : [this.queued.snapshot()];
     const runs = [...above, ...ahead.map((each) => each.run())];
     const cursor = this.#snapshot.cursor(range, { ...options, above: runs });
     const close = cursor.close.bind(cursor);
@@ -63,7 +63,7 @@ export class Basis implements Moment {
 
   /** Doing it again is fine. Cursors that are open keep what they need. */
   release(): void {
-    this.queued?.ahead.release();
+    this.queued?.release();
     this.#snapshot.release();
   }
 }

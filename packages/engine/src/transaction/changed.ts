@@ -2,6 +2,7 @@ import type { SequenceNumber } from "@kaya/core";
 import type { Extent } from "@kaya/lsm";
 import { compareBytes } from "../memtable/bytes.js";
 import type { Memtable } from "../memtable/memtable.js";
+import type { Placed } from "./operation-list.js";
 
 /** A key that was changed, and the write that did it. */
 export interface Changed {
@@ -38,6 +39,17 @@ export function changedIn(memtable: Memtable, extent: Extent, above: SequenceNum
     cursor.close();
     snapshot.release();
   }
+}
+
+/** One of these operations on a key of a range, or where a range begins that one of them deletes. */
+export function changedAmong(placed: Iterable<Placed>, extent: Extent): Changed | undefined {
+  for (const { operation, sequence } of placed) {
+    if (operation.type === "deleteRange") {
+      if (overlaps(operation, extent)) return { key: laterOf(operation.start, extent.start), sequence };
+    } else if (compareBytes(operation.key, extent.start) >= 0 && isBefore(operation.key, extent.end))
+      return { key: operation.key, sequence };
+  }
+  return undefined;
 }
 
 function overlaps(a: Extent, b: Extent): boolean {

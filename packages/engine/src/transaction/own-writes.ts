@@ -1,18 +1,22 @@
 import type { SequenceNumber } from "@kaya/core";
 import { WAL_HEADER_LENGTH, type WalOperation, type WalPayload } from "@kaya/wal";
+import type { Now } from "../clock.js";
 import { invalid } from "../input.js";
 import { Memtable } from "../memtable/memtable.js";
+import type { KeyState } from "../store/key-state.js";
+import { OperationList, stateBy, valueBy } from "./operation-list.js";
 
 /** Of a batch's payload, before its operations. */
 const COUNT_BYTES = 4;
 
-/** What a transaction is going to write, in order; for its own reads also as a memtable. */
+/** What a transaction is going to write, in order, for its own reads too. */
 export class OwnWrites {
   readonly #maxBytes: number;
-  readonly #operations: WalOperation[] = [];
+  /** The first has sequence 1. */
+  readonly #list = new OperationList();
   /** Of all operations, inside a batch. */
   #bytes = 0;
-  /** Made when something is read behind the first write. */
+  /** Made when a range is read behind the first write. */
   #memtable: Memtable | undefined;
   /** How many of the operations are in the memtable. */
   #known = 0;
@@ -23,7 +27,7 @@ export class OwnWrites {
   }
 
   get isEmpty(): boolean {
-    return this.#operations.length === 0;
+    return this.#list.length === 0;
   }
 
   /** In order. */
@@ -33,7 +37,7 @@ export class OwnWrites {
 
   /** Adds copies of all or none. @throws KayaError KAYA_INVALID_ARGUMENT where they do not fit one record */
   add(operations: Iterable<WalOperation>): void {
-    let [bytes, count] = [this.#bytes, this.#operations.length];
+    let [bytes, count] = [this.#bytes, this.#list.length];
     for (const operation of operations) {
       bytes += lengthOf(operation);
       count++;
@@ -46,27 +50,34 @@ export class OwnWrites {
       );
     }
     this.#bytes = bytes;
-    for (const operation of operations) this.#operations.push(copyOf(operation));
+    for (const operation of operations) this.#list.add(operation, this.#list.length + 1);
+  }
+
+  /** As `Memtable.get`. */
+  get(key: Uint8Array, now: Now): Uint8Array | null | undefined {
+    const last = this.#list.lastOn(key, this.#list.length);
+    return last && valueBy(last, now);
+  }
+
+  /** Undefined: nothing here is about the key. */
+  stateOf(key: Uint8Array): KeyState | undefined {
+    const last = this.#list.lastOn(key, this.#list.length);
+    return last && stateBy(last);
   }
 
   /** As a memtable above data whose last sequence is `above`, always the same; undefined where there are none. */
   memtable(above: SequenceNumber): Memtable | undefined {
     if (this.isEmpty) return undefined;
     this.#memtable ??= new Memtable();
-    for (; this.#known < this.#operations.length; this.#known++) {
-      const operation = this.#operations[this.#known] as WalOperation; // it is below the length
-      const sequence = above + this.#known + 1;
-      if (operation.type === "put")
-        this.#memtable.put(operation.key, operation.value, sequence, false, operation.expiresAt);
-      else if (operation.type === "delete") this.#memtable.delete(operation.key, sequence);
-      else this.#memtable.deleteRange(operation.start, operation.end, sequence);
-    }
+    this.#list.addTo(this.#memtable, this.#known, this.#list.length, above);
+    this.#known = this.#list.length;
     return this.#memtable;
   }
 
   payload(): WalPayload {
-    const [first] = this.#operations.length === 1 ? this.#operations : [];
-    return first ?? { type: "batch", operations: this.#operations };
+    const { operations } = this.#list;
+    const [first] = operations.length === 1 ? operations : [];
+    return first ?? { type: "batch", operations };
   }
 }
 
@@ -78,12 +89,4 @@ function lengthOf(operation: WalOperation): number {
   }
   if (operation.type === "delete") return 5 + operation.key.length;
   return 9 + operation.start.length + (operation.end?.length ?? 0);
-}
-
-function copyOf(operation: WalOperation): WalOperation {
-  if (operation.type === "put")
-    return { ...operation, key: new Uint8Array(operation.key), value: new Uint8Array(operation.value) };
-  if (operation.type === "delete") return { type: "delete", key: new Uint8Array(operation.key) };
-  const { start, end } = operation;
-  return { type: "deleteRange", start: new Uint8Array(start), end: end && new Uint8Array(end) };
 }

@@ -1,30 +1,22 @@
 import type { SequenceNumber } from "@kaya/core";
-import { operationsOf, type WalRecord, type WalWriter } from "@kaya/wal";
+import { operationsOf, type WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
-import { newHashSecret } from "../memtable/hash.js";
-import { Memtable, type MemtableOptions } from "../memtable/memtable.js";
+import type { Now } from "../clock.js";
+import { Memtable } from "../memtable/memtable.js";
 import type { MemtableSnapshot } from "../memtable/memtable-snapshot.js";
+import type { KeyState } from "../store/key-state.js";
 import type { WriteResult } from "../write.js";
+import { OperationList, stateBy, valueBy } from "./operation-list.js";
 
 /** From so many bytes on it is made anew, without what is applied by then. */
 const WORTH_REMAKING_BYTES = 1024 * 1024;
 
-/** What the writes under way do, and the data that they are above, at one moment. */
-export interface QueueMoment {
-  readonly ahead: MemtableSnapshot;
-  /** Of the last write in the queue. */
-  readonly sequence: SequenceNumber;
-  /** See `WalWriter.takeBacks`: what is ahead counts only while this stays the same. */
-  readonly takeBacks: number;
-}
-
-/** What is queued in the log and not applied, as a memtable. Each record is added once, when somebody asks first. */
+/** What is queued in the log and not applied. Each record is read once, when somebody asks first. */
 export class QueueView {
   readonly #applied: AppliedLog;
   readonly #wal: WalWriter<WriteResult>;
-  readonly #options: MemtableOptions = { hashSecret: newHashSecret() };
-  #memtable = new Memtable(this.#options);
-  /** The last record that was added. */
+  #list = new OperationList();
+  /** The last record that was read. */
   #lsn = 0;
   #takeBacks = 0;
 
@@ -38,40 +30,74 @@ export class QueueView {
     return this.#wal.nextLsn - 1 === this.#applied.position.lsn;
   }
 
-  /**
-   * What is queued now. Some of it may be applied too, and nothing that is not in it was applied later.
-   * @returns valid in this turn: take a snapshot
-   */
-  memtable(): Memtable {
+  /** What is queued now. Some of it may be applied too, and nothing that is not in it was applied later. It grows: it is as of this turn. */
+  operations(): OperationList {
     const { takeBacks } = this.#wal;
     // Behind a gap, what was applied meanwhile would be hidden by what is older.
     const isBehind = this.#lsn <= this.#applied.position.lsn;
-    if (isBehind || takeBacks !== this.#takeBacks || this.#memtable.usedBytes > WORTH_REMAKING_BYTES) {
-      this.#memtable = new Memtable(this.#options);
+    if (isBehind || takeBacks !== this.#takeBacks || this.#list.bytes > WORTH_REMAKING_BYTES) {
+      this.#list = new OperationList();
       this.#lsn = 0;
       this.#takeBacks = takeBacks;
     }
-    for (const record of this.#wal.pending(this.#lsn)) {
-      addTo(this.#memtable, record);
-      this.#lsn = record.lsn;
+    for (const { lsn, sequence, payload } of this.#wal.pending(this.#lsn)) {
+      let next = sequence;
+      for (const operation of operationsOf(payload)) this.#list.add(operation, next++);
+      this.#lsn = lsn;
     }
-    return this.#memtable;
+    return this.#list;
   }
 
   /** The queue as it is now. */
   moment(): QueueMoment {
-    const ahead = this.memtable().snapshot();
-    return { ahead, sequence: this.#wal.nextSequence - 1, takeBacks: this.#takeBacks };
+    const operations = this.operations();
+    return new QueueMoment(operations, this.#wal.nextSequence - 1, this.#takeBacks);
   }
 }
 
-function addTo(memtable: Memtable, { sequence, payload }: WalRecord): void {
-  let next = sequence;
-  for (const operation of operationsOf(payload)) {
-    const at = next++;
-    if (operation.type === "put")
-      memtable.put(operation.key, operation.value, at, false, operation.expiresAt);
-    else if (operation.type === "delete") memtable.delete(operation.key, at);
-    else memtable.deleteRange(operation.start, operation.end, at);
+/** What the writes under way do, at one moment. */
+export class QueueMoment {
+  /** Of the last write in the queue. */
+  readonly sequence: SequenceNumber;
+  /** See `WalWriter.takeBacks`: what is ahead counts only while this stays the same. */
+  readonly takeBacks: number;
+  readonly #list: OperationList;
+  readonly #count: number;
+  /** Made when a range is read. */
+  #snapshot: MemtableSnapshot | undefined;
+
+  constructor(list: OperationList, sequence: SequenceNumber, takeBacks: number) {
+    this.#list = list;
+    this.#count = list.length;
+    this.sequence = sequence;
+    this.takeBacks = takeBacks;
+  }
+
+  /** As `Memtable.get`. */
+  get(key: Uint8Array, now: Now): Uint8Array | null | undefined {
+    const last = this.#list.lastOn(key, this.#count);
+    return last && valueBy(last, now);
+  }
+
+  /** Undefined: nothing here is about the key. */
+  stateOf(key: Uint8Array): KeyState | undefined {
+    const last = this.#list.lastOn(key, this.#count);
+    return last && stateBy(last);
+  }
+
+  /** All of it, in the order of keys. Release it. */
+  snapshot(): MemtableSnapshot {
+    if (this.#snapshot === undefined) {
+      const memtable = new Memtable();
+      this.#list.addTo(memtable, 0, this.#count, 0);
+      this.#snapshot = memtable.snapshot();
+    }
+    return this.#snapshot.another();
+  }
+
+  /** Doing it again is fine. */
+  release(): void {
+    this.#snapshot?.release();
+    this.#snapshot = undefined;
   }
 }

@@ -3,7 +3,7 @@ import { type EntryCursor, EXPIRING, type Extent, type Found } from "@kaya/lsm";
 import type { Now } from "../clock.js";
 import type { KeyRange } from "../memtable/key-range.js";
 import type { CursorOptions, HeldMoment, Moment, ReadSource } from "../read-source.js";
-import { type KeyState, stateIn, type Value, valueAt } from "../store/key-state.js";
+import { type KeyState, type Value, valueAt } from "../store/key-state.js";
 import type { Turns } from "../turns.js";
 import type { Basis } from "./basis.js";
 import type { OwnWrites } from "./own-writes.js";
@@ -99,7 +99,7 @@ export class TransactionSource implements ReadSource, Moment {
   }
 
   find(key: Uint8Array, now = this.now): Value {
-    const own = this.#ownMemtable?.get(key, now);
+    const own = this.#own.get(key, now);
     if (own !== undefined) return own ?? undefined;
     if (this.#noteState(key) !== undefined) return this.basis.getSync(key, now); // a memtable has it
     const found = this.tables.find(key);
@@ -107,21 +107,20 @@ export class TransactionSource implements ReadSource, Moment {
   }
 
   getSync(key: Uint8Array, now = this.now): Uint8Array | undefined {
-    const own = this.#ownMemtable?.get(key, now);
+    const own = this.#own.get(key, now);
     if (own !== undefined) return own ?? undefined;
     if (this.#noteState(key) !== undefined) return this.basis.getSync(key, now);
     return valueAt(this.tables.getSync(key), now);
   }
 
   stateInMemory(key: Uint8Array): KeyState | undefined {
-    const own = this.#ownMemtable;
-    const state = own && stateIn(own, key);
+    const state = this.#own.stateOf(key);
     if (state === undefined) return this.#noteState(key);
     return { ...state, sequence: state.sequence && OWN_SEQUENCE };
   }
 
   cursor(range: KeyRange, options?: CursorOptions): EntryCursor {
-    const own = this.#ownMemtable?.snapshot();
+    const own = this.#own.memtable(this.basis.sequence)?.snapshot();
     const above = own === undefined ? [] : [own.run()];
     const cursor = new TrackedCursor(this.basis.cursor(range, { ...options, above }), range, (at) =>
       this.#noteExpiry(at.key, at.expiresAt),
@@ -140,10 +139,6 @@ export class TransactionSource implements ReadSource, Moment {
   /** The first of what was read that expires; undefined where nothing does. */
   get firstToExpire(): FirstToExpire | undefined {
     return this.#firstToExpire;
-  }
-
-  get #ownMemtable() {
-    return this.#own.memtable(this.basis.sequence);
   }
 
   /** The key is read. @returns what the memtables of the basis say of it */

@@ -8,7 +8,7 @@ import { RangeReader } from "../store/range-reader.js";
 import type { Turns } from "../turns.js";
 import type { WriteResult } from "../write.js";
 import type { Basis } from "./basis.js";
-import { type Changed, changedIn, changedKey } from "./changed.js";
+import { type Changed, changedAmong, changedIn, changedKey } from "./changed.js";
 import type { QueueView } from "./queue-view.js";
 import type { FirstToExpire, ReadRange, TransactionSource } from "./transaction-source.js";
 
@@ -94,8 +94,11 @@ export class Validation {
   }
 
   #changedIn(extent: Extent): Changed | undefined {
-    const queued = this.#queue.isEmpty ? [] : [this.#queue.memtable()];
-    for (const memtable of [...queued, ...this.#applied.store.memtables]) {
+    const queued = this.#queue.isEmpty
+      ? undefined
+      : changedAmong(this.#queue.operations().newerThan(this.#validTo), extent);
+    if (queued !== undefined) return queued;
+    for (const memtable of this.#applied.store.memtables) {
       const changed = changedIn(memtable, extent, this.#validTo);
       if (changed !== undefined) return changed;
     }
