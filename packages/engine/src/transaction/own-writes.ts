@@ -32,7 +32,7 @@ export class OwnWrites {
 
   /** In order. */
   get operations(): readonly WalOperation[] {
-    return this.#operations;
+    return this.#list.operations;
   }
 
   /** Adds copies of all or none. @throws KayaError KAYA_INVALID_ARGUMENT where they do not fit one record */
