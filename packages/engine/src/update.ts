@@ -57,7 +57,7 @@ export function readRetryOptions(given: RetryOptions | undefined, input: WriteIn
 
 function readUpdateOptions(given: UpdateOptions | undefined, input: WriteInput) {
   const options = readOptions(given, UPDATE_OPTIONS, "the options of an update");
-  return { ...checkRetryOptions(options, input), expiresAt: input.expiresAt(options) };
+  return { ...checkRetryOptions(options, input), expiresAt: input.expiryIn(options) };
 }
 
 function checkRetryOptions(options: RetryOptions, input: WriteInput) {

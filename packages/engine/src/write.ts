@@ -180,11 +180,11 @@ export class WriteInput {
 
   /** When a value goes, in milliseconds since 1970. @throws KayaError KAYA_INVALID_ARGUMENT */
   expiry(given: Expiry | undefined): number | undefined {
-    return given && this.expiresAt(readOptions(given, ["ttlMs", "expiresAt"], "the options of a put"));
+    return given && this.expiryIn(readOptions(given, ["ttlMs", "expiresAt"], "the options of a put"));
   }
 
   /** In milliseconds since 1970, of options that were read. @throws KayaError KAYA_INVALID_ARGUMENT */
-  expiresAt(options: { readonly [Name in keyof Expiry]: Expiry[Name] | undefined }): number | undefined {
+  expiryIn(options: { readonly [Name in keyof Expiry]: Expiry[Name] | undefined }): number | undefined {
     return expiryOf(options, this.#now);
   }
 
