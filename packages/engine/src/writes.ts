@@ -122,8 +122,8 @@ export class Writes {
     return this.#write(options, () => this.#input.clear(range) ?? { type: "noop" });
   }
 
-  update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
-    if (this.#indexes === undefined) return this.#updates.run(key, fn, options);
+  async update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
+    if (this.#indexes?.isUsed !== true) return this.#updates.run(key, fn, options);
     return this.#indexes.retryUpdate(fn, (once) => this.#updates.run(key, once, options));
   }
 

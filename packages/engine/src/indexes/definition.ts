@@ -64,6 +64,23 @@ export function decodeDefinition(key: Uint8Array, value: Uint8Array): IndexDefin
   return { prefix, name, ...fieldsOf(key, value) };
 }
 
+/** The prefix of the rows, of any definition's key; undefined where it is none. */
+export function prefixOfKey(key: Uint8Array): Uint8Array | undefined {
+  const head = definitionsPrefix().length;
+  const zero = key.lastIndexOf(0);
+  return zero < head ? undefined : new Uint8Array(key.subarray(head, zero));
+}
+
+/** The id of a definition that cannot be read otherwise; 0 where there is none. */
+export function idOf(value: Uint8Array): number {
+  try {
+    const { id } = JSON.parse(Buffer.from(value).toString("utf8")) as { readonly id?: unknown };
+    return isWhole(id, 1, MAX_INDEX_ID) ? id : 0;
+  } catch {
+    return 0;
+  }
+}
+
 type Fields = Omit<IndexDefinition, "prefix" | "name">;
 
 function fieldsOf(key: Uint8Array, value: Uint8Array): Fields {
@@ -106,7 +123,7 @@ function isWhole(value: unknown, from: number, to: number): value is number {
 function damaged(key: Uint8Array, why: string, cause?: unknown): KayaError {
   return new KayaError(
     "KAYA_CORRUPTION",
-    `the index definition ${show(key)} is damaged: ${why}. Delete this key and all keys that begin with 0xff6b6179610069, and open the views again: they build their indexes anew.`,
+    `the index definition ${show(key)} is damaged: ${why}. Rows under its prefix are read, and not written. Delete this key, and open the engine again: the index is built anew.`,
     { key: new Uint8Array(key), ...(cause !== undefined && { cause }) },
   );
 }

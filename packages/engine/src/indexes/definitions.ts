@@ -1,7 +1,19 @@
 import type { HeadEngine } from "../modify.js";
 import { RangeReader } from "../store/range-reader.js";
-import { decodeDefinition, definitionsPrefix, type IndexDefinition } from "./definition.js";
+import {
+  decodeDefinition,
+  definitionsPrefix,
+  type IndexDefinition,
+  idOf,
+  prefixOfKey,
+} from "./definition.js";
 import { nameOfBytes, rangeOfPrefix } from "./reserved.js";
+
+/** A definition that cannot be read. */
+interface Unreadable {
+  readonly prefix: Uint8Array;
+  readonly error: unknown;
+}
 
 type ByName = ReadonlyMap<string, IndexDefinition>;
 
@@ -12,6 +24,10 @@ type ByName = ReadonlyMap<string, IndexDefinition>;
 export class Definitions {
   readonly #engine: Pick<HeadEngine, "applied" | "wal">;
   #byPrefix: Map<string, Map<string, IndexDefinition>> | undefined;
+  /** By the name of the prefix. */
+  readonly #unreadable = new Map<string, Unreadable>();
+  /** The greatest of those that cannot be read. */
+  #unreadableId = 0;
   #takeBacks = -1;
   /** Another one after each refresh of an engine that only looks. */
   #wal: unknown;
@@ -27,14 +43,26 @@ export class Definitions {
     return this.#generation;
   }
 
-  /** All of them. @throws KayaError as `of` */
+  /** All that can be read. @throws KayaError KAYA_IO, and KAYA_CORRUPTION of a table */
   *[Symbol.iterator](): IterableIterator<IndexDefinition> {
     for (const byName of this.#loaded().values()) yield* byName.values();
   }
 
-  /** Those of the rows that begin with a prefix. @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION, KAYA_IO */
+  /** Those of the rows that begin with a prefix. @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION where one cannot be read; KAYA_IO */
   of(prefix: Uint8Array): ByName {
-    return this.#loaded().get(nameOfBytes(prefix)) ?? new Map();
+    const name = nameOfBytes(prefix);
+    const found = this.#loaded().get(name);
+    const unreadable = this.#unreadable.get(name);
+    if (unreadable !== undefined) throw unreadable.error;
+    return found ?? new Map();
+  }
+
+  /** The prefixes of all, also of those that cannot be read. */
+  get prefixes(): readonly Uint8Array[] {
+    const prefixes = new Map<string, Uint8Array>();
+    for (const { prefix } of this) prefixes.set(nameOfBytes(prefix), prefix);
+    for (const [name, { prefix }] of this.#unreadable) prefixes.set(name, prefix);
+    return [...prefixes.values()];
   }
 
   /** It has its place in the log. */
@@ -54,7 +82,7 @@ export class Definitions {
 
   /** An id that no definition has. */
   newId(): number {
-    let last = 0;
+    let last = this.#unreadableId;
     for (const { id } of this) last = Math.max(last, id);
     return last + 1;
   }
@@ -74,12 +102,15 @@ export class Definitions {
 
   #read(): Map<string, Map<string, IndexDefinition>> {
     const byPrefix = new Map<string, Map<string, IndexDefinition>>();
+    this.#unreadable.clear();
     const snapshot = this.#engine.applied.snapshot();
     const range = rangeOfPrefix(definitionsPrefix());
     const reader = new RangeReader(snapshot.cursor(range, { sync: true }), range);
     try {
       for (let entry = reader.nextSync(); entry !== undefined; entry = reader.nextSync()) {
-        const definition = decodeDefinition(new Uint8Array(entry.key), new Uint8Array(entry.value));
+        const [key, value] = [new Uint8Array(entry.key), new Uint8Array(entry.value)];
+        const definition = this.#decode(key, value);
+        if (definition === undefined) continue;
         const name = nameOfBytes(definition.prefix);
         const byName = byPrefix.get(name) ?? new Map<string, IndexDefinition>();
         byPrefix.set(name, byName.set(definition.name, definition));
@@ -89,5 +120,17 @@ export class Definitions {
       snapshot.release();
     }
     return byPrefix;
+  }
+
+  /** One that cannot be read stops the writes to its rows alone. */
+  #decode(key: Uint8Array, value: Uint8Array): IndexDefinition | undefined {
+    try {
+      return decodeDefinition(key, value);
+    } catch (error) {
+      this.#unreadableId = Math.max(this.#unreadableId, idOf(value));
+      const prefix = prefixOfKey(key);
+      if (prefix !== undefined) this.#unreadable.set(nameOfBytes(prefix), { prefix, error });
+      return undefined;
+    }
   }
 }

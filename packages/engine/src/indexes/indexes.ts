@@ -59,6 +59,11 @@ export class Indexes {
     this.#declared.set(name, declared);
   }
 
+  /** Whether there is any index, in the store or in the program. @throws KayaError as `Definitions` */
+  get isUsed(): boolean {
+    return this.#prefixes().length > 0;
+  }
+
   /** Whether a write is to rows of an index. @throws KayaError as `Definitions.of` */
   touches(payload: WalPayload): boolean {
     const prefixes = this.#prefixes();
@@ -74,13 +79,11 @@ export class Indexes {
    * @param attempt comes to `append`
    */
   inOrder(payload: WalPayload, attempt: () => Promise<WriteResult>): Promise<WriteResult> {
-    const { wal } = this.#host.head;
     if (!this.#order.isFree) this.#prefetch(payload);
     return this.#order.run((placed) =>
       this.retry(() => {
-        const before = wal.nextLsn;
         const written = attempt();
-        if (wal.nextLsn > before) placed();
+        placed(); // or it never gets a place, or waits for conditions that only tables have
         return written;
       }),
     );
@@ -292,7 +295,7 @@ export class Indexes {
     const generation = this.#definitions.generation + this.#declared.size;
     if (generation === this.#prefixesOf) return this.#prefixCache;
     const prefixes = new Map<string, Uint8Array>();
-    for (const { prefix } of this.#definitions) prefixes.set(nameOfBytes(prefix), prefix);
+    for (const prefix of this.#definitions.prefixes) prefixes.set(nameOfBytes(prefix), prefix);
     for (const [name, { prefix }] of this.#declared) prefixes.set(name, prefix);
     this.#prefixCache = [...prefixes.values()];
     this.#prefixesOf = generation;
