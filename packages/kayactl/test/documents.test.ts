@@ -140,6 +140,17 @@ describe("what a document says of the code", async () => {
   }
 });
 
+test("every error code has one row in ERRORS.md, and no other has", async () => {
+  const source = await readFile(join(ROOT, "packages/core/src/errors.ts"), "utf8");
+  const codes = [...(/type KayaErrorCode =([^;]*);/.exec(source)?.[1] ?? "").matchAll(/"(KAYA_\w+)"/g)];
+  const rows = (await readDocument("packages/engine/ERRORS.md"))
+    .split("\n")
+    .filter((line) => line.startsWith("| `KAYA_"));
+  const named = rows.flatMap((row) => [...(row.split(" | ")[0] ?? "").matchAll(/`(KAYA_\w+)`/g)]);
+  expect(codes.length).toBeGreaterThan(15);
+  expect(named.map(([, code]) => code).sort()).toEqual(codes.map(([, code]) => code).sort());
+});
+
 /** Code of all packages and of .ci, from the root of the repository. */
 async function sourceFiles(): Promise<readonly string[]> {
   const packages = (await readdir(join(ROOT, "packages"))).map((name) => `packages/${name}`);
