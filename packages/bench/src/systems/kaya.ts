@@ -16,7 +16,11 @@ export const kaya: System = {
   kind: "kaya",
   onDisk: true,
   typed: typedKaya,
-  setup: { durable: 'durability: "strict"; synchronous: putSync', relaxed: 'durability: "relaxed"' },
+  setup: {
+    durable: 'durability: "strict"; synchronous: putSync',
+    relaxed: 'durability: "relaxed"',
+    transactions: "transact(fn), with awaited gets; updates by update(key, fn)",
+  },
   async open(dir, durability, memory) {
     return new KayaStore(await openEngine(dir, { durability, ...(memory && { memory }) }));
   },
@@ -39,6 +43,12 @@ export class KayaStore implements Store {
 
   batch(entries: readonly Entry[]): Promise<unknown> {
     return this.#engine.batch(entries.map(({ key, value }) => ({ type: "put", key, value })));
+  }
+
+  transact(keys: readonly Uint8Array[], change: Change): Promise<unknown> {
+    return this.#engine.transact(async (tx) => {
+      for (const key of keys) tx.put(key, change(await tx.get(key)));
+    });
   }
 
   update(key: Uint8Array, change: Change): Promise<unknown> {

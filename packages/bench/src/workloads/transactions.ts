@@ -108,7 +108,7 @@ function workloadOf(name: string, unit: string, cases: readonly TransactionCase[
   return {
     name,
     rows: () => cases.flatMap((one) => writeRows(name, one, unit)),
-    runsOn: ({ setup, kind }) => setup.transactions !== undefined || kind === "kaya",
+    runsOn: ({ setup }) => setup.transactions !== undefined,
     async run(job) {
       for (const one of cases) await measure(job, name, one);
     },
