@@ -530,6 +530,38 @@ describe("transactions at once", () => {
     await engine.close();
   });
 
+  it("that are called again see the queue as it is, and not what it was before", async () => {
+    const sim = new SimDisk();
+    const disk = new InterceptedDisk(sim, ({ kind }) => (kind === "sync" ? turns(20) : undefined));
+    const engine = await Engine.open({}, disk);
+    await engine.put("hot", "1");
+    /** What a second call reads, while others are on their way to the disk. */
+    const readAtHead = async () => {
+      let calls = 0;
+      let seen: string | undefined;
+      await engine.transact(async (tx) => {
+        await tx.get("hot");
+        if (++calls === 1) void engine.put("hot", "2").catch(() => undefined);
+        seen = text(await tx.get("k"));
+        tx.put("out", "1");
+      });
+      expect(calls).toBe(2);
+      return seen;
+    };
+    void engine.put("k", "queued");
+    expect(await readAtHead()).toBe("queued");
+    await engine.put("k", "applied");
+    expect(await readAtHead()).toBe("applied");
+
+    sim.addFault({ at: sim.nextOperation, kind: "disk-full" });
+    const lost = rejection("KAYA_DISK_FULL", engine.put("k", "taken back"));
+    await rejection("KAYA_DISK_FULL", readAtHead());
+    await lost;
+    void engine.put("k", "queued again");
+    expect(await readAtHead()).toBe("queued again");
+    await engine.close();
+  });
+
   it("may be made inside each other, and end with their signal", async () => {
     const engine = await opened({ a: "1" });
     const outer = engine.transact(async (tx) => {

@@ -39,18 +39,6 @@ export const TRANSACTION_MUTANTS = [
     replace: "const queued = true",
   },
   {
-    name: "what is queued is remembered when it is not queued any more, and hides what is newer",
-    file: "engine/dist/transaction/queue-view.js",
-    find: "const isBehind = this.#lsn <= this.#applied.position.lsn;",
-    replace: "const isBehind = false;",
-  },
-  {
-    name: "what is queued is remembered after it was taken back",
-    file: "engine/dist/transaction/queue-view.js",
-    find: "takeBacks !== this.#takeBacks",
-    replace: "false",
-  },
-  {
     name: "what was flushed since a transaction began is not looked at",
     file: "engine/dist/transaction/validate.js",
     find: "return this.#applied.store.tables.covered.sequence <= this.#validTo;",

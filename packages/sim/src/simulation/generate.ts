@@ -181,7 +181,7 @@ class Generator {
     const step = pickByWeight(TRANSACTION_WEIGHTS, random);
     switch (step) {
       case "open-transaction":
-        return { step, durability: random.pick(["strict", "relaxed"]), attempts: random.pick([1, 3]) };
+        return { step, durability: random.pick(["strict", "relaxed"]), attempts: random.pick([1, 3, 3]) };
       case "transaction-get":
         return { step, of, keys: keys.keys(4, random) };
       case "transaction-scan":

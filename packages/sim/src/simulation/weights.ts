@@ -68,15 +68,15 @@ export const HURRIES: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.9];
 export const FLEETINGS: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.8];
 
 /** Of the runs: how likely a step is to be one of a transaction, or an update. */
-export const TRANSACTION_CHANCES: readonly [number, ...number[]] = [0, 0, 0.15, 0.4];
+export const TRANSACTION_CHANCES: readonly [number, ...number[]] = [0, 0, 0.3, 0.6];
 
 /** Of those steps, and of others that transactions had better meet. */
 export const TRANSACTION_WEIGHTS: Readonly<Record<TransactingStepName | "clear" | "flush", number>> = {
-  "open-transaction": 3,
+  "open-transaction": 4,
   "transaction-get": 3,
   "transaction-scan": 3,
   "transaction-write": 4,
-  "end-transaction": 3,
+  "end-transaction": 4,
   update: 2,
   clear: 0.7,
   flush: 0.7,
