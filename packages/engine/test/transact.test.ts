@@ -147,6 +147,7 @@ describe("a transaction", () => {
 
 const changes: readonly (readonly [string, (engine: Engine) => Promise<unknown>])[] = [
   ["a put", (engine) => engine.put("b5", "x")],
+  ["a put of a key that is there", (engine) => engine.put("b2", "1")],
   ["a delete", (engine) => engine.delete("b2")],
   [
     "a batch",

@@ -45,12 +45,6 @@ export const TRANSACTION_MUTANTS = [
     replace: "return true;",
   },
   {
-    name: "tables are compared by their keys, not by the sequences",
-    file: "engine/dist/transaction/validate.js",
-    find: "order > 0 || before?.sequence !== now?.sequence",
-    replace: "order > 0",
-  },
-  {
     name: "a range that is deleted is no change of it",
     file: "engine/dist/transaction/changed.js",
     find: "if (list.newest > above) {",
@@ -91,11 +85,5 @@ export const TRANSACTION_MUTANTS = [
     file: "engine/dist/modify.js",
     find: "const ahead = wal.pendingChange(key);",
     replace: "const ahead = undefined;",
-  },
-  {
-    name: "what a transaction read and has expired by its commit is as it was read",
-    file: "engine/dist/transaction/validate.js",
-    find: "expiring.expiresAt <= this.#applied.store.now()",
-    replace: "expiring.expiresAt <= 0",
   },
 ].map((mutant) => ({ first: "simulation", rule: "transact", ...mutant }));
