@@ -56,7 +56,7 @@ function createCommand(): Command {
     .description("Measures Kaya beside its peers, in one run, and says which targets are reached.")
     .addOption(new Option("--quick", "about a minute, the default").conflicts(["full", "large"]))
     .addOption(
-      new Option("--full", "all rows beside the peers, 1M entries, about half an hour").conflicts([
+      new Option("--full", "all rows beside the peers, 1M entries, about 40 minutes").conflicts([
         "quick",
         "large",
       ]),

@@ -93,7 +93,7 @@ export const QUICK: Scale = {
   ],
 };
 
-/** Everything that is measured beside the peers, in about half an hour. */
+/** Everything that is measured beside the peers, in about 40 minutes. */
 export const FULL: Scale = {
   mode: "full",
   rounds: 3,

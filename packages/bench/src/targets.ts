@@ -106,11 +106,11 @@ const TYPES_AND_TRANSACTIONS: readonly Target[] = [
     .flatMap((workload) => workload.rows(FULL))
     .filter(({ measuredWith }) => measuredWith === undefined)
     .map(({ id }): Target => ({ row: id, atLeast: 1, reference: BEST_PEER_ON_DISK })),
-  // What expires is read as fast as what stays.
+  // What expires is read nearly as fast as what stays: a get looks at the clock.
   ...["gets", "scan"].map(
     (figure): Target => ({
       row: `expiry/${figure}-ttl`,
-      atLeast: 0.9,
+      atLeast: 0.8,
       reference: { kind: "row", row: `expiry/${figure}` },
     }),
   ),
