@@ -118,13 +118,14 @@ export class Writes {
   async clear(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
     this.#engine.assertWritable();
     const hasLimit = range.limit !== Number.POSITIVE_INFINITY;
-    if (hasLimit || this.#indexes?.clearsInPart(range) === true) return this.#clearUpTo(range, options);
+    if (hasLimit || this.#usedIndexes?.clearsInPart(range) === true) return this.#clearUpTo(range, options);
     return this.#write(options, () => this.#input.clear(range) ?? { type: "noop" });
   }
 
   async update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
-    if (this.#indexes?.isUsed !== true) return this.#updates.run(key, fn, options);
-    return this.#indexes.retryUpdate(fn, (once) => this.#updates.run(key, once, options));
+    const indexes = this.#usedIndexes;
+    if (indexes === undefined) return this.#updates.run(key, fn, options);
+    return indexes.retryUpdate(fn, (once) => this.#updates.run(key, once, options));
   }
 
   transact<T>(fn: (tx: Transaction) => T | Promise<T>, options: RetryOptions | undefined): Promise<T> {
@@ -134,6 +135,11 @@ export class Writes {
   /** See `modify`. */
   modify(keys: readonly Uint8Array[], durability: DurabilityMode, change: Change): Promise<WriteResult> {
     return modify(this.#head, keys, durability, change);
+  }
+
+  /** Undefined where no write has to do with an index. */
+  get #usedIndexes(): Indexes | undefined {
+    return this.#indexes?.isIdle === false ? this.#indexes : undefined;
   }
 
   #write(
@@ -147,8 +153,9 @@ export class Writes {
       const payload = toPayload(expiresAt);
       const isPlain = conditions === undefined || this.#engine.wal.failure !== undefined;
       const checked = isPlain ? undefined : toConditions(conditions);
-      if (this.#indexes?.touches(payload) === true)
-        return this.#writeIndexed(this.#indexes, payload, checked, durability);
+      const indexes = this.#usedIndexes;
+      if (indexes?.touches(payload) === true)
+        return this.#writeIndexed(indexes, payload, checked, durability);
       return checked === undefined
         ? this.#append(payload, durability)
         : this.#appendIf(checked, payload, durability);
@@ -184,7 +191,8 @@ export class Writes {
     assertWritable();
     const { durability, conditions, expiresAt } = this.#input.options(options, known);
     const payload = toPayload(expiresAt);
-    const indexes = this.#indexes?.touches(payload) === true ? this.#indexes : undefined;
+    const used = this.#usedIndexes;
+    const indexes = used?.touches(payload) === true ? used : undefined;
     indexes?.assertNothingWaits();
     if (conditions !== undefined && wal.failure === undefined) {
       const checked = toConditions(conditions);
@@ -215,8 +223,9 @@ export class Writes {
     if (isNothing(payload)) return this.#appendNothing(durability);
     this.#engine.flushes?.assertRoom();
     const { wal } = this.#engine;
-    if (this.#indexes === undefined) return wal.append(payload, durability);
-    return this.#indexes.append(payload, (extended) => wal.append(extended, durability));
+    const indexes = this.#usedIndexes;
+    if (indexes === undefined) return wal.append(payload, durability);
+    return indexes.append(payload, (extended) => wal.append(extended, durability));
   }
 
   /** No record is written, and what was written before becomes as durable as it asks for. */
@@ -297,7 +306,7 @@ export class Writes {
     this.#engine.assertWritable();
     const keys = clear.withoutLater(found, applied, wal);
     // Beside the keys of indexed rows, their entries are deleted.
-    const share = this.#indexes?.touches({ type: "batch", operations: keys.map(deletion) }) === true ? 8 : 1;
+    const share = this.#usedIndexes?.touches({ type: "batch", operations: keys.map(deletion) }) === true ? 8 : 1;
     const payloads = deletesOf(keys, Math.floor(config.wal.maxRecordBytes / share));
     const before = wal.nextLsn;
     const writes = payloads.map((payload) => this.#write(options, () => payload));

@@ -56,6 +56,19 @@ describe("every way to write rows keeps their indexes", () => {
     expect((await rows.index("u").get("1499"))?.key).toBe("many 1499");
   });
 
+  it("whatever was written before the first index was declared, by a program with a view", async () => {
+    const engine = await open();
+    const plain = engine.view({ prefix: "r:", key: "utf8", value: json<Row>() });
+    await plain.put("1", { u: "x" });
+    plain.putSync("2", { u: "y" });
+    const rows = rowsOf(engine);
+    await engine.put("r:3", JSON.stringify({ u: "z" }));
+    await plain.update("1", (row) => ({ ...row, u: "w" }));
+    expect((await rows.index("u").get("w"))?.key).toBe("1");
+    expect(await entriesIn(engine)).toEqual(["u w 1", "u y 2", "u z 3"]);
+    await rejection("KAYA_NOT_UNIQUE", plain.put("4", { u: "y" }));
+  });
+
   it("a view without indexes over the same rows, one inside of it, and the engine itself", async () => {
     const engine = await open();
     const rows = rowsOf(engine);

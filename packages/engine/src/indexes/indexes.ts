@@ -43,6 +43,7 @@ export class Indexes {
   readonly #declared = new Map<string, DeclaredPrefix>();
   /** Those under way, by the keys of their definitions. */
   readonly #builds = new Map<string, Promise<void>>();
+  #isIdle = false;
 
   constructor(host: IndexHost) {
     this.#host = host;
@@ -57,11 +58,12 @@ export class Indexes {
     const declared = this.#declared.get(name) ?? new DeclaredPrefix(prefix);
     declared.declare(indexes);
     this.#declared.set(name, declared);
+    this.#isIdle = false;
   }
 
-  /** Whether there is any index, in the store or in the program. @throws KayaError as `Definitions` */
-  get isUsed(): boolean {
-    return this.#prefixes().length > 0;
+  /** Neither the store nor the program has an index, as a write has found out: others need not ask for more. */
+  get isIdle(): boolean {
+    return this.#isIdle;
   }
 
   /** Whether a write is to rows of an index. @throws KayaError as `Definitions.of` */
@@ -299,6 +301,7 @@ export class Indexes {
     for (const [name, { prefix }] of this.#declared) prefixes.set(name, prefix);
     this.#prefixCache = [...prefixes.values()];
     this.#prefixesOf = generation;
+    this.#isIdle = prefixes.size === 0; // until one is declared
     return this.#prefixCache;
   }
 }
