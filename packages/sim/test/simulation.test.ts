@@ -37,6 +37,8 @@ describe("the simulation of the engine", () => {
     expect(summary.recoveredTo).toBeGreaterThan(30);
     expect(summary.consumed).toBeGreaterThan(40);
     expect(summary.truncated).toBeGreaterThan(10);
+    expect(summary.transactions).toBeGreaterThan(20);
+    expect(Math.min(summary.retries, summary.lostTransactions)).toBeGreaterThan(5);
   });
 
   it("does the same for the same seed, down to every operation of the disk", async () => {

@@ -29,7 +29,7 @@ export interface GenerateOptions {
   readonly weights?: Partial<StepWeights>;
   /** The same for kinds of faults; `false` for none. */
   readonly faults?: Partial<FaultWeights> | false;
-  /** How likely a step is to be one of a transaction. Default: none in every second run. */
+  /** How likely a step is to be one of a transaction. Default: none in three runs of four. */
   readonly transactions?: number;
   /** `false`: no fault begins to wait for what follows another one. */
   readonly faultPairs?: false;

@@ -68,7 +68,7 @@ export const HURRIES: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.9];
 export const FLEETINGS: readonly [number, ...number[]] = [0, 0, 0.1, 0.3, 0.8];
 
 /** Of the runs: how likely a step is to be one of a transaction, or an update. */
-export const TRANSACTION_CHANCES: readonly [number, ...number[]] = [0, 0, 0.3, 0.6];
+export const TRANSACTION_CHANCES: readonly [number, ...number[]] = [0, 0, 0, 0.5];
 
 /** Of those steps, and of others that transactions had better meet. */
 export const TRANSACTION_WEIGHTS: Readonly<Record<TransactingStepName | "clear" | "flush", number>> = {
