@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { after, test } from "node:test";
@@ -71,12 +71,16 @@ test("what a module wrote, CommonJS and the command line read", () => {
   assert.deepEqual(kayactl(["--version"]), prints(`${version}\n`));
 });
 
-test("the examples of every README compile under strict settings, whichever way modules resolve", () => {
+test("the examples of every document compile under strict settings, whichever way modules resolve", () => {
   const directory = join(project, "examples");
   mkdirSync(directory);
-  const documented = packages.map(({ manifest, unpacked }) => [manifest.name, unpacked]);
-  for (const [name, dir] of [["kaya", ROOT], ...documented]) {
-    const blocks = [...readFileSync(join(dir, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```/gms)];
+  const documented = packages.flatMap(({ manifest, unpacked }) =>
+    readdirSync(unpacked)
+      .filter((file) => /^[A-Z]+\.md$/.test(file))
+      .map((file) => [`${manifest.name} ${file}`, join(unpacked, file)]),
+  );
+  for (const [name, document] of [["kaya", join(ROOT, "README.md")], ...documented]) {
+    const blocks = [...readFileSync(document, "utf8").matchAll(/^```ts\n(.*?)^```/gms)];
     for (const [i, [, source]] of blocks.entries()) {
       // One that shows another package beside ours is for the tests of its own package.
       if (/ from "(?!@kaya\/|node:)/.test(source)) continue;

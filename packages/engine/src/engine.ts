@@ -440,7 +440,8 @@ export class Engine extends Reader {
 
   /**
    * Registers a consumer by name, durably: flushes keep the log behind what it acknowledged, up to `changes.maxKeptLogBytes`. One that is
-   * registered keeps its place. `isNew` says that it begins here: as with `changesToken`, read the data now.
+   * registered keeps its place. `isNew` says that it begins here. Where the consumer needs the data too, take a `changesToken`, read the data, then
+   * register with the token: if the reading fails, nothing is registered, and the next start reads again.
    * @param options.since where it begins, or begins anew
    * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED.
    */

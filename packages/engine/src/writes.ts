@@ -306,7 +306,8 @@ export class Writes {
     this.#engine.assertWritable();
     const keys = clear.withoutLater(found, applied, wal);
     // Beside the keys of indexed rows, their entries are deleted.
-    const share = this.#usedIndexes?.touches({ type: "batch", operations: keys.map(deletion) }) === true ? 8 : 1;
+    const share =
+      this.#usedIndexes?.touches({ type: "batch", operations: keys.map(deletion) }) === true ? 8 : 1;
     const payloads = deletesOf(keys, Math.floor(config.wal.maxRecordBytes / share));
     const before = wal.nextLsn;
     const writes = payloads.map((payload) => this.#write(options, () => payload));
