@@ -1,5 +1,6 @@
 import type { KayaError } from "@kaya/core";
 import type { PendingChange } from "@kaya/wal";
+import { nameOfBytes } from "./memtable/bytes.js";
 
 /**
  * Those whose condition failed because of a write that is under way, by key. They are told one after the other, each when it has a chance: the
@@ -23,7 +24,7 @@ export class ConflictQueue {
    * @param ahead what broke the condition
    */
   async reject(key: Uint8Array, ahead: PendingChange, conflict: KayaError): Promise<never> {
-    const name = Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+    const name = nameOfBytes(key);
     const told = this.#wait(this.#last.get(name), new Uint8Array(key), ahead.settled());
     const over = told.catch(() => undefined).then(() => this.#turn()); // the rejection is this caller's
     this.#last.set(name, over);

@@ -11,7 +11,7 @@ import type { NewLogId, QuarantineCleaned, WalWriter } from "@kaya/wal";
 import { type BackupOptions, type BackupResult, writeBackup } from "./backup/backup.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
-import type { AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
+import type { AddConsumerOptions, AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
 import { clockOf } from "./clock.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { closed, EngineSource } from "./engine-source.js";
@@ -242,7 +242,8 @@ export class Engine extends Reader {
   /**
    * Gives a key the value that a function makes of its value: `db.update("n", (value) => String(Number(Buffer.from(value ?? []).toString()) + 1))`. Nothing is lost
    * between the two, whatever else is written. The function gets a copy of the value, or undefined where the key is absent; it gives the new
-   * value, undefined to delete the key, or `KEEP` to leave it as it is. What it throws is what this rejects with, and nothing is written.
+   * value, undefined to delete the key, or `KEEP` to leave it as it is. What it throws is what this rejects with, and nothing is written. For an answer besides the
+   * value, assign a variable in the function: `let allowed = false; await db.update(key, (value) => { allowed = left(value) > 0; … })`. The last call counts.
    *
    * A function that gives its value at once sees all writes before it, those under way included, is called once, and never conflicts: any number of
    * updates of one key share an fsync. One that gives a promise writes if the key is still as the function saw it, else it is called again, up to `attempts` times; those who lost on a
@@ -396,7 +397,8 @@ export class Engine extends Reader {
    * The durable changes in order, one for each write: first those that are in the log, then each as soon as it is on stable storage. Any
    * number may read, each at its own pace: a slow one holds up nobody. Whoever remembers the token of what it is done with goes on there
    * (`since`), and gets everything behind it again: at least once. It ends when the loop is left, and with the engine: then it
-   * rejects with KAYA_CLOSED.
+   * rejects with KAYA_CLOSED. Waiting for the next change does not keep the process alive: with nothing else to do, Node.js ends it (exit code 13 in
+   * a top-level `await`).
    * @throws KayaError KAYA_LOG_TRUNCATED where the log does not reach back to there, or the token is of another log or of what a recovery
    *   cut: read the data as it is now, and follow from a new token; KAYA_INVALID_ARGUMENT; KAYA_NOT_FOUND (the consumer); KAYA_CLOSED
    */
@@ -411,7 +413,8 @@ export class Engine extends Reader {
    * no process alive.
    *
    * It begins with the first call of `next`, and ends when the loop is left, with the signal, and with the engine: then it rejects with KAYA_CLOSED,
-   * or with KAYA_WRITER_FAILED where the engine has failed. A strict write is told once it is durable, a relaxed one once it can be read.
+   * or with KAYA_WRITER_FAILED where the engine has failed. A strict write is told once it is durable, a relaxed one once it can be read. Waiting does not keep
+   * the process alive, as with `changes`.
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_READ_ONLY, KAYA_CLOSED; what the signal aborted with
    */
   watch(key: Bytes, options?: WatchOptions): Watch<Entry>;
@@ -431,7 +434,8 @@ export class Engine extends Reader {
 
   /**
    * A token for `changes`, behind all writes before this call, which it makes durable: take it, read the data (`snapshot`), and follow from
-   * it. Changes up to the moment of reading come again: done twice, in order, they end the same.
+   * it. Changes up to the moment of reading come again: done twice, in order, they end the same. Nothing keeps the log for it: `addConsumer` with `copy`
+   * does all of that.
    */
   async changesToken(): Promise<string> {
     this.#assertWritable();
@@ -440,15 +444,14 @@ export class Engine extends Reader {
 
   /**
    * Registers a consumer by name, durably: flushes keep the log behind what it acknowledged, up to `changes.maxKeptLogBytes`. One that is
-   * registered keeps its place. `isNew` says that it begins here. Where the consumer needs the data too, take a `changesToken`, read the data, then
-   * register with the token: if the reading fails, nothing is registered, and the next start reads again.
-   * @param options.since where it begins, or begins anew
-   * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED.
+   * registered keeps its place, if the log still has what comes next. Another one begins here, with the next change; whoever needs the data that is there, too,
+   * reads it in `copy`: `db.addConsumer("search", { copy: async () => { for await (const row of users.scan()) … } })`.
+   *
+   * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED; as `copy`: then it is registered no more than before.
    */
-  async addConsumer(name: string, options?: { readonly since?: string }): Promise<AddedConsumer> {
+  async addConsumer(name: string, options?: AddConsumerOptions): Promise<AddedConsumer> {
     this.#assertWritable();
-    const { since } = readOptions(options, ["since"], "the options of addConsumer");
-    return this.#feeds.addConsumer(name, since);
+    return this.#feeds.addConsumer(name, options);
   }
 
   /** Forgets a consumer, durably: nothing is kept for it any more. False where there was none. */

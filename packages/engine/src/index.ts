@@ -8,7 +8,7 @@ export {
 export type { BackupOptions, BackupProgress, BackupResult, WrittenDirectory } from "./backup/backup.js";
 export type { ChangesOptions, ChangesStats } from "./changes/change-feeds.js";
 export type { Change, ChangeOperation, Changes } from "./changes/changes.js";
-export type { AddedConsumer, Consumer } from "./changes/consumers.js";
+export type { AddConsumerOptions, AddedConsumer, Consumer } from "./changes/consumers.js";
 export {
   type ConsumerLook,
   type LookAtConsumersOptions,
@@ -32,6 +32,7 @@ export type {
   IndexPrefixOf,
 } from "./indexes/index-options.js";
 export type { IndexOf, IndexReader, IndexRow, ManyIndex, UniqueIndex } from "./indexes/index-reader.js";
+export type { IndexRows } from "./indexes/index-rows.js";
 export {
   type EntriesReport,
   type IndexProblem,

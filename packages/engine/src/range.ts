@@ -115,11 +115,17 @@ export function behind(key: Uint8Array): Uint8Array {
   return next;
 }
 
-function later(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
+/** The greater of two starts. */
+export function later(a: Uint8Array, b: Uint8Array): Uint8Array;
+export function later(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined;
+export function later(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return compareBytes(a, b) < 0 ? b : a;
 }
 
+/** The lesser of two ends; undefined is behind all keys. */
+export function earlier(a: Uint8Array, b: Uint8Array | undefined): Uint8Array;
+export function earlier(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined;
 export function earlier(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return compareBytes(a, b) < 0 ? a : b;

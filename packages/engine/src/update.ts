@@ -10,6 +10,7 @@ import { showKey } from "./conditions.js";
 import type { Expiry } from "./expiry.js";
 import { type FairTurns, type Turn, untilAborted } from "./fair-turns.js";
 import { type Bytes, invalid } from "./input.js";
+import { nameOfBytes } from "./memtable/bytes.js";
 import {
   atHead,
   type HeadEngine,
@@ -111,7 +112,7 @@ export class Updates {
 
   async #place(asked: Asked, attempts: number): Promise<{ readonly written: Promise<UpdateResult> }> {
     const { key, signal } = asked;
-    const name = Buffer.from(key).toString("latin1");
+    const name = nameOfBytes(key);
     let turn: Turn | undefined = this.#turns.isTaken(name) ? await this.#turns.take(name, signal) : undefined;
     try {
       for (let attempt = 1; ; attempt++) {

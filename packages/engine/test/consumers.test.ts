@@ -177,6 +177,59 @@ describe("a consumer", () => {
     await engine.close();
   });
 
+  it("is registered once its copy of the data is made, which is made again where it failed", async () => {
+    const engine = await open(new SimDisk());
+    await fill(engine, 5);
+    let copies = 0;
+    const copy = async () => {
+      copies++;
+      expect(engine.consumers()).toEqual([]);
+      if (copies === 1) throw new Error("the search engine is away");
+    };
+    await expect(engine.addConsumer("x", { copy })).rejects.toThrow("the search engine is away");
+    expect(engine.consumers()).toEqual([]);
+    expect(await engine.addConsumer("x", { copy })).toMatchObject({ lsn: 5, isNew: true });
+    await fill(engine, 1);
+    expect(await engine.addConsumer("x", { copy })).toMatchObject({ lsn: 5, isNew: false });
+    expect(copies).toBe(2);
+    const since = await engine.changesToken();
+    await rejection("KAYA_INVALID_ARGUMENT", engine.addConsumer("x", { copy, since }));
+    await rejection("KAYA_INVALID_ARGUMENT", engine.addConsumer("y", { copy: true as never }));
+    expect(engine.consumers()).toMatchObject([{ name: "x", lsn: 5 }]);
+    await engine.close();
+  });
+
+  it("gets what is written while it copies, however much is flushed meanwhile", async () => {
+    const engine = await open(new SimDisk());
+    await fill(engine, 10);
+    const copy = async () => {
+      await fill(engine, 30);
+      await engine.flush();
+    };
+    expect(await engine.addConsumer("x", { copy })).toMatchObject({ lsn: 10, isTruncated: false });
+    expect((await changesToEnd(engine, engine.changes({ consumer: "x" }), 10)).length).toBe(30);
+    await engine.removeConsumer("x");
+    await expect(engine.addConsumer("x", { copy: () => Promise.reject(new Error("no")) })).rejects.toThrow(
+      "no",
+    );
+    await fill(engine, 30);
+    await engine.flush();
+    expect(engine.stats().changes.keptLogBytes).toBe(0);
+    await engine.close();
+  });
+
+  it("that has lost its place copies the data again", async () => {
+    const engine = await open(new SimDisk(), bounded(1500));
+    await engine.addConsumer("slow");
+    await fill(engine, 60);
+    await engine.flush();
+    let copies = 0;
+    const copy = () => void copies++;
+    expect(await engine.addConsumer("slow", { copy })).toMatchObject({ lsn: 60, isNew: true });
+    expect(copies).toBe(1);
+    await engine.close();
+  });
+
   it("that is on its way to the disk is kept for already", async () => {
     const inner = new SimDisk();
     const held = holdUp(inner, ({ kind, path }) => kind === "rename" && path.startsWith("consumers"));

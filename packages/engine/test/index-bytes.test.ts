@@ -11,7 +11,7 @@ import {
   parseEntryKey,
 } from "../src/indexes/entry-key.js";
 import { isReserved, RESERVED_PREFIX } from "../src/indexes/reserved.js";
-import { isInRange } from "../src/range.js";
+import { isInRange, type RangeOptions, toKeyRange } from "../src/range.js";
 
 // Few different bytes, those of the escape among them: so keys often share a beginning.
 const bytes = fc
@@ -61,7 +61,7 @@ describe("the key of an index entry", () => {
           (gte === undefined || compare(indexKey, gte) >= 0) &&
           (lt === undefined || compare(indexKey, lt) < 0) &&
           (lte === undefined || compare(indexKey, lte) <= 0);
-        const range = entryRange(id, bounds);
+        const range = entryRange(id, toKeyRange(bounds as RangeOptions));
         expect(isInRange(entryKey(id, indexKey, rowKey), range)).toBe(isInside);
         expect(isInRange(entryKey(id, indexKey), range)).toBe(isInside);
         expect(isInRange(entryKey((id % MAX_INDEX_ID) + 1, indexKey), range)).toBe(false);

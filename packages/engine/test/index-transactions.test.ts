@@ -46,9 +46,8 @@ describe("a transaction", () => {
     await engine.transact(async (tx) => {
       const mine = rows.in(tx);
       const keys = async (range: object = {}) => {
-        const found: string[] = [];
-        for await (const { key, indexKey } of mine.index("m").scan(range)) found.push(`${indexKey} ${key}`);
-        return found;
+        const found = await mine.index("m").scan(range).toArray();
+        return found.map(({ key, indexKey }) => `${indexKey} ${key}`);
       };
       tx.batch([
         rows.op.put("3", { u: "moved", m: ["a"] }),

@@ -120,6 +120,37 @@ describe("an index of a view", () => {
     expect(await byCity.first({ prefix: ["Rome"] })).toBeUndefined();
     expect(await byCity.count({ prefix: ["Berlin"] })).toBe(2);
   });
+
+  it("gives its rows one by one, in pages, and as an array, several times, and is checked when it is asked", async () => {
+    const users = usersOf(await open());
+    await users.batch(
+      Array.from({ length: 300 }, (_, i) => ({
+        type: "put",
+        key: `${1000 + i}`,
+        value: { name: "", tags: [`${i % 2}`] },
+      })),
+    );
+    const byTag = users.index("byTag");
+    const rows = byTag.scan({ prefix: "1", reverse: true });
+    const all = await rows.toArray();
+    expect(all.map(({ key }) => Number(key))).toEqual(Array.from({ length: 150 }, (_, i) => 1299 - 2 * i));
+    expect(await listOf(rows)).toEqual(all);
+    const pages = await listOf(rows.pages(140));
+    expect(pages.map((page) => page.length)).toEqual([140, 10]);
+    expect(pages.flat()).toEqual(all);
+    expect(await listOf(byTag.keys({ prefix: "1", limit: 3 }).pages(2))).toEqual([
+      ["1001", "1003"],
+      ["1005"],
+    ]);
+    expect(await byTag.keys({ limit: 5 }).toArray({ limit: 2 })).toEqual(["1000", "1002"]);
+    expect(await byTag.keys({ limit: 2 }).toArray({ limit: 5 })).toEqual(["1000", "1002"]);
+    expect(await byTag.keys().toArray({ limit: 0 })).toEqual([]);
+    const refused = expect.objectContaining({ code: "KAYA_INVALID_ARGUMENT" });
+    expect(() => byTag.scan({ limit: -1 })).toThrow(refused);
+    expect(() => byTag.keys({ gte: 1 as never })).toThrow(refused);
+    expect(() => byTag.scan().pages(0)).toThrow(refused);
+    await rejection("KAYA_INVALID_ARGUMENT", byTag.scan().toArray({ limit: -1 }));
+  });
 });
 
 describe("a unique index", () => {

@@ -1,4 +1,4 @@
-import { type KayaError, readOptions, throwIfAborted } from "@kaya/core";
+import { checkCallback, type KayaError, readOptions, throwIfAborted } from "@kaya/core";
 import type { WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { invalid } from "../input.js";
@@ -6,7 +6,7 @@ import { checkSignal } from "../signal.js";
 import type { Turns } from "../turns.js";
 import { type ChangePosition, readToken, toLsn, toToken } from "./change-token.js";
 import { Changes } from "./changes.js";
-import type { AddedConsumer, Consumers } from "./consumers.js";
+import type { AddConsumerOptions, AddedConsumer, Consumers } from "./consumers.js";
 
 export interface ChangesOptions {
   /** Begins behind the change with this token, or where `changesToken` was asked. Default: with the first change of all. */
@@ -75,8 +75,12 @@ export class ChangeFeeds {
     return toToken(await this.#now());
   }
 
-  addConsumer(name: string, since: string | undefined): Promise<AddedConsumer> {
-    return this.#engine.consumers.add(name, since, () => this.#now());
+  async addConsumer(name: string, given: AddConsumerOptions | undefined): Promise<AddedConsumer> {
+    const options = readOptions(given, ["since", "copy"], "the options of addConsumer");
+    checkCallback(options.copy, "copy of addConsumer");
+    if (options.since !== undefined && options.copy !== undefined)
+      throw invalid("give since or copy, not both: copy takes its own token");
+    return this.#engine.consumers.add(name, options, () => this.#now());
   }
 
   async removeConsumer(name: string): Promise<boolean> {

@@ -20,8 +20,22 @@ export interface Consumer {
 }
 
 export interface AddedConsumer extends Consumer {
-  /** It begins at the token: whoever copies the data reads it now, and follows from there. */
+  /** It begins at the token, since this call. To read the data that was there before, give `copy`: the next call finds it registered, whatever failed. */
   readonly isNew: boolean;
+}
+
+export interface AddConsumerOptions {
+  /**
+   * Where it begins, or begins anew, instead of `copy`: the token of a change, or one of `changesToken` that was taken before the data was read.
+   * Nothing keeps the log for it until it is registered.
+   */
+  readonly since?: string;
+  /**
+   * Reads the data that is there, for whoever needs more than the changes. It is called where the consumer begins now: it is not registered, or what comes next
+   * is not in the log any more. When it has resolved, the consumer is registered, at a token from before the call: changes that come meanwhile come again. Where it rejects,
+   * `addConsumer` rejects with that, and the next call calls it again. The log is kept meanwhile.
+   */
+  readonly copy?: () => void | Promise<void>;
 }
 
 type ConsumedLog = Pick<WalWriter<unknown>, "beginsAfter" | "endLsn" | "history" | "noteFailure">;
@@ -31,6 +45,8 @@ export class Consumers {
   readonly #registrations: Registrations;
   readonly #log: ConsumedLog;
   readonly #maxKeptBytes: number;
+  /** Of those that are being added. */
+  readonly #adding = new Set<ChangePosition>();
 
   constructor(registrations: Registrations, log: ConsumedLog, maxKeptBytes: number) {
     this.#registrations = registrations;
@@ -59,11 +75,11 @@ export class Consumers {
 
   /**
    * Registers a consumer, or finds it.
-   * @param since where it begins; without it where it was, or `now` where it is new or what comes next is not in the log any more
+   * @param options.since where it begins; without it where it was, or `now` where it is new or what comes next is not in the log any more
    */
   async add(
     name: string,
-    since: string | undefined,
+    { since, copy }: AddConsumerOptions,
     now: () => Promise<ChangePosition>,
   ): Promise<AddedConsumer> {
     const known = this.#registrations.positions.get(checkName(name));
@@ -74,7 +90,13 @@ export class Consumers {
     if (known === undefined && this.count >= MOST_CONSUMERS)
       throw invalid(`there are ${MOST_CONSUMERS} consumers already`);
     const position = since === undefined ? await now() : this.#check(since);
-    await this.#change((positions) => positions.set(name, position));
+    this.#adding.add(position);
+    try {
+      await copy?.();
+      await this.#change((positions) => positions.set(name, position));
+    } finally {
+      this.#adding.delete(position);
+    }
     // A flush may have been dropping segments when it was registered.
     this.#assertReaches(toLsn(this.#log.history, position));
     return { ...this.#describe(name, position), isNew: true };
@@ -100,7 +122,8 @@ export class Consumers {
 
   /** What of the log has to stay; undefined where nobody needs it. */
   get kept(): KeptLog | undefined {
-    const needed = this.#registrations.possible().filter((position) => this.#isInLog(position));
+    const wanted = [...this.#registrations.possible(), ...this.#adding];
+    const needed = wanted.filter((position) => this.#isInLog(position));
     if (needed.length === 0) return undefined;
     return { from: Math.min(...needed.map(({ lsn }) => lsn)) + 1, maxBytes: this.#maxKeptBytes };
   }
@@ -150,7 +173,7 @@ export class Consumers {
     throw new KayaError(
       "KAYA_LOG_TRUNCATED",
       `the changes behind LSN ${lsn} are not in the log any more: tables took the place of those up to LSN ${this.#log.beginsAfter}. ` +
-        "Add the consumer without a token, and read the data as it is then.",
+        "Begin anew: `addConsumer(name, { copy })` reads the data as it is then. Where that takes so long that the log is dropped, give more `changes.maxKeptLogBytes`.",
     );
   }
 }

@@ -38,7 +38,7 @@ interface Page {
 }
 
 /**
- * Gives the rows that were there before an index was defined their entries, page by page in the order of their keys, while writes go on: those keep the
+ * Makes the entries of the rows that were there before the index was defined, page by page in the order of their keys. Writes go on meanwhile, and keep the
  * index themselves. Each page remembers how far it has got in the same batch, so that a build that was broken off goes on from there. It
  * ends at once where the definition is not there, or is another one.
  *
@@ -69,7 +69,7 @@ export async function buildIndex(host: BuildHost, declared: DeclaredIndex): Prom
   }
 }
 
-/** What the rows of a page put; of each as it is at the head by now. */
+/** The entries of the rows of a page, each row as it is at the head by now. */
 function entriesOf(
   host: BuildHost,
   declared: DeclaredIndex,

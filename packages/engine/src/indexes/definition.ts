@@ -21,9 +21,9 @@ export interface IndexDefinition {
   readonly codec: string;
   /** Of the function that makes its keys; the program counts it up where that function changes. */
   readonly version: number;
-  /** Rows up to the key `cursor` have their entries, and rows that were written since; undefined: it has got to no row yet. */
+  /** While it is built, rows up to the key `cursor` have their entries, and rows that were written since. */
   readonly state: "building" | "ready";
-  /** Where it is built: the last row key that it has got to, without the prefix. */
+  /** The last row key that the build has got to, without the prefix; undefined: none yet, or it is built. */
   readonly cursor?: Uint8Array | undefined;
 }
 

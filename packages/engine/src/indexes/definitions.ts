@@ -1,3 +1,4 @@
+import { nameOfBytes } from "../memtable/bytes.js";
 import type { HeadEngine } from "../modify.js";
 import { RangeReader } from "../store/range-reader.js";
 import {
@@ -7,7 +8,7 @@ import {
   idOf,
   prefixOfKey,
 } from "./definition.js";
-import { nameOfBytes, rangeOfPrefix } from "./reserved.js";
+import { rangeOfPrefix } from "./reserved.js";
 
 /** A definition that cannot be read. */
 interface Unreadable {

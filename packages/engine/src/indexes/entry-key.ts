@@ -1,7 +1,7 @@
 import { KayaError } from "@kaya/core";
-import { successorOfPrefix } from "../memtable/bytes.js";
 import type { KeyRange } from "../memtable/key-range.js";
-import { hasPrefix, RESERVED_PREFIX } from "./reserved.js";
+import { earlier, later } from "../range.js";
+import { hasPrefix, RESERVED_PREFIX, rangeOfPrefix } from "./reserved.js";
 
 const ENTRY_MARK = 0x69; // "i"
 const ID_AT = RESERVED_PREFIX.length + 1;
@@ -66,25 +66,14 @@ export function parseEntryKey(key: Uint8Array): ParsedEntryKey {
   throw malformed(key);
 }
 
-/** Bounds of index keys, in bytes. */
-export interface IndexKeyBounds {
-  /** Only index keys that begin with this. */
-  readonly prefix?: Uint8Array | undefined;
-  readonly gt?: Uint8Array | undefined;
-  readonly gte?: Uint8Array | undefined;
-  readonly lt?: Uint8Array | undefined;
-  readonly lte?: Uint8Array | undefined;
-}
-
 /** The keys of the entries of an index whose index keys are within all bounds that are given. */
-export function entryRange(id: number, bounds: IndexKeyBounds = {}): Required<Pick<KeyRange, "gte" | "lt">> {
-  const { prefix, gt, gte, lt, lte } = bounds;
-  const whole = indexPrefix(id);
-  const within = prefix === undefined ? whole : bodyOf(id, prefix);
-  const starts = [within];
+export function entryRange(id: number, bounds: KeyRange = {}): Required<Pick<KeyRange, "gte" | "lt">> {
+  const { gt, gte, lt, lte } = bounds;
+  const all = rangeOfPrefix(indexPrefix(id));
+  const starts = [all.gte];
   if (gte !== undefined) starts.push(entryKey(id, gte));
   if (gt !== undefined) starts.push(behindKey(id, gt));
-  const ends = [successorOf(within)];
+  const ends = [all.lt];
   if (lt !== undefined) ends.push(entryKey(id, lt));
   if (lte !== undefined) ends.push(behindKey(id, lte));
   return { gte: starts.reduce(later), lt: ends.reduce(earlier) };
@@ -100,23 +89,6 @@ function behindKey(id: number, indexKey: Uint8Array): Uint8Array {
   const key = entryKey(id, indexKey);
   key[key.length - 1] = 1;
   return key;
-}
-
-function bodyOf(id: number, indexKey: Uint8Array): Uint8Array {
-  return entryKey(id, indexKey).slice(0, -END_LENGTH);
-}
-
-/** The reserved space does not begin with 0xff alone, so there always is one. */
-function successorOf(prefix: Uint8Array): Uint8Array {
-  return successorOfPrefix(prefix) as Uint8Array;
-}
-
-function later(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return Buffer.compare(a, b) < 0 ? b : a;
-}
-
-function earlier(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return Buffer.compare(a, b) < 0 ? a : b;
 }
 
 function writeHead(into: Uint8Array, id: number): void {

@@ -2,7 +2,7 @@ import { describe } from "@kaya/core";
 import { operationsOf, type RangeDelete, type WalOperation, type WalPayload } from "@kaya/wal";
 import { showKey } from "../conditions.js";
 import { invalid } from "../input.js";
-import { compareBytes, successorOfPrefix } from "../memtable/bytes.js";
+import { compareBytes, nameOfBytes, successorOfPrefix } from "../memtable/bytes.js";
 import type { HeadEntry } from "../modify.js";
 import { type DeclaredPrefix, isAlike } from "./declared-prefix.js";
 import { definitionKey, encodeDefinition, type IndexDefinition } from "./definition.js";
@@ -11,7 +11,7 @@ import { entryKey, indexPrefix } from "./entry-key.js";
 import type { DeclaredIndex } from "./index-options.js";
 import { type EntryChange, entryOperations, includes, type KeptIndex, type Owner } from "./maintain.js";
 import { notUnique } from "./not-unique.js";
-import { hasPrefix, isReserved, nameOfBytes, RESERVED_PREFIX, rangeOfPrefix } from "./reserved.js";
+import { hasPrefix, isReserved, RESERVED_PREFIX, rangeOfPrefix } from "./reserved.js";
 
 /** A write with what it does to indexes. */
 export interface Extension {
@@ -54,7 +54,7 @@ interface Kept extends KeptIndex {
   readonly declared: DeclaredIndex;
 }
 
-/** The keys of indexed rows, and those of the rows that it clears. */
+/** Whether an operation writes, deletes or clears a key under a prefix. */
 export function touchesPrefix(operation: WalOperation, prefix: Uint8Array): boolean {
   if (operation.type !== "deleteRange") return hasPrefix(operation.key, prefix) && !isReserved(operation.key);
   return meets(operation, prefix);
@@ -195,7 +195,7 @@ class Extending {
   }
 }
 
-/** Who an entry of a unique index is of. */
+/** The row that an entry of a unique index is of. */
 export function ownerIn(entry: HeadEntry | undefined, now: number): Owner | undefined {
   if (entry?.value === undefined) return undefined;
   return { rowKey: entry.value, hasExpired: hasExpired(entry, now) };

@@ -1,8 +1,8 @@
 import type { Lsn } from "@kaya/core";
 import type { Found } from "@kaya/lsm";
 import { entryInMemory, entryInTable } from "../entry.js";
+import { nameOfBytes } from "../memtable/bytes.js";
 import { type HeadEngine, type HeadEntry, pendingEntry } from "../modify.js";
-import { nameOfBytes } from "./reserved.js";
 
 /** Entries must be read from the disk first. Begin again once `read` has resolved. */
 export class MissingEntries extends Error {
@@ -19,8 +19,8 @@ export class MissingEntries extends Error {
 const BEFORE_ALL = () => 0;
 
 /**
- * Entries at the head of the log's queue, of keys that are found out one after the other: the entry of a unique index, say, for the value that a row
- * has just now. What was read from tables stays known until they cover more of the log.
+ * Entries at the head of the log's queue, where one says which to read next: the value of a row gives the keys of its entries. What was read
+ * from tables stays known until they cover more of the log.
  */
 export class GrowingHead {
   readonly #engine: Pick<HeadEngine, "applied" | "wal">;
@@ -73,7 +73,7 @@ export class GrowingHead {
     this.#refresh();
     for (const key of keys) {
       const found = this.#find(key, false);
-      if (found instanceof Promise) found.catch(() => undefined); // who asks for it is told
+      if (found instanceof Promise) found.catch(() => undefined); // the attempt that asks for it is told
     }
   }
 

@@ -32,7 +32,7 @@ export type IndexKeyOf<I> = I extends { readonly key: infer C extends KeyChoice 
 /** What `prefix` takes in ranges of an index. */
 export type IndexPrefixOf<I> = I extends { readonly key: infer C extends KeyChoice } ? PrefixOf<C> : string;
 
-/** That functions of indexes give what the codec takes. */
+/** Makes functions of indexes give what the codec takes. */
 export type CheckedIndexes<I, K, V> = {
   readonly [N in keyof I]: {
     readonly of?: (value: V, key: K) => IndexKeyOf<I[N]> | undefined;

@@ -1,20 +1,15 @@
 import type { KayaError } from "@kaya/core";
 import { invalid } from "../input.js";
 import { compareBytes } from "../memtable/bytes.js";
-import type { RangeOptions } from "../range.js";
+import type { KeyRange } from "../memtable/key-range.js";
+import { toKeyRange } from "../range.js";
 import type { Reader } from "../reader.js";
 import type { KeyValue } from "../row.js";
 import type { ViewKeys, ViewRange } from "../view/view-keys.js";
 import type { ViewValues } from "../view/view-values.js";
-import {
-  entryKey,
-  entryRange,
-  entryRangeOf,
-  type IndexKeyBounds,
-  type ParsedEntryKey,
-  parseEntryKey,
-} from "./entry-key.js";
+import { entryKey, entryRange, entryRangeOf, type ParsedEntryKey, parseEntryKey } from "./entry-key.js";
 import type { DeclaredIndex, IndexKeyOf, IndexPrefixOf } from "./index-options.js";
+import { IndexRows } from "./index-rows.js";
 import type { OwnRows } from "./own-rows.js";
 
 /** A row that an index leads to. */
@@ -46,7 +41,7 @@ export interface IndexSource<K, V> {
   open(): Promise<OpenIndex>;
 }
 
-const PAGE_ROWS = 128;
+const ENTRIES_AT_ONCE = 128;
 
 /**
  * Finds rows of a view by an index. An entry and its row are of one point in time: that of the beginning of the reading. Reading waits until the index is built; it
@@ -62,33 +57,24 @@ export abstract class IndexReader<K, V, I, P = never> {
     this.#keys = source.declared.keys as unknown as ViewKeys<I, P>;
   }
 
-  /** The rows of a range of index keys, in the order of these; rows of one index key in the order of their keys. `limit` counts rows. */
-  async *scan(range?: ViewRange<I, P>): AsyncGenerator<IndexRow<K, V, I>, undefined> {
-    const given = this.#keys.range(range);
-    const open = await this.#source.open();
-    try {
-      for await (const entries of this.#pages(open, rangeIn(open.id, given)))
-        yield* await this.#rowsOf(open, entries);
-    } finally {
-      open.release();
-    }
+  /**
+   * The rows of a range of index keys, in the order of these; rows of one index key in the order of their keys. `limit` counts rows.
+   * @throws KayaError KAYA_INVALID_ARGUMENT
+   */
+  scan(range?: ViewRange<I, P>): IndexRows<IndexRow<K, V, I>> {
+    return this.#rows(range, (open, entries) => this.#rowsOf(open, entries));
   }
 
-  /** The keys of the rows that `scan` gives; no row is read. */
-  async *keys(range?: ViewRange<I, P>): AsyncGenerator<K, undefined> {
-    const given = this.#keys.range(range);
-    const open = await this.#source.open();
-    try {
-      for await (const entries of this.#pages(open, rangeIn(open.id, given)))
-        for (const { whole } of entries) yield this.#source.rows.keys.decode(whole);
-    } finally {
-      open.release();
-    }
+  /** The keys of the rows that `scan` gives; no row is read. @throws KayaError KAYA_INVALID_ARGUMENT */
+  keys(range?: ViewRange<I, P>): IndexRows<K> {
+    return this.#rows(range, (_, entries) =>
+      entries.map(({ whole }) => this.#source.rows.keys.decode(whole)),
+    );
   }
 
   /** How many entries a range has: a row counts once for each of its index keys. */
   async count(range?: ViewRange<I, P>): Promise<number> {
-    const given = this.#keys.range(range);
+    const given = toKeyRange(this.#keys.range(range));
     const open = await this.#source.open();
     try {
       const within = rangeIn(open.id, given);
@@ -143,10 +129,32 @@ export abstract class IndexReader<K, V, I, P = never> {
     }
   }
 
+  #rows<T>(
+    range: ViewRange<I, P> | undefined,
+    rowsOf: (open: OpenIndex, entries: readonly Parsed[]) => readonly T[] | Promise<readonly T[]>,
+  ): IndexRows<T> {
+    const given = toKeyRange(this.#keys.range(range));
+    const { open: begin } = this.#source;
+    const pages = (open: OpenIndex, within: EntryRange, size: number) => this.#pages(open, within, size);
+    return new IndexRows(async function* (rowsAtOnce, limit = Number.POSITIVE_INFINITY) {
+      const open = await begin();
+      try {
+        const within = rangeIn(open.id, { ...given, limit: Math.min(limit, given.limit ?? limit) });
+        for await (const entries of pages(open, within, rowsAtOnce)) yield await rowsOf(open, entries);
+      } finally {
+        open.release();
+      }
+    });
+  }
+
   /** The entries of a range of their keys. */
-  async *#pages({ reader, own, id }: OpenIndex, range: EntryRange): AsyncGenerator<Parsed[], undefined> {
+  async *#pages(
+    { reader, own, id }: OpenIndex,
+    range: EntryRange,
+    size = ENTRIES_AT_ONCE,
+  ): AsyncGenerator<Parsed[], undefined> {
     if (own === undefined) {
-      for await (const page of reader.scan(range).pages(PAGE_ROWS))
+      for await (const page of reader.scan(range).pages(size))
         yield page.map(({ key, value }) => this.#parsed(key, value));
       return;
     }
@@ -160,7 +168,7 @@ export abstract class IndexReader<K, V, I, P = never> {
       left -= taken.length;
       return taken;
     };
-    for await (const page of reader.scan(within).pages(Math.min(PAGE_ROWS, Math.max(1, limit)))) {
+    for await (const page of reader.scan(within).pages(Math.min(size, Math.max(1, limit)))) {
       const merged: Parsed[] = [];
       for (const { key, value } of page) {
         const parsed = this.#parsed(key, value);
@@ -188,7 +196,7 @@ export abstract class IndexReader<K, V, I, P = never> {
   async #end(range: ViewRange<I, P> | undefined, reverse: boolean): Promise<IndexRow<K, V, I> | undefined> {
     if (range !== undefined && ("reverse" in range || "limit" in range))
       throw invalid("first and last take bounds: no `reverse`, no `limit`");
-    for await (const row of this.scan({ ...range, reverse })) return row;
+    for await (const [row] of this.scan({ ...range, reverse }).pages(1)) return row;
     return undefined;
   }
 
@@ -245,9 +253,11 @@ interface EntryRange {
   readonly limit?: number;
 }
 
-function rangeIn(id: number, { reverse, limit, ...bounds }: RangeOptions): EntryRange {
-  const range = entryRange(id, bounds as IndexKeyBounds); // bytes, as `ViewKeys` gives them
-  return { ...range, ...(reverse !== undefined && { reverse }), ...(limit !== undefined && { limit }) };
+function rangeIn(
+  id: number,
+  { reverse = false, limit = Number.POSITIVE_INFINITY, ...bounds }: KeyRange,
+): EntryRange {
+  return { ...entryRange(id, bounds), reverse, limit };
 }
 
 /** Of a point in time before the index was built. */

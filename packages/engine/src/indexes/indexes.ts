@@ -2,6 +2,7 @@ import { describe, KayaError } from "@kaya/core";
 import { operationsOf, type WalPayload } from "@kaya/wal";
 import { showKey } from "../conditions.js";
 import { invalid } from "../input.js";
+import { nameOfBytes } from "../memtable/bytes.js";
 import type { KeyRange } from "../memtable/key-range.js";
 import { type HeadEngine, type HeadEntry, rejectOnceSettled } from "../modify.js";
 import { extentOf } from "../range.js";
@@ -16,7 +17,6 @@ import { Definitions } from "./definitions.js";
 import { covers, deletingEntries, extend, putting, touchesPrefix } from "./extension.js";
 import { GrowingHead, MissingEntries } from "./growing-head.js";
 import type { DeclaredIndex } from "./index-options.js";
-import { nameOfBytes } from "./reserved.js";
 
 /** The engine's method that gives its indexes. */
 export const INDEXES: unique symbol = Symbol("indexes");
@@ -43,6 +43,9 @@ export class Indexes {
   readonly #declared = new Map<string, DeclaredPrefix>();
   /** Those under way, by the keys of their definitions. */
   readonly #builds = new Map<string, Promise<void>>();
+  /** Of `#prefixes`, and the generation that they are of. */
+  #prefixCache: readonly Uint8Array[] = [];
+  #prefixesOf = -1;
   #isIdle = false;
 
   constructor(host: IndexHost) {
@@ -218,7 +221,7 @@ export class Indexes {
     const running = this.#builds.get(name);
     if (running !== undefined) return running;
     const build = this.#runBuild(declared, index).finally(() => this.#builds.delete(name));
-    build.catch(() => undefined); // who reads the index is told
+    build.catch(() => undefined); // readers of the index are told
     this.#builds.set(name, build);
     return build;
   }
@@ -288,9 +291,6 @@ export class Indexes {
       if (operation.type !== "deleteRange") keys.push(operation.key);
     this.#head.prefetch(keys);
   }
-
-  #prefixCache: readonly Uint8Array[] = [];
-  #prefixesOf = -1;
 
   /** All that have an index, in the store or in the program. */
   #prefixes(): readonly Uint8Array[] {

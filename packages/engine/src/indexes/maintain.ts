@@ -1,10 +1,10 @@
 import { describe } from "@kaya/core";
 import type { WalOperation } from "@kaya/wal";
 import { invalid } from "../input.js";
+import { nameOfBytes } from "../memtable/bytes.js";
 import { entryKey } from "./entry-key.js";
-import { nameOfBytes } from "./reserved.js";
 
-/** An index, as those need it who keep its entries. */
+/** What keeping the entries of an index needs of it. */
 export interface KeptIndex {
   readonly id: number;
   readonly name: string;
@@ -35,7 +35,7 @@ export interface Violation {
   readonly owner: Uint8Array;
 }
 
-/** Who has a key of a unique index. */
+/** The row that has a key of a unique index. */
 export interface Owner {
   readonly rowKey: Uint8Array;
   /** Then another row may take the key. */
@@ -51,8 +51,8 @@ export type EntryOperations =
 
 /**
  * What becomes of the entries when rows change, all at once: a key that one row of them gives up, another may take. First come the deletions, then what is
- * put, each in the order of the changes. Nothing that is there as it should be is written, unless the index is being built: then nobody
- * knows whether it is there.
+ * put, each in the order of the changes. An entry that is there already is not written again, unless the index is being built: then it may
+ * not be there.
  *
  * An entry of a unique index that another row has is never deleted: a clock that went back at a restart, or a build that found two
  * rows with one key, can leave a row whose key another one has.

@@ -1,11 +1,10 @@
 import type { WalOperation } from "@kaya/wal";
-import { compareBytes } from "../memtable/bytes.js";
-import { isInRange, type RangeOptions } from "../range.js";
+import { compareBytes, nameOfBytes } from "../memtable/bytes.js";
+import { isInExtent, isInRange, type RangeOptions } from "../range.js";
 import type { KeyValue } from "../row.js";
 import { entryKey } from "./entry-key.js";
 import { touchesPrefix } from "./extension.js";
 import type { DeclaredIndex } from "./index-options.js";
-import { nameOfBytes } from "./reserved.js";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -27,7 +26,7 @@ export class OwnRows {
 
   /** The entry of this row, as others wrote it, does not count. @param rowKey whole */
   hides(rowKey: Uint8Array): boolean {
-    return this.#rows.has(nameOfBytes(rowKey)) || this.#clears.some((clear) => isCleared(rowKey, clear));
+    return this.#rows.has(nameOfBytes(rowKey)) || this.#clears.some((clear) => isInExtent(clear, rowKey));
   }
 
   /** The entries of the rows that it wrote, in a range of entries' keys, in its order. */
@@ -53,13 +52,6 @@ export class OwnRows {
       return;
     }
     this.#clears.push(operation);
-    for (const [name, { key }] of this.#rows) if (isCleared(key, operation)) this.#rows.delete(name);
+    for (const [name, { key }] of this.#rows) if (isInExtent(operation, key)) this.#rows.delete(name);
   }
-}
-
-function isCleared(
-  key: Uint8Array,
-  { start, end }: { readonly start: Uint8Array; readonly end?: Uint8Array | undefined },
-): boolean {
-  return compareBytes(key, start) >= 0 && (end === undefined || compareBytes(key, end) < 0);
 }

@@ -1,3 +1,4 @@
+import { nameOfBytes } from "../memtable/bytes.js";
 import type { IndexProblem } from "./verify-entries.js";
 
 /** More are counted, and not kept. */
@@ -13,7 +14,7 @@ export class Problems {
   }
 
   add(kind: IndexProblem["kind"], key: Uint8Array, message: string): void {
-    const name = `${kind} ${Buffer.from(key).toString("latin1")}`;
+    const name = `${kind} ${nameOfBytes(key)}`;
     if (this.#keys.has(name)) return;
     this.#keys.add(name);
     if (this.first.length < MOST) this.first.push({ kind, key: new Uint8Array(key), message });

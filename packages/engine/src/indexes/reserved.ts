@@ -14,11 +14,6 @@ export function isReserved(key: Uint8Array): boolean {
   return key[0] === 0xff && hasPrefix(key, RESERVED_PREFIX);
 }
 
-/** Bytes one to one as characters: what a Map can find. */
-export function nameOfBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-}
-
 /** The keys that begin with a prefix, which is not of 0xff alone. */
 export function rangeOfPrefix(prefix: Uint8Array): { readonly gte: Uint8Array; readonly lt: Uint8Array } {
   return { gte: prefix, lt: successorOfPrefix(prefix) as Uint8Array };

@@ -26,6 +26,11 @@ export function successorOfPrefix(prefix: Uint8Array): Uint8Array | undefined {
   return successor;
 }
 
+/** Bytes one to one as characters: a Map does not find a Uint8Array by its bytes. */
+export function nameOfBytes({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
+}
+
 /** A plain `Uint8Array` with bytes of its own, also where `bytes` is a `Buffer` (whose `slice` would share them). */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);

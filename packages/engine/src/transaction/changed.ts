@@ -2,6 +2,7 @@ import type { SequenceNumber } from "@kaya/core";
 import type { Extent } from "@kaya/lsm";
 import { compareBytes } from "../memtable/bytes.js";
 import type { Memtable } from "../memtable/memtable.js";
+import { isInExtent, later } from "../range.js";
 import type { Placed } from "./operation-list.js";
 
 /** A key that was changed, and the write that did it. */
@@ -26,7 +27,7 @@ export function changedIn(memtable: Memtable, extent: Extent, above: SequenceNum
   try {
     if (list.newest > above) {
       const piece = list.pieces.find((each) => each.sequence > above && overlaps(each, extent));
-      if (piece !== undefined) return { key: laterOf(piece.start, extent.start), sequence: piece.sequence };
+      if (piece !== undefined) return { key: later(piece.start, extent.start), sequence: piece.sequence };
     }
     for (
       let there = cursor.seek(extent.start);
@@ -45,9 +46,8 @@ export function changedIn(memtable: Memtable, extent: Extent, above: SequenceNum
 export function changedAmong(placed: Iterable<Placed>, extent: Extent): Changed | undefined {
   for (const { operation, sequence } of placed) {
     if (operation.type === "deleteRange") {
-      if (overlaps(operation, extent)) return { key: laterOf(operation.start, extent.start), sequence };
-    } else if (compareBytes(operation.key, extent.start) >= 0 && isBefore(operation.key, extent.end))
-      return { key: operation.key, sequence };
+      if (overlaps(operation, extent)) return { key: later(operation.start, extent.start), sequence };
+    } else if (isInExtent(extent, operation.key)) return { key: operation.key, sequence };
   }
   return undefined;
 }
@@ -58,8 +58,4 @@ function overlaps(a: Extent, b: Extent): boolean {
 
 function isBefore(key: Uint8Array, end: Uint8Array | undefined): boolean {
   return end === undefined || compareBytes(key, end) < 0;
-}
-
-function laterOf(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return compareBytes(a, b) < 0 ? b : a;
 }

@@ -1,8 +1,9 @@
 import type { SequenceNumber } from "@kaya/core";
 import type { WalOperation } from "@kaya/wal";
 import type { Now } from "../clock.js";
-import { compareBytes } from "../memtable/bytes.js";
+import { nameOfBytes } from "../memtable/bytes.js";
 import type { Memtable } from "../memtable/memtable.js";
+import { isInExtent } from "../range.js";
 import { ABSENT, type KeyState } from "../store/key-state.js";
 
 export interface Placed {
@@ -41,7 +42,7 @@ export class OperationList {
       return;
     }
     this.#bytes += operation.key.length + (operation.type === "put" ? operation.value.length : 0);
-    const name = nameOf(operation.key);
+    const name = nameOfBytes(operation.key);
     const places = this.#places.get(name);
     if (places === undefined) this.#places.set(name, [place]);
     else places.push(place);
@@ -50,7 +51,7 @@ export class OperationList {
   /** The last of the first `count` operations that is about a key. */
   lastOn(key: Uint8Array, count: number): Placed | undefined {
     if (this.#placed.length === 0) return undefined;
-    const place = this.#places.get(nameOf(key))?.findLast((each) => each < count) ?? -1;
+    const place = this.#places.get(nameOfBytes(key))?.findLast((each) => each < count) ?? -1;
     for (let i = this.#ranges.length - 1; i >= 0; i--) {
       const range = this.#ranges[i] as number; // below the length
       if (range < place) break;
@@ -92,14 +93,8 @@ export function stateBy({ operation, sequence }: Placed): KeyState {
   return operation.type === "put" ? { sequence, expiresAt: operation.expiresAt } : ABSENT;
 }
 
-function nameOf({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString("latin1");
-}
-
 function isIn(key: Uint8Array, { operation }: Placed): boolean {
-  if (operation.type !== "deleteRange") return false;
-  const { start, end } = operation;
-  return compareBytes(start, key) <= 0 && (end === undefined || compareBytes(key, end) < 0);
+  return operation.type === "deleteRange" && isInExtent(operation, key);
 }
 
 function copyOf(operation: WalOperation): WalOperation {

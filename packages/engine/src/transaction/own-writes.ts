@@ -42,7 +42,7 @@ export class OwnWrites {
       bytes += lengthOf(operation);
       count++;
     }
-    // One operation stands alone, without what tells it from others.
+    // One operation is a record by itself: the byte of its type is in the header.
     const length = WAL_HEADER_LENGTH + (count === 1 ? bytes - 1 : COUNT_BYTES + bytes);
     if (length > this.#maxBytes) {
       throw invalid(

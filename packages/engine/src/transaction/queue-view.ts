@@ -30,7 +30,7 @@ export class QueueView {
     return this.#wal.nextLsn - 1 === this.#applied.position.lsn;
   }
 
-  /** What is queued now. Some of it may be applied too, and nothing that is not in it was applied later. It grows: it is as of this turn. */
+  /** What is queued now; some of it may be applied already. It grows later: use it in this turn. */
   operations(): OperationList {
     const { takeBacks } = this.#wal;
     // Behind a gap, what was applied meanwhile would be hidden by what is older.

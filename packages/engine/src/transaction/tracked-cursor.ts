@@ -1,7 +1,6 @@
 import { type EntryCursor, EXPIRING, type Extent } from "@kaya/lsm";
-import { compareBytes } from "../memtable/bytes.js";
 import type { KeyRange } from "../memtable/key-range.js";
-import { behind, extentOf } from "../range.js";
+import { behind, earlier, extentOf, later } from "../range.js";
 
 type Moved = boolean | Promise<boolean>;
 
@@ -14,11 +13,10 @@ export class TrackedCursor implements EntryCursor {
   readonly whole: Extent | undefined;
   readonly #cursor: EntryCursor;
   readonly #isReverse: boolean;
+  readonly #onExpiring: (cursor: EntryCursor) => void;
   #state: "unread" | "standing" | "whole" = "unread";
   /** Where it stood when it was closed. */
   #last: Uint8Array | undefined;
-
-  readonly #onExpiring: (cursor: EntryCursor) => void;
 
   /**
    * @param range what is read, in which direction
@@ -58,11 +56,7 @@ export class TrackedCursor implements EntryCursor {
     if (this.#state === "whole") return whole;
     const key = this.#last ?? new Uint8Array(this.#cursor.key);
     if (this.#isReverse) return { start: later(key, whole.start), end: whole.end };
-    const end = behind(key);
-    return {
-      start: whole.start,
-      end: whole.end !== undefined && compareBytes(whole.end, end) < 0 ? whole.end : end,
-    };
+    return { start: whole.start, end: earlier(behind(key), whole.end) };
   }
 
   seekFirst(): Moved {
@@ -112,8 +106,4 @@ export class TrackedCursor implements EntryCursor {
     if (isThere && this.#cursor.kind === EXPIRING) this.#onExpiring(this.#cursor);
     return isThere;
   }
-}
-
-function later(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return compareBytes(a, b) < 0 ? b : a;
 }

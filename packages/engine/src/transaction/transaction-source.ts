@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import { type EntryCursor, EXPIRING, type Extent, type Found } from "@kaya/lsm";
 import type { Now } from "../clock.js";
+import { nameOfBytes } from "../memtable/bytes.js";
 import type { KeyRange } from "../memtable/key-range.js";
 import type { CursorOptions, HeldMoment, Moment, ReadSource } from "../read-source.js";
 import { type KeyState, type Value, valueAt } from "../store/key-state.js";
@@ -143,7 +144,7 @@ export class TransactionSource implements ReadSource, Moment {
 
   /** The key is read. @returns what the memtables of the basis say of it */
   #noteState(key: Uint8Array): KeyState | undefined {
-    const name = Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
+    const name = nameOfBytes(key);
     if (!this.#keys.has(name)) this.#keys.set(name, new Uint8Array(key));
     const state = this.basis.stateInMemory(key);
     if (state?.expiresAt !== undefined) this.#noteExpiry(key, state.expiresAt);

@@ -2,6 +2,7 @@ import { checkCallback, KayaError } from "@kaya/core";
 import { showKey } from "../conditions.js";
 import { FairTurns, type Turn, untilAborted } from "../fair-turns.js";
 import { invalid } from "../input.js";
+import { nameOfBytes } from "../memtable/bytes.js";
 import type { HeadEngine } from "../modify.js";
 import type { Turns } from "../turns.js";
 import { type RetryOptions, readRetryOptions } from "../update.js";
@@ -26,7 +27,7 @@ const LOSSES_BEFORE_PRECEDENCE = 4;
 type TransactionFunction<T> = (tx: Transaction) => T | Promise<T>;
 type Asked = ReturnType<typeof readRetryOptions>;
 
-/** What it read under way was taken back with the write that had failed: whatever it made of that is void. */
+/** It read a write that was under way, failed, and was taken back: its result is void. */
 const TAKEN_BACK = Symbol("taken back");
 
 /** Its writes have their place in the log, or what it read was changed before. */
@@ -39,11 +40,11 @@ export class Transactions {
   readonly #engine: TransactedEngine;
   readonly #input: WriteInput;
   readonly #queue: QueueView;
-  /** Of those who lost on a key, updates too. */
+  /** Of those that lost on a key, updates too. */
   readonly #keyTurns: FairTurns;
-  /** Of those who lost on a range. */
+  /** Of those that lost on a range. */
   readonly #rangeTurns = new FairTurns();
-  /** Of those who go first. */
+  /** Of those that go first. */
   readonly #firstTurns = new FairTurns();
   /** The turn of the one that goes first now. */
   #first: Turn | undefined;
@@ -91,7 +92,7 @@ export class Transactions {
     const isFirst = losses >= LOSSES_BEFORE_PRECEDENCE;
     const [turns, name] = isFirst ? ([this.#firstTurns, ""] as const) : this.#turnsOf(lost);
     if (turn !== undefined && turns.holds(name, turn)) return turn;
-    // Who holds one turn and waits for another could wait for ever.
+    // Holding one turn while waiting for another could last for ever.
     turn?.end();
     const next = await turns.take(name, signal);
     if (isFirst) this.#first = next;
@@ -99,8 +100,11 @@ export class Transactions {
   }
 
   #turnsOf({ key, range }: Lost): readonly [FairTurns, string] {
-    if (range === undefined) return [this.#keyTurns, latin1(key)];
-    return [this.#rangeTurns, `${latin1(range.start)}\n${range.end === undefined ? "" : latin1(range.end)}`];
+    if (range === undefined) return [this.#keyTurns, nameOfBytes(key)];
+    return [
+      this.#rangeTurns,
+      `${nameOfBytes(range.start)}\n${range.end === undefined ? "" : nameOfBytes(range.end)}`,
+    ];
   }
 
   async #attempt<T>(
@@ -176,10 +180,6 @@ export class Transactions {
       return { result, written: append(own.payload(), durability) };
     }
   }
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
 function gaveUp(lost: Lost | typeof TAKEN_BACK, attempts: number): KayaError {

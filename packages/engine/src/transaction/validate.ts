@@ -12,13 +12,13 @@ import { type Changed, changedAmong, changedIn, changedKey } from "./changed.js"
 import type { QueueView } from "./queue-view.js";
 import type { FirstToExpire, ReadRange, TransactionSource } from "./transaction-source.js";
 
-/** What was read and is not any more as it was read. */
+/** What was read, and was changed since. */
 export interface Lost extends Changed {
   /** The range in which the key is, where a range was read. */
   readonly range?: Extent;
 }
 
-/** What a transaction wants to be as it read it, until it has its place in the log. */
+/** What a transaction read. It must be unchanged when the transaction gets its place in the log. */
 export class Validation {
   readonly #applied: AppliedLog;
   readonly #wal: WalWriter<WriteResult>;

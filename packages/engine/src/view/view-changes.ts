@@ -13,8 +13,8 @@ type Result<K, V> = IteratorResult<ViewChange<K, V>, undefined>;
 const SKIPPED_AT_ONCE = 256;
 
 /**
- * The durable changes of a view in order, as `Engine.changes`: writes that are about other keys are left out. What a consumer's feed left out it
- * acknowledges by itself, now and then, where everything that it gave is acknowledged: so a consumer is of one view.
+ * The durable changes of a view in order, as `Engine.changes`: writes that are about other keys are left out. The feed of a
+ * consumer acknowledges what it left out by itself, now and then, once all that it gave is acknowledged: so each view has a consumer of its own.
  */
 export class ViewChanges<K, V> implements AsyncIterableIterator<ViewChange<K, V>, undefined> {
   readonly #changes: Changes;

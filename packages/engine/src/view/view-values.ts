@@ -6,7 +6,7 @@ import type { Codec } from "./codecs/codec.js";
 import { checked, type StandardSchema } from "./schema.js";
 import { invalidFor, reason } from "./view-keys.js";
 
-/** The values of a view: its codec, and the schema that stands at the door. */
+/** The values of a view: their codec, and the schema that checks what is written. */
 export class ViewValues<V, In> {
   /** Whether `decode` may be given bytes that are used again. */
   readonly takesLent: boolean;

@@ -2,7 +2,7 @@ import type { Entry } from "../entry.js";
 import { Watch } from "./watch.js";
 import type { Watched } from "./watches.js";
 
-/** However long a value stays, the clock is looked at as often: it may have been set. */
+/** A longer wait is cut into pieces: the clock may be set meanwhile. */
 const LONGEST_WAIT_MS = 60_000;
 
 /** The newest entry of a key, each time that it has become another one; also where its value expires. */
@@ -70,7 +70,7 @@ export class KeyWatch extends Watch<Entry> {
     const entry = this.#newest;
     if (entry === undefined)
       return this.#hasExpired(this.#expiresAt) ? this.#tell(this.#absent()) : undefined;
-    // That it had a value in between nobody was told.
+    // It was told to be absent. That it had a value in between is not told.
     if (this.#isAbsent && (entry.value === undefined || this.#hasExpired(entry.expiresAt))) {
       this.#newest = undefined;
       return undefined;

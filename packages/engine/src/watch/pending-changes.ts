@@ -1,5 +1,5 @@
 import type { SequenceNumber } from "@kaya/core";
-import { compareBytes } from "../memtable/bytes.js";
+import { compareBytes, nameOfBytes } from "../memtable/bytes.js";
 import { isInExtent } from "../range.js";
 
 /** What became of a watched range. Its bytes are the caller's. */
@@ -24,7 +24,7 @@ export type WatchChange =
 export type KeyChange = Exclude<WatchChange, { type: "deleteRange" }>;
 export type RangeDeletion = Extract<WatchChange, { type: "deleteRange" }>;
 
-/** For each of them later writes are compared with all. */
+/** Each later write is compared with all of them. */
 const MOST_RANGES = 64;
 
 /** What an object and its place in a map take, about. */
@@ -33,7 +33,7 @@ const BYTES_EACH = 200;
 /** Changes that are to be told: of each key the newest. What a later deletion of a range covers is left out. */
 export class PendingChanges {
   readonly #keys = new Map<string, KeyChange>();
-  /** Stands behind those that were taken. A new one would look for the first that is left among all that were. */
+  /** Stands behind the keys that were taken. A new iterator would pass over all of these again. */
   #rest = this.#keys.entries();
   #ranges: RangeDeletion[] = [];
   #bytes = 0;
@@ -49,13 +49,13 @@ export class PendingChanges {
 
   add(change: WatchChange): void {
     if (change.type === "deleteRange") this.#addRange(change);
-    else this.#addKey(textOf(change.key), change);
+    else this.#addKey(nameOfBytes(change.key), change);
   }
 
   /** All of `later` behind these. */
   absorb(later: PendingChanges): void {
     for (const range of later.#ranges) this.#addRange(range);
-    for (const [text, change] of later.#keys) this.#addKey(text, change);
+    for (const [name, change] of later.#keys) this.#addKey(name, change);
     later.clear();
   }
 
@@ -70,8 +70,8 @@ export class PendingChanges {
       next = this.#rest.next();
     }
     if (next.done === true) return undefined;
-    const [text, change] = next.value;
-    this.#forget(text, change);
+    const [name, change] = next.value;
+    this.#forget(name, change);
     return change;
   }
 
@@ -81,28 +81,23 @@ export class PendingChanges {
     this.#bytes = 0;
   }
 
-  #addKey(text: string, change: KeyChange): void {
-    const before = this.#keys.get(text);
+  #addKey(name: string, change: KeyChange): void {
+    const before = this.#keys.get(name);
     if (before !== undefined) this.#bytes -= bytesOf(before);
-    this.#keys.set(text, change);
+    this.#keys.set(name, change);
     this.#bytes += bytesOf(change);
   }
 
   #addRange(range: RangeDeletion): void {
-    for (const [text, change] of this.#keys) if (isInExtent(range, change.key)) this.#forget(text, change);
+    for (const [name, change] of this.#keys) if (isInExtent(range, change.key)) this.#forget(name, change);
     this.#ranges = this.#ranges.filter((other) => !isWithin(other, range));
     this.#ranges.push(range);
   }
 
-  #forget(text: string, change: KeyChange): void {
-    this.#keys.delete(text);
+  #forget(name: string, change: KeyChange): void {
+    this.#keys.delete(name);
     this.#bytes -= bytesOf(change);
   }
-}
-
-/** Another text for each key. */
-export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
 
 function isWithin(inner: RangeDeletion, outer: RangeDeletion): boolean {

@@ -4,6 +4,7 @@ import type { WalOperation, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { type Entry, entryOf, entryWith } from "../entry.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
+import { nameOfBytes } from "../memtable/bytes.js";
 import { extentOf, isInExtent, type KeyBounds, toKeyBounds } from "../range.js";
 import type { ReadSource } from "../read-source.js";
 import { SharedMoment } from "../reading.js";
@@ -11,7 +12,7 @@ import type { RowKind } from "../row.js";
 import { RowIterator, readFewBytes } from "../scan-iterators.js";
 import { checkSignal } from "../signal.js";
 import { KeyWatch } from "./key-watch.js";
-import { type KeyChange, textOf } from "./pending-changes.js";
+import type { KeyChange } from "./pending-changes.js";
 import { RangeWatch } from "./range-watch.js";
 import type { Watch } from "./watch.js";
 
@@ -28,7 +29,7 @@ export interface Watched {
   readonly sequence: SequenceNumber;
   /** The time that values expire by. */
   now(): number;
-  /** Calls where no write is half applied: who registers and reads there misses nothing. Rejects with KAYA_CLOSED. */
+  /** Calls where no write is half applied: registering and reading there misses nothing. Rejects with KAYA_CLOSED. */
   whenSettled<T>(call: () => T): Promise<T>;
   entry(key: Uint8Array): Promise<Entry>;
   entries(extent: Extent): AsyncIterator<KeyChange, undefined>;
@@ -57,7 +58,7 @@ const CHANGES: RowKind<KeyChange> = {
   bytes: ({ key }) => key.length,
 };
 
-/** Those who watch keys and ranges of an engine. They are told what is applied, in the turn in which readers see it. */
+/** The watches of an engine. They are told what is applied, in the turn in which readers see it. */
 export class Watches implements Watched {
   readonly #engine: WatchedEngine;
   readonly #keys = new Map<string, Set<KeyWatch>>();
@@ -122,9 +123,9 @@ export class Watches implements Watched {
   }
 
   addKey(watch: KeyWatch): void {
-    const text = textOf(watch.key);
-    const others = this.#keys.get(text);
-    if (others === undefined) this.#keys.set(text, new Set([watch]));
+    const name = nameOfBytes(watch.key);
+    const others = this.#keys.get(name);
+    if (others === undefined) this.#keys.set(name, new Set([watch]));
     else others.add(watch);
     this.#add(watch);
   }
@@ -144,7 +145,7 @@ export class Watches implements Watched {
     this.#stopWaiting?.();
   }
 
-  /** An operation was applied; readers see it once `publish` is called. It throws nothing: what is applied must not fail by who looks on. */
+  /** An operation was applied; readers see it once `publish` is called. It throws nothing: a watch must not make a write fail. */
   note(operation: WalOperation, sequence: SequenceNumber): void {
     try {
       if (operation.type === "deleteRange") this.#noteRange(operation, sequence);
@@ -189,7 +190,7 @@ export class Watches implements Watched {
 
   #noteKey(operation: KeyOperation, sequence: SequenceNumber): void {
     const { key } = operation;
-    const own = this.#keys.size === 0 ? undefined : this.#keys.get(textOf(key));
+    const own = this.#keys.size === 0 ? undefined : this.#keys.get(nameOfBytes(key));
     for (const watch of own ?? []) {
       watch.stage(entryFrom(operation, sequence));
       this.#touched.add(watch);
@@ -218,10 +219,10 @@ export class Watches implements Watched {
   }
 
   #forgetKey(watch: KeyWatch): void {
-    const text = textOf(watch.key);
-    const others = this.#keys.get(text);
+    const name = nameOfBytes(watch.key);
+    const others = this.#keys.get(name);
     others?.delete(watch);
-    if (others?.size === 0) this.#keys.delete(text);
+    if (others?.size === 0) this.#keys.delete(name);
   }
 }
 

@@ -34,7 +34,8 @@ const JSON_CODEC: Codec<JsonValue, Something> = {
 
 /**
  * JSON, with the type of the values: `value: json<User>()`. What JSON does not hold is lost as in `JSON.stringify`: a Date becomes text, a
- * property that is undefined or a function is left out, NaN becomes null. The type that comes back says so.
+ * property that is undefined or a function is left out, NaN becomes null. The type that comes back says so. In generic code, where `T` is a type parameter,
+ * TypeScript cannot work that type out: take a `Codec<T>` from the caller instead (`value: Codec<T>`), who gives `json<User>()`.
  */
 export function json<T extends Something = JsonValue>(): Codec<JsonOf<T>, T> {
   return JSON_CODEC as unknown as Codec<JsonOf<T>, T>;

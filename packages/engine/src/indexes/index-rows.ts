@@ -1,0 +1,57 @@
+import { checkPageSize, readLimit, type ToArrayOptions } from "../range.js";
+
+/** What is read at once for a caller that takes rows one by one. */
+const ROWS_AT_ONCE = 128;
+
+/** Reads rows, about so many at once, and at most `limit` of them. */
+export type ReadIndexRows<T> = (rowsAtOnce: number, limit?: number) => AsyncIterable<readonly T[]>;
+
+/**
+ * Rows that an index leads to, or their keys, as they are when the reading begins, whatever is written since: `Rows` of an index. Each reading
+ * waits until the index is built. Until it begins, nothing is pinned; it lets go of what it pins at the last row, or where the loop is left.
+ */
+export class IndexRows<T> implements AsyncIterable<T> {
+  readonly #read: ReadIndexRows<T>;
+
+  /** @internal Made by `IndexReader`. */
+  constructor(read: ReadIndexRows<T>) {
+    this.#read = read;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, undefined> {
+    for await (const rows of this.#read(ROWS_AT_ONCE)) yield* rows;
+  }
+
+  /**
+   * The same, up to `size` at a time.
+   * @throws KayaError KAYA_INVALID_ARGUMENT for a size that is not a whole number >= 1
+   */
+  pages(size: number): AsyncIterable<T[]> {
+    checkPageSize(size);
+    return { [Symbol.asyncIterator]: () => pagesOf(this.#read(Math.min(size, ROWS_AT_ONCE)), size) };
+  }
+
+  /**
+   * All of it in one array, or the first `limit` of it. Without a limit it needs memory for the whole range. Rejects with KAYA_INVALID_ARGUMENT,
+   * and as reading does.
+   */
+  async toArray(options?: ToArrayOptions): Promise<T[]> {
+    const { limit } = readLimit({}, options);
+    const all: T[] = [];
+    for await (const rows of this.#read(ROWS_AT_ONCE, limit)) all.push(...rows);
+    return all;
+  }
+}
+
+/** Pages that are full, but for the last one. */
+async function* pagesOf<T>(read: AsyncIterable<readonly T[]>, size: number): AsyncGenerator<T[], undefined> {
+  let page: T[] = [];
+  for await (const rows of read)
+    for (const row of rows) {
+      page.push(row);
+      if (page.length < size) continue;
+      yield page;
+      page = [];
+    }
+  if (page.length > 0) yield page;
+}
