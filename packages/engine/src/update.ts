@@ -58,7 +58,8 @@ export function readRetryOptions(given: RetryOptions | undefined, input: WriteIn
 
 function readUpdateOptions(given: UpdateOptions | undefined, input: WriteInput) {
   const options = readOptions(given, UPDATE_OPTIONS, "the options of an update");
-  return { ...checkRetryOptions(options, input), expiresAt: input.expiryIn(options) };
+  const { attempts, signal, durability } = checkRetryOptions(options, input);
+  return { attempts, signal, durability, expiresAt: input.expiryIn(options) };
 }
 
 function checkRetryOptions(options: RetryOptions, input: WriteInput) {
@@ -104,9 +105,9 @@ export class Updates {
     const key = new Uint8Array(this.#input.key(given));
     if (fn === undefined) throw invalid("update takes a function");
     checkCallback(fn, "the function of an update");
-    const { attempts, ...asked } = readUpdateOptions(options, this.#input);
+    const { attempts, signal, durability, expiresAt } = readUpdateOptions(options, this.#input);
     // Outside the turn: those behind it need not wait for the disk.
-    const { written } = await this.#place({ key, fn, ...asked }, attempts);
+    const { written } = await this.#place({ key, fn, durability, signal, expiresAt }, attempts);
     return written;
   }
 
