@@ -53,8 +53,8 @@ export const TRANSACTION_MUTANTS = [
   {
     name: "a range that was left early counts without its last key",
     file: "engine/dist/transaction/tracked-cursor.js",
-    find: "const end = behind(key);",
-    replace: "const end = key;",
+    find: "earlier(behind(key), whole.end)",
+    replace: "earlier(key, whole.end)",
   },
   {
     name: "a range that is read backward counts as if it were read forward",
