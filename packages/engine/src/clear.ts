@@ -8,8 +8,10 @@ import {
   type WalWriter,
 } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
+import { aroundReserved } from "./indexes/reserved.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import { Memtable } from "./memtable/memtable.js";
+import { extentOf } from "./range.js";
 import { RangeReader } from "./store/range-reader.js";
 import type { StoreSnapshot } from "./store/store-snapshot.js";
 
@@ -58,15 +60,21 @@ export class LimitedClear {
       throw error;
     }
     const ahead = this.#ahead.snapshot();
-    const reader = new RangeReader(this.#snapshot.cursor(this.#range, { above: [ahead.run()] }), this.#range);
     try {
-      await reader.read(
-        ({ key }) => keys.push(new Uint8Array(key)),
-        () => false,
-      );
+      for (const part of partsOf(this.#range)) {
+        const range = { ...part, limit: (this.#range.limit ?? Number.POSITIVE_INFINITY) - keys.length };
+        const reader = new RangeReader(this.#snapshot.cursor(range, { above: [ahead.run()] }), range);
+        try {
+          await reader.read(
+            ({ key }) => keys.push(new Uint8Array(key)),
+            () => false,
+          );
+        } finally {
+          reader.close();
+        }
+      }
       return keys;
     } finally {
-      reader.close();
       ahead.release();
       this.#snapshot.release();
     }
@@ -110,6 +118,19 @@ export class LimitedClear {
       return sequence === undefined || sequence <= this.#upTo;
     });
   }
+}
+
+/** What it has besides the keys of indexes, in its direction. */
+function partsOf(range: KeyRange): readonly KeyRange[] {
+  const extent = extentOf(range);
+  if (extent === undefined) return [];
+  const { reverse = false } = range;
+  const parts = aroundReserved(extent).map(({ start, end }) => ({
+    gte: start,
+    ...(end !== undefined && { lt: end }),
+    reverse,
+  }));
+  return reverse ? parts.toReversed() : parts;
 }
 
 /** Deletes in as few records as fit: keys that fit one are deleted all or nothing. Of no keys it is one empty record. */

@@ -19,6 +19,7 @@ import type { Now } from "./clock.js";
 import { once } from "./clock.js";
 import type { BatchCondition } from "./conditions.js";
 import { type Expiry, expiryOf } from "./expiry.js";
+import { aroundReserved, assertNotReserved } from "./indexes/reserved.js";
 import { type Bytes, checkDurability, invalid, toBytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import { extentOf, type KeyBounds, toKeyBounds } from "./range.js";
@@ -70,7 +71,10 @@ export interface DeleteOperation {
   readonly key: Bytes;
 }
 
-/** Deletes every key of a range. One that no key can be in is left out, and takes no sequence. */
+/**
+ * Deletes every key of a range. One that no key can be in is left out, and takes no sequence. One that goes over the keys of indexes
+ * takes two where there are any.
+ */
 export interface ClearOperation {
   readonly type: "clear";
   readonly range: KeyBounds;
@@ -109,12 +113,17 @@ const ENCODED_AT_ONCE = 1024;
 export class WriteInput {
   readonly #config: EngineConfig;
   readonly #now: Now;
+  readonly #hasIndexes: () => boolean;
   readonly #defaults: ReadWriteOptions;
 
-  /** @param now what a `ttlMs` counts from */
-  constructor(config: EngineConfig, now: Now) {
+  /**
+   * @param now what a `ttlMs` counts from
+   * @param hasIndexes whether there are keys that a deletion of a range leaves out
+   */
+  constructor(config: EngineConfig, now: Now, hasIndexes: () => boolean) {
     this.#config = config;
     this.#now = now;
+    this.#hasIndexes = hasIndexes;
     this.#defaults = { durability: config.durability, conditions: undefined, expiresAt: undefined };
   }
 
@@ -126,8 +135,8 @@ export class WriteInput {
     return { type: "delete", key: this.key(key) };
   }
 
-  /** Undefined where no key can be in the range. `limit` and `reverse` do not count. */
-  clear(range: KeyRange): RangeDelete | undefined {
+  /** None where no key can be in the range, two where it goes over the keys of indexes. `limit` and `reverse` do not count. */
+  clear(range: KeyRange): readonly RangeDelete[] {
     const extent = extentOf(range);
     // What lies directly behind a key is one byte longer than that.
     const most = this.#config.limits.maxKeyBytes + 1;
@@ -135,7 +144,10 @@ export class WriteInput {
       if (bound === undefined || bound.length <= most) continue;
       throw invalid(`a bound of ${bound.length} bytes is over limits.maxKeyBytes (${most - 1})`);
     }
-    return extent && { type: "deleteRange", ...extent };
+    if (extent === undefined) return [];
+    const parts = aroundReserved(extent);
+    const cut = parts.length < 2 || this.#hasIndexes() ? parts : [extent];
+    return cut.map((part) => ({ type: "deleteRange", ...part }));
   }
 
   operations(operations: readonly BatchOperation[]): WalOperations {
@@ -145,8 +157,7 @@ export class WriteInput {
       const read: WalOperation[] = [];
       const now = once(this.#now);
       for (const operation of operations) {
-        const one = this.#operation(operation, now);
-        if (one !== undefined) read.push(one);
+        read.push(...this.#operation(operation, now));
       }
       return read;
     });
@@ -165,8 +176,7 @@ export class WriteInput {
       } else if (type === "delete") {
         buffer.delete(this.key((operation as DeleteOperation).key));
       } else {
-        const range = this.#clearIn(operation, type);
-        if (range !== undefined) buffer.deleteRange(range.start, range.end);
+        for (const { start, end } of this.#clearIn(operation, type)) buffer.deleteRange(start, end);
       }
     }
     return buffer.take();
@@ -196,19 +206,19 @@ export class WriteInput {
     return { durability: this.durability(durability), conditions, expiresAt: expiryOf(read, this.#now) };
   }
 
-  /** Undefined for a range that no key can be in. */
-  #operation(operation: BatchOperation, now: Now): WalOperation | undefined {
+  /** One, but for a deletion of a range. */
+  #operation(operation: BatchOperation, now: Now): readonly WalOperation[] {
     // Each is read once: a getter may answer differently the second time.
     const type = operation?.type;
     if (type === "put") {
       const { key, value, ttlMs, expiresAt } = operation as PutOperation;
-      return putOf(this.key(key), this.#value(value), expiryIn(operation, ttlMs, expiresAt, now));
+      return [putOf(this.key(key), this.#value(value), expiryIn(operation, ttlMs, expiresAt, now))];
     }
-    if (type === "delete") return { type, key: this.key((operation as DeleteOperation).key) };
+    if (type === "delete") return [{ type, key: this.key((operation as DeleteOperation).key) }];
     return this.#clearIn(operation, type);
   }
 
-  #clearIn(operation: BatchOperation, type: unknown): RangeDelete | undefined {
+  #clearIn(operation: BatchOperation, type: unknown): readonly RangeDelete[] {
     if (type !== "clear")
       throw invalid(`an operation of a batch is a put, a delete or a clear, not ${describe(type)}`);
     const { range } = operation as ClearOperation;
@@ -223,6 +233,7 @@ export class WriteInput {
     if (bytes.length > maxKeyBytes) {
       throw invalid(`a key of ${bytes.length} bytes is over limits.maxKeyBytes (${maxKeyBytes})`);
     }
+    if (bytes[0] === 0xff) assertNotReserved(bytes);
     return bytes;
   }
 

@@ -1,5 +1,5 @@
 import type { DurabilityMode, EngineConfig } from "@kaya/core";
-import type { WalOperation, WalPayload, WalWriter } from "@kaya/wal";
+import type { RangeDelete, WalOperation, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { type Deleted, deletesOf, LimitedClear } from "./clear.js";
 import {
@@ -72,7 +72,11 @@ export class Writes {
   constructor(engine: WrittenEngine) {
     this.#engine = engine;
     this.#head = { ...engine, append: (payload, durability) => this.#append(payload, durability) };
-    this.#input = new WriteInput(engine.config, engine.applied.store.now);
+    this.#input = new WriteInput(
+      engine.config,
+      engine.applied.store.now,
+      () => this.#usedIndexes !== undefined,
+    );
     this.#updates = new Updates(this.#head, this.#input, this.#turns);
     const { turns, config } = engine;
     const retry = <T>(attempt: () => Promise<T>) => this.#indexes?.retry(attempt) ?? attempt();
@@ -119,7 +123,7 @@ export class Writes {
     this.#engine.assertWritable();
     const hasLimit = range.limit !== Number.POSITIVE_INFINITY;
     if (hasLimit || this.#usedIndexes?.clearsInPart(range) === true) return this.#clearUpTo(range, options);
-    return this.#write(options, () => this.#input.clear(range) ?? { type: "noop" });
+    return this.#write(options, () => clearing(this.#input.clear(range)));
   }
 
   async update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
@@ -318,6 +322,12 @@ export class Writes {
     const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
     return { ...last, sequence: first.sequence };
   }
+}
+
+/** One record, also where it deletes nothing. */
+function clearing(ranges: readonly RangeDelete[]): WalPayload {
+  const [first = { type: "noop" as const }] = ranges;
+  return ranges.length > 1 ? { type: "batch", operations: ranges } : first;
 }
 
 function deletion(key: Uint8Array): WalOperation {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Engine, json, type PartialEngineConfig } from "../src/index.js";
 import { definitionKey } from "../src/indexes/definition.js";
 import { entriesIn, type Row, rowsOf } from "./support/indexed-rows.js";
+import { putReserved } from "./support/reserved.js";
 import { rejection, text } from "./support/text.js";
 
 const engines: Engine[] = [];
@@ -211,7 +212,7 @@ describe("an index that cannot be read says why", () => {
     const disk = await filled(1, () => ({ u: "x" }));
     const engine = await open(disk);
     const key = definitionKey(Buffer.from("r:"), "u");
-    await engine.put(key, "{");
+    await putReserved(engine, key, "{");
     const error = await rejection("KAYA_CORRUPTION", rowsOf(engine).index("u").get("x"));
     expect(error.key).toEqual(new Uint8Array(key));
     await rejection("KAYA_CORRUPTION", rowsOf(engine).put("2", {}));
@@ -225,13 +226,20 @@ describe("an index that cannot be read says why", () => {
     });
     await others.put("1", "x");
     expect((await others.index("byValue").get("x")).length).toBe(1);
-    await engine.delete(key);
+    expect(error.message).toContain("dropIndex");
+    expect(await rowsOf(engine).dropIndex("u")).toBe(true);
+    expect((await rowsOf(engine).index("u").get("x"))?.key).toBe("0000");
+    // One that says the id of another takes no entries of that.
+    const { id } = await stateOf(engine);
+    await putReserved(engine, key, JSON.stringify({ format: 1, id }));
     await engine.close();
     const again = await open(disk);
-    expect((await rowsOf(again).index("u").get("x"))?.key).toBe("0000");
-    await again.put(key, JSON.stringify({ format: 2, id: 7 }));
+    await rowsOf(again).dropIndex("u");
+    expect((await rowsOf(again).verifyIndexes()).problemCount).toBe(0);
+    await putReserved(again, key, JSON.stringify({ format: 2, id: 7 }));
     await again.close();
     const old = await open(disk);
     await rejection("KAYA_UNSUPPORTED_VERSION", rowsOf(old).put("2", {}));
+    await rejection("KAYA_UNSUPPORTED_VERSION", rowsOf(old).dropIndex("u"));
   });
 });

@@ -171,7 +171,7 @@ describe("the definition of an index", () => {
         expect.objectContaining({
           code: "KAYA_CORRUPTION",
           key,
-          message: expect.stringContaining("Delete this key"),
+          message: expect.stringContaining("dropIndex"),
         }),
       );
     expect(() => decodeDefinition(key, Buffer.from("{"))).toThrow(

@@ -55,20 +55,20 @@ export function encodeDefinition({ id, unique, codec, version, state, cursor }: 
 
 /** @throws KayaError KAYA_CORRUPTION for what `encodeDefinition` never makes, KAYA_UNSUPPORTED_VERSION for what a later version made */
 export function decodeDefinition(key: Uint8Array, value: Uint8Array): IndexDefinition {
-  const head = definitionsPrefix();
-  const zero = key.lastIndexOf(0);
-  if (!hasPrefix(key, head) || zero < head.length) throw damaged(key, "its key has no name");
-  const prefix = new Uint8Array(key.subarray(head.length, zero));
-  const name = Buffer.from(key.subarray(zero + 1)).toString("utf8");
-  if (Buffer.compare(definitionKey(prefix, name), key) !== 0) throw damaged(key, "its name is not UTF-8");
-  return { prefix, name, ...fieldsOf(key, value) };
+  const found = hasPrefix(key, definitionsPrefix()) ? nameInKey(key) : undefined;
+  if (found === undefined) throw damaged(key, "its key has no name");
+  const isUtf8 = Buffer.compare(definitionKey(found.prefix, found.name), key) === 0;
+  if (!isUtf8) throw damaged(key, "its name is not UTF-8");
+  return { ...found, ...fieldsOf(key, value) };
 }
 
-/** The prefix of the rows, of any definition's key; undefined where it is none. */
-export function prefixOfKey(key: Uint8Array): Uint8Array | undefined {
+/** The prefix of the rows and the name, of any definition's key; undefined where it is none. What is not UTF-8 is replaced. */
+export function nameInKey(key: Uint8Array): Pick<IndexDefinition, "prefix" | "name"> | undefined {
   const head = definitionsPrefix().length;
   const zero = key.lastIndexOf(0);
-  return zero < head ? undefined : new Uint8Array(key.subarray(head, zero));
+  if (zero < head) return undefined;
+  const name = Buffer.from(key.subarray(zero + 1)).toString("utf8");
+  return { prefix: new Uint8Array(key.subarray(head, zero)), name };
 }
 
 /** The id of a definition that cannot be read otherwise; 0 where there is none. */
@@ -123,7 +123,7 @@ function isWhole(value: unknown, from: number, to: number): value is number {
 function damaged(key: Uint8Array, why: string, cause?: unknown): KayaError {
   return new KayaError(
     "KAYA_CORRUPTION",
-    `the index definition ${show(key)} is damaged: ${why}. Rows under its prefix are read, and not written. Delete this key, and open the engine again: the index is built anew.`,
+    `the index definition ${show(key)} is damaged: ${why}. Rows under its prefix are read, and not written. Remove it by \`dropIndex\` of a view of these rows: a view that declares the index builds it anew.`,
     { key: new Uint8Array(key), ...(cause !== undefined && { cause }) },
   );
 }

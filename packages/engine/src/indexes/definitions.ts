@@ -1,18 +1,16 @@
 import { nameOfBytes } from "../memtable/bytes.js";
 import type { HeadEngine } from "../modify.js";
 import { RangeReader } from "../store/range-reader.js";
-import {
-  decodeDefinition,
-  definitionsPrefix,
-  type IndexDefinition,
-  idOf,
-  prefixOfKey,
-} from "./definition.js";
+import { decodeDefinition, definitionsPrefix, type IndexDefinition, idOf, nameInKey } from "./definition.js";
 import { rangeOfPrefix } from "./reserved.js";
 
 /** A definition that cannot be read. */
-interface Unreadable {
+export interface UnreadableDefinition {
+  readonly key: Uint8Array;
   readonly prefix: Uint8Array;
+  readonly name: string;
+  /** 0 where it says none. */
+  readonly id: number;
   readonly error: unknown;
 }
 
@@ -25,10 +23,8 @@ type ByName = ReadonlyMap<string, IndexDefinition>;
 export class Definitions {
   readonly #engine: Pick<HeadEngine, "applied" | "wal">;
   #byPrefix: Map<string, Map<string, IndexDefinition>> | undefined;
-  /** By the name of the prefix. */
-  readonly #unreadable = new Map<string, Unreadable>();
-  /** The greatest of those that cannot be read. */
-  #unreadableId = 0;
+  /** By the names of their keys. */
+  readonly #unreadable = new Map<string, UnreadableDefinition>();
   #takeBacks = -1;
   /** Another one after each refresh of an engine that only looks. */
   #wal: unknown;
@@ -53,16 +49,25 @@ export class Definitions {
   of(prefix: Uint8Array): ByName {
     const name = nameOfBytes(prefix);
     const found = this.#loaded().get(name);
-    const unreadable = this.#unreadable.get(name);
-    if (unreadable !== undefined) throw unreadable.error;
+    for (const { prefix: other, error } of this.#unreadable.values())
+      if (nameOfBytes(other) === name) throw error;
     return found ?? new Map();
+  }
+
+  /** One that cannot be read. @throws KayaError KAYA_IO, and KAYA_CORRUPTION of a table */
+  unreadable(prefix: Uint8Array, name: string): UnreadableDefinition | undefined {
+    this.#loaded();
+    const of = nameOfBytes(prefix);
+    return [...this.#unreadable.values()].find(
+      (each) => each.name === name && nameOfBytes(each.prefix) === of,
+    );
   }
 
   /** The prefixes of all, also of those that cannot be read. */
   get prefixes(): readonly Uint8Array[] {
     const prefixes = new Map<string, Uint8Array>();
     for (const { prefix } of this) prefixes.set(nameOfBytes(prefix), prefix);
-    for (const [name, { prefix }] of this.#unreadable) prefixes.set(name, prefix);
+    for (const { prefix } of this.#unreadable.values()) prefixes.set(nameOfBytes(prefix), prefix);
     return [...prefixes.values()];
   }
 
@@ -81,10 +86,16 @@ export class Definitions {
     this.#generation++;
   }
 
+  /** `remove`, of one that cannot be read. */
+  removeUnreadable({ key }: UnreadableDefinition): void {
+    this.#unreadable.delete(nameOfBytes(key));
+    this.#generation++;
+  }
+
   /** An id that no definition has. */
   newId(): number {
-    let last = this.#unreadableId;
-    for (const { id } of this) last = Math.max(last, id);
+    let last = 0;
+    for (const { id } of [...this, ...this.#unreadable.values()]) last = Math.max(last, id);
     return last + 1;
   }
 
@@ -128,9 +139,8 @@ export class Definitions {
     try {
       return decodeDefinition(key, value);
     } catch (error) {
-      this.#unreadableId = Math.max(this.#unreadableId, idOf(value));
-      const prefix = prefixOfKey(key);
-      if (prefix !== undefined) this.#unreadable.set(nameOfBytes(prefix), { prefix, error });
+      const of = nameInKey(key);
+      if (of !== undefined) this.#unreadable.set(nameOfBytes(key), { key, ...of, id: idOf(value), error });
       return undefined;
     }
   }

@@ -122,7 +122,7 @@ function malformed(key: Uint8Array): KayaError {
   return new KayaError(
     "KAYA_CORRUPTION",
     `0x${Buffer.from(key).toString("hex")} stands among index entries and is none: something else wrote into the reserved key space. ` +
-      "Delete this key.",
+      "Count up the `version` of the index: it is built anew.",
     { key: new Uint8Array(key) },
   );
 }

@@ -11,7 +11,7 @@ import { entryKey, indexPrefix } from "./entry-key.js";
 import type { DeclaredIndex } from "./index-options.js";
 import { type EntryChange, entryOperations, includes, type KeptIndex, type Owner } from "./maintain.js";
 import { notUnique } from "./not-unique.js";
-import { hasPrefix, isReserved, RESERVED_PREFIX, rangeOfPrefix } from "./reserved.js";
+import { aroundReserved, hasPrefix, isReserved, RESERVED_PREFIX, rangeOfPrefix } from "./reserved.js";
 
 /** A write with what it does to indexes. */
 export interface Extension {
@@ -62,19 +62,19 @@ export function touchesPrefix(operation: WalOperation, prefix: Uint8Array): bool
 
 /**
  * Adds to a write what it does to the entries of indexes; undefined where that is nothing. First come the operations as they were given, so each keeps
- * its sequence.
+ * its sequence; a deletion of a range that goes over the keys of indexes is cut around these.
  * @throws KayaError KAYA_NOT_UNIQUE; KAYA_INVALID_ARGUMENT for rows of an index that no view of the program declares, for ranges that take only a part of
  *   the rows, and as the indexes' functions
  */
 export function extend(payload: WalPayload, parts: ExtensionParts): Extension | undefined {
-  const operations = [...operationsOf(payload)];
+  if (parts.prefixes.length === 0) return undefined;
+  const given = [...operationsOf(payload)];
+  const operations = given.flatMap(withoutReserved);
   const changes = changesOf(operations, parts);
-  const isWiped = operations.some(wipesReserved);
-  if (changes.length === 0 && !isWiped) return undefined;
-  const extension = new Extending(parts, isWiped);
+  const extension = new Extending(parts);
   for (const change of changes) extension.add(change);
   const added = extension.finish();
-  if (added.length === 0) return undefined;
+  if (added.length === 0 && operations.length === given.length) return undefined;
   return {
     payload: { type: "batch", operations: [...operations, ...added] },
     definitions: extension.written,
@@ -83,8 +83,6 @@ export function extend(payload: WalPayload, parts: ExtensionParts): Extension | 
 
 class Extending {
   readonly #parts: ExtensionParts;
-  /** All entries and definitions are deleted by the write itself. */
-  readonly #isWiped: boolean;
   readonly #cleared: WalOperation[] = [];
   readonly #changes: (EntryChange & { readonly index: Kept })[] = [];
   /** Ids of indexes that have no entries. */
@@ -92,9 +90,8 @@ class Extending {
   readonly written: IndexDefinition[] = [];
   #newId: number | undefined;
 
-  constructor(parts: ExtensionParts, isWiped: boolean) {
+  constructor(parts: ExtensionParts) {
     this.#parts = parts;
-    this.#isWiped = isWiped;
   }
 
   add({ prefix, rows, isCleared }: PrefixChange): void {
@@ -109,7 +106,6 @@ class Extending {
 
   /** @throws KayaError KAYA_NOT_UNIQUE */
   finish(): readonly WalOperation[] {
-    if (this.#isWiped) this.#putBack();
     this.#parts.entries(this.#uniqueKeys()); // all that must be read is read together
     const done = entryOperations(this.#changes, this.#parts.maxKeyBytes, (key) => this.#ownerOf(key));
     if ("violation" in done) {
@@ -142,14 +138,7 @@ class Extending {
     const { name, unique, codec, version } = declared;
     const found = stored.get(name);
     if (found !== undefined && isAlike(found, declared))
-      return {
-        prefix,
-        declared,
-        name,
-        unique,
-        id: found.id,
-        isBuilding: found.state === "building" || this.#isWiped,
-      };
+      return { prefix, declared, name, unique, id: found.id, isBuilding: found.state === "building" };
     const id = this.#newId ?? this.#parts.definitions.newId();
     this.#newId = id + 1;
     this.written.push({ prefix, name, id, unique, codec, version, state: "building" });
@@ -159,24 +148,14 @@ class Extending {
   }
 
   #deleteEntries(id: number): void {
-    if (!this.#isWiped && !this.#empty.has(id)) this.#cleared.push(deletingEntries(id));
+    if (!this.#empty.has(id)) this.#cleared.push(deletingEntries(id));
     this.#empty.add(id);
-  }
-
-  /** Definitions stay. Those whose rows are not all gone have lost their entries. */
-  #putBack(): void {
-    const anew = new Set(this.written.map(({ prefix, name }) => nameOfBytes(definitionKey(prefix, name))));
-    for (const definition of this.#parts.definitions) {
-      const { cursor: _, ...rest } = definition;
-      if (anew.has(nameOfBytes(definitionKey(definition.prefix, definition.name)))) continue;
-      this.written.push({ ...rest, state: this.#empty.has(definition.id) ? "ready" : "building" });
-    }
   }
 
   /** Those of the entries whose owners are asked for. */
   #uniqueKeys(): Uint8Array[] {
     return this.#changes.flatMap(({ index, before, after }) => {
-      if (!index.unique || this.#isEmpty(index.id)) return [];
+      if (!index.unique || this.#empty.has(index.id)) return [];
       const given = before.filter((key) => !includes(after, key));
       const taken = index.isBuilding ? after : after.filter((key) => !includes(before, key));
       return [...given, ...taken].map((key) => entryKey(index.id, key));
@@ -185,13 +164,9 @@ class Extending {
 
   #ownerOf(key: Uint8Array): Owner | undefined {
     const id = new DataView(key.buffer, key.byteOffset).getUint32(RESERVED_PREFIX.length + 1);
-    if (this.#isEmpty(id)) return undefined;
+    if (this.#empty.has(id)) return undefined;
     const { entries, now } = this.#parts;
     return ownerIn(entries([key])[0], now);
-  }
-
-  #isEmpty(id: number): boolean {
-    return this.#isWiped || this.#empty.has(id);
   }
 }
 
@@ -258,14 +233,13 @@ function meets({ start, end }: RangeDelete, prefix: Uint8Array): boolean {
   );
 }
 
-function wipesReserved(operation: WalOperation): boolean {
-  if (operation.type !== "deleteRange" || !meets(operation, RESERVED_PREFIX)) return false;
-  if (covers(operation, RESERVED_PREFIX)) return true;
-  const isWithin = hasPrefix(operation.start, RESERVED_PREFIX); // a range of Kaya's own
-  if (isWithin) return false;
-  throw invalid(
-    `a range may not end inside of ${showKey(RESERVED_PREFIX)}, where indexes stand: give it another end, or none`,
-  );
+/** A range within them is one of Kaya's own. */
+function withoutReserved(operation: WalOperation): readonly WalOperation[] {
+  if (operation.type !== "deleteRange") return [operation];
+  const parts = aroundReserved(operation);
+  return parts.length === 2
+    ? parts.map((part): RangeDelete => ({ type: "deleteRange", ...part }))
+    : [operation];
 }
 
 function assertDeclared(

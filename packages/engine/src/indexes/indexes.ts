@@ -13,7 +13,7 @@ import { buildIndex } from "./build.js";
 import { CallOrder } from "./call-order.js";
 import { DeclaredPrefix, isAlike } from "./declared-prefix.js";
 import { definitionKey, type IndexDefinition } from "./definition.js";
-import { Definitions } from "./definitions.js";
+import { Definitions, type UnreadableDefinition } from "./definitions.js";
 import { covers, deletingEntries, extend, putting, touchesPrefix } from "./extension.js";
 import { GrowingHead, MissingEntries } from "./growing-head.js";
 import type { DeclaredIndex } from "./index-options.js";
@@ -109,7 +109,7 @@ export class Indexes {
       | { readonly value: Uint8Array | undefined; readonly given: ReturnType<UpdateFunction> }
       | undefined;
     const once: UpdateFunction = (value) => {
-      const isSame = last !== undefined && isSameValue(last.value, value);
+      const isSame = last !== undefined && isSameBytes(last.value, value);
       if (last === undefined || !isSame) {
         const kept = value && new Uint8Array(value);
         last = { value: kept, given: fn(value) };
@@ -195,25 +195,40 @@ export class Indexes {
     return isGood ? found : undefined;
   }
 
-  /** Removes an index that no view of the program declares. False where there is none. */
+  /** Removes an index that no view of the program declares, or whose definition is damaged. False where there is none. */
   async drop(prefix: Uint8Array, name: string): Promise<boolean> {
     const { head } = this.#host;
     head.assertWritable();
+    const unreadable = this.#definitions.unreadable(prefix, name);
+    if (unreadable !== undefined) {
+      const isDamaged = KayaError.is(unreadable.error) && unreadable.error.code === "KAYA_CORRUPTION";
+      if (!isDamaged) throw unreadable.error;
+      await this.#remove(unreadable, () => this.#definitions.removeUnreadable(unreadable));
+      return true;
+    }
     if (this.#declared.get(nameOfBytes(prefix))?.indexes.has(name) === true)
       throw invalid(
         `the index ${describe(name)} is declared by a view of this program: make the views without it, in a process that never declared it, to drop it`,
       );
     const found = this.#definitions.of(prefix).get(name);
     if (found === undefined) return false;
-    const before = head.wal.nextLsn;
-    const operations = [
-      { type: "delete" as const, key: definitionKey(prefix, name) },
-      deletingEntries(found.id),
-    ];
-    const written = head.append({ type: "batch", operations }, "strict");
-    if (head.wal.nextLsn > before) this.#definitions.remove(found);
-    await written;
+    await this.#remove({ key: definitionKey(prefix, name), id: found.id }, () =>
+      this.#definitions.remove(found),
+    );
     return true;
+  }
+
+  /** @param noted is called once it has its place in the log */
+  async #remove({ key, id }: Pick<UnreadableDefinition, "key" | "id">, noted: () => void): Promise<void> {
+    const { head } = this.#host;
+    // A damaged one may say the id of another.
+    const others = [...this.#definitions].filter((each) => each.id === id);
+    const isOwn = id > 0 && others.every((each) => isSameBytes(definitionKey(each.prefix, each.name), key));
+    const operations = [{ type: "delete" as const, key }, ...(isOwn ? [deletingEntries(id)] : [])];
+    const before = head.wal.nextLsn;
+    const written = head.append({ type: "batch", operations }, "strict");
+    if (head.wal.nextLsn > before) noted();
+    await written;
   }
 
   #build(declared: DeclaredPrefix, index: DeclaredIndex): Promise<void> {
@@ -306,6 +321,6 @@ export class Indexes {
   }
 }
 
-function isSameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+function isSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
 }

@@ -52,8 +52,7 @@ export class Transaction extends Reader {
   /** Deletes all keys of a range. It reads none: keys that others write into the range meanwhile are deleted too. @throws KayaError as `put` */
   clear(range: KeyBounds = {}): void {
     this.#source.view();
-    const cleared = this.#input.clear(toKeyBounds(range));
-    if (cleared !== undefined) this.#own.add([cleared]);
+    this.#own.add(this.#input.clear(toKeyBounds(range)));
   }
 
   /** Several operations, in order. @throws KayaError as `put`; then none of them counts */

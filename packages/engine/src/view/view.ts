@@ -208,8 +208,8 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
   }
 
   /**
-   * Removes an index that the store has for these rows and no view of the program declares. False where there is none. Rejects as a write, and
-   * with KAYA_INVALID_ARGUMENT where a view declares it.
+   * Removes an index that the store has for these rows and no view of the program declares, or whose definition is damaged. False where there is none. Rejects
+   * as a write, and with KAYA_INVALID_ARGUMENT where a view declares it.
    */
   async dropIndex(name: string): Promise<boolean> {
     return this.#format.indexes.drop(name);
@@ -263,8 +263,8 @@ export function viewOf<
   S extends StandardSchema | undefined,
   X extends IndexesOf<C, D, S>,
 >(engine: Engine, options: ViewOptions<C, D, S, Bytes, X>): ViewOf<C, D, S, X> {
-  const what = "the prefix of a view";
-  return makeView(engine, options, (prefix) => copyBytes(toBytes(prefix ?? "", what), what));
+  const what = "prefix of a view";
+  return makeView(engine, options, (prefix) => copyBytes(toBytes(prefix ?? "", what), `the ${what}`));
 }
 
 function makeView<

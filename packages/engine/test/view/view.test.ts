@@ -342,7 +342,9 @@ describe("what a view refuses", () => {
     expect(make({ key: "utf8", value: "utf8", perfix: "a" })).toThrow("the options of a view has no perfix");
     expect(make({ key: "utf8", value: "utf8", schema: {} })).toThrow("Standard Schema");
     expect(make({ key: { name: "x", encode: () => 1 }, value: "utf8" })).toThrow("encode and decode");
-    expect(make({ key: "utf8", value: "utf8", prefix: 5 })).toThrow("the prefix of a view");
+    expect(make({ key: "utf8", value: "utf8", prefix: 5 })).toThrow(
+      "a prefix of a view must be a string or a Uint8Array, not 5",
+    );
     const view = db.view({ prefix: "v", key: "utf8", value: "utf8" });
     await rejection("KAYA_INVALID_ARGUMENT", view.count({ from: "a" } as object));
     await rejection("KAYA_INVALID_ARGUMENT", view.batch([{ type: "remove" } as never]));
