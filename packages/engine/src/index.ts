@@ -33,6 +33,7 @@ export type {
 } from "./indexes/index-options.js";
 export type { IndexOf, IndexReader, IndexRow, ManyIndex, UniqueIndex } from "./indexes/index-reader.js";
 export type { IndexRows } from "./indexes/index-rows.js";
+export { isReserved as isReservedKey } from "./indexes/reserved.js";
 export {
   type EntriesReport,
   type IndexProblem,

@@ -186,6 +186,77 @@ describe("rows with one key in a unique index", () => {
   });
 });
 
+describe("a row that the function of an index cannot take, or the codec of the view,", () => {
+  const bad = { "the function": '{"m":5}', "the codec": "{" };
+
+  it("fails the build of an index, and can be replaced, deleted or cleared, which lets the build go on", async () => {
+    for (const value of Object.values(bad)) {
+      for (const way of [
+        "put",
+        "delete",
+        "delete of the engine",
+        "clear",
+        "transaction",
+        "deleteSync",
+      ] as const) {
+        const engine = await open(new SimDisk());
+        await engine.batch([
+          { type: "put", key: "r:1", value: JSON.stringify({ u: "a" }) },
+          { type: "put", key: "r:2", value },
+          { type: "put", key: "r:3", value: JSON.stringify({ u: "b" }) },
+        ]);
+        const rows = rowsOf(engine);
+        await expect(rows.ready()).rejects.toThrow(/"2"|r:2/);
+        await rows.put("4", { u: "c" });
+        if (way === "put") await rows.put("2", { u: "new" });
+        else if (way === "delete") await rows.delete("2");
+        else if (way === "delete of the engine") await engine.delete("r:2");
+        else if (way === "clear") await rows.clear({ gte: "2", lt: "3" });
+        else if (way === "transaction") await engine.transact((tx) => rows.in(tx).delete("2"));
+        else rows.deleteSync("2");
+        await rows.ready();
+        const entries = ["u a 1", "u b 3", "u c 4"];
+        expect(await entriesIn(engine)).toEqual(way === "put" ? [...entries, "u new 2"] : entries);
+      }
+    }
+  });
+
+  it("is refused where the index is built, and says that another version lets it be written", async () => {
+    for (const value of Object.values(bad)) {
+      const disk = new SimDisk();
+      const first = await open(disk);
+      const entries = ["u a 1"];
+      await rowsOf(first).put("1", { u: "a" });
+      await rowsOf(first).ready();
+      await first.close();
+      const past = await open(disk);
+      await past.put("r:2", value);
+      await past.close();
+      const engine = await open(disk);
+      const error = await rowsOf(engine)
+        .delete("2")
+        .catch((error) => error);
+      expect(error.message).toContain("Count up the `version`");
+      expect(error.key).toEqual(new Uint8Array(Buffer.from("r:2")));
+      expect(await engine.get("r:2")).toBeDefined();
+      await engine.close();
+      const next = await open(disk);
+      const rows = next.view({
+        prefix: "r:",
+        key: "utf8",
+        value: json<Row>(),
+        indexes: {
+          u: { of: (row) => row.u, unique: true, version: 2 },
+          m: { each: (row) => row.m ?? [], version: 2 },
+        },
+      });
+      await rows.delete("2");
+      await rows.ready();
+      expect(await entriesIn(next)).toEqual(entries);
+    }
+  });
+});
+
 describe("an index that cannot be read says why", () => {
   it("in an engine that only looks, and in a snapshot from before it was built", async () => {
     const disk = await filled(3, (i) => ({ u: `${i}`, m: ["a"] }));

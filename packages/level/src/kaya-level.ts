@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { readInput } from "@kaya/core";
-import { type BatchOperation, Engine, type Snapshot } from "@kaya/engine";
+import { type BatchOperation, Engine, isReservedKey, type Snapshot } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
 import {
   type AbstractBatchOperation,
@@ -213,14 +213,18 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
     options: LevelRange & ReadOptions & WriteOptions & { limit: number },
   ): Promise<void> {
     const { snapshot, limit } = options;
-    const range = { ...toBounds(options), ...(limit >= 0 ? { limit } : {}) };
+    const bounds = toBounds(options);
     const durability = toEngineOptions(options);
     if (snapshot == null) {
-      await this.engine.clear(range, durability);
+      await this.engine.clear({ ...bounds, ...(limit >= 0 ? { limit } : {}) }, durability);
       return;
     }
-    for await (const keys of viewOf(snapshot).scan(range).keyPages(KEYS_AT_ONCE)) {
+    let left = limit >= 0 ? limit : Number.POSITIVE_INFINITY;
+    for await (const found of viewOf(snapshot).scan(bounds).keyPages(KEYS_AT_ONCE)) {
+      const keys = found.filter((key) => !isReservedKey(key)).slice(0, left);
       await Promise.all(keys.map((key) => this.engine.delete(key, durability)));
+      left -= keys.length;
+      if (left === 0) break;
     }
   }
 

@@ -106,4 +106,27 @@ describe("approximateSize and compactRange", () => {
     await rejection(["LEVEL_DATABASE_NOT_OPEN"], db.approximateSize(1, 2));
     await rejection(["LEVEL_DATABASE_NOT_OPEN"], db.compactRange(1, 2));
   });
+
+  it("is cleared in all ways without the keys of an index, which go with their rows", async () => {
+    const db = await withTables(100);
+    const rows = db.engine.view({
+      prefix: "row:",
+      key: "utf8",
+      value: "utf8",
+      indexes: { byValue: { of: (value) => value } },
+    });
+    await rows.ready();
+    for (const options of [{}, { gte: "row:2" }, { reverse: true, limit: 2 }]) {
+      for (const isOfSnapshot of [false, true]) {
+        await rows.batch([..."123"].map((key) => ({ type: "put", key, value: "x" }) as const));
+        const snapshot = isOfSnapshot ? db.snapshot() : undefined;
+        await db.clear({ ...options, ...(snapshot && { snapshot }) });
+        await snapshot?.close();
+        const left = "gte" in options || "limit" in options ? ["1"] : [];
+        expect(await rows.keys().toArray()).toEqual(left);
+        expect((await rows.index("byValue").get("x")).map(({ key }) => key)).toEqual(left);
+        expect((await rows.verifyIndexes()).problems).toEqual([]);
+      }
+    }
+  });
 });

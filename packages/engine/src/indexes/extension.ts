@@ -1,4 +1,4 @@
-import { describe } from "@kaya/core";
+import { describe, KayaError } from "@kaya/core";
 import { operationsOf, type RangeDelete, type WalOperation, type WalPayload } from "@kaya/wal";
 import { showKey } from "../conditions.js";
 import { invalid } from "../input.js";
@@ -124,7 +124,7 @@ class Extending {
         this.#changes.push({
           index,
           rowKey: row.key.subarray(prefix.length),
-          before: old?.value === undefined ? [] : index.declared.keysOf(row.key, old.value),
+          before: old?.value === undefined ? [] : keysBefore(index, row.key, old.value),
           after: row.value === undefined ? [] : index.declared.keysOf(row.key, row.value),
           expiredAt: old?.expiresAt,
           expiresAt: row.expiresAt,
@@ -167,6 +167,29 @@ class Extending {
     if (this.#empty.has(id)) return undefined;
     const { entries, now } = this.#parts;
     return ownerIn(entries([key])[0], now);
+  }
+}
+
+/**
+ * The index keys of a row as it is. Where they cannot be had, and the index is being built, it has no entry: the build has not come past it, and no write has. So
+ * what stops a build can be replaced or deleted.
+ */
+function keysBefore(
+  { name, declared, isBuilding }: Kept,
+  key: Uint8Array,
+  value: Uint8Array,
+): readonly Uint8Array[] {
+  try {
+    return declared.keysOf(key, value);
+  } catch (cause) {
+    if (isBuilding) return [];
+    if (!KayaError.is(cause)) throw cause;
+    throw new KayaError(
+      cause.code,
+      `nothing was written: nobody knows which entries the row ${showKey(key)} has in the index ${describe(name)}, as its function or the codec of the view cannot take the row as it is now. ` +
+        `Count up the \`version\` of the index: then the row can be replaced or deleted. ${cause.message}`,
+      { cause, key: new Uint8Array(key) },
+    );
   }
 }
 

@@ -14,7 +14,7 @@ export function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
   return true;
 }
 
-/** Whether a key is in the space that holds indexes and their definitions. */
+/** Whether a key is one of the engine's own, which indexes and their definitions have: it begins with ff 6b 61 79 61 00. What copies a store leaves these out. */
 export function isReserved(key: Uint8Array): boolean {
   return key[0] === 0xff && hasPrefix(key, RESERVED_PREFIX);
 }
