@@ -22,7 +22,7 @@ describe("the simulation of the engine", () => {
     const summary = await runSimulations({ seeds: { from: 1, to: 60 }, operations });
     expect(summary.failures.map((failure) => describeViolation(failure, { operations }))).toEqual([]);
     expect(summary.runs).toBe(60);
-    expect(summary.steps).toBe(12_000);
+    expect(summary.steps).toBeGreaterThan(13_000); // with those of rows with indexes
     for (const count of Object.values(summary.faults)) expect(count).toBeGreaterThan(10);
     expect(summary.crashes).toBeGreaterThan(200);
     expect(summary.kills).toBeGreaterThan(100);
@@ -39,6 +39,8 @@ describe("the simulation of the engine", () => {
     expect(summary.truncated).toBeGreaterThan(10);
     expect(summary.transactions).toBeGreaterThan(20);
     expect(Math.min(summary.retries, summary.lostTransactions)).toBeGreaterThan(5);
+    expect(summary.indexedWrites).toBeGreaterThan(500);
+    expect(summary.indexedRefusals).toBeGreaterThan(100);
   });
 
   it("does the same for the same seed, down to every operation of the disk", async () => {
@@ -125,6 +127,15 @@ describe("a generated trace", () => {
     ).toBe(false);
   });
 
+  it("has the same other steps, whether it has steps of rows with indexes or not", () => {
+    const isOther = ({ step }: Step) => !step.startsWith("index-");
+    const without = stepsOf({ indexes: 0 });
+    expect(without.every(isOther)).toBe(true);
+    const steps = stepsOf({});
+    expect(steps.length).toBeGreaterThan(without.length);
+    expect(steps.filter(isOther)).toEqual(without);
+  });
+
   it("refuses a seed or a length that is no whole number", () => {
     expect(() => generateTrace({ seed: 0.5, operations: 1 })).toThrow("seed must be a whole number");
     expect(() => generateTrace({ seed: 1, operations: Number.NaN })).toThrow(
@@ -147,7 +158,7 @@ describe("a saved trace", () => {
   });
 
   it("is one line of JSON a step, behind a header", () => {
-    const lines = saveTrace(generateTrace({ seed: 3, operations: 5 }))
+    const lines = saveTrace(generateTrace({ seed: 3, operations: 5, indexes: 0 }))
       .trimEnd()
       .split("\n");
     expect(lines).toHaveLength(6);

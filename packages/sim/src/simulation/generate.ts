@@ -2,6 +2,7 @@ import { KayaError, type WalConfig } from "@kaya/core";
 import { Random } from "@kaya/io";
 import { CONSUMER_NAMES } from "./consumer-places.js";
 import { KeySpace } from "./key-space.js";
+import { RowSteps } from "./row-steps.js";
 import type { FaultStep, Step, StepCondition, StepOperation, StoreConfig, WaitingFault } from "./steps.js";
 import { storeOf } from "./store-config.js";
 import type { Trace } from "./trace.js";
@@ -23,7 +24,7 @@ import {
 
 export interface GenerateOptions {
   readonly seed: number;
-  /** Steps of the run. */
+  /** Steps of the run. Those of rows with indexes come in addition. */
   readonly operations: number;
   /** In place of the default ones, step by step; 0 leaves a step out. */
   readonly weights?: Partial<StepWeights>;
@@ -31,13 +32,15 @@ export interface GenerateOptions {
   readonly faults?: Partial<FaultWeights> | false;
   /** How likely a step is to be one of a transaction. Default: none in three runs of four. */
   readonly transactions?: number;
+  /** How likely it is that a step of rows with indexes comes before another one. Default: none in three of five runs. */
+  readonly indexes?: number;
   /** `false`: no fault begins to wait for what follows another one. */
   readonly faultPairs?: false;
 }
 
 /** Makes the steps of a run from its seed alone: nothing that happens while it runs has a say in them. */
 export function generateTrace(options: GenerateOptions): Trace {
-  const { seed, operations, weights, faults, faultPairs, transactions } = options;
+  const { seed, operations, weights, faults, faultPairs, transactions, indexes } = options;
   for (const [name, value] of Object.entries({ seed, operations })) {
     const least = name === "seed" ? Number.MIN_SAFE_INTEGER : 0;
     if (Number.isSafeInteger(value) && value >= least) continue;
@@ -60,7 +63,8 @@ export function generateTrace(options: GenerateOptions): Trace {
   const config = generator.config();
   const store = generator.store();
   const maxKeptLogBytes = generator.maxKeptLogBytes();
-  const steps = Array.from({ length: operations }, () => generator.next());
+  const rows = new RowSteps(new Random(seed, operations, 7), indexes);
+  const steps = Array.from({ length: operations }, () => [...rows.next(), generator.next()]).flat();
   return {
     seed,
     config,

@@ -39,6 +39,9 @@ export interface SimulationCounts {
   readonly recoveredTo: number;
   /** Openings of another process that only looked. */
   readonly looks: number;
+  /** Writes to rows of indexes that were acknowledged, and those that were told that another row has the key. */
+  readonly indexedWrites: number;
+  readonly indexedRefusals: number;
 }
 
 /** What one run did, and the first thing that went wrong in it. */
@@ -77,6 +80,8 @@ export function passedResult(trace: Trace, world: World): SimulationResult {
     backupsAgain: world.backupsAgain,
     recoveredTo: world.recoveredTo,
     looks: world.looks,
+    indexedWrites: world.indexedWrites,
+    indexedRefusals: world.indexedRefusals,
     digest: world.digest.toString(),
   };
 }

@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
+import { IndexedStore } from "./indexed-store.js";
 import { lookBeside } from "./look-beside.js";
 import { Process } from "./process.js";
 import { recoverSomewhere } from "./recover-to.js";
@@ -9,6 +10,7 @@ import type { Session } from "./session.js";
 import type {
   ConsumerStep,
   CopyStep,
+  IndexStep,
   LifeStep,
   ProgressStep,
   ReadStep,
@@ -26,15 +28,24 @@ import { World } from "./world.js";
  * Every step makes sense after every other one, so any part of a trace is a trace.
  */
 export async function runTrace(trace: Trace, target: SimulationTarget = {}): Promise<SimulationResult> {
-  const world = new World(trace, openerOf(target));
+  const openEngine = openerOf(target);
+  const world = new World(trace, openEngine);
   const process = new Process(world);
+  let indexed: IndexedStore | undefined;
   let index = 0;
   try {
     for (const step of trace.steps) {
-      await carryOut(step, process, world);
+      if (isIndexStep(step)) {
+        indexed ??= new IndexedStore(world, trace.seed, openEngine);
+        await indexed.run(step);
+      } else {
+        await carryOut(step, process, world);
+        await indexed?.follow(step);
+      }
       index++;
     }
     await lookBack(process, world);
+    await indexed?.lookBack();
     return passedResult(trace, world);
   } catch (error) {
     return failedResult(trace, world, index, error);
@@ -49,7 +60,11 @@ async function lookBack(process: Process, world: World): Promise<void> {
   await process.ensureOpen();
 }
 
-async function carryOut(step: Step, process: Process, world: World): Promise<void> {
+function isIndexStep(step: Step): step is IndexStep {
+  return step.step.startsWith("index-");
+}
+
+async function carryOut(step: Exclude<Step, IndexStep>, process: Process, world: World): Promise<void> {
   switch (step.step) {
     case "put":
     case "delete":

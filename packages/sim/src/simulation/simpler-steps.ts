@@ -33,6 +33,10 @@ export function simplerSteps(step: Step): readonly Step[] {
       return Object.keys(step.range).length === 0 ? [] : [{ ...step, range: {} }];
     case "transaction-write":
       return operationLists(step.operations).map((operations) => ({ ...step, operations }));
+    case "index-write":
+      return step.rows.length <= 1
+        ? []
+        : step.rows.map((_, i) => ({ ...step, rows: step.rows.toSpliced(i, 1) }));
     case "read-snapshot":
       return step.keys.length === 0 ? [] : [{ ...step, keys: [], range: {} }];
     case "settle":

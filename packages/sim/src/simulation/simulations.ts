@@ -48,6 +48,8 @@ const NOTHING: SimulationSummary = {
   backupsAgain: 0,
   recoveredTo: 0,
   looks: 0,
+  indexedWrites: 0,
+  indexedRefusals: 0,
   failures: [],
 };
 
@@ -89,6 +91,8 @@ export function addResult(sum: SimulationSummary, result: SimulationResult): Sim
     backupsAgain: sum.backupsAgain + result.backupsAgain,
     recoveredTo: sum.recoveredTo + result.recoveredTo,
     looks: sum.looks + result.looks,
+    indexedWrites: sum.indexedWrites + result.indexedWrites,
+    indexedRefusals: sum.indexedRefusals + result.indexedRefusals,
     failures: result.violation === undefined ? sum.failures : [...sum.failures, result],
   };
 }

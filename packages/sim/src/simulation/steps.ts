@@ -182,6 +182,26 @@ export type TransactionStep =
   /** Its function ends, or throws. */
   | { readonly step: "end-transaction"; readonly of: number; readonly fails?: true };
 
+/** A row that gets a unique key, where it has one, and its other keys; without a row it is deleted. */
+export interface RowChange {
+  readonly key: string;
+  readonly row?: { readonly unique?: string; readonly many: readonly string[] };
+}
+
+/** What is done with rows of indexes, which are a store of their own in the run. Writes are not waited for. */
+export type IndexStep =
+  | {
+      readonly step: "index-write";
+      readonly rows: readonly RowChange[];
+      readonly durability: DurabilityMode;
+      readonly inTransaction?: true;
+    }
+  | { readonly step: "index-clear"; readonly durability: DurabilityMode }
+  /** Declares one more index, or that one anew with another version, and does not wait until it is built. */
+  | { readonly step: "index-build" }
+  /** Waits for everything, and compares rows and indexes. */
+  | { readonly step: "index-verify" };
+
 /** Steps that come by themselves, and not by their weights. */
 export type TransactingStepName = TransactionStep["step"] | "update";
 
@@ -207,6 +227,7 @@ export type Step =
   | ConsumerStep
   | CopyStep
   | TransactionStep
+  | IndexStep
   | FaultStep
   | LifeStep;
 export type StepName = Step["step"];

@@ -110,6 +110,10 @@ const FIELDS: Record<Step["step"], readonly string[]> = {
   "transaction-scan": ["of", "range"],
   "transaction-write": ["of", "id", "operations"],
   "end-transaction": ["of"],
+  "index-write": ["rows", "durability"],
+  "index-clear": ["durability"],
+  "index-build": [],
+  "index-verify": [],
 };
 
 function toStep(value: Readonly<Record<string, unknown>>, line: number): Step {

@@ -1,8 +1,8 @@
 import type { Random } from "@kaya/io";
-import type { FaultKind, StepName, TransactingStepName } from "./steps.js";
+import type { FaultKind, IndexStep, StepName, TransactingStepName } from "./steps.js";
 
 /** The steps that are drawn by weight. The others come by themselves, in runs that have what they are for. */
-export type DrawnStep = Exclude<StepName, "time" | TransactingStepName>;
+export type DrawnStep = Exclude<StepName, "time" | TransactingStepName | IndexStep["step"]>;
 
 /** How often each step comes, in proportion to the others. */
 export type StepWeights = Readonly<Record<DrawnStep, number>>;
@@ -80,6 +80,17 @@ export const TRANSACTION_WEIGHTS: Readonly<Record<TransactingStepName | "clear" 
   update: 2,
   clear: 0.7,
   flush: 0.7,
+};
+
+/** Of the runs: how likely it is that a step of rows with indexes comes before another one. */
+export const INDEX_CHANCES: readonly [number, ...number[]] = [0, 0, 0, 0.3, 0.6];
+
+/** Of those steps. */
+export const INDEX_WEIGHTS: Readonly<Record<IndexStep["step"], number>> = {
+  "index-write": 30,
+  "index-clear": 0.7,
+  "index-build": 2,
+  "index-verify": 1,
 };
 
 /** What is tried, and tried again, around most pairs: how often each comes, in proportion to the others. */

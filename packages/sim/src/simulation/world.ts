@@ -56,6 +56,9 @@ export class World {
   truncated = 0;
   /** Openings of another process that only looked. */
   looks = 0;
+  /** Writes to rows of indexes that were acknowledged, and those that were told that another row has the key. */
+  indexedWrites = 0;
+  indexedRefusals = 0;
   /** Those that were done. */
   backups = 0;
   /** Those of them that went over an earlier one. */

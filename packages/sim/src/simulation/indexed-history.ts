@@ -1,0 +1,101 @@
+import type { DurabilityMode } from "@kaya/core";
+import type { RowChange } from "./steps.js";
+
+export interface Row {
+  readonly unique?: string;
+  readonly many: readonly string[];
+}
+
+export type Rows = ReadonlyMap<string, Row>;
+
+/** A write to rows: these rows, or all rows are cleared. */
+export interface RowsWrite {
+  readonly changes: readonly RowChange[] | "clear";
+  readonly durability: DurabilityMode;
+}
+
+export interface RowsAttempt extends RowsWrite {
+  /** Two rows have one unique key once it is in. */
+  readonly isBreaking: boolean;
+  /** `doubtful`: it was rejected by an engine that failed, so a recovery may still find it. */
+  answer: "pending" | "acknowledged" | "refused" | "doubtful";
+}
+
+/** What rows a store may hold: those that a recovery found, and the writes since, in the order of their calls. */
+export class IndexedHistory {
+  #found: Rows = new Map();
+  #attempts: RowsAttempt[] = [];
+  /** A crash may not take so many of the attempts. */
+  #durable = 0;
+
+  begin(write: RowsWrite): RowsAttempt {
+    const isBreaking = !isUnique(rowsAfter(this.projected, write));
+    const attempt: RowsAttempt = { ...write, isBreaking, answer: "pending" };
+    this.#attempts.push(attempt);
+    return attempt;
+  }
+
+  acknowledge(attempt: RowsAttempt): void {
+    attempt.answer = "acknowledged";
+    if (attempt.durability === "strict") this.#keepUpTo(this.#attempts.indexOf(attempt) + 1);
+  }
+
+  /** The process leaves its page cache, or all is durable. */
+  keepAcknowledged(): void {
+    this.#keepUpTo(this.#attempts.findLastIndex(({ answer }) => answer === "acknowledged") + 1);
+  }
+
+  /** What is to be read once all that was not refused is in. */
+  get projected(): Rows {
+    const isExpected = ({ answer, isBreaking }: RowsAttempt) =>
+      answer === "acknowledged" || (answer === "pending" && !isBreaking);
+    return this.#attempts.filter(isExpected).reduce(rowsAfter, this.#found);
+  }
+
+  /** Whether a recovery may find these rows: a prefix of what was not refused, with all that is durable. The history goes on from there. */
+  recoverTo(rows: Rows): boolean {
+    const text = showRows(rows);
+    const isPossible = [false, true].some((withDoubtful) => this.#prefixes(withDoubtful).includes(text));
+    this.#found = rows;
+    this.#attempts = [];
+    this.#durable = 0;
+    return isPossible;
+  }
+
+  #prefixes(withDoubtful: boolean): string[] {
+    let rows = this.#found;
+    const states = this.#durable === 0 ? [showRows(rows)] : [];
+    for (const [i, attempt] of this.#attempts.entries()) {
+      const { answer } = attempt;
+      const mayBeThere = answer !== "refused" && (withDoubtful || answer !== "doubtful");
+      const after = mayBeThere ? rowsAfter(rows, attempt) : rows;
+      // Else it was going to be refused.
+      if (answer === "acknowledged" || isUnique(after)) rows = after;
+      if (i + 1 >= this.#durable) states.push(showRows(rows));
+    }
+    return states;
+  }
+
+  #keepUpTo(count: number): void {
+    this.#durable = Math.max(this.#durable, count);
+  }
+}
+
+export function isUnique(rows: Rows): boolean {
+  const keys = [...rows.values()].flatMap(({ unique }) => unique ?? []);
+  return new Set(keys).size === keys.length;
+}
+
+/** The rows, in the order of their keys, as text. */
+export function showRows(rows: Rows): string {
+  return JSON.stringify([...rows].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function rowsAfter(rows: Rows, { changes }: RowsWrite): Rows {
+  if (changes === "clear") return new Map();
+  const after = new Map(rows);
+  for (const { key, row } of changes)
+    if (row === undefined) after.delete(key);
+    else after.set(key, row);
+  return after;
+}
