@@ -530,11 +530,13 @@ export class Engine extends Reader {
   }
 
   /**
-   * Waits for the writes under way, syncs, and lets go of the directory. Calling it again gives the same promise. Rejects
+   * Waits for the writes under way, syncs, and lets go of the directory. Updates and transactions whose functions have not come to their end are rejected
+   * with KAYA_CLOSED. Calling it again gives the same promise. Rejects
    * where an acknowledged relaxed write could not be made durable; the directory is let go of all the same.
    */
   close(): Promise<void> {
     this.#source.close();
+    this.#writes.close(closed());
     this.#closing ??= this.#close();
     return this.#closing;
   }

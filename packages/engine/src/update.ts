@@ -21,6 +21,7 @@ import {
   wroteItself,
 } from "./modify.js";
 import { checkSignal } from "./signal.js";
+import type { UntilClosed } from "./until-closed.js";
 import type { WriteInput, WriteOptions, WriteResult } from "./write.js";
 
 /** What the function of an `update` gives where the key is to stay as it is: nothing is written then. */
@@ -93,8 +94,10 @@ export class Updates {
   readonly #head: HeadEngine;
   readonly #input: WriteInput;
   readonly #turns: FairTurns;
+  readonly #untilClosed: UntilClosed;
 
-  constructor(head: HeadEngine, input: WriteInput, turns: FairTurns) {
+  constructor(head: HeadEngine, input: WriteInput, turns: FairTurns, untilClosed: UntilClosed) {
+    this.#untilClosed = untilClosed;
     this.#head = head;
     this.#input = input;
     this.#turns = turns;
@@ -145,7 +148,9 @@ export class Updates {
     });
     if (first.later === undefined) return first;
     const { entry, takeBacks } = first;
-    const given = await untilAborted(first.later, signal).catch((error) => rejectOnceSettled([entry], error));
+    const given = await untilAborted(this.#untilClosed.wait(first.later), signal).catch((error) =>
+      rejectOnceSettled([entry], error),
+    );
     return atHead(this.#head, [key], (head) => {
       const now = head[0] as HeadEntry; // as above
       signal?.throwIfAborted();
@@ -172,7 +177,7 @@ export class Updates {
   }
 }
 
-function isPromise(given: unknown): given is Promise<Updated> {
+export function isPromise<T>(given: T | PromiseLike<T>): given is PromiseLike<T> {
   return typeof (given as { then?: unknown } | undefined)?.then === "function";
 }
 

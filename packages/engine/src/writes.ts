@@ -21,6 +21,7 @@ import type { Flushes } from "./store/flushes.js";
 import type { Transaction } from "./transaction/transaction.js";
 import { Transactions } from "./transaction/transactions.js";
 import type { Turns } from "./turns.js";
+import { UntilClosed } from "./until-closed.js";
 import {
   type RetryOptions,
   type UpdateFunction,
@@ -62,6 +63,7 @@ export class Writes {
   readonly #input: WriteInput;
   readonly #conflicts: ConflictQueue;
   readonly #turns = new FairTurns();
+  readonly #untilClosed = new UntilClosed();
   readonly #updates: Updates;
   readonly #transactions: Transactions;
   /** Clears with a limit that are under way, in the order of their calls. Never rejects: one that failed deleted nothing. */
@@ -77,11 +79,11 @@ export class Writes {
       engine.applied.store.now,
       () => this.#usedIndexes !== undefined,
     );
-    this.#updates = new Updates(this.#head, this.#input, this.#turns);
+    this.#updates = new Updates(this.#head, this.#input, this.#turns, this.#untilClosed);
     const { turns, config } = engine;
     const retry = <T>(attempt: () => Promise<T>) => this.#indexes?.retry(attempt) ?? attempt();
     const transacted = { ...this.#head, turns, maxRecordBytes: config.wal.maxRecordBytes, retry };
-    this.#transactions = new Transactions(transacted, this.#input, this.#turns);
+    this.#transactions = new Transactions(transacted, this.#input, this.#turns, this.#untilClosed);
     this.#conflicts = new ConflictQueue((key) => engine.wal.pendingChange(key), engine.turns.next);
   }
 
@@ -107,6 +109,11 @@ export class Writes {
 
   batchSync(operations: readonly BatchOperation[], options: BatchOptions | undefined): WriteResult {
     return this.#writeSync(options, () => this.#batchOf(operations), BATCH_OPTIONS);
+  }
+
+  /** Updates and transactions whose functions have not come to their end are rejected with it. */
+  close(reason: unknown): void {
+    this.#untilClosed.close(reason);
   }
 
   /** Writes to the rows of indexes keep these from now on. */

@@ -585,3 +585,27 @@ describe("transactions at once", () => {
     );
   });
 });
+
+it("whose function never comes to its end is rejected when the engine is closed, as an update is", async () => {
+  const never = new Promise<never>(() => undefined);
+  for (const isClosedAtOnce of [true, false]) {
+    const engine = await Engine.open({}, new SimDisk());
+    const settled = Promise.all([
+      rejection(
+        "KAYA_CLOSED",
+        engine.transact(async (tx) => {
+          tx.put("a", "1");
+          await tx.get("b");
+          await never;
+        }),
+      ),
+      rejection(
+        "KAYA_CLOSED",
+        engine.update("c", () => never),
+      ),
+    ]);
+    if (!isClosedAtOnce) await engine.put("d", "1");
+    await engine.close();
+    await settled;
+  }
+});

@@ -1,6 +1,7 @@
 import { nameOfBytes } from "../memtable/bytes.js";
 import type { HeadEngine } from "../modify.js";
 import { RangeReader } from "../store/range-reader.js";
+import { QueueView } from "../transaction/queue-view.js";
 import { decodeDefinition, definitionsPrefix, type IndexDefinition, idOf, nameInKey } from "./definition.js";
 import { rangeOfPrefix } from "./reserved.js";
 
@@ -115,9 +116,14 @@ export class Definitions {
   #read(): Map<string, Map<string, IndexDefinition>> {
     const byPrefix = new Map<string, Map<string, IndexDefinition>>();
     this.#unreadable.clear();
-    const snapshot = this.#engine.applied.snapshot();
+    const { applied, wal } = this.#engine;
+    const snapshot = applied.snapshot();
+    // What is queued counts too: before the first view, a range with all of them may have been cleared.
+    const queue = new QueueView(applied, wal);
+    const ahead = queue.isEmpty ? undefined : queue.moment().snapshot();
+    const above = ahead === undefined ? [] : [ahead.run()];
     const range = rangeOfPrefix(definitionsPrefix());
-    const reader = new RangeReader(snapshot.cursor(range, { sync: true }), range);
+    const reader = new RangeReader(snapshot.cursor(range, { sync: true, above }), range);
     try {
       for (let entry = reader.nextSync(); entry !== undefined; entry = reader.nextSync()) {
         const [key, value] = [new Uint8Array(entry.key), new Uint8Array(entry.value)];
@@ -129,6 +135,7 @@ export class Definitions {
       }
     } finally {
       reader.close();
+      ahead?.release();
       snapshot.release();
     }
     return byPrefix;

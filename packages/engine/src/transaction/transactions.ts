@@ -5,7 +5,8 @@ import { invalid } from "../input.js";
 import { nameOfBytes } from "../memtable/bytes.js";
 import type { HeadEngine } from "../modify.js";
 import type { Turns } from "../turns.js";
-import { type RetryOptions, readRetryOptions } from "../update.js";
+import type { UntilClosed } from "../until-closed.js";
+import { isPromise, type RetryOptions, readRetryOptions } from "../update.js";
 import type { WriteInput, WriteResult } from "../write.js";
 import { Basis } from "./basis.js";
 import { OwnWrites } from "./own-writes.js";
@@ -42,6 +43,7 @@ export class Transactions {
   readonly #queue: QueueView;
   /** Of those that lost on a key, updates too. */
   readonly #keyTurns: FairTurns;
+  readonly #untilClosed: UntilClosed;
   /** Of those that lost on a range. */
   readonly #rangeTurns = new FairTurns();
   /** Of those that go first. */
@@ -49,7 +51,8 @@ export class Transactions {
   /** The turn of the one that goes first now. */
   #first: Turn | undefined;
 
-  constructor(engine: TransactedEngine, input: WriteInput, keyTurns: FairTurns) {
+  constructor(engine: TransactedEngine, input: WriteInput, keyTurns: FairTurns, untilClosed: UntilClosed) {
+    this.#untilClosed = untilClosed;
     this.#engine = engine;
     this.#input = input;
     this.#keyTurns = keyTurns;
@@ -121,7 +124,9 @@ export class Transactions {
     try {
       let result: T;
       try {
-        result = await untilAborted((async () => fn(transaction))(), asked.signal);
+        const given = fn(transaction);
+        const waited = isPromise(given) ? this.#untilClosed.wait(given) : Promise.resolve(given);
+        result = await untilAborted(waited, asked.signal);
       } catch (error) {
         if (!(await this.#isCertain(source.basis))) return { lost: TAKEN_BACK };
         throw error;
