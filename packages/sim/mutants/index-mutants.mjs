@@ -49,7 +49,7 @@ export const INDEX_MUTANTS = [
     name: "a build that was broken off is taken for done",
     rule: "X6",
     file: "engine/dist/indexes/definition.js",
-    find: "return { prefix, name, ...fieldsOf(key, value) };",
-    replace: 'return { prefix, name, ...fieldsOf(key, value), state: "ready" };',
+    find: "return { ...found, ...fieldsOf(key, value) };",
+    replace: 'return { ...found, ...fieldsOf(key, value), state: "ready" };',
   },
 ];
