@@ -140,7 +140,7 @@ export class Updates {
       try {
         given = fn(entry.value);
       } catch (error) {
-        return rejectOnceSettled([entry], error);
+        return { written: rejectOnceSettled([entry], error) };
       }
       if (isPromise(given)) return { entry, later: given, takeBacks: wal.takeBacks };
       if (!isUntouched()) throw wroteItself();
@@ -148,9 +148,12 @@ export class Updates {
     });
     if (first.later === undefined) return first;
     const { entry, takeBacks } = first;
-    const given = await untilAborted(this.#untilClosed.wait(first.later), signal).catch((error) =>
-      rejectOnceSettled([entry], error),
-    );
+    let given: Updated;
+    try {
+      given = await untilAborted(this.#untilClosed.wait(first.later), signal);
+    } catch (error) {
+      return { written: rejectOnceSettled([entry], error) };
+    }
     return atHead(this.#head, [key], (head) => {
       const now = head[0] as HeadEntry; // as above
       signal?.throwIfAborted();

@@ -563,6 +563,64 @@ describe("transactions at once", () => {
     await engine.close();
   });
 
+  it("give their turn back before they wait for the disk, where they write nothing: so do updates", async () => {
+    const oops = new Error("oops");
+    const ends: Record<string, (engine: Engine, isFirst: () => boolean) => Promise<unknown>> = {
+      "it throws": (engine, isFirst) =>
+        engine.transact(async (tx) => {
+          await tx.get("hot");
+          if (!isFirst()) throw oops;
+          tx.put("out", "1");
+        }),
+      "it writes nothing": (engine, isFirst) =>
+        engine.transact(async (tx) => {
+          await tx.get("hot");
+          if (isFirst()) tx.put("out", "1");
+        }),
+      "an update throws": (engine, isFirst) =>
+        engine.update("hot", async () => {
+          if (!isFirst()) throw oops;
+          return "lost";
+        }),
+      "an update throws at once": (engine, isFirst) =>
+        engine.update("hot", () => {
+          if (!isFirst()) throw oops;
+          return Promise.resolve("lost");
+        }),
+    };
+    for (const [name, start] of Object.entries(ends)) {
+      let release: () => void = () => undefined;
+      let held: Promise<void> | undefined;
+      const disk = new InterceptedDisk(new SimDisk(), ({ kind }) => (kind === "sync" ? held : undefined));
+      const engine = await opened({ hot: "1" }, disk);
+      held = new Promise((resolve) => {
+        release = resolve;
+      });
+      let calls = 0;
+      const first = start(engine, () => {
+        if (++calls === 1) void engine.put("hot", "2");
+        return calls === 1;
+      }).catch((error: unknown) => error);
+      await turns(5);
+      let settled = false;
+      void first.then(() => {
+        settled = true;
+      });
+      let callsBehind = 0;
+      const behind = engine.transact(async (tx) => {
+        callsBehind++;
+        tx.put("hot", `${numberOf(await tx.get("hot")) + 1}`);
+      });
+      await turns(5);
+      expect([name, calls, callsBehind, settled]).toEqual([name, 2, 2, false]);
+      release();
+      expect(await first).toBe(name === "it writes nothing" ? undefined : oops);
+      await behind;
+      expect(text(await engine.get("hot"))).toBe("3");
+      await engine.close();
+    }
+  });
+
   it("may be made inside each other, and end with their signal", async () => {
     const engine = await opened({ a: "1" });
     const outer = engine.transact(async (tx) => {

@@ -7,7 +7,7 @@ import type { HeadEngine } from "../modify.js";
 import type { Turns } from "../turns.js";
 import type { UntilClosed } from "../until-closed.js";
 import { isPromise, type RetryOptions, readRetryOptions } from "../update.js";
-import type { WriteInput, WriteResult } from "../write.js";
+import type { WriteInput } from "../write.js";
 import { Basis } from "./basis.js";
 import { OwnWrites } from "./own-writes.js";
 import { QueueView } from "./queue-view.js";
@@ -31,9 +31,9 @@ type Asked = ReturnType<typeof readRetryOptions>;
 /** It read a write that was under way, failed, and was taken back: its result is void. */
 const TAKEN_BACK = Symbol("taken back");
 
-/** Its writes have their place in the log, or what it read was changed before. */
+/** Its answer waits for the disk alone, its writes have their place in the log; or what it read was changed before. */
 type Outcome<T> =
-  | { readonly result: T; readonly written: Promise<WriteResult> | undefined; readonly lost?: undefined }
+  | { readonly answer: Promise<T>; readonly lost?: undefined }
   | { readonly lost: Lost | typeof TAKEN_BACK };
 
 /** Runs functions as transactions: again, where something that one read was changed before it had its place in the log. */
@@ -65,9 +65,8 @@ export class Transactions {
     checkCallback(fn, "the function of a transaction");
     const asked = readRetryOptions(options, this.#input);
     // Outside the turn: those behind it need not wait for the disk.
-    const { result, written } = await this.#place(fn, asked);
-    await written;
-    return result;
+    const { answer } = await this.#place(fn, asked);
+    return answer;
   }
 
   async #place<T>(fn: TransactionFunction<T>, asked: Asked) {
@@ -128,12 +127,12 @@ export class Transactions {
         const waited = isPromise(given) ? this.#untilClosed.wait(given) : Promise.resolve(given);
         result = await untilAborted(waited, asked.signal);
       } catch (error) {
-        if (!(await this.#isCertain(source.basis))) return { lost: TAKEN_BACK };
-        throw error;
+        return this.#onceCertain(source.basis, () => {
+          throw error;
+        });
       }
       source.end();
-      if (own.isEmpty)
-        return (await this.#isCertain(source.basis)) ? { result, written: undefined } : { lost: TAKEN_BACK };
+      if (own.isEmpty) return this.#onceCertain(source.basis, () => result);
       for (let first = this.#goesFirst; first !== undefined && first !== turn; first = this.#goesFirst)
         await first.ended;
       return await this.#engine.retry(() => this.#commit(source, own, asked, result));
@@ -154,12 +153,12 @@ export class Transactions {
     return new Basis(applied.snapshot(), queued?.sequence ?? applied.position.sequence, queued);
   }
 
-  /** False where it showed writes that were taken back. Rejects as those where they are taken back now. */
-  async #isCertain({ queued }: Basis): Promise<boolean> {
-    if (queued === undefined) return true;
-    if (queued.takeBacks !== this.#engine.wal.takeBacks) return false;
-    await this.#engine.wal.sync();
-    return true;
+  /** An answer that writes nothing: it counts once what it read cannot be taken back any more. Rejects as those writes where they are taken back. */
+  #onceCertain<T>({ queued }: Basis, answer: () => T): Outcome<T> {
+    const { wal } = this.#engine;
+    if (queued === undefined) return { answer: Promise.resolve().then(answer) };
+    if (queued.takeBacks !== wal.takeBacks) return { lost: TAKEN_BACK };
+    return { answer: wal.sync().then(answer) };
   }
 
   async #commit<T>(
@@ -182,7 +181,7 @@ export class Transactions {
         if (!isInMemory) continue;
       }
       // Where the log has failed, that is what it is rejected with.
-      return { result, written: append(own.payload(), durability) };
+      return { answer: append(own.payload(), durability).then(() => result) };
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Engine, EngineStats, WriteResult } from "@kaya/engine";
 import { quote, toBytes, toText } from "./bytes.js";
 import { type Broken, conditionOf, type ExpectedCondition, firstBroken } from "./conditions.js";
 import { FlyingConflicts } from "./flying-conflicts.js";
+import { FlyingFailures } from "./flying-failures.js";
 import { FlyingFlushes } from "./flying-flushes.js";
 import { FlyingSyncs } from "./flying-syncs.js";
 import { SimulatedTransaction } from "./simulated-transaction.js";
@@ -37,6 +38,7 @@ export class InFlight {
   #writes: FlyingWrite[] = [];
   readonly #syncs: FlyingSyncs;
   readonly #conflicts: FlyingConflicts;
+  readonly #failures: FlyingFailures;
   readonly #flushes: FlyingFlushes;
   #answered = 0;
   /** How many faults had struck when nothing was in flight: a rejection takes a later one. */
@@ -49,6 +51,7 @@ export class InFlight {
     this.#mayOthersUseLog = mayOthersUseLog;
     this.#syncs = new FlyingSyncs(world, engine);
     this.#conflicts = new FlyingConflicts(world);
+    this.#failures = new FlyingFailures(world);
     this.#flushes = new FlyingFlushes(world, engine);
   }
 
@@ -58,7 +61,11 @@ export class InFlight {
 
   get isEmpty(): boolean {
     return (
-      this.#writes.length === 0 && this.#conflicts.isEmpty && this.#syncs.isEmpty && this.#flushes.isEmpty
+      this.#writes.length === 0 &&
+      this.#conflicts.isEmpty &&
+      this.#failures.isEmpty &&
+      this.#syncs.isEmpty &&
+      this.#flushes.isEmpty
     );
   }
 
@@ -115,7 +122,7 @@ export class InFlight {
     return new SimulatedTransaction(world, engine, step, () => this.#answered++);
   }
 
-  /** A transaction's function ends: the transaction gets its place in this turn, or an answer. */
+  /** A transaction's function ends: the transaction gets its place in this turn, or an answer, or it must wait for one. */
   async end(transaction: SimulatedTransaction, fails: boolean): Promise<void> {
     this.#noteRest();
     const { timeline } = this.#world;
@@ -128,6 +135,17 @@ export class InFlight {
     const step = { step: "batch", id: 0, operations: [], conditions: READ, durability: "strict" } as const;
     const after = this.#engine.stats();
     if (after.lastLsn === before.lastLsn) {
+      if (this.#engine.failure === undefined && transaction.mustWait) {
+        const { failure } = transaction;
+        mustHold(this.#couldNotRead(strikesBefore, failure?.error), "wrong-read", () => {
+          return `a transaction could not read, and no fault had struck: ${failure?.error}`;
+        });
+        mustHold(answer.state === "pending", "wrong-answer", () => {
+          return `a transaction read writes under way, and was ${answer.state} before they were answered: ${answer.error}`;
+        });
+        this.#failures.add(transaction);
+        return;
+      }
       if (!transaction.isExplained())
         await this.#mustBeRefused(step, changes, answer, { before, strikesBefore });
       return;
@@ -259,6 +277,7 @@ export class InFlight {
     for (const write of resolved) this.#acknowledge(write);
     if (this.#writes.some(({ answer }) => answer.state !== "pending")) this.#takeRejections();
     this.#conflicts.harvest((error, what) => this.#mustHaveReason(error, what));
+    this.#failures.harvest((error, what) => this.#mustHaveReason(error, what));
     this.#syncs.harvest((error, what) => this.#mustHaveReason(error, what));
     this.#flushes.harvest((error, what) => this.#mustHaveStruck(error, what));
   }
@@ -296,11 +315,7 @@ export class InFlight {
       mustLackRoom(before, answer.error);
       return;
     }
-    // What it needed of the tables could not be read.
-    const couldNotRead = this.#world.faults.strikes
-      .slice(strikesBefore)
-      .some(({ operation }) => operation === "readAt");
-    if (couldNotRead && answer.state === "rejected" && KayaError.is(answer.error, "KAYA_IO")) return;
+    if (answer.state === "rejected" && this.#couldNotRead(strikesBefore, answer.error)) return;
     // Its conditions were read in a turn of its own: it had its place in that turn, and was taken back in it.
     const hadTurn =
       step.step === "update" ||
@@ -318,6 +333,12 @@ export class InFlight {
       return;
     }
     this.#mustNameFailure(answer, `a ${step.step}`);
+  }
+
+  /** What it needed of the tables could not be read. */
+  #couldNotRead(strikesBefore: number, error: unknown): boolean {
+    const strikes = this.#world.faults.strikes.slice(strikesBefore);
+    return strikes.some(({ operation }) => operation === "readAt") && KayaError.is(error, "KAYA_IO");
   }
 
   /** W4: after the engine failed, what needs it is rejected with the first failure as the cause. */

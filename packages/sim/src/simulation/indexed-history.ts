@@ -27,6 +27,8 @@ export class IndexedHistory {
   #attempts: RowsAttempt[] = [];
   /** A crash may not take so many of the attempts. */
   #durable = 0;
+  /** The next recovery must find so many of them. */
+  #kept = 0;
 
   begin(write: RowsWrite): RowsAttempt {
     const isBreaking = !isUnique(rowsAfter(this.projected, write));
@@ -40,9 +42,19 @@ export class IndexedHistory {
     if (attempt.durability === "strict") this.#keepUpTo(this.#attempts.indexOf(attempt) + 1);
   }
 
-  /** The process leaves its page cache, or all is durable. */
-  keepAcknowledged(): void {
-    this.#keepUpTo(this.#attempts.findLastIndex(({ answer }) => answer === "acknowledged") + 1);
+  /** The engine is closed. */
+  makeAcknowledgedDurable(): void {
+    this.#keepUpTo(this.#acknowledged);
+  }
+
+  /** The process is gone, and leaves its page cache. */
+  leavePageCache(): void {
+    this.#kept = Math.max(this.#kept, this.#acknowledged);
+  }
+
+  /** So is the machine, maybe some time after the process. */
+  losePageCache(): void {
+    this.#kept = this.#durable;
   }
 
   /** What is to be read once all that was not refused is in. */
@@ -52,32 +64,38 @@ export class IndexedHistory {
     return this.#attempts.filter(isExpected).reduce(rowsAfter, this.#found);
   }
 
-  /** Whether a recovery may find these rows: a prefix of what was not refused, with all that is durable. The history goes on from there. */
+  /** Whether a recovery may find these rows: a prefix of what was not refused, with all that is kept. The history goes on from there. */
   recoverTo(rows: Rows): boolean {
     const text = showRows(rows);
     const isPossible = [false, true].some((withDoubtful) => this.#prefixes(withDoubtful).includes(text));
     this.#found = rows;
     this.#attempts = [];
     this.#durable = 0;
+    this.#kept = 0;
     return isPossible;
   }
 
   #prefixes(withDoubtful: boolean): string[] {
     let rows = this.#found;
-    const states = this.#durable === 0 ? [showRows(rows)] : [];
+    const states = this.#kept === 0 ? [showRows(rows)] : [];
     for (const [i, attempt] of this.#attempts.entries()) {
       const { answer } = attempt;
       const mayBeThere = answer !== "refused" && (withDoubtful || answer !== "doubtful");
       const after = mayBeThere ? rowsAfter(rows, attempt) : rows;
       // Else it was going to be refused.
       if (answer === "acknowledged" || isUnique(after)) rows = after;
-      if (i + 1 >= this.#durable) states.push(showRows(rows));
+      if (i + 1 >= this.#kept) states.push(showRows(rows));
     }
     return states;
   }
 
   #keepUpTo(count: number): void {
     this.#durable = Math.max(this.#durable, count);
+    this.#kept = Math.max(this.#kept, count);
+  }
+
+  get #acknowledged(): number {
+    return this.#attempts.findLastIndex(({ answer }) => answer === "acknowledged") + 1;
   }
 }
 

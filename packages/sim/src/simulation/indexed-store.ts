@@ -97,6 +97,7 @@ export class IndexedStore {
         this.#world.disk.crash(
           step.survive === "random" ? { survive: "random", seed: step.seed } : { survive: step.survive },
         );
+        this.#history.losePageCache();
         return this.#die();
       case "kill":
         return this.#kill();
@@ -229,7 +230,7 @@ export class IndexedStore {
     await this.#run(always);
     mustHold(closing.state !== "pending", "hang", () => "closing a store of rows with indexes never ends");
     if (closing.state === "resolved" && strikesOf(this.#faults, session).length === 0)
-      this.#history.keepAcknowledged();
+      this.#history.makeAcknowledgedDurable();
     // It is down, and so is all that it had under way.
     return this.#die();
   }
@@ -237,7 +238,7 @@ export class IndexedStore {
   async #kill(): Promise<void> {
     const session = this.#session;
     if (session !== undefined && strikesOf(this.#faults, session).length === 0)
-      this.#history.keepAcknowledged();
+      this.#history.leavePageCache();
     this.#world.disk.killProcess();
     return this.#die();
   }

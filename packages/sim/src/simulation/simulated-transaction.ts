@@ -24,6 +24,13 @@ type Read = { readonly own: number } & (
   | { readonly range: StepRange; readonly found: readonly StateEntry[]; readonly isWhole: boolean }
 );
 
+/** What its function threw where it was called again. */
+interface Failure {
+  readonly error: unknown;
+  /** The last write that it could read, acknowledged or not. */
+  readonly readTo: Lsn;
+}
+
 /** What its function throws where the step says so. */
 class GaveUp extends Error {}
 
@@ -51,6 +58,7 @@ export class SimulatedTransaction {
   /** Of the last write that its first call read. */
   readonly #baseLsn: Lsn;
   #attempt: Attempt | undefined;
+  #failure: Failure | undefined;
 
   /** @param onAnswer called where it has its place in the log by then */
   constructor(world: World, engine: Engine, step: OpenTransactionStep, onAnswer: () => void) {
@@ -73,6 +81,11 @@ export class SimulatedTransaction {
 
   get changes(): readonly Change[] {
     return this.#changes;
+  }
+
+  /** Of the last call, where its function was called again. */
+  get failure(): Failure | undefined {
+    return this.#failure;
   }
 
   get(keys: readonly string[]): Promise<void> {
@@ -103,6 +116,14 @@ export class SimulatedTransaction {
     }
     this.#world.transactions++;
     if (this.#calls > 1) this.#world.retries++;
+  }
+
+  /** It read writes under way, which may be taken back, and its function threw: its answer must wait for theirs. */
+  get mustWait(): boolean {
+    if (this.#failure === undefined) return false;
+    const { error, readTo } = this.#failure;
+    if (error instanceof RuleBroken) throw error;
+    return readTo > this.#world.timeline.acknowledgedLsn;
   }
 
   /** It got none. False where that is to be explained by others. */
@@ -160,7 +181,13 @@ export class SimulatedTransaction {
     this.#time = this.#world.time.now;
     this.#reads = [];
     this.#changes = [];
-    for (const part of this.#script) await part(tx);
+    this.#failure = undefined;
+    try {
+      for (const part of this.#script) await part(tx);
+    } catch (error) {
+      this.#failure = { error, readTo: timeline.lastLsn };
+      throw error;
+    }
   }
 
   /** Where a fault strikes a table that is read, the read may be told so, and the function goes on without. */

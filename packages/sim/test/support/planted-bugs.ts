@@ -37,7 +37,7 @@ export function withDisk(disk: Disk, change: Partial<Disk>): Disk {
 }
 
 /** An engine with some of its methods replaced. */
-function withEngine(change: (engine: Engine) => Partial<Engine>): { readonly open: EngineOpener } {
+export function withEngine(change: (engine: Engine) => Partial<Engine>): { readonly open: EngineOpener } {
   return {
     open: async (config, disk, options) => {
       const engine = await Engine.open(config, disk, options);
