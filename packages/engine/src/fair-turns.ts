@@ -1,6 +1,5 @@
 import { onAbort } from "./signal.js";
 
-/** A turn ends by itself after this: its owner may wait for something that waits behind it. */
 const LONGEST_TURN_MS = 1000;
 
 /** A turn of one who lost. */
@@ -17,8 +16,9 @@ export class Turn {
     });
   }
 
-  begin(): void {
-    this.#timer = setTimeout(() => this.end(), LONGEST_TURN_MS);
+  /** It ends by itself after `longestMs`, if that is finite: its owner may wait for something that waits behind it. */
+  begin(longestMs: number): void {
+    if (longestMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.end(), longestMs);
   }
 
   /** Doing it again is fine. */
@@ -37,6 +37,12 @@ export class FairTurns {
   /** The last of those who wait or have their turn; its promise resolves when all of them are through. */
   readonly #last = new Map<string, Promise<void>>();
   readonly #current = new Map<string, Turn>();
+  readonly #longestMs: number;
+
+  /** @param longestMs of a turn, in milliseconds; `Infinity`: as long as its owner takes */
+  constructor(longestMs = LONGEST_TURN_MS) {
+    this.#longestMs = longestMs;
+  }
 
   /** Somebody waits, or has its turn. */
   isTaken(name: string): boolean {
@@ -66,7 +72,7 @@ export class FairTurns {
       throw error;
     }
     this.#current.set(name, turn);
-    turn.begin();
+    turn.begin(this.#longestMs);
     return turn;
   }
 }

@@ -6,6 +6,11 @@ export interface Turns {
   readonly operations: number;
   /** Resolves when the work may go on. */
   next(): Promise<void>;
+  /**
+   * How long a transaction or an update that lost goes before the others, at most, in milliseconds; `Infinity` where no real time passes. Default
+   * 1,000.
+   */
+  readonly longestPrecedenceMs?: number;
 }
 
 export const SYSTEM_TURNS: Turns = { operations: 1024, next: () => nextTurn() };

@@ -62,7 +62,7 @@ export class Writes {
   readonly #head: HeadEngine;
   readonly #input: WriteInput;
   readonly #conflicts: ConflictQueue;
-  readonly #turns = new FairTurns();
+  readonly #turns: FairTurns;
   readonly #untilClosed = new UntilClosed();
   readonly #updates: Updates;
   readonly #transactions: Transactions;
@@ -79,6 +79,7 @@ export class Writes {
       engine.applied.store.now,
       () => this.#usedIndexes !== undefined,
     );
+    this.#turns = new FairTurns(engine.turns.longestPrecedenceMs);
     this.#updates = new Updates(this.#head, this.#input, this.#turns, this.#untilClosed);
     const { turns, config } = engine;
     const retry = <T>(attempt: () => Promise<T>) => this.#indexes?.retry(attempt) ?? attempt();

@@ -45,9 +45,9 @@ export class Transactions {
   readonly #keyTurns: FairTurns;
   readonly #untilClosed: UntilClosed;
   /** Of those that lost on a range. */
-  readonly #rangeTurns = new FairTurns();
+  readonly #rangeTurns: FairTurns;
   /** Of those that go first. */
-  readonly #firstTurns = new FairTurns();
+  readonly #firstTurns: FairTurns;
   /** The turn of the one that goes first now. */
   #first: Turn | undefined;
 
@@ -56,6 +56,8 @@ export class Transactions {
     this.#engine = engine;
     this.#input = input;
     this.#keyTurns = keyTurns;
+    this.#rangeTurns = new FairTurns(engine.turns.longestPrecedenceMs);
+    this.#firstTurns = new FairTurns(engine.turns.longestPrecedenceMs);
     this.#queue = new QueueView(engine.applied, engine.wal);
   }
 
