@@ -373,6 +373,21 @@ describe("what expires in a transaction", () => {
     expect(await engine.getEntry("b")).toMatchObject({ expiresAt: clock.time + 10 });
     await engine.close();
   });
+
+  it("is no conflict where the transaction wrote it itself, read with a scan or by its key", async () => {
+    const clock = new TestClock();
+    const engine = await Engine.open({}, new SimDisk(), { clock });
+    await engine.transact(
+      async (tx) => {
+        tx.put("own", "1", { ttlMs: 5 });
+        expect([await keysOf(tx.scan()), text(await tx.get("own"))]).toEqual([["own"], "1"]);
+        clock.pass(5);
+      },
+      { attempts: 1 },
+    );
+    expect(await engine.has("own")).toBe(false);
+    await engine.close();
+  });
 });
 
 describe("a transaction that writes rows of an index", () => {

@@ -123,9 +123,10 @@ export class TransactionSource implements ReadSource, Moment {
   cursor(range: KeyRange, options?: CursorOptions): EntryCursor {
     const own = this.#own.memtable(this.basis.sequence)?.snapshot();
     const above = own === undefined ? [] : [own.run()];
-    const cursor = new TrackedCursor(this.basis.cursor(range, { ...options, above }), range, (at) =>
-      this.#noteExpiry(at.key, at.expiresAt),
-    );
+    const { sequence } = this.basis;
+    const cursor = new TrackedCursor(this.basis.cursor(range, { ...options, above }), range, (at) => {
+      if (at.sequence <= sequence) this.#noteExpiry(at.key, at.expiresAt); // else it is its own
+    });
     this.#cursors.push(cursor);
     if (own !== undefined) {
       const close = cursor.close.bind(cursor);
