@@ -80,6 +80,7 @@ export class FairTurns {
 /** Rejects with the signal's reason where that aborts first. */
 export async function untilAborted<T>(waited: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return waited;
+  waited.catch(() => undefined); // where the signal comes first nobody else waits for it
   signal.throwIfAborted();
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {

@@ -25,45 +25,13 @@ export interface HeadEngine {
   append(payload: WalPayload, durability: DurabilityMode): Promise<WriteResult>;
 }
 
-/**
- * What follows from entries, in their order: the payload is written behind just these. Undefined: nothing is written.
- */
-export type Change = (head: readonly HeadEntry[]) => WalPayload | undefined;
-
 /** Writes no record. */
 export const NOTHING: WalPayload = { type: "batch", operations: [] };
 
 /**
- * Reads keys at the head of the log's queue, and writes what follows from them, in one turn: nothing comes between. What is ahead need not be
- * durable: if it fails, all that is queued behind it is taken back with it (W3).
- *
- * Rejects as `WalWriter.append`, as the tables, and with what `change` throws, once the entries that it got cannot be taken back any more.
- * @param keys nobody changes their bytes
- * @param change is called once
- */
-export function modify(
-  engine: HeadEngine,
-  keys: readonly Uint8Array[],
-  durability: DurabilityMode,
-  change: Change,
-): Promise<WriteResult> {
-  return atHead(engine, keys, async (head, isUntouched) => {
-    let payload: WalPayload | undefined;
-    try {
-      payload = change(head);
-    } catch (error) {
-      return rejectOnceSettled(head, error);
-    }
-    if (!isUntouched()) throw wroteItself();
-    if (payload !== undefined) return engine.append(payload, durability);
-    await settledOf(head);
-    return engine.append(NOTHING, durability);
-  });
-}
-
-/**
  * Calls once with the newest entries of keys; what it appends before its first `await` is behind just these. What only tables have is read
- * before that turn, and again where they cover more of the log by then.
+ * before that turn, and again where they cover more of the log by then. What is ahead need not be durable: if it fails, all that is queued behind
+ * it is taken back with it (W3).
  *
  * Rejects as the tables, and with KAYA_WRITER_FAILED where nothing can be written.
  * @param use `isUntouched` tells whether none of the keys was changed since

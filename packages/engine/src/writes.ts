@@ -13,10 +13,11 @@ import {
 } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
 import { FairTurns } from "./fair-turns.js";
+import { MissingEntries } from "./indexes/growing-head.js";
 import type { Indexes } from "./indexes/indexes.js";
 import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
-import { type Change, type HeadEngine, modify } from "./modify.js";
+import type { HeadEngine } from "./modify.js";
 import type { Flushes } from "./store/flushes.js";
 import type { Transaction } from "./transaction/transaction.js";
 import { Transactions } from "./transaction/transactions.js";
@@ -135,18 +136,20 @@ export class Writes {
   }
 
   async update(key: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
+    const run = (once: UpdateFunction) => this.#updates.run(key, once, options);
     const indexes = this.#usedIndexes;
-    if (indexes === undefined) return this.#updates.run(key, fn, options);
-    return indexes.retryUpdate(fn, (once) => this.#updates.run(key, once, options));
+    if (indexes !== undefined) return indexes.retryUpdate(fn, run);
+    try {
+      return await run(fn);
+    } catch (error) {
+      // The program made its first view with indexes meanwhile, and nothing was written.
+      if (!(error instanceof MissingEntries) || this.#indexes === undefined) throw error;
+      return this.#indexes.retryUpdate(fn, run);
+    }
   }
 
   transact<T>(fn: (tx: Transaction) => T | Promise<T>, options: RetryOptions | undefined): Promise<T> {
     return this.#transactions.run(fn, options);
-  }
-
-  /** See `modify`. */
-  modify(keys: readonly Uint8Array[], durability: DurabilityMode, change: Change): Promise<WriteResult> {
-    return modify(this.#head, keys, durability, change);
   }
 
   /** Undefined where no write has to do with an index. */

@@ -636,6 +636,47 @@ describe("transactions at once", () => {
     }
   });
 
+  it("tells nobody what a function throws behind the end by its signal, and calls it no more", async () => {
+    const engine = await opened({ a: "1" });
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", note);
+    try {
+      for (const run of ["transact", "update"] as const) {
+        const abort = new AbortController();
+        let calls = 0;
+        const fn = async () => {
+          calls++;
+          abort.abort(new Error("enough"));
+          await turns(3);
+          throw new Error("of the function");
+        };
+        const { signal } = abort;
+        const ended =
+          run === "transact" ? engine.transact(fn, { signal }) : engine.update("a", fn, { signal });
+        await expect(ended).rejects.toThrow("enough");
+        await turns(6);
+        expect(calls).toBe(1);
+      }
+      let calls = 0;
+      const abort = new AbortController();
+      const lost = engine.transact(
+        async (tx) => {
+          calls++;
+          await tx.get("a");
+          await engine.put("a", "2");
+          queueMicrotask(() => abort.abort(new Error("enough")));
+          tx.put("b", "1");
+        },
+        { signal: abort.signal },
+      );
+      await expect(lost).rejects.toThrow("enough");
+      expect([calls, unhandled]).toEqual([1, []]);
+    } finally {
+      process.off("unhandledRejection", note);
+    }
+  });
+
   it("may be made inside each other, and end with their signal", async () => {
     const engine = await opened({ a: "1" });
     const outer = engine.transact(async (tx) => {

@@ -1,8 +1,11 @@
-import { type EntryCursor, EXPIRING, type Extent } from "@kaya/lsm";
+import { type EntryCursor, EXPIRING, type Extent, MergingCursor } from "@kaya/lsm";
 import type { KeyRange } from "../memtable/key-range.js";
 import { behind, earlier, extentOf, later } from "../range.js";
 
 type Moved = boolean | Promise<boolean>;
+
+const CLOSED: EntryCursor = new MergingCursor([]);
+CLOSED.close();
 
 /**
  * A cursor over a range that knows how much of the range was read with it: from the side where it began up to where it stands. Each move looks
@@ -11,7 +14,7 @@ type Moved = boolean | Promise<boolean>;
 export class TrackedCursor implements EntryCursor {
   /** The whole range; undefined where no key can be in it. */
   readonly whole: Extent | undefined;
-  readonly #cursor: EntryCursor;
+  #cursor: EntryCursor;
   readonly #isReverse: boolean;
   readonly #onExpiring: (cursor: EntryCursor) => void;
   #state: "unread" | "standing" | "whole" = "unread";
@@ -86,6 +89,7 @@ export class TrackedCursor implements EntryCursor {
   close(): void {
     if (this.#state === "standing") this.#last ??= new Uint8Array(this.#cursor.key);
     this.#cursor.close();
+    this.#cursor = CLOSED; // a transaction remembers what it read to its end, and not what it read with
   }
 
   /** A second reading may begin anywhere: then all of the range counts. */

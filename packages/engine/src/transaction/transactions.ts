@@ -118,6 +118,7 @@ export class Transactions {
     turn: Turn | undefined,
   ): Promise<Outcome<T>> {
     const { turns, maxRecordBytes, assertWritable } = this.#engine;
+    asked.signal?.throwIfAborted();
     assertWritable();
     const own = new OwnWrites(maxRecordBytes);
     const source = new TransactionSource(this.#basis(attempt > 1), own, turns, assertWritable);

@@ -147,12 +147,12 @@ export class Compactor {
   async #loopQuietly(): Promise<void> {
     try {
       while (await this.#once(() => this.#autoPick(!this.#isWanted), false));
-      this.#waitForExpiry();
     } catch (error) {
       if (!this.#ending.signal.aborted) this.#failure = asKayaError(error, "compaction");
     } finally {
       this.#looping = undefined;
       if (this.#isWanted) this.schedule();
+      else this.#waitForExpiry(); // also where it failed: what has expired is still there
     }
   }
 
