@@ -1,6 +1,6 @@
 import type { WalOperation } from "@kaya/wal";
 import { describe, expect, test } from "vitest";
-import { changedAmong } from "../src/transaction/changed.js";
+import { changedBy } from "../src/transaction/changed.js";
 import { OperationList, stateBy, valueBy } from "../src/transaction/operation-list.js";
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
@@ -62,17 +62,17 @@ describe("a list of operations", () => {
     valueBy(last, () => 0)?.fill(0);
     expect(get(list, "a")).toBe("1");
   });
+});
 
-  test("tells which of those above a sequence is in a range", () => {
-    const list = listOf(put("a", "1"), put("m", "2"), clear("p", "r"), del("z"));
-    const changed = (above: number, start: string, end?: string) =>
-      changedAmong(list.newerThan(above), { start: bytes(start), end: end && bytes(end) } as never);
-    expect(changed(0, "a", "b")).toMatchObject({ sequence: 1 });
-    expect(changed(1, "a", "b")).toBeUndefined();
-    expect(changed(1, "m", "m\0")).toMatchObject({ sequence: 2 });
-    expect(changed(0, "n", "q")).toMatchObject({ key: bytes("p"), sequence: 3 });
-    expect(changed(0, "q", "s")).toMatchObject({ key: bytes("q"), sequence: 3 });
-    expect(changed(0, "r", "z")).toBeUndefined();
-    expect(changed(3, "r")).toMatchObject({ sequence: 4 });
-  });
+test("an operation changes a key of a range, or deletes a part of it", () => {
+  const changed = (operation: WalOperation, start: string, end?: string) =>
+    text(changedBy(operation, { start: bytes(start), end: end === undefined ? undefined : bytes(end) }));
+  expect(changed(put("a", "1"), "a", "b")).toBe("a");
+  expect(changed(put("b", "1"), "a", "b")).toBeUndefined();
+  expect(changed(put("m", "2"), "m", "m\0")).toBe("m");
+  expect(changed(clear("p", "r"), "n", "q")).toBe("p");
+  expect(changed(clear("p", "r"), "q", "s")).toBe("q");
+  expect(changed(clear("p", "r"), "r", "z")).toBeUndefined();
+  expect(changed(clear("p"), "r")).toBe("r");
+  expect(changed(del("z"), "r")).toBe("z");
 });

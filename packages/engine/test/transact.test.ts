@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Disk, SimDisk } from "@kaya/io";
-import { describe, expect, it } from "vitest";
+import { WalWriter } from "@kaya/wal";
+import { describe, expect, it, vi } from "vitest";
 import { Engine, type RangeOptions, type Transaction } from "../src/index.js";
+import { OperationList } from "../src/transaction/operation-list.js";
 import { entriesIn, rowsOf } from "./support/indexed-rows.js";
 import { InterceptedDisk } from "./support/intercepted-disk.js";
 import { TestClock } from "./support/test-clock.js";
@@ -306,6 +308,26 @@ describe.each(places)("what a transaction read and %s was changed meanwhile", (_
         await engine.close();
       }
     }
+  });
+
+  it("many ranges: the queue is gone over once for all of them, and nothing of it is copied", async () => {
+    const engine = await opened();
+    const pending = vi.spyOn(WalWriter.prototype, "pending");
+    const add = vi.spyOn(OperationList.prototype, "add");
+    try {
+      const queued: Promise<unknown>[] = [];
+      await engine.transact(async (tx) => {
+        for (let i = 0; i < 10; i++) await tx.count({ prefix: `${i}` });
+        tx.put("own", "1");
+        for (let i = 0; i < 3; i++) queued.push(engine.put(`q${i}`, new Uint8Array(1024 * 1024)));
+      });
+      expect(pending).toHaveBeenCalledTimes(1);
+      expect(add.mock.calls.map(([operation]) => "key" in operation && text(operation.key))).toEqual(["own"]);
+      await Promise.all(queued);
+    } finally {
+      vi.restoreAllMocks();
+    }
+    await engine.close();
   });
 
   it("its own: what it had written before it read it is no condition", async () => {

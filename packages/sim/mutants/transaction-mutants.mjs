@@ -15,16 +15,16 @@ export const TRANSACTION_MUTANTS = [
   {
     name: "a write skew: only what a transaction writes is a condition",
     file: "engine/dist/transaction/transactions.js",
-    find: "const validation = new Validation(applied, wal, this.#queue, source);",
+    find: "const validation = new Validation(applied, wal, source);",
     replace: `const written = own.memtable(source.basis.sequence);
         const keys = [...source.keys].filter((key) => written.stateOf(key) !== undefined);
-        const validation = new Validation(applied, wal, this.#queue, { keys, ranges: [], basis: source.basis, turns: source.turns });`,
+        const validation = new Validation(applied, wal, { keys, ranges: [], basis: source.basis, turns: source.turns });`,
   },
   {
     name: "a stale read: a transaction that is called again does not see what is queued, and counts it as seen",
     file: "engine/dist/transaction/transactions.js",
-    find: "queued?.sequence ?? applied.position.sequence, queued);",
-    replace: "queued?.sequence ?? applied.position.sequence);",
+    find: "queued ?? applied.position, queued);",
+    replace: "queued ?? applied.position);",
   },
   {
     name: "a write to a key that is queued is no conflict",
@@ -35,8 +35,8 @@ export const TRANSACTION_MUTANTS = [
   {
     name: "a write into a range that is queued is no conflict",
     file: "engine/dist/transaction/validate.js",
-    find: "const queued = this.#queue.isEmpty",
-    replace: "const queued = true",
+    find: "const queued = this.#queuedInRanges();",
+    replace: "const queued = undefined;",
   },
   {
     name: "what was flushed since a transaction began is not looked at",

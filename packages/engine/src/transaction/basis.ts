@@ -1,4 +1,4 @@
-import type { SequenceNumber } from "@kaya/core";
+import type { LogPosition, Lsn, SequenceNumber } from "@kaya/core";
 import type { EntryCursor, Run } from "@kaya/lsm";
 import type { Now } from "../clock.js";
 import type { KeyRange } from "../memtable/key-range.js";
@@ -11,13 +11,16 @@ import type { QueueMoment } from "./queue-view.js";
 export class Basis implements Moment {
   /** Of the last write that it shows. */
   readonly sequence: SequenceNumber;
+  /** Of the record that has it. */
+  readonly lsn: Lsn;
   /** What is above the snapshot; undefined: nothing. */
   readonly queued: QueueMoment | undefined;
   readonly #snapshot: StoreSnapshot;
 
-  /** @param snapshot with all writes up to `sequence` where nothing is `queued`. It owns both. */
-  constructor(snapshot: StoreSnapshot, sequence: SequenceNumber, queued?: QueueMoment) {
+  /** @param snapshot with all writes up to that position where nothing is `queued`. It owns both. */
+  constructor(snapshot: StoreSnapshot, { lsn, sequence }: LogPosition, queued?: QueueMoment) {
     this.#snapshot = snapshot;
+    this.lsn = lsn;
     this.sequence = sequence;
     this.queued = queued;
   }

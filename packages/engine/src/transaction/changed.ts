@@ -1,9 +1,9 @@
 import type { SequenceNumber } from "@kaya/core";
 import type { Extent } from "@kaya/lsm";
-import { compareBytes } from "../memtable/bytes.js";
+import type { WalOperation } from "@kaya/wal";
+import { compareBytes, copyBytes } from "../memtable/bytes.js";
 import type { Memtable } from "../memtable/memtable.js";
 import { isInExtent, later } from "../range.js";
-import type { Placed } from "./operation-list.js";
 
 /** A key that was changed, and the write that did it. */
 export interface Changed {
@@ -42,14 +42,11 @@ export function changedIn(memtable: Memtable, extent: Extent, above: SequenceNum
   }
 }
 
-/** One of these operations on a key of a range, or where a range begins that one of them deletes. */
-export function changedAmong(placed: Iterable<Placed>, extent: Extent): Changed | undefined {
-  for (const { operation, sequence } of placed) {
-    if (operation.type === "deleteRange") {
-      if (overlaps(operation, extent)) return { key: later(operation.start, extent.start), sequence };
-    } else if (isInExtent(extent, operation.key)) return { key: operation.key, sequence };
-  }
-  return undefined;
+/** A copy of the key of a range that an operation changes, or of where the part of it begins that it deletes. */
+export function changedBy(operation: WalOperation, extent: Extent): Uint8Array | undefined {
+  if (operation.type === "deleteRange")
+    return overlaps(operation, extent) ? copyBytes(later(operation.start, extent.start)) : undefined;
+  return isInExtent(extent, operation.key) ? copyBytes(operation.key) : undefined;
 }
 
 function overlaps(a: Extent, b: Extent): boolean {

@@ -60,15 +60,6 @@ export class OperationList {
     return this.#placed[place];
   }
 
-  /** The operations with a sequence above `above`, the last one first. */
-  *newerThan(above: SequenceNumber): Iterable<Placed> {
-    for (let place = this.#placed.length - 1; place >= 0; place--) {
-      const placed = this.#placed[place] as Placed; // below the length
-      if (placed.sequence <= above) return;
-      yield placed;
-    }
-  }
-
   /** Adds the operations from number `from` to number `to` (not included) to a memtable, with sequences that much higher. */
   addTo(memtable: Memtable, from: number, to: number, above: SequenceNumber): void {
     for (const placed of this.#placed.slice(from, to)) {

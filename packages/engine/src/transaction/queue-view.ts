@@ -1,4 +1,4 @@
-import type { SequenceNumber } from "@kaya/core";
+import type { LogPosition, Lsn, SequenceNumber } from "@kaya/core";
 import { operationsOf, type WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import type { Now } from "../clock.js";
@@ -11,11 +11,16 @@ import { OperationList, stateBy, valueBy } from "./operation-list.js";
 /** From so many bytes on it is made anew, without what is applied by then. */
 const WORTH_REMAKING_BYTES = 1024 * 1024;
 
-/** What is queued in the log and not applied. Each record is read once, when somebody asks first. */
+/**
+ * What is queued in the log and not applied. A record is read when somebody asks first, and once or twice more where much is queued. The copy of
+ * it is the moments': it goes with the last of them.
+ */
 export class QueueView {
   readonly #applied: AppliedLog;
   readonly #wal: WalWriter<WriteResult>;
-  #list = new OperationList();
+  #list = new WeakRef(new OperationList());
+  /** It is made anew when it has more. */
+  #mostBytes = WORTH_REMAKING_BYTES;
   /** The last record that was read. */
   #lsn = 0;
   #takeBacks = 0;
@@ -35,29 +40,37 @@ export class QueueView {
     const { takeBacks } = this.#wal;
     // Behind a gap, what was applied meanwhile would be hidden by what is older.
     const isBehind = this.#lsn <= this.#applied.position.lsn;
-    if (isBehind || takeBacks !== this.#takeBacks || this.#list.bytes > WORTH_REMAKING_BYTES) {
-      this.#list = new OperationList();
+    const known = isBehind || takeBacks !== this.#takeBacks ? undefined : this.#list.deref();
+    const isKept = known !== undefined && known.bytes <= this.#mostBytes;
+    const list = isKept ? known : new OperationList();
+    if (!isKept) {
+      this.#list = new WeakRef(list);
       this.#lsn = 0;
       this.#takeBacks = takeBacks;
     }
     for (const { lsn, sequence, payload } of this.#wal.pending(this.#lsn)) {
       let next = sequence;
-      for (const operation of operationsOf(payload)) this.#list.add(operation, next++);
+      for (const operation of operationsOf(payload)) list.add(operation, next++);
       this.#lsn = lsn;
     }
-    return this.#list;
+    // Made anew at twice the size: however much is queued, a record is copied a few times at most.
+    if (!isKept) this.#mostBytes = Math.max(WORTH_REMAKING_BYTES, 2 * list.bytes);
+    return list;
   }
 
   /** The queue as it is now. */
   moment(): QueueMoment {
     const operations = this.operations();
-    return new QueueMoment(operations, this.#wal.nextSequence - 1, this.#takeBacks);
+    const { nextLsn, nextSequence } = this.#wal;
+    return new QueueMoment(operations, { lsn: nextLsn - 1, sequence: nextSequence - 1 }, this.#takeBacks);
   }
 }
 
 /** What the writes under way do, at one moment. */
 export class QueueMoment {
-  /** Of the last write in the queue. */
+  /** Of the last record in the queue. */
+  readonly lsn: Lsn;
+  /** Of the last write in it. */
   readonly sequence: SequenceNumber;
   /** See `WalWriter.takeBacks`: what is ahead counts only while this stays the same. */
   readonly takeBacks: number;
@@ -66,9 +79,10 @@ export class QueueMoment {
   /** Made when a range is read. */
   #snapshot: MemtableSnapshot | undefined;
 
-  constructor(list: OperationList, sequence: SequenceNumber, takeBacks: number) {
+  constructor(list: OperationList, { lsn, sequence }: LogPosition, takeBacks: number) {
     this.#list = list;
     this.#count = list.length;
+    this.lsn = lsn;
     this.sequence = sequence;
     this.takeBacks = takeBacks;
   }

@@ -153,7 +153,7 @@ export class Transactions {
   #basis(atHead: boolean): Basis {
     const { applied } = this.#engine;
     const queued = atHead && !this.#queue.isEmpty ? this.#queue.moment() : undefined;
-    return new Basis(applied.snapshot(), queued?.sequence ?? applied.position.sequence, queued);
+    return new Basis(applied.snapshot(), queued ?? applied.position, queued);
   }
 
   /** An answer that writes nothing: it counts once what it read cannot be taken back any more. Rejects as those writes where they are taken back. */
@@ -172,7 +172,7 @@ export class Transactions {
   ): Promise<Outcome<T>> {
     const { applied, wal, assertWritable, append } = this.#engine;
     const { queued } = source.basis;
-    const validation = new Validation(applied, wal, this.#queue, source);
+    const validation = new Validation(applied, wal, source);
     for (;;) {
       assertWritable();
       signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 import type { SequenceNumber } from "@kaya/core";
 import type { EntryCursor, Extent, LsmSnapshot } from "@kaya/lsm";
-import type { WalWriter } from "@kaya/wal";
+import { operationsOf, type WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "../apply.js";
 import { compareBytes } from "../memtable/bytes.js";
 import { aliveAt, stateOfFound } from "../store/key-state.js";
@@ -8,8 +8,7 @@ import { RangeReader } from "../store/range-reader.js";
 import type { Turns } from "../turns.js";
 import type { WriteResult } from "../write.js";
 import type { Basis } from "./basis.js";
-import { type Changed, changedAmong, changedIn, changedKey } from "./changed.js";
-import type { QueueView } from "./queue-view.js";
+import { type Changed, changedBy, changedIn, changedKey } from "./changed.js";
 import type { FirstToExpire, ReadRange, TransactionSource } from "./transaction-source.js";
 
 /** What was read, and was changed since. */
@@ -22,7 +21,6 @@ export interface Lost extends Changed {
 export class Validation {
   readonly #applied: AppliedLog;
   readonly #wal: WalWriter<WriteResult>;
-  readonly #queue: QueueView;
   readonly #turns: Turns;
   readonly #basis: Basis;
   readonly #keys: readonly Uint8Array[];
@@ -31,10 +29,9 @@ export class Validation {
   /** Of the last write for which it is known to hold. */
   #validTo: SequenceNumber;
 
-  constructor(applied: AppliedLog, wal: WalWriter<WriteResult>, queue: QueueView, source: TransactionSource) {
+  constructor(applied: AppliedLog, wal: WalWriter<WriteResult>, source: TransactionSource) {
     this.#applied = applied;
     this.#wal = wal;
-    this.#queue = queue;
     this.#turns = source.turns;
     this.#basis = source.basis;
     this.#keys = [...source.keys];
@@ -76,6 +73,8 @@ export class Validation {
       const lost = this.#lostKey(key);
       if (lost !== undefined) return lost;
     }
+    const queued = this.#queuedInRanges();
+    if (queued !== undefined) return queued;
     for (const { whole, read } of this.#ranges) {
       const changed = this.#changedIn(read);
       if (changed !== undefined) return { ...changed, range: whole };
@@ -93,11 +92,23 @@ export class Validation {
     return undefined;
   }
 
+  /** Goes once over the records of the log that are behind what was read and are not applied. */
+  #queuedInRanges(): Lost | undefined {
+    if (this.#ranges.length === 0) return undefined;
+    for (const record of this.#wal.pending(this.#basis.lsn)) {
+      let { sequence } = record;
+      for (const operation of operationsOf(record.payload)) {
+        for (const { whole, read } of this.#ranges) {
+          const key = changedBy(operation, read);
+          if (key !== undefined) return { key, sequence, range: whole };
+        }
+        sequence++;
+      }
+    }
+    return undefined;
+  }
+
   #changedIn(extent: Extent): Changed | undefined {
-    const queued = this.#queue.isEmpty
-      ? undefined
-      : changedAmong(this.#queue.operations().newerThan(this.#validTo), extent);
-    if (queued !== undefined) return queued;
     for (const memtable of this.#applied.store.memtables) {
       const changed = changedIn(memtable, extent, this.#validTo);
       if (changed !== undefined) return changed;

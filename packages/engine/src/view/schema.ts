@@ -1,5 +1,6 @@
 import { describe, KayaError } from "@kaya/core";
 import { invalid } from "../input.js";
+import { isPromise } from "../update.js";
 
 /**
  * A schema by any library of the Standard Schema specification (standardschema.dev): zod, valibot, arktype and others. `Input` is what it takes, `Output`
@@ -45,8 +46,8 @@ export function checkSchema(schema: unknown): void {
 export function checked<Output>(schema: StandardSchema<unknown, Output>, value: unknown): Output {
   const { validate, vendor } = schema["~standard"];
   const result = validate(value);
-  if (result instanceof Promise) {
-    result.catch(() => undefined); // it is told below
+  if (isPromise(result)) {
+    result.then(undefined, () => undefined); // it is told below
     throw invalid(
       `the schema (${vendor}) answers with a promise. A write has its place in the order of the calls, so a view takes no schema that is ` +
         "asynchronous: check the value with it before",

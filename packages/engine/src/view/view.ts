@@ -8,7 +8,7 @@ import { ViewIndexes } from "../indexes/view-indexes.js";
 import { type Bytes, invalid, toBytes } from "../input.js";
 import { Reader } from "../reader.js";
 import { Transaction } from "../transaction/transaction.js";
-import { KEEP, type Updated, type UpdateOptions, type UpdateResult } from "../update.js";
+import { isPromise, KEEP, type Updated, type UpdateOptions, type UpdateResult } from "../update.js";
 import type { WatchOptions } from "../watch/watches.js";
 import type { PutOptions, WriteOptions, WriteResult } from "../write.js";
 import { keyCodec, valueCodec } from "./choose-codec.js";
@@ -127,9 +127,7 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
     };
     const change = (value: Uint8Array | undefined) => {
       const next = fn(value === undefined ? undefined : values.decode(value, bytes));
-      return next instanceof Promise
-        ? (next as Promise<ViewUpdated<In>>).then(encode)
-        : encode(next as ViewUpdated<In>);
+      return isPromise(next) ? Promise.resolve(next).then(encode) : encode(next);
     };
     const result = await this.#engine.update(bytes, change, options);
     return { ...result, value: result.value === undefined ? undefined : values.decode(result.value, bytes) };

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { SimDisk } from "@kaya/io";
 import { type } from "arktype";
 import * as v from "valibot";
@@ -62,6 +63,11 @@ describe("a schema at the door of a view", () => {
       "KAYA_INVALID_ARGUMENT",
       db.view({ key: "utf8", value: "utf8", schema: failing }).put("a", "b"),
     );
+    const foreign: StandardSchema<string> = {
+      "~standard": { version: 1, vendor: "me", validate: () => runInNewContext("(async () => ({}))()") },
+    };
+    const refused = db.view({ key: "utf8", value: "utf8", schema: foreign }).put("a", "b");
+    expect((await rejection("KAYA_INVALID_ARGUMENT", refused)).message).toContain("asynchronous");
     expect(db.stats().lastLsn).toBe(lastLsn);
   });
 

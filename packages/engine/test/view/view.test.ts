@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { type Codec, Engine, json, KayaError, KEEP, type TupleElement, tuple } from "../../src/index.js";
@@ -126,6 +127,22 @@ describe("a view", () => {
     await expect(visits.update("a", failing)).rejects.toBe(thrown);
     expect((await visits.update("a", () => undefined)).value).toBe(undefined);
     expect(await visits.has("a")).toBe(false);
+    await db.close();
+  });
+
+  it("waits for what an update gives, where it is a promise of another realm or a thenable", async () => {
+    const db = await open();
+    const visits = db.view({ prefix: "n:", key: "utf8", value: json<number>() });
+    const foreign = (value: number): Promise<number> => runInNewContext("(async () => value)()", { value });
+    expect((await visits.update("a", () => foreign(2))).value).toBe(2);
+    // biome-ignore lint/suspicious/noThenProperty: query builders are such things.
+    const thenable = { then: (resolve: (value: number) => void) => resolve(3) };
+    expect((await visits.update("a", () => thenable as Promise<number>)).value).toBe(3);
+    expect(text(await db.get("n:a"))).toBe("3");
+    await rejection(
+      "KAYA_INVALID_ARGUMENT",
+      visits.update("a", () => foreign(1n as unknown as number)),
+    );
     await db.close();
   });
 
