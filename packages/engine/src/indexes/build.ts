@@ -88,7 +88,8 @@ function entriesOf(
   });
   // All that must be read is read together.
   if (unique) host.entries(changes.flatMap(({ after }) => after.map((key) => entryKey(id, key))));
-  const done = entryOperations(changes, host.maxKeyBytes, (key) => ownerIn(host.entries([key])[0], now));
+  const parts = { entries: host.entries, now };
+  const done = entryOperations(changes, host.maxKeyBytes, (key) => ownerIn(parts, prefix, key));
   if ("violation" in done) throw notUnique("build", prefix, declared, done.violation);
   return done.operations;
 }

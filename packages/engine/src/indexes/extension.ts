@@ -11,7 +11,7 @@ import { entryKey, indexPrefix } from "./entry-key.js";
 import type { DeclaredIndex } from "./index-options.js";
 import { type EntryChange, entryOperations, includes, type KeptIndex, type Owner } from "./maintain.js";
 import { notUnique } from "./not-unique.js";
-import { aroundReserved, hasPrefix, isReserved, RESERVED_PREFIX, rangeOfPrefix } from "./reserved.js";
+import { aroundReserved, hasPrefix, isReserved, rangeOfPrefix } from "./reserved.js";
 
 /** A write with what it does to indexes. */
 export interface Extension {
@@ -107,7 +107,9 @@ class Extending {
   /** @throws KayaError KAYA_NOT_UNIQUE */
   finish(): readonly WalOperation[] {
     this.#parts.entries(this.#uniqueKeys()); // all that must be read is read together
-    const done = entryOperations(this.#changes, this.#parts.maxKeyBytes, (key) => this.#ownerOf(key));
+    const done = entryOperations(this.#changes, this.#parts.maxKeyBytes, (key, index) =>
+      this.#ownerOf(key, index as Kept),
+    );
     if ("violation" in done) {
       const { declared, prefix } = done.violation.index as Kept; // one of those that were given
       throw notUnique("write", prefix, declared, done.violation);
@@ -162,11 +164,8 @@ class Extending {
     });
   }
 
-  #ownerOf(key: Uint8Array): Owner | undefined {
-    const id = new DataView(key.buffer, key.byteOffset).getUint32(RESERVED_PREFIX.length + 1);
-    if (this.#empty.has(id)) return undefined;
-    const { entries, now } = this.#parts;
-    return ownerIn(entries([key])[0], now);
+  #ownerOf(key: Uint8Array, { id, prefix }: Kept): Owner | undefined {
+    return this.#empty.has(id) ? undefined : ownerIn(this.#parts, prefix, key);
   }
 }
 
@@ -193,10 +192,25 @@ function keysBefore(
   }
 }
 
-/** The row that an entry of a unique index is of. */
-export function ownerIn(entry: HeadEntry | undefined, now: number): Owner | undefined {
+/**
+ * The row that an entry of a unique index is of. One that expires may be gone without its entry: compaction drops the two at different moments, and a clock that
+ * was set back makes the entry alive again.
+ */
+export function ownerIn(
+  { entries, now }: Pick<ExtensionParts, "entries" | "now">,
+  prefix: Uint8Array,
+  key: Uint8Array,
+): Owner | undefined {
+  const [entry] = entries([key]);
   if (entry?.value === undefined) return undefined;
-  return { rowKey: entry.value, hasExpired: hasExpired(entry, now) };
+  const owner = { rowKey: entry.value, hasExpired: hasExpired(entry, now) };
+  if (entry.expiresAt === undefined) return owner;
+  const rowKey = Buffer.concat([prefix, entry.value]);
+  const isGone = () => {
+    const [row] = entries([rowKey]);
+    return row?.value === undefined || hasExpired(row, now);
+  };
+  return { ...owner, isGone };
 }
 
 export function hasExpired({ expiresAt }: HeadEntry, now: number): boolean {

@@ -15,19 +15,29 @@ export class MissingEntries extends Error {
   }
 }
 
+/** What tables have of a key. */
+interface Kept {
+  readonly found: Found | undefined;
+  /** The last attempt that had begun when it was read: it is kept until all up to that one are over. */
+  readonly through: number;
+}
+
 /** Before all moments at which something expires. */
 const BEFORE_ALL = () => 0;
 
 /**
  * Entries at the head of the log's queue, where one says which to read next: the value of a row gives the keys of its entries. What was read
- * from tables stays known until they cover more of the log.
+ * from tables stays known until they cover more of the log, the key is written, or the attempts that were under way by then are over.
  */
 export class GrowingHead {
   readonly #engine: Pick<HeadEngine, "applied" | "wal">;
-  readonly #inTables = new Map<string, Found | undefined>();
+  /** In the order of `through`. */
+  readonly #inTables = new Map<string, Kept>();
   readonly #reading = new Map<string, Promise<void>>();
   #covered: Lsn = -1;
-  #users = 0;
+  /** Attempts that began, and the numbers of those that are under way, in their order. */
+  #begun = 0;
+  readonly #underWay = new Set<number>();
 
   constructor(engine: Pick<HeadEngine, "applied" | "wal">) {
     this.#engine = engine;
@@ -35,7 +45,8 @@ export class GrowingHead {
 
   /** Tries until nothing has to be read from the disk first. */
   async retry<T>(attempt: () => T | Promise<T>): Promise<T> {
-    this.#users++;
+    const own = ++this.#begun;
+    this.#underWay.add(own);
     try {
       for (;;) {
         try {
@@ -46,8 +57,14 @@ export class GrowingHead {
         }
       }
     } finally {
-      if (--this.#users === 0) this.#inTables.clear();
+      this.#underWay.delete(own);
+      this.#letGo();
     }
+  }
+
+  /** Keys that have been written are found in the log's queue and in memory from now on. */
+  forget(keys: Iterable<Uint8Array>): void {
+    if (this.#inTables.size > 0) for (const key of keys) this.#inTables.delete(nameOfBytes(key));
   }
 
   /**
@@ -77,6 +94,15 @@ export class GrowingHead {
     }
   }
 
+  /** An attempt that began later reads again what it needs. */
+  #letGo(): void {
+    const [oldest = Number.POSITIVE_INFINITY] = this.#underWay;
+    for (const [name, { through }] of this.#inTables) {
+      if (through >= oldest) return;
+      this.#inTables.delete(name);
+    }
+  }
+
   #refresh(): void {
     const covered = this.#engine.applied.store.tables.covered.lsn;
     if (covered === this.#covered) return;
@@ -93,7 +119,8 @@ export class GrowingHead {
     if (inMemory !== undefined) return { ...inMemory, ahead: undefined };
     const name = nameOfBytes(key);
     if (isSync) return inTable(key, applied.store.tables.getSync(key));
-    if (this.#inTables.has(name)) return inTable(key, this.#inTables.get(name));
+    const kept = this.#inTables.get(name);
+    if (kept !== undefined) return inTable(key, kept.found);
     const begun = this.#reading.get(name);
     if (begun !== undefined) return begun;
     const found = applied.store.tables.find(key);
@@ -109,7 +136,8 @@ export class GrowingHead {
     const covered = this.#covered;
     const found = await reading;
     // Where the tables cover more by then, it is read again.
-    if (covered === this.#covered) this.#inTables.set(name, found);
+    if (covered === this.#covered && this.#underWay.size > 0)
+      this.#inTables.set(name, { found, through: this.#begun });
   }
 }
 

@@ -84,14 +84,17 @@ export class Indexes {
    * @param attempt comes to `append`
    */
   inOrder(payload: WalPayload, attempt: () => Promise<WriteResult>): Promise<WriteResult> {
-    if (!this.#order.isFree) this.#prefetch(payload);
-    return this.#order.run((placed) =>
-      this.retry(() => {
-        const written = attempt();
-        placed(); // or it never gets a place, or waits for conditions that only tables have
-        return written;
-      }),
-    );
+    const run = () =>
+      this.#order.run((placed) =>
+        this.retry(() => {
+          const written = attempt();
+          placed(); // or it never gets a place, or waits for conditions that only tables have
+          return written;
+        }),
+      );
+    if (this.#order.isFree) return run();
+    this.#prefetch(payload);
+    return this.retry(run); // from now on, so that what is read ahead stays until its turn
   }
 
   /** Tries until nothing has to be read from the disk first. */
@@ -150,7 +153,10 @@ export class Indexes {
       if (extension === undefined) return write(payload);
       const before = wal.nextLsn;
       const written = write(extension.payload);
-      if (wal.nextLsn > before) this.#note(extension.definitions);
+      if (wal.nextLsn > before) {
+        this.#head.forget(keysIn(extension.payload));
+        this.#note(extension.definitions);
+      }
       return written;
     } catch (error) {
       if (error instanceof MissingEntries) throw error;
@@ -301,10 +307,7 @@ export class Indexes {
   }
 
   #prefetch(payload: WalPayload): void {
-    const keys: Uint8Array[] = [];
-    for (const operation of operationsOf(payload))
-      if (operation.type !== "deleteRange") keys.push(operation.key);
-    this.#head.prefetch(keys);
+    this.#head.prefetch([...keysIn(payload)]);
   }
 
   /** All that have an index, in the store or in the program. */
@@ -319,6 +322,10 @@ export class Indexes {
     this.#isIdle = prefixes.size === 0; // until one is declared
     return this.#prefixCache;
   }
+}
+
+function* keysIn(payload: WalPayload): Iterable<Uint8Array> {
+  for (const operation of operationsOf(payload)) if (operation.type !== "deleteRange") yield operation.key;
 }
 
 function isSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -40,10 +40,12 @@ export interface Owner {
   readonly rowKey: Uint8Array;
   /** Then another row may take the key. */
   readonly hasExpired: boolean;
+  /** Whether its row is not there, so another may take the key, too. Only a row that expires can be gone without its entry. */
+  readonly isGone?: () => boolean;
 }
 
 /** What the value of a unique index's entry says; undefined where there is none. */
-export type OwnerOf = (entryKey: Uint8Array) => Owner | undefined;
+export type OwnerOf = (entryKey: Uint8Array, index: KeptIndex) => Owner | undefined;
 
 export type EntryOperations =
   | { readonly operations: readonly WalOperation[] }
@@ -91,7 +93,7 @@ function noteDeletions(change: EntryChange, ownerOf: OwnerOf, deleted: Map<strin
   for (const indexKey of before) {
     if (includes(after, indexKey)) continue;
     const key = keyOf(index, indexKey, rowKey);
-    if (index.unique && !isSame(ownerOf(key)?.rowKey, rowKey)) continue;
+    if (index.unique && !isSame(ownerOf(key, index)?.rowKey, rowKey)) continue;
     deleted.set(nameOfBytes(key), key);
   }
 }
@@ -112,13 +114,17 @@ function notePuts(
       if (other !== undefined) return { index, indexKey, rowKey, owner: other };
       taken.set(name, rowKey);
       if (isThere) continue;
-      const owner = deleted.has(name) ? undefined : ownerOf(key);
-      if (owner !== undefined && !owner.hasExpired && !isSame(owner.rowKey, rowKey))
+      const owner = deleted.has(name) ? undefined : ownerOf(key, index);
+      if (owner !== undefined && !isSame(owner.rowKey, rowKey) && !isFree(owner))
         return { index, indexKey, rowKey, owner: owner.rowKey };
     } else if (isThere) continue;
     put.push({ key, value: index.unique ? rowKey : NO_BYTES, expiresAt });
   }
   return undefined;
+}
+
+function isFree({ hasExpired, isGone }: Owner): boolean {
+  return hasExpired || isGone?.() === true;
 }
 
 function assertShort({ length }: Uint8Array, { name }: KeptIndex, maxKeyBytes: number): void {
