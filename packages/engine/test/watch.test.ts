@@ -382,6 +382,24 @@ describe("a value that expires", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("is seen to go where the watch begins with the first change, from a table too, and an absent key stays untold", async () => {
+    const { db, pass } = await withClock();
+    await db.put("a", "1", { ttlMs: 100 });
+    await db.flush();
+    await db.put("b", "1", { ttlMs: 100 });
+    const readers = ["a", "b", "absent"].map((key) => new WatchReader(db.watch(key, { initial: false })));
+    await pass(99);
+    await db.delete("absent");
+    await pass(0);
+    expect(readers.map(({ texts }) => texts)).toEqual([[], [], []]);
+    await pass(1);
+    await db.put("absent", "1");
+    for (const reader of readers) await reader.reaches(1);
+    expect(readers.map(({ texts }) => texts)).toEqual([["-a"], ["-b"], ["absent=1"]]);
+    await db.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("is seen to go within a minute where the clock is set forward", async () => {
     const { db, clock, pass } = await withClock();
     await db.put("a", "1", { ttlMs: 3600_000 });

@@ -9,7 +9,7 @@ CLOSED.close();
 
 /**
  * A cursor over a range that knows how much of the range was read with it: from the side where it began up to where it stands. Each move looks
- * at all keys up to the one that it finds.
+ * at all keys up to the one that it finds. Once it is closed it holds what was read of the range, and nothing that it read it with.
  */
 export class TrackedCursor implements EntryCursor {
   /** The whole range; undefined where no key can be in it. */
@@ -18,6 +18,7 @@ export class TrackedCursor implements EntryCursor {
   readonly #isReverse: boolean;
   readonly #onExpiring: (cursor: EntryCursor) => void;
   #state: "unread" | "standing" | "whole" = "unread";
+  #isMoving = false;
   /** Where it stood when it was closed. */
   #last: Uint8Array | undefined;
 
@@ -89,7 +90,8 @@ export class TrackedCursor implements EntryCursor {
   close(): void {
     if (this.#state === "standing") this.#last ??= new Uint8Array(this.#cursor.key);
     this.#cursor.close();
-    this.#cursor = CLOSED; // a transaction remembers what it read to its end, and not what it read with
+    // A transaction remembers what it read to its end, and not what it read with.
+    if (!this.#isMoving) this.#cursor = CLOSED;
   }
 
   /** A second reading may begin anywhere: then all of the range counts. */
@@ -102,7 +104,11 @@ export class TrackedCursor implements EntryCursor {
     this.#state = "whole"; // while it moves, and where that fails
     const moved = move();
     if (typeof moved === "boolean") return this.#arrived(moved, isWhole);
-    return moved.then((isThere) => this.#arrived(isThere, isWhole));
+    this.#isMoving = true;
+    return moved.then((isThere) => {
+      this.#isMoving = false;
+      return this.#arrived(isThere, isWhole);
+    });
   }
 
   #arrived(isThere: boolean, isWhole: boolean): boolean {

@@ -123,18 +123,19 @@ export class TransactionSource implements ReadSource, Moment {
   cursor(range: KeyRange, options?: CursorOptions): EntryCursor {
     const own = this.#own.memtable(this.basis.sequence)?.snapshot();
     const above = own === undefined ? [] : [own.run()];
-    const { sequence } = this.basis;
-    const cursor = new TrackedCursor(this.basis.cursor(range, { ...options, above }), range, (at) => {
-      if (at.sequence <= sequence) this.#noteExpiry(at.key, at.expiresAt); // else it is its own
-    });
-    this.#cursors.push(cursor);
+    const reading = this.basis.cursor(range, { ...options, above });
     if (own !== undefined) {
-      const close = cursor.close.bind(cursor);
-      cursor.close = () => {
+      const close = reading.close.bind(reading);
+      reading.close = () => {
         close();
         own.release(); // doing it again is fine
       };
     }
+    const { sequence } = this.basis;
+    const cursor = new TrackedCursor(reading, range, (at) => {
+      if (at.sequence <= sequence) this.#noteExpiry(at.key, at.expiresAt); // else it is its own
+    });
+    this.#cursors.push(cursor);
     return cursor;
   }
 

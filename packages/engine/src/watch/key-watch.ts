@@ -15,7 +15,7 @@ export class KeyWatch extends Watch<Entry> {
   #staged: Entry | undefined;
   /** What is to be told next. */
   #newest: Entry | undefined;
-  /** What was told last: that the key is absent, or has a value until then. */
+  /** What was told last, or was there in the beginning: that the key is absent, or has a value until then. */
   #isAbsent = false;
   #expiresAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -51,7 +51,7 @@ export class KeyWatch extends Watch<Entry> {
   protected take(): Entry | undefined | Promise<Entry | undefined> {
     if (!this.#isInitial) return this.#takeNewest();
     this.#isInitial = false;
-    return this.#wantsInitial ? this.#takeInitial() : this.#takeNewest();
+    return this.#wantsInitial ? this.#takeInitial() : this.#takeFirst();
   }
 
   protected letGo(): void {
@@ -64,6 +64,13 @@ export class KeyWatch extends Watch<Entry> {
     const entry = await this.#watched.entry(this.key);
     // What came while it was read is newer.
     return this.#tell(this.#newest ?? entry);
+  }
+
+  /** The first change: that what is there expires is one, too. */
+  async #takeFirst(): Promise<Entry | undefined> {
+    // What a change left that came already would not tell what was there before.
+    if (this.#newest === undefined) this.#note(await this.#watched.entry(this.key));
+    return this.#takeNewest();
   }
 
   #takeNewest(): Entry | undefined {
@@ -81,10 +88,14 @@ export class KeyWatch extends Watch<Entry> {
   #tell(entry: Entry): Entry {
     const told = this.#hasExpired(entry.expiresAt) ? this.#absent() : entry;
     this.#newest = undefined;
-    this.#isAbsent = told.value === undefined;
-    this.#expiresAt = told.expiresAt;
-    this.#wait();
+    this.#note(told);
     return told;
+  }
+
+  #note({ value, expiresAt }: Entry): void {
+    this.#isAbsent = value === undefined;
+    this.#expiresAt = expiresAt;
+    this.#wait();
   }
 
   #absent(): Entry {
