@@ -23,6 +23,12 @@ export interface Deleted {
   readonly upTo: SequenceNumber;
 }
 
+/** Keys that are to be deleted. */
+export interface FoundKeys extends Deleted {
+  /** Of each value; 0 where the write of it is under way. */
+  readonly valueBytes: readonly number[];
+}
+
 /** Finds the first keys of a range, as they are once all writes before one moment are applied. */
 export class LimitedClear {
   readonly #snapshot: StoreSnapshot;
@@ -51,8 +57,9 @@ export class LimitedClear {
   }
 
   /** @throws KayaError as the tables */
-  async readKeys(): Promise<readonly Uint8Array[]> {
+  async readKeys(): Promise<FoundKeys> {
     const keys: Uint8Array[] = [];
+    const valueBytes: number[] = [];
     try {
       await this.#deleteEarlier();
     } catch (error) {
@@ -66,14 +73,17 @@ export class LimitedClear {
         const reader = new RangeReader(this.#snapshot.cursor(range, { above: [ahead.run()] }), range);
         try {
           await reader.read(
-            ({ key }) => keys.push(new Uint8Array(key)),
+            (entry) => {
+              keys.push(new Uint8Array(entry.key));
+              valueBytes.push(entry.value.length);
+            },
             () => false,
           );
         } finally {
           reader.close();
         }
       }
-      return keys;
+      return { keys, valueBytes, upTo: this.#upTo };
     } finally {
       ahead.release();
       this.#snapshot.release();

@@ -307,6 +307,9 @@ export class Engine extends Reader {
    * With a `limit` it deletes the first keys of the range, or with `reverse` the last. They are looked up first, and each takes a sequence;
    * what is written meanwhile stays. That is all or nothing, unless the keys do not fit one record (`wal.maxRecordBytes`): then it takes
    * several, in key order. `sequence` is the first deletion's, the rest the last's.
+   *
+   * A part of the rows of an index is looked up and deleted in the same way, with or without a `limit`: up to 256 rows or about 256 KiB of values a record. Where one
+   * record is refused, those before it stay.
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertWritable();

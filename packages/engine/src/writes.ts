@@ -1,7 +1,7 @@
 import type { DurabilityMode, EngineConfig } from "@kaya/core";
 import type { RangeDelete, WalOperation, WalPayload, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
-import { type Deleted, deletesOf, LimitedClear } from "./clear.js";
+import { type Deleted, deletesOf, type FoundKeys, LimitedClear } from "./clear.js";
 import {
   type CheckedCondition,
   type Conflict,
@@ -13,6 +13,7 @@ import {
 } from "./conditions.js";
 import { ConflictQueue } from "./conflict-queue.js";
 import { FairTurns } from "./fair-turns.js";
+import { ClearRows } from "./indexes/clear-rows.js";
 import { MissingEntries } from "./indexes/growing-head.js";
 import type { Indexes } from "./indexes/indexes.js";
 import type { Bytes } from "./input.js";
@@ -67,7 +68,7 @@ export class Writes {
   readonly #untilClosed = new UntilClosed();
   readonly #updates: Updates;
   readonly #transactions: Transactions;
-  /** Clears with a limit that are under way, in the order of their calls. Never rejects: one that failed deleted nothing. */
+  /** Clears with a limit that are under way, in the order of their calls. Never rejects: one that failed deleted nothing, or some pages of rows. */
   readonly #clears = new Set<Promise<Deleted>>();
   /** Undefined as long as the program has no view. */
   #indexes: Indexes | undefined;
@@ -319,20 +320,43 @@ export class Writes {
     const { applied, wal, config } = this.#engine;
     const found = await clear.readKeys();
     this.#engine.assertWritable();
-    const keys = clear.withoutLater(found, applied, wal);
-    // Beside the keys of indexed rows, their entries are deleted.
-    const share =
-      this.#usedIndexes?.touches({ type: "batch", operations: keys.map(deletion) }) === true ? 8 : 1;
-    const payloads = deletesOf(keys, Math.floor(config.wal.maxRecordBytes / share));
+    const indexes = this.#usedIndexes;
+    if (indexes?.touches({ type: "batch", operations: found.keys.map(deletion) }) === true)
+      return this.#clearRows(indexes, found, options, onPlaced);
+    const keys = clear.withoutLater(found.keys, applied, wal);
+    const payloads = deletesOf(keys, config.wal.maxRecordBytes);
     const before = wal.nextLsn;
     const writes = payloads.map((payload) => this.#write(options, () => payload));
     // From here on it stands in the log's queue: clears behind it need not wait for the disk.
-    if (wal.nextLsn > before) onPlaced(found);
+    if (wal.nextLsn > before) onPlaced(found.keys);
     const results = await Promise.all(writes);
-    onPlaced(found); // where it had to wait for its place
-    const [first, last] = [results[0], results.at(-1)] as [WriteResult, WriteResult]; // there is one at least
-    return { ...last, sequence: first.sequence };
+    onPlaced(found.keys); // where it had to wait for its place
+    return resultOf(results) as WriteResult; // there is one at least
   }
+
+  async #clearRows(
+    indexes: Indexes,
+    found: FoundKeys,
+    options: WriteOptions | undefined,
+    onPlaced: (keys: readonly Uint8Array[]) => void,
+  ): Promise<WriteResult> {
+    const { turns, flushes } = this.#engine;
+    const { durability } = this.#input.options(options, WRITE_OPTIONS);
+    const assertRoom = () => flushes?.assertRoom();
+    const rows = new ClearRows({ head: this.#head, indexes, turns, assertRoom }, durability);
+    try {
+      const results = await rows.run(found);
+      return resultOf(results) ?? (await this.#write(options, () => ({ type: "noop" })));
+    } finally {
+      onPlaced(rows.placed);
+    }
+  }
+}
+
+/** Of several records as of one: the sequence of the first operation, and where the last one stands. */
+function resultOf(results: readonly WriteResult[]): WriteResult | undefined {
+  const [first, last] = [results[0], results.at(-1)];
+  return first && last && { ...last, sequence: first.sequence };
 }
 
 /** One record, also where it deletes nothing. */

@@ -19,7 +19,7 @@ async function bytesHeld(): Promise<number> {
 }
 
 /** Rows in tables, none of them in a cache. */
-async function openWithRows(count: number, bytes: number) {
+async function openWithRows(count: number, bytes: number, firstOf = (value: Uint8Array) => String(value[0])) {
   const disk = new SimDisk();
   const open = () => Engine.open({ durability: "relaxed", memory: { cacheBytes: 0 } }, disk);
   const viewOf = (engine: Engine) =>
@@ -27,7 +27,7 @@ async function openWithRows(count: number, bytes: number) {
       prefix: "r:",
       key: "utf8",
       value: "bytes",
-      indexes: { byFirst: { of: (value) => String(value[0]) } },
+      indexes: { byFirst: { of: firstOf } },
     });
   const first = await open();
   const keys = Array.from({ length: count }, (_, i) => `${i}`.padStart(6, "0"));
@@ -57,6 +57,24 @@ describe("the old values of indexed rows", () => {
     expect((await bytesHeld()) - before).toBeLessThan(5 * MIB); // of 20
     release();
     await update;
+    await engine.close();
+  });
+
+  it("are in memory page by page where a part of the rows is cleared", async () => {
+    let most = Number.NEGATIVE_INFINITY;
+    let calls = 0;
+    const { engine, rows, keys } = await openWithRows(160, 128 * 1024, (value) => {
+      if (++calls % 10 === 0) {
+        collectGarbage();
+        most = Math.max(most, process.memoryUsage().arrayBuffers);
+      }
+      return String(value[0]);
+    });
+    const before = await bytesHeld();
+    most = before;
+    await rows.clear({ gte: keys[0] as string, limit: 150 });
+    expect(most - before).toBeLessThan(8 * MIB); // of 20
+    expect(await rows.keys().toArray()).toEqual(keys.slice(150));
     await engine.close();
   });
 

@@ -83,7 +83,7 @@ export class Indexes {
    * @param payload nobody changes its bytes
    * @param attempt comes to `append`
    */
-  inOrder(payload: WalPayload, attempt: () => Promise<WriteResult>): Promise<WriteResult> {
+  inOrder<T>(payload: WalPayload, attempt: () => Promise<T>): Promise<T> {
     const run = () =>
       this.#order.run((placed) =>
         this.retry(() => {
@@ -95,6 +95,11 @@ export class Indexes {
     if (this.#order.isFree) return run();
     this.#prefetch(payload);
     return this.retry(run); // from now on, so that what is read ahead stays until its turn
+  }
+
+  /** See `GrowingHead.entries`. */
+  entries(keys: readonly Uint8Array[]): readonly HeadEntry[] {
+    return this.#head.entries(keys);
   }
 
   /** Tries until nothing has to be read from the disk first. */
