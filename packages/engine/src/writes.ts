@@ -132,7 +132,11 @@ export class Writes {
   async clear(range: KeyRange, options: WriteOptions | undefined): Promise<WriteResult> {
     this.#engine.assertWritable();
     const hasLimit = range.limit !== Number.POSITIVE_INFINITY;
-    if (hasLimit || this.#usedIndexes?.clearsInPart(range) === true) return this.#clearUpTo(range, options);
+    const indexes = this.#usedIndexes;
+    if (hasLimit || indexes?.clearsInPart(range) === true) {
+      const clear = () => this.#clearUpTo(range, options);
+      return indexes === undefined ? clear() : indexes.behindCalls(clear);
+    }
     return this.#write(options, () => clearing(this.#input.clear(range)));
   }
 

@@ -100,6 +100,16 @@ describe("a clear of a part of indexed rows", () => {
     expect(await rows.keys().toArray()).toEqual(["0000", "0002", "0300", "0599"]);
   });
 
+  it("deletes what was written before its call, also where that waits for the disk", async () => {
+    const engine = await open({ memory: { cacheBytes: 0 } });
+    const rows = await fill(engine, keysTo(10));
+    await engine.flush();
+    const puts = ["0003", "0012"].map((key) => rows.put(key, { u: `new ${key}` }));
+    const clear = rows.clear({ gte: "0001" });
+    await Promise.all([...puts, clear, rows.put("0013", { u: "later" })]);
+    expect(await rows.keys().toArray()).toEqual(["0000", "0013"]);
+  });
+
   it("counts for a clear with a limit that is called behind it", async () => {
     const engine = await open({ memory: { cacheBytes: 0 } });
     const rows = await fill(engine, keysTo(600));

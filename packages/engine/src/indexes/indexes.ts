@@ -97,6 +97,16 @@ export class Indexes {
     return this.retry(run); // from now on, so that what is read ahead stays until its turn
   }
 
+  /** Begins what goes by the writes before it, once those that were called before it have their places. */
+  behindCalls<T>(begin: () => Promise<T>): Promise<T> {
+    if (this.#order.isFree) return begin();
+    return this.#order.run((placed) => {
+      const begun = begin();
+      placed();
+      return begun;
+    });
+  }
+
   /** See `GrowingHead.entries`. */
   entries(keys: readonly Uint8Array[]): readonly HeadEntry[] {
     return this.#head.entries(keys);
