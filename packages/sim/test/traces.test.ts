@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { loadTrace, runTrace, type SimulationTarget, type Step, type Trace } from "../src/index.js";
@@ -54,6 +55,17 @@ const failuresAreToldAtOnce = withEngine((engine) => ({
 
 const failuresAreNotTold = withEngine((engine) => ({
   transact: (fn, options) => engine.transact(fn, options).catch(() => new Promise<never>(() => undefined)),
+}));
+
+const failedBackupsAreMadeAgain = withEngine((engine) => ({
+  backup: async (target, options) => {
+    try {
+      return await engine.backup(target, options);
+    } catch (error) {
+      await engine.backup(target, options);
+      throw error;
+    }
+  },
 }));
 
 /** What long runs found, shrunk, or made anew where the seed leads elsewhere by now. Each fails with its bug put back. */
@@ -116,5 +128,34 @@ describe("a trace that once failed does not any more", () => {
     expect((await runTrace(strict)).violation).toBeUndefined();
     const { violation } = await runTrace(strict, writesAreNotSynced);
     expect(violation?.rule).toBe("acknowledged-lost");
+  });
+
+  it("seed 343: a backup that cannot read a table of the data directory is rejected, and leaves nothing", async () => {
+    const trace = traceNamed("failed-read-of-a-backup");
+    const { violation, faults } = await runTrace(trace);
+    expect([violation, faults["read-error"]]).toEqual([undefined, 1]);
+    // Where an earlier backup is there, and no write is under way, the one that is made again holds what the failed one was to hold.
+    const [settle, backup] = [
+      { step: "settle" as const },
+      { step: "backup" as const, into: "used" as const },
+    ];
+    const [put, compact, , remove] = trace.steps as [Step, Step, Step, Step];
+    const fault: Step = { step: "fault", after: 15, kind: "read-error" };
+    const alone: Trace = {
+      ...trace,
+      steps: [put, compact, settle, backup, settle, remove, settle, backup, fault, settle],
+    };
+    const failed = await runTrace(alone);
+    expect([failed.violation, failed.faults["read-error"], failed.backups]).toEqual([undefined, 1, 1]);
+    const left = (await runTrace(alone, failedBackupsAreMadeAgain)).violation;
+    expect(left?.message).toContain("a backup was rejected, and left LSN");
+  });
+
+  it("and a backup is not rejected so where no fault has struck since it was asked for", async () => {
+    const trace = traceNamed("failed-read-of-a-backup");
+    const failing = new KayaError("KAYA_IO", "a failed read");
+    const backupsFail = withEngine(() => ({ backup: () => Promise.reject(failing) }));
+    const { violation } = await runTrace(trace, backupsFail);
+    expect(violation?.message).toContain("after no fault");
   });
 });

@@ -144,6 +144,11 @@ export function isOfTables(path: string): boolean {
   return TABLES.some((dir) => path === dir || path.startsWith(`${dir}/`));
 }
 
+/** Whether bytes of a table could not be read. */
+export function isReadOfTable({ operation, path }: Strike): boolean {
+  return operation === "readAt" && path.startsWith("sst/");
+}
+
 const TABLES = ["manifest", "sst"];
 const BESIDE = ["wal/log-id.tmp", "consumers.tmp"];
 

@@ -1,7 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { BackupResult, Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
-import { describeStrikes } from "./armed-faults.js";
+import { describeStrikes, isReadOfTable } from "./armed-faults.js";
 import { type Copy, mustBeGone, mustBeWhole, mustBeWholeOrNothing } from "./copy-check.js";
 import { findTables } from "./found-tables.js";
 import type { Gate } from "./gate.js";
@@ -15,7 +15,8 @@ interface FlyingBackup {
   readonly engine: Engine;
   readonly cancellation: AbortController;
   readonly answer: Watched<BackupResult>;
-  readonly strikesBefore: number;
+  /** Faults that had struck when it was asked for: its target, and the data directory. */
+  readonly strikesBefore: { readonly target: number; readonly source: number };
 }
 
 /** What a fault does to a backup. The engine does not notice. */
@@ -43,7 +44,7 @@ export class FlyingBackups {
     const cancellation = new AbortController();
     const target = new GatedDisk(disk, faults, this.#gate, { strikes: faults.strikesBeside });
     const attempts = [...timeline.attempts()];
-    const strikesBefore = faults.strikesBeside.length;
+    const strikesBefore = { target: faults.strikesBeside.length, source: faults.strikes.length };
     const answer = new Watched(engine.backup(target, { signal: cancellation.signal }));
     const least = timeline.acknowledgedLsn;
     // Readers may see a part of a clear that failed for good between two of its records.
@@ -99,15 +100,21 @@ export class FlyingBackups {
 
   async #mustHaveReason({ copy, engine, cancellation, answer, strikesBefore }: FlyingBackup): Promise<void> {
     const { error } = answer;
-    const strikes = this.#world.faults.strikesBeside.slice(strikesBefore);
+    const { faults } = this.#world;
+    const strikes = faults.strikesBeside.slice(strikesBefore.target);
+    // It copies tables of the data directory, and changes nothing there.
+    const sourceStrikes = faults.strikes.slice(strikesBefore.source).filter(isReadOfTable);
     this.#world.digest.add(`no backup ${error}`);
     const isExplained =
       error === cancellation.signal.reason ||
       (KayaError.is(error, "KAYA_CLOSED") && engine.state === "closed") ||
-      (KayaError.is(error) && FAILED.includes(error.code) && strikes.length > 0);
+      (KayaError.is(error) && FAILED.includes(error.code) && strikes.length > 0) ||
+      (KayaError.is(error, "KAYA_IO") && sourceStrikes.length > 0);
     mustHold(isExplained, "wrong-refusal", () => {
-      return `a backup was rejected with ${error}, the engine is ${engine.state}, after ${describeStrikes(strikes)}`;
+      const struck = describeStrikes([...strikes, ...sourceStrikes]);
+      return `a backup was rejected with ${error}, the engine is ${engine.state}, after ${struck}`;
     });
+    // A failed read of the source is no reason to leave anything in the target.
     await mustBeGone(this.#world, copy, strikes);
   }
 }
