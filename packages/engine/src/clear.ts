@@ -14,6 +14,7 @@ import { Memtable } from "./memtable/memtable.js";
 import { extentOf } from "./range.js";
 import { RangeReader } from "./store/range-reader.js";
 import type { StoreSnapshot } from "./store/store-snapshot.js";
+import { payloadOf } from "./write.js";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -149,10 +150,8 @@ export function deletesOf(keys: readonly Uint8Array[], maxRecordBytes: number): 
   const payloads: WalPayload[] = [];
   const batch = new OperationsBuffer();
   const end = () => {
-    const operations = batch.take();
     // A key that fits a put may fit a delete and yet no batch around it.
-    const [first] = operations.length === 1 ? operations : [];
-    payloads.push(first ?? { type: "batch", operations });
+    payloads.push(payloadOf(batch.take()));
   };
   for (const key of keys) {
     if (batch.count > 0 && batch.length + 5 + key.length > roomOfBatch) end();

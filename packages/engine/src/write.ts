@@ -80,6 +80,12 @@ export interface ClearOperation {
   readonly range: KeyBounds;
 }
 
+/** One operation stands alone: it needs nothing around it. */
+export function payloadOf(operations: WalOperations): WalPayload {
+  const [first] = operations.length === 1 ? operations : [];
+  return first ?? { type: "batch", operations };
+}
+
 /** A payload that stays as it is, whatever its caller does with the bytes that it gave. */
 export function keptPayload(payload: WalPayload): WalPayload {
   if (payload.type === "noop") return payload;

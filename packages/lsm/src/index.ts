@@ -68,6 +68,6 @@ export {
   type VerifyTreeOptions,
   verifyTree,
 } from "./verify/verify-tree.js";
-export { EVERYTHING, type Extent } from "./version/extent.js";
+export { EVERYTHING, type Extent, isBefore, overlap } from "./version/extent.js";
 export { listTables, TABLE_DIR, tablePath } from "./version/table-files.js";
 export type { TreeCursorOptions } from "./version/version.js";

@@ -3,7 +3,7 @@ import type { WalPayload } from "@kaya/wal";
 import type { FoundKeys } from "../clear.js";
 import type { HeadEngine } from "../modify.js";
 import type { Turns } from "../turns.js";
-import type { WriteResult } from "../write.js";
+import { payloadOf, type WriteResult } from "../write.js";
 import type { Indexes } from "./indexes.js";
 
 /** Rows that are deleted with their entries in one record, and bytes of their values after which it has enough. */
@@ -110,7 +110,5 @@ function* pagesOf({ keys, valueBytes }: FoundKeys): Iterable<readonly Uint8Array
 }
 
 function deleting(keys: readonly Uint8Array[]): WalPayload {
-  const operations = keys.map((key) => ({ type: "delete" as const, key }));
-  const [first] = operations.length === 1 ? operations : [];
-  return first ?? { type: "batch", operations };
+  return payloadOf(keys.map((key) => ({ type: "delete", key })));
 }

@@ -2,7 +2,7 @@ import { describe, KayaError } from "@kaya/core";
 import { operationsOf, type WalPayload } from "@kaya/wal";
 import { showKey } from "../conditions.js";
 import { invalid } from "../input.js";
-import { nameOfBytes } from "../memtable/bytes.js";
+import { isSameBytes, nameOfBytes } from "../memtable/bytes.js";
 import type { KeyRange } from "../memtable/key-range.js";
 import { type HeadEngine, type HeadEntry, rejectOnceSettled } from "../modify.js";
 import { extentOf } from "../range.js";
@@ -341,8 +341,4 @@ export class Indexes {
 
 function* keysIn(payload: WalPayload): Iterable<Uint8Array> {
   for (const operation of operationsOf(payload)) if (operation.type !== "deleteRange") yield operation.key;
-}
-
-function isSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
 }

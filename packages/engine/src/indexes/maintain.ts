@@ -1,7 +1,7 @@
 import { describe } from "@kaya/core";
 import type { WalOperation } from "@kaya/wal";
 import { invalid } from "../input.js";
-import { nameOfBytes } from "../memtable/bytes.js";
+import { isSameBytes, nameOfBytes } from "../memtable/bytes.js";
 import { entryKey } from "./entry-key.js";
 
 /** What keeping the entries of an index needs of it. */
@@ -93,7 +93,7 @@ function noteDeletions(change: EntryChange, ownerOf: OwnerOf, deleted: Map<strin
   for (const indexKey of before) {
     if (includes(after, indexKey)) continue;
     const key = keyOf(index, indexKey, rowKey);
-    if (index.unique && !isSame(ownerOf(key, index)?.rowKey, rowKey)) continue;
+    if (index.unique && !isSameBytes(ownerOf(key, index)?.rowKey, rowKey)) continue;
     deleted.set(nameOfBytes(key), key);
   }
 }
@@ -115,7 +115,7 @@ function notePuts(
       taken.set(name, rowKey);
       if (isThere) continue;
       const owner = deleted.has(name) ? undefined : ownerOf(key, index);
-      if (owner !== undefined && !isSame(owner.rowKey, rowKey) && !isFree(owner))
+      if (owner !== undefined && !isSameBytes(owner.rowKey, rowKey) && !isFree(owner))
         return { index, indexKey, rowKey, owner: owner.rowKey };
     } else if (isThere) continue;
     put.push({ key, value: index.unique ? rowKey : NO_BYTES, expiresAt });
@@ -148,9 +148,5 @@ function putting({ key, value, expiresAt }: PutEntry): WalOperation {
 }
 
 export function includes(keys: readonly Uint8Array[], key: Uint8Array): boolean {
-  return keys.some((each) => isSame(each, key));
-}
-
-function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && a.length === b.length && Buffer.compare(a, b) === 0;
+  return keys.some((each) => isSameBytes(each, key));
 }

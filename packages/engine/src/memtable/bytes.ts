@@ -31,6 +31,11 @@ export function nameOfBytes({ buffer, byteOffset, length }: Uint8Array): string 
   return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
 
+/** Whether both have the same bytes, or neither is there. */
+export function isSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
 /** A plain `Uint8Array` with bytes of its own, also where `bytes` is a `Buffer` (whose `slice` would share them). */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);

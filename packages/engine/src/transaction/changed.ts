@@ -1,7 +1,7 @@
 import type { SequenceNumber } from "@kaya/core";
-import type { Extent } from "@kaya/lsm";
+import { type Extent, isBefore, overlap } from "@kaya/lsm";
 import type { WalOperation } from "@kaya/wal";
-import { compareBytes, copyBytes } from "../memtable/bytes.js";
+import { copyBytes } from "../memtable/bytes.js";
 import type { Memtable } from "../memtable/memtable.js";
 import { isInExtent, later } from "../range.js";
 
@@ -26,7 +26,7 @@ export function changedIn(memtable: Memtable, extent: Extent, above: SequenceNum
   const { cursor, list } = snapshot.run();
   try {
     if (list.newest > above) {
-      const piece = list.pieces.find((each) => each.sequence > above && overlaps(each, extent));
+      const piece = list.pieces.find((each) => each.sequence > above && overlap(each, extent));
       if (piece !== undefined) return { key: later(piece.start, extent.start), sequence: piece.sequence };
     }
     for (
@@ -45,14 +45,6 @@ export function changedIn(memtable: Memtable, extent: Extent, above: SequenceNum
 /** A copy of the key of a range that an operation changes, or of where the part of it begins that it deletes. */
 export function changedBy(operation: WalOperation, extent: Extent): Uint8Array | undefined {
   if (operation.type === "deleteRange")
-    return overlaps(operation, extent) ? copyBytes(later(operation.start, extent.start)) : undefined;
+    return overlap(operation, extent) ? copyBytes(later(operation.start, extent.start)) : undefined;
   return isInExtent(extent, operation.key) ? copyBytes(operation.key) : undefined;
-}
-
-function overlaps(a: Extent, b: Extent): boolean {
-  return isBefore(a.start, b.end) && isBefore(b.start, a.end);
-}
-
-function isBefore(key: Uint8Array, end: Uint8Array | undefined): boolean {
-  return end === undefined || compareBytes(key, end) < 0;
 }

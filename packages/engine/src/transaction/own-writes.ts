@@ -4,6 +4,7 @@ import type { Now } from "../clock.js";
 import { invalid } from "../input.js";
 import { Memtable } from "../memtable/memtable.js";
 import type { KeyState } from "../store/key-state.js";
+import { payloadOf } from "../write.js";
 import { OperationList, stateBy, valueBy } from "./operation-list.js";
 
 /** Of a batch's payload, before its operations. */
@@ -75,9 +76,7 @@ export class OwnWrites {
   }
 
   payload(): WalPayload {
-    const { operations } = this.#list;
-    const [first] = operations.length === 1 ? operations : [];
-    return first ?? { type: "batch", operations };
+    return payloadOf(this.#list.operations);
   }
 }
 
