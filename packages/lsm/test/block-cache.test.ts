@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { BlockCache, fingerprintOf } from "../src/cache/block-cache.js";
 import { BufferPool } from "../src/cache/buffer-pool.js";
 import { CacheItem } from "../src/cache/cache-item.js";
+import { PUT } from "../src/entry.js";
 import { bytes, codeOf, manyEntries, openTable, put, scan, writeTable } from "./support.js";
 
 class Item extends CacheItem {
@@ -14,6 +15,8 @@ class Item extends CacheItem {
 
 const KiB = 1024;
 const item = (number: number, charge = 16 * KiB) => new Item(charge, fingerprintOf(1, number));
+
+const ROW = { kind: PUT, sequence: 1, expiresAt: 0 } as const;
 
 /** Looks for blocks as a table does; gives how many were there. */
 function look(cache: BlockCache, items: Map<number, Item>, numbers: Iterable<number>): number {
@@ -48,6 +51,25 @@ describe("a block cache", () => {
     expect(cache.stats.bytes).toBeGreaterThan(0.8 * 2 ** 20);
     for (const each of inside) cache.remove(each);
     expect(cache.stats.items).toBe(0);
+  });
+
+  it("stays within its budget while readers have pinned what is in it, and once they have let go", () => {
+    const cache = new BlockCache({ bytes: 2 ** 20 });
+    const random = new Random(2);
+    const pinned: Item[] = [];
+    let refused = 0;
+    for (let i = 0; i < 5000; i++) {
+      const next = item(i, 4 * KiB * (1 + random.below(8)));
+      next.pins++;
+      if (cache.add(next, random.below(50) === 0)) pinned.push(next);
+      else refused++;
+      if (random.below(10) === 0) for (const each of pinned.splice(0, random.below(100))) each.pins--;
+      cache.rows.put(1, bytes(`key ${i}`), { first: i, second: i }, { ...ROW, value: new Uint8Array(200) });
+      expect(cache.stats.bytes).toBeLessThanOrEqual(2 ** 20);
+      for (const each of pinned) expect(each.state).toBe("in");
+    }
+    expect(refused).toBeGreaterThan(100);
+    expect(cache.rows.count).toBeGreaterThan(0);
   });
 
   it("keeps what is used often through a scan of everything (T7)", () => {

@@ -74,7 +74,7 @@ export class BlockCache {
     const free = Math.min(bytes / 16, 2 ** 20);
     this.pool = new BufferPool({ mostFree: free });
     this.#usable = Math.max(0, bytes - free - this.#ghosts.byteLength);
-    this.rows = new RowCache(this.#usable * ROWS_PART, () => this.#makeRoom());
+    this.rows = new RowCache(this.#usable * ROWS_PART, (bytes) => this.#makeRoom(bytes));
   }
 
   get stats(): BlockCacheStats {
@@ -100,18 +100,15 @@ export class BlockCache {
   }
 
   /**
-   * Takes an item in, and puts others out until all fit. Whether it is kept; if not, `gone` is not called.
+   * Takes an item in, and puts others out to make room for it. Returns false where it is not kept: it is too long, or readers have pinned
+   * what stands in its way. `gone` is not called then.
    * @param isPrecious an index or filter: many look-ups need it, so it does not have to prove itself
    */
   add(item: CacheItem, isPrecious = false): boolean {
     const most = isPrecious ? this.#usable - this.rows.mostBytes : this.#usable * LARGEST_PART;
-    if (item.charge > most) return false;
+    if (item.charge > most || !this.#makeRoom(item.charge)) return false;
     const isKnown = this.#ghosts.take(item.fingerprint);
     (isPrecious || isKnown ? this.#main : this.#small).add(item);
-    if (this.#used <= this.#usable) return true;
-    item.pins++; // not the one that is just needed
-    this.#makeRoom();
-    item.pins--;
     return true;
   }
 
@@ -122,14 +119,17 @@ export class BlockCache {
     item.gone(item.pins === 0);
   }
 
-  #makeRoom(): void {
-    // Each round puts one out, moves one on, or counts a frequency down. Where nearly all is pinned the budget is passed.
+  /** Puts items out until so many bytes fit. Returns false where readers have pinned too much: the budget is never passed. */
+  #makeRoom(bytes: number): boolean {
+    const most = this.#usable - bytes;
+    // Each round puts one out, moves one on, or counts a frequency down.
     let rounds = 2 * this.#small.count + 6 * this.#main.count;
-    while (this.#used > this.#usable && rounds-- > 0) {
+    while (this.#used > most && rounds-- > 0) {
       const fromSmall = this.#small.bytes > this.#usable * SMALL_PART || this.#main.count === 0;
       if (fromSmall) this.#shrinkSmall();
       else this.#shrinkMain();
     }
+    return this.#used <= most;
   }
 
   #shrinkSmall(): void {

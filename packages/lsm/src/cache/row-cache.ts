@@ -77,7 +77,7 @@ export class RowCache {
   readonly #segmentBytes: number;
   readonly #largest: number;
   readonly #slotCount: number;
-  readonly #grew: () => void;
+  readonly #mayGrow: (bytes: number) => boolean;
   readonly #segments: Segment[] = [];
   /** The number of the segment that takes new rows. */
   #current = -1;
@@ -92,10 +92,10 @@ export class RowCache {
 
   /**
    * @param bytes the budget, for all of it
-   * @param grew called when it has taken more memory
+   * @param mayGrow asked before it takes more memory. Where it may not, new rows take the place of old ones.
    */
-  constructor(bytes: number, grew: () => void = () => undefined) {
-    this.#grew = grew;
+  constructor(bytes: number, mayGrow: (bytes: number) => boolean = () => true) {
+    this.#mayGrow = mayGrow;
     this.#slotCount = WAYS * 2 ** Math.max(0, Math.ceil(Math.log2(bytes / BYTES_A_SLOT / WAYS)));
     const forRows = Math.min(bytes - this.#slotCount * SLOT_BYTES, 2 ** 32);
     this.#segmentBytes = Math.floor(forRows / SEGMENTS / ALIGNMENT) * ALIGNMENT;
@@ -141,6 +141,7 @@ export class RowCache {
     if (length > this.#largest || this.#placeOf(owner, key, hash) !== -1) return;
     const { first, second } = hash;
     const place = this.#reserve(length);
+    if (place === -1) return;
     const { bytes, words } = this.#segmentOf(place);
     const at = place % this.#segmentBytes;
     const word = at >>> 2;
@@ -189,29 +190,39 @@ export class RowCache {
     return (first & (this.#slotCount / WAYS - 1)) * WAYS;
   }
 
-  /** Room for a row at the end of the current segment. */
+  /** Room for a row at the end of the current segment; -1 where there is no segment, and there may be none. */
   #reserve(length: number): number {
     let segment = this.#segments[this.#current];
     if (segment === undefined || segment.end + length > this.#segmentBytes) segment = this.#nextSegment();
+    if (segment === undefined) return -1;
     const at = segment.end;
     segment.end += length;
     return this.#current * this.#segmentBytes + at;
   }
 
-  #nextSegment(): Segment {
-    this.#current = (this.#current + 1) % SEGMENTS;
-    const known = this.#segments[this.#current];
-    if (known !== undefined) {
-      this.#keepSurvivors(known);
-      return known;
+  #nextSegment(): Segment | undefined {
+    if (this.#segments.length <= (this.#current + 1) % SEGMENTS) {
+      if (this.#mayGrow(this.#nextBytes)) return this.#newSegment();
+      if (this.#segments.length === 0) return undefined;
+      this.#current = -1;
     }
-    if (this.#current === 0) {
+    this.#current = (this.#current + 1) % SEGMENTS;
+    const segment = this.#segments[this.#current] as Segment; // there are more segments than that
+    this.#keepSurvivors(segment);
+    return segment;
+  }
+
+  get #nextBytes(): number {
+    return this.#segmentBytes + (this.#segments.length === 0 ? this.#slotCount * SLOT_BYTES : 0);
+  }
+
+  #newSegment(): Segment {
+    if (this.#segments.length === 0) {
       this.#places = new Uint32Array(this.#slotCount);
       this.#tags = new Uint8Array(this.#slotCount);
     }
     const segment = new Segment(this.#segmentBytes);
-    this.#segments.push(segment);
-    this.#grew();
+    this.#current = this.#segments.push(segment) - 1;
     return segment;
   }
 
