@@ -1,6 +1,5 @@
 import { KayaError } from "@kaya/core";
 import pc from "picocolors";
-import { padEnd, textWidth } from "./text.js";
 
 /** A stream of Node, as much of it as is used. */
 export interface OutputStream extends NodeJS.WritableStream {
@@ -17,6 +16,7 @@ export class Interrupted extends Error {}
 export type Colors = ReturnType<typeof pc.createColors>;
 
 const CHUNK_CHARACTERS = 64 * 1024;
+const DEFAULT_COLUMNS = 80;
 const CLOSED = ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE_AFTER_END"];
 
 /**
@@ -42,7 +42,7 @@ export class Output {
 
   /** Of the terminal, as wide as it is now. */
   get columns(): number {
-    return this.#stream.columns ?? 80;
+    return columnsOf(this.#stream);
   }
 
   /**
@@ -87,6 +87,13 @@ export class Output {
   }
 }
 
+/** Columns of a stream. A terminal that reports none, or 0, has those of the variable COLUMNS, or 80. */
+export function columnsOf({ columns = 0 }: OutputStream): number {
+  if (columns > 0) return columns;
+  const named = Number(process.env.COLUMNS);
+  return Number.isSafeInteger(named) && named > 0 ? named : DEFAULT_COLUMNS;
+}
+
 function asOutputError(error: NodeJS.ErrnoException): Error {
   const code = error.code ?? error.message;
   if (CLOSED.includes(code)) return new OutputClosed();
@@ -94,10 +101,4 @@ function asOutputError(error: NodeJS.ErrnoException): Error {
   return new KayaError(isFull ? "KAYA_DISK_FULL" : "KAYA_IO", `cannot write the output: ${code}`, {
     cause: error,
   });
-}
-
-/** Names and values under each other, two spaces between. */
-export function table(rows: readonly (readonly [name: string, value: string])[]): string {
-  const width = Math.max(...rows.map(([name]) => textWidth(name)));
-  return rows.map(([name, value]) => `${padEnd(name, width)}  ${value}`).join("\n");
 }

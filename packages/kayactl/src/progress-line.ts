@@ -1,4 +1,5 @@
-import type { OutputStream } from "./output.js";
+import { columnsOf, type OutputStream } from "./output.js";
+import { clip } from "./text.js";
 
 const QUIET_MS = 1000;
 const REDRAW_MS = 100;
@@ -31,7 +32,7 @@ export class ProgressLine {
     if (this.#stream.isTTY === true) {
       this.#nextAt = now + REDRAW_MS;
       this.#isDrawn = true;
-      this.#stream.write(`${CLEAR_LINE}${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+      this.#stream.write(`${CLEAR_LINE}${clip(text, columnsOf(this.#stream) - 1)}`);
     } else {
       this.#nextAt = now + PLAIN_LINE_MS;
       this.#stream.write(`${text}\n`);

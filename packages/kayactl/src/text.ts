@@ -1,3 +1,4 @@
+import stringWidth from "string-width";
 import { asText, toHex, UNSAFE_CHARACTER } from "./bytes.js";
 
 // A backslash counts only in a text that has an unsafe character, so that an escape is never taken for what it is not.
@@ -28,22 +29,11 @@ export function displayBytes(bytes: Uint8Array): string {
   return text === undefined ? `hex:${toHex(bytes)}` : escapeText(text);
 }
 
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
-const ZERO = /[\p{Mn}\p{Me}\u200d]/u;
-const PLAIN = /^[\x20-\x7e]*$/;
+const graphemes = new Intl.Segmenter();
 
 /** Columns that a line takes on a terminal. */
 export function textWidth(text: string): number {
-  if (PLAIN.test(text)) return text.length;
-  let width = 0;
-  for (const character of text) width += characterWidth(character);
-  return width;
-}
-
-function characterWidth(character: string): number {
-  if (ZERO.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+  return stringWidth(text);
 }
 
 /** The text in at most `columns` columns; what was cut off shows as an ellipsis. */
@@ -51,12 +41,12 @@ export function clip(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let width = 1; // of the ellipsis
   let end = 0;
-  for (const character of text) {
-    width += characterWidth(character);
+  for (const { segment } of graphemes.segment(text)) {
+    width += textWidth(segment);
     if (width > columns) break;
-    end += character.length;
+    end += segment.length;
   }
-  return `${text.slice(0, end)}…`;
+  return columns < 1 ? "" : `${text.slice(0, end)}…`;
 }
 
 export function padEnd(text: string, columns: number): string {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toJson } from "./bytes.js";
+import { table } from "./columns.js";
 import type { Context } from "./context.js";
 import { type DirectoryLook, DirectoryWatch } from "./directory-watch.js";
 import { lookLine, lookRows } from "./look-text.js";
-import { Interrupted, type Output, table } from "./output.js";
+import { Interrupted, type Output } from "./output.js";
 import { clip, escapeText } from "./text.js";
 
 /** Shows what the files of a data directory tell, every so many seconds, until it is interrupted: that is how it ends. */

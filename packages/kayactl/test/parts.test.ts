@@ -1,6 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { jsonField, toJson } from "../src/bytes.js";
+import { columns, table } from "../src/columns.js";
 import { engineConfig } from "../src/options.js";
+import { columnsOf, type OutputStream } from "../src/output.js";
 import { Progress } from "../src/progress.js";
 import { clip, displayBytes, escapeLines, escapeText, padEnd, textWidth } from "../src/text.js";
 import { formatBytes, formatDuration } from "../src/units.js";
@@ -73,6 +75,36 @@ describe("text", () => {
     expect(JSON.parse(toJson(jsonField("key", bytes)))).toEqual({ key: `a${character}b` });
   });
 
+  test("has a width that a terminal gives it", () => {
+    const widths = ["👨‍👩‍👧", "🇩🇪", "1️⃣", "\u1112\u1161\u11ab", "👍🏽", "e\u0301\u0301"].map(textWidth);
+    expect(widths).toEqual([2, 2, 2, 2, 2, 1]);
+    expect(clip("👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧", 5)).toBe("👨‍👩‍👧👨‍👩‍👧…");
+    expect(["", "…"]).toEqual([clip("abc", 0), clip("abc", 1)]);
+  });
+
+  test("stands in columns, whatever its characters take", () => {
+    const rows = [
+      ["name", "bytes", ""],
+      ["日本", "1,000", "x"],
+      ["… 3 more"],
+      ["👨‍👩‍👧", "5", "DAMAGED"],
+      ["e\u0301", "", "y"],
+    ];
+    expect(columns(rows, [0, 2])).toEqual([
+      "name      bytes",
+      "日本      1,000  x",
+      "… 3 more",
+      "👨‍👩‍👧            5  DAMAGED",
+      "e\u0301                y",
+    ]);
+    expect(
+      table([
+        ["a", "1"],
+        ["bcd", ""],
+      ]),
+    ).toBe("a    1\nbcd");
+  });
+
   test("has a width", () => {
     expect(["abc", "ü", "u\u0308", "日本", "👍", "ﾊ", ""].map(textWidth)).toEqual([3, 1, 1, 4, 2, 1, 0]);
     expect(clip("abcdef", 6)).toBe("abcdef");
@@ -81,6 +113,20 @@ describe("text", () => {
     expect(clip("日本語", 4)).toBe("日…");
     expect(padEnd("日", 4)).toBe("日  ");
   });
+});
+
+test.each([
+  [120, "40", 120],
+  [0, "40", 40],
+  [undefined, "40", 40],
+  [0, "", 80],
+  [undefined, "x", 80],
+  [0, "-3", 80],
+])("a stream of %s columns with COLUMNS=%s has %d", (own, named, expected) => {
+  vi.stubEnv("COLUMNS", named);
+  const stream = own === undefined ? {} : { columns: own };
+  expect(columnsOf(stream as OutputStream)).toBe(expected);
+  vi.unstubAllEnvs();
 });
 
 describe("progress", () => {

@@ -150,7 +150,7 @@ describe("stats of a directory that is open elsewhere", () => {
 });
 
 /** Runs until so many texts were written, and is interrupted then. */
-async function runUntil(texts: number, argv: readonly string[], columns = 0) {
+async function runUntil(texts: number, argv: readonly string[], columns = 0, isTTY = columns > 0) {
   const interruption = new AbortController();
   const written: string[] = [];
   const stdout = Object.assign(
@@ -162,7 +162,7 @@ async function runUntil(texts: number, argv: readonly string[], columns = 0) {
         done();
       },
     }),
-    { isTTY: columns > 0, columns },
+    { isTTY, columns },
   );
   const stderr = new Writable({ write: (_chunk, _encoding, done) => done() });
   const code = await run(argv, { stdout, stderr, signal: interruption.signal });
@@ -204,6 +204,17 @@ describe("stats --watch", () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal obeys takes no room
     const plain = written.join("").replace(/\u001b\[[\d;]*[A-Za-z]/g, "");
     for (const line of plain.split("\n")) expect(line.length).toBeLessThan(30);
+  });
+
+  test("has as many columns as COLUMNS says on a terminal that tells none", async () => {
+    vi.stubEnv("COLUMNS", "20");
+    const data = await filledDirectory(3);
+    const { written } = await runUntil(2, ["stats", "--watch", "0.1", "--data", data], 0, true);
+    vi.unstubAllEnvs();
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal obeys takes no room
+    const plain = written.join("").replace(/\u001b\[[\d;]*[A-Za-z]/g, "");
+    expect(plain).toContain("last LSN      3\n");
+    for (const line of plain.split("\n")) expect(line.length).toBeLessThan(20);
   });
 
   test.each(["0", "x", "-1", "0.01", "1e9", ""])("%o is no number of seconds", async (seconds) => {

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import { loadTrace, runTrace } from "@kaya/sim";
 import { toJson } from "../bytes.js";
+import { table } from "../columns.js";
 import { ExitCode, type Register } from "../context.js";
-import { table } from "../output.js";
 import { escapeText } from "../text.js";
 import { countRows, describeFailure } from "./sim-summary.js";
 

@@ -1,5 +1,6 @@
 import type { SimulationResult, SimulationSummary } from "@kaya/sim";
-import { type Output, table } from "../output.js";
+import { table } from "../columns.js";
+import type { Output } from "../output.js";
 import { escapeLines, escapeText } from "../text.js";
 import { formatCount, formatDuration, plural } from "../units.js";
 import type { SavedTrace } from "./sim-trace.js";

@@ -4,6 +4,7 @@ import { NodeDisk } from "@kaya/io";
 import type { TreeVerification } from "@kaya/lsm";
 import { formatWarning, isDamage } from "@kaya/wal";
 import { toJson } from "../bytes.js";
+import { table } from "../columns.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { type DamageSurvey, surveyDamage } from "../damage.js";
 import { requireDataDir } from "../data-dir.js";
@@ -16,7 +17,6 @@ import {
   problemLine,
   surveyIndexes,
 } from "../index-survey.js";
-import { table } from "../output.js";
 import { reportRows, speaksOfDamage, withoutRecords } from "../report.js";
 import { notesOn, surveyTables, type TableSurvey } from "../table-damage.js";
 import { tryToLookAtTables } from "../tables-look.js";
