@@ -65,7 +65,8 @@ export interface Row {
  * `&download=1` adds `Content-Disposition: attachment`.
  *
  * `PUT /api/value?key=` with the new bytes as the body, and `DELETE /api/value?key=`: only in mode `writer`. Both need `If-Match: ETAG`;
- * a PUT of a new key has `If-None-Match: *`. `&expiresAt=` gives an expiry; without it the value that is replaced keeps its own.
+ * a PUT of a new key has `If-None-Match: *`. `&expiresAt=` gives an expiry, `&expiresAt=never` takes it away; without it the
+ * value that is replaced keeps its own, and a new one has none.
  * 412 with code KAYA_CONFLICT where the key changed since. 200 with `Written`.
  */
 export interface Written {
@@ -136,6 +137,8 @@ export interface Change {
   /** Of a put: the length of its value, and its first 256 bytes. */
   readonly length?: number;
   readonly head?: Base64Url;
+  /** Of a put that expires: milliseconds since 1970. */
+  readonly expiresAt?: number;
 }
 
 /** `GET /api/export?prefix=&gt=…&format=jsonl`: what `rows` shows, whole, as a download in the format of `kayactl export`. */
