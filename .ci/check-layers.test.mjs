@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { onTestFinished, test } from "vitest";
 import { checkLayers } from "./check-layers.mjs";
 
 const dot = { types: "./dist/index.d.ts", default: "./dist/index.js" };
@@ -36,9 +36,9 @@ const CLEAN = {
   "packages/wal/test/writer.test.ts": 'import "@kaya/core";\nimport { w } from "../src/writer.js";\n',
 };
 
-function makeTree(t, files = {}) {
+function makeTree(files = {}) {
   const root = mkdtempSync(join(tmpdir(), "kaya-layers-"));
-  t.after(() => rmSync(root, { recursive: true }));
+  onTestFinished(() => rmSync(root, { recursive: true }));
   for (const [name, text] of Object.entries({ ...CLEAN, ...files })) {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), text);
@@ -46,8 +46,8 @@ function makeTree(t, files = {}) {
   return root;
 }
 
-function check(t, files) {
-  return checkLayers(makeTree(t, files));
+function check(files) {
+  return checkLayers(makeTree(files));
 }
 
 function runCommand(root) {
@@ -56,12 +56,12 @@ function runCommand(root) {
   return { status, stdout };
 }
 
-test("a clean tree has no violations, and everything in it was looked at", (t) => {
-  assert.deepEqual(check(t), { violations: [], packages: 3, files: 8 });
+test("a clean tree has no violations, and everything in it was looked at", () => {
+  assert.deepEqual(check(), { violations: [], packages: 3, files: 8 });
 });
 
-test("a folder without a package.json, and what is built or installed, is no package's source", (t) => {
-  const { violations } = check(t, {
+test("a folder without a package.json, and what is built or installed, is no package's source", () => {
+  const { violations } = check({
     "packages/old/dist/index.ts": 'import "@kaya/wal";\n',
     "packages/core/dist/index.d.ts": 'import "@kaya/wal";\n',
     "packages/core/node_modules/x/index.ts": 'import "@kaya/wal";\n',
@@ -134,22 +134,22 @@ const violationsInSources = {
 };
 
 for (const [name, { files, found }] of Object.entries(violationsInManifests)) {
-  test(`in a package.json is found: ${name}`, (t) => {
-    assert.deepEqual(check(t, files).violations, found);
+  test(`in a package.json is found: ${name}`, () => {
+    assert.deepEqual(check(files).violations, found);
   });
 }
 
 for (const [name, [code, message]] of Object.entries(violationsInSources)) {
-  test(`in a source is found: ${name}`, (t) => {
+  test(`in a source is found: ${name}`, () => {
     // Behind what a plain text search would take for an import, and letters that are longer in UTF-8.
     const text = `// import "@kaya/wal";\nexport const s = 'import "@kaya/wal"'; /* ✓ 🦊 */\n${code}\n`;
-    const { violations } = check(t, { "packages/core/src/deep/../x.ts": text });
+    const { violations } = check({ "packages/core/src/deep/../x.ts": text });
     assert.deepEqual(violations, [`packages/core/src/x.ts:3  ${message}`]);
   });
 }
 
-test("in a source is found: a package that is not declared, or declared for tests only", (t) => {
-  const { violations } = check(t, {
+test("in a source is found: a package that is not declared, or declared for tests only", () => {
+  const { violations } = check({
     "packages/io/package.json": manifest("io", { exports: { ".": dot, "./testing": dot } }),
     "packages/wal/src/a.ts": 'import "@kaya/core";\n',
   });
@@ -159,8 +159,8 @@ test("in a source is found: a package that is not declared, or declared for test
   ]);
 });
 
-test("in a source is found: a deep import, with what is exported", (t) => {
-  const { violations } = check(t, {
+test("in a source is found: a deep import, with what is exported", () => {
+  const { violations } = check({
     "packages/io/src/a.ts": 'import "@kaya/core/dist/crc32c.js";\n',
     "packages/wal/src/a.ts": 'import "@kaya/io/sim";\n',
   });
@@ -170,19 +170,19 @@ test("in a source is found: a deep import, with what is exported", (t) => {
   ]);
 });
 
-test("in a source is found: a folder whose name only begins like src", (t) => {
-  const { violations } = check(t, { "packages/core/src/a.ts": 'import "../src-old/x.js";\n' });
+test("in a source is found: a folder whose name only begins like src", () => {
+  const { violations } = check({ "packages/core/src/a.ts": 'import "../src-old/x.js";\n' });
   assert.deepEqual(violations, ['packages/core/src/a.ts:1  "../src-old/x.js" leaves the package\'s src']);
 });
 
-test("in a source is found: one that does not parse", (t) => {
-  const { violations } = check(t, { "packages/core/src/a.ts": "export const a = 1;\nimport {\n" });
+test("in a source is found: one that does not parse", () => {
+  const { violations } = check({ "packages/core/src/a.ts": "export const a = 1;\nimport {\n" });
   assert.equal(violations.length, 1);
   assert.match(violations[0], /^packages\/core\/src\/a\.ts:\d {2}does not parse: ./);
 });
 
-test("in src/index.ts is found: anything but a re-export", (t) => {
-  const { violations } = check(t, {
+test("in src/index.ts is found: anything but a re-export", () => {
+  const { violations } = check({
     "packages/core/src/index.ts": [
       'import { crc } from "./crc.js";',
       'export * from "./types.js";',
@@ -199,12 +199,12 @@ test("in src/index.ts is found: anything but a re-export", (t) => {
   );
 });
 
-test("an index.ts deeper in src is a file like any other", (t) => {
-  assert.deepEqual(check(t, { "packages/core/src/a/index.ts": "export const a = 1;\n" }).violations, []);
+test("an index.ts deeper in src is a file like any other", () => {
+  assert.deepEqual(check({ "packages/core/src/a/index.ts": "export const a = 1;\n" }).violations, []);
 });
 
-test("in a test is found: another package by path, one that is not declared, a deep import", (t) => {
-  const { violations } = check(t, {
+test("in a test is found: another package by path, one that is not declared, a deep import", () => {
+  const { violations } = check({
     "packages/io/test/a.test.ts": [
       'import "../../core/src/index.js";',
       'import "@kaya/wal";',
@@ -224,12 +224,12 @@ test("in a test is found: another package by path, one that is not declared, a d
   ]);
 });
 
-test("the command prints one line and succeeds where all is in order", (t) => {
-  assert.deepEqual(runCommand(makeTree(t)), { status: 0, stdout: "layers ok: 3 packages, 8 files\n" });
+test("the command prints one line and succeeds where all is in order", () => {
+  assert.deepEqual(runCommand(makeTree()), { status: 0, stdout: "layers ok: 3 packages, 8 files\n" });
 });
 
-test("the command prints a line a violation and fails", (t) => {
-  const root = makeTree(t, { "packages/core/src/a.ts": 'import "@kaya/io";\nimport "@kaya/wal";\n' });
+test("the command prints a line a violation and fails", () => {
+  const root = makeTree({ "packages/core/src/a.ts": 'import "@kaya/io";\nimport "@kaya/wal";\n' });
   assert.deepEqual(runCommand(root), {
     status: 1,
     stdout: [

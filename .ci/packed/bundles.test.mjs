@@ -5,19 +5,19 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writ
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, describe, test } from "node:test";
 import { promisify } from "node:util";
 import commonjs from "@rollup/plugin-commonjs";
 import json from "@rollup/plugin-json";
 import resolve from "@rollup/plugin-node-resolve";
 import { build } from "esbuild";
 import { rollup } from "rollup";
+import { afterAll, describe, test } from "vitest";
 import webpack from "webpack";
 import { packPackages, ROOT } from "./packages.mjs";
 import { installInEmptyProject } from "./project.mjs";
 
 const work = realpathSync(mkdtempSync(join(tmpdir(), "kaya-bundles-")));
-after(() => rmSync(work, { recursive: true }));
+afterAll(() => rmSync(work, { recursive: true }));
 const project = installInEmptyProject(packPackages(work), work);
 const require = createRequire(import.meta.url);
 

@@ -3,12 +3,12 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
-import { after, test } from "node:test";
+import { afterAll, test } from "vitest";
 import { packPackages, ROOT, run, tool } from "./packages.mjs";
 import { installInEmptyProject } from "./project.mjs";
 
 const work = mkdtempSync(join(tmpdir(), "kaya-installed-"));
-after(() => rmSync(work, { recursive: true }));
+afterAll(() => rmSync(work, { recursive: true }));
 const packages = packPackages(work);
 const project = installInEmptyProject(packages, work);
 

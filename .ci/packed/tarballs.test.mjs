@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
-import { after, describe, test } from "node:test";
+import { afterAll, describe, test } from "vitest";
 import { packPackages, run, tool } from "./packages.mjs";
 
 const work = mkdtempSync(join(tmpdir(), "kaya-packed-"));
-after(() => rmSync(work, { recursive: true }));
+afterAll(() => rmSync(work, { recursive: true }));
 
 /** For what cannot require an ES module. */
 const isCommonJsToo = ({ exports }) => exports["."].require !== undefined;

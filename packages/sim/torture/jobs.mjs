@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Random } from "@kaya/io";
 import {
   engineScenarios,
   faultPairScenarios,
@@ -13,8 +14,9 @@ const KILLS_A_LOOP = 125;
 const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
 
 /**
- * The jobs of a run: what takes long first, then the scenarios among the seeds of the simulation, so that a run that is cut short has its share
- * of both; generated workloads at the end, for as long as there are too few states. None but the first ones is begun once the time is up.
+ * The jobs of a run. Those that take long come first. Then the scenarios of all subjects and the seeds of the simulation alternate, so a run that
+ * is cut short has its share of each; the order of the scenarios is drawn by `options.order`, so other runs leave out others. Generated workloads
+ * come last, while there are too few states. Once the time is up, no more jobs begin.
  *
  * @param {import("./options.mjs").TortureOptions} options
  * @param {string} dir
@@ -25,7 +27,9 @@ const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
 export function* jobsOf(options, dir, statesSoFar, cut) {
   const isTimeUp = timeOf(options);
   yield* longJobs(options, dir);
-  for (const job of mixed(scenarioJobs(options), seedJobs(options))) {
+  /** @type {(import("./worker.mjs").NamedJob | import("./worker.mjs").SimulateJob)[][]} */
+  const subjects = [...scenarioJobs(options), seedJobs(options)];
+  for (const job of mixed(subjects)) {
     if (!isTimeUp()) yield job;
     else if (job.kind === "simulate") cut.seeds += job.to - job.from + 1;
     else cut.scenarios.push(job.scenario);
@@ -60,14 +64,27 @@ function* longJobs({ kills, month, seed, processes }, dir) {
 }
 
 /**
+ * A list for each subject.
  * @param {import("./options.mjs").TortureOptions} options
- * @returns {import("./worker.mjs").NamedJob[]}
+ * @returns {import("./worker.mjs").NamedJob[][]}
  */
-function scenarioJobs({ states }) {
+function scenarioJobs({ states, order }) {
   if (states === 0) return [];
   const pairs = FAULT_PAIR_SEEDS.flatMap((each) => faultPairScenarios({ seed: each }));
-  const all = [...engineScenarios(), ...walScenarios(), ...tableScenarios(), ...lsmScenarios(), ...pairs];
-  return all.map(({ name }) => ({ kind: "explore", scenario: name }));
+  const random = new Random(order);
+  return [engineScenarios(), walScenarios(), tableScenarios(), lsmScenarios(), pairs].map((subject) =>
+    shuffled(subject, random).map(({ name }) => ({ kind: "explore", scenario: name })),
+  );
+}
+
+/**
+ * @template T
+ * @param {readonly T[]} list
+ * @param {Random} random
+ */
+function shuffled(list, random) {
+  const drawn = list.map((each) => ({ each, lot: random.uint32() }));
+  return drawn.sort((a, b) => a.lot - b.lot).map(({ each }) => each);
 }
 
 /**
@@ -84,14 +101,14 @@ function seedJobs({ seeds, operations }) {
 }
 
 /**
- * Both lists in their order, evenly among each other.
- * @template A, B
- * @param {readonly A[]} some
- * @param {readonly B[]} others
- * @returns {(A | B)[]}
+ * Each list in its order, evenly among the others.
+ * @template T
+ * @param {readonly (readonly T[])[]} lists
+ * @returns {T[]}
  */
-function mixed(some, others) {
-  /** @type {(list: readonly (A | B)[]) => { at: number, each: A | B }[]} */
-  const placed = (list) => list.map((each, index) => ({ at: (index + 0.5) / list.length, each }));
-  return [...placed(some), ...placed(others)].sort((a, b) => a.at - b.at).map(({ each }) => each);
+function mixed(lists) {
+  const placed = lists.flatMap((list) =>
+    list.map((each, index) => ({ at: (index + 0.5) / list.length, each })),
+  );
+  return placed.sort((a, b) => a.at - b.at).map(({ each }) => each);
 }

@@ -30,7 +30,8 @@ async function torture(options) {
   const isInterrupted = interruption.signal.aborted;
   const ms = performance.now() - started;
   await saveTraces(tally);
-  print(tally, mutants, { machine, ms, processes: options.processes, isInterrupted });
+  const { processes, order } = options;
+  print(tally, mutants, { machine, ms, processes, order, isInterrupted });
   if (options.json !== undefined) {
     const rows = [...tally.rows.values()];
     const faultPairs = Object.fromEntries(tally.faultPairs);

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 
+const DAY = 24 * 60 * 60 * 1000;
+
 export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node packages/sim/torture/main.mjs
 
   --states N       distinct crash states at least; each named scenario is explored whatever N is (100000)
@@ -11,6 +13,7 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
                    compactions, backups and snapshots, and its changes are followed (1000000); with 10000000 it is a year
   --minutes N      once they are over, no more scenarios, seeds and generated workloads are begun; what is left out is told (4)
   --seed N         of the kills, the month and the generated workloads (1)
+  --order N        draws the order of the scenarios, of which the time may not suffice for all (the number of the day since 1970)
   --no-mutants     without the mutation check
   --processes N    child processes (the number of cores)
   --dir DIR        where the real writers write; kept where something is wrong (a temporary directory)
@@ -29,6 +32,7 @@ printed, as for everything that is found. Exit code 1 where a promise was broken
  * @property {number} month
  * @property {number} minutes
  * @property {number} seed
+ * @property {number} order
  * @property {boolean} mutants
  * @property {number} processes
  * @property {string | undefined} dir
@@ -52,6 +56,7 @@ export function parseOptions(argv) {
       month: { type: "string", default: "1000000" },
       minutes: { type: "string", default: "4" },
       seed: { type: "string", default: "1" },
+      order: { type: "string", default: `${Math.floor(Date.now() / DAY)}` },
       "no-mutants": { type: "boolean", default: false },
       processes: { type: "string", default: `${availableParallelism()}` },
       dir: { type: "string" },
@@ -68,6 +73,7 @@ export function parseOptions(argv) {
     month: wholeNumber("--month", values.month),
     minutes: wholeNumber("--minutes", values.minutes),
     seed: wholeNumber("--seed", values.seed),
+    order: wholeNumber("--order", values.order),
     mutants: !values["no-mutants"],
     processes: Math.max(1, wholeNumber("--processes", values.processes)),
     dir: values.dir,

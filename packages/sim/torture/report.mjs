@@ -42,9 +42,9 @@ export function scenarioTable({ rows }) {
  * The figures.
  * @param {import("./tally.mjs").Tally} tally
  * @param {import("./mutants.mjs").MutantFigures | undefined} mutants
- * @param {{ machine: ReturnType<typeof import("./machine.mjs").describeMachine>, ms: number, processes: number, isInterrupted: boolean }} run
+ * @param {{ machine: ReturnType<typeof import("./machine.mjs").describeMachine>, ms: number, processes: number, order: number, isInterrupted: boolean }} run
  */
-export function figures(tally, mutants, { machine, ms, processes, isInterrupted }) {
+export function figures(tally, mutants, { machine, ms, processes, order, isInterrupted }) {
   const { simulation, faults, kills, month } = tally;
   const rows = [
     [
@@ -83,7 +83,10 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
   }
   rows.push(...cutRows(tally.cut));
   rows.push(
-    ["took", `${formatDuration(ms)} with ${processes} processes${isInterrupted ? ", then interrupted" : ""}`],
+    [
+      "took",
+      `${formatDuration(ms)} with ${processes} processes, --order ${order}${isInterrupted ? ", then interrupted" : ""}`,
+    ],
     ["on", `${machine.date}, commit ${machine.commit}, Node ${machine.node}`],
     ["", `${machine.system}, ${machine.cpu}, ${machine.memoryGiB} GiB`],
   );
@@ -91,7 +94,7 @@ export function figures(tally, mutants, { machine, ms, processes, isInterrupted 
 }
 
 /**
- * What the time did not suffice for; all of it is explored with more `--minutes`.
+ * How much the time did not suffice for; all of it is explored with more `--minutes`. Which scenarios: `--json`.
  * @param {import("./tally.mjs").Cut} cut
  */
 function cutRows({ scenarios, seeds, states }) {
@@ -101,8 +104,7 @@ function cutRows({ scenarios, seeds, states }) {
     ...(states > 0 ? [`${n(states)} of the states that are wanted`] : []),
   ];
   if (parts.length === 0) return [];
-  const rows = [["CUT", `the time was up (--minutes): not begun are ${parts.join(", ")}`]];
-  return [...rows, ...scenarios.map((name) => ["", name])];
+  return [["CUT", `the time was up (--minutes): not begun are ${parts.join(", ")}`]];
 }
 
 /** @param {import("./month/figures.mjs").MonthFigures} month */

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
-import { loadTrace, runTrace } from "@kaya/sim";
 import { toJson } from "../bytes.js";
 import { table } from "../columns.js";
 import { ExitCode, type Register } from "../context.js";
@@ -23,6 +22,7 @@ Examples:
     )
     .action((path: string, _options: object, command) =>
       execute(command.optsWithGlobals(), async ({ out, options }) => {
+        const { loadTrace, runTrace } = await import("@kaya/sim");
         const trace = loadTrace(await readTrace(path));
         const { violation, ...result } = await runTrace(trace);
         const at = violation === undefined ? undefined : trace.steps[violation.step];

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
-import { addResult, runSimulation, runSimulations, type SimulationSummary } from "@kaya/sim";
+import type { SimulationSummary } from "@kaya/sim";
 import { InvalidArgumentError } from "commander";
 import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
@@ -87,6 +87,7 @@ async function simulate(
   { from, to }: Seeds,
   operations: number,
 ): Promise<SimulationSummary> {
+  const { addResult, runSimulation, runSimulations } = await import("@kaya/sim"); // only here: it is large
   const progress = options.json === true && !err.isTty ? undefined : new ProgressLine(io.stderr);
   const runs = to - from + 1;
   let summary = await runSimulations({ seeds: { from, to: from - 1 }, operations }); // of nothing

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
-import { generateTrace, type SimulationResult, saveTrace, shrinkTrace } from "@kaya/sim";
+import type { SimulationResult } from "@kaya/sim";
 import type { Context } from "../context.js";
 import { escapeText } from "../text.js";
 
@@ -25,6 +25,7 @@ export async function saveShrunk(
     await err.line(`seed ${seed} broke a promise: making it smaller`);
     await err.flush();
   }
+  const { generateTrace, saveTrace, shrinkTrace } = await import("@kaya/sim");
   const limit = AbortSignal.timeout(SHRINK_MS);
   const signal = io.signal === undefined ? limit : AbortSignal.any([limit, io.signal]);
   const { trace, result } = await shrinkTrace(generateTrace({ seed, operations }), { signal });

@@ -1,0 +1,30 @@
+// All tests of the repository in one run: `npx pnpm@10 test`. Within a package, `npx pnpm@10 exec vitest` runs the tests of that package.
+import { readdirSync } from "node:fs";
+import { join, sep } from "node:path";
+import { defineConfig } from "vitest/config";
+
+const ROOT = import.meta.dirname;
+// A test may take as long as it needs on a busy machine. The limit ends a test that hangs.
+const PATIENCE = 300_000;
+
+/** The tests below a directory, under a name. */
+function project(name, directory, include) {
+  const root = join(ROOT, directory);
+  return { root, test: { name, include, testTimeout: PATIENCE, hookTimeout: PATIENCE } };
+}
+
+const packages = readdirSync(join(ROOT, "packages"));
+const all = [
+  ...packages.map((name) => project(name, join("packages", name), ["test/**/*.test.ts"])),
+  project("tarballs", ".ci", ["**/*.test.mjs"]),
+];
+const here = all.filter(({ root }) => `${process.cwd()}${sep}`.startsWith(`${root}${sep}`));
+
+export default defineConfig({
+  root: ROOT,
+  test: {
+    projects: here.length > 0 ? here : all,
+    reporters: here.length > 0 ? ["default"] : ["./.ci/test-reporter.mjs"],
+    silent: here.length > 0 ? false : "passed-only",
+  },
+});
