@@ -1,7 +1,8 @@
-import { describe, KayaError } from "@kaya/core";
+import { KayaError } from "@kaya/core";
 import type { Command, CommanderError } from "commander";
 import { invalid, toJson } from "./bytes.js";
 import { ExitCode } from "./context.js";
+import { pathOf } from "./help.js";
 import type { Output } from "./output.js";
 import { escapeText } from "./text.js";
 
@@ -39,17 +40,15 @@ function isDebug(): boolean {
   return (process.env.DEBUG ?? "") !== "";
 }
 
-/** A wrong call, told as any other mistake of the caller. */
-export function usageError(error: CommanderError, program: Command, argv: readonly string[]): KayaError {
-  const topic = argv.includes("help") ? argv[argv.indexOf("help") + 1] : undefined;
-  if (error.code === "commander.help" && topic !== undefined)
-    return invalid(`there is no command ${describe(topic)} (see "kayactl --help")`);
-  const command = program.commands.find((each) => argv.includes(each.name()));
-  const help = `see "kayactl ${command === undefined ? "--help" : `help ${command.name()}`}"`;
+/**
+ * A wrong call, told as any other mistake of the caller.
+ * @param command the innermost command that was found in the arguments
+ */
+export function usageError(error: CommanderError, command: Command): KayaError {
+  const path = pathOf(command);
+  const help = `see "kayactl ${path === "" ? "--help" : `help ${path}`}"`;
   if (error.code === "commander.help") {
-    return invalid(
-      `${command === undefined ? "no command was given" : `"${command.name()}" needs to know what`}: ${help}`,
-    );
+    return invalid(`${path === "" ? "no command was given" : `"${path}" needs a subcommand`}: ${help}`);
   }
   const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
   const dashes =

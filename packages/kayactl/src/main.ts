@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { type Context, type Execute, ExitCode, type Io } from "./context.js";
 import { exitCodeOf, printError, usageError } from "./errors.js";
 import { Interrupted, Output, OutputClosed } from "./output.js";
@@ -49,14 +49,29 @@ async function parse(argv: readonly string[], streams: Omit<Context, "options">)
     exitCode = await action({ ...streams, options });
   };
   const program = createProgram(execute, streams.out, (text) => help.push(text));
+  program.on("option:no-color", () => {
+    streams.out.disableColors();
+    streams.err.disableColors();
+  });
+  let command = program;
+  onDispatch(program, (inner) => {
+    command = inner;
+  });
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw usageError(error, program, argv);
-    await streams.out.write(help.join(""));
+    if (error.exitCode !== 0) throw usageError(error, command);
   }
+  await streams.out.write(help.join(""));
   return exitCode;
+}
+
+/** Calls `note` with each command that is found in the arguments, from the outermost on. */
+function onDispatch(command: Command, note: (inner: Command) => void): void {
+  if (command.commands.length === 0) return;
+  command.hook("preSubcommand", (_, inner) => note(inner));
+  for (const inner of command.commands) onDispatch(inner, note);
 }
 
 /** `run` for a process of its own. */

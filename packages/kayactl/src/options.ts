@@ -10,6 +10,7 @@ export interface GlobalOptions {
   readonly maxRecordBytes?: number;
   readonly lock: boolean;
   readonly allowForeignFiles?: boolean;
+  readonly color: boolean;
 }
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -17,27 +18,33 @@ const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
 export function addGlobalOptions(program: Command): void {
   program
     .addOption(new Option("--data <dir>", "the data directory (default: ./data)").default("./data"))
+    .addOption(new Option("--json", "print one compact JSON document instead of text"))
     .addOption(
-      new Option("--durability <mode>", "writes wait for the disk (strict, default) or do not (relaxed)")
+      new Option("--durability <mode>", "strict (default): a write waits for the disk; relaxed: it does not")
         .choices(["strict", "relaxed"])
         .default("strict"),
     )
     .addOption(
       new Option(
         "--recovery <mode>",
-        "damage is cut from the end of the log only (tail, default), cut at the first anywhere (prefix), or refused (absolute)",
+        "how an opening treats damage in the log. tail (default): cut an unfinished end, refuse other damage; prefix: keep the log before " +
+          "the first damage; absolute: refuse any damage",
       )
         .choices(["tail", "prefix", "absolute"])
         .default("tail"),
     )
     .addOption(
-      new Option("--max-record-bytes <n>", "for a log with records over 32 MiB").argParser(parseWholeNumber),
+      new Option("--max-record-bytes <n>", "read a log with records over 32 MiB").argParser(parseWholeNumber),
     )
-    .addOption(new Option("--no-lock", "where no lock can be had: nothing then keeps a second process out"))
     .addOption(
-      new Option("--allow-foreign-files", "begin a store in a directory that holds files of somebody else"),
+      new Option("--no-lock", "take no lock, where the platform has none: two writers destroy the log"),
     )
-    .addOption(new Option("--json", "one compact JSON document instead of text"));
+    .addOption(
+      new Option("--allow-foreign-files", "create a store in a directory that holds files of other programs"),
+    )
+    .addOption(
+      new Option("--no-color", "print no colours (also: NO_COLOR=1; FORCE_COLOR=1 prints them to a pipe)"),
+    );
 }
 
 export function engineConfig(options: GlobalOptions): PartialEngineConfig {

@@ -25,7 +25,7 @@ const CLOSED = ["EPIPE", "ECONNRESET", "ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE
  */
 export class Output {
   readonly isTty: boolean;
-  readonly colors: Colors;
+  #colors: Colors;
   readonly #stream: OutputStream;
   readonly #signal: AbortSignal | undefined;
   #pending: string[] = [];
@@ -35,9 +35,22 @@ export class Output {
     this.#stream = stream;
     this.#signal = signal;
     this.isTty = stream.isTTY === true;
-    this.colors = pc.createColors(
-      this.isTty && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb",
-    );
+    this.#colors = pc.createColors(wantsColors(this.isTty));
+  }
+
+  get colors(): Colors {
+    return this.#colors;
+  }
+
+  disableColors(): void {
+    this.#colors = pc.createColors(false);
+  }
+
+  /** The same stream with the same colours, for a result that is shown after an interruption too. */
+  uninterrupted(): Output {
+    const output = new Output(this.#stream);
+    output.#colors = this.#colors;
+    return output;
   }
 
   /** Of the terminal, as wide as it is now. */
@@ -85,6 +98,13 @@ export class Output {
       });
     });
   }
+}
+
+/** FORCE_COLOR counts before NO_COLOR, as in Node itself. An empty variable says nothing. */
+function wantsColors(isTty: boolean): boolean {
+  const { FORCE_COLOR: forced = "", NO_COLOR: none = "", TERM } = process.env;
+  if (forced !== "") return forced !== "0" && forced !== "false";
+  return isTty && none === "" && TERM !== "dumb";
 }
 
 /** Columns of a stream. A terminal that reports none, or 0, has those of the variable COLUMNS, or 80. */

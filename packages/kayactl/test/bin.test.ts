@@ -33,10 +33,7 @@ describe("the built program", () => {
       stdout: "OK sequence=1 lsn=1 durable=true\n",
       stderr: "",
     });
-    const colored = await child(process.execPath, [BIN, "scan", "--data", data], {
-      env: { FORCE_COLOR: "1" },
-    });
-    expect(colored).toEqual({ code: 0, stdout: "a\t1\n", stderr: "" });
+    expect(await bin("scan", "--data", data)).toEqual({ code: 0, stdout: "a\t1\n", stderr: "" });
     expect(await bin("get", "b", "--data", data)).toEqual({ code: 2, stdout: "NOT_FOUND\n", stderr: "" });
     expect((await bin("get", "--data", data)).code).toBe(4);
     await flipInFile(join(data, "wal", "0000000000000001.wal"), 0);

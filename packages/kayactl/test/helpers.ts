@@ -21,6 +21,9 @@ export const VECTOR = Buffer.from(
 
 export const SEGMENT = "0000000000000001.wal";
 
+// What runs the tests may ask for colours.
+for (const name of ["FORCE_COLOR", "NO_COLOR"]) delete process.env[name];
+
 const directories: string[] = [];
 
 afterEach(async () => {

@@ -149,7 +149,7 @@ describe("the records in the page", () => {
 describe("too many records for a page", () => {
   async function collect(path: string, mostItems: number): Promise<CollectedPage> {
     const io = { stdout: new Sink(), stderr: new Sink() };
-    const options = { data: path, durability: "strict", recovery: "tail", lock: true } as const;
+    const options = { data: path, durability: "strict", recovery: "tail", lock: true, color: true } as const;
     const context = { io, out: new Output(io.stdout), err: new Output(io.stderr), options };
     const locations = await locateSegments(path);
     const filter = new RecordFilter(undefined, undefined);

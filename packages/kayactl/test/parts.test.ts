@@ -177,6 +177,12 @@ describe("progress", () => {
 });
 
 test("no command begins a flush or a compaction by itself", () => {
-  const config = engineConfig({ data: "data", durability: "strict", recovery: "tail", lock: true });
+  const config = engineConfig({
+    data: "data",
+    durability: "strict",
+    recovery: "tail",
+    lock: true,
+    color: true,
+  });
   expect(config.tables).toEqual({ autoFlush: false, autoCompact: false });
 });

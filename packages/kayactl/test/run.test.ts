@@ -14,7 +14,10 @@ afterEach(() => {
 describe("mistakes in the call end with 4", () => {
   test.each([
     [[], /no command was given: see "kayactl --help"/],
-    [["inspect"], /"inspect" needs to know what: see "kayactl help inspect"/],
+    [["inspect"], /"inspect" needs a subcommand: see "kayactl help inspect"/],
+    [["inspect", "wl", "x"], /unknown command 'wl'.*Did you mean wal\?.*kayactl help inspect"/],
+    [["inspect", "wal"], /missing required argument 'PATH'.*"kayactl help inspect wal"/],
+    [["help", "inspect", "frobnicate"], /there is no command "inspect frobnicate".*"kayactl inspect --help"/],
     [["frobnicate"], /unknown command 'frobnicate'/],
     [["pt", "a", "b"], /unknown command 'pt'.*Did you mean put\?/],
     [["help", "frobnicate"], /there is no command "frobnicate"/],
@@ -113,7 +116,13 @@ describe("help and version", () => {
     const help = await kayactl(["--help"]);
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout.indexOf("Data:")).toBeLessThan(help.stdout.indexOf("Options:"));
-    for (const word of ["put KEY VALUE", "inspect wal PATH", "--json", "Examples:", "Exit codes:"]) {
+    for (const word of [
+      "inspect wal|sst|manifest ",
+      "put|set KEY VALUE",
+      "--json",
+      "Examples:",
+      "Exit codes:",
+    ]) {
       expect(help.stdout).toContain(word);
     }
     expect((await kayactl(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
@@ -129,6 +138,56 @@ describe("help and version", () => {
       expect((await kayactl([command, "--help"])).stdout).toBe(help.stdout);
     },
   );
+
+  test("help of a command inside another one", async () => {
+    const help = await kayactl(["help", "inspect", "wal"]);
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toMatch(/^Usage: kayactl inspect wal /);
+    for (const argv of [
+      ["inspect", "help", "wal"],
+      ["inspect", "wal", "--help"],
+    ])
+      expect((await kayactl(argv)).stdout).toBe(help.stdout);
+    expect((await kayactl(["help", "rm"])).stdout).toMatch(/^Usage: kayactl delete\|del /);
+  });
+
+  test("options that every command takes are listed once, and work before and after its name", async () => {
+    const options = await kayactl(["help", "options"]);
+    expect(options.stdout).toContain("--data <dir>");
+    expect(options.stdout).not.toContain("scan");
+    for (const argv of [["put"], ["inspect", "wal"], ["sim", "run"]]) {
+      const { stdout } = await kayactl(["help", ...argv]);
+      expect(stdout).not.toContain("--durability");
+      expect(stdout).toContain('"kayactl help options"');
+    }
+    const data = await filledDirectory(1);
+    for (const argv of [
+      ["--data", data, "--json", "ls"],
+      ["ls", "--json", "--data", data],
+    ])
+      expect((await kayactl(argv)).stdout).toBe('{"items":[{"key":"key-00000"}]}\n');
+  });
+});
+
+describe("names that people type", () => {
+  test("do what the commands do that they stand for", async () => {
+    const data = await absentDirectory();
+    const typed = (...argv: string[]) => kayactl([...argv, "--data", data]);
+    expect(await typed("set", "a", "1")).toMatchObject({
+      code: 0,
+      stdout: "OK sequence=1 lsn=1 durable=true\n",
+    });
+    for (const key of ["b", "c"]) await typed("put", key, "2");
+    expect(await typed("cat", "a")).toMatchObject({ code: 0, stdout: "1" });
+    expect(await typed("cat", "x")).toMatchObject({ code: 2, stdout: "NOT_FOUND\n" });
+    expect(await typed("ls", "--reverse")).toMatchObject({ code: 0, stdout: "c\nb\na\n" });
+    for (const [name, key] of [
+      ["del", "a"],
+      ["rm", "b"],
+    ] as const)
+      expect((await typed(name, key)).code).toBe(0);
+    expect(await typed("ls")).toMatchObject({ code: 0, stdout: "c\n" });
+  });
 });
 
 describe("a terminal", () => {
@@ -165,11 +224,35 @@ describe("a terminal", () => {
     expect((await kayactl(["scan", "--data", data], { columns: 80 })).stdout).toBe("key-00000  value-0\n");
   });
 
-  test("anything else gets none, whatever FORCE_COLOR says", async () => {
-    vi.stubEnv("NO_COLOR", "");
-    vi.stubEnv("FORCE_COLOR", "1");
-    expect((await kayactl(["--help"])).stdout).not.toContain("\u001b");
-  });
+  test.each([
+    // FORCE_COLOR, NO_COLOR, --no-color, a terminal: colours
+    ["", "", false, true, true],
+    ["", "1", false, true, false],
+    ["", "", true, true, false],
+    ["", "", false, false, false],
+    ["1", "", false, false, true],
+    ["1", "1", false, false, true],
+    ["1", "", true, false, false],
+    ["0", "", false, true, false],
+  ])(
+    "FORCE_COLOR=%s NO_COLOR=%s --no-color %s terminal %s: %s",
+    async (force, none, isOff, isTty, expected) => {
+      vi.stubEnv("TERM", "xterm");
+      vi.stubEnv("FORCE_COLOR", force);
+      vi.stubEnv("NO_COLOR", none);
+      const data = await filledDirectory(1);
+      const off = isOff ? ["--no-color"] : [];
+      const columns = isTty ? { columns: 80 } : {};
+      for (const argv of [
+        ["verify", "--data", data, ...off],
+        [...off, "--help"],
+        ["get", ...off],
+      ]) {
+        const { stdout, stderr } = await kayactl(argv, columns);
+        expect((stdout + stderr).includes("\u001b")).toBe(expected);
+      }
+    },
+  );
 });
 
 describe("the end of a run", () => {

@@ -6,8 +6,9 @@ import { printWrite } from "./write-result.js";
 export const registerDelete: Register = (program, execute) => {
   program
     .command("delete")
+    .aliases(["del", "rm"])
     .summary("remove a key")
-    .description("Remove KEY and its value. That it was not there is no error.")
+    .description("Remove KEY and its value. A key that is not there is no error.")
     .argument("<KEY>")
     .option("--key-hex", "KEY is given in hex")
     .action((key: string, options: { keyHex?: boolean }, command) =>

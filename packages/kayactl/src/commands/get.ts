@@ -12,32 +12,52 @@ export const registerGet: Register = (program, execute) => {
   program
     .command("get")
     .summary("print the value of a key")
-    .description("Print the value of KEY and a line break; NOT_FOUND and exit code 2 where it has none.")
+    .description(
+      "Print the value of KEY and a line break. A key without a value prints NOT_FOUND, with exit code 2.",
+    )
     .argument("<KEY>")
     .option("--key-hex", "KEY is given in hex")
-    .option("--raw", "the value's bytes exactly, with nothing added or escaped")
+    .option("--raw", "print the value's bytes exactly, with nothing added or escaped")
     .addHelpText(
       "after",
       `
-A value that is not UTF-8 is shown as hex:00ff, and control characters in text as \\u001b. For the bytes as
-they are use --raw, or --json.
+A value that is not UTF-8 is shown as hex:00ff, and control characters in text as \\u001b. --raw prints the bytes
+as they are; --json escapes them.
 
 Examples:
   kayactl get user:1
   kayactl get photo --raw > photo.jpg`,
     )
     .action((key: string, options: GetOptions, command) =>
-      execute(command.optsWithGlobals(), async (context) => {
-        const keyBytes = parseBytes(key, "KEY", options.keyHex === true);
-        const entry = await withEngine(context, (engine) => engine.getEntry(keyBytes), { readOnly: true });
-        const { value, expiresAt } = entry;
-        if (value === undefined) return notFound(context);
-        if (options.raw) await context.out.bytes(value);
-        else await printValue(context, keyBytes, value, expiresAt);
-        return ExitCode.Ok;
-      }),
+      execute(command.optsWithGlobals(), (context) => get(context, key, options)),
     );
 };
+
+export const registerCat: Register = (program, execute) => {
+  program
+    .command("cat")
+    .summary("print the bytes of a value: get --raw")
+    .description('Print the value of KEY byte for byte. The same as "kayactl get KEY --raw".')
+    .argument("<KEY>")
+    .option("--key-hex", "KEY is given in hex")
+    .action((key: string, options: GetOptions, command) =>
+      execute(command.optsWithGlobals(), (context) => get(context, key, { ...options, raw: true })),
+    );
+};
+
+async function get(
+  context: Context,
+  key: string,
+  { keyHex = false, raw = false }: GetOptions,
+): Promise<number> {
+  const keyBytes = parseBytes(key, "KEY", keyHex);
+  const entry = await withEngine(context, (engine) => engine.getEntry(keyBytes), { readOnly: true });
+  const { value, expiresAt } = entry;
+  if (value === undefined) return notFound(context);
+  if (raw) await context.out.bytes(value);
+  else await printValue(context, keyBytes, value, expiresAt);
+  return ExitCode.Ok;
+}
 
 async function printValue(
   { out, options }: Context,

@@ -20,6 +20,7 @@ const MAX_STDIN_BYTES = 64 * 1024 * 1024;
 export const registerPut: Register = (program, execute) => {
   program
     .command("put")
+    .alias("set")
     .summary("store a value under a key")
     .description(
       "Store VALUE under KEY, replacing what was there. Makes the data directory where it is absent.",

@@ -1,6 +1,7 @@
 import type { Engine, KeyValue, RangeOptions } from "@kaya/engine";
+import type { Command } from "commander";
 import { jsonField, toJson } from "../bytes.js";
-import { type Context, ExitCode, type Register } from "../context.js";
+import { type Context, type Execute, ExitCode, type Register } from "../context.js";
 import { type EntryLines, tabbedLines, terminalLines } from "../entry-lines.js";
 import { parseWholeNumber } from "../options.js";
 import { Interrupted } from "../output.js";
@@ -19,34 +20,64 @@ export const registerScan: Register = (program, execute) => {
   const command = program
     .command("scan")
     .summary("list entries in key order")
-    .description("List the entries whose keys begin with PREFIX, or all, in bytewise order of their keys.")
+    .description(
+      "List the entries whose keys begin with PREFIX, or all entries, in bytewise order of their keys.",
+    )
+    .option("--keys-only", "without values");
+  addScan(command, execute, {
+    about: "A line is the key, a tab, and the value. A terminal shows columns, and cuts long values.",
+    examples: [
+      "scan user: --limit 10",
+      "scan --gte 2026-01 --lt 2026-02 --reverse",
+      "scan --json | jq -r '.items[].key'",
+    ],
+  });
+};
+
+export const registerLs: Register = (program, execute) => {
+  const command = program
+    .command("ls")
+    .summary("list keys: scan --keys-only")
+    .description(
+      'List the keys that begin with PREFIX, or all keys. The same as "kayactl scan --keys-only".',
+    );
+  addScan(command, execute, {
+    about: "A line is a key.",
+    examples: ["ls user:", "ls --reverse --limit 1"],
+    given: { keysOnly: true },
+  });
+};
+
+interface ScanCommand {
+  readonly about: string;
+  readonly examples: readonly string[];
+  /** Options that the command's name says. */
+  readonly given?: ScanOptions;
+}
+
+function addScan(command: Command, execute: Execute, { about, examples, given }: ScanCommand): void {
+  command
     .argument("[PREFIX]")
     .option("--limit <n>", "at most so many entries", parseWholeNumber)
-    .option("--reverse", "from the last key to the first")
-    .option("--keys-only", "without values");
+    .option("--reverse", "from the last key to the first");
   addKeyBounds(command)
     .addHelpText(
       "after",
-      `
-A line is the key, a tab, and the value. On a terminal they stand in columns, and long values are cut.
-
-Examples:
-  kayactl scan user: --limit 10
-  kayactl scan --gte 2026-01 --lt 2026-02 --reverse
-  kayactl scan --json | jq -r '.items[].key'`,
+      `\n${about}\n\nExamples:\n${examples.map((line) => `  kayactl ${line}`).join("\n")}`,
     )
     .action((prefix: string | undefined, options: ScanOptions, self) =>
-      execute(self.optsWithGlobals(), async (context) => {
-        const range = toRange(prefix, options);
-        const count = await withEngine(context, (engine) => printEntries(context, engine, range, options), {
-          readOnly: true,
-        });
-        if (context.err.isTty && !context.options.json)
-          await context.err.line(plural(count, "entry", "entries"));
-        return ExitCode.Ok;
-      }),
+      execute(self.optsWithGlobals(), (context) => scan(context, prefix, { ...options, ...given })),
     );
-};
+}
+
+async function scan(context: Context, prefix: string | undefined, options: ScanOptions): Promise<number> {
+  const range = toRange(prefix, options);
+  const count = await withEngine(context, (engine) => printEntries(context, engine, range, options), {
+    readOnly: true,
+  });
+  if (context.err.isTty && !context.options.json) await context.err.line(plural(count, "entry", "entries"));
+  return ExitCode.Ok;
+}
 
 function toRange(prefix: string | undefined, options: ScanOptions): RangeOptions {
   const { reverse = false, limit } = options;

@@ -5,7 +5,6 @@ import { InvalidArgumentError } from "commander";
 import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { parseWholeNumber } from "../options.js";
-import { Output } from "../output.js";
 import { ProgressLine } from "../progress-line.js";
 import { formatCount, plural } from "../units.js";
 import { printSummary, summaryJson } from "./sim-summary.js";
@@ -70,7 +69,7 @@ Examples:
           saved,
           durationMs: performance.now() - started,
         };
-        const out = new Output(context.io.stdout); // goes on after an interruption
+        const out = context.out.uninterrupted();
         if (context.options.json) await out.line(toJson(summaryJson(about)));
         else await printSummary(out, about);
         await out.flush();
