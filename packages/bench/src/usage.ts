@@ -46,22 +46,33 @@ export async function withUsage<T>(work: () => Promise<T>): Promise<{ value: T; 
   };
 }
 
-/** The likely bottleneck of a figure. */
-export function limitOf({ loop, cores, coresThere, disk }: Usage): string {
+/** The likely bottleneck, in words that fit a cell of a table. */
+export type Bottleneck = "all cores" | "event loop, held up" | "event loop" | "waiting";
+
+const EXPLAINED: Readonly<Record<Bottleneck, string>> = {
+  "all cores": "all cores are busy (--profile shows where)",
+  "event loop, held up":
+    "the event loop is held up, by synchronous reads or because other processes have the cores",
+  "event loop": "the event loop is busy (--profile shows where)",
+  waiting: "neither the event loop nor the cores are busy: it waits",
+};
+
+/** The likely bottleneck of a figure, with the figures that say so. */
+export function limitOf(usage: Usage): string {
+  const { loop, cores, coresThere, disk } = usage;
   const io =
     disk === undefined
       ? ""
       : `, disk ${disk.read.toFixed(0)} MiB/s read and ${disk.written.toFixed(0)} written`;
   const figures = `event loop ${Math.round(100 * loop)} % busy, ${cores.toFixed(1)} of ${coresThere} cores${io}`;
-  return `${whatLimits(loop, cores, coresThere)}: ${figures}`;
+  return `${EXPLAINED[bottleneckOf(usage)]}: ${figures}`;
 }
 
-function whatLimits(loop: number, cores: number, coresThere: number): string {
-  if (cores >= BUSY * coresThere) return "all cores are busy (--profile shows where)";
-  if (loop >= BUSY && cores < RUNNING * loop)
-    return "the event loop is held up, by synchronous reads or because other processes have the cores";
-  if (loop >= BUSY) return "the event loop is busy (--profile shows where)";
-  return "neither the event loop nor the cores are busy: it waits";
+/** The likely bottleneck of a figure. */
+export function bottleneckOf({ loop, cores, coresThere }: Usage): Bottleneck {
+  if (cores >= BUSY * coresThere) return "all cores";
+  if (loop >= BUSY) return cores < RUNNING * loop ? "event loop, held up" : "event loop";
+  return "waiting";
 }
 
 function perSecondInMib(bytes: number, ms: number): number {

@@ -1,11 +1,13 @@
 import { ALL_SYSTEMS, type Failure, type Run } from "../run.js";
 import { figureOf } from "../statistics.js";
-import { formatFigure, formatRatio, formatSpread } from "./format.js";
+import { formatFigure, formatRatio } from "./format.js";
 import { figuresTable, table } from "./tables.js";
 import { type Verdict, verdictsOf } from "./verdicts.js";
 
 /** Rounds of a figure whose most is more than so many times its least are told. */
 const FAR_APART = 1.5;
+
+const PERCENTILE = ", 99th percentile";
 
 const MEMORY =
   "Each store that can be told gets a cache and write buffers of 64 MiB each where it is written, a cache of 256 MiB where it is read, and " +
@@ -17,9 +19,8 @@ export function toMarkdown(run: Run): string {
   const parts = [
     introduction(run),
     figuresTable(run, ratesOf(run), formatFigure),
-    section("99th percentiles", percentilesTable(run)),
+    section("99th percentiles, in milliseconds", percentilesTable(run)),
     section("Targets", targetsTable(verdicts)),
-    section("What holds back the targets that are not reached", limitsList(verdicts)),
     section("Spread", spreadList(run)),
     section("Systems", systemsTable(run)),
     section("Not measured", failuresList(run)),
@@ -36,10 +37,10 @@ export function introduction(run: Run): string {
     .map(([name, rounds]) => `${rounds} of ${name}`);
   const rounds = [`${run.rounds} ${run.rounds === 1 ? "round" : "rounds"}`, ...others].join(", ");
   return (
-    `Measured on ${machine.date} at commit ${machine.commit}, ${run.mode} mode: medians of ${rounds}; 16-byte keys, 100-byte values, ` +
+    `Measured on ${machine.date} at commit ${machine.commit}, ${run.mode} mode. Medians of ${rounds}; 16-byte keys, 100-byte values, ` +
     `${run.entries.toLocaleString("en-US")} entries where entries are read.\n` +
     `${machine.cpu}, ${machine.memoryGiB} GiB, data on ${machine.fileSystem}, ${machine.system}, Node ${machine.node}.\n` +
-    "Bold is the best of the stores that keep their data on disk."
+    "Bold: the best store that keeps its data on disk."
   );
 }
 
@@ -49,26 +50,22 @@ function ratesOf(run: Run) {
 
 function percentilesTable(run: Run): string {
   const rows = run.rows.filter(({ measuredWith }) => measuredWith !== undefined);
-  return rows.length === 0 ? "" : figuresTable(run, rows, formatFigure);
+  return rows.length === 0
+    ? ""
+    : figuresTable(run, rows, formatFigure, ({ title }) => title.replace(PERCENTILE, ""));
 }
 
 function targetsTable(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return "";
-  const rows = verdicts.map(({ title, target, found, isRatio, isReached }) => [
-    title,
+  const rows = verdicts.map(({ title, target, found, isRatio, isReached, bottleneck }) => [
+    title.replace(PERCENTILE, ", p99"),
     target,
-    found === undefined ? "" : formatSpread(found, isRatio ? formatRatio : formatFigure),
-    isReached === undefined ? "not measured" : isReached ? "reached" : "**not reached**",
+    found === undefined ? "" : (isRatio ? formatRatio : formatFigure)(found.median),
+    isReached === undefined ? "not measured" : isReached ? "**reached**" : (bottleneck ?? "not reached"),
   ]);
   const reached = verdicts.filter(({ isReached }) => isReached === true).length;
   const measured = verdicts.filter(({ isReached }) => isReached !== undefined).length;
-  return `${reached} of ${measured} are reached.\n\n${table(["", "target", "found, median (min to max)", ""], rows, [2])}`;
-}
-
-function limitsList(verdicts: readonly Verdict[]): string {
-  return verdicts
-    .flatMap(({ title, target, limit }) => (limit === undefined ? [] : [`- ${title} (${target}): ${limit}`]))
-    .join("\n");
+  return `${reached} of ${measured} are reached. The last column says what holds back the others.\n\n${table(["", "target", "found", ""], rows, [2])}`;
 }
 
 /** Rates only: a percentile is an extreme already. */

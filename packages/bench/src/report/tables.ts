@@ -3,7 +3,12 @@ import { figureOf } from "../statistics.js";
 import type { Row } from "../workload.js";
 
 /** Rows and systems, medians. The best of the stores that keep their data on disk is bold. */
-export function figuresTable(run: Run, rows: readonly Row[], format: (value: number) => string): string {
+export function figuresTable(
+  run: Run,
+  rows: readonly Row[],
+  format: (value: number) => string,
+  titleOf = ({ title, unit }: Row) => `${title} (${unit})`,
+): string {
   const names = run.systems.map(({ name }) => name);
   const onDisk = new Set(
     run.systems
@@ -21,7 +26,7 @@ export function figuresTable(run: Run, rows: readonly Row[], format: (value: num
       const isBest = stores.length > 1 && median === best && onDisk.has(names[i] ?? "");
       return isBest ? `**${format(median)}**` : format(median);
     });
-    return [`${row.title} (${row.unit})`, ...cells];
+    return [titleOf(row), ...cells];
   });
   return table(["", ...names], lines);
 }

@@ -1,7 +1,7 @@
 import type { Run } from "../run.js";
 import { type Figure, figureOf, ratioOf, type Spread, valuesOf } from "../statistics.js";
 import { type Reference, TARGETS, type Target } from "../targets.js";
-import { limitOf, type Usage } from "../usage.js";
+import { type Bottleneck, bottleneckOf, limitOf, type Usage } from "../usage.js";
 import { formatFigure, formatRatio } from "./format.js";
 
 const KAYA = "kaya";
@@ -15,8 +15,10 @@ export interface Verdict {
   readonly found?: Spread;
   readonly isRatio: boolean;
   readonly isReached?: boolean;
-  /** The likely bottleneck. Present if the target is missed and the machine's usage was recorded. */
+  /** The likely bottleneck, in a sentence with its figures. Present if the target is missed and the machine's usage was recorded. */
   readonly limit?: string;
+  /** The same, in a word or two. */
+  readonly bottleneck?: Bottleneck;
 }
 
 /** Of each target whose rows the run has. */
@@ -48,10 +50,18 @@ function verdictOf(run: Run, target: Target): Verdict {
   };
 }
 
-function outcomeOf(run: Run, target: Target, found: Spread): Pick<Verdict, "found" | "isReached" | "limit"> {
+function outcomeOf(
+  run: Run,
+  target: Target,
+  found: Spread,
+): Pick<Verdict, "found" | "isReached" | "limit" | "bottleneck"> {
   if (isReached(target, found.median)) return { found, isReached: true };
   const usage = usageOf(run, { row: target.row, system: KAYA });
-  return { found, isReached: false, ...(usage && { limit: limitOf(usage) }) };
+  return {
+    found,
+    isReached: false,
+    ...(usage && { limit: limitOf(usage), bottleneck: bottleneckOf(usage) }),
+  };
 }
 
 /** Of the round whose figure is the median, or next to it. */
