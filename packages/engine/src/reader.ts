@@ -1,4 +1,5 @@
 import { readInput } from "@kaya/core";
+import { ValueCopier } from "@kaya/lsm";
 import { once } from "./clock.js";
 import { type Entry, entryOf, entryOfSync } from "./entry.js";
 import { getInSlices } from "./get-many.js";
@@ -8,7 +9,7 @@ import { behindCursor, type Page, type PageOptions, readPage, readPageOptions } 
 import { type KeyBounds, type RangeOptions, toKeyBounds, toKeyRange, toPagedRange } from "./range.js";
 import type { ReadSource } from "./read-source.js";
 import { type Reading, readThrough, SharedMoment } from "./reading.js";
-import { KEYS, type KeyValue, PAIRS, VALUES } from "./row.js";
+import { ENTRIES, KEYS, type KeyValue, PAIRS, VALUES } from "./row.js";
 import { Rows, Scan, type ScanOf } from "./scan.js";
 import type { Value } from "./store/key-state.js";
 import { SyncScan } from "./sync-scan.js";
@@ -153,8 +154,9 @@ export abstract class Reader {
     this.#source.view();
     const { reading, turns } = this.#readingOf({ ...toKeyBounds(bounds), reverse, limit: 1 });
     let entry: KeyValue | undefined;
-    await readThrough(reading, turns, ({ key, value }) => {
-      entry = { key: new Uint8Array(key), value: new Uint8Array(value) };
+    const copier = new ValueCopier();
+    await readThrough(reading, turns, (cursor) => {
+      entry = ENTRIES.read(cursor, copier);
     });
     return entry;
   }

@@ -1,9 +1,11 @@
-import type { EntryCursor, ValueCopier } from "@kaya/lsm";
+import { type EntryCursor, EXPIRING, type ValueCopier } from "@kaya/lsm";
 
 /** A key with its value. The bytes are the caller's. */
 export interface KeyValue {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+  /** When the key loses the value by itself, in milliseconds since 1970; not there where it does not. */
+  readonly expiresAt?: number;
 }
 
 /** What a reading gives of each entry. */
@@ -15,7 +17,10 @@ export interface RowKind<T> {
 }
 
 export const ENTRIES: RowKind<KeyValue> = {
-  read: ({ key, value }, copier) => copier.entry(key, value),
+  read: (cursor, copier) => {
+    const entry = copier.entry(cursor.key, cursor.value);
+    return cursor.kind === EXPIRING ? { ...entry, expiresAt: cursor.expiresAt } : entry;
+  },
   bytes: ({ key, value }) => key.length + value.length,
 };
 

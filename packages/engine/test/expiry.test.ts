@@ -68,6 +68,29 @@ describe.each([
   ["in memory", async (_: Engine) => undefined],
   ["in a table", (engine: Engine) => engine.flush()],
 ])("a value that expires, %s", (_, settle) => {
+  it("is told with its moment by scans, pages, first and last; what stays is told without one", async () => {
+    const { engine, clock } = await open();
+    await engine.batch([put("a", "1", { ttlMs: 5 }), put("b", "2")]);
+    await settle(engine);
+    const bytes = (value: string) => new TextEncoder().encode(value);
+    const expiresAt = clock.time + 5;
+    const readings = [
+      await engine.scan().toArray(),
+      engine.scanSync().toArray(),
+      (await engine.page({}, { size: 2 })).entries,
+      [await engine.first(), await engine.last()],
+      await engine.transact((tx) => tx.scan().toArray()),
+    ];
+    for (const entries of readings) {
+      expect(entries).toEqual([
+        { key: bytes("a"), value: bytes("1"), expiresAt },
+        { key: bytes("b"), value: bytes("2") },
+      ]);
+      expect(Object.hasOwn(entries[1] ?? {}, "expiresAt")).toBe(false);
+    }
+    await engine.close();
+  });
+
   it("is there until its moment, and from then on no read sees it", async () => {
     const { engine, clock } = await open();
     await engine.put("a", "1", { ttlMs: 100 });

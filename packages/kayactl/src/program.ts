@@ -3,6 +3,7 @@ import { registerBackup } from "./commands/backup.js";
 import { registerCompact } from "./commands/compact.js";
 import { registerConsumers } from "./commands/consumers.js";
 import { registerDelete } from "./commands/delete.js";
+import { registerExport } from "./commands/export.js";
 import { registerFlush } from "./commands/flush.js";
 import { registerCat, registerGet } from "./commands/get.js";
 import { registerInspect } from "./commands/inspect.js";
@@ -40,6 +41,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     registerDelete,
     registerScan,
     registerLs,
+    registerExport,
     registerStats,
   ]) {
     register(program, execute);

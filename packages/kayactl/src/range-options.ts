@@ -1,6 +1,7 @@
-import type { KeyBounds } from "@kaya/engine";
+import type { KeyBounds, RangeOptions } from "@kaya/engine";
 import type { Command } from "commander";
 import { parseBytes } from "./bytes.js";
+import { parseWholeNumber } from "./options.js";
 
 /** Options that say which keys a command is about. */
 export interface KeyBoundsOptions {
@@ -9,6 +10,12 @@ export interface KeyBoundsOptions {
   readonly gte?: string;
   readonly lt?: string;
   readonly lte?: string;
+}
+
+/** The same, with a direction and a limit. */
+export interface RangeScanOptions extends KeyBoundsOptions {
+  readonly limit?: number;
+  readonly reverse?: boolean;
 }
 
 const BOUNDS = ["gt", "gte", "lt", "lte"] as const;
@@ -20,6 +27,19 @@ export function addKeyBounds(command: Command): Command {
     .option("--lt <key>", "only keys before this one")
     .option("--lte <key>", "this key, and those before it")
     .option("--key-hex", "PREFIX and the bounds are given in hex");
+}
+
+export function addRange(command: Command): Command {
+  command
+    .option("--limit <n>", "at most so many entries", parseWholeNumber)
+    .option("--reverse", "from the last key to the first");
+  return addKeyBounds(command);
+}
+
+/** @throws KayaError KAYA_INVALID_ARGUMENT */
+export function toRange(prefix: string | undefined, options: RangeScanOptions): RangeOptions {
+  const { reverse = false, limit } = options;
+  return { ...toKeyBounds(prefix, options), reverse, ...(limit !== undefined && { limit }) };
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT */

@@ -45,6 +45,7 @@ describe("the built program", () => {
     for (const command of [
       `scan --data ${quote(data)}`,
       `scan --json --data ${quote(data)}`,
+      `export --data ${quote(data)}`,
       `inspect wal ${quote(data)}`,
       `inspect wal ${quote(data)} --records`,
     ]) {

@@ -3,16 +3,14 @@ import type { Command } from "commander";
 import { jsonField, toJson } from "../bytes.js";
 import { type Context, type Execute, ExitCode, type Register } from "../context.js";
 import { type EntryLines, tabbedLines, terminalLines } from "../entry-lines.js";
-import { parseWholeNumber } from "../options.js";
+import { entryJson } from "../export/json-lines.js";
 import { Interrupted } from "../output.js";
 import { pagesOf } from "../pages.js";
-import { addKeyBounds, type KeyBoundsOptions, toKeyBounds } from "../range-options.js";
+import { addRange, type RangeScanOptions, toRange } from "../range-options.js";
 import { plural } from "../units.js";
 import { withEngine } from "../with-engine.js";
 
-interface ScanOptions extends KeyBoundsOptions {
-  readonly limit?: number;
-  readonly reverse?: boolean;
+interface ScanOptions extends RangeScanOptions {
   readonly keysOnly?: boolean;
 }
 
@@ -56,11 +54,8 @@ interface ScanCommand {
 }
 
 function addScan(command: Command, execute: Execute, { about, examples, given }: ScanCommand): void {
-  command
-    .argument("[PREFIX]")
-    .option("--limit <n>", "at most so many entries", parseWholeNumber)
-    .option("--reverse", "from the last key to the first");
-  addKeyBounds(command)
+  command.argument("[PREFIX]");
+  addRange(command)
     .addHelpText(
       "after",
       `\n${about}\n\nExamples:\n${examples.map((line) => `  kayactl ${line}`).join("\n")}`,
@@ -77,11 +72,6 @@ async function scan(context: Context, prefix: string | undefined, options: ScanO
   });
   if (context.err.isTty && !context.options.json) await context.err.line(plural(count, "entry", "entries"));
   return ExitCode.Ok;
-}
-
-function toRange(prefix: string | undefined, options: ScanOptions): RangeOptions {
-  const { reverse = false, limit } = options;
-  return { ...toKeyBounds(prefix, options), reverse, ...(limit !== undefined && { limit }) };
 }
 
 async function printEntries(
@@ -110,8 +100,8 @@ async function printEntries(
 
 const jsonItems: EntryLines = function* (page: readonly KeyValue[], keysOnly: boolean) {
   let separator = "";
-  for (const { key, value } of page) {
-    yield separator + toJson({ ...jsonField("key", key), ...(keysOnly ? {} : jsonField("value", value)) });
+  for (const entry of page) {
+    yield separator + (keysOnly ? toJson(jsonField("key", entry.key)) : entryJson(entry));
     separator = ",";
   }
 };
