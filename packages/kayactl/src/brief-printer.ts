@@ -8,10 +8,12 @@ export const BRIEF_RECORDS = 1000;
 /** Keeps lines back until it is known whether they are few. */
 export class LineBuffer implements LineSink {
   readonly colors: Output["colors"];
+  readonly lineColumns: number | undefined;
   #lines: string[] = [];
 
-  constructor({ colors }: Output) {
+  constructor({ colors, lineColumns }: Output) {
     this.colors = colors;
+    this.lineColumns = lineColumns;
   }
 
   line(text: string): undefined {
@@ -40,6 +42,9 @@ export function briefPrinter(
   const hasLines = () => summary.recordCount <= BRIEF_RECORDS;
   return {
     begin: () => lines.begin(),
+    get needsRecords() {
+      return hasLines() && lines.needsRecords === true;
+    },
     segment: (location) => {
       summary.segment(location);
       return hasLines() ? lines.segment(location) : undefined;

@@ -1,3 +1,4 @@
+import type { Lsn } from "@kaya/core";
 import { isDamage, type SegmentLocation } from "@kaya/wal";
 import type { Context } from "./context.js";
 import { LogInspector } from "./inspect-segment.js";
@@ -10,32 +11,52 @@ export interface InspectionTask {
   /** Of a directory whose manifest can be read. */
   readonly tables: TablesLook | undefined;
   readonly filter: RecordFilter;
-  /** The printer needs more than rows. */
-  readonly withRecords: boolean;
 }
 
-/** Reads what is asked for and gives it to the printer. True where there is damage. */
+/** What was read, shown or not. */
+export interface LogReading {
+  readonly isDamaged: boolean;
+  /** Records that the filter let through. */
+  readonly shown: number;
+  /** Of the log's first record, and of the last that was read; undefined where the log has none. */
+  readonly firstLsn: Lsn | undefined;
+  readonly lastLsn: Lsn | undefined;
+}
+
+/** Reads what is asked for and gives it to the printer. */
 export async function inspectLocations(
   context: Context,
-  { locations, tables, filter, withRecords }: InspectionTask,
+  { locations, tables, filter }: InspectionTask,
   printer: InspectionPrinter,
-): Promise<boolean> {
-  const inspector = new LogInspector(context, {
-    coveredLsn: tables?.coveredLsn,
-    lastLsn: filter.lsns.last,
-    withRecords,
-  });
-  let isDamaged = false;
+): Promise<LogReading> {
+  const inspector = new LogInspector(context, { coveredLsn: tables?.coveredLsn, lastLsn: filter.lsns.last });
+  const reading: { -readonly [K in keyof LogReading]: LogReading[K] } = {
+    isDamaged: false,
+    shown: 0,
+    firstLsn: undefined,
+    lastLsn: undefined,
+  };
   await printer.begin();
   for (const location of locations) {
-    if (inspector.isPast) break;
+    if (inspector.passedLsn !== undefined) break;
     await printer.segment(location);
-    const warnings = await inspector.segment(location, (row, record) =>
-      filter.accepts(row, record) ? printer.record(row, record) : undefined,
+    const withRecords = filter.hasPrefix || printer.needsRecords === true;
+    const warnings = await inspector.segment(
+      location,
+      (row, record) => {
+        reading.firstLsn ??= row.lsn;
+        reading.lastLsn = row.lsn;
+        if (!filter.accepts(row, record)) return undefined;
+        reading.shown++;
+        return printer.record(row, record);
+      },
+      withRecords,
     );
     await printer.warnings(warnings);
-    isDamaged ||= warnings.some(isDamage);
+    reading.isDamaged ||= warnings.some(isDamage);
   }
   await printer.end();
-  return isDamaged;
+  reading.firstLsn ??= inspector.passedLsn;
+  reading.lastLsn ??= inspector.passedLsn;
+  return reading;
 }

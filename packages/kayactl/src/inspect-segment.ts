@@ -19,8 +19,6 @@ export interface LogInspectorOptions {
   readonly coveredLsn?: Lsn | undefined;
   /** Nothing behind this record is looked at. */
   readonly lastLsn?: Lsn;
-  /** Costs about as much again as the rows alone. */
-  readonly withRecords?: boolean;
 }
 
 /** Goes over the segments of a log in order: LSNs go on from one to the next. */
@@ -28,31 +26,32 @@ export class LogInspector {
   readonly #context: Context;
   readonly #coveredLsn: Lsn;
   readonly #lastLsn: Lsn;
-  readonly #withRecords: boolean;
   #expectedLsn: Lsn | undefined;
-  #isPast = false;
+  #passedLsn: Lsn | undefined;
 
   constructor(
     context: Context,
-    { coveredLsn = 0, lastLsn = Number.POSITIVE_INFINITY, withRecords = false }: LogInspectorOptions = {},
+    { coveredLsn = 0, lastLsn = Number.POSITIVE_INFINITY }: LogInspectorOptions = {},
   ) {
     this.#context = context;
     this.#coveredLsn = coveredLsn;
     this.#lastLsn = lastLsn;
-    this.#withRecords = withRecords;
   }
 
-  /** Whether a record behind `lastLsn` was met: later segments need not be read. */
-  get isPast(): boolean {
-    return this.#isPast;
+  /** The first record behind `lastLsn`. Where there is one, later segments need not be read. */
+  get passedLsn(): Lsn | undefined {
+    return this.#passedLsn;
   }
 
-  /** Gives each record to `visit`, and what is wrong with the segment to the caller. */
-  async segment({ disk, path }: SegmentLocation, visit: Visit): Promise<WalWarning[]> {
+  /**
+   * Gives each record to `visit`, and what is wrong with the segment to the caller.
+   * @param withRecords costs about as much again as the rows alone
+   */
+  async segment({ disk, path }: SegmentLocation, visit: Visit, withRecords = false): Promise<WalWarning[]> {
     const { maxRecordBytes } = this.#context.options;
     const { signal } = this.#context.io;
     const warnings: WalWarning[] = [];
-    const inspect = this.#withRecords ? inspectRecords : inspectWal;
+    const inspect = withRecords ? inspectRecords : inspectWal;
     const items = inspect(disk, path, {
       ...(maxRecordBytes !== undefined && { maxRecordBytes }),
       ...(this.#expectedLsn !== undefined && { expectedLsn: this.#expectedLsn }),
@@ -65,7 +64,7 @@ export class LogInspector {
       }
       const row = "row" in item ? item.row : item;
       if (row.lsn > this.#lastLsn) {
-        this.#isPast = true;
+        this.#passedLsn = row.lsn;
         break;
       }
       this.#expectedLsn = row.lsn + 1;

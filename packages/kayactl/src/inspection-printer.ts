@@ -13,14 +13,17 @@ import { jsonField, toHex, toJson } from "./bytes.js";
 import { hexDump } from "./hex-dump.js";
 import type { Colors, Output } from "./output.js";
 import type { Match, RecordFilter } from "./record-filter.js";
-import { displayBytes, escapeText } from "./text.js";
+import { clip, displayBytes, escapeText, textWidth } from "./text.js";
+import { plural } from "./units.js";
 
 /** Writes an inspection while it is made: `begin`, each segment with its records and then its warnings, `end`. */
 export interface InspectionPrinter {
   begin(): Promise<void> | undefined;
   segment(location: SegmentLocation): Promise<void> | undefined;
-  /** @param record where the printer needs it */
+  /** @param record where `needsRecords` or the filter asks for it */
   record(row: WalInspectionRow, record: WalRecord | undefined): Promise<void> | undefined;
+  /** Whether `record` needs more than rows in the next segment. It costs about as much again as the rows alone. Default false. */
+  readonly needsRecords?: boolean;
   warnings(warnings: readonly WalWarning[]): Promise<void> | undefined;
   end(): Promise<void> | undefined;
 }
@@ -28,6 +31,8 @@ export interface InspectionPrinter {
 /** Where lines go: an output, or a buffer. */
 export interface LineSink {
   readonly colors: Colors;
+  /** Of a terminal; undefined where a line may have any length. */
+  readonly lineColumns: number | undefined;
   line(text: string): Promise<void> | undefined;
 }
 
@@ -37,6 +42,10 @@ export interface PrintOptions {
   /** Shows the bytes of each record, and those where the damage begins. */
   readonly hex: boolean;
 }
+
+/** A batch shows so many of its operations; with a key filter, all that match. */
+const MOST_OPERATIONS = 20;
+const MIN_KEY_COLUMNS = 8;
 
 /** What is shown of the bytes at a damage, whose end is not known. */
 const DAMAGE_BYTES = 256;
@@ -63,11 +72,17 @@ export function linePrinter(
     await heading();
     const matches = record === undefined ? [] : filter.matches(record);
     const [only] = row.type === "BATCH" ? [] : matches;
-    await out.line(formatInspectionRow(row) + (only === undefined ? "" : ` ${keysText(only)}`));
-    if (row.type === "BATCH") {
-      for (const match of matches) await out.line(`  ${operationText(match)}`);
-    }
+    const line = formatInspectionRow(row);
+    await out.line(only === undefined ? line : withKeys(`${line} `, only, out.lineColumns));
+    if (row.type === "BATCH") await operations(matches);
     if (hex && record !== undefined) await dump(encodeRecord(record), row.offset);
+  };
+  const operations = async (matches: readonly Match[]) => {
+    const shown = filter.hasPrefix ? matches : matches.slice(0, MOST_OPERATIONS);
+    for (const match of shown) await out.line(operationText(match, out.lineColumns));
+    const more = matches.length - shown.length;
+    if (more > 0)
+      await out.line(`  … ${plural(more, "more operation")}; --key PREFIX shows all that have such a key`);
   };
   return {
     begin: nothing,
@@ -77,8 +92,8 @@ export function linePrinter(
       header = hasSeveralSegments ? bold(`segment=${escapeText(name)} bytes=${length}`) : undefined;
       return filter.acceptsAll ? heading() : undefined;
     },
-    record: (row, record) =>
-      hex || !filter.acceptsAll ? details(row, record) : out.line(formatInspectionRow(row)),
+    needsRecords: true,
+    record: details,
     warnings: async (warnings) => {
       if (warnings.length > 0) await heading();
       for (const warning of warnings) {
@@ -92,10 +107,20 @@ export function linePrinter(
   };
 }
 
-function keysText({ operation }: Match): string {
-  if (operation.type !== "deleteRange") return `key=${keyText(operation.key)}`;
-  const { start, end } = operation;
-  return `start=${keyText(start)}${end === undefined ? "" : ` end=${keyText(end)}`}`;
+/** `head` and the keys of an operation. Keys that do not fit a terminal's line are cut. */
+function withKeys(head: string, { operation }: Match, columns: number | undefined, tail = ""): string {
+  const keys = operation.type === "deleteRange" ? [operation.start, operation.end] : [operation.key];
+  const names = operation.type === "deleteRange" ? ["start=", "end="] : ["key="];
+  const fields = keys.flatMap((key, index) => (key === undefined ? [] : [{ name: names[index] ?? "", key }]));
+  const taken = textWidth(head + tail) + fields.reduce((sum, { name }) => sum + name.length + 1, 0);
+  const room =
+    columns === undefined
+      ? undefined
+      : Math.max(MIN_KEY_COLUMNS, Math.floor((columns - taken) / fields.length));
+  const texts = fields.map(
+    ({ name, key }) => name + (room === undefined ? keyText(key) : clip(keyText(key), room)),
+  );
+  return head + texts.join(" ") + tail;
 }
 
 function keyText(key: Uint8Array): string {
@@ -110,12 +135,13 @@ function typeName(operation: WalOperation): string {
   return operation.type.toUpperCase();
 }
 
-function operationText(match: Match): string {
+function operationText(match: Match, columns: number | undefined): string {
   const { index, operation } = match;
-  const head = `operation=${index} type=${typeName(operation)} ${keysText(match)}`;
-  if (operation.type !== "put") return head;
-  const { value, expiresAt } = operation;
-  return `${head} value_len=${value.length}${expiresAt === undefined ? "" : ` expires_at=${expiresAt}`}`;
+  const tail =
+    operation.type !== "put"
+      ? ""
+      : ` value_len=${operation.value.length}${operation.expiresAt === undefined ? "" : ` expires_at=${operation.expiresAt}`}`;
+  return withKeys(`  operation=${index} type=${typeName(operation)} `, match, columns, tail);
 }
 
 /** At most `length` bytes of a segment. */
@@ -139,6 +165,7 @@ export function jsonPrinter(out: Output, { filter, hex }: PrintOptions): Inspect
   let rows = 0;
   return {
     begin: () => out.write('{"segments":['),
+    needsRecords: hex || filter.hasPrefix,
     segment: ({ name, length }) => {
       rows = 0;
       const comma = segments++ > 0 ? "," : "";
@@ -150,7 +177,7 @@ export function jsonPrinter(out: Output, { filter, hex }: PrintOptions): Inspect
           ? row
           : {
               ...row,
-              ...matchFields(filter.matches(record), row.type === "BATCH"),
+              ...(filter.hasPrefix && matchFields(filter.matches(record), row.type === "BATCH")),
               ...(hex && { hex: toHex(encodeRecord(record)) }),
             };
       return out.write((rows++ > 0 ? "," : "") + toJson(shown));

@@ -58,6 +58,11 @@ export class Output {
     return columnsOf(this.#stream);
   }
 
+  /** Of a terminal; undefined elsewhere: a line may have any length there. */
+  get lineColumns(): number | undefined {
+    return this.isTty ? this.columns : undefined;
+  }
+
   /**
    * Gives a promise only where something is on its way: a caller with very many lines awaits that alone.
    * @throws OutputClosed, Interrupted

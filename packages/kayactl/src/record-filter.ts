@@ -40,13 +40,12 @@ export class RecordFilter {
     return record !== undefined && this.matches(record).length > 0;
   }
 
-  /** The operations whose keys are asked for, and those that delete a range with such keys in it; none where no key is asked for. */
+  /** The operations that have such a key, or delete a range with such keys in it. Without a prefix, all of them. */
   matches({ payload }: WalRecord): Match[] {
-    if (this.#prefix === undefined) return [];
     const matches: Match[] = [];
     let index = 0;
     for (const operation of operationsOf(payload)) {
-      if (this.#asksFor(operation)) matches.push({ index, operation });
+      if (this.#prefix === undefined || this.#asksFor(operation)) matches.push({ index, operation });
       index++;
     }
     return matches;

@@ -1,8 +1,18 @@
-import { stat } from "node:fs/promises";
+import { copyFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeRecord, inspectWalPath, type WalPayload } from "@kaya/wal";
 import { describe, expect, test } from "vitest";
-import { dataDirectory, filledDirectory, flipInFile, kayactl, SEGMENT, VECTOR } from "./helpers.js";
+import { textWidth } from "../src/text.js";
+import {
+  dataDirectory,
+  filledDirectory,
+  flipInFile,
+  flipped,
+  kayactl,
+  SEGMENT,
+  temporaryDirectory,
+  VECTOR,
+} from "./helpers.js";
 
 const bytes = (text: string) => Buffer.from(text);
 const put = (key: string, value = ""): WalPayload & { type: "put" } => ({
@@ -112,6 +122,109 @@ describe("a directory", () => {
         levels: [{ level: 0, tables: 1, bytes: json.tables.bytes, entries: 3, tombstones: 0 }],
       },
     });
+  });
+});
+
+describe("keys", () => {
+  const operations = Array.from({ length: 25 }, (_, index) => put(`item:${index}`, "v"));
+
+  test("are shown, and the first operations of a batch", async () => {
+    const data = await dataDirectory(log(put("a\u001b b"), { type: "noop" }, { type: "batch", operations }));
+    const shown = lines((await kayactl(["inspect", "wal", data])).stdout);
+    expect(shown.slice(0, 4)).toEqual([
+      'offset=0 lsn=1 seq=1 type=PUT key_len=4 value_len=0 checksum=ok key="a\\\\u001b b"',
+      "offset=52 lsn=2 seq=2 type=NOOP checksum=ok",
+      "offset=92 lsn=3 seq=3 type=BATCH operations=25 checksum=ok",
+      "  operation=0 type=PUT key=item:0 value_len=1",
+    ]);
+    expect(shown).toHaveLength(3 + 20 + 1);
+    expect(shown.at(-1)).toBe("  … 5 more operations; --key PREFIX shows all that have such a key");
+    const all = lines((await kayactl(["inspect", "wal", data, "--key", "item:"])).stdout);
+    expect(all).toHaveLength(1 + 25);
+  });
+
+  test("are cut to the width of a terminal, and only there", async () => {
+    const range = {
+      type: "deleteRange",
+      start: bytes("日".repeat(100)),
+      end: bytes("鿿".repeat(100)),
+    } as const;
+    const data = await dataDirectory(
+      log(put("k".repeat(300)), range, { type: "batch", operations: [put("b".repeat(300), "v")] }),
+    );
+    const path = join(data, "wal", SEGMENT);
+    const { stdout } = await kayactl(["inspect", "wal", path, "--no-color"], { columns: 120 });
+    for (const line of lines(stdout)) expect(textWidth(line)).toBeLessThanOrEqual(120);
+    expect(stdout).toMatch(/ key=k+…\n/);
+    expect(stdout).toMatch(/ start=日+… end=鿿+…\n/);
+    expect(stdout).toMatch(/ {2}operation=0 type=PUT key=b+… value_len=1\n/);
+    expect((await kayactl(["inspect", "wal", path])).stdout).toContain(`key=${"k".repeat(300)}\n`);
+  });
+});
+
+describe("a file that is no segment", () => {
+  test("is refused with what a segment begins with", async () => {
+    const path = join(await temporaryDirectory(), "passwd");
+    await writeFile(path, "root:x:0:0:root:/root:/bin/bash\n");
+    for (const more of [[], ["--summary"], ["--json"], ["--html", `${path}.html`]]) {
+      const { code, stdout, stderr } = await kayactl(["inspect", "wal", path, ...more]);
+      expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
+      expect(stderr).toContain(
+        'passwd is not a segment of a log: a segment begins with 41 59 41 4b ("AYAK"), and this file begins with 72 6f 6f 74 ("root").',
+      );
+    }
+  });
+
+  test("a damaged segment is one, by its name or by a whole record", async () => {
+    const data = await dataDirectory(flipped(VECTOR, 0));
+    const path = join(data, "wal", SEGMENT);
+    expect((await kayactl(["inspect", "wal", path])).code).toBe(3);
+    await copyFile(path, join(data, "copy"));
+    expect((await kayactl(["inspect", "wal", join(data, "copy")])).code).toBe(3);
+    for (const [name, content] of [
+      ["empty", ""],
+      ["begun", "AY"],
+      ["zeros", "\0".repeat(100)],
+    ] as const) {
+      await writeFile(join(data, name), content);
+      expect((await kayactl(["inspect", "wal", join(data, name)])).stderr).not.toContain("not a segment");
+    }
+  });
+});
+
+describe("filters that let nothing through say what is there", () => {
+  test.each([
+    [["--lsn", "900"], "no record has LSN 900: the last record has LSN 5"],
+    [["--lsn", "6.."], "no record has LSN 6 or more: the last record has LSN 5"],
+    [
+      ["--lsn", "1..2"],
+      "no record has LSN 1 to 2: the first record has LSN 4; the tables cover the log through LSN 3",
+    ],
+    [
+      ["--lsn", "..3"],
+      "no record has LSN 3 or less: the first record has LSN 4; the tables cover the log through LSN 3",
+    ],
+    [
+      ["--key", "x"],
+      'no record from LSN 4 to 5 has a key that begins with "x"; the tables cover the log through LSN 3',
+    ],
+    [
+      ["--key", "k", "--lsn", "5"],
+      'no record from LSN 5 to 5 has a key that begins with "k"; the tables cover the log through LSN 3',
+    ],
+  ])("%j", async (options, note) => {
+    const data = await filledDirectory(3);
+    await kayactl(["flush", "--data", data]);
+    for (const key of ["k", "l"]) await kayactl(["put", key, "v", "--data", data]);
+    const { code, stdout, stderr } = await kayactl(["inspect", "wal", data, ...options]);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: `note: ${note}\n` });
+  });
+
+  test("a log without records", async () => {
+    const data = await dataDirectory(Buffer.alloc(0));
+    expect((await kayactl(["inspect", "wal", data, "--lsn", "1"])).stderr).toBe(
+      "note: the log has no records\n",
+    );
   });
 });
 
@@ -257,7 +370,7 @@ describe("--hex", () => {
     const { stdout } = await kayactl(["inspect", "wal", path, "--hex"]);
     expect(stdout).toContain(
       [
-        "offset=57 lsn=2 seq=2 type=DELETE key_len=6 checksum=ok",
+        "offset=57 lsn=2 seq=2 type=DELETE key_len=6 checksum=ok key=user:2",
         "  00000039  41 59 41 4b 01 00 28 00  00 00 02 00 02 00 00 00  |AYAK..(.........|",
         "  00000049  00 00 00 00 02 00 00 00  00 00 00 00 0a 00 00 00  |................|",
         "  00000059  43 16 83 5a 41 77 ee 46  06 00 00 00 75 73 65 72  |C..ZAw.F....user|",

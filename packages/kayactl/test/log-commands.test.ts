@@ -19,8 +19,8 @@ import {
 } from "./helpers.js";
 
 const VECTOR_ROWS = [
-  "offset=0 lsn=1 seq=1 type=PUT key_len=6 value_len=3 checksum=ok",
-  "offset=57 lsn=2 seq=2 type=DELETE key_len=6 checksum=ok",
+  "offset=0 lsn=1 seq=1 type=PUT key_len=6 value_len=3 checksum=ok key=user:1",
+  "offset=57 lsn=2 seq=2 type=DELETE key_len=6 checksum=ok key=user:2",
   "offset=107 lsn=3 seq=3 type=NOOP checksum=ok",
 ];
 
@@ -81,7 +81,7 @@ describe("inspect wal", () => {
         "segment=0000000000000001.wal bytes=57",
         VECTOR_ROWS[0],
         "segment=0000000000000002.wal bytes=90",
-        "offset=0 lsn=2 seq=2 type=DELETE key_len=6 checksum=ok",
+        "offset=0 lsn=2 seq=2 type=DELETE key_len=6 checksum=ok key=user:2",
         "offset=50 lsn=3 seq=3 type=NOOP checksum=ok",
         "segment=0000000000000003.wal bytes=57",
         VECTOR_ROWS[0],

@@ -153,12 +153,7 @@ describe("too many records for a page", () => {
     const context = { io, out: new Output(io.stdout), err: new Output(io.stderr), options };
     const locations = await locateSegments(path);
     const filter = new RecordFilter(undefined, undefined);
-    return collectPage(
-      context,
-      { locations, tables: undefined, filter, withRecords: false },
-      path,
-      mostItems,
-    );
+    return collectPage(context, { locations, tables: undefined, filter }, path, mostItems);
   }
 
   test("stand together in groups, and nothing is lost of their sums", async () => {

@@ -318,7 +318,7 @@ test("inspect wal goes on where the manifest cannot be read, and says so", async
   const { code, stdout, stderr } = await kayactl(["inspect", "wal", data]);
   expect({ code, stdout }).toEqual({
     code: 0,
-    stdout: "offset=0 lsn=4 seq=4 type=PUT key_len=4 value_len=1 checksum=ok\n",
+    stdout: "offset=0 lsn=4 seq=4 type=PUT key_len=4 value_len=1 checksum=ok key=more\n",
   });
   expect(stderr).toMatch(/^note: the manifest cannot be read.*manifest\/.* at offset 0/);
 });

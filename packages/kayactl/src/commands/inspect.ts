@@ -9,6 +9,8 @@ import { addInspectOptions, type InspectOptions, recordFilter } from "../inspect
 import { type InspectionPrinter, jsonPrinter, linePrinter } from "../inspection-printer.js";
 import { makePage } from "../log-page/make-page.js";
 import { LogSummary, summaryPrinter } from "../log-summary.js";
+import { nothingShown } from "../nothing-shown.js";
+import { requireSegment } from "../require-segment.js";
 import { type TablesLook, tryToLookAtTables } from "../tables-look.js";
 import { escapeText } from "../text.js";
 import { formatCount } from "../units.js";
@@ -24,17 +26,17 @@ export const registerInspect: Register = (program, execute) => {
     .command("wal")
     .summary("the records of a log segment, or of a directory of them")
     .description(
-      "List the records of the log at PATH (a segment, a data directory, or its wal/), then what is wrong with it. Takes no lock, " +
-        "writes nothing. Exit code 3 where anything is damaged.",
+      "List the records of the log at PATH (a segment, a data directory, or its wal/) with their keys, then all damage. Takes no lock " +
+        "and writes nothing. Exit code 3 means damage.",
     )
     .argument("<PATH>");
   addInspectOptions(wal)
     .addHelpText(
       "after",
       `
-A directory with more than ${formatCount(BRIEF_RECORDS)} records is summed up on one screen; --records lists them all the same. A terminal gets
-the summary behind the lines, too. A batch is shown whole if one of its keys is asked for, and which ones is told. What is
-behind the last LSN of --lsn is not read, and so not checked.
+A directory with more than ${formatCount(BRIEF_RECORDS)} records is summed up on one screen; --records lists them
+all. On a terminal, keys are cut to the width, and a summary follows. A batch shows its first operations; with
+--key it shows all that have such a key. Reading stops at the last LSN of --lsn: damage behind it is not found.
 
 Examples:
   kayactl inspect wal data
@@ -58,17 +60,22 @@ async function inspectPath(context: Context, path: string, options: InspectOptio
     await context.err.line(`note: there is no log segment in ${escapeText(path)}`);
   }
   const isDirectory = (await stat(path)).isDirectory();
+  if (!isDirectory) for (const location of locations) await requireSegment(location, path);
   const tables = isDirectory ? await tablesOf(context, path) : undefined;
-  const withRecords = options.hex === true || filter.hasPrefix;
-  const task: InspectionTask = { locations, tables, filter, withRecords };
+  const task: InspectionTask = { locations, tables, filter };
   if (options.html !== undefined) {
     return (await makePage(context, task, path, options.html, options.force === true))
       ? ExitCode.Damaged
       : ExitCode.Ok;
   }
   const printer = choosePrinter(context, task, options, isDirectory);
-  const isDamaged = await inspectLocations(context, task, printer);
-  return isDamaged ? ExitCode.Damaged : ExitCode.Ok;
+  const reading = await inspectLocations(context, task, printer);
+  const nothing = locations.length === 0 ? undefined : nothingShown(task, options, reading);
+  if (nothing !== undefined) {
+    await context.out.flush();
+    await context.err.line(`note: ${nothing}`);
+  }
+  return reading.isDamaged ? ExitCode.Damaged : ExitCode.Ok;
 }
 
 /** A damaged manifest is no damage of the log. */

@@ -53,10 +53,10 @@ export async function collectPage(
   mostItems = MOST_ITEMS,
 ): Promise<CollectedPage> {
   let collector = new PageCollector(1, mostItems);
-  let isDamaged = await inspectLocations(context, task, collector);
+  let { isDamaged } = await inspectLocations(context, task, collector);
   if (collector.neededGroupSize > 1) {
     collector = new PageCollector(collector.neededGroupSize, mostItems);
-    isDamaged = await inspectLocations(context, task, collector);
+    ({ isDamaged } = await inspectLocations(context, task, collector));
   }
   const { segments, groupSize, sizes, findings, notes, blocks } = collector;
   const excerpts = chooseExcerpts(task.locations, findings);
