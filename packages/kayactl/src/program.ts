@@ -13,6 +13,7 @@ import { registerRecover } from "./commands/recover.js";
 import { registerLs, registerScan } from "./commands/scan.js";
 import { registerSim } from "./commands/sim.js";
 import { registerStats } from "./commands/stats.js";
+import { registerStudio } from "./commands/studio.js";
 import { registerVerify } from "./commands/verify.js";
 import type { Execute } from "./context.js";
 import { configureHelp, registerHelp } from "./help.js";
@@ -43,6 +44,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     registerLs,
     registerExport,
     registerStats,
+    registerStudio,
   ]) {
     register(program, execute);
   }

@@ -1,5 +1,5 @@
 import { Engine, type RecoveryProgress } from "@kaya/engine";
-import { formatWarning, type WalWarning } from "@kaya/wal";
+import { formatWarning } from "@kaya/wal";
 import type { Context } from "./context.js";
 import { requireDataDir } from "./data-dir.js";
 import { engineConfig } from "./options.js";
@@ -13,21 +13,24 @@ export interface WithEngineOptions {
   readonly create?: boolean;
   /** Look only: no lock, and nothing is changed. Default false. */
   readonly readOnly?: boolean;
+  /** Flush and compact by itself, as a program does. Default false: a command that ends soon leaves that to others. */
+  readonly runsOn?: boolean;
 }
 
 /** Opens the engine, says what its recovery found, does the work, and closes: what it gives was closed without an error. */
 export async function withEngine<T>(
   context: Context,
   work: (engine: Engine) => Promise<T>,
-  { create = false, readOnly = false }: WithEngineOptions = {},
+  { create = false, readOnly = false, runsOn = false }: WithEngineOptions = {},
 ): Promise<T> {
   if (!create) await requireDataDir(context.options.data);
   const engine = await withProgress(context, (onProgress) => {
-    return Engine.open({ ...engineConfig(context.options), readOnly }, undefined, { onProgress });
+    const { tables, ...config } = engineConfig(context.options);
+    return Engine.open({ ...config, ...(!runsOn && { tables }), readOnly }, undefined, { onProgress });
   });
   return closeAfter(engine, async () => {
     context.io.signal?.throwIfAborted();
-    for (const warning of warningsOf(engine)) await warn(context, formatWarning(warning));
+    for (const warning of recoveryWarnings(engine)) await warn(context, warning);
     return work(engine);
   });
 }
@@ -52,12 +55,13 @@ async function closeAfter<T>(engine: Engine, work: () => Promise<T>): Promise<T>
   return result;
 }
 
-function warningsOf({ lastRecovery }: Engine): WalWarning[] {
+/** What recovery doubted when the engine was opened: a sentence each. */
+export function recoveryWarnings({ lastRecovery }: Engine): string[] {
   const quarantined = lastRecovery.warnings.filter(({ kind }) => kind === "Quarantined");
-  return [...tellingWarnings(lastRecovery), ...quarantined];
+  return [...tellingWarnings(lastRecovery), ...quarantined].map(formatWarning);
 }
 
-async function warn({ err }: Context, text: string): Promise<void> {
+export async function warn({ err }: Context, text: string): Promise<void> {
   await err.line(`${err.colors.yellow("warning:")} ${escapeText(text)}`);
   await err.flush();
 }

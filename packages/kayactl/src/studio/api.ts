@@ -1,4 +1,7 @@
 // The studio's HTTP interface: what its server and its page say to each other. No imports: the page is compiled without Node's types.
+//
+// Each request needs the cookie. The server refuses a parameter that it does not know, and one that is given twice. Keys of Kaya's own (indexes)
+// are left out of every answer unless the request says `internal=1`; they are never written.
 
 /** Bytes of a key, prefix or value: base64url without padding. The empty string is the empty key, not an absent one. */
 export type Base64Url = string;
@@ -27,7 +30,8 @@ export interface StoreInfo {
 
 /**
  * `GET /api/tree?prefix=&delimiter=&after=&limit=`: one level of the tree of keys below a prefix. Keys are grouped up to and with the next
- * delimiter byte (`:` or `/` or any other one byte). Found by seeks: a group of a million keys costs as much as one of two.
+ * delimiter, which is one byte in base64url as all bytes are (`Og` is `:`, `Lw` is `/`); without a delimiter there are no groups. Found by seeks:
+ * a group of a million keys costs as much as one of two. `limit` 1 to 1000, 200 without one.
  */
 export interface TreeLevel {
   readonly nodes: readonly TreeNode[];
@@ -41,7 +45,7 @@ export type TreeNode =
 
 /**
  * `GET /api/rows?prefix=&gt=&gte=&lt=&lte=&reverse=1&limit=&cursor=`: a page of keys in order, with the beginning of each value.
- * All bounds hold at once. `limit` 1 to 1000, 100 without one.
+ * All bounds hold at once. `limit` 1 to 1000, 100 without one; where values are large a page has fewer rows, and still a `next`.
  */
 export interface RowPage {
   readonly rows: readonly Row[];
@@ -65,8 +69,8 @@ export interface Row {
  * `&download=1` adds `Content-Disposition: attachment`.
  *
  * `PUT /api/value?key=` with the new bytes as the body, and `DELETE /api/value?key=`: only in mode `writer`. Both need `If-Match: ETAG`;
- * a PUT of a new key has `If-None-Match: *`. `&expiresAt=` gives an expiry, `&expiresAt=never` takes it away; without it the
- * value that is replaced keeps its own, and a new one has none.
+ * a PUT of a new key has `If-None-Match: *`. `&expiresAt=` gives an expiry in milliseconds since 1970, or `never`; without it the value that is
+ * replaced keeps its own.
  * 412 with code KAYA_CONFLICT where the key changed since. 200 with `Written`.
  */
 export interface Written {
@@ -137,8 +141,6 @@ export interface Change {
   /** Of a put: the length of its value, and its first 256 bytes. */
   readonly length?: number;
   readonly head?: Base64Url;
-  /** Of a put that expires: milliseconds since 1970. */
-  readonly expiresAt?: number;
 }
 
 /** `GET /api/export?prefix=&gt=…&format=jsonl`: what `rows` shows, whole, as a download in the format of `kayactl export`. */

@@ -1,0 +1,33 @@
+import { type Engine, KayaError } from "@kaya/engine";
+import { displayBytes } from "../text.js";
+import { hasPrefix, RESERVED_PREFIX } from "./key-range.js";
+
+/** Begins the keys under which indexes are defined; the prefix of the rows, a 00 and the name of the index follow (INDEXES.md). */
+const DEFINITION: Uint8Array = Buffer.concat([RESERVED_PREFIX, Buffer.from("d")]);
+
+interface IndexedPrefix {
+  readonly prefix: Uint8Array;
+  readonly name: string;
+}
+
+/** Which rows have indexes. @throws KayaError as a scan */
+export async function readIndexedPrefixes(engine: Engine): Promise<readonly IndexedPrefix[]> {
+  const keys = await engine.keys({ prefix: DEFINITION }).toArray();
+  return keys.map((key) => {
+    const end = key.lastIndexOf(0);
+    return { prefix: key.subarray(DEFINITION.length, end), name: displayBytes(key.subarray(end + 1)) };
+  });
+}
+
+/**
+ * Only a program that declares an index may write its rows: else the entries of the index would no longer be those of its rows.
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
+export function assertNotIndexed(indexed: readonly IndexedPrefix[], key: Uint8Array): void {
+  const found = indexed.find(({ prefix }) => hasPrefix(key, prefix));
+  if (found === undefined) return;
+  throw new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `the key ${displayBytes(key)} is a row of the index ${found.name}: only a program that declares the index may write it. Nothing was written.`,
+  );
+}

@@ -1,0 +1,74 @@
+import type { KeyBounds } from "@kaya/engine";
+import type { Parameters } from "./parameters.js";
+
+/** What requests name that are about a range of keys. */
+export const RANGE_PARAMETERS: readonly string[] = ["prefix", "gt", "gte", "lt", "lte", "internal"];
+
+/** Keys of Kaya's own begin with this: `\xffkaya\0`. */
+export const RESERVED_PREFIX: Uint8Array = Buffer.from("\xffkaya\0", "latin1");
+
+/** Bounds in bytes, which all hold at once. */
+export type ByteBounds = { readonly [K in keyof KeyBounds]: Uint8Array };
+
+const BOUNDS = ["prefix", "gt", "gte", "lt", "lte"] as const;
+
+/** @throws Refusal */
+export function readBounds(parameters: Parameters): ByteBounds {
+  const bounds: { -readonly [K in keyof ByteBounds]: ByteBounds[K] } = {};
+  for (const name of BOUNDS) {
+    const bytes = parameters.bytes(name);
+    if (bytes !== undefined) bounds[name] = bytes;
+  }
+  return bounds;
+}
+
+export function isInBounds(key: Uint8Array, { prefix, gt, gte, lt, lte }: ByteBounds): boolean {
+  return (
+    (prefix === undefined || hasPrefix(key, prefix)) &&
+    (gt === undefined || Buffer.compare(key, gt) > 0) &&
+    (gte === undefined || Buffer.compare(key, gte) >= 0) &&
+    (lt === undefined || Buffer.compare(key, lt) < 0) &&
+    (lte === undefined || Buffer.compare(key, lte) <= 0)
+  );
+}
+
+export function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
+  return key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0;
+}
+
+/** The first key behind all that begin with a prefix; undefined where no key is behind these. */
+export function endOfPrefix(prefix: Uint8Array): Uint8Array | undefined {
+  const last = prefix.findLastIndex((byte) => byte !== 0xff);
+  if (last === -1) return undefined;
+  const end = Buffer.from(prefix.subarray(0, last + 1));
+  end[last] = (end[last] as number) + 1;
+  return end;
+}
+
+/** The bounds, and that keys are behind this one. */
+export function behind(bounds: ByteBounds, key: Uint8Array): ByteBounds {
+  return bounds.gt !== undefined && Buffer.compare(bounds.gt, key) > 0 ? bounds : { ...bounds, gt: key };
+}
+
+/** The bounds, and that keys are this one or behind it. */
+export function from(bounds: ByteBounds, key: Uint8Array): ByteBounds {
+  return bounds.gte !== undefined && Buffer.compare(bounds.gte, key) > 0 ? bounds : { ...bounds, gte: key };
+}
+
+/** The bounds, and that keys are before this one. */
+export function before(bounds: ByteBounds, key: Uint8Array): ByteBounds {
+  return bounds.lt !== undefined && Buffer.compare(bounds.lt, key) < 0 ? bounds : { ...bounds, lt: key };
+}
+
+const RESERVED_END = endOfPrefix(RESERVED_PREFIX) as Uint8Array; // it is not of 0xff alone
+
+/** The parts of a range that are shown, in the order of their keys or against it: those of Kaya's own keys only where they are asked for. */
+export function shownParts(
+  bounds: ByteBounds,
+  isInternal: boolean,
+  isReverse = false,
+): readonly ByteBounds[] {
+  if (isInternal) return [bounds];
+  const parts = [before(bounds, RESERVED_PREFIX), from(bounds, RESERVED_END)];
+  return isReverse ? parts.reverse() : parts;
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { send, sendJson } from "./answers.js";
+import { API } from "./api.js";
+import { EventStream } from "./event-stream.js";
+import { EXPORT_PARAMETERS, readExportRequest, sendExport } from "./export.js";
+import type { Target } from "./guard.js";
+import type { Live } from "./live.js";
+import { Parameters } from "./parameters.js";
+import { badRequest, notFound, Refusal } from "./refusal.js";
+import { isFound, ROW_PARAMETERS, readRowRequest, readRows } from "./rows.js";
+import type { StudioStore } from "./store.js";
+import { readTree, readTreeRequest, TREE_PARAMETERS } from "./tree.js";
+import {
+  noValue,
+  readValueRequest,
+  readWriteRequest,
+  VALUE_PARAMETERS,
+  valueAnswer,
+  WRITE_PARAMETERS,
+} from "./value.js";
+
+const EVENT_PARAMETERS: readonly string[] = ["prefix", "internal"];
+const MOST_STREAMS = 16;
+
+/** What requests are answered from. */
+export interface Served {
+  readonly store: StudioStore;
+  readonly live: Live;
+  readonly dataDir: string;
+}
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly target: Target;
+}
+
+/** Resolves once the answer is on its way. @throws Refusal, KayaError */
+type Handler = (served: Served, exchange: Exchange) => Promise<void>;
+
+type Handlers = Partial<Record<Target["method"], Handler>>;
+
+export interface Route {
+  readonly handle: Handler;
+  /** Whether the answer goes on for as long as the page is open. */
+  readonly isLasting: boolean;
+}
+
+/** Who answers an API request. @throws Refusal */
+export function routeOf({ method, url }: Target): Route {
+  const handlers = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
+  if (handlers === undefined) throw notFound("nothing is here");
+  const handle = handlers[method];
+  if (handle !== undefined) return { handle, isLasting: handle === getEvents };
+  const allow = Object.keys(handlers).join(", ");
+  throw new Refusal(405, "BAD_REQUEST", `${url.pathname} takes ${allow}`, { allow });
+}
+
+const getStore: Handler = async ({ store }, { response, target }) => {
+  parametersOf(target, []);
+  sendJson(response, await store.info());
+};
+
+const getTree: Handler = async ({ store }, { response, target }) => {
+  const request = readTreeRequest(parametersOf(target, TREE_PARAMETERS));
+  sendJson(response, await store.read((reading) => readTree(reading, request)));
+};
+
+const getRows: Handler = async ({ store }, { response, target }) => {
+  const request = readRowRequest(parametersOf(target, ROW_PARAMETERS));
+  sendJson(response, await store.read((reading) => readRows(reading, request)));
+};
+
+const getValue: Handler = async ({ store }, { response, target }) => {
+  const request = readValueRequest(parametersOf(target, VALUE_PARAMETERS));
+  const entry = await store.read((reading) => reading.getEntry(request.key));
+  if (!isFound(entry)) throw noValue(request.key);
+  const { bytes, headers } = valueAnswer(entry, request);
+  send(response, 200, { type: "application/octet-stream", bytes }, headers);
+};
+
+const putValue: Handler = async ({ store }, { request, response, target }) => {
+  const write = readWriteRequest(parametersOf(target, WRITE_PARAMETERS), request.headers);
+  sendJson(response, await store.put(write, await readBody(request, store.maxValueBytes)));
+};
+
+const deleteValue: Handler = async ({ store }, { request, response, target }) => {
+  const write = readWriteRequest(parametersOf(target, ["key"]), request.headers);
+  if (write.sequence === undefined) throw badRequest("a DELETE needs If-Match with the ETag of the value");
+  sendJson(response, await store.delete(write));
+};
+
+const getExport: Handler = async ({ store, dataDir }, { response, target }) => {
+  const request = readExportRequest(parametersOf(target, EXPORT_PARAMETERS));
+  await store.read((reading) => sendExport(response, reading, request, dataDir));
+};
+
+const getEvents: Handler = async ({ live }, { response, target }) => {
+  const parameters = parametersOf(target, EVENT_PARAMETERS);
+  const prefix = parameters.bytes("prefix") ?? Buffer.alloc(0);
+  const filter = { prefix, isInternal: parameters.flag("internal") };
+  if (live.count >= MOST_STREAMS)
+    throw new Refusal(
+      503,
+      "BAD_REQUEST",
+      `there are ${MOST_STREAMS} event streams: close another page first`,
+    );
+  const stream = new EventStream(response, filter);
+  live.add(stream);
+  await new Promise((resolve) => response.once("close", resolve));
+  await live.remove(stream);
+};
+
+const ROUTES: Readonly<Record<string, Handlers>> = {
+  [API.store]: { GET: getStore },
+  [API.tree]: { GET: getTree },
+  [API.rows]: { GET: getRows },
+  [API.value]: { GET: getValue, PUT: putValue, DELETE: deleteValue },
+  [API.export]: { GET: getExport },
+  [API.events]: { GET: getEvents },
+};
+
+function parametersOf({ url }: Target, known: readonly string[]): Parameters {
+  return new Parameters(url.searchParams, known);
+}
+
+/** @throws Refusal where it is longer */
+async function readBody(request: IncomingMessage, mostBytes: number): Promise<Buffer> {
+  if (Number(request.headers["content-length"] ?? 0) > mostBytes) throw tooLong(mostBytes);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > mostBytes) throw tooLong(mostBytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLong(mostBytes: number): Refusal {
+  return new Refusal(413, "BAD_REQUEST", `a value has at most ${mostBytes} bytes`);
+}

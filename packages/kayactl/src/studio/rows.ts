@@ -1,0 +1,81 @@
+import type { Entry } from "@kaya/engine";
+import type { Row, RowPage } from "./api.js";
+import { toText } from "./base64url.js";
+import { type ByteBounds, before, behind, RANGE_PARAMETERS, readBounds, shownParts } from "./key-range.js";
+import type { Parameters } from "./parameters.js";
+import type { Reading } from "./reading.js";
+
+export const ROW_PARAMETERS: readonly string[] = [...RANGE_PARAMETERS, "reverse", "limit", "cursor"];
+
+const DEFAULT_ROWS = 100;
+const MOST_ROWS = 1000;
+/** Of values that are read for one page: it ends there, however few its rows are. */
+const MOST_VALUE_BYTES = 64 * 1024 * 1024;
+/** Of a value, in a row and in a change. */
+export const HEAD_BYTES = 256;
+/** Keys that are read at once. */
+const KEYS_AT_ONCE = 128;
+
+export interface RowRequest {
+  readonly bounds: ByteBounds;
+  readonly isReverse: boolean;
+  readonly isInternal: boolean;
+  readonly limit: number;
+}
+
+/** @throws Refusal */
+export function readRowRequest(parameters: Parameters): RowRequest {
+  const isReverse = parameters.flag("reverse");
+  const bounds = readBounds(parameters);
+  const cursor = parameters.bytes("cursor"); // the last key of the page before
+  return {
+    bounds: cursor === undefined ? bounds : isReverse ? before(bounds, cursor) : behind(bounds, cursor),
+    isReverse,
+    isInternal: parameters.flag("internal"),
+    limit: parameters.number("limit", 1, MOST_ROWS) ?? DEFAULT_ROWS,
+  };
+}
+
+/** An entry that is there. */
+export type FoundEntry = Entry & { readonly value: Uint8Array };
+
+/** The shown entries of a range, one value in memory at a time. */
+export async function* entriesOf(
+  reading: Reading,
+  { bounds, isReverse, isInternal }: Omit<RowRequest, "limit">,
+): AsyncGenerator<FoundEntry, void> {
+  for (const part of shownParts(bounds, isInternal, isReverse)) {
+    for await (const keys of reading.keys({ ...part, reverse: isReverse }).pages(KEYS_AT_ONCE)) {
+      for (const key of keys) {
+        const entry = await reading.getEntry(key);
+        if (isFound(entry)) yield entry; // else it has expired since its key was read
+      }
+    }
+  }
+}
+
+export function isFound(entry: Entry): entry is FoundEntry {
+  return entry.value !== undefined;
+}
+
+export async function readRows(reading: Reading, request: RowRequest): Promise<RowPage> {
+  const rows: Row[] = [];
+  let bytes = 0;
+  for await (const entry of entriesOf(reading, request)) {
+    const last = rows.at(-1);
+    if (last !== undefined && (rows.length === request.limit || bytes > MOST_VALUE_BYTES))
+      return { rows, next: last.key };
+    rows.push(toRow(entry));
+    bytes += entry.value.length;
+  }
+  return { rows };
+}
+
+function toRow({ key, value, expiresAt }: FoundEntry): Row {
+  return {
+    key: toText(key),
+    length: value.length,
+    head: toText(value.subarray(0, HEAD_BYTES)),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+}

@@ -1,0 +1,192 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { KayaError } from "@kaya/core";
+import { send, sendNote, sendProblem } from "./answers.js";
+import { checkRequest, type Target } from "./guard.js";
+import { Live } from "./live.js";
+import type { PageFiles } from "./page-files.js";
+import { answerTo, forbidden } from "./refusal.js";
+import { type Exchange, routeOf, type Served } from "./routes.js";
+import { cookieName, readCookie, Sessions } from "./session.js";
+
+const HOST = "127.0.0.1";
+
+/** Keys are in addresses. */
+const MOST_HEADER_BYTES = 96 * 1024;
+const MOST_CONNECTIONS = 128;
+/** Requests that are being answered, event streams not counted. */
+const MOST_AT_ONCE = 24;
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 60_000;
+const IDLE_MS = 60_000;
+const KEEP_ALIVE_MS = 5_000;
+const CHECK_MS = 1_000;
+
+export interface StudioOptions extends Omit<Served, "live"> {
+  readonly files: PageFiles;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Given each address that lets one browser in, for whoever started the program. */
+  readonly onAddress: (address: string) => void;
+}
+
+/** The studio's HTTP server, on this machine's own address. */
+export class StudioServer {
+  readonly #server: Server;
+  readonly #served: Served;
+  readonly #files: PageFiles;
+  readonly #sessions: Sessions;
+  readonly #answering = new Set<Promise<void>>();
+  #atOnce = 0;
+
+  private constructor({ files, onAddress, ...served }: StudioOptions) {
+    this.#served = { ...served, live: new Live(served.store) };
+    this.#files = files;
+    this.#sessions = new Sessions((token) => onAddress(`http://${HOST}:${this.port}/?token=${token}`));
+    this.#server = createServer(
+      {
+        maxHeaderSize: MOST_HEADER_BYTES,
+        headersTimeout: HEADERS_MS,
+        requestTimeout: REQUEST_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        connectionsCheckingInterval: CHECK_MS,
+      },
+      (request, response) => this.#take(request, response),
+    );
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.timeout = IDLE_MS;
+    this.#server.on("clientError", refuseGarbage);
+  }
+
+  /** Resolves once it takes requests. @throws KayaError KAYA_IO where the port cannot be had */
+  static async listen(options: StudioOptions): Promise<StudioServer> {
+    const studio = new StudioServer(options);
+    const { port } = options;
+    await new Promise<void>((resolve, reject) => {
+      studio.#server.once("error", (cause: NodeJS.ErrnoException) => reject(portError(port, cause)));
+      studio.#server.listen({ port, host: HOST, exclusive: true }, resolve);
+    });
+    studio.#sessions.offer();
+    return studio;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends all streams and connections; resolves once nothing reads or writes the store any more. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#served.live.close();
+    this.#server.closeAllConnections();
+    await Promise.allSettled(this.#answering);
+    await closed;
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    const answering = this.#answer(request, response).catch((error: unknown) =>
+      fail(request, response, error),
+    );
+    this.#answering.add(answering);
+    answering.finally(() => this.#answering.delete(answering)).catch(() => undefined);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = checkRequest(request, this.port);
+    const { method, url } = target;
+    const isPage = url.pathname === "/";
+    const isKnown = this.#sessions.isKnown(readCookie(request.headers.cookie, cookieName(this.port)));
+    if (isPage && method === "GET" && url.searchParams.has("token"))
+      return this.#exchange(target, response, isKnown);
+    if (!isKnown) {
+      if (isPage) return this.#showTheWay(response);
+      throw forbidden("open the studio's page first: the address that the terminal shows lets a browser in");
+    }
+    const file = this.#files.get(url.pathname);
+    if (file !== undefined && method === "GET") return send(response, 200, file);
+    if (isPage && this.#files.size === 0) return showNotBuilt(response);
+    await this.#handle({ request, response, target });
+  }
+
+  async #handle(exchange: Exchange): Promise<void> {
+    const { handle, isLasting } = routeOf(exchange.target);
+    if (isLasting) return handle(this.#served, exchange);
+    if (this.#atOnce >= MOST_AT_ONCE)
+      throw new KayaError("KAYA_BUSY", `${MOST_AT_ONCE} requests are being answered: ask again`);
+    this.#atOnce++;
+    try {
+      await handle(this.#served, exchange);
+    } finally {
+      this.#atOnce--;
+    }
+  }
+
+  /** A cookie for a good token, and then the page without the token in its address. */
+  #exchange({ url }: Target, response: ServerResponse, isKnown: boolean): void {
+    const cookie = this.#sessions.exchange(url.searchParams.get("token") ?? "");
+    if (cookie === undefined && !isKnown) {
+      this.#showTheWay(response);
+      return;
+    }
+    const headers = {
+      location: "/",
+      ...(cookie !== undefined && {
+        "set-cookie": `${cookieName(this.port)}=${cookie}; Path=/; HttpOnly; SameSite=Strict`,
+      }),
+    };
+    send(response, 303, { type: "text/plain; charset=utf-8", bytes: "" }, headers);
+  }
+
+  #showTheWay(response: ServerResponse): void {
+    this.#sessions.offer();
+    sendNote(
+      response,
+      403,
+      "This address lets nobody in",
+      "Each address of the studio is good once. The terminal that runs kayactl studio shows one that was not used yet: open that.",
+    );
+  }
+}
+
+function showNotBuilt(response: ServerResponse): void {
+  sendNote(
+    response,
+    503,
+    "The studio's page is missing",
+    "Its files are not in dist/studio of @kaya/kayactl. In a checkout, build them with: npx pnpm@10 build. Else install the package again.",
+  );
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy(); // what came must not be taken for all
+    return;
+  }
+  const { status, headers, problem } = answerTo(error);
+  // The rest of a body that nobody wants is not read.
+  const closing = request.complete ? {} : { connection: "close" };
+  sendProblem(response, status, problem, { ...headers, ...closing });
+}
+
+/** What is no HTTP, or came too slowly. */
+function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = GARBAGE[error.code ?? ""] ?? "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
+const GARBAGE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+function portError(port: number, cause: NodeJS.ErrnoException): KayaError {
+  const reason =
+    cause.code === "EADDRINUSE"
+      ? "another program has it. Give another --port, or none"
+      : (cause.code ?? cause.message);
+  return new KayaError("KAYA_IO", `cannot listen on ${HOST}:${port}: ${reason}`, { cause });
+}

@@ -1,0 +1,72 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+
+/** A token has no meaning and cannot be guessed: 256 random bits. */
+const TOKEN_BYTES = 32;
+
+/** A browser that comes after so many others takes the place of the first. */
+const MOST_SESSIONS = 16;
+
+/** Who may ask: a browser that brought the one-time token, and from then on its cookie. */
+export class Sessions {
+  readonly #onToken: (token: string) => void;
+  /** The digest of the token that is good once; undefined once it was used. */
+  #token: Buffer | undefined;
+  /** Digests of the cookies, oldest first. */
+  readonly #cookies: Buffer[] = [];
+
+  /** @param onToken is given each new token; whoever started the program sees it, and nobody else */
+  constructor(onToken: (token: string) => void) {
+    this.#onToken = onToken;
+  }
+
+  /** Makes a token where none is good: there is never more than one. */
+  offer(): void {
+    if (this.#token !== undefined) return;
+    const token = randomText();
+    this.#token = digest(token);
+    this.#onToken(token);
+  }
+
+  /** The value of a new cookie for a good token, which is dead from then on; undefined for any other. */
+  exchange(token: string): string | undefined {
+    if (this.#token === undefined || !isSame(this.#token, token)) return undefined;
+    this.#token = undefined;
+    const cookie = randomText();
+    this.#cookies.push(digest(cookie));
+    if (this.#cookies.length > MOST_SESSIONS) this.#cookies.shift();
+    return cookie;
+  }
+
+  isKnown(cookie: string | undefined): boolean {
+    if (cookie === undefined) return false;
+    // All of them are compared, so that the time tells nothing.
+    return this.#cookies.map((known) => isSame(known, cookie)).includes(true);
+  }
+}
+
+function randomText(): string {
+  return randomBytes(TOKEN_BYTES).toString("base64url");
+}
+
+/** What is kept is of no use to somebody who reads the memory, and all digests have one length, which a comparison in constant time needs. */
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function isSame(known: Buffer, given: string): boolean {
+  return timingSafeEqual(known, digest(given));
+}
+
+/** Cookies do not tell ports apart: the name does, so that two studios do not take each other's. */
+export function cookieName(port: number): string {
+  return `kaya_studio_${port}`;
+}
+
+/** The value of a cookie; undefined where it is absent, or there twice. */
+export function readCookie(header: string | undefined, name: string): string | undefined {
+  const values = (header ?? "")
+    .split(";")
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`));
+  return values.length === 1 ? values[0]?.slice(name.length + 1) : undefined;
+}
