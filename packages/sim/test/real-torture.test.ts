@@ -57,12 +57,16 @@ describe("torture", () => {
   });
 
   it("begins nothing more once its time is up, tells what it left out, and does not fail for that", async () => {
-    const { code, stdout } = await torture(["--states", "1000", "--seeds", "1..20", "--minutes", "0"]);
+    const file = join(root, "cut.json");
+    const few = ["--states", "1000", "--seeds", "1..20", "--minutes", "0"];
+    const { code, stdout } = await torture([...few, "--json", file]);
     expect(code).toBe(0);
     expect(stdout).toMatch(
       /^CUT +the time was up .*: not begun are \d+ scenarios, 20 seeds, 1,000 of the states/m,
     );
-    expect(stdout).toMatch(/^ +engine: open, write, close$/m);
+    const { cut } = JSON.parse(await readFile(file, "utf8"));
+    expect(cut.scenarios).toContain("engine: open, write, close");
+    expect(cut.scenarios).toContain("engine: two faults: a flush");
   });
 
   it("prints what was done so far when it is interrupted, and ends with 130", async () => {
