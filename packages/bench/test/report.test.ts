@@ -75,7 +75,7 @@ describe("what holds a figure back", () => {
       verdictsOf(run).filter(({ isReached }) => isReached === false),
     );
     expect(toText(run, pc.createColors(false))).toMatch(/not reached\n {2}the event loop is busy/);
-    expect(toMarkdown(run)).toMatch(/\| ≥ 5.00x best peer \(lmdb\) \| 3.00x \| event loop \|\n/);
+    expect(toMarkdown(run)).toMatch(/; ≥ 5.00x best peer \(lmdb\): 3.00x \| event loop \|\n/);
   });
 
   test("what was measured in another way is told", () => {
@@ -117,12 +117,12 @@ describe("Markdown", () => {
   });
 
   test("counts the targets that are reached", () => {
-    expect(markdown).toContain("### Targets\n\n2 of 4 are reached. ");
+    expect(markdown).toContain("### Targets\n\n2 of 4 are reached: they are bold.\n");
   });
 
   test("tells the rates whose rounds lie far apart, and no other", () => {
     expect(markdown).toMatch(
-      /### Spread\n\n.*\n\n- durable puts, 256 in flight \(puts\/s\): rocksdb 10,000 to 20,000\n\n/,
+      /### Spread\n\n.*\n\n- durable puts, 256 in flight: rocksdb 10,000 to 20,000\n\n/,
     );
   });
 

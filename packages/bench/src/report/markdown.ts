@@ -18,7 +18,8 @@ export function toMarkdown(run: Run): string {
   const verdicts = verdictsOf(run);
   const parts = [
     introduction(run),
-    figuresTable(run, ratesOf(run), formatFigure),
+    figuresTable(run, comparedRates(run), formatFigure),
+    figuresList(run),
     section("99th percentiles, in milliseconds", percentilesTable(run)),
     section("Targets", targetsTable(verdicts)),
     section("Spread", spreadList(run)),
@@ -48,6 +49,19 @@ function ratesOf(run: Run) {
   return run.rows.filter(({ measuredWith }) => measuredWith === undefined);
 }
 
+/** Rates of more than one system. */
+function comparedRates(run: Run) {
+  return ratesOf(run).filter(({ id }) => measuredOf(run, id).length > 1);
+}
+
+/** The medians of a row. */
+function measuredOf(run: Run, row: string): { system: string; median: number }[] {
+  return run.systems.flatMap(({ name: system }) => {
+    const median = figureOf(run.samples, { row, system })?.median;
+    return median === undefined ? [] : [{ system, median }];
+  });
+}
+
 function percentilesTable(run: Run): string {
   const rows = run.rows.filter(({ measuredWith }) => measuredWith !== undefined);
   return rows.length === 0
@@ -55,29 +69,47 @@ function percentilesTable(run: Run): string {
     : figuresTable(run, rows, formatFigure, ({ title }) => title.replace(PERCENTILE, ""));
 }
 
+/** A row for all targets of one figure: what is asked, and what was found. */
 function targetsTable(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return "";
-  const rows = verdicts.map(({ title, target, found, isRatio, isReached, bottleneck }) => [
-    title.replace(PERCENTILE, ", p99"),
-    target,
-    found === undefined ? "" : (isRatio ? formatRatio : formatFigure)(found.median),
-    isReached === undefined ? "not measured" : isReached ? "**reached**" : (bottleneck ?? "not reached"),
-  ]);
+  const titles = [...new Set(verdicts.map(({ title }) => title))];
+  const rows = titles.map((title) => {
+    const same = verdicts.filter((verdict) => verdict.title === title);
+    const limits = new Set(same.flatMap(({ bottleneck }) => bottleneck ?? []));
+    return [title.replace(PERCENTILE, ", p99"), same.map(outcome).join("; "), [...limits].join(", ")];
+  });
   const reached = verdicts.filter(({ isReached }) => isReached === true).length;
   const measured = verdicts.filter(({ isReached }) => isReached !== undefined).length;
-  return `${reached} of ${measured} are reached. The last column says what holds back the others.\n\n${table(["", "target", "found", ""], rows, [2])}`;
+  return `${reached} of ${measured} are reached: they are bold.\n\n${table(["", "target: found", "held back by"], rows, [])}`;
+}
+
+function outcome({ target, found, isRatio, isReached }: Verdict): string {
+  if (found === undefined) return `${target}: not measured`;
+  const figure = (isRatio ? formatRatio : formatFigure)(found.median);
+  return `${target}: ${isReached ? `**${figure}**` : figure}`;
+}
+
+/** Figures that a single system has: a row of a table would be empty but for them. */
+function figuresList(run: Run): string {
+  return ratesOf(run)
+    .flatMap(({ id, title, unit }) => {
+      const [only, ...others] = measuredOf(run, id);
+      if (only === undefined || others.length > 0) return [];
+      return [`- ${title}: ${formatFigure(only.median)} ${unit} (${only.system})`];
+    })
+    .join("\n");
 }
 
 /** Rates only: a percentile is an extreme already. */
 function spreadList(run: Run): string {
-  const lines = ratesOf(run).flatMap(({ id, title, unit }) => {
+  const lines = ratesOf(run).flatMap(({ id, title }) => {
     const apart = run.systems.flatMap(({ name }) => {
       const spread = figureOf(run.samples, { row: id, system: name });
       return spread === undefined || spread.max <= FAR_APART * spread.min
         ? []
         : [`${name} ${formatFigure(spread.min)} to ${formatFigure(spread.max)}`];
     });
-    return apart.length === 0 ? [] : [`- ${title} (${unit}): ${apart.join(", ")}`];
+    return apart.length === 0 ? [] : [`- ${title}: ${apart.join(", ")}`];
   });
   if (lines.length === 0) return "";
   return [`Figures whose rounds lie further apart than ${FAR_APART} to 1:`, "", ...lines].join("\n");
