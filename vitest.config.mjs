@@ -10,7 +10,9 @@ const PATIENCE = 300_000;
 /** The tests below a directory, under a name. */
 function project(name, directory, include) {
   const root = join(ROOT, directory);
-  return { root, test: { name, include, testTimeout: PATIENCE, hookTimeout: PATIENCE } };
+  // A third of the time is for loading modules, so the files of a package share them. The helpers of kayactl have hooks for each file.
+  const isolate = name === "kayactl";
+  return { root, test: { name, include, isolate, testTimeout: PATIENCE, hookTimeout: PATIENCE } };
 }
 
 const packages = readdirSync(join(ROOT, "packages"));
