@@ -20,9 +20,12 @@ const POLL_MS = 200;
 const QUICK_MS = 50;
 const RESTS = 4;
 
+/** A read waits so long for a refresh; then it shows what is there. */
+const PATIENCE_MS = 400;
+
 /**
  * A data directory that another process may have open, or none. It is looked at before each read, and where anything was written since, the
- * engine moves on: so it follows flushes, compactions, a close and another opening by itself.
+ * engine moves on (a read does not wait long for it): so it follows flushes, compactions, a close and another opening by itself.
  */
 export class ReaderStore implements StudioStore {
   readonly maxValueBytes = 0;
@@ -49,7 +52,7 @@ export class ReaderStore implements StudioStore {
   }
 
   async info(): Promise<StoreInfo> {
-    await this.#freshen();
+    await this.#freshenSoon();
     const { data } = this.#options;
     const holder = await readLockHolder(join(data, "LOCK"));
     const warnings = await this.#engine.use(async (engine) => recoveryWarnings(engine));
@@ -63,7 +66,7 @@ export class ReaderStore implements StudioStore {
   }
 
   async read<T>(work: (reading: Reading) => Promise<T>): Promise<T> {
-    await this.#freshen();
+    await this.#freshenSoon();
     return this.#engine.use((engine) => readFrom(engine, this.#latencies.gets, work));
   }
 
@@ -86,16 +89,31 @@ export class ReaderStore implements StudioStore {
     }
   }
 
+  assertWritable(): never {
+    throw new KayaError(
+      "KAYA_READ_ONLY",
+      "the studio only reads: `kayactl studio --write` starts one that writes",
+    );
+  }
+
   async put(): Promise<never> {
-    throw readOnly();
+    return this.assertWritable();
   }
 
   async delete(): Promise<never> {
-    throw readOnly();
+    return this.assertWritable();
   }
 
   async close(): Promise<void> {
     await this.#engine.close();
+    await this.#freshening; // an engine that it opened meanwhile is closed, too
+  }
+
+  /** As `#freshen`, for somebody who does not wait long. */
+  async #freshenSoon(): Promise<void> {
+    const impatience = new AbortController();
+    const patience = sleep(PATIENCE_MS, undefined, { signal: impatience.signal }).catch(() => undefined);
+    await Promise.race([this.#freshen(), patience]).finally(() => impatience.abort());
   }
 
   /** Looks at the files, from this call on, and moves the engine on. */
@@ -141,11 +159,4 @@ export class ReaderStore implements StudioStore {
 
 export function readOnlyConfig(options: GlobalOptions): Parameters<typeof Engine.open>[0] {
   return { ...engineConfig(options), readOnly: true };
-}
-
-function readOnly(): KayaError {
-  return new KayaError(
-    "KAYA_READ_ONLY",
-    "the studio only reads: `kayactl studio --write` starts one that writes",
-  );
 }

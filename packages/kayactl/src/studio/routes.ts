@@ -21,6 +21,8 @@ import {
 
 const EVENT_PARAMETERS: readonly string[] = ["prefix", "internal"];
 const MOST_STREAMS = 16;
+/** Of a body that is too long. */
+const MOST_DROPPED_BYTES = 256 * 1024 * 1024;
 
 /** What requests are answered from. */
 export interface Served {
@@ -80,11 +82,13 @@ const getValue: Handler = async ({ store }, { response, target }) => {
 };
 
 const putValue: Handler = async ({ store }, { request, response, target }) => {
+  store.assertWritable();
   const write = readWriteRequest(parametersOf(target, WRITE_PARAMETERS), request.headers);
   sendJson(response, await store.put(write, await readBody(request, store.maxValueBytes)));
 };
 
 const deleteValue: Handler = async ({ store }, { request, response, target }) => {
+  store.assertWritable();
   const write = readWriteRequest(parametersOf(target, ["key"]), request.headers);
   if (write.sequence === undefined) throw badRequest("a DELETE needs If-Match with the ETag of the value");
   sendJson(response, await store.delete(write));
@@ -124,16 +128,21 @@ function parametersOf({ url }: Target, known: readonly string[]): Parameters {
   return new Parameters(url.searchParams, known);
 }
 
-/** @throws Refusal where it is longer */
+/**
+ * The body, once all of it is there. One that is too long is read to its end as well, and dropped: a browser that still sends does not hear
+ * an answer.
+ * @throws Refusal
+ */
 async function readBody(request: IncomingMessage, mostBytes: number): Promise<Buffer> {
-  if (Number(request.headers["content-length"] ?? 0) > mostBytes) throw tooLong(mostBytes);
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
     length += chunk.length;
-    if (length > mostBytes) throw tooLong(mostBytes);
+    if (length <= mostBytes) chunks.push(chunk);
+    else chunks.length = 0;
+    if (length > MOST_DROPPED_BYTES) break; // which closes the connection
   }
+  if (length > mostBytes) throw tooLong(mostBytes);
   return Buffer.concat(chunks);
 }
 

@@ -84,9 +84,7 @@ export class StudioServer {
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
-    const answering = this.#answer(request, response).catch((error: unknown) =>
-      fail(request, response, error),
-    );
+    const answering = this.#answer(request, response).catch((error: unknown) => fail(response, error));
     this.#answering.add(answering);
     answering.finally(() => this.#answering.delete(answering)).catch(() => undefined);
   }
@@ -157,15 +155,13 @@ function showNotBuilt(response: ServerResponse): void {
   );
 }
 
-function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+function fail(response: ServerResponse, error: unknown): void {
   if (response.headersSent) {
     response.destroy(); // what came must not be taken for all
     return;
   }
   const { status, headers, problem } = answerTo(error);
-  // The rest of a body that nobody wants is not read.
-  const closing = request.complete ? {} : { connection: "close" };
-  sendProblem(response, status, problem, { ...headers, ...closing });
+  sendProblem(response, status, problem, headers);
 }
 
 /** What is no HTTP, or came too slowly. */

@@ -28,6 +28,9 @@ export interface StudioStore {
    */
   follow(sink: ChangeSink, signal: AbortSignal): Promise<void>;
 
+  /** @throws KayaError KAYA_READ_ONLY */
+  assertWritable(): void;
+
   /** Durable when it resolves. @throws KayaError KAYA_READ_ONLY, KAYA_CONFLICT; as the engine's writes */
   put(request: WriteRequest, value: Uint8Array): Promise<Written>;
 

@@ -48,12 +48,17 @@ export async function readTree(reading: Reading, request: TreeRequest): Promise<
   for (const part of partsOf(request)) {
     for await (const node of nodesOf(reading, part, request)) {
       const last = nodes.at(-1);
+      if (isSame(last, node)) continue; // keys of Kaya's own stand between the keys of this group
       if (nodes.length === request.limit && last !== undefined)
         return { nodes, next: last.kind === "group" ? last.prefix : last.key };
       nodes.push(node);
     }
   }
   return { nodes };
+}
+
+function isSame(last: TreeNode | undefined, node: TreeNode): boolean {
+  return last?.kind === "group" && node.kind === "group" && last.prefix === node.prefix;
 }
 
 /** What is left of the level behind `after`. */

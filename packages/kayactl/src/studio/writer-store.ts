@@ -65,6 +65,10 @@ export class WriterStore implements StudioStore {
     }
   }
 
+  assertWritable(): void {
+    // It always is; what the engine refuses it says itself.
+  }
+
   async put(request: WriteRequest, value: Uint8Array): Promise<Written> {
     const { key } = request;
     const expiresAt = await this.#expiryOf(request);
