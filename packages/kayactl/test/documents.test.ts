@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { KayaError, type KayaErrorCode } from "@kaya/core";
 import { describe, expect, test } from "vitest";
 import {
   allBlocks,
@@ -140,15 +141,29 @@ describe("what a document says of the code", async () => {
   }
 });
 
-test("every error code has one row in ERRORS.md, and no other has", async () => {
+test("every error code has one row and one section in docs/errors.md, and no other has", async () => {
   const source = await readFile(join(ROOT, "packages/core/src/errors.ts"), "utf8");
-  const codes = [...(/type KayaErrorCode =([^;]*);/.exec(source)?.[1] ?? "").matchAll(/"(KAYA_\w+)"/g)];
-  const rows = (await readDocument("packages/engine/ERRORS.md"))
-    .split("\n")
-    .filter((line) => line.startsWith("| `KAYA_"));
-  const named = rows.flatMap((row) => [...(row.split(" | ")[0] ?? "").matchAll(/`(KAYA_\w+)`/g)]);
+  const type = /type KayaErrorCode =([^;]*);/.exec(source)?.[1] ?? "";
+  const codes = [...type.matchAll(/^ *\| "(KAYA_\w+)"/gm)].map(([, code = ""]) => code).sort();
+  const page = await readDocument("docs/errors.md");
+  const rows = [...page.matchAll(/^\| \[`(KAYA_\w+)`\]\(#(\w+)\)/gm)];
+  const sections = page.split(/^## /m).slice(1);
   expect(codes.length).toBeGreaterThan(15);
-  expect(named.map(([, code]) => code).sort()).toEqual(codes.map(([, code]) => code).sort());
+  expect(rows.map(([, code]) => code).sort()).toEqual(codes);
+  expect(rows.map(([, code = ""]) => code.toLowerCase())).toEqual(rows.map(([, , anchor]) => anchor));
+  expect(sections.map((section) => section.split("\n", 1)[0]).sort()).toEqual(codes);
+  for (const section of sections) {
+    const parts = [...section.matchAll(/^\*\*(Cause|Meaning|What to do)\.\*\* \S/gm)].map(([, part]) => part);
+    expect(parts, section.split("\n", 1)[0]).toEqual(["Cause", "Meaning", "What to do"]);
+  }
+});
+
+test("docs/errors.md has the exit code of each error code", async () => {
+  const page = await readDocument("docs/errors.md");
+  const rows = [...page.matchAll(/^\| \[`(KAYA_\w+)`\].* (\d) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(15);
+  for (const [, code, exitCode] of rows)
+    expect(new KayaError(code as KayaErrorCode, "").exitCode, code).toBe(Number(exitCode));
 });
 
 /** Code of all packages and of .ci, from the root of the repository. */
