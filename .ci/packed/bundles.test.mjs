@@ -99,7 +99,8 @@ const COMBINATIONS = [
 
 function node(args, cwd) {
   return new Promise((settle) => {
-    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined };
+    // Vitest is started with a NODE_PATH that leads to all packages of this workspace.
+    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, NODE_PATH: undefined };
     execFile(process.execPath, args, { cwd, env, encoding: "utf8" }, (error, stdout, stderr) => {
       settle({ status: error?.code ?? 0, stdout, stderr });
     });

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { afterAll, test } from "vitest";
@@ -23,7 +33,9 @@ function kayactl(args, cwd = project) {
 }
 
 function start(command, args, cwd) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  // Vitest is started with a NODE_PATH that leads to all packages of this workspace.
+  const env = { ...process.env, NODE_PATH: undefined };
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
   return { status, stdout, stderr };
 }
 
@@ -38,7 +50,20 @@ await db.put("large", "x".repeat(100_000));
 await db.close();
 `;
 
+test("only the part for OpenTelemetry needs its package, and says so", () => {
+  const script = `
+    const reason = await import("@kaya/engine/opentelemetry").catch((error) => error);
+    console.log(reason.code, reason.message.match(/'@[^']+'/)[0]);
+    await import("@kaya/engine/prometheus");
+  `;
+  assert.deepEqual(runScript(script), prints("ERR_MODULE_NOT_FOUND '@opentelemetry/api'\n"));
+});
+
 test("import and require give the same, and no warning", () => {
+  mkdirSync(join(project, "node_modules/@opentelemetry"));
+  const api = "@opentelemetry/api";
+  const installed = realpathSync(join(ROOT, "packages/engine/node_modules", api));
+  symlinkSync(installed, join(project, "node_modules", api), "junction");
   const script = `
     const assert = require("node:assert/strict");
     async function check(name) {

@@ -38,8 +38,10 @@ function installedDependencies(packages) {
   const ours = new Set(packages.map(({ manifest }) => manifest.name));
   const found = new Map();
   const visit = (manifest, nodeModules) => {
-    const { dependencies, optionalDependencies, peerDependencies } = manifest;
+    const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = manifest;
     for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
+      // npm installs it only where the project asks for it.
+      if (peerDependenciesMeta?.[name]?.optional) continue;
       const place = join(nodeModules, name);
       if (ours.has(name) || found.has(name) || !existsSync(place)) continue;
       const dir = realpathSync(place);

@@ -1,5 +1,6 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import { asKayaError, type KayaError } from "@kaya/core";
+import type { Engine } from "./engine.js";
 import type { RecoveryReport } from "./recover.js";
 import type { FlushResult } from "./store/flusher.js";
 
@@ -9,7 +10,17 @@ export const ENGINE_CHANNELS = {
   flush: "kaya:engine:flush",
   /** Recovery began, at an opening or by `recover`, ended, or refused. Messages are `RecoveryMessage`s. */
   recovery: "kaya:engine:recovery",
+  /** An engine was opened, or is closed. Messages are `EngineStateMessage`s. */
+  state: "kaya:engine:state",
 } as const;
+
+/** For a program that looks at all engines of its process. */
+export interface EngineStateMessage {
+  /** The absolute path of the data directory; undefined for a disk that has none. */
+  readonly dataDir: string | undefined;
+  readonly state: "open" | "closed";
+  readonly engine: Engine;
+}
 
 /** Something that takes its time: told when it begins, and once more when it ends. */
 export type PhaseMessage<T> = {
@@ -27,6 +38,7 @@ export type RecoveryMessage = PhaseMessage<RecoveryReport>;
 // Kept here, because Node forgets a channel that nobody holds.
 const flushChannel = channel(ENGINE_CHANNELS.flush);
 const recoveryChannel = channel(ENGINE_CHANNELS.recovery);
+const stateChannel = channel(ENGINE_CHANNELS.state);
 
 export function tellFlush(
   dataDir: string | undefined,
@@ -40,6 +52,11 @@ export function tellRecovery<T extends { readonly report: RecoveryReport }>(
   run: () => Promise<T>,
 ): Promise<T> {
   return tell<T, RecoveryReport>(recoveryChannel, dataDir, run, ({ report }) => report);
+}
+
+export function tellState(engine: Engine, state: EngineStateMessage["state"]): void {
+  if (!stateChannel.hasSubscribers) return;
+  stateChannel.publish({ dataDir: engine.dataDir, state, engine } satisfies EngineStateMessage);
 }
 
 async function tell<T, R>(

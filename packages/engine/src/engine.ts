@@ -12,6 +12,7 @@ import { type BackupOptions, type BackupResult, writeBackup } from "./backup/bac
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
 import type { AddConsumerOptions, AddedConsumer, Consumer, Consumers } from "./changes/consumers.js";
+import { tellState } from "./channels.js";
 import { clockOf } from "./clock.js";
 import { diskOf, letGo, readRecoveryOptions, takeDirectory } from "./data-directory.js";
 import { closed, EngineSource } from "./engine-source.js";
@@ -163,11 +164,18 @@ export class Engine extends Reader {
         randomSeed,
       };
       opened.add(parts);
-      return new Engine(parts);
+      const engine = new Engine(parts);
+      tellState(engine, "open");
+      return engine;
     } catch (error) {
       await letGo({ lock, own });
       throw error;
     }
+  }
+
+  /** The absolute path of the data directory, as messages of the channels have it; undefined on a disk that has none. */
+  get dataDir(): string | undefined {
+    return this.#disk.root;
   }
 
   /** What recovery found when this engine was opened; with `readOnly`, what it would do (`dryRun`), as of the last `refresh`. */
@@ -555,7 +563,11 @@ export class Engine extends Reader {
       await this.#feeds.close(closed());
       await this.#flushes?.close();
     } finally {
-      await this.#letGo();
+      try {
+        await this.#letGo();
+      } finally {
+        tellState(this, "closed");
+      }
     }
   }
 

@@ -16,6 +16,7 @@ export {
 } from "./changes/look-at-consumers.js";
 export {
   ENGINE_CHANNELS,
+  type EngineStateMessage,
   type FlushMessage,
   type PhaseMessage,
   type RecoveryMessage,

@@ -32,7 +32,22 @@ describe("the channels of an engine", () => {
     expect(ENGINE_CHANNELS).toEqual({
       flush: "kaya:engine:flush",
       recovery: "kaya:engine:recovery",
+      state: "kaya:engine:state",
     });
+  });
+
+  it("tell of each engine that is opened, and once it is closed", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "kaya-channels-"));
+    const messages = listen(ENGINE_CHANNELS.state);
+    const engine = await Engine.open({ dataDir: directory });
+    const opened = { dataDir: directory, state: "open", engine };
+    expect(messages).toEqual([opened]);
+    expect(engine.dataDir).toBe(directory);
+    const closing = engine.close();
+    expect(messages).toHaveLength(1);
+    await closing;
+    expect(messages).toEqual([opened, { ...opened, state: "closed" }]);
+    await rm(directory, { recursive: true });
   });
 
   it("tell of a flush when it begins and when it is done", async () => {
@@ -138,6 +153,6 @@ describe("the channels of an engine", () => {
     } finally {
       process.setUncaughtExceptionCaptureCallback(null);
     }
-    expect(uncaught).toHaveLength(4);
+    expect(uncaught).toHaveLength(6);
   });
 });

@@ -78,6 +78,7 @@ export class ProgramDirectory {
       ["level", "classic-level"],
       ["level", "level"],
       ["engine", "zod"],
+      ["engine", "@opentelemetry"],
     ] as const)
       await symlink(join(packages, of, "node_modules", name), join(modules, name), "junction");
   }

@@ -6,12 +6,19 @@ export interface Distribution {
   /** 99 of 100 were at most this; told too high by up to a sixteenth. */
   readonly p99: number;
   readonly max: number;
+  /**
+   * How many were at most so much, for each power of two of the unit that was counted in (microseconds for a time): from the first that has one
+   * to the first that has all. Empty while nothing was measured; values over 2^31 are in none.
+   */
+  readonly buckets: readonly (readonly [atMost: number, count: number])[];
 }
 
-// Below 32 each whole number has a bucket; from there on each power of two has 16 of equal width, up to 2^32.
+// Bucket 0 is for 0. Behind it, counted from 1: below 32 each whole number has a bucket; from there on each power of two has 16 of equal width, up to 2^32. A power of two
+// is the last value of its bucket, so that what is at most a power of two can be told exactly.
 const EXACT_BITS = 4;
 const PER_POWER = 1 << EXACT_BITS;
-const LARGEST = 2 ** 32 - 1;
+const LARGEST = 2 ** 32;
+const LAST_POWER = 31;
 const BUCKETS = bucketOf(LARGEST) + 1;
 
 /**
@@ -30,7 +37,7 @@ export class Histogram {
     return this.#count;
   }
 
-  /** @param value >= 0; a fraction counts as the whole number above it, and what is over 2^32 - 1 as that */
+  /** @param value >= 0; a fraction counts as the whole number above it, and what is over 2^32 as that */
   record(value: number): void {
     const bucket = bucketOf(Math.min(Math.ceil(value), LARGEST));
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
@@ -46,7 +53,19 @@ export class Histogram {
       p50: this.#percentile(0.5) / unit,
       p99: this.#percentile(0.99) / unit,
       max: this.#max / unit,
+      buckets: this.#buckets(unit),
     };
+  }
+
+  #buckets(unit: number): [atMost: number, count: number][] {
+    const buckets: [number, number][] = [];
+    let [bucket, count] = [0, 0];
+    for (let power = 0; power <= LAST_POWER && count < this.#count; power++) {
+      for (const last = bucketOf(2 ** power); bucket <= last; bucket++)
+        count += this.#counts[bucket] as number;
+      if (count > 0) buckets.push([2 ** power / unit, count]);
+    }
+    return buckets;
   }
 
   /** The largest value of the bucket in which this share of all is reached. */
@@ -62,12 +81,15 @@ export class Histogram {
 
 /** @param value a whole number from 0 to `LARGEST` */
 function bucketOf(value: number): number {
-  const shift = Math.max(0, 31 - Math.clz32(value) - EXACT_BITS);
-  return shift * PER_POWER + (value >>> shift);
+  if (value === 0) return 0;
+  const from0 = value - 1;
+  const shift = Math.max(0, 31 - Math.clz32(from0) - EXACT_BITS);
+  return 1 + shift * PER_POWER + (from0 >>> shift);
 }
 
 /** The largest whole number in a bucket. */
 function upperBound(bucket: number): number {
-  const shift = Math.max(0, Math.floor(bucket / PER_POWER) - 1);
-  return (bucket - shift * PER_POWER + 1) * 2 ** shift - 1;
+  if (bucket === 0) return 0;
+  const shift = Math.max(0, Math.floor((bucket - 1) / PER_POWER) - 1);
+  return (bucket - shift * PER_POWER) * 2 ** shift;
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WalWriter } from "../src/index.js";
 import { fill, PassingDisk, put, SMALL } from "./support.js";
 
-const NOTHING = { mean: 0, p50: 0, p99: 0, max: 0 };
+const NOTHING = { mean: 0, p50: 0, p99: 0, max: 0, buckets: [] };
 
 describe("what a writer did since it was opened", () => {
   it("is nothing at first", async () => {
@@ -35,8 +35,20 @@ describe("what a writer did since it was opened", () => {
     expect(appends).toEqual({ strict: 6, relaxed: 6, rejected: 0 });
     expect(commits).toEqual({
       count: 3,
-      records: { mean: 4, p50: 1, p99: 10, max: 10 },
-      bytes: { mean: bytes / 3, p50: 49, p99: 490, max: 490 },
+      records: {
+        mean: 4,
+        p50: 1,
+        p99: 10,
+        max: 10,
+        buckets: [
+          [1, 2],
+          [2, 2],
+          [4, 2],
+          [8, 2],
+          [16, 3],
+        ],
+      },
+      bytes: expect.objectContaining({ mean: bytes / 3, p50: 50, p99: 490, max: 490 }),
     });
     expect(fsyncs.count).toBe(1);
     await writer.sync();

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import type { Engine, EngineStats, MemtableStats } from "@kaya/engine";
 import { readLockHolder } from "@kaya/io";
 import type { LsmStats } from "@kaya/lsm";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { toJson } from "../bytes.js";
 import { columns, table } from "../columns.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
 import { DirectoryWatch } from "../directory-watch.js";
+import { lookMetrics } from "../look-metrics.js";
 import { consumerRows, lookRows } from "../look-text.js";
 import { quarantineRows } from "../report.js";
 import { formatTables } from "../tables-look.js";
@@ -20,6 +21,7 @@ const MOST_SECONDS = 86_400;
 
 interface StatsOptions {
   readonly watch?: number | true;
+  readonly prometheus?: boolean;
 }
 
 export const registerStats: Register = (program, execute) => {
@@ -36,24 +38,38 @@ export const registerStats: Register = (program, execute) => {
       `look at the files again and again, every second or so many; takes no lock, changes nothing, ends with Ctrl-C`,
       parseSeconds,
     )
+    .addOption(
+      new Option(
+        "--prometheus",
+        "print what the files tell in the text format of Prometheus, also while another process has the directory open",
+      ).conflicts("watch"),
+    )
     .addHelpText(
       "after",
       `
 Examples:
   kayactl stats --data /var/lib/app
   kayactl stats --watch 5 --data /var/lib/app
-  kayactl stats --watch --json | jq .perSecond.records`,
+  kayactl stats --watch --json | jq .perSecond.records
+  kayactl stats --prometheus > kaya.prom.new && mv kaya.prom.new kaya.prom`,
     )
     .action((options: StatsOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         if (options.watch !== undefined) {
           await requireDataDir(context.options.data);
           await watch(context, options.watch === true ? DEFAULT_SECONDS : options.watch);
-        } else await printOnce(context);
+        } else if (options.prometheus === true) await printMetrics(context);
+        else await printOnce(context);
         return ExitCode.Ok;
       }),
     );
 };
+
+async function printMetrics({ out, options }: Context): Promise<void> {
+  await requireDataDir(options.data);
+  const look = await new DirectoryWatch(options.data, options.maxRecordBytes).look();
+  await out.write(lookMetrics(options.data, look));
+}
 
 async function printOnce(context: Context): Promise<void> {
   const { data, json } = context.options;

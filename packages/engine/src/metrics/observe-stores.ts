@@ -1,0 +1,69 @@
+import type { Attributes, Meter, Observable } from "@opentelemetry/api";
+import type { ValueRow } from "./metric-row.js";
+import { METRIC_ROWS } from "./metric-rows.js";
+import type { MetricSource, MetricStats } from "./metric-stats.js";
+import { samplesOf } from "./samples.js";
+
+/** Asks each store for its statistics once a collection, and gives what the rows read of them. */
+export class ObservedStores {
+  readonly #stores = new Set<MetricSource>();
+  /** Directories of closed stores: an SDK goes on giving the last value of what is no longer observed. */
+  readonly #closed = new Set<string | undefined>();
+  readonly #stop: () => void;
+
+  constructor(meter: Meter, attributesOf: (dataDir: string | undefined) => Attributes) {
+    const instruments = METRIC_ROWS.flatMap((row) =>
+      row.kind === "histogram" ? [] : [{ row, observable: observableOf(meter, row) }],
+    );
+    const observables = instruments.map(({ observable }) => observable);
+    const observe: Parameters<Meter["addBatchObservableCallback"]>[0] = (result) => {
+      for (const [dataDir, stats] of this.#stats()) {
+        const ofStore = attributesOf(dataDir);
+        for (const { row, observable } of instruments) {
+          for (const [value, labels] of samplesOf(row, stats))
+            result.observe(observable, value as number, { ...ofStore, ...prefixed(labels) });
+        }
+      }
+    };
+    meter.addBatchObservableCallback(observe, observables);
+    this.#stop = () => meter.removeBatchObservableCallback(observe, observables);
+  }
+
+  add(store: MetricSource): void {
+    this.#stores.add(store);
+    this.#closed.delete(store.dataDir);
+  }
+
+  remove(store: MetricSource): void {
+    this.#stores.delete(store);
+    const isOpenTwice = [...this.#stores].some(({ dataDir }) => dataDir === store.dataDir);
+    if (!isOpenTwice) this.#closed.add(store.dataDir);
+  }
+
+  *#stats(): Generator<[dataDir: string | undefined, stats: MetricStats]> {
+    for (const dataDir of this.#closed) yield [dataDir, { state: "closed" }];
+    for (const store of this.#stores) yield [store.dataDir, store.stats()];
+  }
+
+  stop(): void {
+    this.#stop();
+    this.#stores.clear();
+  }
+}
+
+function observableOf(meter: Meter, { name, kind, unit, help }: ValueRow): Observable {
+  const options = { unit, description: help };
+  switch (kind) {
+    case "counter":
+      return meter.createObservableCounter(name, options);
+    case "updowncounter":
+      return meter.createObservableUpDownCounter(name, options);
+    case "gauge":
+      return meter.createObservableGauge(name, options);
+  }
+}
+
+/** Attributes of OpenTelemetry have a namespace. */
+function prefixed(labels: Readonly<Record<string, string>> = {}): Attributes {
+  return Object.fromEntries(Object.entries(labels).map(([label, text]) => [`kaya.${label}`, text]));
+}

@@ -1,0 +1,21 @@
+import type { Attributes, Meter } from "@opentelemetry/api";
+import type { Listeners } from "./listeners.js";
+import { METRIC_ROWS } from "./metric-rows.js";
+
+/** Records what messages tell: OpenTelemetry takes no histogram that was counted by somebody else. */
+export function recordHistograms(
+  meter: Meter,
+  listeners: Listeners,
+  attributesOf: (dataDir: string | undefined) => Attributes,
+): void {
+  for (const row of METRIC_ROWS) {
+    if (row.kind !== "histogram") continue;
+    const { name, unit, help, bounds, channel, ofMessage } = row;
+    const advice = { explicitBucketBoundaries: [...bounds] };
+    const histogram = meter.createHistogram(name, { unit, description: help, advice });
+    listeners.on<{ readonly dataDir: string | undefined }>(channel, (message) => {
+      const value = ofMessage(message);
+      if (value !== undefined) histogram.record(value, attributesOf(message.dataDir));
+    });
+  }
+}
