@@ -3,6 +3,10 @@ import { readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import { defineConfig } from "vitest/config";
 
+// pnpm's shim of vitest sets it. Programs that tests start would find packages through it that are not installed beside them.
+// biome-ignore lint/suspicious/noUndeclaredEnvVars: turbo does not run this
+delete process.env.NODE_PATH;
+
 const ROOT = import.meta.dirname;
 // A test may take as long as it needs on a busy machine. The limit ends a test that hangs.
 const PATIENCE = 300_000;
