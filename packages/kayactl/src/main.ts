@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Command, CommanderError } from "commander";
+import { answer, COMPLETE } from "./completion/answer.js";
 import { type Context, type Execute, ExitCode, type Io } from "./context.js";
 import { exitCodeOf, printError, usageError } from "./errors.js";
 import { Interrupted, Output, OutputClosed } from "./output.js";
@@ -10,6 +11,7 @@ import { createProgram } from "./program.js";
  * @param argv the arguments, without the program's name
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
+  if (argv[0] === COMPLETE) return answer(argv.slice(1), io);
   const out = new Output(io.stdout, io.signal);
   const err = new Output(io.stderr);
   // What a write fails with comes to its callback; without a listener the event would end the process.
@@ -84,7 +86,7 @@ export async function main(): Promise<void> {
   });
   const { stdin, stdout, stderr } = process;
   const exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, signal: interruption.signal });
-  // An interrupted run may leave a reader waiting, or a writer that nobody reads.
-  if (exitCode === ExitCode.Interrupted) process.exit(exitCode);
+  // An interrupted run may leave a reader waiting, or a writer that nobody reads; a completion that took too long, an opening.
+  if (exitCode === ExitCode.Interrupted || process.argv[2] === COMPLETE) process.exit(exitCode);
   process.exitCode = exitCode;
 }

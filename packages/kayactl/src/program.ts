@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { registerBackup } from "./commands/backup.js";
 import { registerCompact } from "./commands/compact.js";
+import { registerCompletion } from "./commands/completion.js";
 import { registerConsumers } from "./commands/consumers.js";
 import { registerDelete } from "./commands/delete.js";
 import { registerExport } from "./commands/export.js";
@@ -63,6 +64,8 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
   }
   program.commandsGroup("Proof:");
   registerSim(program, execute);
+  program.commandsGroup("Terminal:");
+  registerCompletion(program, execute);
   registerHelp(program, writeOut);
   return program;
 }
