@@ -123,13 +123,7 @@ describe("what a document says of the code", async () => {
     });
   }
 
-  for (const document of [
-    "docs/guarantees.md",
-    "packages/engine/FLUSH.md",
-    "packages/engine/BACKUP.md",
-    "packages/engine/CHANGES.md",
-    "packages/engine/INDEXES.md",
-  ]) {
+  for (const document of ["docs/guarantees.md", "packages/engine/FLUSH.md", "packages/engine/BACKUP.md"]) {
     test(`is there, where it names a test: ${document}`, async () => {
       const tests = files.filter((file) => /^packages\/[a-z]+\/test\//.test(file));
       const text = (await Promise.all(tests.map((file) => readFile(join(ROOT, file), "utf8")))).join("\n");
