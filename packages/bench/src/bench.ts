@@ -20,12 +20,12 @@ import { withDataDirectory } from "./workspace.js";
 export interface Terminal {
   /** The report. */
   out(text: string): void;
-  /** What is under way, and what went wrong. */
+  /** Progress and errors. */
   note(text: string): void;
   readonly isTty: boolean;
 }
 
-/** Does what the options say. @returns the exit code: 1 where something could not be measured, or is not durable */
+/** Runs the bench by its options. @returns the exit code: 1 where something could not be measured, or is not durable */
 export async function bench(options: Options, terminal: Terminal, signal: AbortSignal): Promise<number> {
   if (options.plan) {
     terminal.out(`${describePlan(planOf(options), options.scale)}\n`);

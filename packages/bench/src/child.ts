@@ -6,7 +6,7 @@ import { type Usage, withUsage } from "./usage.js";
 import type { Job, Workload } from "./workload.js";
 import { WORKLOADS } from "./workloads/all.js";
 
-/** What the child is started with, as JSON. */
+/** The input of the child, as JSON. */
 export interface Order {
   readonly task: "fill" | "prepare" | "run";
   readonly workload: string;
@@ -18,7 +18,7 @@ export interface Order {
   readonly rows: readonly string[];
 }
 
-/** What it sends: figures, then nothing more or why there are none. */
+/** Its messages: figures; at the end the error, if any. */
 export type Message =
   | { readonly row: string; readonly value: number; readonly usage?: Usage }
   | { readonly error: string; readonly isMissing: boolean };
@@ -59,7 +59,7 @@ function send(message: Message): void {
   sent.push(new Promise((resolve) => process.send?.(message, undefined, undefined, resolve)));
 }
 
-// Whoever started it is gone: nobody wants the figures.
+// Its parent is gone: nobody wants the figures.
 process.on("disconnect", () => process.exit(1));
 
 try {

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
  */
 export async function emptyFileCache(): Promise<string | undefined> {
   try {
-    await promisify(execFile)("sync"); // what is not written yet stays in the cache
+    await promisify(execFile)("sync"); // unwritten data stays in the cache
     // Not even root may open it for reading.
     await writeFile("/proc/sys/vm/drop_caches", "3", { flag: constants.O_WRONLY });
     return undefined;

@@ -13,7 +13,7 @@ function makePool(): Uint8Array {
   return pool;
 }
 
-/** One to one on 32-bit numbers, and far from order: neighbours going in are strangers coming out. */
+/** A permutation of 32-bit numbers that scatters neighbours. */
 function mix(value: number): number {
   let x = value | 0;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
@@ -59,7 +59,7 @@ export function halfRandomValue(index: number): Uint8Array {
   return value;
 }
 
-/** One of the keys of entries 0 to `entries`, in an order that has nothing to do with how they were written. */
+/** One of the keys of entries 0 to `entries`, in an order unrelated to that of the writes. */
 export function sampleKey(i: number, entries: number): Uint8Array {
   return entryKey(sampleIndex(i, entries));
 }
@@ -69,7 +69,7 @@ export function sampleIndex(i: number, entries: number): number {
   return mix(i + 7) % entries;
 }
 
-/** Keys of `count` of the entries `from` to `from + entries`, in an order that has nothing to do with how they were written. */
+/** Keys of `count` of the entries `from` to `from + entries`, in an order unrelated to that of the writes. */
 export function sampleKeys(count: number, entries: number, from = 0): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => entryKey(from + sampleIndex(i, entries)));
 }

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** Bytes of all files below a directory, at one moment: nothing else has its turn meanwhile. */
+/** Bytes of all files below a directory, counted in one turn of the event loop. */
 export function bytesBelow(dir: string): number {
   let bytes = 0;
   for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true })) {

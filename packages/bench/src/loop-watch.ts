@@ -1,6 +1,6 @@
 const TICK_MS = 1;
 
-/** The longest time for which the event loop did nothing but one thing: the lateness of a timer of one millisecond. */
+/** The longest time for which one task held the event loop: the lateness of a timer of one millisecond. */
 export class LoopWatch {
   #last = performance.now();
   #longest = 0;

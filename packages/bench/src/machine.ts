@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** What the figures were measured on. */
+/** The machine of the figures. */
 export interface Machine {
   readonly date: string;
   readonly commit: string;

@@ -5,7 +5,7 @@ import type { Scale } from "./scale.js";
 const CALLS_A_LOOK = 256;
 const P99 = 0.99;
 
-/** For how long something is measured. */
+/** How long a measurement takes. */
 export type Duration = Pick<Scale, "warmUpMs" | "measureMs">;
 
 export interface Pace {
@@ -38,8 +38,8 @@ export async function paceOf(inFlight: number, duration: Duration, operation: ()
 }
 
 /**
- * User and system time of all threads for one operation, in µs, with `inFlight` callers that await theirs, the callers included. What
- * `settle` does is included as well: work that the operations left for later.
+ * User and system time of all threads for one operation, in µs, with `inFlight` callers that await theirs, the callers included. The work
+ * of `settle` is included: operations may leave work for later.
  */
 export async function cpuOf(
   inFlight: number,

@@ -12,7 +12,7 @@ export interface Hierarchy {
 const REMOVE_TRIES = 50;
 const REMOVE_WAIT_MS = 100;
 
-/** A memory cgroup of the bench's own: what its processes have in memory, the system's cache of their files included, has a limit. */
+/** A memory cgroup of the bench: it limits the memory of its processes, the system's cache of their files included. */
 export class MemoryGroup {
   readonly #dir: string;
   readonly #version: 1 | 2;
@@ -61,7 +61,7 @@ export class MemoryGroup {
         rmdirSync(this.#dir);
         return;
       } catch (error) {
-        // A process that was killed is in it until it has given its memory back.
+        // A killed process stays in it until its memory is freed.
         if ((error as NodeJS.ErrnoException).code !== "EBUSY" || tries === REMOVE_TRIES) throw error;
         await sleep(REMOVE_WAIT_MS);
       }

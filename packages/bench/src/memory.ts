@@ -8,14 +8,14 @@ export interface MemoryUse {
 /** Collects all garbage. The process runs with --expose-gc. */
 export async function collectGarbage(): Promise<void> {
   if (globalThis.gc === undefined) throw new Error("this runs under node --expose-gc");
-  // Twice, with a turn between: what finalizers let go of is garbage only after the first.
+  // Twice, with a turn between: objects that finalizers release are garbage only after the first.
   for (let i = 0; i < 2; i++) {
     globalThis.gc();
     await new Promise(setImmediate);
   }
 }
 
-/** What is in use once everything that is garbage is gone. */
+/** The memory in use after a full collection. */
 export async function memoryInUse(): Promise<MemoryUse> {
   await collectGarbage();
   const { rss, heapUsed } = process.memoryUsage();

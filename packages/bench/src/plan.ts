@@ -12,7 +12,7 @@ export interface PlannedWorkload {
   readonly rounds: number;
 }
 
-/** What is measured: the workloads that have a row and a system that is asked for. */
+/** The workloads with a requested row and system. */
 export function planOf(options: Pick<Options, "scale" | "only" | "systems">): PlannedWorkload[] {
   const systems = SYSTEMS.filter(({ name }) => options.systems.includes(name));
   return WORKLOADS.map((workload) => ({
@@ -44,8 +44,8 @@ export function measurementsOf({ rows }: Pick<PlannedWorkload, "rows">): number 
 }
 
 /**
- * A line a workload and one for all: rows x systems x rounds x seconds. What is timed is known before; filling, loading, opening and
- * reading once come on top, and rows that count work rather than time take their own.
+ * A line a workload and one for all: rows x systems x rounds x seconds. Timed work is known before; filling, loading, opening and reading
+ * once come on top, and rows that count work instead of time take their own.
  */
 export function describePlan(plan: readonly PlannedWorkload[], scale: Scale): string {
   const lines = plan.map((planned) => {

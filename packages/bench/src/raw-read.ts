@@ -5,10 +5,10 @@ import { locateSegments, WAL_HEADER_LENGTH } from "@kaya/wal";
 
 const CHUNK_BYTES = 1 << 20;
 const BLOCK_BYTES = 4 << 20;
-/** Where a header has its payload's length (FORMAT.md). */
+/** Offset of the payload's length in a header (FORMAT.md). */
 const PAYLOAD_LENGTH_AT = 28;
 
-/** The checksum of every byte of a log's segments, read a mebibyte at a time: what no recovery can be faster than. */
+/** The checksum of every byte of a log's segments, read a mebibyte at a time: no recovery can be faster. */
 export async function checksumOfChunks(dataDir: string): Promise<number> {
   const chunk = new Uint8Array(CHUNK_BYTES);
   let crc = 0;
@@ -47,7 +47,7 @@ export async function checksumOfRecords(dataDir: string): Promise<number> {
   return records;
 }
 
-/** Where the record at `at` ends; beyond `end` where its header does. */
+/** End of the record at `at`; beyond `end` if its header is not whole. */
 function recordEnd(view: DataView, at: number, end: number): number {
   if (end - at < WAL_HEADER_LENGTH) return Number.POSITIVE_INFINITY;
   return at + WAL_HEADER_LENGTH + view.getUint32(at + PAYLOAD_LENGTH_AT, true);

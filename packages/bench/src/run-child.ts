@@ -8,13 +8,13 @@ const MOST_STDERR = 4000;
 
 export interface Outcome {
   readonly figures: readonly { readonly row: string; readonly value: number; readonly usage?: Usage }[];
-  /** Why it has none, or not all. */
+  /** Why figures are missing. */
   readonly error?: string;
   /** The peer is not installed: nothing went wrong. */
   readonly isMissing: boolean;
 }
 
-/** How a process is started. */
+/** How to start a process. */
 export interface Launch {
   /** The `cgroup.procs` of a group that the process is in from its first instruction. */
   readonly processesFile?: string;
@@ -22,7 +22,7 @@ export interface Launch {
   readonly profileDir?: string;
 }
 
-/** Carries out an order in a process of its own, with a heap and caches of its own. */
+/** Runs a job in its own process, with its own heap and caches. */
 export function runChild(order: Order, signal: AbortSignal, launch: Launch = {}): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = start(order, signal, launch);

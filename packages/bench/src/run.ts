@@ -8,18 +8,18 @@ export interface Sample {
   readonly system: string;
   readonly round: number;
   readonly value: number;
-  /** What the measurement took of the machine, where that was looked at. */
+  /** The machine's usage during the measurement, if it was recorded. */
   readonly usage?: Usage;
 }
 
 /** In place of a system where a workload cannot be measured on any. */
 export const ALL_SYSTEMS = "all systems";
 
-/** What could not be measured, and why. */
+/** A missing measurement, and its reason. */
 export interface Failure {
   readonly workload: string;
   readonly system: string;
-  /** Absent where it is about preparing the data. */
+  /** Absent if preparing the data failed. */
   readonly round?: number;
   readonly message: string;
   /** The peer is not installed or has no binary here, or the machine does not permit it: nothing went wrong. */

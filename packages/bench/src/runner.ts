@@ -21,9 +21,9 @@ export interface Watcher {
   failed(failure: Failure): void;
 }
 
-/** What the runner does to the machine. */
+/** The runner's effects on the machine. */
 export interface Machinery {
-  /** Carries out an order in a process of its own. */
+  /** Runs a job in its own process. */
   readonly execute: (order: Order, signal: AbortSignal, launch: Launch) => Promise<Outcome>;
   /** @throws Error if the system does not permit it */
   readonly limitMemory: (bytes: number) => Pick<MemoryGroup, "processesFile" | "killed" | "remove">;
@@ -33,7 +33,7 @@ export interface Machinery {
 
 const MACHINERY: Machinery = { execute: runChild, limitMemory: MemoryGroup.create, emptyFileCache };
 
-/** Round after round, and in each one system after the other: what disturbs the machine for a while disturbs all of them. */
+/** Round after round, and in each one system after the other: a disturbance of the machine affects all. */
 export class Runner {
   readonly #options: Options;
   readonly #dir: string;
@@ -98,7 +98,7 @@ export class Runner {
     }
   }
 
-  /** In one directory: what the workload prepares, then the workload. */
+  /** In one directory: the workload's preparation, then the workload. */
   async #steps(
     planned: PlannedWorkload,
     system: System,

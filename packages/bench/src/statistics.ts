@@ -35,7 +35,7 @@ export function figureOf(samples: readonly Sample[], figure: Figure): Spread | u
   return spreadOf(valuesOf(samples, figure).map(({ value }) => value));
 }
 
-/** One figure over another, taken round by round: what disturbed a round disturbed both. */
+/** One figure over another, round by round: a disturbance of a round affects both. */
 export function ratioOf(samples: readonly Sample[], figure: Figure, reference: Figure): Spread | undefined {
   const references = new Map(valuesOf(samples, reference).map(({ round, value }) => [round, value]));
   const ratios = valuesOf(samples, figure).flatMap(({ round, value }) => {

@@ -35,7 +35,7 @@ export const PAGE_ENTRIES = 1000;
 /** Makes the next value of a key out of its value; undefined where it has none. */
 export type Change = (value: Uint8Array | undefined) => Uint8Array;
 
-/** An open store. What it cannot do is absent, and its rows are left out. */
+/** An open store. Methods that it lacks are absent, and their rows are left out. */
 export interface Store {
   /** Settles when the entry is as durable as the store was opened for. */
   put(key: Uint8Array, value: Uint8Array): unknown;
@@ -44,13 +44,13 @@ export interface Store {
   /** A put whose entry is as durable as the store was opened for when it returns. */
   putSync?(key: Uint8Array, value: Uint8Array): unknown;
   /**
-   * Reads each of these keys and writes what `change` makes of it, in one serializable transaction. Settles when that is as durable as the
+   * Reads these keys and writes the results of `change`, in one serializable transaction. Settles when that is as durable as the
    * store was opened for.
    */
   transact?(keys: readonly Uint8Array[], change: Change): unknown;
   /** The same for one key, where the store has a way of its own for that. */
   update?(key: Uint8Array, change: Change): unknown;
-  /** What earlier writes left for later in memory, done now. */
+  /** Does work that earlier writes left for later. */
   flush?(): Promise<void>;
   getSync?(key: Uint8Array): Uint8Array | undefined;
   get?(key: Uint8Array): Promise<Uint8Array | undefined>;
@@ -58,7 +58,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** What a store may hold in memory, where the bench and not the store's default says how much. */
+/** Memory limits of a store, if the bench sets them. */
 export interface StoreMemory {
   /** Of blocks, pages or rows that were read. */
   readonly cacheBytes: number;
@@ -68,17 +68,17 @@ export interface StoreMemory {
 
 export interface System {
   readonly name: string;
-  /** `raw` is no store, but what a store can at best be. */
+  /** `raw` is no store, but an upper bound for stores. */
   readonly kind: "kaya" | "raw" | "peer";
   /** The npm package; absent where it is part of this repository or of Node. */
   readonly packageName?: string;
   /** Absent: that of the package or of this repository. */
   readonly version?: string;
-  /** False for what lives in memory alone: it has no durable rows and cannot be opened again. */
+  /** False for a store in memory only: it has no durable rows and cannot be opened again. */
   readonly onDisk: boolean;
   /** Puts that are called in one turn share a commit, without help. */
   readonly gathersPuts?: true;
-  /** Absent: it has bytes only, or nothing but what another column has. */
+  /** Absent: it has bytes only, or only what another column has. */
   readonly typed?: TypedSystem;
   /** For the reader of the report: how it is opened for `durable` and `relaxed`, and by which call its stores `transact`. */
   readonly setup: { readonly durable?: string; readonly relaxed: string; readonly transactions?: string };
@@ -93,7 +93,7 @@ export interface System {
 export class PeerMissing extends Error {}
 
 /**
- * A peer's module. Peers are optional, so nothing of theirs is imported by name, and the types are the adapter's own.
+ * A peer's module. Peers are optional: they are not imported by name, and the adapter has its own types.
  * @throws PeerMissing
  */
 export async function loadPeer<Module>(name: string): Promise<Module> {

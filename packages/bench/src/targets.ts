@@ -9,7 +9,7 @@ import { typedGets } from "./workloads/typed-gets.js";
 import { typedPuts } from "./workloads/typed-puts.js";
 import { p99Of } from "./workloads/writes.js";
 
-/** What a figure of Kaya is held against. */
+/** The reference of a figure of Kaya. */
 export type Reference =
   | { readonly kind: "system"; readonly system: string }
   /** The best of these systems, by its median. Without `row` in the same row. */
@@ -100,13 +100,13 @@ const READS: readonly Target[] = [
   ),
 ];
 
-/** What is kept in a store in types, and changed in transactions: beside the best of the peers that have it. */
+/** Typed values and transactions, against the best of the peers that have them. */
 const TYPES_AND_TRANSACTIONS: readonly Target[] = [
   ...[typedPuts, typedGets, tupleScans, transactions, updates]
     .flatMap((workload) => workload.rows(FULL))
     .filter(({ measuredWith }) => measuredWith === undefined)
     .map(({ id }): Target => ({ row: id, atLeast: 1, reference: BEST_PEER_ON_DISK })),
-  // What expires is read nearly as fast as what stays: a get looks at the clock.
+  // Expiring entries are read nearly as fast as others: a get reads the clock.
   ...["gets", "scan"].map(
     (figure): Target => ({
       row: `expiry/${figure}-ttl`,

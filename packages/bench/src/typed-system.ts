@@ -3,7 +3,7 @@ import type { Durability, StoreMemory } from "./system.js";
 /** A key of several parts, in the order of its parts. */
 export type Tuple = readonly (string | number)[];
 
-/** In which types a store is opened. Each system encodes them in its own way. */
+/** The types of an opened store. Each system encodes them in its own way. */
 export interface Typing {
   readonly key: "string" | "tuple";
   readonly value: "json" | "msgpack" | "bytes";
@@ -15,7 +15,7 @@ export interface TupleRange {
   readonly to: Tuple;
 }
 
-/** A store that takes and gives keys and values as their types say. */
+/** A store with typed keys and values. */
 export interface TypedStore {
   /** Settles when the entry is as durable as the store was opened for. */
   put(key: string | Tuple, value: unknown): unknown;
@@ -28,9 +28,9 @@ export interface TypedStore {
   close(): Promise<void>;
 }
 
-/** A system's own way to keys and values that are no bytes. */
+/** A system's own encoding of keys and values. */
 export interface TypedSystem {
-  /** What it can encode, without the bench's help. */
+  /** The types that it can encode without the bench's help. */
   readonly typings: readonly Typing[];
   /** How, for the reader of the report. */
   readonly encodings: string;

@@ -14,7 +14,7 @@ export interface Usage {
 
 const MIB = 1 << 20;
 const BUSY = 0.9;
-/** Of a core, for each second in which the event loop is at work: below it the loop was not running, but held up. */
+/** Cores used in each second of event loop work: below it the loop was not running but waiting for a core. */
 const RUNNING = 0.75;
 
 /** Runs the work, and records the machine's usage meanwhile. */
@@ -57,7 +57,7 @@ const EXPLAINED: Readonly<Record<Bottleneck, string>> = {
   waiting: "neither the event loop nor the cores are busy: it waits",
 };
 
-/** The likely bottleneck of a figure, with the figures that say so. */
+/** The likely bottleneck of a figure, with its evidence. */
 export function limitOf(usage: Usage): string {
   const { loop, cores, coresThere, disk } = usage;
   const io =

@@ -18,7 +18,7 @@ export interface Job {
   readonly scale: Scale;
   /** An empty directory of this job's own. */
   readonly dir: string;
-  /** What the workload's fixture filled. */
+  /** The directory that the workload's fixture filled. */
   readonly fixtureDir: string;
   /** Whether a row is asked for. */
   wants(rowId: string): boolean;
@@ -34,7 +34,7 @@ export interface Fixture {
   fill(job: Job): Promise<void>;
 }
 
-/** What one child process does for one system in one round. */
+/** The work of one child process for one system in one round. */
 export interface Workload {
   readonly name: string;
   rows(scale: Scale): readonly Row[];
@@ -42,7 +42,7 @@ export interface Workload {
   readonly fixture?: Fixture;
   /** It takes minutes: further rounds leave it out. Absent: it is in every round. */
   readonly mostRounds?: number;
-  /** Its measurements take so many times as long as those of others. */
+  /** How many times as long as others its measurements take. */
   readonly timesLonger?: number;
   /** The system's cache of files is emptied before each `run`. */
   readonly readsCold?: true;

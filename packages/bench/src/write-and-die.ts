@@ -2,7 +2,7 @@
 import { load } from "./load.js";
 import { SYSTEMS } from "./systems/all.js";
 
-// Whoever started it is gone, and removes the directory.
+// Its parent is gone, and removes the directory.
 process.on("disconnect", () => process.exit(1));
 
 const [name, dir = "", from, to] = process.argv.slice(2);

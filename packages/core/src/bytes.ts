@@ -3,8 +3,8 @@ import { KayaError } from "./errors.js";
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 
-// The getter reads an internal slot, so it knows the arrays of every realm (node:vm, test runners), and nothing deceives it: not a
-// prototype without bytes behind it, not a proxy.
+// The getter reads an internal slot, so it knows arrays of every realm (node:vm, test runners). Neither a prototype without bytes nor a
+// proxy deceives it.
 const tagOf = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)?.get as (
   this: unknown,
 ) => string | undefined;
@@ -33,7 +33,7 @@ export function checkBytes(value: unknown, what: string): asserts value is Uint8
  */
 export function copyBytes(value: unknown, what: string): Uint8Array {
   checkBytes(value, what);
-  return new Uint8Array(value); // not `slice`: that of a Buffer copies nothing
+  return new Uint8Array(value); // not `slice`: Buffer's copies nothing
 }
 
 /** Bytes that are not filled, in memory of their own. Not a `Buffer`: its `subarray` costs more. */
@@ -44,7 +44,7 @@ export function allocateBytes(length: number): Uint8Array {
 
 function checkEmpty(bytes: Uint8Array, what: string): void {
   try {
-    // Every method of an array first checks that its memory is there.
+    // Every array method first checks that its memory exists.
     indexOf.call(bytes, 0);
   } catch (cause) {
     throw invalid(

@@ -2,8 +2,7 @@ import { checkBytes } from "./bytes.js";
 
 /**
  * CRC-32C (Castagnoli), reflected polynomial 0x82f63b78. Short inputs go through slice-by-16 tables in JavaScript,
- * long ones through the native `@node-rs/crc32`: the native call has a fixed cost that only length repays
- * (the README has the measurement). Both give the same bits.
+ * long ones through the native `@node-rs/crc32`: the native call has a fixed cost (measured in the README). Both give the same bits.
  */
 const POLYNOMIAL = 0x82f63b78;
 const SLICES = 16;
@@ -30,8 +29,8 @@ function buildTables(): Int32Array {
 type NativeCrc32c = (bytes: Uint8Array, initial?: number) => number;
 
 /**
- * Optional at run time: a platform without a prebuilt binary computes everything in JavaScript, and so does a bundle without this package beside
- * it. Bundlers do not see this `require` (webpack knows an imported `createRequire`): they need no setting for a native module. `import.meta` is
+ * Optional at run time: without a prebuilt binary, or in a bundle without this package beside it, JavaScript computes everything. Bundlers
+ * do not see this `require` (webpack knows an imported `createRequire`), so they need no setting for a native module. `import.meta` is
  * empty in CommonJS.
  */
 function loadNative(): NativeCrc32c | undefined {
@@ -74,7 +73,7 @@ export function crc32cInJs(bytes: Uint8Array, start: number, end: number, initia
   const t = TABLES;
   let crc = ~initial;
   let i = start;
-  // What is left of the blocks of 16 goes in steps of 8 and 4: most of a record's header is such a rest.
+  // The rest behind the blocks of 16 goes in steps of 8 and 4: that is most of a record's header.
   // Every index is below bytes.length and every table index below 4096, so the `as number` hold.
   for (const last = end - 16; i <= last; i += 16) {
     crc =

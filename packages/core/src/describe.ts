@@ -26,7 +26,7 @@ function describeObject(value: object): string {
 }
 
 function describeByMaker(value: object): string {
-  // `constructor` and `name` can be anything in data that someone else made.
+  // In foreign data `constructor` and `name` can be anything.
   const maker: unknown = value.constructor;
   const name: unknown = typeof maker === "function" ? maker.name : undefined;
   return typeof name === "string" && name !== "" ? `an object (${shorten(name)})` : "an object";

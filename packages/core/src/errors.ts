@@ -32,7 +32,7 @@ const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
   KAYA_READ_ONLY: 4,
 };
 
-// A registered symbol, so that two copies of this package recognise each other's errors.
+// A registered symbol: two copies of this package recognise each other's errors.
 const MARKER = Symbol.for("@kaya/core/KayaError");
 
 const NO_OPTIONS = Object.freeze(Object.create(null)) as object;
@@ -54,7 +54,7 @@ export class KayaError extends Error {
     message: string,
     options?: { cause?: unknown; key?: Uint8Array; sequence?: number | undefined },
   ) {
-    // Own properties alone: a polluted Object.prototype gives no error a cause.
+    // Own properties only: a polluted Object.prototype must not add a cause.
     const { cause, key, sequence } = { cause: undefined, key: undefined, sequence: undefined, ...options };
     super(message, options !== undefined && Object.hasOwn(options, "cause") ? { cause } : NO_OPTIONS);
     this.code = code;
@@ -85,7 +85,7 @@ export function asKayaError(value: unknown, doing: string): KayaError {
   return new KayaError("KAYA_INTERNAL", `${doing}: ${reasonOf(value)}`, { cause: value });
 }
 
-// By shape and not by instanceof: an error of another realm is no Error here, and anything at all can be thrown.
+// By shape, not by instanceof: an error of another realm is no Error here, and anything can be thrown.
 function reasonOf(value: unknown): string {
   if (typeof value !== "object" || value === null) return describe(value);
   try {

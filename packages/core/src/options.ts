@@ -51,7 +51,7 @@ export function ownOptions<T extends object>(given: T, known: readonly string[],
   return own as Partial<T>;
 }
 
-/** From somewhere below the prototype that ends the chain: what stands there is in every object, and nobody's option. */
+/** Whether it is set below Object.prototype: a property there is in every object, and no option. */
 function isInherited(given: object, key: string): boolean {
   let prototype = Object.getPrototypeOf(given) as object | null;
   while (prototype !== null) {

@@ -37,7 +37,7 @@ const BOUNDS = {
   quietMs: { fallback: 1000, min: 0, max: 2 ** 31 - 1 },
 } as const;
 
-/** Defaults and validation; problems go to the caller's collection. */
+/** Defaults and validation; problems are added to the caller's list. */
 export function readTablesConfig(value: unknown, problems: Problems): TablesConfig {
   const given = problems.object(value, "tables", [
     "autoFlush",

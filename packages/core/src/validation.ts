@@ -2,7 +2,7 @@ import { describe } from "./describe.js";
 import { KayaError } from "./errors.js";
 import { ownOptions } from "./options.js";
 
-/** Collects what is wrong with a configuration, so that the caller hears of all of it in one message. */
+/** Collects the problems of a configuration, for one message. */
 export class Problems {
   readonly #found: string[] = [];
 
@@ -14,14 +14,14 @@ export class Problems {
     this.#found.push(problem);
   }
 
-  /** The own values of a plain object, read once; one with an unknown key, and anything else, is a problem. */
+  /** The own values of a plain object, read once. An unknown key, or another value, is a problem. */
   object(value: unknown, path: string, known: readonly string[]): Record<string, unknown> {
     const none = Object.create(null) as Record<string, unknown>;
     if (value === undefined) return none;
     try {
       return this.#plainObject(value, path, known) ?? none;
     } catch (cause) {
-      // A getter or a proxy: nothing else of it can be believed.
+      // A getter or a proxy: its other values cannot be trusted.
       throw new KayaError("KAYA_INVALID_ARGUMENT", `${path} cannot be read: looking at it throws`, { cause });
     }
   }
@@ -74,17 +74,17 @@ export class Problems {
     return fallback;
   }
 
-  /** @throws KayaError KAYA_INVALID_ARGUMENT naming every problem, where there is one. */
+  /** @throws KayaError KAYA_INVALID_ARGUMENT naming every problem, if any. */
   throwIfAny(what: string): void {
     if (this.#found.length === 0) return;
     throw new KayaError("KAYA_INVALID_ARGUMENT", `invalid ${what}: ${this.#found.join("; ")}`);
   }
 }
 
-// A Map or an instance of someone's class keeps its values where this cannot see them: it would pass as "all defaults".
+// A Map or a class instance hides its values: it would pass as "all defaults".
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // The second test, not `=== Object.prototype`: that is another object in another realm (node:vm, test runners).
+  // Not `=== Object.prototype`: another realm (node:vm, test runners) has its own.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -8,7 +8,7 @@ export const RECORD_HEADER_BYTES = 40;
 /** Default of `maxRecordBytes`, header included. */
 export const DEFAULT_MAX_RECORD_BYTES = 32 * MiB;
 
-// payload_len is a u32 and offsets are doubles: this keeps every length and sum far inside both.
+// payload_len is a u32 and offsets are doubles: this keeps all lengths and sums far below both limits.
 const MAX_BYTES = 2 ** 31;
 
 /**
@@ -52,7 +52,7 @@ export function resolveWalConfig(partial?: Partial<WalConfig>): WalConfig {
   return config;
 }
 
-/** The same for a configuration inside another one; problems go to the caller's collection. */
+/** The same for a configuration inside another one; problems are added to the caller's list. */
 export function readWalConfig(partial: unknown, path: string, problems: Problems): WalConfig {
   const given = problems.object(partial, path, [
     "segmentMaxBytes",
@@ -71,7 +71,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     RECORD_HEADER_BYTES,
     MAX_BYTES,
   );
-  // A caller who only shrinks the segments gets records that fit into them.
+  // If only the segments are made smaller, records must still fit them.
   const defaultRecord = Math.min(DEFAULT_MAX_RECORD_BYTES, segmentMaxBytes);
   const maxRecordBytes = problems.integer(
     given.maxRecordBytes,
@@ -80,7 +80,7 @@ export function readWalConfig(partial: unknown, path: string, problems: Problems
     RECORD_HEADER_BYTES,
     MAX_BYTES,
   );
-  // Only where both are possible by themselves: a fallback that nobody gave is nothing to compare with.
+  // Only if both are valid by themselves: a default is nothing to compare with.
   if (problems.count === before && maxRecordBytes > segmentMaxBytes) {
     problems.add(
       `${name("maxRecordBytes")} (${maxRecordBytes}) must not be over ${name("segmentMaxBytes")} (${segmentMaxBytes})`,

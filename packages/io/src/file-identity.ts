@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
 
-/** Which file or directory it is, whatever its name. No other one has the same while a handle on it is open. */
+/** Identity of a file or directory, whatever its name: unique while a handle on it is open. */
 export interface FileIdentity {
   readonly dev: bigint;
   readonly ino: bigint;

@@ -4,14 +4,14 @@ import type { SpecialEntry } from "./disk.js";
 
 type Kind = Pick<Stats, "isSymbolicLink" | "isFIFO" | "isSocket">;
 
-/** The name of what is neither a regular file nor a directory. */
+/** The name of a kind that is neither a regular file nor a directory. */
 export function specialOf(info: Kind): SpecialEntry {
   if (info.isSymbolicLink()) return "a symbolic link";
   if (info.isFIFO()) return "a FIFO";
   return info.isSocket() ? "a socket" : "a device";
 }
 
-/** The refusal of something that has the name of a file and is none. Nothing is read from it and nothing written. */
+/** The error for something that is no regular file. Nothing is read from it and nothing written. */
 export function notAFile(name: string, found: SpecialEntry): KayaError {
   return new KayaError(
     "KAYA_INVALID_ARGUMENT",
@@ -19,7 +19,7 @@ export function notAFile(name: string, found: SpecialEntry): KayaError {
   );
 }
 
-/** The refusal of a link that has the name of a directory: what is below it belongs to somebody else. */
+/** The error for a link instead of a directory: the files below it belong to somebody else. */
 export function notADirectory(name: string): KayaError {
   return new KayaError(
     "KAYA_INVALID_ARGUMENT",

@@ -8,22 +8,22 @@ import { parentOf } from "./relative-path.js";
 
 interface Held {
   readonly identity: FileIdentity;
-  /** Undefined on Windows, which has no handles of directories that could be synced. */
+  /** Undefined on Windows: it has no directory handles to sync. */
   readonly fd: number | undefined;
 }
 
 const CAN_OPEN = process.platform !== "win32";
 const OPEN_DIRECTORY = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0);
 
-// A disk that was forgotten gives its descriptors back. Handles of Node's own would warn of it.
+// A collected disk closes its descriptors. Node's own handles would print a warning.
 const forgotten = new FinalizationRegistry<Map<string, Held>>(closeAll);
 
 /**
  * The directories of a `NodeDisk` that are held open: the root, and those below it that something was created in. They tell whether
  * the root's path still names the directory that was opened, and lead to it whatever the path names (Linux).
  *
- * All of it is synchronous: what is asked here holds when the caller's own system call is made, but for that call's way through the
- * thread pool. On Linux that call goes through the held directory, so that even then it cannot reach another one.
+ * All of it is synchronous: the answer still holds when the caller makes its system call, except for the call's wait in the thread pool. On
+ * Linux the call goes through the held directory, so it cannot reach another one even then.
  */
 export class HeldDirectories {
   readonly #root: string;
@@ -34,10 +34,10 @@ export class HeldDirectories {
   #leadsThroughHandles = false;
   #replaced: KayaError | undefined;
 
-  /** What another disk over the same path holds: those below the root that this one does not hold yet must be the same. */
+  /** Directories held by another disk over the same path: this disk must find the same ones. */
   readonly #known: ReadonlyMap<string, FileIdentity>;
 
-  /** @param known directories that must be the ones that another disk holds */
+  /** @param known directories held by another disk: they must be the same */
   constructor(root: string, known: readonly DirectoryIdentity[] = []) {
     this.#root = root;
     this.#known = new Map(known.map((each) => [each.path, each]));
@@ -56,7 +56,7 @@ export class HeldDirectories {
     this.#leadsThroughHandles = leadsToItself(held);
   }
 
-  /** Which directories are held. */
+  /** The held directories. */
   identities(): DirectoryIdentity[] {
     return [...this.#held].map(([path, { identity }]) => ({ path, ...identity }));
   }
@@ -93,8 +93,8 @@ export class HeldDirectories {
   }
 
   /**
-   * What to call the file at `path` in a system call, once it is sure that everything above it is what it was.
-   * @throws KayaError KAYA_DIRECTORY_REPLACED: from then on always, until `close`; KAYA_INVALID_ARGUMENT where it leads through a link
+   * The path of a file for a system call, after a check that all directories above it are unchanged.
+   * @throws KayaError KAYA_DIRECTORY_REPLACED: from then on always, until `close`; KAYA_INVALID_ARGUMENT if it leads through a link
    */
   reach(path: string): string {
     this.assertSame();
@@ -110,13 +110,13 @@ export class HeldDirectories {
     return join(base, dir.slice(reached));
   }
 
-  /** Lets go of all of them, and forgets what they were. */
+  /** Closes and forgets all of them. */
   close(): void {
     closeAll(this.#held);
     this.#replaced = undefined;
   }
 
-  /** Looks at each directory on the way, and gives the last one that is held with the length of the path up to it. */
+  /** Checks each directory on the way; gives the last held one, and the length of the path up to it. */
   #walk(dir: string): { readonly base: string; readonly reached: number } {
     let base = this.#wayOf("") ?? this.#root;
     let reached = 0;
@@ -149,7 +149,7 @@ export class HeldDirectories {
     }
   }
 
-  /** Whether a directory below the root is there, which must be a real one, and the one that is held. */
+  /** Whether a directory below the root exists. It must be a real one, and the held one. */
   #isThere(dir: string): boolean {
     const identity = this.#known.get(dir) ?? this.#held.get(dir)?.identity;
     const name = join(this.#root, dir);
@@ -159,7 +159,7 @@ export class HeldDirectories {
     return found !== undefined;
   }
 
-  /** It may have been replaced between looking at it and opening it. */
+  /** It may have been replaced between the check and the opening. */
   #mustBeKnown(dir: string, { identity }: Held): void {
     const known = this.#known.get(dir);
     if (known !== undefined && !isSame(known, identity)) throw this.#fail(join(this.#root, dir), "directory");
@@ -191,7 +191,7 @@ export class HeldDirectories {
   }
 }
 
-/** What has a name now; undefined where nothing has. */
+/** The file or directory at a name now; undefined if none. */
 function look(
   name: string,
   stat: (name: string, options: { bigint: true; throwIfNoEntry: false }) => BigIntStats | undefined,
@@ -204,13 +204,13 @@ function look(
   }
 }
 
-/** Whether /proc leads to the directories of this process: it may not be mounted, or not be permitted. */
+/** Whether /proc leads to the directories of this process: it may be absent or forbidden. */
 function leadsToItself({ fd, identity }: Held): boolean {
   if (process.platform !== "linux" || fd === undefined) return false;
   try {
     return isSame(identity, statSync(`/proc/self/fd/${fd}/.`, { bigint: true }));
   } catch {
-    return false; // names then lead there
+    return false; // then paths are used
   }
 }
 

@@ -4,7 +4,7 @@ import type { ReleaseOptions } from "./disk.js";
 const MARK = /^[\x21-\x7e]{1,64}$/;
 
 /**
- * How a lock is let go of.
+ * Reads how a lock is to be released.
  * @throws KayaError KAYA_INVALID_ARGUMENT, also for a mark that the note in a lock file cannot hold
  */
 export function readRelease(options: ReleaseOptions | undefined): {

@@ -10,9 +10,9 @@ const sync = promisify(fsync);
 const DIRECTORIES_CAN_SYNC = process.platform !== "win32";
 
 /**
- * Makes the root and what leads to it, and fsyncs the directories that hold their names: no `syncDir` of the caller's reaches above
- * the root. What was there already may have been made by a process that died before it synced the names. So all directories above
- * the root are synced, up to where its file system is mounted; those above what this call made only where that is permitted.
+ * Makes the root and the directories above it, and fsyncs those that hold their names: the caller's `syncDir` never reaches above the root.
+ * A process that died may have made existing ones without syncing their names. So all directories above the root are synced, up to the
+ * mount point of its file system; those above what this call made only if permitted.
  */
 export async function makeDurableDirectory(root: string): Promise<void> {
   for (const above of makeRoot(root)) {
@@ -24,7 +24,7 @@ export async function makeDurableDirectory(root: string): Promise<void> {
   }
 }
 
-/** The same, done when it returns. */
+/** The same, synchronously. */
 export function makeDurableDirectorySync(root: string): void {
   for (const above of makeRoot(root)) {
     try {
@@ -35,7 +35,7 @@ export function makeDurableDirectorySync(root: string): void {
   }
 }
 
-/** Makes it, and gives the directories above whose entries must be durable, the nearest first; `isOurs`: it holds something made here. */
+/** Makes it, and gives the directories above whose entries must be durable, nearest first; `isOurs`: it has an entry made here. */
 function* makeRoot(root: string): Generator<{ readonly name: string; readonly isOurs: boolean }> {
   let first: string | undefined;
   let real: string;
@@ -54,14 +54,14 @@ function* makeRoot(root: string): Generator<{ readonly name: string; readonly is
   }
 }
 
-/** What says that this process may not, or this file system cannot, sync a directory. */
+/** Errors that mean: this process may not, or this file system cannot, sync a directory. */
 const CANNOT = ["EACCES", "EPERM", "EROFS", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 
 function isOfOthers(error: unknown): boolean {
   return CANNOT.includes(errnoOf((error as KayaError).cause));
 }
 
-/** Whether the name of a directory is not in the file system that the directory is in; nor is that of "/". */
+/** Whether a directory's name is in another file system than the directory (a mount point, "/"). */
 function isMountPoint(dir: string): boolean {
   const above = dirname(dir);
   if (above === dir) return true;
@@ -72,7 +72,7 @@ function isMountPoint(dir: string): boolean {
   }
 }
 
-/** @throws KayaError KAYA_FSYNC_FAILED; KAYA_IO and the like where it cannot be opened: then no fsync was tried */
+/** @throws KayaError KAYA_FSYNC_FAILED; KAYA_IO and others if it cannot be opened: then no fsync was tried */
 async function syncDirectory(name: string): Promise<void> {
   if (!DIRECTORIES_CAN_SYNC) return;
   const fd = openDirectory(name);
@@ -106,7 +106,7 @@ function openDirectory(name: string): number {
 }
 
 /**
- * Makes a directory and what leads to it, and gives the first one that it made; `adopt` is called with each. Not Node's recursive mkdir: that
+ * Makes a directory and those above it, and gives the first one that it made; `adopt` is called with each. Not Node's recursive mkdir: that
  * reports every error that it does not know as ENOENT (EROFS, EDQUOT, EIO).
  */
 export function makeDirectories(

@@ -33,10 +33,10 @@ export class NodeDisk implements Disk {
   /** The absolute path. */
   readonly root: string;
   readonly #directories: HeldDirectories;
-  /** The root and what leads to it are on stable storage, or are being brought there. */
+  /** The root and the directories above it are on stable storage, or on their way. */
   #isRootDurable = false;
   #rootIsDurable: Promise<void> | undefined;
-  /** What new files look like that take the place of none. */
+  /** Owner and mode of new files that replace no file. */
   #model: Ownership | undefined;
   /** Open files live as long as the disk: a lock that is held keeps its disk, and so the files that are written under it. */
   readonly #files = new Set<NodeFile>();
@@ -227,7 +227,7 @@ export class NodeDisk implements Disk {
     }
   }
 
-  /** What to call in a system call what is to be removed. */
+  /** The path of a file to remove, for the system call. */
   #removable(relative: string): string {
     this.#directories.holdRoot();
     const way = this.#directories.reach(relative);
@@ -264,7 +264,7 @@ export class NodeDisk implements Disk {
     return lock;
   }
 
-  /** What a new file is to look like: the one it takes the place of, or else the lock's file, or else whatever the root's owner owns. */
+  /** Owner and mode of a new file: those of the file that it replaces, else of the lock's file, else the root's owner. */
   #modelOf(like: string | undefined): Ownership | undefined {
     const replaced = like === undefined ? undefined : ownershipOfFile(this.#directories.reach(like));
     if (replaced !== undefined) return replaced;
@@ -276,7 +276,7 @@ export class NodeDisk implements Disk {
     return ownerOfDirectory(this.#directories.reachDirectory(""));
   }
 
-  /** Gives a directory that was just made to those whom the files in it will belong to. */
+  /** Gives a new directory to the owner of the files that will be in it. */
   #adopt(made: string): void {
     const model = this.#modelOf(undefined);
     if (model === undefined) return;
@@ -294,14 +294,14 @@ export class NodeDisk implements Disk {
   }
 
   async #makeParents(relative: string): Promise<void> {
-    this.#directories.assertSame(); // a root that is known is never made anew
+    this.#directories.assertSame(); // a known root is never created again
     if (!this.#isRootDurable) {
       this.#rootIsDurable ??= makeDurableDirectory(this.root);
       try {
         await this.#rootIsDurable;
         this.#isRootDurable = true;
       } finally {
-        this.#rootIsDurable = undefined; // where it failed, to be tried again
+        this.#rootIsDurable = undefined; // if it failed, the next call tries again
       }
     }
     this.#makeParentsBelow(relative);
@@ -314,7 +314,7 @@ export class NodeDisk implements Disk {
     this.#makeParentsBelow(relative);
   }
 
-  /** In a root that is durable. */
+  /** Creates something once the root is durable. */
   #makeParentsBelow(relative: string): void {
     this.#directories.holdRoot();
     const parent = parentOf(relative);
@@ -326,7 +326,7 @@ export class NodeDisk implements Disk {
     } catch (cause) {
       throw fromSystemError(cause, "make the directory", join(this.root, parent));
     }
-    // So that syncing their new entries opens nothing.
+    // Then syncing their new entries opens nothing.
     for (let dir = parent; dir !== ""; dir = parentOf(dir)) this.#directories.hold(dir);
   }
 

@@ -26,7 +26,7 @@ const ADVICE: Record<string, string> = {
   EEXIST: "It is there already.",
 };
 
-/** A failed system call as a KayaError that says what was tried, on which file, and what to do. */
+/** A failed system call as a KayaError: the operation, the file, and what to do. */
 export function fromSystemError(cause: unknown, doing: string, path: string): KayaError {
   const errno = errnoOf(cause);
   return new KayaError(CODES[errno] ?? "KAYA_IO", explain(cause, errno, doing, path), { cause });

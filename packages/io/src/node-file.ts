@@ -21,15 +21,15 @@ import { beginTurn, hasTimeLeft, markWritten, wroteLast } from "./write-turn.js"
 // A system call moves less than 2^31 bytes at a time.
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
-// Up to here a write into the page cache takes less time than the way through the thread pool adds to it (docs/performance-notes.md).
+// Up to here a write into the page cache is faster than the way through the thread pool (docs/performance-notes.md).
 const SYNCHRONOUS_BYTES = 64 * 1024;
 
-/** The last byte of a file and the one behind it, to see whether it is there. Never looked at. */
+/** Buffer for the last byte of a file and the one behind it, to find the file's end. Its bytes are not used. */
 const AROUND_END = new Uint8Array(2);
 
 const NO_SUCH_NAME: readonly string[] = ["ENOENT", "ENOTDIR"];
 
-/** What it needs of an open file: a `FileHandle` is one. */
+/** The part of a `FileHandle` that it needs. */
 export interface FileDescriptor {
   readonly fd: number;
   stat(): Promise<Stats>;
@@ -47,7 +47,7 @@ interface NodeFileOptions {
   readonly readOnly: boolean;
   /** For a synchronous fsync while another one is under way. */
   readonly beside?: SyncDescriptor | undefined;
-  /** Called once it lets go of the file. */
+  /** Called once the file is closed. */
   readonly closed?: (file: NodeFile) => void;
 }
 
@@ -59,16 +59,16 @@ export class NodeFile implements DiskFile {
   readonly #readOnly: boolean;
   /** Reads that are under way. */
   #reads = 0;
-  /** Called once none is: `close` waits. */
+  /** Called once there is none: `close` waits. */
   #readsEnded: (() => void) | undefined;
   #lastMutation: Promise<unknown> = Promise.resolve();
   /** Mutations that are queued or under way, and the syncs among them. */
   #mutations = 0;
   #syncs = 0;
-  /** Of the first sync that failed: no synchronous one succeeds any more. */
+  /** Failure of the first failed sync: no synchronous one succeeds any more. */
   #syncFailure: KayaError | undefined;
   readonly #beside: SyncDescriptor | undefined;
-  /** Where the file ended behind the last synchronous write. */
+  /** End of the file behind the last synchronous write. */
   #lastEnd = 0;
   #closing: Promise<void> | undefined;
 
@@ -108,7 +108,7 @@ export class NodeFile implements DiskFile {
   }
 
   readAt(position: number, into: Uint8Array): Promise<number> {
-    // One promise for the whole way: most gets of a store that is larger than memory go it.
+    // One promise in all: most gets of a store larger than memory come here.
     return new Promise((resolve, reject) => {
       this.#assertOpen();
       checkOffset(position, "position", this.#name);
@@ -280,14 +280,13 @@ export class NodeFile implements DiskFile {
   }
 
   /**
-   * A small write goes into the page cache sooner than it gets to another thread. Not while an fsync is under way: the kernel may hold a write
-   * back until it is done.
+   * A small write is in the page cache before another thread could begin. Not during an fsync: the kernel may hold the write back until that ends.
    */
   #mayWriteNow(length: number): boolean {
     return this.#mutations === 0 && length <= SYNCHRONOUS_BYTES && hasTimeLeft();
   }
 
-  /** Where the file ends: known without a system call where nothing in this process has written since the last write here, in this turn. */
+  /** The file's end: known without a system call if this process wrote nothing else since the last write here, in this turn. */
   #endOfTurn(): number {
     return wroteLast(this) ? this.#lastEnd : this.#end();
   }
@@ -330,7 +329,7 @@ export class NodeFile implements DiskFile {
     }
   }
 
-  // Bytes that were transferred or shrunk while they waited for their turn have no length any more.
+  // Bytes may have been transferred or shrunk while they waited.
   #assertAllWritten(written: number, length: number): void {
     if (written === length) return;
     throw new KayaError(
@@ -340,14 +339,17 @@ export class NodeFile implements DiskFile {
     );
   }
 
-  /** Asked once a turn at least, and in each synchronous call: another process may have changed it, and a loop of such calls is one turn. Synchronously, as a thread hop costs ten times more. */
+  /**
+   * Re-read at least once a turn, and in each synchronous call, because a loop of those is one turn: another process may have changed it.
+   * Synchronous: a thread hop costs ten times more.
+   */
   #end(): number {
     return this.#statSync().size;
   }
 
   /**
-   * `#end` for a caller who expects it. Linux gives the next change of a file whose times somebody asked for new times at once, which an fsync
-   * may have to write too (multigrain timestamps). A read asks for none.
+   * The file's end, by a read if it is as expected. After a `stat` Linux gives the next change of the file new times, which an fsync may
+   * have to write (multigrain timestamps). A read does not cause that.
    */
   #endAt(expected: number | undefined): number {
     return expected !== undefined && this.#endsAt(expected) ? expected : this.#end();
@@ -358,7 +360,7 @@ export class NodeFile implements DiskFile {
       const before = Math.min(length, 1);
       return readSync(this.#handle.fd, AROUND_END, 0, 2, length - before) === before;
     } catch {
-      return false; // `#end` asks in the other way
+      return false; // `#end` asks by `stat`
     }
   }
 
@@ -382,7 +384,7 @@ export class NodeFile implements DiskFile {
     }
   }
 
-  /** Gathers parts in one write; those of more bytes than the system takes at a time go one by one. Gives the bytes written: all that there are. */
+  /** Gathers parts in one write; too many bytes for one system call go one by one. Gives the bytes written: all. */
   async #writeParts(position: number, parts: readonly Uint8Array[]): Promise<number> {
     let done = 0;
     if (parts.length === 1 || totalLength(parts) > MAX_TRANSFER_BYTES) {
@@ -422,11 +424,11 @@ export class NodeFile implements DiskFile {
     const settled = () => {
       this.#mutations--;
     };
-    this.#lastMutation = result.then(settled, settled); // the caller has the rejection; the next one starts clean
+    this.#lastMutation = result.then(settled, settled); // the caller gets the rejection; the next one starts clean
     return result;
   }
 
-  /** What is synchronous waits for nothing; an fsync that is under way does not change what it finds. */
+  /** Synchronous operations wait for nothing; an fsync under way does not change what they find. */
   #assertFree(what: string): void {
     if (this.#mutations > this.#syncs) throw busy(this.#name, what);
   }
@@ -447,8 +449,8 @@ export class NodeFile implements DiskFile {
 }
 
 /**
- * Fills `into` from `done` on, or up to the end of the file; tells then how many bytes are in it. `FileHandle.read` makes promises of its own
- * for that, and an array for a `stat` with each of them, which the garbage collector has to collect.
+ * Fills `into` from `done` on, or up to the end of the file, and gives the number of bytes in it. `FileHandle.read` would make promises,
+ * each with an array for a `stat`, for the garbage collector.
  */
 function readAll(
   fd: number,
@@ -473,7 +475,7 @@ function readAll(
   }
 }
 
-/** `FileHandle.datasync` without its own promises, which are a tenth of the way through the thread pool. */
+/** `FileHandle.datasync` without its promises, which cost a tenth of the way through the thread pool. */
 function datasync(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fdatasync(fd, (error) => (error ? reject(error) : resolve()));

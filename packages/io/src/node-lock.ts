@@ -14,15 +14,15 @@ import { type Ownership, ownershipOfOpen } from "./ownership.js";
 // Behind the text, because Windows refuses to read a locked range, and others read the holder's pid from the text.
 const LOCKED_OFFSET = 2 ** 30;
 
-/** How often the file may be another one by the time that it is locked. */
+/** How often the file may have been replaced when it is locked. */
 const MOST_TRIES = 10;
 const LINKED_WAIT_MS = 20;
 
 /**
  * Takes the kernel lock on `name` (an absolute path).
- * @param reach gives what to call it in a system call
- * @param like whose the file is to be where it is made
- * @param released called once the lock is let go of
+ * @param reach gives its path for a system call
+ * @param like owner and mode of the file if it is created
+ * @param released called once the lock is released
  */
 export async function lockFile(
   name: string,
@@ -35,7 +35,7 @@ export async function lockFile(
     let handle = await openOrMakeFile(openingOf(name, reach()), like);
     try {
       if (!tryLock(handle.fd, LOCKED_OFFSET, 1)) {
-        // Under another name (a copy made of hard links) it may be locked for the moment that it takes to make one of its own.
+        // Through another name (a copy made of hard links) it may be locked for the moment in which that process makes its own.
         if (fstatSync(handle.fd).nlink <= 1 || tries === MOST_TRIES - 1) throw await conflict(handle, name);
         await sleep(LINKED_WAIT_MS);
       }
@@ -70,8 +70,8 @@ function isNamed(handle: FileHandle, name: string): boolean {
 }
 
 /**
- * A file with other names (a copy of the directory made of hard links) has one note and one lock for all of them: so a new file, which
- * is locked before it has the name, takes its place here. On a full disk the shared one serves; the lock matters more than the note.
+ * A file with other names (a copy of the directory made of hard links) has one note and one lock for all of them. So a new file replaces it
+ * here, locked before it has the name. On a full disk the shared file stays: the lock matters more than the note.
  */
 async function ownLockFile(
   shared: FileHandle,
@@ -82,7 +82,7 @@ async function ownLockFile(
   if (fstatSync(shared.fd).nlink <= 1) return shared;
   const way = reach();
   const temporary = `${way}.tmp`;
-  await unlink(temporary).catch(() => undefined); // what a crash left; if it cannot go, making it anew says why
+  await unlink(temporary).catch(() => undefined); // left by a crash; if it cannot be removed, creating it reports why
   let own: FileHandle | undefined;
   try {
     own = await makeFile(openingOf(`${name}.tmp`, temporary), () => ownershipOfOpen(shared.fd));
@@ -162,7 +162,7 @@ export class NodeLock implements DiskLock {
       const last = mark ?? this.lastMark;
       const note = { pid: process.pid, boot: this.#boot, state: "clean", mark: last } as const;
       if (clean) await writeNote(this.#handle, this.#name, note);
-      // A new mark is worth an fsync. Where that fails an older one may be what is left: it says less, and nothing wrong.
+      // A new mark is worth an fsync. If that fails an older mark may be left: it proves less, but nothing wrong.
       if (clean && last !== this.lastMark) await this.#handle.datasync().catch(() => undefined);
     } catch (cause) {
       throw KayaError.is(cause) ? cause : fromSystemError(cause, "write the lock file", this.#name);
@@ -184,8 +184,8 @@ export class NodeLock implements DiskLock {
 }
 
 /**
- * Every lock that is held. A lock that nobody refers to any more is still a lock: were its handle collected, the system would close it, and
- * another process could open a directory that files of this one still write to.
+ * Every lock that is held. A lock without references is still held: if its handle were collected, the system would close it, and another
+ * process could open a directory to which this one still writes.
  */
 const held = new Set<NodeLock>();
 
@@ -204,7 +204,7 @@ async function conflict(handle: FileHandle, name: string): Promise<KayaError> {
   );
 }
 
-/** Undefined where there is none that can be read. */
+/** Undefined if none can be read. */
 export async function readNote(handle: FileHandle): Promise<LockNote | undefined> {
   const buffer = new Uint8Array(NOTE_BYTES);
   const { bytesRead } = await handle.read(buffer, 0, NOTE_BYTES, 0);
@@ -216,7 +216,7 @@ async function writeNote(handle: FileHandle, name: string, note: LockNote): Prom
   try {
     await handle.write(bytes, 0, bytes.length, 0);
   } catch (cause) {
-    // On a full disk an empty note will do: it says that nothing is known, and the next start is careful.
+    // On a full disk an empty note is enough: it proves nothing, so the next start is careful.
     if (!["ENOSPC", "EDQUOT"].includes(errnoOf(cause))) {
       throw fromSystemError(cause, "write the lock file", name);
     }
@@ -225,8 +225,8 @@ async function writeNote(handle: FileHandle, name: string, note: LockNote): Prom
 }
 
 /**
- * For messages alone. The id says nothing of the page cache: a container may have one of its own (systemd-nspawn, LXC), which changes with each
- * start of the container, while the pages that a failed fsync left behind stay.
+ * Only for messages. The id says nothing of the page cache: a container may have its own id (systemd-nspawn, LXC), which changes with each
+ * of its starts, while pages of a failed fsync stay.
  */
 export function isOtherBoot(a: string, b: string): boolean {
   return a !== b && a !== UNKNOWN_BOOT && b !== UNKNOWN_BOOT;

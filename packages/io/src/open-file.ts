@@ -5,19 +5,19 @@ import { notAFile, specialOf } from "./file-kind.js";
 import { errnoOf, fromSystemError } from "./node-errors.js";
 import { giveTo, type Ownership } from "./ownership.js";
 
-// A link is not followed, and a FIFO without a writer opens at once, to be refused. Windows has neither flag.
+// Links are not followed. A FIFO without a writer opens at once, and is refused. Windows has neither flag.
 const AS_IT_IS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 const MAKING = constants.O_CREAT | constants.O_EXCL;
 
-/** Two processes that make and remove the same name in turn; no more than that. */
+/** Attempts, because another process may create and remove the same name in turn. */
 const MOST_TRIES = 5;
 
-/** A file that is to be opened. */
+/** A file to open. */
 export interface Opening {
-  /** What to call it in a system call. */
+  /** Its path for a system call. */
   readonly way: string;
-  /** What to call it in an error. */
+  /** Its name in an error. */
   readonly name: string;
   /** O_RDONLY or O_RDWR. */
   readonly access: number;
@@ -25,7 +25,7 @@ export interface Opening {
   readonly doing: string;
 }
 
-/** Gives what a new file is to look like. */
+/** Gives owner and mode of a new file. */
 export type Model = () => Ownership | undefined;
 
 /**
@@ -44,7 +44,7 @@ export async function openFile(opening: Opening): Promise<FileHandle> {
 }
 
 /**
- * Makes a file that must not be there yet. Nobody but its owner may read it before it is as `like`.
+ * Makes a file that must not be there yet. Only its owner may read it before it gets the mode of `like`.
  * @throws KayaError KAYA_INVALID_ARGUMENT where anything has its name; as `fromSystemError`
  */
 export async function makeFile(opening: Opening, like: Model): Promise<FileHandle> {
@@ -55,12 +55,12 @@ export async function makeFile(opening: Opening, like: Model): Promise<FileHandl
     return handle;
   } catch (cause) {
     await handle.close();
-    await unlink(opening.way).catch(() => undefined); // the first failure is the one to tell
+    await unlink(opening.way).catch(() => undefined); // the first failure is the one to report
     throw fromSystemError(cause, "set owner and mode of", opening.name);
   }
 }
 
-/** `makeFile` that returns when it is done, with a descriptor. */
+/** `makeFile`, synchronously, with a descriptor. */
 export function makeFileSync(opening: Opening, like: Model): number {
   const model = like();
   const fd = openAsItIsSync(opening, opening.access | MAKING, modeOf(model));
@@ -72,7 +72,7 @@ export function makeFileSync(opening: Opening, like: Model): number {
     try {
       unlinkSync(opening.way);
     } catch {
-      // the first failure is the one to tell
+      // the first failure is the one to report
     }
     throw fromSystemError(cause, "set owner and mode of", opening.name);
   }
@@ -122,12 +122,12 @@ function openAsItIsSync({ way, name, doing }: Opening, flags: number, mode: numb
   }
 }
 
-/** Why an open failed, where something else than a file has the name: each kind fails in its own way. */
+/** The reason of a failed open if the name is not a file's: each kind fails in its own way. */
 function refusalOf(way: string, name: string): KayaError | undefined {
   try {
     const info = lstatSync(way);
     return info.isFile() || info.isDirectory() ? undefined : notAFile(name, specialOf(info));
   } catch {
-    return undefined; // what `open` said is the reason then
+    return undefined; // then the error of `open` is the reason
   }
 }

@@ -7,7 +7,7 @@ const stat = promisify(fstat);
 const truncate = promisify(ftruncate);
 const writeBytes = promisify(write);
 
-/** What was opened synchronously: Node makes no `FileHandle` of a descriptor. */
+/** A file that was opened synchronously: Node makes no `FileHandle` of a descriptor. */
 export class OpenedFile implements FileDescriptor {
   readonly fd: number;
 

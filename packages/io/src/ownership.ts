@@ -1,18 +1,18 @@
 import { fchmodSync, fchownSync, fstatSync, lstatSync, type Stats, statSync } from "node:fs";
 import { errnoOf } from "./node-errors.js";
 
-/** Whose a file is, and who may do what with it. */
+/** Owner and mode of a file. */
 export interface Ownership {
   readonly uid: number;
   readonly gid: number;
-  /** Permission bits, without those that change who runs a program. Undefined: as the process's umask leaves them. */
+  /** Permission bits, without set-user-ID, set-group-ID and sticky. Undefined: as the process's umask leaves them. */
   readonly mode?: number | undefined;
 }
 
 // Windows has neither owners nor modes in this sense.
 const HAS_OWNERS = process.getuid !== undefined;
 
-/** A process without the right to give a file away, or a file system without owners: nothing can be done. */
+/** The process may not give files away, or the file system has no owners: ignored. */
 const NOT_PERMITTED = ["EPERM", "EACCES", "EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 const PERMISSIONS = 0o777;
@@ -28,13 +28,13 @@ export function ownershipOfOpen(fd: number): Ownership | undefined {
   return HAS_OWNERS ? ownershipOf(fstatSync(fd)) : undefined;
 }
 
-/** The owner of the directory at `name`, with no mode: what a directory permits says nothing of the files in it. */
+/** The owner of the directory at `name`, without its mode: that says nothing of the files in it. */
 export function ownerOfDirectory(name: string): Ownership | undefined {
   const found = statSync(name, { throwIfNoEntry: false });
   return HAS_OWNERS && found?.isDirectory() === true ? { uid: found.uid, gid: found.gid } : undefined;
 }
 
-/** For a directory that holds such files: whoever may read them may enter it. */
+/** For a directory of such files: who may read them may enter it. */
 export function forDirectory({ uid, gid, mode }: Ownership): Ownership {
   return { uid, gid, ...(mode !== undefined && { mode: mode | ((mode & 0o444) >> 2) }) };
 }
@@ -49,15 +49,15 @@ export interface Giving {
 const SYSTEM: Giving = { stat: fstatSync, chown: fchownSync, chmod: fchmodSync };
 
 /**
- * Makes a file or directory that was just made look as `like`, as far as this process may. Where it may not give the file to the
- * group, the group that has it gets no more than everybody.
+ * Gives a new file or directory the owner and mode of `like`, as far as permitted. If it may not get the group, its present group gets no
+ * more rights than everybody.
  */
 export function giveTo(fd: number, like: Ownership, { stat, chown, chmod }: Giving = SYSTEM): void {
   const made = stat(fd);
   const ownsGroup = changeOwner(fd, made, like, chown);
   if (like.mode === undefined) return;
   const mode = ownsGroup ? like.mode : (like.mode & 0o707) | ((like.mode & 0o007) << 3);
-  const special = made.mode & 0o7000; // a directory's own, which it has from the one above
+  const special = made.mode & 0o7000; // a directory's own, inherited from its parent
   if ((made.mode & PERMISSIONS) !== mode) ifPermitted(() => chmod(fd, special | mode));
 }
 

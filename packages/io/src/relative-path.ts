@@ -16,7 +16,7 @@ export function relativePath(path: string): string {
   if (path.startsWith("/")) throw invalid(path, "it is absolute");
   const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".");
   if (segments.includes("..")) throw invalid(path, 'it holds ".."');
-  // Of the first segment that counts: "./C:" would begin with the drive once it is normalised.
+  // The first segment after normalising: "./C:" would begin with the drive.
   if (/^[A-Za-z]:/.test(segments[0] ?? "")) throw invalid(path, "it begins with a drive");
   return segments.join("/");
 }

@@ -2,9 +2,9 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { identityOf, isSame } from "./file-identity.js";
 
 /**
- * A second descriptor of an open file, for an fsync beside one that is under way. Linux tells each open file description of a failed write-back
- * once (errseq_t): on one descriptor the fsync in the thread pool may take the news, and the other one, which waited for the same pages, would
- * report success. With one of its own each of them is told.
+ * A second descriptor of an open file, for an fsync beside one that is under way. Linux reports a failed write-back once to each open file
+ * description (errseq_t): with one descriptor the fsync in the thread pool may get the error, and the other, which waited for the same
+ * pages, would report success. With two, each gets it.
  */
 export class SyncDescriptor {
   readonly fd: number;
@@ -13,7 +13,7 @@ export class SyncDescriptor {
     this.fd = fd;
   }
 
-  /** Undefined where there is none: no descriptor is left, or the name leads to another file by now. It is opened before anything is written. */
+  /** Undefined if no descriptor is left, or the name leads to another file by now. It is opened before anything is written. */
   static open(way: string, fd: number): SyncDescriptor | undefined {
     if (process.platform !== "linux") return undefined;
     let own: number | undefined;
@@ -22,7 +22,7 @@ export class SyncDescriptor {
       if (isSame(identityOf(fstatSync(fd, { bigint: true })), fstatSync(own, { bigint: true })))
         return new SyncDescriptor(own);
     } catch {
-      // what needs it is refused with KAYA_BUSY
+      // calls that need it get KAYA_BUSY
     }
     if (own !== undefined) closeSync(own);
     return undefined;

@@ -1,13 +1,13 @@
-// A loop of awaited writes that never leaves the thread would keep timers and sockets waiting: after this long one goes
-// through the thread pool, which lets the event loop go round.
+// A loop of awaited synchronous writes would keep timers and sockets waiting: after this long a write goes through the thread pool, so that
+// the event loop turns.
 const BUDGET_MS = 2;
 
-/** Which file was written to last in this turn, by any synchronous or queued operation of this process. */
+/** The file written to last in this turn, by any synchronous or queued operation of this process. */
 let owner: object | undefined;
 let began: number | undefined;
 let ends = false;
 
-/** Whether this turn of the event loop has time for another write that its caller did not ask to be synchronous. */
+/** Whether this turn of the event loop has time for another synchronous write of an asynchronous call. */
 export function hasTimeLeft(): boolean {
   const now = performance.now();
   began ??= now;
@@ -15,14 +15,14 @@ export function hasTimeLeft(): boolean {
   return now - began < BUDGET_MS;
 }
 
-/** What is written from now on is written in this turn of the event loop, until that ends. */
+/** Begins a turn of the event loop, until it ends. */
 export function beginTurn(): void {
   if (ends) return;
   ends = true;
   setImmediate(endTurn);
 }
 
-/** True where nothing in this process wrote anywhere since `file` did, in this same turn: then it still knows its end. */
+/** True if this process wrote nowhere else since `file` did, in this same turn: then `file` still knows its end. */
 export function wroteLast(file: object): boolean {
   return owner === file;
 }

@@ -7,14 +7,14 @@ type LevelCode =
   | "LEVEL_DATABASE_NOT_OPEN"
   | "LEVEL_ABORTED";
 
-/** What abstract-level has a name for; its users look at `error.cause.code`. */
+/** Codes of abstract-level; its users read `error.cause.code`. */
 const OPEN_CODES: Partial<Record<KayaErrorCode, LevelCode>> = {
   KAYA_LOCK_CONFLICT: "LEVEL_LOCKED",
   KAYA_CORRUPTION: "LEVEL_CORRUPTION",
   KAYA_IO: "LEVEL_IO_ERROR",
 };
 
-/** Why a database did not open, under abstract-level's code where there is one; then the KayaError is its cause. */
+/** The error of a failed open, with abstract-level's code if there is one; then the KayaError is its cause. */
 export function toOpenError(error: unknown): unknown {
   const code = KayaError.is(error) ? OPEN_CODES[error.code] : undefined;
   return code === undefined ? error : levelError(code, (error as KayaError).message, error);

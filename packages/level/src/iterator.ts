@@ -14,7 +14,7 @@ export interface LevelIteratorOptions extends LevelRange {
   readonly signal?: AbortSignal | null;
 }
 
-/** What an iterator reads from, and what is to be done once it is closed. */
+/** The source of an iterator, and the work after its closing. */
 export interface View {
   readonly snapshot: Snapshot;
   release(): void;
@@ -29,19 +29,19 @@ interface Entry {
 type Row = [key: Data | undefined, value: Data | undefined];
 type Database = AbstractLevel<Data, unknown, unknown>;
 
-/** Whoever takes entries one by one is given them from pages that grow up to this, unless they take more bytes. */
+/** Entries taken one by one come from pages that grow up to this many, or to a limit of bytes. */
 const MOST_AHEAD = 256;
 const BYTES_AHEAD = 64 * 1024;
 
 /** After so many entries other work of the event loop gets its turn. */
 const ENTRIES_A_TURN = 1000;
 
-/** Reads a range of a snapshot in pages, each of which goes on behind the last key of the one before. */
+/** Reads a range of a snapshot in pages; each begins behind the last key of the page before. */
 export class KayaIterator extends AbstractIterator<Database, unknown, unknown> {
   readonly #options: LevelIteratorOptions;
   readonly #view: View;
   readonly #bounds: Bounds;
-  /** What was not read yet; undefined at the end. */
+  /** The part not read yet; undefined at the end. */
   #rest: Bounds | undefined;
   #ahead: readonly Entry[] = [];
   #position = 0;

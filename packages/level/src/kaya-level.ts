@@ -39,7 +39,7 @@ const MANIFEST = {
   additionalMethods: { approximateSize: true, compactRange: true },
 };
 
-/** A clear by an explicit snapshot deletes so many keys at a time, and so many are looked up at once. */
+/** Keys that a clear with an explicit snapshot deletes at a time, and that are looked up at once. */
 const KEYS_AT_ONCE = 1000;
 
 /** What abstract-level hands on with a read. */
@@ -70,7 +70,7 @@ export interface KayaChainedBatch<D, KDefault, VDefault> extends AbstractChained
   write(options?: AbstractChainedBatchWriteOptions & WriteOptions & TtlOptions): Promise<void>;
 }
 
-// Types alone: the options that these methods of AbstractLevel take here beside its own.
+// Types only: additional options of these methods of AbstractLevel.
 export interface KayaLevel<KDefault = string, VDefault = string> {
   open(options?: OpenOptions): Promise<void>;
   put(key: KDefault, value: VDefault): Promise<void>;
@@ -254,7 +254,7 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
     return snapshot == null ? this.engine : viewOf(snapshot);
   }
 
-  /** What reads several keys and has no explicit snapshot gets one of its own. */
+  /** A read of several keys without an explicit snapshot gets its own. */
   #viewFor({ snapshot: explicit }: ReadOptions): View {
     if (explicit != null) return { snapshot: viewOf(explicit), release: () => undefined };
     const snapshot = this.engine.snapshot();
@@ -272,7 +272,7 @@ async function allOf<T>(keys: readonly Data[], read: (key: Data) => Promise<T>):
   return results;
 }
 
-/** @param ttl of those that say nothing */
+/** @param ttl default for operations without their own */
 function toEngineOperation(operation: Operation, ttl: { ttlMs: number } | undefined): BatchOperation {
   const { type, key, value } = operation;
   if (type === "del") return { type: "delete", key };

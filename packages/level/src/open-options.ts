@@ -3,7 +3,7 @@ import { KayaError, type PartialEngineConfig } from "@kaya/engine";
 import type { Disk } from "@kaya/io";
 import type { AbstractDatabaseOptions, AbstractOpenOptions } from "abstract-level";
 
-/** The engine's configuration, save for `dataDir`, which is the location, and for what LevelDB has another value for. */
+/** The engine's configuration without `dataDir` (the location), and without options whose values differ in LevelDB. */
 type EngineOptions = Omit<PartialEngineConfig, "dataDir" | "compression">;
 
 export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
@@ -16,8 +16,8 @@ export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
 export interface DatabaseOptions<K, V> extends AbstractDatabaseOptions<K, V>, Omit<OpenOptions, "passive"> {}
 
 /**
- * The engine's part of the options. The rest may belong to anybody: abstract-level hands all options on to hooks, and programs written for
- * LevelDB tune it by them.
+ * The engine's part of the options. Other options are ignored: abstract-level passes all options to hooks, and programs written for LevelDB
+ * pass tuning options.
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export function toEngineConfig(options: OpenOptions): PartialEngineConfig {
@@ -35,7 +35,7 @@ export function toEngineConfig(options: OpenOptions): PartialEngineConfig {
   return compression ? others : { ...others, compression: "none" };
 }
 
-/** Options of ours, not of a polluted Object.prototype. */
+/** Own options, not those of a polluted Object.prototype. */
 export function readOwn<K extends keyof OpenOptions>(
   options: OpenOptions,
   names: readonly K[],
@@ -46,12 +46,11 @@ export function readOwn<K extends keyof OpenOptions>(
 
 const ENGINE_OPTIONS = Object.keys(resolveEngineConfig());
 
-/** The names in a data directory, before anything that a crash could leave without them. */
+/** Whatever a crash leaves of a data directory has one of these names. */
 const KAYA_NAMES = ["LOCK", "wal", "manifest", "sst"];
 
 /**
- * Holds to `createIfMissing` and `errorIfExists`, and refuses the directory of a LevelDB: an empty database beside its files would look as
- * if the data had been lost.
+ * Checks `createIfMissing` and `errorIfExists`, and refuses a LevelDB directory: an empty database beside its files would look like lost data.
  * @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO
  */
 export async function checkExistence(location: string, disk: Disk, options: OpenOptions): Promise<void> {

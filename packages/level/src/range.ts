@@ -14,8 +14,8 @@ export interface LevelRange {
 export type Bounds = Pick<RangeOptions, "gt" | "gte" | "lt" | "lte" | "reverse">;
 
 /**
- * The same for the engine, copied, so that a caller may change what it gave. `gte` and `lte` take precedence over `gt` and `lt`: that is
- * abstract-level's rule, where for the engine all bounds hold.
+ * The same for the engine, copied: the caller may change its own. As abstract-level demands, `gte` and `lte` take precedence over `gt` and
+ * `lt`; for the engine all bounds hold.
  */
 export function toBounds({ gt, gte, lt, lte, reverse }: LevelRange): Bounds {
   return {
@@ -25,7 +25,7 @@ export function toBounds({ gt, gte, lt, lte, reverse }: LevelRange): Bounds {
   };
 }
 
-/** The part of a range from `target` on, in its direction; undefined where the target is outside of it, on either side. */
+/** The part of a range from `target` on, in its direction; undefined if the target is outside the range. */
 export function boundsFrom(bounds: Bounds, target: Data): Bounds | undefined {
   const { gt, gte, lt, lte, reverse } = bounds;
   const isOutside =
@@ -37,7 +37,7 @@ export function boundsFrom(bounds: Bounds, target: Data): Bounds | undefined {
   return { ...bounds, [reverse ? "lte" : "gte"]: copy(target) };
 }
 
-/** What is left of a range once everything up to `key` was read. */
+/** The rest of a range after `key`. */
 export function boundsBehind(bounds: Bounds, key: Uint8Array): Bounds {
   return { ...bounds, [bounds.reverse ? "lt" : "gt"]: copy(key) };
 }

@@ -7,7 +7,7 @@ export class KayaSnapshot extends AbstractSnapshot {
 
   /** @param options with the database that closes it, itself or one of its sublevels */
   constructor(options: object, engine: Engine) {
-    // @ts-expect-error The types know no argument; the class demands the owner.
+    // @ts-expect-error The types have no argument; the class needs the owner.
     super(options);
     this.view = engine.snapshot();
   }
@@ -18,7 +18,7 @@ export class KayaSnapshot extends AbstractSnapshot {
 }
 
 /**
- * What a snapshot option reads from.
+ * The engine's snapshot behind a snapshot option.
  * @throws KayaError KAYA_INVALID_ARGUMENT for a snapshot of another kind of database
  */
 export function viewOf(snapshot: AbstractSnapshot): EngineSnapshot {

@@ -16,7 +16,7 @@ export interface TtlOptions {
   readonly ttl?: number | undefined;
 }
 
-/** How long a put says that its entry lives; undefined where it stays. @throws KayaError KAYA_INVALID_ARGUMENT */
+/** The lifetime of a put's entry; undefined if it stays. @throws KayaError KAYA_INVALID_ARGUMENT */
 export function ttlOf(options: TtlOptions): { ttlMs: number } | undefined {
   const what = "the options of a put";
   const { ttl } = readInput(what, () => ownOptions(options, ["ttl"], what));

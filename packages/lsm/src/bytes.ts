@@ -1,4 +1,4 @@
-/** Where two keys differ is looked for here up to this length; behind it one native call is faster. */
+/** Up to this length a loop finds the first difference; for longer keys one native call is faster. */
 const NATIVE_COMPARE_BYTES = 64;
 
 /** Below 0 where a is less than b, 0 where they are the same, above 0 where it is greater: bytewise, a prefix first. */
@@ -30,7 +30,7 @@ export function compareToRange(
   return Buffer.compare(key.subarray(from), bytes.subarray(start, end));
 }
 
-/** The number of bytes at their beginnings that are the same. */
+/** The length of the common beginning. */
 export function commonPrefix(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   let i = 0;
@@ -38,12 +38,12 @@ export function commonPrefix(a: Uint8Array, b: Uint8Array): number {
   return i;
 }
 
-/** A plain `Uint8Array` with bytes of its own, also where `bytes` is a `Buffer` (whose `slice` would share them). */
+/** A copy as a plain `Uint8Array`, also of a `Buffer` (whose `slice` would share its bytes). */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes);
 }
 
-/** A short copy inside JavaScript; `set` has a cost per call that only length repays. */
+/** A short copy in JavaScript: `set` has a fixed cost. */
 export function copyInto(
   target: Uint8Array,
   at: number,
@@ -58,7 +58,7 @@ export function copyInto(
   for (let i = start; i < end; i++) target[at++] = source[i] as number;
 }
 
-/** Up to four bytes as a number that orders as they do; zeros where there are fewer. */
+/** Up to four bytes as a number in their order; zeros for missing ones. */
 export function headOf(bytes: Uint8Array, start: number, end: number): number {
   let head = 0;
   for (let i = 0; i < 4; i++) head = head * 256 + (start + i < end ? (bytes[start + i] as number) : 0);

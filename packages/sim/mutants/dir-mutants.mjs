@@ -70,7 +70,7 @@ export const DIR_MUTANTS = [
     first: "simulation",
     rule: "F9",
     file: "wal/dist/sealed-file.js",
-    find: `await disk.remove(path); // what a crash left; never emptied, as it may have other names
+    find: `await disk.remove(path); // left by a crash; never emptied: it may have other names
     const file = await disk.open(path, { create: true, exclusive: true, like });`,
     replace: "const file = await disk.open(path, { create: true, like });",
   },
@@ -79,7 +79,7 @@ export const DIR_MUTANTS = [
     first: "simulation",
     rule: "F9",
     file: "wal/dist/sealed-file.js",
-    find: "await disk.remove(path); // what a crash left; never emptied, as it may have other names",
+    find: "await disk.remove(path); // left by a crash; never emptied: it may have other names",
     replace: "",
   },
 ];

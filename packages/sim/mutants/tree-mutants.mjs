@@ -65,12 +65,12 @@ export const TREE_MUTANTS = [
     first: "lsm: a failed fsync",
     rule: "M4",
     file: "lsm/dist/manifest/manifest.js",
-    find: `this.#open = undefined; // whatever fails from here on
+    find: `this.#open = undefined; // even if a later step fails
         try {
             await this.#write(open, state, edit);
         }
         catch (error) {
-            await open.file.close().catch(() => undefined); // nothing more is asked of it
+            await open.file.close().catch(() => undefined); // it is not used any more
             throw error;`,
     replace: `try {
             await this.#write(open, state, edit);

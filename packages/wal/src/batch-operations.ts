@@ -3,10 +3,10 @@ import { isInExtent } from "./key-extent.js";
 import { readU64 } from "./u64.js";
 import { viewOf } from "./views.js";
 
-/** Bytes after which a `visit` ends early: values of any size are copied in much less than a turn may take. */
+/** A `visit` ends early after so many bytes: copying them takes a small part of a turn. */
 const VISIT_BYTES = 1024 * 1024;
 
-/** The last operation of some that changes a key, and how many come before it. */
+/** The last of several operations that changes a key, and how many come before it. */
 interface LastOperation {
   readonly type: WalOperation["type"];
   readonly behind: number;
@@ -108,7 +108,7 @@ export class EncodedOperations implements WalOperations {
     };
   }
 
-  /** A delete has one length; the others have two, and a put that expires has its time behind them. */
+  /** A delete has one length, the others two; the time of an expiring put follows. */
   #keyStart(at: number): number {
     const code = this.bytes[at];
     if (code === BATCH_OP.put) return at + 9;

@@ -55,7 +55,7 @@ export class BatchQueue<T> {
     return this.#nextSequence;
   }
 
-  /** How often `takeBack` took records back, whose LSNs and sequences others have got or may get since. */
+  /** How often `takeBack` took records back. Other records may have got their LSNs and sequences since. */
   get takeBacks(): number {
     return this.#takeBacks;
   }
@@ -73,7 +73,7 @@ export class BatchQueue<T> {
     return result;
   }
 
-  /** The same for a caller who waits for no promise. Gives the batch, in which the record is the last. */
+  /** As `add`, without a promise. Gives the batch; the record is its last. */
   addLast(payload: WalPayload, length: number, operations: number, strict: boolean): Batch<T> {
     this.#assertNumbersLeft(operations);
     const batch = this.#batchFor(length);
@@ -102,14 +102,13 @@ export class BatchQueue<T> {
     this.#nextSequence += operations;
   }
 
-  /** The batch that comes last: behind it is everything that was added so far. */
+  /** The open batch, or a new one: it settles after everything that was added so far. */
   last(): Batch<T> {
     return this.#open ?? this.#startBatch(false);
   }
 
   /**
-   * The batch that comes last, as one that opens a segment: what is added from now on does not go to the one before. Undefined where
-   * nothing stands in that one, or there is none.
+   * A new last batch that opens a segment: later records do not go to the segment before. Undefined if that segment is empty or absent.
    */
   lastInNewSegment(): Batch<T> | undefined {
     return this.#plannedEnd() === 0 ? undefined : this.#startBatch(true);
@@ -133,18 +132,18 @@ export class BatchQueue<T> {
     return [...this.#batches];
   }
 
-  /** The first batch is settled, and nobody looks at its bytes any more. */
+  /** The first batch is settled; nothing reads its bytes any more. */
   finishFirst(): void {
     const batch = this.#batches.shift();
     if (batch !== undefined && batch.memory.length <= KEPT_BUFFER_BYTES) this.#spareBuffer = batch.memory;
   }
 
-  /** No LSN is given out a second time from now on: nothing is written any more, and what was may be in the log (W4). */
+  /** From now on no LSN is reused: no more writes follow, and earlier ones may be in the log (W4). */
   keepLsns(): void {
     this.#keepsLsns = true;
   }
 
-  /** Empties the queue and gives back what was in it, with its LSNs, unless they are kept: the next record gets the first of them. */
+  /** Empties the queue and returns its batches. Their LSNs are reused by the next records, unless `keepLsns` was called. */
   takeBack(): Batch<T>[] {
     const batches = this.#batches.splice(0);
     this.#open = undefined;

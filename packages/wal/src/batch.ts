@@ -17,7 +17,7 @@ export interface AppendResult {
   readonly durable: boolean;
 }
 
-/** What an append is to resolve with, made of what is known about it. */
+/** Makes the value that an append resolves with. */
 export type ToResult<T> = (result: AppendResult) => T;
 
 /** See `WalWriterOptions.onCommit`. */
@@ -29,7 +29,7 @@ export interface BatchPlace {
   readonly offset: number;
   /** The segment must be created before the batch is written. */
   readonly opensSegment: boolean;
-  /** Of the first record, should there be one. */
+  /** Of the first record, if any. */
   readonly lsn: Lsn;
   readonly sequence: SequenceNumber;
 }
@@ -74,7 +74,7 @@ export class Batch<T> {
     return this.place.offset + this.length;
   }
 
-  /** For the next batch, once nothing looks at this one any more. */
+  /** For the next batch, once nothing reads this one any more. */
   get memory(): Uint8Array {
     return this.#records.memory;
   }
@@ -99,14 +99,14 @@ export class Batch<T> {
   }
 
   /**
-   * Encodes a record of `length` bytes behind the others; the payload's bytes are not needed afterwards. Gives what becomes of it.
+   * Encodes a record of `length` bytes behind the others; the payload's bytes are not needed afterwards. The promise settles with the record.
    */
   add(payload: WalPayload, length: number, lsn: Lsn, sequence: SequenceNumber, strict: boolean): Promise<T> {
     this.addLast(payload, length, lsn, sequence, strict);
     return (this.#needsSync ? this.#syncedSettlement() : this.#writtenSettlement()).add();
   }
 
-  /** As `add`, for a caller who asks for `lastResult`: nothing may be added behind it, as results are counted. */
+  /** As `add`, with `lastResult` instead of a promise: nothing may be added behind it, because results are counted. */
   addLast(payload: WalPayload, length: number, lsn: Lsn, sequence: SequenceNumber, strict: boolean): void {
     this.#records.add(payload, length, lsn, sequence);
     this.#sequences.push(sequence - this.place.sequence);
@@ -131,9 +131,8 @@ export class Batch<T> {
   }
 
   /**
-   * Gives the records that need no fsync, or all of them, oldest first, each of them once; their bytes are views of the batch, but for a
-   * value with `ownsValue`.
-   * @returns a promise where a record takes its time: call it again for those behind it, once it has resolved
+   * Gives the records that need no fsync, or all, oldest first, each once. Their bytes are views of the batch, except a value with `ownsValue`.
+   * @returns a promise if `onCommit` gave one: call `apply` again for the later records once it resolves
    */
   apply(durable: boolean, onCommit: OnCommit | undefined): Promise<void> | undefined {
     const until = durable ? this.#records.count : this.#relaxed;
@@ -145,13 +144,13 @@ export class Batch<T> {
     return undefined;
   }
 
-  /** Tells those whose records were applied. */
+  /** Resolves the promises of the applied records. */
   settle(durable: boolean): void {
     if (durable) this.#synced?.resolve();
     else this.#written?.resolve();
   }
 
-  /** Tells everyone who was not told yet. */
+  /** Rejects all promises that are not settled yet. */
   reject(error: unknown): void {
     this.#written?.reject(error);
     this.#synced?.reject(error);
@@ -178,7 +177,7 @@ export class Batch<T> {
     return operationAt(operationsOf(record.payload), sequence - record.sequence);
   }
 
-  /** Settles as the record of that index does. */
+  /** Settles together with the record of that index. */
   fateOf(index: number): Promise<void> {
     return (index < this.#relaxed ? this.#writtenSettlement() : this.#syncedSettlement()).addBarrier();
   }
@@ -197,7 +196,7 @@ export class Batch<T> {
     return this.#synced;
   }
 
-  /** The results of the records from `first` on, made without a look at the buffer, which the next batch may have by then. */
+  /** The results of the records from `first` on. They do not read the buffer: the next batch may use it by then. */
   #settlement(first: number, durable: boolean): Settlement<T> {
     let index = first;
     return new Settlement(() => this.#toResult(this.#resultOf(index++, durable)));

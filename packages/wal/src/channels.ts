@@ -13,7 +13,7 @@ export const WAL_CHANNELS = {
   poisoned: "kaya:wal:poisoned",
 } as const;
 
-/** What every message of a log says. */
+/** Fields of every message of a log. */
 interface LogMessage {
   /** The disk's `root`: which log this is of. Undefined for a disk that has none. */
   readonly dataDir: string | undefined;
@@ -57,7 +57,7 @@ export interface WalPoisonedMessage extends LogMessage {
   readonly durableLsn: Lsn;
 }
 
-// Kept here, because Node forgets a channel that nobody holds.
+// Kept here, because Node forgets a channel without references.
 export const commitChannel = channel(WAL_CHANNELS.commit);
 export const fsyncChannel = channel(WAL_CHANNELS.fsync);
 export const rotationChannel = channel(WAL_CHANNELS.rotation);

@@ -73,13 +73,13 @@ export class ClosedSegments {
     return first === -1 ? ended : ended.slice(0, first);
   }
 
-  /** Counts as kept what stays of the segments that end before `lsn`, as if the others had been removed. */
+  /** Counts the segments before `lsn` that must stay as kept, as if the others had been removed. */
   countKept(lsn: Lsn, kept: KeptLog | undefined): void {
     const dropped = this.droppable(lsn, kept);
     this.#keptBytes -= bytesOf(dropped);
   }
 
-  /** The lowest segment, one that was droppable, is gone. */
+  /** Forgets the lowest segment: it was droppable and its file is removed. */
   removeOldest(): void {
     const oldest = this.#segments.shift();
     if (oldest === undefined) return;

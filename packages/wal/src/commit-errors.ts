@@ -1,6 +1,6 @@
 import { asKayaError, KayaError } from "@kaya/core";
 
-/** What a synchronous commit cannot wait for, as its error names it. */
+/** Why a synchronous commit cannot go on, in the words of its error. */
 const BUSY = {
   tail: "the end of the log that recovery found is being made durable",
   segment: "the next segment is being created",
@@ -21,7 +21,7 @@ export function busyError(reason: BusyReason): KayaError {
   );
 }
 
-/** Not the code of the failed write, which says that nothing was appended: this is as final as a failed fsync, and is told so. */
+/** Not the code of the failed write, which means that nothing was appended: this is as final as a failed fsync. */
 export function notUndone(failure: KayaError, undo: unknown): KayaError {
   const why = asKayaError(undo, "take back a failed write").message;
   return new KayaError(
@@ -43,8 +43,7 @@ export function behindTheWrite(error: unknown): KayaError {
 }
 
 /**
- * A failed fsync cannot be taken back; what belongs to another directory now is not ours to change; and after a broken
- * invariant nothing is known.
+ * A failed fsync cannot be undone, another directory is not ours to change, and after a broken invariant the state is unknown.
  */
 export function isFinal(error: KayaError): boolean {
   return (

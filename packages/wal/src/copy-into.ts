@@ -9,7 +9,7 @@ export function copyInto(
   end = bytes.length,
 ): void {
   const length = end - start;
-  // All of it needs no view, which costs as much as the copy.
+  // A whole array needs no view: making one costs as much as the copy.
   if (length > INLINE_BYTES) target.set(length === bytes.length ? bytes : bytes.subarray(start, end), at);
   else for (let i = 0; i < length; i++) target[at + i] = bytes[start + i] as number;
 }

@@ -6,7 +6,7 @@ import type { SegmentFile } from "./segments.js";
 
 /** A segment whose records the tables cover, all of them. */
 export interface CoveredSegment extends SegmentFile {
-  /** It ends with this record, or before it: the next segment begins behind it. */
+  /** The segment ends with this record or before it. */
   readonly lastLsn: Lsn;
 }
 
@@ -20,8 +20,8 @@ export interface CoveredSegments {
 const NONE: CoveredSegments = { segments: [], beginsAfter: 0 };
 
 /**
- * The segments that need not be read by who has everything up to `after` (R6): the segment behind each of them begins at or before the record that
- * comes next. Only first records are looked at. Where one of them is not whole, or does not come behind the one before, it ends: what is doubtful is read.
+ * The segments that need not be read if everything up to `after` is known (R6): the next segment begins at or before the record behind
+ * `after`. Reads only first records. It ends at one that is not whole or out of order: doubtful segments are read.
  * @throws KayaError KAYA_IO
  */
 export async function findCovered(

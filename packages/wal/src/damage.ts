@@ -10,14 +10,14 @@ import { intactSituation } from "./recovery-decision.js";
 import { type DamagedEnd, type ScanEnd, scanSegment, type TornEnd } from "./scanner.js";
 import { isInsideRecord, type RecordWarning } from "./warnings.js";
 
-/** What stands behind the end of the valid records of a segment. */
+/** What follows the valid records of a segment. */
 export interface DamageSurvey {
   /**
    * Offset behind the last byte that is not zero, or of the damage where there is none: what follows may be space that a writer made ahead of
    * the log (W8).
    */
   readonly end: number;
-  /** Something else stands there by now: another process writes to the log. */
+  /** The bytes have changed meanwhile: another process writes to the log. */
   readonly movedOn?: boolean;
   /** Records that are valid by themselves, although the log does not reach them. */
   readonly beyond?: {
@@ -43,7 +43,7 @@ export async function surveyDamage(
   maxRecordBytes: number,
 ): Promise<DamageSurvey> {
   const { offset } = stop;
-  // Inside the extent of a record whose header holds, a value that is itself a log must not be taken for one.
+  // If the header holds, skip its whole record: a value that is itself a log must not be taken for one.
   const resumeAt = stop.kind === "damaged" ? stop.resumeAt : fileLength;
   const end = await endOfBytes(file, fileLength, offset);
   const found: Found = { count: 0, firstOffset: 0, firstLsn: 0, lastLsn: 0 };
@@ -66,8 +66,8 @@ async function endOfBytes(file: DiskFile, fileLength: number, from: number): Pro
 }
 
 /**
- * Whether something else stands where a scan ended by now. A writer beside fills space (W8) in order, and one who reads meanwhile may see the zeros from
- * before it and the records behind them. What was acknowledged before the scan began stands before its end all the same.
+ * Whether the bytes where the scan ended have changed. A writer fills space (W8) in order; a reader beside it may see old zeros and the new
+ * records behind them. Records acknowledged before the scan began stand before its end all the same.
  */
 async function hasMovedOn(
   file: DiskFile,
@@ -81,8 +81,8 @@ async function hasMovedOn(
 }
 
 /**
- * Where nothing but zeros follows from inside the record on, a crash has cut its write off in space that was there before (W8). That is the same
- * torn record as one at the end of a file, and is told in the same way. Undefined where it is not so.
+ * If only zeros follow from inside the record on, a crash tore its write in space that existed before (W8). It is reported like a record
+ * torn at the end of a file. Undefined otherwise.
  */
 export function tornBeforeZeros(damaged: ScanEnd, { end }: DamageSurvey): TornEnd | undefined {
   if (damaged.kind !== "damaged" || intactSituation(damaged) !== undefined) return undefined;
@@ -164,7 +164,7 @@ function searchWindow(
     ) {
       return { offset, needs: result.warning.expected };
     } else {
-      // A header that holds speaks for its whole extent. Searching inside it would also make the search quadratic.
+      // A header that holds counts for its whole record. Searching inside would also be quadratic.
       from = at + (isInsideRecord(result.warning) ? recordLengthAt(view, at) : 1);
     }
   }

@@ -11,8 +11,8 @@ export interface TailTreatment {
 
 /**
  * Ends a segment at `validLength` and makes sure that the disk has every byte before it (R2). What recovery read may
- * have come from the page cache; were it not made durable now, a power cut after new acknowledgements would leave a hole
- * before them. A file that has other names (hard links) is not changed: a new file takes its name here (R7).
+ * have come from the page cache; without this step a power cut after new acknowledgements could leave a hole before them. A file that has
+ * other names (hard links) is not changed: a new file takes its name here (R7).
  *
  * @throws KayaError KAYA_DISK_FULL where there is no room for a copy; then nothing was changed
  */
@@ -58,8 +58,8 @@ async function rewrite(disk: Disk, tail: SegmentFile, source: DiskFile, validLen
 }
 
 /**
- * W7: a writer without the lock that still has the replaced file open finds it shorter than it left it, and stops. Only where no
- * name is left: under another name (a hard link) the bytes belong to somebody else.
+ * W7: a writer without the lock that still has the replaced file open finds it shorter and stops. Only if no name is left: under another
+ * name (a hard link) the bytes belong to somebody else.
  */
 async function fence(replaced: DiskFile): Promise<void> {
   if ((await replaced.links()) === 0) await replaced.truncate(0);

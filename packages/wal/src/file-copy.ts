@@ -5,7 +5,7 @@ import { readExactly, WINDOW_BYTES } from "./file-window.js";
 const ZEROS = new Uint8Array(WINDOW_BYTES);
 
 /**
- * Copies a range into a new file, in the place of what a crash left there, and syncs it. The new file gets the owner and mode of the
+ * Copies a range into a new file, which replaces leftovers of a crash, and syncs it. The new file gets the owner and mode of the
  * source. Its name is not durable yet.
  */
 export async function copyRange(
@@ -25,7 +25,7 @@ export async function copyRange(
   }
 }
 
-/** Pieces of zeros are left out: what was a hole stays one, and the file has room for what is not. */
+/** Pieces of zeros are not written: holes stay holes, and need no room. */
 async function copyPieces(source: DiskFile, from: number, to: number, target: DiskFile): Promise<void> {
   let end = 0;
   for await (const { offset, bytes } of pieces(source, from, to)) {
@@ -42,7 +42,7 @@ export function isZero(bytes: Uint8Array): boolean {
   return Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) === 0;
 }
 
-/** Takes a half-made file away. Where that fails too, its suffix lets the next recovery do it. */
+/** Removes a half-made file. If that fails too, the next recovery finds it by its suffix. */
 export async function removeHalfMade(disk: Disk, path: string): Promise<void> {
   await disk.remove(path).catch(() => undefined);
 }

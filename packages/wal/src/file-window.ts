@@ -5,14 +5,14 @@ import { viewOf } from "./views.js";
 /** Bytes of one sequential read. */
 export const WINDOW_BYTES = 1024 * 1024;
 
-/** What is left unread of a window is carried over to the next one where it is at most this long: most records are shorter. */
+/** At most so many unread bytes are copied into the next window: most records are shorter. */
 const CARRIED_BYTES = 64 * 1024;
 
-/** A read that was begun before its bytes were asked for. */
+/** A read that began before its bytes were needed. */
 interface ReadAhead {
   readonly from: number;
   readonly to: number;
-  /** The bytes stand behind `CARRIED_BYTES` of room for what comes before them. */
+  /** The bytes follow `CARRIED_BYTES` of room for the rest of the window before. */
   readonly buffer: Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -33,7 +33,7 @@ export class FileWindow {
   /** File offset of `bytes[0]`. */
   start = 0;
 
-  /** @param fileLength nothing behind it is looked at */
+  /** @param fileLength bytes behind it are not read */
   constructor(file: DiskFile, fileLength: number, { readsAhead = false, windowBytes = WINDOW_BYTES } = {}) {
     this.#file = file;
     this.fileLength = fileLength;
@@ -63,7 +63,7 @@ export class FileWindow {
     if (this.#readsAhead && !this.reachesEnd) this.#ahead = this.#readAhead(this.end);
   }
 
-  /** Waits for a read that nobody needs any more, whatever becomes of it. */
+  /** Waits for the end of a read ahead, and ignores its outcome. */
   async finish(): Promise<void> {
     await this.#ahead?.buffer.catch(() => undefined);
     this.#ahead = undefined;
@@ -78,11 +78,11 @@ export class FileWindow {
   #readAhead(from: number): ReadAhead {
     const to = Math.min(from + this.#windowBytes, this.fileLength);
     const buffer = readBehind(this.#file, from, to - from, CARRIED_BYTES);
-    buffer.catch(() => undefined); // told to whoever asks for the bytes
+    buffer.catch(() => undefined); // reported when the bytes are needed
     return { from, to, buffer };
   }
 
-  /** What was read ahead, with the rest of this window before it; undefined where that is not what is asked for. */
+  /** The bytes read ahead, with the rest of this window before them; undefined if another part is needed. */
   async #carryOver(offset: number, atLeast: number): Promise<Uint8Array | undefined> {
     const ahead = this.#ahead;
     if (ahead === undefined || offset < this.start || offset > ahead.from) return undefined;

@@ -1,10 +1,10 @@
 import { asKayaError, KayaError } from "@kaya/core";
 import type { SynchronousDisk } from "./sealed-file.js";
 
-/** Of a directory's sync: no fsync was tried (`Disk.syncDir`), so that nothing of what was written is in doubt. */
+/** A directory's sync that tried no fsync (`Disk.syncDir`): no written byte is in doubt. */
 const NOT_TRIED = ["KAYA_IO", "KAYA_DIRECTORY_REPLACED"] as const;
 
-/** W4 hangs on the code: a sync that failed is final, whatever a disk calls it. */
+/** W4 depends on the code: a failed sync is final, whatever code the disk gives. */
 export async function finalSync(sync: Promise<void>): Promise<void> {
   try {
     await sync;

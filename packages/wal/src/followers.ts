@@ -1,7 +1,7 @@
 import { describe, KayaError, type Lsn } from "@kaya/core";
 import { type FollowedLog, LogFollower, truncated } from "./log-follower.js";
 
-/** Those who follow a log, until it is closed. */
+/** The followers of a log, until it is closed. */
 export class Followers {
   readonly #log: FollowedLog;
   readonly #recoveredLsn: Lsn;
@@ -21,7 +21,7 @@ export class Followers {
     };
   }
 
-  // What recovery found is durable but for a tail that a full disk kept from being finished.
+  // What recovery found is durable, except a tail that a full disk did not let it finish.
   get endLsn(): Lsn {
     return Math.max(this.#log.progress.durableLsn, this.#recoveredLsn);
   }
@@ -38,10 +38,10 @@ export class Followers {
     return new LogFollower(this.#log, after);
   }
 
-  /** Ends them all; resolves once their files are let go of. */
+  /** Ends all; resolves once their files are closed. */
   async close(reason: KayaError): Promise<void> {
     this.#closed = reason;
-    // A file that was only read and does not close is nobody's loss.
+    // A file that was only read may fail to close: nothing is lost.
     await Promise.allSettled([...this.#reading].map((follower) => follower.end(reason)));
   }
 }

@@ -10,13 +10,13 @@ import { Watchers } from "./watchers.js";
 const GATHER_MICROTASKS = 8;
 
 /**
- * The one loop that drains the queue. It takes a batch of what has gathered: write -> fsync if anything in it is strict ->
- * apply in LSN order -> settle. What arrives meanwhile is the next one.
+ * The one loop that drains the queue, batch by batch: write -> fsync if anything in it is strict -> apply in LSN order -> settle. Records
+ * that arrive meanwhile form the next batch.
  */
 export class GroupCommit<T> {
-  /** Told whenever more of the log is durable, and when it goes on no more. */
+  /** Woken when more of the log is durable, and when it ends. */
   readonly watchers = new Watchers();
-  /** Those who are told once nothing more will be written. */
+  /** Woken once nothing more will be written. */
   readonly failures = new Watchers();
   /** See `WalWriter.throttle`. */
   throttle: () => Promise<void> | undefined = () => undefined;
@@ -30,19 +30,19 @@ export class GroupCommit<T> {
   readonly #onCommitSync: ((record: WalRecord) => void) | undefined;
   readonly #maxPendingBytes: number;
   #draining: Promise<void> | undefined;
-  /** Why the first batch, or the log as it is, cannot be brought to an end in this turn. */
+  /** Why the first batch, or the log, cannot be finished in this turn. */
   #busyWith: BusyReason | undefined;
-  /** An fsync of the drain loop is under way: it holds up no synchronous commit. */
+  /** An fsync of the drain loop is under way; synchronous commits need not wait for it. */
   #isSyncing = false;
-  /** The batch that is written and waits for that fsync. Where a synchronous commit concludes it, it is that no more. */
+  /** The batch that is written and waits for that fsync, until a synchronous commit concludes it. */
   #syncing: Batch<T> | undefined;
-  /** Somebody commits synchronously: segments are then changed in one turn, so that no such commit meets the middle of it. */
+  /** There were synchronous commits: from now on segments are created in one turn, so that no such commit meets the middle of it. */
   #hasSyncCommits = false;
-  /** Resolves once those whose writes a synchronous commit took back have been told. */
+  /** Resolves once the writes that a synchronous commit took back are rejected. */
   #telling: Promise<void> | undefined;
   #writtenLsn: Lsn;
   #durableLsn: Lsn;
-  /** The last record that was acknowledged here; what a writer before this one acknowledged was its own to sync. */
+  /** The last record that this writer acknowledged; an earlier writer had to sync its own. */
   #acknowledgedLsn: Lsn = 0;
   #pendingBytes = 0;
   #failure: KayaError | undefined;
@@ -61,9 +61,9 @@ export class GroupCommit<T> {
     this.#queue = new BatchQueue(config, segments, last, toResult);
     this.#onCommit = onCommit;
     this.#onCommitSync = onCommitSync;
-    // One batch on its way to the disk, and one that gathers.
+    // One batch in flight, and one that gathers.
     this.#maxPendingBytes = 2 * config.maxBatchBytes;
-    // R2: recovery made all of it durable, or left the tail to be finished before the first batch.
+    // R2: recovery made all of it durable, or the tail is finished before the first batch.
     this.#writtenLsn = last.lsn;
     this.#durableLsn = segments.isTailFinished ? last.lsn : segments.closedLsn;
   }
@@ -131,8 +131,7 @@ export class GroupCommit<T> {
   }
 
   /**
-   * The same for a caller who does not wait: when it returns, the record is written, synced if anything up to it is strict, and applied,
-   * and so is all that was appended before it.
+   * As `append`, but synchronous: on return the record, and all appended before it, is written, synced if any of it is strict, and applied.
    * @throws KayaError KAYA_BUSY where nothing was appended; else as `append` rejects
    */
   appendSync(payload: WalPayload, length: number, operations: number, strict: boolean): T {
@@ -145,7 +144,7 @@ export class GroupCommit<T> {
     return batch.lastResult();
   }
 
-  /** All that was appended is as far as it asked for when this returns; with `durable`, on stable storage. */
+  /** On return every appended record has its durability; with `durable`, all are on stable storage. */
   settleSync(durable: boolean): void {
     if (this.#queue.isEmpty && (!durable || this.#durableLsn === this.#writtenLsn)) return;
     this.#assertFree(0);
@@ -194,7 +193,7 @@ export class GroupCommit<T> {
     if (syncFailure !== undefined) throw syncFailure;
   }
 
-  /** Where that fails, all records are durable all the same: the log is not clean, and the next opening cuts the space. */
+  /** If this fails, all records are still durable. The log is not clean, and the next opening cuts the space. */
   async #giveSpaceBack(): Promise<void> {
     if (this.#failure !== undefined || !this.#segments.isTailFinished) return;
     await this.besides(() => this.#segments.giveSpaceBack(), "end the log's last segment").catch(
@@ -207,7 +206,7 @@ export class GroupCommit<T> {
   }
 
   async #drain(): Promise<void> {
-    await undefined; // whoever appends in this same turn comes along
+    await undefined; // appends of the same turn join
     for (;;) {
       for (let held = this.#heldUp(); held !== undefined; held = this.#heldUp()) await held;
       const batch = this.#queue.first();
@@ -223,7 +222,7 @@ export class GroupCommit<T> {
     this.#draining = undefined;
   }
 
-  /** Before a segment is closed in one turn, what takes long is done in another thread. */
+  /** Does the slow part in another thread, before a segment is closed in one turn. */
   async #syncAhead(): Promise<void> {
     try {
       await this.#syncBeside();
@@ -232,7 +231,7 @@ export class GroupCommit<T> {
     }
   }
 
-  /** False where it is not, and everyone was told so: it is taken back (W3), or that is no longer possible (W4). */
+  /** False if it is not, and its records are rejected: the write is undone (W3), or the writer has failed (W4). */
   async #isWritten(batch: Batch<T>): Promise<boolean> {
     try {
       await this.#write(batch);
@@ -245,7 +244,7 @@ export class GroupCommit<T> {
     }
   }
 
-  /** W4: what fails behind the write is final, whatever it is: the records are in the log, and their LSNs are taken. */
+  /** W4: any failure behind the write is final: the records are in the log, and their LSNs are taken. */
   async #isConcluded(batch: Batch<T>): Promise<boolean> {
     try {
       await this.#conclude(batch);
@@ -286,7 +285,7 @@ export class GroupCommit<T> {
     this.#busyWith = "apply";
     this.#assertNotFailed();
     this.#writtenLsn = batch.lastLsn;
-    // Relaxed records ahead of the first strict one have what they asked for.
+    // Relaxed records ahead of the first strict one need no fsync.
     const relaxed = this.#settle(batch, false);
     if (relaxed !== undefined) await relaxed;
     if (this.#syncing !== batch) return;
@@ -327,7 +326,7 @@ export class GroupCommit<T> {
     throw busyError(reason);
   }
 
-  /** What a synchronous commit cannot do itself is begun for it: `sync` waits for that. Its failure is told to those who wait. */
+  /** Begins the step that a synchronous commit cannot do itself; `sync` waits for it, and reports its failure. */
   #prepareFor(reason: BusyReason): void {
     if (reason !== "tail" && reason !== "segment") return;
     const opensSegment = reason === "segment" && !this.#segments.hasHalfMade;
@@ -363,7 +362,7 @@ export class GroupCommit<T> {
     }
   }
 
-  /** Adds to `written`. @returns why a batch was not written; those behind it were not tried */
+  /** Adds to `written`. @returns why a batch was not written; later ones were not tried */
   #writeNow(batches: readonly Batch<T>[], written: Batch<T>[]): KayaError | undefined {
     try {
       if (this.#segments.hasHalfMade) this.#segments.takeAwayHalfMadeSync();
@@ -413,7 +412,7 @@ export class GroupCommit<T> {
     this.#tellSettled(batch, true, before);
   }
 
-  /** As `#recoverFrom`. @throws KayaError always: what everyone was told */
+  /** As `#recoverFrom`. @throws KayaError always: the one that rejected the writes */
   #recoverNow(error: KayaError): never {
     if (isFinal(error)) this.#poison(error);
     else this.#takeBackNow(error);
@@ -433,8 +432,8 @@ export class GroupCommit<T> {
   }
 
   /**
-   * Others whose writes are taken back learn of it two microtasks later. Until then no synchronous commit is made: it would be there without
-   * writes before it that nobody knows to be rejected.
+   * Writes that were taken back are rejected two microtasks later. Until then no synchronous commit is made: it would be in the log without
+   * earlier writes whose callers do not know yet that they failed.
    */
   #tellFirst(): void {
     const batches = this.#queue.all();
@@ -443,7 +442,7 @@ export class GroupCommit<T> {
     this.#telling = this.#untilTold();
   }
 
-  /** Their rejections pass through one promise: two microtasks, and who awaits one of them comes behind these. */
+  /** Their rejections pass through one promise: two microtasks. A caller that awaits one of them runs after these. */
   async #untilTold(): Promise<void> {
     await undefined;
     await undefined;
@@ -457,12 +456,12 @@ export class GroupCommit<T> {
     this.watchers.wake();
   }
 
-  // W4: dropping segments may have failed for good meanwhile. Then this batch was rejected, and nobody may see it.
+  // W4: dropping segments may have failed for good meanwhile. Then this batch was rejected and must not be shown.
   #assertNotFailed(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Shows the records that have what they asked for, then tells those who wait. No write settles before it is applied. */
+  /** Shows the records that have their durability, then settles their promises. No write settles before it is applied. */
   #settle(batch: Batch<T>, durable: boolean): Promise<void> | undefined {
     const before = batch.appliedBytes;
     const later = batch.apply(durable, this.#onCommit);
@@ -471,7 +470,7 @@ export class GroupCommit<T> {
     return undefined;
   }
 
-  /** Where records take their time. */
+  /** The rest of `#settle`, if `onCommit` gives a promise. */
   async #settleLater(batch: Batch<T>, durable: boolean, before: number, first: Promise<void>): Promise<void> {
     for (let later: Promise<void> | undefined = first; later !== undefined; ) {
       await later;
@@ -481,10 +480,10 @@ export class GroupCommit<T> {
     this.#settled(batch, durable, before);
   }
 
-  /** In the turn in which those who wait are told: they may commit synchronously in the next. */
+  /** In the turn in which promises settle: their callers may commit synchronously in the next. */
   #settled(batch: Batch<T>, durable: boolean, before: number): void {
     this.#tellSettled(batch, durable, before);
-    if (durable) this.#becameDurable(); // behind it: nobody follows the log ahead of what can be read
+    if (durable) this.#becameDurable(); // last: followers must not be ahead of what can be read
     if (durable || !batch.needsSync) this.#finish(batch);
     else this.#syncing = batch;
     this.#busyWith = undefined;
@@ -497,7 +496,7 @@ export class GroupCommit<T> {
     batch.settle(durable);
   }
 
-  /** W3 where the failure can be undone, W4 where it cannot. */
+  /** W3 if the failure can be undone, else W4. */
   async #recoverFrom(error: KayaError): Promise<void> {
     if (isFinal(error)) {
       this.#poison(error);
@@ -523,7 +522,7 @@ export class GroupCommit<T> {
     this.#rejectQueue(failure);
   }
 
-  /** Something else that changes the log's directory: a failed sync is final there too (W4). */
+  /** Other work that changes the log's directory: a failed sync is final there too (W4). */
   async besides<R>(work: () => Promise<R>, doing: string): Promise<R> {
     try {
       return await work();
@@ -534,7 +533,7 @@ export class GroupCommit<T> {
     }
   }
 
-  /** A failure beside the log after which the log must not go on either. */
+  /** Ends the writer after a failure outside the log. */
   fail(error: KayaError): void {
     if (this.#failure === undefined) this.#poison(error);
   }
@@ -561,15 +560,14 @@ export class GroupCommit<T> {
   }
 }
 
-/** Shows a record that may be seen. */
+/** Called for each record that readers may see. */
 interface CommitCallbacks {
   readonly onCommit: OnCommit | undefined;
   readonly onCommitSync: ((record: WalRecord) => void) | undefined;
 }
 
-// Whoever was just told, and writes again at once, comes along with those who wait already. Else callers that were once in two
-// batches, because a segment ended between them, would stay in two, with an fsync each. A caller's own async functions each
-// take a microtask or two on the way.
+// Callers that write again at once join those that wait already. Else callers that a segment's end parted into two batches would stay in
+// two, with an fsync each. A caller's own async functions each take a microtask or two.
 async function letGather(): Promise<void> {
   for (let i = 0; i < GATHER_MICROTASKS; i++) await undefined;
 }

@@ -46,7 +46,7 @@ export class Histogram {
     if (value > this.#max) this.#max = value;
   }
 
-  /** @param unit what 1 of the answer is of the values that were recorded */
+  /** @param unit how many recorded units make 1 in the answer */
   distribution(unit = 1): Distribution {
     return {
       mean: this.#count === 0 ? 0 : this.#sum / this.#count / unit,

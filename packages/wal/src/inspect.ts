@@ -171,7 +171,7 @@ async function warningsAt(
     : [end.warning, { kind: "ValidRecordsBeyondDamage", ...survey.beyond }];
 }
 
-// Plain literals: a row is made for every record, and a spread costs more than all the rest of it.
+// Plain literals: a spread costs more than the rest of a row, and every record makes one.
 function rowOf(
   { lsn, sequence, payload }: WalRecord,
   offset: number,

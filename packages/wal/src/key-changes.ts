@@ -3,13 +3,13 @@ import { EncodedOperations } from "./batch-operations.js";
 import { operationsOf, type RangeDelete, type WalOperation, type WalRecord } from "./format.js";
 import { isInExtent } from "./key-extent.js";
 
-/** Operations of a large batch that each question adds to what is known by key: the rest is looked at one by one. */
+/** Each question indexes so many more operations of a large batch by key, and looks through the rest. */
 const KNOWN_PER_QUESTION = 4096;
 
 export interface KeyChange {
   readonly type: WalOperation["type"];
   readonly sequence: SequenceNumber;
-  /** Of its record, in what the records were added to. */
+  /** Index of its record among those added. */
   readonly index: number;
   /** Of a put that expires: when, in milliseconds since 1970. */
   readonly expiresAt: number | undefined;
@@ -21,7 +21,7 @@ interface RangeChange {
   readonly index: number;
 }
 
-/** A large batch: what is known by key ends with the operation before number `known`, which stands at `at`. */
+/** A large batch: its operations before number `known`, which stands at `at`, are indexed by key. */
 interface LargeBatch {
   readonly index: number;
   readonly sequence: SequenceNumber;
@@ -33,9 +33,9 @@ interface LargeBatch {
 /** The last change to each key by a row of records. */
 export class KeyChanges {
   readonly #changes = new Map<string, KeyChange>();
-  /** Of the range deletes; in no order, since a large batch is learnt late. Each question looks at all of them. */
+  /** The range deletes, in no order: a large batch is indexed late. Each question looks at all. */
   readonly #ranges: RangeChange[] = [];
-  /** Those that are not known by key to their ends, in order. */
+  /** Large batches that are not fully indexed, in order. */
   readonly #large: LargeBatch[] = [];
   #records = 0;
 
@@ -83,7 +83,7 @@ export class KeyChanges {
     if (operations.isEnd(batch.at)) this.#large.shift();
   }
 
-  /** Where what came behind may be known already. */
+  /** Indexes an operation although later records may be indexed already. */
   #noteLate(operation: WalOperation, sequence: SequenceNumber, index: number): void {
     if (operation.type === "deleteRange") {
       this.#ranges.push({ range: operation, sequence, index });

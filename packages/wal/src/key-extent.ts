@@ -1,4 +1,4 @@
-/** Whether a key stands in a range that has its start and does not have its end; without an end it has no upper bound. */
+/** Whether a key is in a range: its start is included, its end is not; without an end it has no upper bound. */
 export function isInExtent(key: Uint8Array, start: Uint8Array, end: Uint8Array | undefined): boolean {
   return Buffer.compare(key, start) >= 0 && (end === undefined || Buffer.compare(key, end) < 0);
 }

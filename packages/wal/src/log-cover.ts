@@ -11,7 +11,7 @@ export interface LogCover extends LogOrigin {
 }
 
 /**
- * Makes sure that files which take the place of a log are of the log that stands beside them.
+ * Checks that tables cover the log beside them, not another one.
  * @throws KayaError KAYA_CORRUPTION: the directory holds files of two stores
  */
 export function assertOneStore(
@@ -19,7 +19,7 @@ export function assertOneStore(
   segments: readonly SegmentFile[],
   covers: readonly LogCover[],
 ): void {
-  // A log whose id was taken away on purpose, or damaged, cannot be told from another.
+  // A log without its id (removed or damaged) cannot be told from another.
   if (history === undefined || segments.length === 0) return;
   const foreign = covers.find((cover) => !history.includes(cover));
   if (foreign === undefined) return;

@@ -8,15 +8,15 @@ import { decodeWindow, neededBytes } from "./scanner.js";
 import type { SegmentStore } from "./segment-store.js";
 import type { Watchers } from "./watchers.js";
 
-/** Bytes of one read, and so of what a follower holds, unless a record is larger. */
+/** Bytes of one read: a follower holds no more, unless a record is larger. */
 const READ_BYTES = 256 * 1024;
 
-/** Records that are decoded ahead of being asked for; their bytes stay where they were read. */
+/** Records decoded ahead; their bytes stay in the read buffer. */
 const DECODED_AHEAD = 64;
 
 const DONE = { done: true, value: undefined } as const;
 
-/** A log that is written to, as far as one who follows it needs to know. */
+/** What a follower needs of a log that is written to. */
 export interface FollowedLog {
   readonly disk: Disk;
   readonly segments: Pick<SegmentStore, "after" | "beginsAfter" | "durableTail" | "find" | "holding">;
@@ -44,7 +44,7 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
   readonly #log: FollowedLog;
   /** Of the last record that was decoded; the next one is behind it. */
   #lastLsn: Lsn;
-  /** Where the last record ended when this began, if that was the log's durable end: what stands before it need not be read. */
+  /** Where the last record ended when this began, if that was the log's durable end: earlier bytes need not be read. */
   #start: LogSegment | undefined;
   #segment: { readonly id: number; readonly file: DiskFile; readonly path: string } | undefined;
   #window: FileWindow | undefined;
@@ -116,7 +116,7 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
       while (this.#ended === undefined && this.#taken === this.#decoded.length) await this.#advance();
     } catch (error) {
       this.#ended ??= { reason: error };
-      // Not awaited, for it waits for this call to settle; and the first failure is the one to tell.
+      // Not awaited: it waits for this call to settle. The first failure is the one to report.
       this.end().catch(() => undefined);
     }
     if (this.#ended === undefined) return this.#take();
@@ -161,19 +161,19 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
     this.#taken = 0;
     if (typeof end !== "number") {
       this.#offset = end.offset;
-      // What stands before damage is given first.
+      // Records before the damage are given first.
       if ((end.kind === "torn" || end.kind === "damaged") && records.length === 0)
         throw notWhole(segment.path, end);
       return;
     }
-    // No progress means that the window ends inside a record, whose length is checked and says what to read.
+    // No progress: the window ends inside a record. Its checked length says how much to read.
     if (end === this.#offset) await window.moveTo(end, neededBytes(window, end));
     this.#offset = end;
   }
 
   #accept(record: WalRecord, into: WalRecord[]): boolean {
     if (into.length === DECODED_AHEAD) return false;
-    if (record.lsn <= this.#lastLsn) return true; // before what was asked for
+    if (record.lsn <= this.#lastLsn) return true; // before the first wanted record
     if (record.lsn !== this.#lastLsn + 1) throw this.#gap(`LSN ${record.lsn}`, record.lsn - 1);
     this.#lastLsn = record.lsn;
     into.push(record);
@@ -233,7 +233,7 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
     await segment?.file.close();
   }
 
-  /** @param missing the last record that is not there */
+  /** @param missing the last missing record */
   #gap(found: string, missing: Lsn): KayaError {
     // R6: what the tables cover may be missing, also in segments that no opening has read.
     if (missing <= this.#log.segments.after) return truncated(this.#lastLsn, missing);
@@ -244,7 +244,7 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
   }
 }
 
-/** What is wanted from an LSN on is not in the log any more. */
+/** The records behind an LSN are not in the log any more. */
 export function truncated(after: Lsn, beginsAfter: Lsn): KayaError {
   return new KayaError(
     "KAYA_LOG_TRUNCATED",

@@ -1,6 +1,6 @@
 import type { Lsn } from "@kaya/core";
 
-/** How many cuts a history remembers: what was known of the log before is refused then. */
+/** How many cuts a history remembers; older ids of the log are refused. */
 const MOST_EARLIER = 64;
 
 const HEAD = "kaya log-id 1";

@@ -17,8 +17,8 @@ import type { WalWarning } from "./warnings.js";
 export type NewLogId = () => string;
 
 /**
- * The file that says which log this is. It is there where somebody asked, or a writer says which log it writes; before recovery cuts the log it says that this is
- * another one, so that no crash leaves a log that was cut under the id that it had before.
+ * The file with the log's id. It exists once somebody asked for the id, or a writer was told to identify its log. Before recovery cuts the
+ * log it writes another id, so that no crash leaves a cut log under its old id.
  */
 export class LogIdentity {
   readonly #disk: Disk;
@@ -27,7 +27,7 @@ export class LogIdentity {
   #making: Promise<LogHistory> | undefined;
   #history: LogHistory | undefined;
   #isWritten: boolean;
-  /** What a killed process left may be in the page cache alone. */
+  /** A killed process may have left it in the page cache only. */
   #isDurable = false;
 
   private constructor(disk: Disk, newId: NewLogId, isWritten: boolean, history: LogHistory | undefined) {
@@ -38,7 +38,7 @@ export class LogIdentity {
   }
 
   /**
-   * Reads the file where there is one. What is damaged is never believed: it counts as none, and `warnings` are told.
+   * Reads the file, if any. A damaged one is never believed: it counts as none, and `warnings` report it.
    * @throws KayaError KAYA_IO
    */
   static async read(
@@ -59,30 +59,29 @@ export class LogIdentity {
   }
 
   /**
-   * Says what the log goes on from: tables. Where it has no segments, and is not known to go on from that, it is a log that begins anew, and
-   * gets another id.
+   * Tells which tables the log goes on from. A log without segments whose history does not include them begins anew and gets another id.
    */
   goOnFrom(base: LogOrigin, hasSegments: boolean): void {
     this.#base = base;
     if (!hasSegments && this.#history?.includes(base) === false) this.#history = undefined;
   }
 
-  /** Whether no crash takes the history away. */
+  /** Whether a crash cannot lose the history. */
   get isDurable(): boolean {
     return this.#isDurable;
   }
 
-  /** The directory and the one above it were synced: so is the file's name, and its bytes were before it had it. */
+  /** The directory and its parent were synced, so the file's name is durable. Its bytes were synced before it got the name. */
   namesWereSynced(): void {
     this.#isDurable = this.#history !== undefined;
   }
 
-  /** What the log is; undefined where nobody asked for it yet. */
+  /** The log's id and earlier ids; undefined if nobody asked for it yet. */
   get history(): LogHistory | undefined {
     return this.#history;
   }
 
-  /** The same, made where there is none; durable. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED. */
+  /** The same, created if absent; durable. Rejects with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED. */
   make(): Promise<LogHistory> {
     this.#making ??= this.#make().finally(() => {
       this.#making = undefined;
@@ -95,7 +94,7 @@ export class LogIdentity {
     return this.#making === undefined;
   }
 
-  /** `make` that returns when it is done, and throws what that rejects with. */
+  /** `make`, synchronously. */
   makeSync(disk: SynchronousDisk): void {
     if (this.#history === undefined) {
       const history = this.#newHistory();
@@ -115,8 +114,7 @@ export class LogIdentity {
   }
 
   /**
-   * Before the log is cut behind `lsn`. A full disk has no room for that: then the file goes, and with it all that was known of the
-   * log before.
+   * Called before the log is cut behind `lsn`. If the disk is full, the file is removed, and with it the log's history.
    */
   async cutBehind(lsn: Lsn): Promise<readonly WalWarning[]> {
     if (!this.#isWritten) return [];

@@ -30,7 +30,7 @@ export function parseLogMark(text: string | undefined): LogMark | undefined {
   return { ...mark, id: isLogId(id) ? id : undefined };
 }
 
-/** Whether the log's last segment is the one of the mark, and ends there: nobody wrote to it since. */
+/** Whether the log's last segment is the mark's and ends there: nothing was written since. */
 export function isAtMark(
   mark: LogMark | undefined,
   segments: readonly Pick<SegmentFile, "id" | "length">[],
@@ -41,18 +41,18 @@ export function isAtMark(
   return id === mark.segmentId && length === mark.length;
 }
 
-/** What is certain of a log because it was closed cleanly once, whatever happened since. */
+/** What a clean close proves of a log, whatever happened since. */
 export interface ClosedLog {
-  /** The records up to this LSN were on stable storage. Those that a recovery cut since, by the user's choice, are not counted. */
+  /** The records up to this LSN were on stable storage, without those that a recovery cut since by the user's choice. */
   readonly lsn: Lsn;
   /** Where that ended: undefined where a recovery cut the log before it. */
   readonly end: Pick<LogMark, "segmentId" | "length"> | undefined;
 }
 
 /**
- * A mark is of one log: a recovery that cuts gives the log another id, which says up to where it is still the one that it was. So a mark
- * may be old, or of another directory: then it says less, or nothing.
- * @param isAbsent neither a segment nor the log's id is there: then the mark alone tells that there was a log
+ * A mark belongs to one log id. A recovery that cuts gives the log another id and notes up to which LSN it is still the old log. So an old
+ * mark proves less, and one of another directory nothing.
+ * @param isAbsent neither a segment nor the log's id exists: only the mark shows that there was a log
  */
 export function closedLog(
   mark: LogMark | undefined,
@@ -60,7 +60,7 @@ export function closedLog(
   isAbsent: boolean,
 ): ClosedLog | undefined {
   if (mark?.id === undefined) return undefined;
-  // Without its id a log is taken for the one that was marked: else losing two files would hide the loss of records.
+  // A log without its id counts as the marked one: else losing two files would hide lost records.
   if (history === undefined) return { lsn: mark.lsn, end: isAbsent ? undefined : mark };
   const common = history.commonWith(mark.id);
   if (common === undefined) return undefined;

@@ -27,11 +27,11 @@ export interface ScanProgress {
 export interface LogScanOptions {
   readonly maxRecordBytes: number;
   readonly after: LogPosition;
-  /** The last record to be read: whatever stands behind it is not looked at. Default: the log's last. */
+  /** The last record to read; later bytes are not read. Default: the log's last. */
   readonly through?: Lsn | undefined;
   /** Segments of which all records are covered by `after` are not read. Default false. */
   readonly skipsCovered?: boolean;
-  /** Where it gives a promise, the next record comes once that has resolved. */
+  /** If it gives a promise, the next record follows once that resolves. */
   readonly onRecord: OnRecovered;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
@@ -43,14 +43,14 @@ export interface ScannedSegment extends SegmentFile {
   lastLsn: Lsn;
 }
 
-/** The first thing that is not as a log must be. */
+/** The first thing in the log that is wrong. */
 export type LogStop =
   | {
       readonly kind: "bad-record";
       readonly index: number;
       readonly end: Extract<ScanEnd, { kind: "torn" | "damaged" }>;
     }
-  /** A record that is whole, but not the one that must stand here. */
+  /** A whole record, but not the next one of the log. */
   | {
       readonly kind: "discontinuity";
       readonly index: number;
@@ -82,7 +82,7 @@ export async function scanLog(
   return new LogScanner(segments, options).run(disk);
 }
 
-/** Follows LSNs and sequences over the segments: what must come next, and what came. */
+/** Checks LSNs and sequences over the segments: the expected next ones against those found. */
 class LogScanner {
   readonly #files: readonly SegmentFile[];
   readonly #options: LogScanOptions;
@@ -96,7 +96,7 @@ class LogScanner {
   #firstLsn: Lsn | undefined;
   #beginsAfter: Lsn = 0;
   #stop: LogStop | undefined;
-  // Segments that are not there, with no record read since that says what was in them.
+  // Missing segments; no record read since tells which LSNs they held.
   #hole: { index: number; expectedId: number } | undefined;
 
   constructor(files: readonly SegmentFile[], options: LogScanOptions) {
@@ -171,12 +171,12 @@ class LogScanner {
     return this.#lastLsn >= this.#through;
   }
 
-  /** Whether this record may stand here; then it is given on. */
+  /** Whether this is the next record; if so, passes it on. */
   #accept(record: WalRecord, offset: number, index: number, segmentId: number): boolean | Promise<void> {
     if (this.#isThrough) return false;
     const { after } = this.#options;
     const expected = this.#lastLsn + 1;
-    // R6: what is missing wholly below what the tables cover is no damage.
+    // R6: a gap wholly below what the tables cover is no damage.
     const coveredGap = record.lsn > expected && record.lsn <= after.lsn + 1;
     if (record.lsn !== expected && !coveredGap) {
       const warning = { kind: "NonMonotonicLsn", offset, expected, found: record.lsn } as const;
@@ -211,8 +211,8 @@ class LogScanner {
     return false;
   }
 
-  // No record stands behind the hole that would say what was in it. Where the log ends below what the tables cover it is taken for
-  // segments that the tables cover; otherwise it comes before whatever is wrong behind it.
+  // No record behind the hole tells which LSNs it held. If the log ends below what the tables cover, the hole counts as covered segments;
+  // else it is the first wrong thing.
   #closeHole(): void {
     if (this.#hole === undefined || this.#isThrough || this.#lastLsn < this.#options.after.lsn) return;
     if (this.#stop !== undefined && (this.#stop.kind !== "bad-record" || refusesInEveryMode(this.#stop)))

@@ -31,8 +31,7 @@ export interface WalActivity {
 type Closed = NonNullable<WalRotationMessage["closed"]>;
 
 /**
- * What becomes of a log while it is written, counted and told on the channels. It allocates nothing a record or batch, and makes no message
- * that nobody wants.
+ * Counts what a writer does, and publishes it on the channels. It allocates nothing for a record or batch, and makes no message without a subscriber.
  */
 export class LogWatch {
   readonly #dataDir: string | undefined;
@@ -44,7 +43,7 @@ export class LogWatch {
   #relaxed = 0;
   #rejected = 0;
   #rotations = 0;
-  /** Of the batch on its way to the disk; NaN where nobody asked when it set out. */
+  /** Start of the batch in flight; NaN if there was no subscriber then. */
   #commitStarted = Number.NaN;
 
   /** @param dataDir names the log in messages */
@@ -79,7 +78,7 @@ export class LogWatch {
   }
 
   committed(batch: Batch<unknown>): void {
-    if (batch.length === 0) return; // there only to make others durable
+    if (batch.length === 0) return; // it only makes others durable
     this.#records.record(recordsOf(batch));
     this.#bytes.record(batch.length);
     this.#tellCommit(batch);
@@ -102,7 +101,7 @@ export class LogWatch {
     this.#synced(segmentId, performance.now() - started);
   }
 
-  /** The same for one that is done when it returns. */
+  /** The same for a synchronous fsync. */
   fsyncNow(segmentId: number, sync: () => void): void {
     const started = performance.now();
     try {

@@ -18,10 +18,10 @@ const U32_MAX = 0xffffffff;
 /** Of `expires_at`. */
 const EXPIRY_BYTES = 8;
 const NO_BYTES = new Uint8Array(0);
-/** Operations of a decoded batch that are an array; more of them are made when they are asked for. */
+/** Up to so many operations of a decoded batch are an array; more are made on demand. */
 const MADE_AT_ONCE = 128;
 
-/** What a decoder takes out of the bytes it is given: copies for a caller to keep, or views. */
+/** How a decoder takes keys and values out of its input: as copies or as views. */
 export type TakeBytes = (input: Uint8Array, start: number, end: number) => Uint8Array;
 
 export const takeView: TakeBytes = (input, start, end) => input.subarray(start, end);
@@ -47,7 +47,7 @@ export function recordTypeOf(payload: WalPayload): WalRecordType {
   }
 }
 
-/** The same payload, its fields read once: a getter may answer differently the second time. What it is shows in `payloadLength`. */
+/** The same payload, its fields read once: a getter may answer differently the second time. `payloadLength` checks it. */
 export function ownPayload(payload: WalPayload): WalPayload {
   switch (payload?.type) {
     case "put": {
@@ -65,7 +65,7 @@ export function ownPayload(payload: WalPayload): WalPayload {
   }
 }
 
-/** Without a look at the prototype: what gives no `end`, or a misspelt one, must not delete everything. */
+/** Ignores the prototype: a missing or misspelt `end` must not delete everything. */
 function ownRange(range: RangeDelete): RangeDelete {
   if (!Object.hasOwn(range, "end")) {
     throw invalid("a deleteRange has an `end`: undefined where it has no upper bound");
@@ -74,8 +74,7 @@ function ownRange(range: RangeDelete): RangeDelete {
 }
 
 /**
- * Bytes that a payload takes. Checks what a caller without types could get wrong, so that nothing half-encoded is
- * ever left behind.
+ * Bytes of an encoded payload. Checks everything that a caller without types could get wrong, so that nothing stays half encoded.
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export function payloadLength(payload: WalPayload): number {
@@ -129,7 +128,7 @@ function pairLength(key: Uint8Array, value: Uint8Array): number {
   return bytesLength(key, "key") + bytesLength(value, "value");
 }
 
-/** Bytes that a put has more where it expires. */
+/** Additional bytes of a put that expires. */
 export function expiryLength(expiresAt: number | undefined): number {
   if (expiresAt === undefined) return 0;
   if (isTime(expiresAt)) return EXPIRY_BYTES;
@@ -169,9 +168,9 @@ function invalid(message: string): KayaError {
 /**
  * Writes the payload at `at`; there must be room for `payloadLength` bytes.
  *
- * Arrays over shared or resizable memory may have another length by now than they were measured with. Each length is read once, and
- * what an array has more by the time it is copied is written over, or stands behind the end.
- * @returns where it ends: somewhere else than measured where a length changed
+ * Arrays over shared or resizable memory may have another length now than when they were measured. Each length is read once; bytes of a
+ * longer array are overwritten, or follow the end.
+ * @returns where it ends: not where measured if a length changed
  */
 export function writePayload(target: Uint8Array, view: DataView, at: number, payload: WalPayload): number {
   switch (payload.type) {
@@ -192,7 +191,7 @@ export function writePayload(target: Uint8Array, view: DataView, at: number, pay
   }
 }
 
-/** `writePayload` for a put whose value belongs behind what is written. */
+/** `writePayload` for a put whose value will follow the written bytes. */
 export function writePutWithout(
   target: Uint8Array,
   view: DataView,
@@ -225,9 +224,9 @@ export function readPutWithout(
   return { type: "put", key, value, expiresAt: readU64(view, start + 8), ownsValue: true };
 }
 
-/** What stands before the key of a put that expires. @returns its length: 0 where it does not */
+/** Writes the time before the key of a put that expires. @returns its length: 0 where it does not */
 function writeExpiry(view: DataView, at: number, expiresAt: number | undefined): number {
-  // Again: the operation of a batch may answer differently from when it was measured.
+  // Checked again: an operation of a batch may answer differently than when it was measured.
   const length = expiryLength(expiresAt);
   if (expiresAt !== undefined) writeU64(view, at, expiresAt);
   return length;
@@ -267,7 +266,7 @@ function writePair(
   return at + 8 + firstLength + secondLength;
 }
 
-/** @throws KayaError KAYA_INVALID_ARGUMENT where what was copied is no range: another thread has changed it since it was checked */
+/** @throws KayaError KAYA_INVALID_ARGUMENT if the copied bytes are no range: another thread changed them after the check */
 function writeRange(target: Uint8Array, view: DataView, at: number, { start, end }: RangeDelete): number {
   const stop = writePair(target, view, at, start, end ?? NO_BYTES);
   const startAt = at + 8;
@@ -302,7 +301,7 @@ function writeBatch(target: Uint8Array, view: DataView, at: number, operations: 
   return position;
 }
 
-/** What keeps a payload from being read: a text says what is wrong with its shape, a number is the code of an operation that is unknown here. */
+/** Why a payload cannot be read: a text about its shape, or the code of an unknown operation. */
 export type PayloadFault = string | number;
 
 /** The payload in `input[start, end)`, or why it cannot be read. Trusts no length before it is checked. */
@@ -393,7 +392,7 @@ function readDeleteRange(
   return { type: "deleteRange", start: take(input, start + 8, endStart), end: bound };
 }
 
-/** Whether a range whose start and end stand one behind the other can hold a key. No bytes of an end: no upper bound. */
+/** Whether a range, its end right behind its start, can hold a key. An empty end is no upper bound. */
 function isOrdered(input: Uint8Array, startAt: number, endAt: number, stop: number): boolean {
   return endAt === stop || isExtent(input.subarray(startAt, endAt), input.subarray(endAt, stop));
 }
@@ -419,7 +418,7 @@ function readBatch(
   const wrong = checkOperations(input, view, start + 4, end, count);
   if (wrong !== undefined) return wrong;
   const operations = new EncodedOperations(take(input, start + 4, end), count);
-  // Made once and not each time they are looked at, as long as that costs little.
+  // A short list is made once, not on each access.
   return { type: "batch", operations: count <= MADE_AT_ONCE ? [...operations] : operations };
 }
 

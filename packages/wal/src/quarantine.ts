@@ -39,19 +39,19 @@ export async function listQuarantine(disk: Disk): Promise<readonly QuarantineFil
 }
 
 /**
- * Where recovery keeps what it takes out of the log. A name says where the bytes stood and what they are
+ * Where recovery keeps bytes that it takes out of the log. A name has their place and checksum
  * (`<segment>.<from>-<to>.<crc>`, with `.torn` behind it for an end that a crash tore), so that a recovery that is repeated after a crash
  * finds its own copy again, and no name is ever used for other bytes.
  */
 export class Quarantine {
   readonly #disk: Disk;
-  /** Paths of all that is there: none of them is used again. */
+  /** All existing paths: none is reused. */
   readonly #names: Set<string>;
-  /** Bytes of each file among them, by path: nothing else is opened. */
+  /** Length of each file among them, by path: nothing else is opened. */
   readonly #taken: Map<string, number>;
-  /** What a crash left: unfinished copies, and links with such a name. */
+  /** Leftovers of a crash: unfinished copies, and links with such a name. */
   readonly #leftovers: readonly string[];
-  /** What this recovery relies on. */
+  /** Files that this recovery made or found again. */
   readonly #kept = new Set<string>();
 
   private constructor(disk: Disk, entries: readonly DirEntry[]) {
@@ -66,7 +66,7 @@ export class Quarantine {
     return new Quarantine(disk, await disk.list(QUARANTINE_DIR));
   }
 
-  /** In the order in which the bytes stood in the log; what is not finished is not among them. */
+  /** In the order of the bytes in the log, without unfinished copies. */
   get files(): readonly QuarantineFile[] {
     const names = [...this.#taken].filter(([path]) => !isUnfinished(path));
     return names
@@ -86,8 +86,8 @@ export class Quarantine {
   }
 
   /**
-   * Removes torn ends, oldest first, until there are at most so many bytes of them. The newest one stays, and what was kept since this was opened.
-   * Their names may come back in a power cut; then the next cleaning has them again.
+   * Removes torn ends, oldest first, until at most so many bytes of them are left. The newest stays, and so do those kept since this was
+   * opened. A power cut may bring names back; the next cleaning removes them again.
    */
   async clean(maxBytes: number): Promise<QuarantineCleaned> {
     const torn = this.files.filter(({ kind }) => kind === "torn");
@@ -105,8 +105,8 @@ export class Quarantine {
   }
 
   /**
-   * Keeps a copy of a segment's bytes from `from` to `to` and gives its path; `makeDurable` makes its name durable. Where
-   * that fails, nothing is left behind and nothing of the segment was changed.
+   * Keeps a copy of a segment's bytes from `from` to `to` and gives its path; `makeDurable` makes its name durable. If that fails, nothing
+   * is left behind and the segment is unchanged.
    */
   async keepCopy(segment: SegmentFile, from: number, to: number, kind: QuarantineKind): Promise<string> {
     const source = await this.#disk.open(segment.path, { readOnly: true });
@@ -121,7 +121,7 @@ export class Quarantine {
     }
   }
 
-  /** Once this resolves, what was copied may be cut and removed. */
+  /** Once this resolves, the copied bytes may be cut and removed. */
   async makeDurable(): Promise<void> {
     await this.#disk.syncDir(QUARANTINE_DIR);
     await this.#disk.syncDir(WAL_DIR);
@@ -140,7 +140,7 @@ export class Quarantine {
     }
   }
 
-  /** The name of an earlier copy of the same bytes, or one that was never used. */
+  /** The name of an earlier copy of the same bytes, or an unused one. */
   async #pathFor(base: string, source: DiskFile, from: number, to: number): Promise<string> {
     for (const path of this.#taken.keys()) {
       if (path !== base && !path.startsWith(`${base}-`)) continue;
@@ -186,7 +186,7 @@ function kindOf(path: string): QuarantineFile["kind"] {
   return match[4] === undefined ? "damage" : "torn";
 }
 
-/** Segment and offset that the bytes had; what is not named by them comes first. */
+/** Segment and offset of the bytes; other names come first. */
 function placeOf(path: string): readonly [segment: string, from: number, path: string] {
   const match = NAME.exec(path);
   return [match?.[1] ?? "", Number(match?.[2] ?? 0), path];

@@ -55,8 +55,8 @@ export async function readLog(disk: Disk, given: ReadLogOptions): Promise<LogRea
 }
 
 /**
- * Index of the segment in which `lsn` stands, if it stands in any. What cannot be told by its first record is left to the scan, and so is a
- * segment that begins where it should not: the one looked for comes before the first that begins behind `lsn`.
+ * Index of the segment that holds `lsn`, if any: the last one before the first that begins behind `lsn`. A segment without a readable first
+ * record, or with an unexpected one, is left to the scan.
  */
 async function firstToRead(disk: Disk, segments: readonly SegmentFile[], lsn: Lsn): Promise<number> {
   let index = 0;

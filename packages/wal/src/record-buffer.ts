@@ -5,14 +5,14 @@ import { expiryLength } from "./payload-codec.js";
 import { readOwnRecord, type ValueApart, writeRecord } from "./record-codec.js";
 import { viewOf } from "./views.js";
 
-// What a buffer begins with at most: it doubles as it grows.
+// Largest first size of a buffer: it doubles as it grows.
 const INITIAL_BYTES = 64 * 1024;
 
 /** Default of `largeValueBytes`: below it a second copy costs less than memory of its own (docs/performance.md). */
 export const LARGE_VALUE_BYTES = 16 * 1024;
 
 export interface RecordBufferOptions {
-  /** Most bytes of a write: a buffer does not begin with more. */
+  /** Most bytes of a write; a buffer does not begin larger. */
   readonly maxBatchBytes: number;
   /** See `WalWriterOptions.largeValueBytes`. */
   readonly largeValueBytes: number;
@@ -26,7 +26,7 @@ export class RecordBuffer {
   #used = 0;
   /** Behind each record, in the write. */
   readonly #ends: number[] = [];
-  /** Of each record, in the buffer; undefined while there is no large value, since then they are as in the write. */
+  /** Offset of each record in the buffer; undefined while there is no large value: then they are those in the write. */
   #starts: number[] | undefined;
   /** The large values, in the order of their records, and behind which byte of the buffer each belongs. */
   readonly #apart: { readonly record: number; readonly at: number; readonly value: Uint8Array }[] = [];

@@ -87,7 +87,7 @@ function noNumber(field: string, found: unknown): KayaError {
   return new KayaError("KAYA_INVALID_ARGUMENT", message);
 }
 
-/** The copy of a put's value that stands somewhere else than the rest of its record. */
+/** The copy of a put's value, apart from the rest of its record. */
 export interface ValueApart {
   readonly value: Uint8Array;
   /** The rest of the record, in bytes. */
@@ -192,7 +192,7 @@ export function decodeAt(
   return { status: "complete", record: { lsn, sequence, payload }, bytesRead };
 }
 
-/** The largest sequence that a payload can begin with, so that its last operation still has one. */
+/** The largest first sequence of a payload: its last operation still has a valid one. */
 function lastFirstSequence(payload: WalPayload): SequenceNumber {
   return Number.MAX_SAFE_INTEGER - (operationCount(payload) - 1);
 }
@@ -231,12 +231,12 @@ function checkHeader(
   return undefined;
 }
 
-/** Whether the 40 header bytes at `at` are what was written, whatever they say. */
+/** Whether the checksum of the 40 header bytes at `at` holds, whatever they say. */
 export function headerChecksumHolds(input: Uint8Array, view: DataView, at: number): boolean {
   return headerCrc(input, at) === view.getInt32(at + FIELD.headerCrc, true);
 }
 
-/** What the header at the beginning of `bytes` gives as its record's LSN; undefined where it is not whole, not a header, or of another version. */
+/** The LSN in the header at the beginning of `bytes`; undefined if it is not whole, not a header, or of another version. */
 export function lsnOfHeader(bytes: Uint8Array): Lsn | undefined {
   const view = viewOf(bytes);
   if (bytes.length < WAL_HEADER_LENGTH || !headerChecksumHolds(bytes, view, 0)) return undefined;

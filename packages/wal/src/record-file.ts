@@ -97,7 +97,7 @@ export async function* readRecordFile(
   }
 }
 
-/** Such a file got its name when it was whole and durable: nothing but the disk, or somebody else, can have changed it since. */
+/** Such a file got its name when it was whole and durable: only the disk or another program can have changed it since. */
 export function notWhole(path: string, end: Extract<ScanEnd, { kind: "torn" | "damaged" }>): KayaError {
   const intact = intactSituation(end);
   const advice = {

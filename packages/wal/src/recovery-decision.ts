@@ -46,16 +46,16 @@ const UNKNOWN_FORMAT_KINDS = [
   "UnknownOperation",
 ];
 
-/** A record that was written as it stands and that this code, or this configuration, must not touch. */
+/** An intact record that this code, or this configuration, must not touch. */
 export function intactSituation(end: ScanEnd): "unknown-format" | "oversized-record" | undefined {
-  // A tear can fall inside a header: what it says counts only where its checksum holds.
+  // A header may be torn: its fields count only if its checksum holds.
   if (end.kind !== "damaged" || !end.headerHolds) return undefined;
   const { kind } = end.warning;
   if (UNKNOWN_FORMAT_KINDS.includes(kind)) return "unknown-format";
   return kind === "OversizedPayload" ? "oversized-record" : undefined;
 }
 
-/** Whether a crash leaves such a thing at the end of a log. */
+/** Whether a crash can leave this at the end of a log. */
 export function isTail(situation: Situation): boolean {
   return RECOVERY_TABLE[situation].tail === "cut";
 }
@@ -67,7 +67,7 @@ export function refusesInEveryMode(stop: LogStop): boolean {
 
 /**
  * The row that a stop falls into.
- * @param tail what the survey of the file's rest found; looked at only for a bad record in the last segment
+ * @param tail what the rest of the file holds; used only for a bad record in the last segment
  */
 export function situationOf(
   stop: LogStop,

@@ -8,27 +8,27 @@ import { advice, closedAt, refusal } from "./refusal.js";
 import { MOST_SEGMENT_BYTES, type SegmentFile, WAL_DIR } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
-/** Zeros up to the next multiple of this may belong to a damaged record, as its end. */
+/** Zeros up to the next multiple of this may be the end of a damaged record. */
 const SECTOR_BYTES = 512;
 
-/** What recovery is going to change, decided before anything is. */
+/** What recovery will change, decided before the first change. */
 export interface RecoveryPlan {
   /** Where the log will end: the writer goes on there. Undefined for a log without segments. */
   readonly tail?: { readonly file: SegmentFile; readonly validLength: number } | undefined;
-  /** Bytes behind `validLength` that are no part of the log. Zeros at the end of the file go as well and are not counted: they are space (W8). */
+  /** Bytes behind `validLength` that are not part of the log. Zeros at the end of the file are cut too, uncounted: they are space (W8). */
   readonly cutBytes: number;
   /** Keep a copy of what is cut: it may be more than the crash's own unfinished write. */
   readonly quarantineCut: boolean;
-  /** What is kept of the cut is explained by a crash: an unfinished write at the end, with nothing whole behind it. */
+  /** A crash explains the kept bytes: an unfinished write at the end, with nothing whole behind it. */
   readonly isTorn: boolean;
   /** Whole segments that go to quarantine, in order of their ids. */
   readonly moved: readonly SegmentFile[];
-  /** The log has lost records that it had: it is another one from now on, also where nothing is to be cut. */
+  /** The log has lost records: it gets another id, even if nothing is cut. */
   readonly isShorter: boolean;
   readonly warnings: readonly WalWarning[];
 }
 
-/** A log, and what is known of it, to be decided upon. */
+/** A log and what is known of it: the input of the decision. */
 export interface ScannedLog {
   readonly files: readonly SegmentFile[];
   readonly scan: LogScan;
@@ -36,12 +36,12 @@ export interface ScannedLog {
   readonly after: Lsn;
   /** What a clean close says of it. */
   readonly closed: ClosedLog | undefined;
-  /** It is only looked at: a writer may go on with it meanwhile. */
+  /** It is only read: another process may write to it meanwhile. */
   readonly isLook: boolean;
 }
 
 /**
- * Decides what to do about where a scan stopped.
+ * Decides what to do where a scan stopped.
  * @throws KayaError where the table says refuse; nothing was changed.
  */
 export async function planRecovery(
@@ -70,7 +70,7 @@ export async function planRecovery(
   return { ...plan, warnings: [...lost, ...plan.warnings] };
 }
 
-// Cutting here would cut what is whole by now.
+// Cutting here would cut records that are whole by now.
 function changedMeanwhile(files: readonly SegmentFile[], { index }: LogStop): KayaError {
   return new KayaError(
     "KAYA_IO",
@@ -78,7 +78,7 @@ function changedMeanwhile(files: readonly SegmentFile[], { index }: LogStop): Ka
   );
 }
 
-/** What a log has lost that was on stable storage when it was closed. */
+/** The loss of records that were on stable storage when the log was closed. */
 function lostSinceClose({ files, scan, after, closed }: ScannedLog): WalWarning[] {
   const lastLsn = Math.max(scan.last.lsn, after);
   if (closed === undefined || lastLsn >= closed.lsn) return [];
@@ -86,7 +86,7 @@ function lostSinceClose({ files, scan, after, closed }: ScannedLog): WalWarning[
   return [{ kind: "LostSinceClose", path, lastLsn, closedLsn: closed.lsn }];
 }
 
-/** What the tables cover may be damaged too: no record that counts is lost then, but no crash did it. */
+/** Also in the part that tables cover: no record that counts is lost then, but no crash did it. */
 function stopsBeforeClose({ files, closed }: ScannedLog, stop: LogStop): boolean {
   if (closed?.end === undefined || stop.kind !== "bad-record") return false;
   return files[stop.index]?.id === closed.end.segmentId && stop.end.offset < closed.end.length;
@@ -109,7 +109,7 @@ function wholeLog(scan: LogScan): Omit<RecoveryPlan, "isShorter"> {
   return { tail, cutBytes: 0, quarantineCut: false, isTorn: false, moved: [], warnings: [] };
 }
 
-/** A stop as it is to be told, the row of the table that it falls into, and what stands behind it. */
+/** The stop to report, its row of the table, and what follows it. */
 export async function assessStop(
   disk: Disk,
   files: readonly SegmentFile[],
@@ -137,8 +137,8 @@ function hasOnlyZeros(stop: LogStop, { end }: DamageSurvey): boolean {
 }
 
 /**
- * What stands behind the end of the log is read, and may have to be kept: so much of it was never written by a log. It is a hole, most likely, and
- * reading it would take as long as reading a whole disk.
+ * Bytes behind the end of the log are read, and maybe kept. No log writes more than this: it is most likely a hole, and reading it would
+ * take as long as reading a whole disk.
  */
 function checkRest({ path }: SegmentFile, length: number, from: number): void {
   if (length - from <= MOST_SEGMENT_BYTES) return;
@@ -175,7 +175,7 @@ function cutAt(
   situation: Situation,
   survey: DamageSurvey,
 ): RecoveryPlan {
-  // Where a segment is missing, or the first record of one is not the next, the log ends with the segment before.
+  // If a segment is missing, or its first record is not the next one, the log ends with the segment before.
   const offset =
     stop.kind === "missing-segment" ? 0 : stop.kind === "discontinuity" ? stop.offset : stop.end.offset;
   const endsBefore = stop.kind !== "bad-record" && offset === 0;
@@ -210,14 +210,14 @@ function cutAt(
   };
 }
 
-/** Where what is cut, and may have to be kept, ends before the file does: zeros behind it are space, but for those that share a sector with it. */
+/** Where the cut bytes that may have to be kept end: zeros behind them are space, except in a sector that they share. */
 function endOfCut(stop: LogStop, { end, beyond }: DamageSurvey): number | undefined {
   // A record that is whole may end with zeros.
   if (stop.kind !== "bad-record" || beyond !== undefined) return undefined;
   return end === stop.end.offset ? end : Math.ceil(end / SECTOR_BYTES) * SECTOR_BYTES;
 }
 
-// The crash's own unfinished record. What does not begin as a record does may never have been a log.
+// The crash's own unfinished record. Bytes that do not begin like a record may never have been a log.
 function isPlainTear(stop: LogStop, inSpace: boolean): boolean {
   return (
     stop.kind === "bad-record" && stop.end.kind === "torn" && stop.end.plain && stop.end.inSpace === inSpace

@@ -94,7 +94,7 @@ export interface WalRecoveryReport {
   readonly warnings: readonly WalWarning[];
 }
 
-/** A segment that a writer has to know of. */
+/** A segment as a writer needs it. */
 export interface LogSegment extends SegmentFile {
   /** Of the last record in it or before it. */
   readonly lastLsn: Lsn;
@@ -103,7 +103,7 @@ export interface LogSegment extends SegmentFile {
 /** A recovered log, ready for a writer. */
 export interface RecoveredLog {
   readonly report: WalRecoveryReport;
-  /** In order; `length` is what is valid. The last one is where the writer goes on. */
+  /** In order; `length` counts valid bytes. The writer goes on in the last one. */
   readonly segments: readonly LogSegment[];
   /** The last record, or `after` where the log ends before it. */
   readonly last: LogPosition;
@@ -114,7 +114,7 @@ export interface RecoveredLog {
   readonly identity: LogIdentity;
   /** What is in quarantine now. */
   readonly quarantine: QuarantineSummary;
-  /** Makes the tail durable, where the disk had no room for that: nothing may be appended before. */
+  /** Makes the tail durable if the disk had no room for that: nothing may be appended before. */
   readonly finishTail?: (() => Promise<void>) | undefined;
 }
 
@@ -140,8 +140,8 @@ export async function recoverWal(
 
 /**
  * `recoverWal`, for the writer that goes on from there. On a full disk it may leave the tail to be finished.
- * @param forWriter something will be appended. Without that a log that is whole is only synced: a copy of its tail (R5) can
- *   wait for the next writer, and would take the file from under one that has it open.
+ * @param forWriter something will be appended. Otherwise a whole log is only synced: the copy of its tail (R5) can wait for the next
+ * writer, and would replace the file of a writer that has it open.
  */
 export async function recoverLog(
   config: WalConfig,
@@ -199,7 +199,7 @@ export async function recoverLog(
   };
 }
 
-// A position that compares with nothing would skip every record, and say that all is well.
+// A position that is no number would skip every record without an error.
 function checkPosition(after: LogPosition): LogPosition {
   const { lsn, sequence } = readOptions(after, ["lsn", "sequence"], "after") as LogPosition;
   for (const [field, value] of Object.entries({ lsn, sequence })) {
@@ -213,7 +213,7 @@ function checkPosition(after: LogPosition): LogPosition {
 }
 
 /**
- * R2, first half: keep what is taken out, then remove what is behind, highest first. Segments are copied, not renamed: a
+ * R2, first half: copy the bytes to take out, then remove the later segments, highest first. Segments are copied, not renamed: a
  * crash may tear a rename between two directories apart and leave neither name.
  */
 async function takeOut(disk: Disk, plan: RecoveryPlan, quarantine: Quarantine): Promise<WalWarning[]> {
@@ -241,8 +241,8 @@ async function takeOut(disk: Disk, plan: RecoveryPlan, quarantine: Quarantine): 
 }
 
 /**
- * R2, second half: cut, and make the tail durable. A disk that has no room for that does not keep the log from being read:
- * then what is left to do is given back, for before the first append.
+ * R2, second half: cut, and make the tail durable. If the disk has no room for that, the log can still be read: the rest is returned, to be
+ * done before the first append.
  */
 async function endTail(
   disk: Disk,
@@ -272,7 +272,7 @@ function isTrusted(
   return typeof trust === "string" ? isAtMark(parseLogMark(trust), segments, history) : trust === true;
 }
 
-/** Which log this is, and that the tables beside it are of that one. */
+/** Reads the log's id, and checks that the tables beside it belong to it. */
 async function identify(
   disk: Disk,
   { segments, hasLogId }: WalDirectory,

@@ -18,8 +18,8 @@ interface RefusedLog {
 }
 
 /**
- * The error of a recovery that refuses: where, what, that nothing was changed, and what the choices are.
- * @param mode undefined where the log is only read, up to some LSN
+ * The error of a refusal: where, what, that nothing was changed, and the choices.
+ * @param mode undefined if the log is only read
  */
 export function refusal(log: RefusedLog, mode?: RecoveryMode): KayaError {
   const { situation, stop, files } = log;

@@ -8,18 +8,18 @@ import { isInsideRecord, type RecordWarning } from "./warnings.js";
 export interface ScanOptions {
   /** Bounds what is allocated for one record. */
   readonly maxRecordBytes: number;
-  /** Offset of a record, to begin with. Default 0. */
+  /** Offset of the first record to read. Default 0. */
   readonly from?: number | undefined;
   /**
    * Called for each record in order; its bytes are views of a buffer that is never written again. `false` stops the
-   * scan before this record. Where it gives a promise, the next record comes once that has resolved.
+   * scan before this record. If it gives a promise, the next record follows once that resolves.
    */
   readonly onRecord: (record: WalRecord, offset: number, length: number) => boolean | Promise<void>;
   /** Called after each large read, with the offset up to which all records were given. */
   readonly onProgress?: ((offset: number) => void) | undefined;
 }
 
-/** A record takes its time: what follows it stands at `offset`, in the same window. */
+/** `onRecord` gave a promise: the next record is at `offset`, in the same window. */
 export interface Pause {
   readonly kind: "paused";
   readonly offset: number;
@@ -38,9 +38,9 @@ export interface TornEnd {
   readonly kind: "torn";
   readonly offset: number;
   readonly warning: RecordWarning;
-  /** They begin as a record does. */
+  /** The bytes begin like a record. */
   readonly plain: boolean;
-  /** Zeros follow (W8). So may the zeros at the end of a damaged value: it is not as certain as the end of the file. */
+  /** Zeros follow (W8). They may also be the end of a damaged value, so this is less certain than the end of the file. */
   readonly inSpace: boolean;
 }
 
@@ -48,9 +48,9 @@ export interface DamagedEnd {
   readonly kind: "damaged";
   readonly offset: number;
   readonly warning: RecordWarning;
-  /** The header is what was written, so what it says is meant. */
+  /** The header's checksum holds, so its fields count. */
   readonly headerHolds: boolean;
-  /** Where a record behind this one can begin at the earliest. */
+  /** The earliest offset of a later record. */
   readonly resumeAt: number;
 }
 
@@ -96,7 +96,7 @@ async function* scanFrom(
     await window.moveTo(offset, atLeast);
     const step = await takeWindow(window, offset, options);
     if (typeof step !== "number") return step;
-    // No progress means that the window ends inside a record, whose length is checked and says what to read.
+    // No progress: the window ends inside a record. Its checked length says how much to read.
     atLeast = step === offset ? neededBytes(window, offset) : WAL_HEADER_LENGTH;
     offset = step;
     yield offset;
@@ -104,7 +104,7 @@ async function* scanFrom(
   return { kind: "end", offset };
 }
 
-/** `decodeWindow`, waiting for the records that take their time. */
+/** `decodeWindow`, waiting for the promises of `onRecord`. */
 async function takeWindow(
   window: FileWindow,
   from: number,
@@ -119,8 +119,7 @@ async function takeWindow(
 }
 
 /**
- * Gives all records from `from` on that are whole in the window, up to one that takes its time; returns the offset behind them, or how
- * the scan ended there.
+ * Gives all whole records of the window from `from` on, up to a promise; returns the offset behind them, or how the scan ended.
  */
 export function decodeWindow(
   window: FileWindow,
@@ -153,7 +152,7 @@ function isTorn(window: FileWindow, warning: RecordWarning, offset: number): boo
   return warning.kind === "PartialPayload" && offset + warning.expected > window.fileLength;
 }
 
-// The window may end before the file does: what is there is counted in the file.
+// The window may end before the file: `actual` counts the file's bytes.
 function torn(window: FileWindow, warning: RecordWarning, offset: number): ScanEnd {
   if (warning.kind === "PartialHeader") {
     const at = offset - window.start;
@@ -175,7 +174,7 @@ function damaged(window: FileWindow, at: number, warning: RecordWarning): ScanEn
   return { kind: "damaged", offset, warning, headerHolds, resumeAt };
 }
 
-/** Bytes of the record at `offset`, as its header says; a header where even that is not in the window. */
+/** Bytes of the record at `offset` by its header; of a header if that is not in the window. */
 export function neededBytes(window: FileWindow, offset: number): number {
   const at = offset - window.start;
   if (window.bytes.length - at < WAL_HEADER_LENGTH) return WAL_HEADER_LENGTH;

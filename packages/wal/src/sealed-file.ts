@@ -30,7 +30,7 @@ export async function writeSealedFile(disk: Disk, path: string, text: string): P
 export type SynchronousDisk = Disk &
   Required<Pick<Disk, "createSync" | "renameSync" | "removeSync" | "syncDirSync">>;
 
-/** `writeSealedFile` that returns when it is done, and throws what that rejects with. */
+/** `writeSealedFile`, synchronously. */
 export function writeSealedFileSync(disk: SynchronousDisk, path: string, text: string): void {
   const temporary = path + TEMPORARY_SUFFIX;
   try {
@@ -44,7 +44,7 @@ export function writeSealedFileSync(disk: SynchronousDisk, path: string, text: s
   makeNameDurableSync(disk, path);
 }
 
-/** `makeNameDurable` that returns when it is done, and throws what that rejects with. */
+/** `makeNameDurable`, synchronously. */
 export function makeNameDurableSync(disk: SynchronousDisk, path: string): void {
   for (let dir = parentOf(path); ; dir = parentOf(dir)) {
     disk.syncDirSync(dir);
@@ -77,7 +77,7 @@ export async function readSealedFile(disk: Disk, path: string): Promise<string |
 }
 
 async function writeWhole(disk: Disk, path: string, like: string, bytes: Uint8Array): Promise<void> {
-  await disk.remove(path); // what a crash left; never emptied, as it may have other names
+  await disk.remove(path); // left by a crash; never emptied: it may have other names
   const file = await disk.open(path, { create: true, exclusive: true, like });
   try {
     await file.append(bytes);
@@ -101,16 +101,16 @@ function writeWholeSync(disk: SynchronousDisk, path: string, like: string, bytes
   }
 }
 
-/** A crash may have left it there, too: the next one begins with removing it. */
+/** If it stays, the next write begins by removing it, as after a crash. */
 function removeHalfMadeSync(disk: SynchronousDisk, path: string): void {
   try {
     disk.removeSync(path);
   } catch {
-    // the first failure is the one to tell
+    // the first failure is the one to report
   }
 }
 
-// Nothing that the caller named is missing: a disk may lose a new name where the sync of its directory fails.
+// Not a missing file of the caller: a disk may lose a new name if the sync of its directory fails.
 function asOurs(cause: unknown, path: string): unknown {
   if (!KayaError.is(cause, "KAYA_NOT_FOUND")) return cause;
   return new KayaError("KAYA_IO", `${path} was not replaced, what was written is gone: ${cause.message}.`, {
@@ -118,7 +118,7 @@ function asOurs(cause: unknown, path: string): unknown {
   });
 }
 
-// Nothing but this file is concerned, and it has no name yet that counts: not what KAYA_FSYNC_FAILED stands for.
+// Only this file is concerned, and its final name does not exist yet: KAYA_FSYNC_FAILED would say too much.
 function asNotWritten(cause: unknown): never {
   throw new KayaError("KAYA_IO", asKayaError(cause, "sync").message, { cause });
 }

@@ -8,7 +8,7 @@ export function isGone(path: string): KayaError {
   );
 }
 
-/** A half-made segment could not be removed. Returns where that can be tried again: nothing is written until it succeeds. */
+/** A half-made segment could not be removed. Returns if that can be tried again: nothing is written until it succeeds. */
 export function notTakenBack(failure: unknown, cause: unknown): void {
   if (KayaError.is(cause, "KAYA_IO") || KayaError.is(cause, "KAYA_DISK_FULL")) return;
   if (KayaError.is(cause, "KAYA_DIRECTORY_REPLACED")) throw cause;
@@ -16,7 +16,7 @@ export function notTakenBack(failure: unknown, cause: unknown): void {
   throw new KayaError("KAYA_FSYNC_FAILED", `${reason}: ${asKayaError(cause, "remove").message}`, { cause });
 }
 
-/** The next segment is there before it was created. */
+/** The next segment exists already. */
 export function isTaken(path: string, cause: KayaError): KayaError {
   return new KayaError(
     "KAYA_INVARIANT_VIOLATION",

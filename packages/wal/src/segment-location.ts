@@ -32,7 +32,7 @@ export async function locateSegments(path: string): Promise<readonly SegmentLoca
     throw new KayaError("KAYA_IO", `${path} cannot be looked at: ${cause.message}`, { cause });
   });
   if (!info.isDirectory()) {
-    const file = await realpath(path); // a disk opens no links, and this one was named by its user
+    const file = await realpath(path); // a disk opens no links, but the user may name one
     return [
       {
         disk: new NodeDisk(dirname(file)),

@@ -18,23 +18,23 @@ interface OpenSegment {
   readonly path: string;
   /** Undefined until the recovered tail is finished. */
   file: DiskFile | undefined;
-  /** Everything before it is written and stays; what a failed write left behind it is cut. */
+  /** Everything before it is written and stays; later bytes of a failed write are cut. */
   end: number;
-  /** Length of the file. From `end` up to here stand zeros: space for what comes (W8). */
+  /** Length of the file. From `end` up to here are zeros: space for later records (W8). */
   fileEnd: number;
-  /** What of it is on stable storage, and with which record that ends. */
+  /** Its part on stable storage, and the last record of that. */
   durable: { readonly end: number; readonly lastLsn: Lsn };
 }
 
-/** What a writer begins with. */
+/** The state that a writer starts from. */
 interface OpenedLog extends Pick<RecoveredLog, "segments" | "after" | "beginsAfter" | "finishTail"> {
-  /** Made before each segment is created, where it is there. */
+  /** If given, it is made before each segment is created. */
   readonly identity?: LogIdentity | undefined;
 }
 
 /**
- * The files of a log that is written to: the open segment, and the closed ones behind it. It knows bytes and files,
- * nothing of records; the order of its steps is what W1 to W3 ask for.
+ * The files of a log that is written to: the open segment, and the closed ones behind it. It knows bytes and files, not records; W1 to W3
+ * fix the order of its steps.
  */
 export class SegmentStore {
   readonly #disk: Disk;
@@ -44,13 +44,13 @@ export class SegmentStore {
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
   readonly #identity: LogIdentity | undefined;
-  /** It may go on in another thread when a synchronous commit has closed the segment. */
+  /** It may still run in another thread after a synchronous commit closed the segment. */
   #lastSync: Promise<void> = Promise.resolve();
-  /** Closed segments that are being let go of. */
+  /** Closed segments whose files are being closed. */
   readonly #closing = new Set<Promise<void>>();
   #rootSynced = false;
   #finishTail: (() => Promise<void>) | undefined;
-  /** A segment that could not be made, and may be there all the same: it must be taken away before anything is written. */
+  /** A segment that could not be created but may exist: it must be removed before anything is written. */
   #halfMade: string | undefined;
 
   private constructor(config: WalConfig, disk: Disk, log: OpenedLog, watch: LogWatch) {
@@ -82,7 +82,7 @@ export class SegmentStore {
     return this.#finishTail === undefined;
   }
 
-  /** LSN of the last record in the closed segments, or before the log's beginning: durable whatever became of the open one. */
+  /** LSN of the last record in the closed segments, or before the log's beginning: durable, whatever happens to the open one. */
   get closedLsn(): Lsn {
     return Math.max(this.#closed.lastLsn, this.#after);
   }
@@ -124,7 +124,7 @@ export class SegmentStore {
     return { id, path, length: durable.end, lastLsn: durable.lastLsn };
   }
 
-  /** R2: what recovery left to do, before anything is written. @throws KayaError KAYA_DISK_FULL while there is no room */
+  /** R2: does what recovery left undone, before anything is written. @throws KayaError KAYA_DISK_FULL while there is no room */
   async finishTail(): Promise<void> {
     if (this.#finishTail === undefined) return;
     await this.#finishTail();
@@ -163,14 +163,13 @@ export class SegmentStore {
 
   /**
    * Closes the open segment and creates the next one. `lastLsn` is of the last record in the segment that is closed.
-   * @throws KayaError KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INVARIANT_VIOLATION: final (W4). Anything else: it may be tried
-   *   again, after `takeAwayHalfMade`.
+   * @throws KayaError KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INVARIANT_VIOLATION: final (W4). Others: try again, after `takeAwayHalfMade`.
    */
   async rotate(lastLsn: Lsn): Promise<void> {
     const started = performance.now();
     const old = this.#open;
     if (old !== undefined) {
-      // W1: a closed segment is durable whole, name and bytes, and ends with its last record, before there is a next one.
+      // W1: before the next segment exists, this one is durable, name and bytes, and ends with its last record.
       await this.#cutSpace(old);
       await this.#watch.fsync(old.id, finalSync(this.#fileOf(old).sync()));
       await finalDirSync(this.#disk.syncDir(WAL_DIR));
@@ -201,31 +200,31 @@ export class SegmentStore {
       if (before !== undefined) await this.#assertStillThere(before);
       return file;
     } catch (error) {
-      await file?.close().catch(() => undefined); // the first failure is the one to tell
+      await file?.close().catch(() => undefined); // the first failure is the one to report
       if (file === undefined && KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw isTaken(path, error);
       if (!FINAL.some((code) => KayaError.is(error, code))) await this.#takeBack(path, error);
       throw error;
     }
   }
 
-  // Creating makes directories anew: where they were removed meanwhile, the log before this segment went with them.
+  // Creating a file recreates removed directories: the log before this segment went with them.
   async #assertStillThere(path: string): Promise<void> {
     if (!(await this.#isThere(path))) throw isGone(path);
   }
 
-  /** Whether a segment has its name. It opens the one file: a listing would look at all others, however many there are. */
+  /** Whether a segment exists. Opens the one file: a listing would read all names. */
   async #isThere(path: string): Promise<boolean> {
     try {
       await (await this.#disk.open(path, { readOnly: true })).close();
       return true;
     } catch (error) {
-      // Or something else than a file has its name.
+      // Or its name is not a file's.
       if (KayaError.is(error, "KAYA_NOT_FOUND") || KayaError.is(error, "KAYA_INVALID_ARGUMENT")) return false;
       throw error;
     }
   }
 
-  /** W1: were it left behind, the writer would go on in a segment that is not the last. Where that cannot be done now, it is done later. */
+  /** W1: if it stayed, the writer would go on in a segment that is not the last. If it cannot be removed now, that is done later. */
   async #takeBack(path: string, failure: unknown): Promise<void> {
     this.#halfMade = path;
     try {
@@ -235,13 +234,13 @@ export class SegmentStore {
     }
   }
 
-  /** A segment that could not be made may be there: `takeAwayHalfMade` before anything is written. */
+  /** A segment that could not be created may exist: call `takeAwayHalfMade` before anything is written. */
   get hasHalfMade(): boolean {
     return this.#halfMade !== undefined;
   }
 
   /**
-   * Takes a segment away that could not be made, durably.
+   * Removes a segment that could not be created, durably.
    * @throws KayaError KAYA_IO, KAYA_DISK_FULL: to be tried again; KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED: final
    */
   async takeAwayHalfMade(): Promise<void> {
@@ -251,7 +250,7 @@ export class SegmentStore {
     this.#halfMade = undefined;
   }
 
-  // W2: its name, and that of the directory made for it, before anything in it is acknowledged.
+  // W2: its name, and that of a new directory, before anything in it is acknowledged.
   async #makeNamesDurable(): Promise<void> {
     await finalDirSync(this.#disk.syncDir(WAL_DIR));
     if (!this.#rootSynced) await finalDirSync(this.#disk.syncDir(""));
@@ -259,8 +258,7 @@ export class SegmentStore {
   }
 
   /**
-   * Writes a batch behind the last one, into the space that is there, or at the end of the file. Where it is to be made durable, it may get
-   * new space behind it, for those that come.
+   * Writes a batch behind the last one, over space or at the end of the file. A batch to be synced may get new space behind it.
    */
   async write(bytes: Bytes, offset: number, size: number, needsSync: boolean): Promise<void> {
     const open = this.#openSegment();
@@ -273,7 +271,7 @@ export class SegmentStore {
     open.end = offset + size;
   }
 
-  /** A batch that ends at `end` stands there. Gives the bytes of space that are to follow it. */
+  /** A batch that ends at `end` was written. Gives the bytes of space to write behind it. */
   #wrote(open: OpenSegment, length: number, end: number, needsSync: boolean): number {
     this.#assertLength(open, length);
     open.fileEnd = Math.max(open.fileEnd, end);
@@ -283,7 +281,7 @@ export class SegmentStore {
   /** W7: the file is as long as this writer left it. */
   #assertLength({ path, fileEnd }: OpenSegment, length: number): void {
     if (length === fileEnd) return;
-    this.#disk.assertSame?.(); // another process may have it because the lock's file is gone
+    this.#disk.assertSame?.(); // without the lock's file another process may have the log
     throw new KayaError(
       "KAYA_INVARIANT_VIOLATION",
       `W7: ${path} ends at ${length}, not at ${fileEnd}: another process writes to this log. Stop it, then open again.`,
@@ -301,20 +299,20 @@ export class SegmentStore {
     }
   }
 
-  /** The batch has its room, and that is what counts: on a full disk, or where the system lets no file be so long, it goes without. */
+  /** The batch is written, and space is optional: none on a full disk, or where the file may not get longer. */
   #refuseSpace(error: unknown): void {
     if (!KayaError.is(error, "KAYA_DISK_FULL") && !KayaError.is(error, "KAYA_IO")) throw error;
     this.#space.restart();
   }
 
-  /** Space that is not needed any more. The caller makes that durable. */
+  /** Cuts space that is not needed any more. The caller makes that durable. */
   async #cutSpace(open: OpenSegment): Promise<void> {
     if (open.fileEnd === open.end) return;
     await this.#fileOf(open).truncate(open.end);
     open.fileEnd = open.end;
   }
 
-  /** Space stands behind the log. */
+  /** There is space behind the log. */
   get hasSpaceAhead(): boolean {
     return this.#open !== undefined && this.#open.fileEnd > this.#open.end;
   }
@@ -334,12 +332,12 @@ export class SegmentStore {
     if (file === undefined) return;
     this.#lastSync = file.sync();
     await this.#watch.fsync(this.openId, finalSync(this.#lastSync));
-    // Behind the fsync: whoever takes the directory after this finds what is acknowledged in it.
+    // After the fsync: a process that opens the directory later finds all acknowledged records in it.
     this.#disk.assertSame?.();
   }
 
   /**
-   * W3: takes back what a failed write left, durably, so that no crash can bring a rejected record back behind a new one.
+   * W3: removes the bytes of a failed write, durably, so that no crash can bring a rejected record back behind a new one.
    */
   async undoWrite(): Promise<void> {
     const file = this.#open?.file;
@@ -349,7 +347,7 @@ export class SegmentStore {
     await file.sync();
   }
 
-  // From here on the same without waiting, for commits that are done when they return.
+  // Below: the same, for synchronous commits.
 
   /** Whether `syncSync` can be called while `sync` is under way. */
   get syncsBeside(): boolean {
@@ -466,10 +464,10 @@ export class SegmentStore {
     }
   }
 
-  /** It is durable as it is, or given up: nobody waits for its closing but `close`. */
+  /** It is durable, or given up: only `close` waits for it to be closed. */
   #letGo(file: DiskFile): void {
     const closing = this.#lastSync
-      .catch(() => undefined) // whoever waits for it is told
+      .catch(() => undefined) // reported by the sync that waits for it
       .then(() => file.close())
       .catch(() => undefined)
       .finally(() => this.#closing.delete(closing));
@@ -513,7 +511,7 @@ export class SegmentStore {
   }
 }
 
-/** After these nothing is known, or nothing of ours is there. */
+/** After these the state is unknown, or the directory is not ours. */
 const FINAL = ["KAYA_FSYNC_FAILED", "KAYA_DIRECTORY_REPLACED"] as const;
 
 const ZEROS = new Uint8Array(1024 * 1024);

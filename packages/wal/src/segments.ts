@@ -4,13 +4,13 @@ import { assertDisk, type DirEntry, type Disk, isFile, isRemovable } from "@kaya
 export const WAL_DIR = "wal";
 export const QUARANTINE_DIR = "wal/quarantine";
 
-/** Ends the names of files that are being made; whatever bears it after a crash is of no use. */
+/** Ends the names of unfinished files; after a crash they are useless. */
 export const TEMPORARY_SUFFIX = ".tmp";
 
 /** No configuration writes a longer segment. */
 export const MOST_SEGMENT_BYTES = 2 ** 31;
 
-/** Says which log this is. */
+/** Holds the log's id. */
 export const LOG_ID_PATH = "wal/log-id";
 
 const LOG_ID_NAME = "log-id";

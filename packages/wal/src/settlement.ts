@@ -1,7 +1,7 @@
 /**
- * One promise on which all records with the same fate hang: each `add` gives a promise of its own result, made when the fate is
- * known. The results are asked for in the order of the calls, because reactions to a promise run in the order they were added:
- * so a record costs one derived promise, and no closure and no entry in a list.
+ * One promise for all records that settle together. Each `add` derives a promise of its own result. Reactions to a promise run in the order
+ * they were added, so results are asked for in the order of the calls: a record costs one derived promise, no closure and no entry in a
+ * list.
  */
 export class Settlement<T> {
   readonly #fate: Promise<void>;
@@ -22,7 +22,7 @@ export class Settlement<T> {
     return this.#fate.then(this.#next);
   }
 
-  /** Waits with the others, and takes no result. */
+  /** Settles with the others, without a result. */
   addBarrier(): Promise<void> {
     return this.#fate.then(ignore);
   }

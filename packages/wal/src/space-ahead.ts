@@ -6,7 +6,7 @@ const MOST_BATCH_BYTES = 64 * 1024;
 /** Small durable batches, one after the other, before any space is made: a store of a few writes stays small. */
 const BATCHES_BEFORE = 4;
 
-/** Of the first step in a segment; each one is twice as long as the one before. */
+/** Bytes of the first step in a segment; each later one doubles. */
 const FIRST_BYTES = 64 * 1024;
 
 /**
@@ -39,7 +39,7 @@ export class SpaceAhead {
     return Math.max(0, step);
   }
 
-  /** In a new segment, or where the disk has no room: small steps again, once there is a reason. */
+  /** In a new segment, or if the disk has no room: begins again with small steps. */
   restart(): void {
     this.#small = 0;
     this.#next = this.#first;

@@ -35,7 +35,7 @@ export type RecordWarning =
   | { readonly kind: "MalformedPayload"; readonly offset: number; readonly message: string }
   | { readonly kind: "UnknownOperation"; readonly offset: number; readonly found: number };
 
-/** Whether the record's header holds, so that its extent is known: what is wrong is inside it. */
+/** Whether the record's header holds: the damage is inside the record, whose length is known. */
 export function isInsideRecord({ kind }: RecordWarning): boolean {
   return kind === "BadPayloadChecksum" || kind === "MalformedPayload" || kind === "UnknownOperation";
 }

@@ -1,4 +1,4 @@
-/** Those who wait for the log to go on. Costs nothing where nobody does. */
+/** Callbacks that wait for the log to go on. Costs nothing without any. */
 export class Watchers {
   readonly #waiting = new Set<() => void>();
 
@@ -10,7 +10,7 @@ export class Watchers {
     this.#waiting.delete(resume);
   }
 
-  /** Each is told once. */
+  /** Calls each once. */
   wake(): void {
     if (this.#waiting.size === 0) return;
     const told = [...this.#waiting];

@@ -82,7 +82,7 @@ const WRITER_OPTIONS = [
   "largeValueBytes",
 ];
 
-/** What `WalWriter.open` made: nothing else may become a writer. */
+/** Made by `WalWriter.open`: nothing else may become a writer. */
 const opened = new WeakSet<object>();
 
 /**
@@ -104,7 +104,7 @@ export class WalWriter<T = AppendResult> {
   readonly #isSynchronous: boolean;
   readonly #disk: Disk;
   #quarantine: QuarantineSummary;
-  /** The last of what changes the log's directory beside the commits, one after the other. */
+  /** The last change of the log's directory beside the commits; they run one after the other. */
   #besides: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -117,7 +117,7 @@ export class WalWriter<T = AppendResult> {
     watch: LogWatch,
     can: { readonly isReadOnly: boolean; readonly isSynchronous: boolean },
   ) {
-    // `private` is a matter of types alone.
+    // `private` exists only for types.
     if (!opened.has(commit))
       throw new KayaError(
         "KAYA_INVALID_ARGUMENT",
@@ -324,7 +324,7 @@ export class WalWriter<T = AppendResult> {
 
   #inTurn<R>(work: () => Promise<R>, doing: string): Promise<R> {
     const done = this.#besides.then(() => this.#commit.besides(work, doing));
-    this.#besides = done.catch(() => undefined); // the caller has the rejection; the next one starts clean
+    this.#besides = done.catch(() => undefined); // the caller gets the rejection; the next one starts clean
     return done;
   }
 
@@ -483,7 +483,7 @@ export class WalWriter<T = AppendResult> {
     return this.#commit.pendingChange(key);
   }
 
-  /** What it gives, or a rejection: nothing is thrown at the caller, and no turn is lost on the way. */
+  /** Its promise, or a rejection: never throws, and loses no turn. */
   #whenOpen<R>(run: () => Promise<R>): Promise<R> {
     try {
       this.#assertOpen();
@@ -556,7 +556,7 @@ function closed(): KayaError {
   return new KayaError("KAYA_CLOSED", "the log's writer is closed: open it again");
 }
 
-/** For followers: not `durableLsn`, which counts what the tables cover and the log may not show yet. */
+/** For followers: not `durableLsn`, which includes records that the tables cover and the log may not have yet. */
 function progressOf(commit: GroupCommit<unknown>, segments: SegmentStore): FollowedLog["progress"] {
   return {
     get durableLsn() {

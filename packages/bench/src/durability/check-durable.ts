@@ -38,7 +38,7 @@ export function isDurable({ acknowledged, covered }: SyncCount): boolean {
   return acknowledged === PUTS && covered === PUTS;
 }
 
-/** The systems that say of themselves that they have durable writes. */
+/** The systems that claim durable writes. */
 export function durableSystems(names: readonly string[]): string[] {
   return SYSTEMS.filter(({ name, setup }) => setup.durable !== undefined && names.includes(name)).map(
     ({ name }) => name,

@@ -1,4 +1,4 @@
-/** What a trace of a writing process says. */
+/** The counts of a writing process's trace. */
 export interface SyncCount {
   /** Puts that were acknowledged. */
   readonly acknowledged: number;

@@ -4,7 +4,7 @@ import { formatFigure, formatRatio } from "./format.js";
 import { figuresTable, table } from "./tables.js";
 import { type Verdict, verdictsOf } from "./verdicts.js";
 
-/** Rounds of a figure whose most is more than so many times its least are told. */
+/** A figure is reported as spread if its largest round is more than so many times its smallest. */
 const FAR_APART = 1.5;
 
 const PERCENTILE = ", 99th percentile";
@@ -30,7 +30,7 @@ export function toMarkdown(run: Run): string {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-/** On what, when, of which commit and how often. */
+/** Machine, date, commit and rounds. */
 export function introduction(run: Run): string {
   const { machine } = run;
   const others = Object.entries(run.roundsOf ?? {})
@@ -69,7 +69,7 @@ function percentilesTable(run: Run): string {
     : figuresTable(run, rows, formatFigure, ({ title }) => title.replace(PERCENTILE, ""));
 }
 
-/** A row for all targets of one figure: what is asked, and what was found. */
+/** A row for all targets of one figure: wanted and found. */
 function targetsTable(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return "";
   const titles = [...new Set(verdicts.map(({ title }) => title))];
@@ -89,7 +89,7 @@ function outcome({ target, found, isRatio, isReached }: Verdict): string {
   return `${target}: ${isReached ? `**${figure}**` : figure}`;
 }
 
-/** Figures that a single system has: a row of a table would be empty but for them. */
+/** Figures of a single system: in a table their rows would be nearly empty. */
 function figuresList(run: Run): string {
   return ratesOf(run)
     .flatMap(({ id, title, unit }) => {

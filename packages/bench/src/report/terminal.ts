@@ -6,7 +6,7 @@ import { verdictsOf } from "./verdicts.js";
 
 type Colors = ReturnType<typeof pc.createColors>;
 
-/** The report for whoever looks at a terminal: figures and targets. */
+/** The report on a terminal: figures and targets. */
 export function toText(run: Run, colors: Colors): string {
   const { machine } = run;
   return [

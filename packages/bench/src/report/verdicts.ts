@@ -6,7 +6,7 @@ import { formatFigure, formatRatio } from "./format.js";
 
 const KAYA = "kaya";
 
-/** A target, and what became of it. */
+/** A target and its result. */
 export interface Verdict {
   readonly title: string;
   /** `>= 0.9 x raw loop`. */

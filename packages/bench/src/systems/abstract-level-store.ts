@@ -19,7 +19,7 @@ interface LevelIterator extends AsyncIterable<[Uint8Array, Uint8Array]> {
   close(): Promise<void>;
 }
 
-/** What is used of an abstract-level, whatever its version. */
+/** The used part of an abstract-level, of any version. */
 export interface Level {
   open(): Promise<void>;
   put(key: Uint8Array, value: Uint8Array, options?: object): Promise<void>;

@@ -9,7 +9,7 @@ interface Group {
 
 /**
  * A store whose puts are gathered by hand: those of one turn of the event loop, and those that come while a commit is under way, are one
- * batch. A user can write this who wants group commit from a store that has none.
+ * batch. A user can write this to get group commit from a store without it.
  */
 export class CoalescedStore {
   readonly #store: Pick<Store, "batch">;
@@ -39,8 +39,8 @@ export class CoalescedStore {
     if (group === undefined) return;
     const commit = this.#write(group.entries);
     group.settle(commit);
-    await commit.catch(() => undefined); // those who wait for the group are told
-    // The callers that have just been answered put again in this turn.
+    await commit.catch(() => undefined); // reported to those who wait for the group
+    // The answered callers put again in this turn.
     setImmediate(() => this.#commit());
   }
 

@@ -1,7 +1,7 @@
 import { Engine } from "@kaya/engine";
 import type { Durability, StoreMemory } from "../system.js";
 
-/** What the bench asks of an engine. All that depends on the engine's configuration and its figures is in this file. */
+/** The bench's use of an engine. All that depends on the engine's configuration and its figures is in this file. */
 export interface EngineSetup {
   readonly durability: Durability;
   /** Absent: the engine's defaults. */

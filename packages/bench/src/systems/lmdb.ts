@@ -63,7 +63,7 @@ class LmdbStore implements Store {
     });
   }
 
-  /** Its callback runs in the one write transaction there is: what it reads cannot change before it commits. */
+  /** Its callback runs in the only write transaction: keys that it reads cannot change before it commits. */
   transact(keys: readonly Uint8Array[], change: Change): Promise<void> {
     return this.#db.transaction(() => {
       for (const key of keys) void this.#db.put(key, change(this.#db.get(key)));

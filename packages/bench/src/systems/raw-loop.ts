@@ -6,8 +6,8 @@ import type { Entry, Store, System } from "../system.js";
 
 /**
  * No store: one file, and for each group of puts one `write` of the bytes that the log would have for them, then one
- * `fdatasync` where it is durable. Plain `fs/promises`, one group at a time. It encodes before it is timed and makes no promise a
- * put: what is left is what the system and Node's thread pool allow.
+ * `fdatasync` where it is durable. Plain `fs/promises`, one group at a time. It encodes before it is timed and makes no promise a put: the
+ * rest is the limit of the system and Node's thread pool.
  */
 export const rawLoop: System = {
   name: "raw loop",

@@ -8,7 +8,7 @@ export interface Select {
   iterate(...parameters: unknown[]): Iterable<SqliteRow>;
 }
 
-/** What differs between the modules that have SQLite. */
+/** Differences between the modules that have SQLite. */
 export interface SqliteDriver {
   /** Runs statements that give nothing. */
   exec(sql: string): void;
@@ -17,7 +17,7 @@ export interface SqliteDriver {
   prepareSelect(sql: string): Select;
   /** Prepares a SELECT of one value of at most one row. */
   prepareGet(sql: string): (...parameters: unknown[]) => unknown;
-  /** What the returned function does is one transaction, which has the write lock before it reads. */
+  /** The returned function runs as one transaction, which takes the write lock before it reads. */
   transaction<Arguments extends unknown[]>(
     work: (...parameters: Arguments) => void,
   ): (...parameters: Arguments) => void;
@@ -44,7 +44,7 @@ export function setUp(driver: SqliteDriver, { isDurable, cacheBytes }: SqliteSet
   if (cacheBytes !== undefined) driver.exec(`PRAGMA cache_size = -${cacheBytes >> 10}`);
 }
 
-/** Its calls are synchronous: a put is on the disk when it returns, and however many are wanted, they go one by one. */
+/** Its calls are synchronous: a put is on the disk when it returns, so any number of puts go one by one. */
 export class SqliteStore implements Store {
   readonly #driver: SqliteDriver;
   readonly #put: (key: Uint8Array, value: Uint8Array) => unknown;

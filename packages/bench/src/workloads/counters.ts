@@ -23,12 +23,12 @@ export class Counters {
     return this.#keys;
   }
 
-  /** To be told of each counter that an acknowledged write has added one to. */
+  /** Called for each counter to which an acknowledged write added one. */
   changed(counters: number): void {
     this.#changes += counters;
   }
 
-  /** @throws Error where an acknowledged change is not in what the store has: another write was based on what was there before it */
+  /** @throws Error if the store misses an acknowledged change: another write overwrote it */
   async check(): Promise<void> {
     let sum = 0;
     for (const key of this.#keys) {

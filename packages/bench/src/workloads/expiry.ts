@@ -30,7 +30,7 @@ const KINDS: readonly Kind[] = [
   { suffix: "-ttl", title: "that expire in an hour", lifetime: { ttlMs: HOUR_MS } },
 ];
 
-/** The same puts and reads of entries that stay and of entries that expire: what a lifetime costs. No peer has one. */
+/** The same puts and reads of entries that stay and of entries that expire: the cost of a lifetime. No peer has one. */
 export const expiry: Workload = {
   name: "expiry",
   rows: () => [

@@ -30,7 +30,7 @@ export const flushing: Workload = {
   },
   runsOn: (system) => system.kind === "kaya",
   async run({ scale, dir, report }) {
-    // It flushes and compacts when it is told, and then all that it has: with and without are held against each other.
+    // It flushes and compacts everything, but only when told: both cases are compared.
     const engine = await openEngine(dir, { durability: "durable", keepsInMemtable: true });
     await fill(engine, scale.entries);
     const { beside, alone } = await inTurn(engine, scale);
@@ -53,7 +53,7 @@ async function fill(engine: Engine, entries: number): Promise<void> {
   await engine.sync();
 }
 
-/** Puts as long without as the flush and compaction before took, until both have had their time. */
+/** Puts without them for as long as flush and compaction took before, until both cases have had their time. */
 async function inTurn(engine: Engine, { entries, warmUpMs, measureMs }: Scale) {
   let index = 0;
   const put = () => {

@@ -3,7 +3,7 @@ import { rateOf, rateOfSync } from "../measure.js";
 import type { Store } from "../system.js";
 import type { ReadWorkload } from "../workload.js";
 
-/** Enough that neither they nor what they find stay in the processor's caches. */
+/** Enough keys that neither they nor their entries stay in the processor's caches. */
 const KEYS = 200_000;
 const IN_FLIGHT = 64;
 
@@ -75,7 +75,7 @@ export function expectHit(value: Uint8Array | undefined): void {
     throw new Error(`a key that is there gave ${value?.length ?? "no"} bytes`);
 }
 
-/** Of keys that are there and keys that are not, in turn. */
+/** Present and absent keys in turn. */
 class HalfMisses {
   #hits = 0;
   #misses = 0;
@@ -89,7 +89,7 @@ class HalfMisses {
     this.#hits++;
   }
 
-  /** @throws Error where the store found other keys than those that are there */
+  /** @throws Error if the store did not find exactly the present keys */
   check(): void {
     if (Math.abs(this.#hits - this.#misses) > 1)
       throw new Error(`of keys half of which are there, ${this.#hits} were found and ${this.#misses} not`);

@@ -15,9 +15,9 @@ const IN_FLIGHT = 64;
 const RANGE_ENTRIES = 100;
 const HOT_SHARE = 0.005;
 
-/** What each store is told to keep within, so that it, Node's own 45 to 60 MiB and some of its files have room in the smallest cgroup. */
+/** Memory budget of each store: with Node's own 45 to 60 MiB and some of its files it fits the smallest cgroup. */
 export const LIMITED_MEMORY: StoreMemory = { cacheBytes: 64 * MIB, writeBufferBytes: 32 * MIB };
-/** What a process may have in memory: what it is told, and 64 MiB. */
+/** Memory of a process at most: its budget and 64 MiB. */
 export const LIMITED_RESIDENT_MIB = (LIMITED_MEMORY.cacheBytes + LIMITED_MEMORY.writeBufferBytes) / MIB + 64;
 
 /** More data than memory: all processes run in a memory cgroup, in which the system's cache of their files counts as well. */
@@ -107,7 +107,7 @@ async function readCold(job: Job, name: string, scale: LimitedScale): Promise<vo
   let i = 0;
   await job.measure(`${name}/gets`, () => rateOf(IN_FLIGHT, pace, () => get(sampleKey(i++, entries))));
   const hot = sampleKeys(Math.ceil(entries * HOT_SHARE), entries);
-  await getEach(get, hot); // what is hot has been read before
+  await getEach(get, hot); // hot keys have been read before
   const nextHot = cycle(hot);
   await job.measure(`${name}/hot-gets`, () => rateOf(1, pace, () => get(nextHot())));
   await job.measure(`${name}/ranges`, () => rateOf(1, pace, rangesOf(store as Store, entries)));

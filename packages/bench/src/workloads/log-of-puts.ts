@@ -4,7 +4,7 @@ import { entryKey, entryValue } from "../data.js";
 import { openEngine } from "../systems/kaya-engine.js";
 import type { Fixture } from "../workload.js";
 
-/** Below what makes a writer's memory grow. */
+/** Too few to let a writer's memory grow. */
 const APPENDS_A_WAIT = 10_000;
 
 /** A log of `scale.entries` records, a put each. */
@@ -20,12 +20,12 @@ export const logOfPuts: Fixture = {
     }
     await last;
     await writer.close();
-    // Who opens a log that no engine closed makes its tail durable first (R5): only the first round would do that.
+    // The first opening of a log that no engine closed makes its tail durable (R5): only the first round would pay for it.
     await (await openOverLog(fixtureDir)).close();
   },
 };
 
-/** A flush would take the log away that later rounds replay. */
+/** A flush would remove the log that later rounds replay. */
 export function openOverLog(dataDir: string) {
   return openEngine(dataDir, { durability: "durable", keepsInMemtable: true });
 }

@@ -17,14 +17,14 @@ export function memoryRow(workload: string, of: string): Row {
   };
 }
 
-/** What the process has in memory, with what its allocators keep, once what is garbage is gone and nothing is under way. */
+/** The process's memory, with its allocators' caches, after a collection, when nothing is under way. */
 export async function residentMib(engine: Engine): Promise<number> {
   while (isBusy(engine)) await new Promise(setImmediate);
   await collectGarbage();
   return process.memoryUsage.rss() / MIB;
 }
 
-/** Everything as it is by default but for the durability: what is measured is work, not waiting for the disk. */
+/** The defaults, except durability: this measures work, not waiting for the disk. */
 export function openRelaxed(dataDir: string): Promise<Engine> {
   return openEngine(dataDir, { durability: "relaxed" });
 }

@@ -9,13 +9,13 @@ import { memoryRow, openRelaxed, putEntries, residentMib, writeAll } from "./lon
 const KEYS = 20_000;
 const TENTHS = 10;
 const PUTS_A_LOOK = 10_000;
-/** What an entry has in the log beside its key and value. */
+/** Bytes of an entry in the log beside key and value. */
 const RECORD_OVERHEAD = 48;
-/** The log of what is not flushed yet. */
+/** The log that is not flushed yet. */
 const FLOOR_BYTES = 64 << 20;
 const ALLOWED_BYTES = 3 * KEYS * (KEY_BYTES + VALUE_BYTES + RECORD_OVERHEAD) + FLOOR_BYTES;
 
-/** The same few keys written again and again, with the flushes that this brings: what it costs, and what it leaves. */
+/** The same few keys written again and again, with flushes: their cost, and the disk and memory that remain. */
 export const overwrites: Workload = {
   name: "overwrites",
   rows: ({ overwrites: count }: Scale) => {

@@ -3,7 +3,7 @@ import type { Workload } from "../workload.js";
 import { inFreshStore, type WriteCase, writesOf } from "./writes.js";
 
 const IN_FLIGHT = 1024;
-/** A flush of few entries costs more for each, and what a second puts are few. */
+/** A flush of few entries costs more for each, and one second puts only few. */
 const TIMES_LONGER = 3;
 const ROW = "put-cpu/1024";
 const WRITE: WriteCase = {
@@ -13,7 +13,7 @@ const WRITE: WriteCase = {
   inFlight: IN_FLIGHT,
 };
 
-/** Processor time of a put: its caller, its await and all other threads. Kaya's flush of what was put is included. */
+/** Processor time of a put: its caller, its await and all other threads. Kaya's flush of the entries is included. */
 export const putCpu: Workload = {
   name: "put-cpu",
   rows: () => [{ id: ROW, title: WRITE.title, unit: "µs", better: "lower" }],

@@ -12,7 +12,7 @@ export const READ_PARTS: readonly ReadWorkload[] = [gets, fullScan, ranges];
 /** Every store may keep all that it has read: twice the keys and values of 1M entries. */
 export const ROOM_FOR_ALL: StoreMemory = { cacheBytes: 256 << 20, writeBufferBytes: 32 << 20 };
 
-/** All that reads a filled store: one process fills or opens it, and measures one after the other. */
+/** All reads of a filled store: one process fills or opens it, and measures them one after the other. */
 export const reads: Workload = {
   name: "reads",
   rows: () => READ_PARTS.flatMap((part) => part.rows),
@@ -22,7 +22,7 @@ export const reads: Workload = {
     const { system, scale, dir, fixtureDir } = job;
     const store = await system.open(system.onDisk ? fixtureDir : dir, "relaxed", ROOM_FOR_ALL);
     if (!system.onDisk) await load(store, 0, scale.entries);
-    // The garbage of filling or opening is not the reads' to collect.
+    // Reads must not pay for the garbage of filling or opening.
     await collectGarbage();
     for (const part of READ_PARTS) {
       if (part.rows.some((row) => job.wants(row.id))) await part.run(store, job);

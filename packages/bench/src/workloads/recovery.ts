@@ -9,7 +9,7 @@ import { logOfPuts } from "./log-of-puts.js";
 const RECORDS_A_LOOK = 4096;
 const MIB = 1 << 20;
 
-/** `recoverWal` over a log that is in the system's cache, beside the least that reading and checking it can cost. */
+/** `recoverWal` over a log that is in the system's cache, beside the least cost of reading and checking it. */
 export const recovery: Workload = {
   name: "recovery",
   rows: () => [

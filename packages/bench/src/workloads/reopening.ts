@@ -51,7 +51,7 @@ function killedReopenings(name: string, sizeOf: SizeOf): Workload {
     fixture: killedStore(`${name}-store`, (scale) => sizeOf(scale) ?? 0),
     async run({ system, scale, dir, fixtureDir, report }) {
       await warmUp(system, fixtureDir);
-      // An opening repairs what it finds: each round has files of its own.
+      // An opening repairs the files: each round has its own.
       await cp(fixtureDir, dir, { recursive: true });
       const size = sizeOf(scale) ?? 0;
       report(row, await openAndGet(system, dir, size + tailOf(size) - 1));
@@ -71,7 +71,7 @@ function openingOf(name: string, sizeOf: SizeOf, titleOf: (size: number) => stri
   };
 }
 
-/** What is timed is the store, not the loading of its module. */
+/** Times the store, not the loading of its module. */
 async function warmUp(system: System, fixtureDir: string): Promise<void> {
   await (await system.open(`${fixtureDir}-warm-up`, "relaxed")).close();
 }

@@ -5,7 +5,7 @@ import { openEngine } from "../systems/kaya-engine.js";
 import type { Job, Workload } from "../workload.js";
 import { READ_PARTS } from "./reads.js";
 
-/** What `reads` reads out of tables and their cache, out of a memtable that holds all of it: how much a table costs. */
+/** The reads of `reads`, from a memtable that holds everything: shows the cost of tables. */
 export const resident: Workload = {
   name: "resident",
   rows: () =>

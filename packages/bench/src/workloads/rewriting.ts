@@ -16,7 +16,7 @@ const QUIET_LOOKS = 10;
 /** A store that is not quiet after this is measured as it is. */
 const MOST_LOOKS = 240;
 
-/** All keys written ten times over, in random order: what the disk has at its peak, and once the store has nothing left to do. */
+/** All keys written ten times over, in random order: disk use at its peak, and once the store is idle. */
 export const rewriting: Workload = {
   name: "rewriting",
   rows: (scale) => {
@@ -35,7 +35,7 @@ export const rewriting: Workload = {
     await load(store, 0, keys);
     const peak = await rewrite(store, keys, dir);
     await store.close();
-    // What a store puts off until it is next opened counts as done then.
+    // A reopening gives the store time for work that it put off until then.
     const again = await system.open(dir, "relaxed");
     report(rowId(keys, "disk"), (await quietBytes(dir)) / live);
     report(rowId(keys, "disk-peak"), peak / live);

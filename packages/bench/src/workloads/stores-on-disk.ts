@@ -16,7 +16,7 @@ export function closedStore(name: string, entriesOf: (scale: Scale) => number): 
   return {
     name,
     async fill({ system, scale, fixtureDir }) {
-      if (!system.onDisk) return; // whoever reads it fills it
+      if (!system.onDisk) return; // its reader fills it
       const store = await system.open(fixtureDir, "relaxed");
       await load(store, 0, entriesOf(scale));
       await store.close();

@@ -12,7 +12,7 @@ const ALL = "tuple-scans/all";
 
 type ScanOfTuples = NonNullable<TypedStore["scan"]>;
 
-/** Scans that give keys of a string and two numbers, with values of bytes: what keys cost. */
+/** Scans of keys of a string and two numbers, with values of bytes: the cost of keys. */
 export const tupleScans: Workload = {
   name: "tuple-scans",
   rows: () => [
@@ -39,7 +39,7 @@ export const tupleScans: Workload = {
   },
 };
 
-/** All that is read below has been read before, prefix by prefix: a store may leave what a scan of everything reads out of its cache. */
+/** Reads all prefixes once: a store may keep a full scan out of its cache. */
 async function readAll(scan: ScanOfTuples, scale: Scale): Promise<void> {
   const users = Math.ceil(typedEntries(scale) / TUPLES_A_PREFIX);
   for (let user = 0; user < users; user++) await scan(() => undefined, rangeOf(user));

@@ -7,10 +7,10 @@ import { sizeName } from "./growth.js";
 import { memoryRow, openRelaxed, putEntries, residentMib, writeAll } from "./long-life.js";
 
 const WAVES = 10;
-/** Of what a wave brings: what stays through all of them. */
+/** The part of a wave's entries that stays through all waves. */
 const STAYING = 0.2;
 
-/** Entries that come and go in waves, over some that stay: what is left in memory of those that went. */
+/** Entries that come and go in waves, over some that stay: memory that remains of the removed ones. */
 export const waves: Workload = {
   name: "waves",
   rows: ({ waves: count }: Scale) => {

@@ -8,7 +8,7 @@ import { encodeBatch, encodePuts, RawLoop } from "../systems/raw-loop.js";
 import { withUsage } from "../usage.js";
 import type { Job, Row } from "../workload.js";
 
-/** What Kaya has by default. Each store that can be told gets it. */
+/** Kaya's defaults, for each store that can be told. */
 export const WRITE_MEMORY: StoreMemory = { cacheBytes: 64 << 20, writeBufferBytes: 64 << 20 };
 
 /** How entries with new keys are written: one figure of a workload. */
@@ -124,7 +124,7 @@ function batches(store: Store, batchEntries: number): () => unknown {
   };
 }
 
-/** One write of what all callers wait for, and one sync where it is durable. */
+/** One write for all waiting callers, and one sync if durable. */
 function rawWrites(raw: RawLoop, { inFlight, batchEntries, valueBytes, by }: WriteCase): Writes {
   const makeValue = (index: number) => entryValue(index, valueBytes);
   const bytes =

@@ -20,8 +20,8 @@ export function entryItem(operation: EntryOperation, pathOf: (name: string) => s
 }
 
 /**
- * Every unsynced operation below `root`, in the order of their making, also those that a crash gets to see only where
- * it undoes a removal. Lengths are those of a crash that keeps all of them.
+ * Every unsynced operation below `root`, in the order of their making, also those that a crash sees only if it undoes a removal. Lengths
+ * are those of a crash that keeps all of them.
  */
 export function unsyncedItems(root: SimDirectory): CrashItem[] {
   const items: CrashItem[] = [];

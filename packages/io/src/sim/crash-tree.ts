@@ -8,8 +8,7 @@ import { apply, type DataOperation, type SimInode } from "./sim-inode.js";
 import { applyTorn } from "./torn-write.js";
 
 /**
- * Crashes everything below `root`. It goes from the root down along the names that survive, so what hangs on a lost
- * name alone is gone with it and asks for no decision.
+ * Crashes everything below `root`. It goes from the root down along surviving names: a file with only a lost name is gone and needs no decision.
  */
 export function crashTree(root: SimDirectory, decide: CrashDecision, random: Random): CrashReportItem[] {
   const crash = new TreeCrash(decide, random);

@@ -65,7 +65,7 @@ export interface CrashReportItem {
   readonly torn?: TornWrite;
 }
 
-/** The decision that the options ask for. */
+/** The decision function of the options. */
 export function decisionOf(options: CrashOptions, random: Random): CrashDecision {
   if (options.decide !== undefined) return options.decide;
   const survive = options.survive ?? "nothing";

@@ -32,7 +32,7 @@ export class Digest {
     return this.word(text.length);
   }
 
-  /** The first `length` bytes of these words; what the last word has behind them is zero. */
+  /** The first `length` bytes of these words; later bytes of the last word are zero. */
   words(words: Int32Array, length: number): this {
     const count = Math.ceil(length / 4);
     for (let i = 0; i < count; i++) this.word(words[i] ?? 0);

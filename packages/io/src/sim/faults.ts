@@ -87,15 +87,15 @@ export function fits({ kind }: Fault, operation: MutatingKind): boolean {
   return fitting === "all" || fitting.includes(operation);
 }
 
-/** Faults that come one after the other, asked before each operation. */
+/** A source of faults, asked before each operation. */
 export interface FaultSource {
-  /** The rule for the mutating operation that is about to be done. */
+  /** The rule for the next mutating operation. */
   meet(index: number, kind: MutatingKind, path: string): WriteFaultRule | undefined;
-  /** Whether the reading operation that is about to be done fails. */
+  /** Whether the next reading operation fails. */
   meetRead(index: number, kind: ReadingKind, path: string): boolean;
 }
 
-/** The rules of a disk: by the operation that they wait for, and those that wait in turn. */
+/** The rules of a disk: those by operation number, and scheduled ones. */
 export class FaultPlan {
   readonly #rules = new Map<number, WriteFaultRule[]>();
   readonly #failingReads = new Map<number, ReadFaultRule[]>();
@@ -111,7 +111,7 @@ export class FaultPlan {
     this.#sources.push(source);
   }
 
-  /** The first rule that fits; those with a number come before those in turn. */
+  /** The first rule that fits; those with a number come before scheduled ones. */
   find(index: number, kind: MutatingKind, path: string): WriteFaultRule | undefined {
     const rule = this.#rules.get(index)?.find((each) => fits(each, kind));
     if (rule !== undefined) return rule;
@@ -167,7 +167,7 @@ export function happensAllTheSame(rule: WriteFaultRule): boolean {
   return rule.kind === "io-error" && rule.outcome === "kept";
 }
 
-/** What a rule that made a sync fail leaves of the unsynced operations. */
+/** What a failed sync leaves of the unsynced operations. */
 export function syncOutcomeOf(rule: WriteFaultRule): FailedSyncOutcome {
   return ("outcome" in rule ? rule.outcome : undefined) ?? "readable-until-crash";
 }

@@ -4,14 +4,13 @@ const FIRST_CAPACITY = 256;
 const NONE = new Uint8Array(0);
 
 /**
- * Bytes that grow at the end; what a write does not reach reads as zeros. A write costs its own length, amortised; a
- * copy costs nothing until either side is written to.
+ * Bytes that grow at the end; gaps read as zeros. A write costs its own length, amortised; a copy costs nothing until either side is written to.
  */
 export class GrowableBytes {
   // Invariants: everything from #length on is zero; the capacity is a multiple of eight.
   #bytes = NONE;
   #length = 0;
-  /** Another one may see `#bytes`: it must not be changed any more. */
+  /** A copy may share `#bytes`: they must not be changed any more. */
   #isShared = false;
   #digest: number | undefined;
 

@@ -37,7 +37,7 @@ export type OperationHook = (index: number, kind: MutatingKind, path: string) =>
 type Mutation = SimDiskEvent & { readonly kind: MutatingKind };
 type Reading = SimDiskEvent & { readonly kind: ReadingKind };
 
-/** Every operation passes here: it is numbered, met by the fault that waits for it, and written down. */
+/** Every operation passes here: it gets a number, meets its fault, and is recorded. */
 export class Operations {
   readonly events: SimDiskEvent[] = [];
   readonly #faults: FaultPlan;
@@ -50,7 +50,7 @@ export class Operations {
     this.#hook = hook;
   }
 
-  /** Counts on where another one stands. */
+  /** Counts on from another one. */
   goOnFrom(other: Operations): void {
     this.#next = other.#next;
     this.#nextRead = other.#nextRead;
@@ -71,7 +71,7 @@ export class Operations {
     return this.#record(event, run);
   }
 
-  /** An operation that gives something back from the disk. */
+  /** A reading operation. */
   read<T>(event: Reading, run: () => T): T {
     const readIndex = this.#nextRead++;
     const fault = this.#faults.findRead(readIndex, event.kind, event.path);
@@ -82,7 +82,7 @@ export class Operations {
     });
   }
 
-  /** An operation that changes something, whole or not at all. */
+  /** A mutating operation, whole or not at all. */
   mutate<T>(event: Mutation, run: () => T): T {
     return this.mutateInParts(event, (fault) => {
       if (fault === undefined) return run();
@@ -91,7 +91,7 @@ export class Operations {
     });
   }
 
-  /** An operation that a fault may leave half done: `run` is to fail with it, where there is one. */
+  /** A mutating operation that a fault may leave half done: `run` must fail with the fault, if any. */
   mutateInParts<T>(event: Mutation, run: (fault: WriteFaultRule | undefined) => T): T {
     this.#hook?.(this.#next, event.kind, event.path);
     const index = this.#next++;

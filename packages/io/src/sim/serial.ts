@@ -11,7 +11,7 @@ export class Serial {
     return this.#last;
   }
 
-  /** One that goes on from here by itself. */
+  /** A copy that counts on independently. */
   fork(): Serial {
     return new Serial(this.#last);
   }

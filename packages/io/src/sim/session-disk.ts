@@ -43,7 +43,7 @@ interface Served {
   readonly session: Session;
 }
 
-/** A simulated disk as the processes between two crashes have it: once their session is over, it refuses everything. */
+/** A simulated disk for one session, the time between two crashes: afterwards it refuses everything. */
 export class SessionDisk implements Disk {
   readonly #root: SimDirectory;
   readonly #locks: SimLocks;
@@ -164,7 +164,7 @@ export class SessionDisk implements Disk {
       return left;
     });
     return new SimLock(left, (leaving) => {
-      if (this.#session.isOver) return; // the lock went with its holder, and may be someone else's by now
+      if (this.#session.isOver) return; // the lock ended with its holder, and may be another one's by now
       this.#operations.observe({ kind: "release", path: name }, () => {
         this.#locks.leave(name, leaving);
         const inode = findFile(this.#root, name);
@@ -212,7 +212,7 @@ export class SessionDisk implements Disk {
     });
   }
 
-  /** What of a fault is left to meet. @throws KayaError KAYA_DIRECTORY_REPLACED; KAYA_IO where a descriptor is needed and there is none */
+  /** The fault that remains for the operation. @throws KayaError KAYA_DIRECTORY_REPLACED; KAYA_IO where a descriptor is needed and there is none */
   #met(
     fault: WriteFaultRule | undefined,
     kind: MutatingKind,

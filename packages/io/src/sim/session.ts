@@ -4,10 +4,10 @@ import { parentOf } from "../relative-path.js";
 
 /** The life of everything that was opened between two crashes: all of it ends at once. */
 export class Session {
-  /** Whatever changes something waits for a `turn` first. */
+  /** Mutating operations first wait for a `turn`. */
   readonly isUnhurried: boolean;
   #end: string | undefined;
-  /** Another directory has the name: what takes a path is refused. */
+  /** Another directory has the name: operations with a path are refused. */
   #isReplaced = false;
   /** Directories that are held open. */
   readonly #held = new Set<string>();
@@ -48,7 +48,7 @@ export class Session {
     throw new KayaError("KAYA_CLOSED", `${path} is closed: ${this.#end} since it was opened`);
   }
 
-  /** Lets the caller go on first; what began in order goes on in order. @throws KayaError KAYA_CLOSED as `check` */
+  /** Lets the caller go on first; operations go on in the order of their calls. @throws KayaError KAYA_CLOSED as `check` */
   async turn(path: string): Promise<void> {
     await setImmediate();
     this.check(path);

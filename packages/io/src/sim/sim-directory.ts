@@ -4,7 +4,7 @@ import { SimInode } from "./sim-inode.js";
 
 export type SimNode = SimInode | SimDirectory;
 
-/** A change of a directory that is in memory and not on the disk. */
+/** A change of a directory that is not on the disk yet. */
 export type EntryOperation = { readonly id: number } & EntryChange;
 
 type EntryChange =
@@ -13,8 +13,8 @@ type EntryChange =
   | { readonly kind: "rename"; readonly name: string; readonly target: string; readonly node: SimNode };
 
 /**
- * The names in one directory, live and stable, with the operations in between; the same model as `SimInode`, but
- * for one thing: a failed sync leaves names pending. They go through the file system's journal, and a journal that cannot be
+ * The names in one directory, live and stable, with the operations in between; the same model as `SimInode`, with one difference: a failed
+ * sync leaves names pending. They go through the file system's journal, and a journal that cannot be
  * written makes the file system read-only; it does not go on and report success. An operation is about names alone, so any
  * subset of them can be applied.
  */
@@ -42,17 +42,17 @@ export class SimDirectory {
     return new SimDirectory(this.#serial);
   }
 
-  /** What everyone sees. */
+  /** The visible names. */
   get live(): ReadonlyMap<string, SimNode> {
     return this.#live;
   }
 
-  /** What a crash that takes everything unsynced leaves. */
+  /** The names that are left by a crash that loses everything unsynced. */
   get stable(): ReadonlyMap<string, SimNode> {
     return this.#stable;
   }
 
-  /** What a sync still has to bring to the disk. */
+  /** The operations that a sync would bring to the disk. */
   get pending(): readonly EntryOperation[] {
     return this.#pending;
   }
@@ -90,7 +90,7 @@ export class SimDirectory {
     this.#live = new Map(this.#stable);
   }
 
-  /** Fills this empty directory with what another one has; `fork` gives the copy of each node. */
+  /** Fills this empty directory with another one's content; `fork` copies each node. */
   fill(from: SimDirectory, fork: (node: SimNode) => SimNode): void {
     for (const [name, node] of from.#live) this.#live.set(name, fork(node));
     for (const [name, node] of from.#stable) this.#stable.set(name, fork(node));

@@ -6,7 +6,7 @@ import type { Operations } from "./operations.js";
 import type { Session } from "./session.js";
 import type { SimInode } from "./sim-inode.js";
 
-// Keeps one wrong offset from taking all the memory there is.
+// So that one wrong offset cannot take all memory.
 const MAX_FILE_BYTES = 2 ** 31;
 
 interface OpenedFile {
@@ -14,7 +14,7 @@ interface OpenedFile {
   readonly inode: SimInode;
   /** How many names the inode has now. */
   readonly links: () => number;
-  /** Whether its path leads to the inode now. */
+  /** Whether its path still leads to the inode. */
   readonly hasName: () => boolean;
   readonly readOnly: boolean;
   readonly operations: Operations;
@@ -22,8 +22,8 @@ interface OpenedFile {
 }
 
 /**
- * A handle on a simulated file. Every method does its work at the call, and only the answer is asynchronous; on an unhurried
- * disk those that change something do it a turn later.
+ * A handle on a simulated file. Every method takes effect at the call, only its answer is asynchronous; on an unhurried disk mutations take
+ * effect a turn later.
  */
 export class SimFile implements DiskFile {
   readonly path: string;
@@ -54,7 +54,7 @@ export class SimFile implements DiskFile {
     return this.#operations.read({ kind: "length", path: this.path }, () => this.#inode.length);
   }
 
-  /** What the system knows of an open file without the disk: no fault meets it. */
+  /** Known to the system without the disk: no fault meets it. */
   async links(): Promise<number> {
     this.#checkOpen();
     return this.#operations.observe({ kind: "links", path: this.path }, this.#links);
@@ -69,7 +69,7 @@ export class SimFile implements DiskFile {
     return this.readAtSync(position, into);
   }
 
-  /** One event of the kind `readAt`, as the other one makes, and met by the same faults. */
+  /** One event of the kind `readAt`, as `readAt` makes, with the same faults. */
   readAtSync(position: number, into: Uint8Array): number {
     this.#checkOpen();
     checkOffset(position, "position", this.path);
@@ -144,7 +144,7 @@ export class SimFile implements DiskFile {
 
   async close(): Promise<void> {
     if (this.#closed || this.#session.isOver) return;
-    // What is under way goes first; where its session ends meanwhile, the handle does.
+    // Operations under way go first; if the session ends meanwhile, so does the handle.
     if (this.#session.isUnhurried) await this.#session.turn(this.path).catch(() => undefined);
     if (this.#closed || this.#session.isOver) return;
     this.#operations.observe({ kind: "close", path: this.path }, () => {
@@ -192,7 +192,7 @@ export class SimFile implements DiskFile {
     });
   }
 
-  /** The turn of an operation that what is synchronous must not overtake. */
+  /** The turn of an operation that synchronous ones must not overtake. */
   async #turnToChange(): Promise<void> {
     this.#waiting++;
     try {

@@ -2,7 +2,7 @@ import type { FailedSyncOutcome } from "./faults.js";
 import { GrowableBytes } from "./growable-bytes.js";
 import type { Serial } from "./serial.js";
 
-/** A change of a file that is in the page cache and not on the disk. Never changed itself: forks share it. */
+/** A change of a file that is in the page cache only. Immutable: forks share it. */
 export type DataOperation =
   | { readonly kind: "write"; readonly id: number; readonly position: number; readonly bytes: Uint8Array }
   | { readonly kind: "truncate"; readonly id: number; readonly length: number };
@@ -13,12 +13,11 @@ interface Range {
 }
 
 /**
- * The bytes of a file, whatever names it has: `live` is what reads see, `stable` what the disk holds, and the
- * pending operations are what a sync still has to bring from one to the other.
+ * The bytes of a file: `live` is read, `stable` is on the disk, and a sync would apply the pending operations to `stable`.
  *
- * After a failed sync `live` may hold more than `stable` and the pending operations explain: such a phantom reads
- * back, no later sync writes it (the kernel has marked its pages clean), and a crash takes it away. Only writing the
- * same range again makes it pending again; a synced write behind it leaves a hole in `stable` where it was.
+ * After a failed sync `live` may have bytes that are neither in `stable` nor pending. They read back, no later sync writes them (the kernel
+ * has marked their pages clean), and a crash takes them. Only writing the same range again makes them pending; a synced write behind them
+ * leaves a hole in `stable`.
  */
 export class SimInode {
   readonly #serial: Serial;
@@ -55,7 +54,7 @@ export class SimInode {
     return this.#stable;
   }
 
-  /** What a sync still has to bring to the disk. */
+  /** The operations that a sync would bring to the disk. */
   get pending(): readonly DataOperation[] {
     return this.#pending;
   }
@@ -90,13 +89,13 @@ export class SimInode {
   }
 
   failSync(outcome: FailedSyncOutcome): void {
-    if (outcome === "kept") this.sync(); // leaves nothing pending for the rest of this method
+    if (outcome === "kept") this.sync(); // after it nothing is pending
     this.#hasPhantoms ||= this.#pending.length > 0;
     this.#pending = [];
     if (outcome === "lost") this.#dropCache();
   }
 
-  /** `settle` brings as much of each pending operation to the stable bytes as survives; nothing else does. */
+  /** `settle` applies the surviving part of each pending operation to the stable bytes. */
   crash(settle: (operation: DataOperation, stable: GrowableBytes) => void): void {
     if (this.#pending.length === 0 && !this.#hasPhantoms) return;
     for (const operation of this.#pending) settle(operation, this.#stable);
@@ -104,7 +103,7 @@ export class SimInode {
     this.#dropCache();
   }
 
-  /** Changes a byte behind everyone's back, as a failing medium does. */
+  /** Changes a byte without an operation, as a failing medium does. */
   damage(position: number, mask: number): void {
     for (const image of [this.#live, this.#stable]) {
       const byte = new Uint8Array(1);
@@ -116,7 +115,7 @@ export class SimInode {
     }
   }
 
-  /** From now on no read of these bytes succeeds, whatever is written there. */
+  /** From now on every read of these bytes fails, whatever is written there. */
   breakRange(from: number, to: number): void {
     this.#unreadable = [...this.#unreadable, { from, to }];
   }
@@ -135,7 +134,7 @@ export class SimInode {
   }
 }
 
-/** Brings the whole of an operation to `image`. */
+/** Applies a whole operation to `image`. */
 export function apply(operation: DataOperation, image: GrowableBytes): void {
   if (operation.kind === "write") image.write(operation.position, operation.bytes);
   else image.truncate(operation.length);

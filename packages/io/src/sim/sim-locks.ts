@@ -4,22 +4,22 @@ import { readRelease } from "../lock-mark.js";
 import { formatNote } from "../lock-note.js";
 import type { SimInode } from "./sim-inode.js";
 
-/** How the next holder finds a lock: what `DiskLock` tells it. */
+/** How the next holder finds a lock, as `DiskLock` reports it. */
 export type LockLeft = Omit<DiskLock, "release">;
 
 const NEVER_HELD: LockLeft = { cleanStart: false, mark: undefined, lastMark: undefined };
 
-/** A mark was synced when it was left, and what is written over it later holds it too: no crash takes it away. */
+/** A mark was synced when it was left, and later notes include it: no crash takes it. */
 function unclean({ lastMark }: LockLeft): LockLeft {
   return { cleanStart: false, mark: undefined, lastMark };
 }
 
-/** Who holds which lock, and how the last holder left it. */
+/** The holder of each lock, and how the last holder left it. */
 export class SimLocks {
   readonly #left = new Map<string, LockLeft>();
   readonly #held = new Set<string>();
 
-  /** Takes the lock, and gives how it was left. */
+  /** Takes the lock, and tells how it was left. */
   take(path: string): LockLeft {
     if (this.#held.has(path)) {
       throw new KayaError("KAYA_LOCK_CONFLICT", `${path} is held: only one may have the directory open`);
@@ -30,20 +30,20 @@ export class SimLocks {
     return left;
   }
 
-  /** The lock file is gone, and what it said of marks with it. */
+  /** The lock file is gone, with its mark. */
   forgetMarks(path: string): void {
     const left = this.#left.get(path);
     if (left !== undefined) this.#left.set(path, { ...left, mark: undefined, lastMark: undefined });
   }
 
-  /** How things stand for a fork, which has no holders: they are as good as killed. */
+  /** The state for a fork, which has no holders: they count as killed. */
   fork(): SimLocks {
     const fork = new SimLocks();
     for (const [path, left] of this.#left) fork.#left.set(path, left);
     return fork;
   }
 
-  /** Every lock that was ever taken, with what its next holder will be told. */
+  /** Every lock that was ever taken, and how its next holder finds it. */
   *states(): Generator<readonly [path: string, left: LockLeft]> {
     yield* this.#left;
   }
@@ -82,7 +82,7 @@ export class SimLock implements DiskLock {
   }
 }
 
-/** The note that the lock file holds for those who look without the lock. What the next holder is told stands in `SimLocks`. */
+/** The note in the lock file, for readers without the lock. The next holder gets its state from `SimLocks`. */
 export function putNote(inode: SimInode, { cleanStart, lastMark }: LockLeft): void {
   inode.truncate(0);
   inode.write(

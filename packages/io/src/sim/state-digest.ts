@@ -3,7 +3,7 @@ import { type EntryOperation, SimDirectory } from "./sim-directory.js";
 import type { DataOperation, SimInode } from "./sim-inode.js";
 import type { SimLocks } from "./sim-locks.js";
 
-/** Stands for the names and bytes that are stable, and for what lock holders leave behind; or for what is unsynced too. */
+/** Covers stable names and bytes and the locks' notes; or unsynced state too. */
 export function digestState(root: SimDirectory, locks: SimLocks, withUnsynced: boolean): number {
   const digest = new Digest().word(withUnsynced ? 1 : 0);
   digestDirectory(root, digest, withUnsynced);
@@ -39,7 +39,7 @@ function digestFile(file: SimInode, into: Digest, withUnsynced: boolean): void {
   for (const operation of file.pending) digestDataOperation(operation, into);
 }
 
-// What hangs on an unsynced name is not among the stable names, and comes with the name.
+// A file with only an unsynced name is not among the stable names; it comes with that name.
 function digestEntryOperation(operation: EntryOperation, into: Digest): void {
   into.text(operation.kind).text(operation.name);
   if (operation.kind === "rename") into.text(operation.target);

@@ -7,7 +7,7 @@ interface Write {
   readonly bytes: Uint8Array;
 }
 
-/** Brings to `image` what a torn write leaves. Nothing outside the write's own range changes but the file's end. */
+/** Applies the rest of a torn write to `image`. Outside the write's range only the file's end may change. */
 export function applyTorn(write: Write, torn: TornWrite, image: GrowableBytes, random: Random): void {
   const oldEnd = image.length;
   const writeEnd = write.position + write.bytes.length;

@@ -63,7 +63,7 @@ function makeParent(root: SimDirectory, path: string): SimDirectory {
   return directory;
 }
 
-/** What `Disk.list` gives. */
+/** The result of `Disk.list`. */
 export function entriesOf(root: SimDirectory, path: string): DirEntry[] {
   const entries = [...(findDirectory(root, path)?.live ?? [])].map(([name, node]) => ({
     path: path === "" ? name : `${path}/${name}`,

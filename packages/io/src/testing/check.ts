@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { KayaError, type KayaErrorCode } from "@kaya/core";
 import type { Disk, DiskFile, OpenOptions } from "../disk.js";
 
-/** What a check works with: a fresh disk, and a way to open files that are closed after it. */
+/** The tools of a check: a fresh disk, and a way to open files that are closed after it. */
 export interface CheckContext {
   readonly disk: Disk;
   /** Creates the file unless `options` say otherwise. */
@@ -57,7 +57,7 @@ export async function readAll(file: DiskFile): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Asserts what a file holds. */
+/** Asserts the bytes of a file. */
 export async function holds(file: DiskFile, expected: string | Uint8Array): Promise<void> {
   assert.deepEqual(await readAll(file), typeof expected === "string" ? text(expected) : expected);
 }

@@ -6,7 +6,7 @@ const MiB = 2 ** 20;
 
 type Read = (file: DiskFile, position: number, into: Uint8Array) => Promise<number>;
 
-/** What both ways to read have to do. */
+/** Checks of both ways to read. */
 function readChecks(name: string, read: Read): readonly Check[] {
   return [
     {
@@ -85,7 +85,7 @@ export const dataChecks: readonly Check[] = [
     },
   },
   {
-    // More than a system takes in one write, which is 1,024 on Linux, and too much for one that does not leave the thread.
+    // More parts than a system takes in one write (1,024 on Linux), and too many bytes for a synchronous one.
     name: "append writes a list of thousands of parts, short and long",
     run: async ({ open }) => {
       const file = await open("file");

@@ -11,7 +11,7 @@ function throwsWith(code: KayaErrorCode, run: () => unknown): void {
 type SynchronousDisk = Disk &
   Required<Pick<Disk, "createSync" | "renameSync" | "removeSync" | "syncDirSync">>;
 
-/** A disk has all synchronous methods or none; the checks of what it has not are nothing. */
+/** A disk has all synchronous methods or none; without them these checks do nothing. */
 function onDisk(run: (disk: SynchronousDisk, context: CheckContext) => Promise<void>): Check["run"] {
   return async (context) => {
     const { disk } = context;
@@ -23,7 +23,7 @@ function onDisk(run: (disk: SynchronousDisk, context: CheckContext) => Promise<v
   };
 }
 
-/** What is synchronous does the same as its twin, before it returns. */
+/** A synchronous method does the same as its twin, before it returns. */
 export const syncChecks: readonly Check[] = [
   {
     name: "appendSync gives the offset where it began, and the bytes are there at once",

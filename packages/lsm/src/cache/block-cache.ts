@@ -27,11 +27,11 @@ export interface BlockCacheStats {
 }
 
 const TYPICAL_BLOCK = 16 * 1024;
-/** What a scan over ten tables has at most waits for the next scan. */
+/** Most bytes of free buffers: enough for a scan over ten tables. */
 const READ_AHEAD_POOL = { mostFree: 4 * 2 ** 20, unit: 32 * 1024, largest: 256 * 1024 };
-/** The part of the budget for what was asked for once. */
+/** The part of the budget for items that were used once. */
 const SMALL_PART = 1 / 10;
-/** An item that takes more of the budget than this is used and not kept. */
+/** An item larger than this part of the budget is used and not kept. */
 const LARGEST_PART = 1 / 4;
 /** Rows take so much of the budget at most. */
 const ROWS_PART = 1 / 4;
@@ -119,10 +119,10 @@ export class BlockCache {
     item.gone(item.pins === 0);
   }
 
-  /** Puts items out until so many bytes fit. Returns false where readers have pinned too much: the budget is never passed. */
+  /** Evicts items until so many bytes fit. False if readers have pinned too much: the budget is never exceeded. */
   #makeRoom(bytes: number): boolean {
     const most = this.#usable - bytes;
-    // Each round puts one out, moves one on, or counts a frequency down.
+    // Each round evicts one, moves one on, or lowers a frequency.
     let rounds = 2 * this.#small.count + 6 * this.#main.count;
     while (this.#used > most && rounds-- > 0) {
       const fromSmall = this.#small.bytes > this.#usable * SMALL_PART || this.#main.count === 0;

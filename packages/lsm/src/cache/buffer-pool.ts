@@ -1,17 +1,16 @@
 import { allocateBytes } from "@kaya/core";
 
 export interface BufferPoolOptions {
-  /** Bytes that may wait for their next use. */
+  /** Most bytes of free buffers. */
   readonly mostFree: number;
   /** Lengths are rounded up to a multiple of it. Default 4 KiB, a page of memory. */
   readonly unit?: number;
-  /** Longer buffers are made and dropped one by one. Default 64 KiB. */
+  /** Longer buffers are not pooled. Default 64 KiB. */
   readonly largest?: number;
 }
 
 /**
- * Buffers to read into, used again and again: memory that the garbage collector has to give back is given back late. Lengths are
- * rounded up, so that a buffer of one block fits the next.
+ * Reusable buffers to read into: the garbage collector frees memory late. Lengths are rounded up, so that one block's buffer fits the next.
  */
 export class BufferPool {
   readonly #mostFree: number;
@@ -41,7 +40,7 @@ export class BufferPool {
     return free;
   }
 
-  /** Takes a buffer back that nobody looks at any more, and into which nothing is being read. */
+  /** Takes a buffer back that has no readers and into which nothing is being read. */
   give(buffer: Uint8Array): void {
     const { length } = buffer;
     if (length > this.#largest || this.#freeBytes + length > this.#mostFree) return;

@@ -1,4 +1,4 @@
-/** How often an item was used since it came into its queue counts up to here. */
+/** The largest count of uses since an item entered its queue. */
 export const MOST_FREQUENT = 3;
 
 /** What a cache holds: it knows its size, and lets go of itself. */

@@ -1,6 +1,6 @@
 /**
- * Remembers what was put out of the cache lately, by fingerprints in a table without chains: a later one takes the place of an
- * earlier one. What is forgotten or confused costs a little of the hit ratio, and nothing else.
+ * Remembers recently evicted items, by fingerprints in a table without chains: a later one replaces an earlier one. A forgotten or confused
+ * one costs only a little of the hit ratio.
  */
 export class Ghosts {
   readonly #slots: Int32Array;
@@ -21,7 +21,7 @@ export class Ghosts {
     this.#slots[fingerprint & this.#mask] = fingerprint;
   }
 
-  /** Whether it is remembered; then no more. */
+  /** Whether it is remembered; forgets it. */
   take(fingerprint: number): boolean {
     const slot = fingerprint & this.#mask;
     if (this.#slots[slot] !== fingerprint) return false;

@@ -2,20 +2,20 @@ import { allocateBytes, type SequenceNumber } from "@kaya/core";
 import { copyInto } from "../bytes.js";
 import { type EntryKind, EXPIRING, type Found, PUT } from "../entry.js";
 
-/** Of a key, by a seed that nobody knows. */
+/** Hash of a key, by a secret seed. */
 export interface RowHash {
   readonly first: number;
   readonly second: number;
 }
 
-/** Where a row was found. Its bytes may be others after the next `put`. */
+/** Where a row was found. The next `put` may overwrite its bytes. */
 export class RowPlace {
   bytes: Uint8Array = NOTHING;
   valueStart = 0;
   valueEnd = 0;
   kind: EntryKind = PUT;
   sequence: SequenceNumber = 0;
-  /** Of an entry that expires; of another one it is left as it was. */
+  /** Set only for an entry that expires; else unchanged. */
   expiresAt = 0;
 }
 
@@ -26,23 +26,22 @@ const SEGMENTS = 32;
 const LEAST_SEGMENT_BYTES = 256;
 /** A longer row is not kept: it would save too little of its block. */
 const LARGEST_ROW = 2048;
-/** Survivors take no more of a segment than this, so that there is always room for new rows. */
+/** Most of a segment that survivors take, so that there is always room for new rows. */
 const SURVIVING_PART = 3 / 4;
 
 /** Slots of the hash index stand side by side in buckets. A row is in the bucket of its hash or nowhere. */
 const WAYS = 8;
-/** For rows of typical length one slot in two is taken then. */
+/** With rows of typical length half of the slots are taken. */
 const BYTES_A_SLOT = 96;
 const SLOT_BYTES = 5;
 
-// A row is six words, then key and value; before the value of an entry that expires, in its length, eight bytes with its time. Rows begin at
-// multiples of 8.
+// A row is six words, then key and value; the value of an entry that expires begins with eight bytes of time. Rows begin at multiples of 8.
 const OWNER = 0;
 const HASH = 1;
 const KEY_LENGTH = 2;
 const VALUE_LENGTH = 3;
 const SEQUENCE_LOW = 4;
-/** 21 bits of the sequence, the kind, and whether the row was asked for since it came or survived. */
+/** 21 bits of the sequence, the kind, and whether the row was used since it came or survived. */
 const SEQUENCE_HIGH = 5;
 const KIND_SHIFT = 29;
 const EXPIRY_BYTES = 8;
@@ -63,16 +62,15 @@ class Segment {
 }
 
 /**
- * Entries of tables by table and key, for gets whose blocks are not in memory: a block is a hundred times as long as most entries,
- * so many more of the entries that are asked for often fit. A table does not change, so a row is never out of date; those of a table
- * that is gone are not asked for any more.
+ * Entries of tables by table and key, for gets whose blocks are not in memory. A block is a hundred times as long as most entries, so many
+ * more of the often used entries fit. Tables do not change, so rows are never out of date; rows of a removed table are not used any more.
  *
- * Rows are appended to segments, used in turn. When a segment's turn comes again, the rows that were asked for since stay, and all
- * others go: FIFO with reinsertion, by segment. Scans put no rows in, and gets of rows that nobody asks for again pass through.
- * All of it is off the JavaScript heap, and is allocated as it fills.
+ * Rows are appended to segments, used in turn. When a segment's turn comes again, rows used since then stay, and all others go: FIFO with
+ * reinsertion, by segment. Scans add no rows; rows used once pass through. All memory is off the JavaScript heap, and allocated as it
+ * fills.
  */
 export class RowCache {
-  /** What it may take at most. 0: it keeps nothing. */
+  /** Its most bytes. 0: it keeps nothing. */
   readonly mostBytes: number;
   readonly #segmentBytes: number;
   readonly #largest: number;
@@ -92,7 +90,7 @@ export class RowCache {
 
   /**
    * @param bytes the budget, for all of it
-   * @param mayGrow asked before it takes more memory. Where it may not, new rows take the place of old ones.
+   * @param mayGrow asked before it allocates more. If not, new rows replace old ones.
    */
   constructor(bytes: number, mayGrow: (bytes: number) => boolean = () => true) {
     this.#mayGrow = mayGrow;
@@ -104,13 +102,13 @@ export class RowCache {
     this.mostBytes = this.#segmentBytes === 0 ? 0 : bytes;
   }
 
-  /** What it takes now. */
+  /** Its bytes now. */
   get bytes(): number {
     return this.#segments.length * this.#segmentBytes + this.#tags.length * SLOT_BYTES;
   }
 
   /**
-   * Whether the entry of a key is here: `found` tells then where.
+   * Whether it has a key's entry; `found` then tells where.
    * @param owner a number for the table
    */
   find(owner: number, key: Uint8Array, hash: RowHash, found: RowPlace): boolean {
@@ -134,7 +132,7 @@ export class RowCache {
     return true;
   }
 
-  /** Takes an entry in, unless it is long or here already. */
+  /** Adds an entry, unless it is long or present. */
   put(owner: number, key: Uint8Array, hash: RowHash, { kind, sequence, expiresAt, value }: Found): void {
     const before = kind === EXPIRING ? EXPIRY_BYTES : 0;
     const length = roundUp(HEADER_BYTES + key.length + before + value.length);
@@ -158,7 +156,7 @@ export class RowCache {
     this.#enter(first, second, place);
   }
 
-  /** The place of a row; -1 where it is not here. */
+  /** The place of a row, or -1. */
   #placeOf(owner: number, key: Uint8Array, { first, second }: RowHash): number {
     if (this.count === 0) return -1;
     const tag = tagOf(second);
@@ -171,7 +169,7 @@ export class RowCache {
     return -1;
   }
 
-  /** Whether the row at a place is of this table and has this key: hashes collide. */
+  /** Whether the row at a place has this table and key: hashes collide. */
   #isAt(place: number, owner: number, key: Uint8Array): boolean {
     const { bytes, words } = this.#segmentOf(place);
     const at = place % this.#segmentBytes;
@@ -190,7 +188,7 @@ export class RowCache {
     return (first & (this.#slotCount / WAYS - 1)) * WAYS;
   }
 
-  /** Room for a row at the end of the current segment; -1 where there is no segment, and there may be none. */
+  /** Room for a row at the end of the current segment; -1 if there is no segment and none may be made. */
   #reserve(length: number): number {
     let segment = this.#segments[this.#current];
     if (segment === undefined || segment.end + length > this.#segmentBytes) segment = this.#nextSegment();
@@ -226,7 +224,7 @@ export class RowCache {
     return segment;
   }
 
-  /** Moves the rows of the current segment that were asked for to its beginning, and forgets all others. */
+  /** Moves the used rows of the current segment to its beginning, and forgets all others. */
   #keepSurvivors(segment: Segment): void {
     const { bytes, words, end } = segment;
     const base = this.#current * this.#segmentBytes;
@@ -264,7 +262,7 @@ export class RowCache {
     this.count--;
   }
 
-  /** Where a bucket is full, the new row takes the slot of one that was not asked for, if there is one. */
+  /** In a full bucket the new row takes the slot of an unused row, if there is one. */
   #enter(first: number, second: number, place: number): void {
     const slot = this.#slotFor(this.#bucketOf(first));
     if (this.#tags[slot] === 0) this.count++;

@@ -8,9 +8,8 @@ export interface DroppedTable {
 }
 
 /**
- * Tables that can go without being read: those of which newer range tombstones hide everything, and those of tombstones, and of entries that
- * have expired, that have nothing older below them. What a table that goes would itself hide, the newer tombstones hide too: they cover
- * all its keys.
+ * Tables that can be removed unread: those that newer range tombstones hide whole, and those with only tombstones and expired entries that
+ * have nothing older below. Entries that such a table hides stay hidden by the newer tombstones, which cover all its keys.
  * @param now milliseconds since 1970
  */
 export function findDrops(levels: PickLevels, now = 0): DroppedTable[] {

@@ -2,7 +2,7 @@ import { expiredAt, expiredBy } from "../table/table-expiry.js";
 import type { MergePick } from "./pick.js";
 import type { PickLevels, PickTable } from "./shape.js";
 
-/** Every entry of a table is a tombstone, or has expired by `now`: it hides what is older, and has no value. */
+/** Every entry of a table is a tombstone, or has expired by `now`: it hides older ones, and has no value. */
 export function hasNoValue({ meta, expiry }: PickTable, now: number): boolean {
   if (expiry === undefined) return meta.entries === meta.tombstones;
   return meta.entries === meta.tombstones + expiry.entries && expiry.latest <= now;
@@ -14,8 +14,8 @@ export function hasExpired({ expiry }: PickTable, now: number): boolean {
 }
 
 /**
- * The merge that finds most that has expired for each byte that it reads, where that is `ratio` or more: of a table with itself, where it is,
- * or of level 0 with what is below it. A merge at `now` or later leaves nothing of that.
+ * The merge with the largest share of expired bytes, if that is `ratio` or more: of a single table in its place, or of level 0 with the
+ * tables below. A merge at `now` or later removes all of them.
  * @param ofLevel0 what would be merged with level 0; undefined where it has no tables
  */
 export function pickExpired<T extends PickTable>(
@@ -42,12 +42,12 @@ export function pickExpired<T extends PickTable>(
   return found;
 }
 
-/** Writes a table anew where it is. */
+/** Rewrites a table on its level. */
 export function rewrite<T extends PickTable>(level: number, table: T): MergePick<T> {
   return { kind: "merge", inputs: [{ level, tables: [table] }], to: level };
 }
 
-/** Of the bytes of these tables; each entry counts alike. */
+/** Expired share of the bytes of these tables; all entries count the same. */
 function expiredShare(tables: readonly PickTable[], now: number): number {
   let [bytes, expired] = [0, 0];
   for (const { meta, expiry } of tables) {
@@ -58,7 +58,7 @@ function expiredShare(tables: readonly PickTable[], now: number): number {
 }
 
 /**
- * When `pickExpired` or a drop may find more than at `now`: undefined where neither does as long as nothing is written.
+ * When `pickExpired` or a drop may find more than at `now`; undefined if neither will without new writes.
  * @param ratio as that of `pickExpired`
  */
 export function nextExpiry(levels: PickLevels, ratio: number, now: number): number | undefined {

@@ -13,11 +13,11 @@ export interface TableFormat {
   readonly syncBytes: number;
 }
 
-/** Everything that a merge needs to know: plain data, so that another thread can have it. */
+/** The input of a merge: plain data, so that another thread can get it. */
 export interface MergeJob {
   /** The newest first; each is disjoint tables in key order. */
   readonly runs: readonly (readonly TableMeta[])[];
-  /** Where older entries may be that are not merged here, sorted and disjoint: tombstones are kept there. */
+  /** Extents, sorted and disjoint, that may have older entries outside this merge: tombstones there are kept. */
   readonly older: readonly Extent[];
   /** The tables of the level below the outputs, in key order: an output should not overlap too many of them. */
   readonly grandparents: readonly (Extent & { readonly fileBytes: number })[];
@@ -28,7 +28,7 @@ export interface MergeJob {
   /** Of an output, nearly. */
   readonly tableBytes: number;
   readonly format: TableFormat;
-  /** Milliseconds since 1970: what has expired by then is as if it were deleted. */
+  /** Milliseconds since 1970: entries that have expired by then count as deleted. */
   readonly now: number;
   /** 16 random bytes, from which each output has the seed of its filter. */
   readonly seed: Uint8Array;

@@ -7,11 +7,11 @@ import { mergeTables } from "./merge-tables.js";
 import { Pace } from "./pace.js";
 
 export interface MergeControl {
-  /** Ends the merge: it rejects with KAYA_CLOSED, and takes away what it made. */
+  /** Ends the merge: it rejects with KAYA_CLOSED, and removes its files. */
   readonly signal: AbortSignal;
   /** Asked between steps: true makes the merge rest for as long as it worked. */
   readonly shouldRest: () => boolean;
-  /** Somebody waits for it: the process is not to end meanwhile. */
+  /** Somebody waits for it: the process must not end meanwhile. */
   readonly keepsProcess: boolean;
   /** Of keys and values, read since the last call. */
   readonly onProgress: (bytes: number) => void;
@@ -42,6 +42,6 @@ export async function mergeInLoop(
       await pace.step();
     }
   } finally {
-    await merge.return([]); // where it was left early: takes away what it made
+    await merge.return([]); // if it was left early: removes its files
   }
 }

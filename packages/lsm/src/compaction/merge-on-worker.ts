@@ -6,19 +6,19 @@ import type { MergeJob } from "./job.js";
 import type { MergeControl } from "./merge-in-loop.js";
 import { errorOf, type WorkerInput, type WorkerMessage, type WorkerPlace } from "./worker-messages.js";
 
-/** Where this code stands. `import.meta` is empty in CommonJS. In a bundle nothing stands beside it: then merges run in the loop. */
+/** The place of this code. `import.meta` is empty in CommonJS. In a bundle the worker's file is not beside it: then merges run in the loop. */
 const HERE = import.meta.filename ?? __filename;
 
 /**
- * What a merge makes anew is of no use a moment later: a small heap for it is emptied more often, and takes less memory. Node's own
- * limit, 48 MiB, is as much as a merge needs in all.
+ * Most objects of a merge live for a moment: a small young generation is collected more often and takes less memory. Node's own limit, 48
+ * MiB, is as much as a whole merge needs.
  */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 6 };
 
 /** How often the worker hears whether it should rest. */
 const ASK_MS = 20;
 
-/** The worker did not begin, or ended before it was done: something other than the merge is wrong. What it wrote is an orphan. */
+/** The worker did not begin, or ended too early: something other than the merge is wrong. Its files are orphans. */
 export class WorkerLostError extends KayaError {
   constructor(how: string, cause?: unknown) {
     super("KAYA_INTERNAL", `the worker that merges tables ${how}`, { cause });
@@ -26,7 +26,7 @@ export class WorkerLostError extends KayaError {
 }
 
 /**
- * Merges on a thread of its own, with a disk of its own. What it wrote when it is lost or ended early is the caller's to remove.
+ * Merges on a thread of its own, with a disk of its own. If it is lost or ended early, the caller removes its files.
  * @throws WorkerLostError; KayaError as `mergeInLoop`
  */
 export async function mergeOnWorker(

@@ -20,9 +20,9 @@ const NO_VALUE = new Uint8Array(0);
 const CACHE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Merges tables into new ones, in small steps: of each key the newest entry, without what range tombstones hide, and without
- * tombstones below which nothing older can be. An entry that has expired is a tombstone: it still hides what is older. The outputs' bytes are durable in the end, their names are not, and nothing has
- * been published. Where it is ended early, or fails, it takes away what it made.
+ * Merges tables into new ones, in small steps: the newest entry of each key, without entries that range tombstones hide, and without
+ * tombstones that have nothing older below. An expired entry is a tombstone: it still hides older ones. In the end the outputs' bytes are
+ * durable, their names are not, and nothing is published. If it fails or is ended early, it removes its files.
  */
 export async function* mergeTables(disk: Disk, job: MergeJob): AsyncGenerator<MergeStep, TableMeta[]> {
   const inputs = new Inputs(disk);

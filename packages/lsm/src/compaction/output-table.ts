@@ -8,7 +8,7 @@ import { TableWriter } from "../table/table-writer.js";
 import { type Extent, hull } from "../version/extent.js";
 import type { TableFormat } from "./job.js";
 
-/** A table that is being written, and what the manifest will say of it. */
+/** A table that is being written, and its facts for the manifest. */
 export class OutputTable {
   readonly id: number;
   readonly #writer: TableWriter;
@@ -23,7 +23,7 @@ export class OutputTable {
   }
 
   /**
-   * @param seed 16 bytes that nobody outside can know
+   * @param seed 16 secret bytes
    * @throws KayaError KAYA_DISK_FULL, KAYA_IO
    */
   static async create(
@@ -40,7 +40,7 @@ export class OutputTable {
     return this.#writer.rawBytes;
   }
 
-  /** Keys come in order. A promise where it must be waited for. */
+  /** Keys come in order. Gives a promise if it must wait. */
   add(
     key: Uint8Array,
     kind: EntryKind,
@@ -79,7 +79,7 @@ export class OutputTable {
     };
   }
 
-  /** Takes away what it made. */
+  /** Removes its file. */
   async abandon(): Promise<void> {
     await this.#writer.abandon();
   }

@@ -9,7 +9,7 @@ import { tablePath } from "../version/table-files.js";
 import { GRANDPARENT_RATIO, type MergeJob } from "./job.js";
 import { OutputTable } from "./output-table.js";
 
-/** The tables that a merge writes, one behind the other: disjoint, each of about the size that was asked for. */
+/** The tables that a merge writes, one after the other: disjoint, each of about the wanted size. */
 export class Outputs {
   readonly #disk: Disk;
   readonly #job: MergeJob;
@@ -33,7 +33,7 @@ export class Outputs {
     this.#fullBytes = job.tableBytes * (stored > 0 ? Math.max(1, raw) / stored : 1);
   }
 
-  /** A promise where it must be waited for. */
+  /** Gives a promise if it must wait. */
   add(
     key: Uint8Array,
     kind: EntryKind,
@@ -54,7 +54,7 @@ export class Outputs {
     return this.#finished;
   }
 
-  /** Takes away what it made. What cannot be removed now is an orphan for the next opening. */
+  /** Removes its files. One that cannot be removed now is an orphan for the next opening. */
   async abandon(): Promise<void> {
     await this.#current?.abandon().catch(() => undefined);
     for (const { id } of this.#finished) await this.#disk.remove(tablePath(id)).catch(() => undefined);
@@ -82,7 +82,7 @@ export class Outputs {
     this.#grandparentBytes = 0;
   }
 
-  /** What of the range tombstones is before a key: one that reaches beyond it is split there. */
+  /** The parts of range tombstones before a key: one that reaches beyond it is split there. */
   #takePieces(before: Uint8Array | undefined): RangeTombstone[] {
     const taken: RangeTombstone[] = [];
     const left: RangeTombstone[] = [];

@@ -1,4 +1,4 @@
-/** Rests shorter than this are not worth a timer; longer ones would only make the merge late. */
+/** Shorter rests are not worth a timer; longer ones would only delay the merge. */
 const SHORTEST_MS = 1;
 const LONGEST_MS = 100;
 
@@ -8,17 +8,16 @@ export interface Load {
   isBusy(): boolean;
 }
 
-/** What a merge does between its steps. */
+/** The pauses of a merge between its steps. */
 export interface Clock {
   /** In milliseconds from any beginning; it never goes back. */
   now(): number;
-  /** Resolves so many milliseconds later; 0: as soon as others had their turn. */
+  /** Resolves so many milliseconds later; 0: after a turn of the event loop. */
   rest(ms: number): Promise<void>;
 }
 
 /**
- * Lets a merge take half of the time at most while others want the disk: it rests for as long as it worked. In between it lets
- * others have their turn after each step.
+ * While others want the disk a merge rests for as long as it worked. It lets the event loop turn after each step.
  */
 export class Pace {
   readonly #shouldRest: () => boolean;

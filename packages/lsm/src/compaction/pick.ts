@@ -15,7 +15,7 @@ import {
   weigh,
 } from "./shape.js";
 
-/** What is to be done next. */
+/** The next compaction. */
 export type Pick<T extends PickTable = PickTable> =
   | { readonly kind: "drop"; readonly tables: readonly DroppedTable[] }
   | { readonly kind: "move"; readonly table: T; readonly from: number; readonly to: number }
@@ -30,19 +30,18 @@ export interface MergePick<T extends PickTable = PickTable> {
 }
 
 export interface PickOptions extends ShapeOptions {
-  /** Nothing else wants the disk: what is overwritten or deleted should take no more than this share of the last level. */
+  /** While nothing else wants the disk: largest share of the last level that obsolete data should take. */
   readonly quietRatio?: number;
 }
 
-/** Where half of what a merge reads has expired, it is worth its while whatever else is going on. */
+/** A merge whose input is half expired is worth it at any time. */
 const EXPIRED_RATIO = 0.5;
 
-/** The end of what was last merged out of each level, by level: the next merge begins there. */
+/** By level, the end of the last merge out of it: the next one begins there. */
 export type Progress = readonly (Uint8Array | undefined)[];
 
 /**
- * Chooses the next compaction; undefined where the tables have the shape that they should have, and little has expired. Looks at nothing but
- * its arguments.
+ * Chooses the next compaction; undefined if the tables have the right shape and little has expired. A pure function.
  * @param now milliseconds since 1970
  */
 export function pickCompaction<T extends PickTable>(
@@ -61,7 +60,7 @@ export function pickCompaction<T extends PickTable>(
   return pickExpired(levels, options.quietRatio ?? EXPIRED_RATIO, now, ofLevel0);
 }
 
-/** The level that has most more than it should have. */
+/** The level that exceeds its target most. */
 function fullestLevel(levels: PickLevels, shape: Shape, options: PickOptions): number | undefined {
   const entryBytes = averageEntryBytes(levels);
   let [fullest, highest] = [undefined as number | undefined, 1];
@@ -108,7 +107,7 @@ export function pickFrom<T extends PickTable>(
   return mergeOf(levels, level, level === 0 ? tables : [candidate], to);
 }
 
-/** What is to be merged so that `tables` of a level get into level `to`. */
+/** The merge that brings `tables` of a level into level `to`. */
 export function mergeOf<T extends PickTable>(
   levels: PickLevels<T>,
   level: number,
@@ -128,8 +127,8 @@ function isFrom(table: PickTable, from: Uint8Array | undefined): boolean {
 }
 
 /**
- * A table that overlaps nothing down to its new level need not be written again. One with tombstones that have nothing older below
- * is: then they go. So is a small one of level 0, or tiny tables would pile up below.
+ * A table that overlaps nothing down to its new level is moved. It is rewritten if it has tombstones with nothing older below, which then
+ * go, or if it is a small one of level 0: else tiny tables would pile up.
  */
 function canMove(
   levels: PickLevels,

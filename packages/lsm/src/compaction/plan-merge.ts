@@ -10,7 +10,7 @@ export interface MergePlanOptions {
   readonly seed: Uint8Array;
 }
 
-/** What a merge has to know of the tables around it. */
+/** The tables around a merge. */
 export function planMerge(
   levels: PickLevels,
   { inputs, to }: MergePick,

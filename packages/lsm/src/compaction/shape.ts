@@ -27,9 +27,9 @@ export interface ShapeOptions {
 export const LAST_LEVEL = LEVELS - 1;
 
 /**
- * How many bytes each level should have. The last level has most of the data; each one above it has its share of that, down to the
- * base level, into which level 0 is merged. So what is overwritten or deleted takes a ninth of the live data at most, whatever
- * their size ("Optimizing Space Amplification in RocksDB", CIDR 2017).
+ * The target bytes of each level. The last level has most of the data; each one above has a fixed share of the next, up to the base level,
+ * into which level 0 is merged. So obsolete data takes at most a ninth of the live data, whatever its size ("Optimizing Space Amplification
+ * in RocksDB", CIDR 2017).
  */
 export interface Shape {
   readonly baseLevel: number;
@@ -55,7 +55,7 @@ export function bytesOf(tables: readonly PickTable[]): number {
   return tables.reduce((sum, { meta }) => sum + meta.fileBytes, 0);
 }
 
-/** Bytes that compaction has to move down until each level has what it should have; what that adds to the levels below does not count. */
+/** Bytes that compaction has to move down until each level is within its target, without those that the moves add below. */
 export function pendingBytes(levels: PickLevels, options: ShapeOptions): number {
   const { targets } = shapeOf(levels, options);
   return levels.slice(0, LAST_LEVEL).reduce((sum, tables, level) => {
@@ -65,8 +65,8 @@ export function pendingBytes(levels: PickLevels, options: ShapeOptions): number 
 }
 
 /**
- * Bytes of all tables over those of the largest sorted run, which is a table of level 0 or a deeper level. Each of its keys is there
- * once: so at most this much is on the disk for each live byte, but for what its tombstones delete. Undefined without tables.
+ * Bytes of all tables over those of the largest sorted run (a table of level 0 or a deeper level). A run has each key once: so this bounds
+ * the bytes on disk for each live byte, except for what its tombstones delete. Undefined without tables.
  */
 export function spaceAmplification(levels: PickLevels): number | undefined {
   const runs = levels.flatMap((tables, level) =>
@@ -76,7 +76,7 @@ export function spaceAmplification(levels: PickLevels): number | undefined {
   return largest === 0 ? undefined : runs.reduce((sum, bytes) => sum + bytes, 0) / largest;
 }
 
-/** What a tombstone is about to free counts with it: levels full of tombstones are merged sooner. */
+/** A tombstone counts with the bytes that it will free: levels full of tombstones are merged sooner. */
 export function weigh(tables: readonly PickTable[], averageEntryBytes: number): number {
   return tables.reduce((sum, { meta }) => sum + meta.fileBytes + meta.tombstones * averageEntryBytes, 0);
 }
@@ -90,7 +90,7 @@ export function averageEntryBytes(levels: PickLevels): number {
   return entries === 0 ? 0 : bytes / entries;
 }
 
-/** Where what is on `level` goes: the next level that has tables, but not beyond the base level unless it begins there. */
+/** The level into which `level` is merged: the next one with tables, but not beyond the base level unless it begins there. */
 export function levelBelow(levels: PickLevels, level: number, { baseLevel }: Shape): number {
   for (let below = level + 1; below < baseLevel; below++) {
     if ((levels[below]?.length ?? 0) > 0) return below;

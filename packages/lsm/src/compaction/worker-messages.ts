@@ -3,13 +3,13 @@ import type { DirectoryIdentity } from "@kaya/io";
 import type { TableMeta } from "../manifest/manifest-state.js";
 import type { MergeJob } from "./job.js";
 
-/** Which directories a worker works in, whatever their paths name meanwhile. */
+/** The directories that a worker works in, whatever their paths name meanwhile. */
 export interface WorkerPlace {
   readonly root: string;
   readonly directories: readonly DirectoryIdentity[];
 }
 
-/** What a worker is started with. */
+/** The input of a worker. */
 export interface WorkerInput extends WorkerPlace {
   readonly job: MergeJob;
   /** One Int32: above 0 the merge rests for as long as it works. */

@@ -4,7 +4,7 @@ import { NodeDisk } from "@kaya/io";
 import { mergeInLoop } from "./merge-in-loop.js";
 import type { WorkerInput, WorkerMessage } from "./worker-messages.js";
 
-/** Progress is told about so often. */
+/** Interval of progress messages. */
 const TELL_BYTES = 4 * 1024 * 1024;
 
 const { root, directories, job, rests } = workerData as WorkerInput;
@@ -32,5 +32,5 @@ async function run(): Promise<void> {
   }
 }
 
-// No await at the top: CommonJS has none.
+// No top-level await: CommonJS has none.
 void run();

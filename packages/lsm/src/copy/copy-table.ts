@@ -16,12 +16,11 @@ export interface TableSource {
   read(position: number, into: Uint8Array): Promise<number>;
 }
 
-/** Called after each step with the bytes that it moved on. What it throws ends the work. */
+/** Called after each step with the bytes copied. An error that it throws ends the work. */
 export type OnBytes = (bytes: number) => void;
 
 /**
- * Writes the bytes of a table into a new file, and syncs them; its name is the caller's to make durable. Nothing is checked but the
- * length.
+ * Writes the bytes of a table into a new file, and syncs them; the caller makes its name durable. Only the length is checked.
  * @param path nothing may be there
  * @param syncBytes the copy is synced after so many bytes, so that no sync takes long
  * @throws KayaError KAYA_CORRUPTION where the source ends too early; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO
@@ -66,8 +65,8 @@ export async function isSameAsSource(source: TableSource, disk: Disk, path: stri
 }
 
 /**
- * The footer of a table, the longest that one has. It has 16 random bytes, which no other table has, and with which the checksum of each block begins: two tables
- * whose footers are the same, and whose blocks are whole, are the same table.
+ * The end of a table, as long as its longest footer. Its 16 random bytes are unique, and every block's checksum begins with them: tables
+ * with the same footer and whole blocks are the same table.
  */
 export async function footerOfSource(source: TableSource): Promise<Buffer> {
   const { fileBytes } = source.meta;
@@ -77,7 +76,7 @@ export async function footerOfSource(source: TableSource): Promise<Buffer> {
   return footer;
 }
 
-/** Whether a file is as long as a table, and has this footer. @throws KayaError KAYA_NOT_FOUND, KAYA_IO */
+/** Whether a file has the table's length and this footer. @throws KayaError KAYA_NOT_FOUND, KAYA_IO */
 export async function hasFooter(
   disk: Disk,
   path: string,
@@ -97,7 +96,7 @@ async function* steps(source: TableSource): AsyncGenerator<Uint8Array, void> {
   const { fileBytes } = source.meta;
   const buffer = new Uint8Array(Math.min(STEP_BYTES, fileBytes));
   for (let position = 0; position < fileBytes; ) {
-    await setImmediate(); // others have their turn
+    await setImmediate(); // lets the event loop turn
     const bytes = buffer.subarray(0, Math.min(buffer.length, fileBytes - position));
     const read = await source.read(position, bytes);
     if (read !== bytes.length) throw endsEarly(source, position + read);

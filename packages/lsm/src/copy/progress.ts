@@ -10,7 +10,7 @@ export interface TreeCopyProgress {
   readonly reusedTables: number;
 }
 
-/** Counts what is done. What is told never goes back. */
+/** Counts progress. The reported numbers never go back. */
 export class CopyProgress {
   readonly #onProgress: ((progress: TreeCopyProgress) => void) | undefined;
   #totalBytes: number;

@@ -4,10 +4,10 @@
  *
  * Tables get ids of their own in the copy. So no file is ever written over another one, whichever ids the source gives out later, and the
  * earlier copy stays whole until the manifest of the new one is durable. Two things follow from that:
- * - Whether the copy has a table already is told by what the table is, not by its id: the manifests say the same of both, and their
- *   footers are the same, with the 16 random bytes that no other table has.
- * - Of level 0 a higher id is newer. New ids are above all that the copy has. So a table of level 0 is only taken over while the ids of those
- *   that are older are below its own: behind one that is copied anew all newer ones are copied anew.
+ * - A table of the earlier copy is recognised by its facts, not by its id: both manifests say the same of it, and the footers are equal, with 16
+ *   random bytes that no other table has.
+ * - In level 0 a higher id is newer, and new ids are above all existing ones. So a table of level 0 is reused only if all older ones have
+ *   lower ids: once one is copied anew, all newer ones are copied anew.
  */
 import { KayaError, type LogPosition, readOptions } from "@kaya/core";
 import type { Disk } from "@kaya/io";
@@ -61,7 +61,7 @@ const NOTHING_EXPIRED = 0;
 
 const OPTIONS: readonly (keyof TreeCopyOptions)[] = ["from", "tables", "check", "onProgress"];
 
-/** Codes of what may be wrong with a table of an earlier copy: then it is copied anew. */
+/** Errors of a table of an earlier copy after which it is copied anew. */
 const NOT_REUSABLE = ["KAYA_CORRUPTION", "KAYA_NOT_FOUND", "KAYA_UNSUPPORTED_VERSION", "KAYA_IO"] as const;
 
 export class TreeCopy {
@@ -79,7 +79,7 @@ export class TreeCopy {
   readonly #added: PlacedTable[] = [];
   #covered: LogPosition;
   #copiedBytes = 0;
-  /** From here on a manifest may name what was made. */
+  /** From here on a manifest may name the files. */
   #isNaming = false;
 
   private constructor(disk: Disk, options: TreeCopyOptions, found: FoundManifest, directory: TableDirectory) {

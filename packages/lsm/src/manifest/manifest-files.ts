@@ -3,7 +3,7 @@ import type { Disk } from "@kaya/io";
 
 export const MANIFEST_DIR = "manifest";
 
-/** Ends the name of a manifest that is being begun; one that bears it after a crash is of no use. */
+/** Ends the name of an unfinished manifest; after a crash it is useless. */
 const TEMPORARY_SUFFIX = ".tmp";
 const NAME = /^([0-9a-f]{16})\.manifest$/;
 const TEMPORARY_NAME = /^[0-9a-f]{16}\.manifest\.tmp$/;
@@ -15,12 +15,12 @@ export interface ManifestFile {
 }
 
 export interface ManifestDirectory {
-  /** The one that counts: it is never passed over for an older one. */
+  /** The one that counts: never replaced by an older one. */
   readonly newest: ManifestFile | undefined;
   readonly older: readonly ManifestFile[];
-  /** Paths of what a crash left unfinished. */
+  /** Paths of files that a crash left unfinished. */
   readonly leftovers: readonly string[];
-  /** Paths of what is not ours. */
+  /** Paths of foreign files. */
   readonly unknown: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export async function listManifests(disk: Disk): Promise<ManifestDirectory> {
     else if (!isDirectory && TEMPORARY_NAME.test(name)) leftovers.push(path);
     else unknown.push(path);
   }
-  // The disk lists by name, and sixteen hex digits sort as the numbers that they are.
+  // The disk lists by name, and sixteen hex digits sort like their numbers.
   return { newest: files.at(-1), older: files.slice(0, -1), leftovers, unknown };
 }
 

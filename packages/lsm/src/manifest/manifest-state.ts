@@ -29,13 +29,13 @@ export interface PlacedTable {
   readonly table: TableMeta;
 }
 
-/** What one edit changes, all at once. What it leaves out stays. */
+/** The changes of one edit. Omitted parts stay as they are. */
 export interface ManifestEdit {
   readonly removed?: readonly { readonly level: number; readonly id: number }[];
   readonly added?: readonly PlacedTable[];
   /** The log up to here is in the tables. It never goes back. */
   readonly covered?: LogPosition;
-  /** Of the log; only its owner knows what it means. Up to 1,024 bytes in UTF-8. */
+  /** The owner's text about the log. Up to 1,024 bytes in UTF-8. */
   readonly logIdentity?: string;
   /** Ids below this may be in use. It never goes back. */
   readonly nextTableId?: number;

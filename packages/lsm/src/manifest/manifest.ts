@@ -18,9 +18,9 @@ interface OpenManifest {
 }
 
 /**
- * The manifest that is written. Edits go one after the other; each is durable before it is believed and before the next.
+ * The manifest that is written. Edits go one after the other; each is durable before it counts and before the next.
  *
- * After a failed write or sync nothing is believed of the file: the edit may or may not be in it after a crash. Nothing is ever
+ * After a failed write or sync the file is uncertain: the edit may or may not be in it after a crash. Nothing is ever
  * appended to it again; the next edit goes into a new manifest, which has a higher number and states everything anew. Until that
  * is durable, the tables that the failed edit names must stay, those that it adds and those that it removes.
  */
@@ -46,9 +46,9 @@ export class Manifest {
   }
 
   /**
-   * Goes on from what was read. Unless the file can be trusted as it is, it is begun anew: what reads back may be what a failed
-   * sync never wrote, and nobody may act on it before it is durable.
-   * @param mayBeginLater on a full disk goes on all the same, uncertain: the next edit begins it anew
+   * Goes on from the state that was read. Unless the file can be trusted, a new one begins: bytes that read back may be those that a failed
+   * sync never wrote, and nothing may depend on them before they are durable.
+   * @param mayBeginLater on a full disk it goes on, uncertain: the next edit begins a new file
    * @param trusted everything that reads back is on the disk
    * @param nextTableId ids from here on are free
    * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO
@@ -78,14 +78,13 @@ export class Manifest {
     return this.#state;
   }
 
-  /** A failed edit may be on the disk: the tables that it names must stay until an edit succeeds. Closing changes nothing of that. */
+  /** A failed edit may be on the disk: its tables must stay until an edit succeeds, also after closing. */
   get isUncertain(): boolean {
     return this.#open === undefined;
   }
 
   /**
-   * Makes an edit durable. Where it rejects, the state is the old one; whether the edit is there after a crash is uncertain until
-   * the next one succeeds.
+   * Makes an edit durable. If it rejects, the state is the old one; until the next edit succeeds it is uncertain whether a crash leaves this one.
    * @throws KayaError KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO; KAYA_WRITER_FAILED where another process writes;
    *   KAYA_INVARIANT_VIOLATION where the edit does not fit, with nothing written; KAYA_CLOSED
    */
@@ -95,7 +94,7 @@ export class Manifest {
     return result;
   }
 
-  /** Waits for edits that are under way, and lets go of the file. Whether it is uncertain stays known. Doing it again is fine. */
+  /** Waits for edits under way, and closes the file. Keeps `isUncertain`. Can be called again. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -112,11 +111,11 @@ export class Manifest {
     const state = applyEdit(this.#state, edit);
     const open = this.#open;
     if (open === undefined || this.#isGrown(open, state)) return this.#beginAnew(state);
-    this.#open = undefined; // whatever fails from here on
+    this.#open = undefined; // even if a later step fails
     try {
       await this.#write(open, state, edit);
     } catch (error) {
-      await open.file.close().catch(() => undefined); // nothing more is asked of it
+      await open.file.close().catch(() => undefined); // it is not used any more
       throw error;
     }
     this.#state = state;
@@ -138,7 +137,7 @@ export class Manifest {
     open.end += bytes.length;
   }
 
-  /** Only where the file is the last one, whole, and durable as it reads. */
+  /** Only if the file is the last one, whole, and durable as it reads. */
   async #goOn({ number, validLength }: FoundManifest): Promise<void> {
     const path = manifestPath(number);
     this.#open = { file: await this.#disk.open(path), path, end: validLength };
@@ -150,7 +149,7 @@ export class Manifest {
     this.#open = undefined; // the new one may be there although this fails
     await before?.file.close();
     await this.#checkAlone();
-    const number = ++this.#number; // a number is tried once: what failed may have left its name
+    const number = ++this.#number; // a number is tried once: a failed attempt may have left its name
     const record = { type: "SNAPSHOT", manifest: number, number: this.#lastRecord + 1 } as const;
     const bytes = encodeManifestRecord({ ...record, payload: snapshotPayload(state) });
     const [path, temporary] = [manifestPath(number), temporaryManifestPath(number)];
@@ -171,7 +170,7 @@ export class Manifest {
       await file.append(bytes);
       await file.sync();
     } catch (error) {
-      await this.#disk.remove(path).catch(() => undefined); // its name says what it is: the next opening removes it
+      await this.#disk.remove(path).catch(() => undefined); // the next opening recognises its name and removes it
       throw error;
     } finally {
       await file.close();
@@ -181,13 +180,13 @@ export class Manifest {
   /** A file that this process did not make shows that another one writes. */
   async #checkAlone(): Promise<void> {
     const { newest, leftovers } = await listManifests(this.#disk);
-    // One may be a link, or what a failed attempt could not remove.
+    // One may be a link, or left by a failed attempt.
     for (const path of leftovers) await this.#disk.remove(path);
     if (newest === undefined || newest.number <= this.#number) return;
     throw this.#fail(`${newest.path} is there, and this process did not make it`);
   }
 
-  /** What cannot be removed now is removed by the next turn-over or opening: a lower number never counts. */
+  /** A file that cannot be removed now is removed by the next new manifest or opening: a lower number never counts. */
   async #removeOlder(number: number): Promise<void> {
     const { older, leftovers } = await listManifests(this.#disk).catch(() => ({ older: [], leftovers: [] }));
     const superfluous = [

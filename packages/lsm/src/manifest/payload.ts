@@ -1,6 +1,6 @@
 import { LEVELS, type ManifestState, type PlacedTable, type TableMeta, tablesOf } from "./manifest-state.js";
 
-/** What a record says. Of a SNAPSHOT `removed` is empty. */
+/** The content of a record. In a SNAPSHOT `removed` is empty. */
 export interface ManifestPayload {
   readonly nextTableId: number;
   readonly covered: { readonly lsn: number; readonly sequence: number };
@@ -9,7 +9,7 @@ export interface ManifestPayload {
   readonly added: readonly PlacedTable[];
 }
 
-/** The payload's bytes are whole by their checksum, and their shape is wrong. */
+/** The payload's checksum holds, but its shape is wrong. */
 export class MalformedPayload extends Error {}
 
 /** A state as the payload of a SNAPSHOT. */
@@ -57,7 +57,7 @@ export function decodePayload(bytes: Uint8Array): ManifestPayload {
   return { nextTableId, covered, logIdentity, removed, added };
 }
 
-/** How long the SNAPSHOT of a state is, nearly. */
+/** The length of a state's SNAPSHOT, nearly. */
 export function approximateBytes(state: ManifestState): number {
   let bytes = 256;
   for (const { start, end } of tablesOf(state))

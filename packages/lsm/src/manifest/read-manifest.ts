@@ -5,7 +5,7 @@ import { EMPTY_STATE, type ManifestState } from "./manifest-state.js";
 import type { ManifestDamage } from "./record.js";
 import { type Replay, replayManifest } from "./replay.js";
 
-/** Bounds what is read at once. A manifest begins anew long before. */
+/** Bounds a read. A new manifest begins long before. */
 const MOST_BYTES = 1024 * 1024 * 1024;
 
 /** What the manifest of a directory says, and what else is there. */
@@ -35,7 +35,7 @@ export async function readManifest(disk: Disk): Promise<FoundManifest> {
     const directory = await listManifests(disk);
     try {
       if (directory.newest !== undefined) return await read(disk, directory, directory.newest);
-      // One listing may miss both the manifest that goes and the one that comes.
+      // One listing may miss both the old manifest and the new one.
       if (++none > 1) return { state: EMPTY_STATE, directory, number: 0, lastRecord: 0, validLength: 0 };
     } catch (error) {
       const isGone = KayaError.is(error, "KAYA_NOT_FOUND");

@@ -34,7 +34,7 @@ export type ManifestDamageKind =
   | "MalformedPayload"
   | "DoesNotFit";
 
-/** What a record must say of its place. */
+/** The expected place of a record. */
 export interface ExpectedRecord {
   readonly manifest?: number | undefined;
   readonly number?: number | undefined;
@@ -70,7 +70,7 @@ export function encodeManifestRecord({ type, manifest, number, payload }: Manife
   return bytes;
 }
 
-/** The record at `offset`. Whether its type and its edit fit there is the caller's to check. */
+/** The record at `offset`. The caller checks whether its type and edit fit. */
 export function decodeManifestRecord(
   bytes: Uint8Array,
   offset: number,
@@ -123,7 +123,7 @@ export function decodeManifestRecord(
 
 /**
  * The offset of the first record behind `offset` that is whole and was written for this manifest; undefined where there is none.
- * Bytes of an older one prove nothing: a crash may leave what stood on the disk before.
+ * Bytes of an older one prove nothing: a crash may leave old disk content.
  */
 export function findRecordBehind(
   bytes: Uint8Array,

@@ -27,13 +27,13 @@ export interface Replay {
   readonly state: ManifestState;
   readonly validLength: number;
   readonly verdict: Verdict;
-  /** What stands at `validLength`; absent where all is whole. */
+  /** The failure at `validLength`; absent if all is whole. */
   readonly damage?: ManifestDamage;
 }
 
 /**
- * Replays a manifest from its first byte to the first one that is not as it must be.
- * @param number the one in the file's name; undefined: whatever the first record says
+ * Replays a manifest up to the first wrong byte.
+ * @param number the one in the file's name; undefined: that of the first record
  */
 export function replayManifest(bytes: Uint8Array, number?: number): Replay {
   const records: PlacedRecord[] = [];
@@ -65,7 +65,7 @@ export function replayManifest(bytes: Uint8Array, number?: number): Replay {
   return end("whole");
 }
 
-/** The state after a whole record, or why it cannot stand there. */
+/** The state after a whole record, or why it does not fit. */
 function follow(
   state: ManifestState,
   previous: ManifestRecord | undefined,

@@ -12,7 +12,7 @@ export interface RunTable extends Extent {
   openCursor(): EntryCursor;
 }
 
-/** Disjoint tables in key order as one run. A table is opened when the cursor comes to it, and let go when it leaves. */
+/** Disjoint tables in key order as one run. A table is opened when the cursor reaches it, and released when it leaves. */
 export class LevelCursor implements EntryCursor {
   readonly #tables: readonly RunTable[];
   #index = -1;
@@ -85,7 +85,7 @@ export class LevelCursor implements EntryCursor {
     throw new KayaError("KAYA_INVARIANT_VIOLATION", "the cursor stands on no entry: move it first.");
   }
 
-  /** A table may hold range tombstones alone. */
+  /** A table may have range tombstones only. */
   #forwardFrom(index: number): Moved {
     const cursor = this.#enter(index);
     if (cursor === undefined) return false;

@@ -36,7 +36,7 @@ export class MergingCursor implements EntryCursor {
   readonly #covering: readonly Place[];
   readonly #showsTombstones: boolean;
   readonly #now: number;
-  /** The runs that stand on an entry. Its first place is the cursor's, where `#isPlaced`. */
+  /** Heap of the runs that are on an entry. If `#isPlaced`, its first place is the cursor's. */
   #heap: Place[] = [];
   /** The better child of the first place; 0 where that is not known. */
   #second = 0;
@@ -114,12 +114,12 @@ export class MergingCursor implements EntryCursor {
     const place = this.#heap[0] as Place; // it is placed
     if (backward !== this.#isBackward) {
       const key = new Uint8Array(place.key);
-      // Every run: the others stand on the other side, or at no entry.
+      // Every run: the others are on the other side, or on no entry.
       return this.#seekAll(backward, (cursor) =>
         backward ? cursor.seekBefore(key, false) : this.#seekBehind(cursor, key),
       );
     }
-    this.#isPlaced = false; // until it is known where
+    this.#isPlaced = false; // until its place is known
     return this.#guarded(() => after(this.#stepOf(place), (moved) => this.#moved(0, moved)));
   }
 
@@ -169,7 +169,7 @@ export class MergingCursor implements EntryCursor {
     this.#siftDown(at);
   }
 
-  /** Finds the next entry that is to be seen, from where the runs stand. */
+  /** Finds the next visible entry from the places of the runs. */
   #settle(): Moved {
     const heap = this.#heap;
     for (;;) {
@@ -184,7 +184,7 @@ export class MergingCursor implements EntryCursor {
     }
   }
 
-  /** Puts the best place first and moves older entries of its key away. Undefined where there is nothing to do. */
+  /** Puts the best place first and moves runs past older entries of its key. Undefined if there is nothing to do. */
   #skipOlder(first: Place): Promise<boolean> | "again" | undefined {
     const heap = this.#heap;
     if (heap.length === 1) return undefined;
@@ -204,7 +204,7 @@ export class MergingCursor implements EntryCursor {
     return this.#goOn(at, this.#stepOf(second));
   }
 
-  /** Moves the first place on where it must not be seen. Undefined where it is. */
+  /** Moves the first place on if its entry is hidden. Undefined if it is visible. */
   #skipHidden(first: Place): Promise<boolean> | "again" | undefined {
     const hiding = this.#covering.length === 0 ? undefined : this.#hiding(first);
     if (hiding !== undefined) return this.#goOn(0, this.#stepBehind(first, hiding));
@@ -224,7 +224,7 @@ export class MergingCursor implements EntryCursor {
   #hiding({ key, age, run }: Place): { readonly piece: RangeTombstone; readonly age: number } | undefined {
     const { sequence } = run.cursor;
     for (const other of this.#covering) {
-      if (other.age > age) return undefined; // what is older hides nothing of it
+      if (other.age > age) return undefined; // an older run hides nothing of it
       const piece = other.run.covering(key);
       if (piece !== undefined && piece.sequence > sequence) return { piece, age: other.age };
     }
@@ -232,8 +232,8 @@ export class MergingCursor implements EntryCursor {
   }
 
   /**
-   * What a run has under a range tombstone is passed over at once where all of it is hidden: where the tombstone is of a newer run, or the
-   * run has nothing that is newer than its own tombstone.
+   * Skips a run's entries under a range tombstone at once if all are hidden: if the tombstone is of a newer run, or the run has nothing
+   * newer than its own tombstone.
    */
   #stepBehind(place: Place, { piece, age }: { piece: RangeTombstone; age: number }): Moved {
     const { cursor, newest = Number.POSITIVE_INFINITY } = place.run;
@@ -267,7 +267,7 @@ export class MergingCursor implements EntryCursor {
     return right >= this.#heap.length || this.#isBetter(left, right) ? left : right;
   }
 
-  /** By key, and where that is the same the newer. */
+  /** By key, then the newer first. */
   #isBetter(left: number, right: number): boolean {
     const a = this.#heap[left] as Place; // callers stay below the length
     const b = this.#heap[right] as Place;
@@ -275,7 +275,7 @@ export class MergingCursor implements EntryCursor {
     return order === 0 ? a.age < b.age : order < 0;
   }
 
-  /** Where a move fails the cursor stands on no entry. */
+  /** After a failed move the cursor is on no entry. */
   #guarded(move: () => Moved): Moved {
     try {
       const moved = move();

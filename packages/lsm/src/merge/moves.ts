@@ -1,7 +1,7 @@
-/** What a move of a cursor gives. */
+/** The result of a cursor's move. */
 export type Moved = boolean | Promise<boolean>;
 
-/** Goes on at once where the move needed no disk. */
+/** Goes on at once if the move needed no disk. */
 export function after(moved: Moved, goOn: (moved: boolean) => Moved): Moved {
   return typeof moved === "boolean" ? goOn(moved) : moved.then(goOn);
 }

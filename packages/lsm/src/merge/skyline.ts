@@ -38,7 +38,7 @@ export class Skyline {
       const piece = this.pieces[i] as RangeTombstone; // i is below the length
       if (compareBytes(piece.start, from) > 0 || piece.sequence <= sequence) return false;
       if (compareEnds(piece.end, end) >= 0) return true;
-      from = piece.end as Uint8Array; // it ends before another end
+      from = piece.end as Uint8Array; // another end is behind it
     }
     return false;
   }
@@ -76,7 +76,7 @@ function sweep(tombstones: readonly RangeTombstone[]): RangeTombstone[] {
     const highest = open.highestBehind(start);
     if (highest === undefined) continue;
     const { sequence } = highest;
-    const end = boundaries[index + 1]; // the last boundary has no end: only what is unbounded is open there
+    const end = boundaries[index + 1]; // behind the last boundary only unbounded ones are open
     const last = pieces.at(-1);
     if (last?.sequence === sequence && last.end !== undefined && compareBytes(last.end, start) === 0)
       pieces[pieces.length - 1] = { start: last.start, end, sequence };
@@ -91,7 +91,7 @@ function boundariesOf(tombstones: readonly RangeTombstone[]): Uint8Array[] {
   return keys.filter((key, index) => index === 0 || compareBytes(keys[index - 1] as Uint8Array, key) !== 0);
 }
 
-/** A binary heap that drops what has ended only when it comes to the top. */
+/** A binary heap that drops ended tombstones only when they reach the top. */
 class HighestFirst {
   readonly #heap: RangeTombstone[] = [];
 

@@ -10,10 +10,10 @@ import {
   TRAILER_BYTES,
 } from "./format.js";
 
-/** A block is stored compressed only where that saves an eighth of it: less is not worth the time of each read. */
+/** A block is stored compressed only if that saves an eighth: less is not worth the time of each read. */
 export const WORTHWHILE = 7 / 8;
 
-/** What a table's blocks have in common. */
+/** Common to a table's blocks. */
 export interface TableContext {
   readonly path: string;
   /** CRC-32C of its seed. */
@@ -59,7 +59,7 @@ function checksumOf(
 
 const TYPE = new Uint8Array(1);
 
-/** A block that was read with its trailer, and what its type says. */
+/** A block that was read with its trailer, and its type. */
 export interface StoredBlock {
   readonly bytes: Uint8Array;
   readonly encoding: Encoding;

@@ -17,8 +17,8 @@ interface SnappyModule {
   uncompressSync(input: Uint8Array, options: { copyOutputData: boolean; asBuffer: boolean }): Uint8Array;
 }
 
-// Buffers that the library allocates by itself are let go of only between turns of the event loop: a run of synchronous reads would
-// hold gigabytes of them. Node's own buffers do not have that.
+// Buffers that the library allocates are freed only between turns of the event loop: a run of synchronous reads would hold gigabytes.
+// Node's own buffers do not have this problem.
 const COPIED = { copyOutputData: true };
 const COPIED_BUFFER = { copyOutputData: true, asBuffer: true };
 
@@ -60,8 +60,7 @@ export function codecFor(encoding: typeof Encoding.Snappy, what: string, load = 
 }
 
 /**
- * The length that a compressed block says it has when it is uncompressed (a varint at its beginning); -1 where that is not
- * possible for so few bytes.
+ * The uncompressed length stated by a compressed block (a varint at its beginning); -1 if so few bytes cannot hold it.
  */
 export function rawLengthOf(bytes: Uint8Array): number {
   let length = 0;

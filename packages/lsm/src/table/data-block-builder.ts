@@ -6,7 +6,7 @@ import { RESTART_INTERVAL } from "./format.js";
 import { MAX_VARINT_BYTES, varintLength, writeVarint } from "./varint.js";
 
 const MOST_IN_COMMON = 0xffff;
-/** Entries that begin further behind take an offset of four bytes in the hash index. */
+/** Entries that begin later need offsets of four bytes in the hash index. */
 const MOST_SHORT_OFFSET = 0xffff;
 
 /** Lays entries out in one block: see "A data block" in TABLE.md. */
@@ -14,11 +14,11 @@ export class DataBlockBuilder {
   #bytes: Uint8Array;
   /** Where entries are moved to when they have less in common. */
   #spare: Uint8Array;
-  /** Behind the last entry; the first one begins behind room for the common bytes, of which there were most at first. */
+  /** End of the last entry. The first one leaves room for the common bytes, which were longest at first. */
   #length = 0;
   #count = 0;
   #first: Uint8Array = new Uint8Array(0);
-  /** What all keys so far have in common: it gets less only. */
+  /** Common beginning of all keys so far: it only gets shorter. */
   #inCommon = 0;
   #longestKey = 0;
   #base: SequenceNumber = 0;
@@ -152,7 +152,7 @@ export class DataBlockBuilder {
     this.#hashes[2 * count + 1] = second;
   }
 
-  /** Lays out anew what is there: each entry gets the bytes that are no longer common. It happens a few times a block, mostly early. */
+  /** Lays out the entries again: each gets the bytes that are no longer common. It happens a few times a block, mostly early. */
   #shareLess(inCommon: number): void {
     const lost = this.#inCommon - inCommon;
     const most = this.#length + this.#count * (lost + MAX_VARINT_BYTES);

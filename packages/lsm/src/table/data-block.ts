@@ -6,7 +6,7 @@ import { VarintReader } from "./varint.js";
 
 export const DATA_TAIL_BYTES = 16;
 
-/** What is known of an entry once it was decoded. Its key is what all keys of the block have in common, then these bytes. */
+/** A decoded entry. Its key is the block's common bytes, then these bytes. */
 export class EntryPlace {
   keyStart = 0;
   keyEnd = 0;
@@ -14,7 +14,7 @@ export class EntryPlace {
   valueEnd = 0;
   kind: EntryKind = 0;
   sequence: SequenceNumber = 0;
-  /** Of an entry that expires; of another one it is left as it was. */
+  /** Set only for an entry that expires; else unchanged. */
   expiresAt = 0;
 }
 
@@ -36,7 +36,7 @@ export function slotOf(first: number, slots: number): number {
   return Math.floor(((first >>> 0) * slots) / 0x1_0000_0000);
 }
 
-/** What a slot keeps of a key's hash; 0 stands for a free slot. @param second the second half of the key's hash */
+/** The part of a key's hash in a slot; 0 is a free slot. @param second the second half of the key's hash */
 export function tagOf(second: number): number {
   const tag = second & 0xff;
   return tag === 0 ? 1 : tag;
@@ -108,7 +108,7 @@ export class DataBlock {
   }
 
   /**
-   * Whether an entry with this key is there: `place` tells then where.
+   * Whether the key has an entry; `place` then tells where.
    * @param first and `second`: the halves of the key's hash
    */
   find(key: Uint8Array, first: number, second: number, place: EntryPlace): boolean {
@@ -134,7 +134,7 @@ export class DataBlock {
     return (this.bytes[at] as number) | ((this.bytes[at + 1] as number) << 8);
   }
 
-  /** Whether the entry at `at` has this key, which begins as all keys of the block do. */
+  /** Whether the entry at `at` has this key, which begins with the common bytes. */
   #isAt(at: number, key: Uint8Array, place: EntryPlace): boolean {
     const { bytes, inCommon } = this;
     this.decode(at, place);
@@ -216,7 +216,7 @@ export class DataBlock {
     return valueEnd;
   }
 
-  /** Bytes where a tombstone has none: first when the entry expires, then its value. */
+  /** A tombstone's kind with bytes: first the time at which the entry expires, then its value. */
   #placeExpiring(place: EntryPlace): void {
     if (this.#origin.version < EXPIRY_VERSION) throw this.damage("a tombstone with a value");
     const reader = new VarintReader();
@@ -257,7 +257,7 @@ export class DataBlock {
     return compareToOwn(key, this.inCommon, this.bytes, SCRATCH) === 0;
   }
 
-  /** 0 where the key begins as all keys of the block do; else whether it is before or behind them. */
+  /** 0 if the key begins with the common bytes; else whether it is before or behind all keys. */
   #compareToCommon(key: Uint8Array): number {
     for (let i = 0; i < this.inCommon; i++) {
       if (i === key.length) return -1;
@@ -268,9 +268,9 @@ export class DataBlock {
   }
 
   /**
-   * The last restart point whose key is `key` or less; -1 where there is none. It compares four bytes of each, which stand side by side:
-   * a search over the keys themselves would wait for memory at each step.
-   * @param key begins as all keys of the block do
+   * The last restart point whose key is `key` or less, or -1. Compares four bytes of each, which are side by side: a search over the keys
+   * would wait for memory at each step.
+   * @param key begins with the common bytes
    */
   #restartFor(key: Uint8Array): number {
     const head = headOf(key, this.inCommon, key.length);

@@ -6,7 +6,7 @@ import { DataBlock } from "./data-block.js";
 import { BlockKind, Encoding, type Place, TRAILER_BYTES } from "./format.js";
 import { SparseList } from "./sparse-list.js";
 
-/** A data block in the cache, with the buffer that it stands in. */
+/** A data block in the cache, with its buffer. */
 export class DataItem extends CacheItem {
   readonly block: DataBlock;
   readonly #buffer: Uint8Array;
@@ -27,20 +27,20 @@ export class DataItem extends CacheItem {
     this.#giveBack = giveBack;
   }
 
-  // A buffer that somebody looks at is left to the garbage collector: used again, it would change under their eyes.
+  // A buffer with readers is left to the garbage collector: reuse would change its bytes under them.
   gone(isFree: boolean): void {
     this.#forget(this);
     if (isFree) this.#giveBack(this.#buffer);
   }
 }
 
-/** A read under way, and how many wait for it. */
+/** A read under way, and the number of its waiters. */
 interface Loading {
   waiters: number;
   readonly item: Promise<DataItem>;
 }
 
-/** The data blocks of one table, as far as they are in the cache, and how they get there. */
+/** The data blocks of one table: in the cache, or read into it. */
 export class DataBlocks {
   readonly #reader: BlockReader;
   readonly #cache: BlockCache;
@@ -66,8 +66,8 @@ export class DataBlocks {
   }
 
   /**
-   * Reads a block that is not in the cache, once for all that ask for it meanwhile. The item is pinned for the caller, who has to call
-   * `release`: between its arrival and the caller's turn others may run, and put it out.
+   * Reads a block that is not in the cache, once for all concurrent callers. The item is pinned for the caller, who must call `release`:
+   * before the caller's turn other code may run and evict it.
    */
   load(ordinal: number, place: Place): Promise<DataItem> {
     this.#cache.misses++;
@@ -85,7 +85,7 @@ export class DataBlocks {
     item.pins--;
   }
 
-  /** Reads a block now. Its bytes are the caller's to look at in this turn. */
+  /** Reads a block now. Its bytes are valid in this turn. */
   loadSync(ordinal: number, place: Place): DataItem {
     this.#cache.misses++;
     const { pool } = this.#cache;
@@ -95,7 +95,7 @@ export class DataBlocks {
   }
 
   /**
-   * Takes in a copy of a block that was read together with others. The item is pinned for the caller, as that of `load`.
+   * Adds a copy of a block that was read together with others. The item is pinned for the caller, as by `load`.
    * @param stored with its trailer
    */
   adopt(ordinal: number, place: Place, stored: Uint8Array): DataItem {
@@ -154,7 +154,7 @@ export class DataBlocks {
     };
   }
 
-  /** Another read of the same block may have been faster: then this one is for its caller alone. */
+  /** If another read of the same block was faster, this one is only for its caller. */
   #keep(ordinal: number, item: DataItem): DataItem {
     const known = this.#items.get(ordinal);
     if (known !== undefined) return known;

@@ -4,13 +4,13 @@ import { type DataBlock, EntryPlace } from "./data-block.js";
 
 /** The interval between restart points is one byte in a block. */
 const MOST_ENTRIES = 255;
-/** Longer ones are not kept: one long key must not hold memory for good. */
+/** Longer ones are not kept: one long key must not hold memory forever. */
 const LARGEST_KEPT = 64 * 1024;
 const MOST_KEPT = 64;
 
 /**
- * The entries between two restart points, decoded together, their keys put together once. A cursor takes one and gives it back: to
- * make its arrays anew costs more than a short range.
+ * The entries between two restart points, decoded together, with whole keys. Cursors take one and give it back: new arrays would cost more
+ * than a short range.
  */
 export class DecodedEntries {
   static readonly #free: DecodedEntries[] = [];
@@ -24,12 +24,12 @@ export class DecodedEntries {
   /** Of those that expire. */
   readonly #expiries = new Float64Array(MOST_ENTRIES);
 
-  /** One that nobody has. */
+  /** A free one. */
   static take(): DecodedEntries {
     return DecodedEntries.#free.pop() ?? new DecodedEntries();
   }
 
-  /** Takes one back. Its owner must not use it any more. */
+  /** Takes one back: its owner must not use it any more. */
   static give(entries: DecodedEntries): void {
     if (DecodedEntries.#free.length < MOST_KEPT && entries.#keys.length <= LARGEST_KEPT)
       DecodedEntries.#free.push(entries);

@@ -5,14 +5,14 @@ const LINE_BYTES = 64;
 const LINE_BITS = LINE_BYTES * 8;
 const TAIL_BYTES = 8;
 const ALGORITHM = 1;
-/** 128 MiB, for 107 million keys at ten bits each: what has more keys lets more through. Also keeps `lineOf` exact. */
+/** 128 MiB, for 107 million keys at ten bits each; with more keys more absent ones pass. Also keeps `lineOf` exact. */
 const MAX_LINES = 2 ** 21;
-/** Hashes that are put in before others get a turn: a few milliseconds. */
+/** Hashes added before the event loop turns: a few milliseconds. */
 const SLICE = 65_536;
 const PIECE = 65_536;
-/** Pieces that wait for the next table: those of one with a million keys. */
+/** Free pieces for the next table: those of a million keys. */
 const MOST_FREE = 16;
-/** Of all builders: what is dropped instead is given back late, and each table needs new ones. */
+/** Shared by all builders: dropped memory is freed late, and each table needs some. */
 const free: Int32Array[] = [];
 
 /**
@@ -77,7 +77,7 @@ function lineOf(first: number, lines: number): number {
   return Math.floor(((first >>> 0) * lines) / 0x1_0000_0000) * LINE_BYTES;
 }
 
-/** Says of a key that it is not in the table, or that it may be. */
+/** Tells that a key is not in the table, or may be. */
 export class Filter {
   readonly #bytes: Uint8Array;
   readonly #lines: number;

@@ -1,10 +1,10 @@
-/** What a table is made of: see TABLE.md. */
+/** The parts of a table: see TABLE.md. */
 import { crc32cRange, KayaError } from "@kaya/core";
 
 /** On disk `4b 53 53 54`, "KSST". */
 export const TABLE_MAGIC = 0x5453534b;
 export const TABLE_VERSION = 1;
-/** Of a table that has an entry that expires, and of no other one. */
+/** Only of a table with an entry that expires. */
 export const EXPIRY_VERSION = 2;
 
 /** Bytes behind each block: its type, then its checksum. */
@@ -13,7 +13,7 @@ export const TRAILER_BYTES = 5;
 export const FOOTER_BYTES = 88;
 /** With the four numbers of `TableExpiry`. */
 export const EXPIRY_FOOTER_BYTES = FOOTER_BYTES + 32;
-/** The part at the footer's end that stays where it is in every version. */
+/** The part at the footer's end that every version keeps. */
 export const FOOTER_FIXED_BYTES = 12;
 /** Longer than a footer of any version. */
 export const MAX_FOOTER_BYTES = 4096;
@@ -70,8 +70,7 @@ export function endOf({ offset, length }: Place): number {
 const OFFSET = new Uint8Array(8);
 
 /**
- * What the checksum of the block at `offset` begins with: so a block of another table, or from another place in this one, does not
- * pass for it.
+ * The start of the checksum of the block at `offset`: so a block of another table or place fails it.
  * @param seedCrc CRC-32C of the table's seed
  */
 export function checksumSeed(seedCrc: number, offset: number): number {
@@ -101,7 +100,7 @@ export function corruption(path: string, offset: number, message: string): KayaE
   return error;
 }
 
-/** What `corruption` was called with. @throws `error` itself where it is no such error */
+/** The arguments that `corruption` was called with. @throws `error` itself where it is no such error */
 export function damageOf(error: unknown): TableDamage {
   const details = KayaError.is(error) ? DETAILS.get(error) : undefined;
   if (details === undefined) throw error;

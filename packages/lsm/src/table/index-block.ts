@@ -3,7 +3,7 @@ import { corruption, endOf, MAX_BLOCK_BYTES, type Place, TRAILER_BYTES } from ".
 import { MAX_VARINT_BYTES, VarintReader, writeVarint } from "./varint.js";
 
 /**
- * A short key that is `last` or greater and less than `next`: what separates two blocks need not be a key of either.
+ * A short key that is `last` or greater and less than `next`: a separator need not be a key of either block.
  * @param next undefined behind the last block: then it is `last`
  */
 export function separatorOf(last: Uint8Array, next: Uint8Array | undefined): Uint8Array {
@@ -12,7 +12,7 @@ export function separatorOf(last: Uint8Array, next: Uint8Array | undefined): Uin
   if (shared >= last.length) return copyBytes(last);
   for (let i = shared; i < last.length; i++) {
     const byte = last[i] as number;
-    // Where they differ it has to stay below `next`; behind that anything will do that is greater than `last`.
+    // At the first difference it must stay below `next`; later bytes only need to make it greater than `last`.
     if (byte === 0xff || (i === shared && byte + 1 >= (next[i] as number))) continue;
     const separator = copyBytes(last.subarray(0, i + 1));
     separator[i] = byte + 1;
@@ -145,14 +145,14 @@ export class IndexBlock {
         throw damaged();
       if (endOf(place) > fileBytes) throw damaged();
       const keyLength = shared + own;
-      // What is kept is bounded by the file: each separator repeats at most the one before it.
+      // The file bounds the memory: each separator repeats at most the one before it.
       if (length + keyLength > MAX_BLOCK_BYTES) throw damaged();
       if (length + keyLength > keys.length) {
         const larger = new Uint8Array(Math.max(2 * keys.length, length + keyLength));
         larger.set(keys.subarray(0, length));
         keys = larger;
       }
-      // A separator has as much in common with the one before as there is: so it is greater where the next byte is.
+      // A separator shares as many bytes with the one before as possible: so the next byte decides which is greater.
       const isGreater =
         own > 0 &&
         (shared === previousLength || (bytes[at] as number) > (keys[previousStart + shared] as number));

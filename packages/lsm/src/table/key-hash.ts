@@ -1,7 +1,7 @@
 /**
- * HalfSipHash (Aumasson and Bernstein, the 32-bit variant of SipHash) with 64 bits of output. Its key keeps anybody who does not
- * know it from choosing keys that collide. With 1 and 3 rounds it is what Linux has in its hash tables on 32-bit machines
- * (`hsiphash`); the 2 and 4 rounds of the reference are there for the test with its vectors.
+ * HalfSipHash (Aumasson and Bernstein, the 32-bit variant of SipHash) with 64 bits of output. Without its key nobody can choose keys that
+ * collide. Linux uses 1 and 3 rounds in its hash tables on 32-bit machines (`hsiphash`); the reference's 2 and 4 rounds exist for its test
+ * vectors.
  *
  * The result is in `first` and `second`: an object for each hash would cost more than the hash.
  */

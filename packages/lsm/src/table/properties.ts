@@ -30,7 +30,7 @@ export interface TableProperties {
 const NUMBERS = 8;
 const NO_KEY = 0xffff_ffff;
 
-/** Eight numbers of eight bytes, then both keys, each behind its length. When entries expire stands in the footer. */
+/** Eight numbers of eight bytes, then both keys, each behind its length. Times of expiry are in the footer. */
 export function encodeProperties(properties: TableProperties): Uint8Array {
   const { smallestKey, largestKey } = properties;
   const bytes = new Uint8Array(NUMBERS * 8 + 8 + smallestKey.length + (largestKey?.length ?? 0));

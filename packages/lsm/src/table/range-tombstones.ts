@@ -4,8 +4,8 @@ import type { RangeTombstone } from "../entry.js";
 import { corruption } from "./format.js";
 
 /**
- * Cuts range tombstones that overlap into fragments that do not, in order, each with the newest sequence of those that cover it. So
- * what covers a key is found by a binary search. Neighbours with the same sequence become one again.
+ * Cuts range tombstones that overlap into fragments that do not, in order, each with the newest sequence of those that cover it. So a
+ * binary search finds the one that covers a key. Neighbours with the same sequence are joined.
  */
 export function fragment(tombstones: readonly RangeTombstone[]): RangeTombstone[] {
   const bounds = boundsOf(tombstones);
@@ -43,7 +43,7 @@ function append(fragments: RangeTombstone[], next: RangeTombstone): void {
   else fragments.push(next);
 }
 
-/** A heap with the newest tombstone on top; those that ended are taken off when they get there. */
+/** A heap with the newest tombstone on top; ended ones are removed when they get there. */
 class Covering {
   readonly #heap: RangeTombstone[] = [];
 

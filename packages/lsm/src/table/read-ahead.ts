@@ -10,8 +10,8 @@ import type { IndexPart, TableIndex } from "./table-index.js";
 export const READ_AHEAD_BYTES = 256 * 1024;
 
 /**
- * From this many blocks on a cursor is on its way through the table: the next piece is read while this one is looked at, and what is read
- * passes the cache by. A short range ends before that, and finds its blocks there the next time.
+ * After so many blocks a cursor counts as a scan: the next piece is read while this one is used, and pieces are not cached. A short range
+ * ends before that, and finds its blocks in the cache the next time.
  */
 const BLOCKS_TO_GO_ON = 4;
 
@@ -29,10 +29,10 @@ export interface CursorOptions {
   readonly sync?: boolean;
 }
 
-/** Which way a cursor goes: 1 forward, -1 backward. */
+/** A cursor's direction: 1 forward, -1 backward. */
 export type Direction = 1 | -1;
 
-/** Blocks that stand one behind the other in the file. */
+/** Adjacent blocks of the file. */
 interface Piece {
   readonly part: IndexPart;
   readonly first: number;
@@ -51,8 +51,8 @@ interface Ahead {
 }
 
 /**
- * Gets a cursor its data blocks: out of the cache, one by one, or several at a time. What it gave last is held until the next. It has
- * two buffers of the pool at most, and gives each back as soon as no read goes into it and nobody looks at it.
+ * Gets a cursor its data blocks: from the cache, one by one, or several at a time. It holds the last one until the next. It has at most two
+ * buffers of the pool, and returns each as soon as it has neither a read nor a reader.
  */
 export class ReadAhead {
   readonly #index: TableIndex;
@@ -66,7 +66,7 @@ export class ReadAhead {
   #item: DataItem | undefined;
   #piece: Piece | undefined;
   #ahead: Ahead | undefined;
-  /** The number of the block before, and how many blocks came one behind the other. */
+  /** The number of the last block, and the length of the run of adjacent blocks. */
   #previous = -2;
   #run = 0;
 
@@ -94,7 +94,7 @@ export class ReadAhead {
     this.release();
     this.#run = ordinal === this.#previous + direction ? this.#run + 1 : 0;
     this.#previous = ordinal;
-    // It went elsewhere, or turned round: what is under way is not what comes next.
+    // It went elsewhere, or turned round: the read under way is not for the next block.
     if (this.#run === 0 && !covers(this.#ahead, ordinal)) this.#dropAhead();
     const item = this.#blocks.cached(ordinal);
     if (item !== undefined) {
@@ -108,7 +108,7 @@ export class ReadAhead {
     return this.#read(ordinal, direction);
   }
 
-  /** Lets go of the block that was given last. */
+  /** Releases the last block. */
   release(): void {
     if (this.#item !== undefined) this.#blocks.release(this.#item);
     this.#item = undefined;
@@ -123,14 +123,14 @@ export class ReadAhead {
 
   async #fromAhead(ordinal: number, direction: Direction): Promise<DataBlock> {
     const ahead = this.#ahead;
-    this.#ahead = undefined; // also where it failed: then the next call reads again
+    this.#ahead = undefined; // also after a failure: the next call reads again
     const piece = await ahead?.piece;
     if (piece === undefined) return this.#read(ordinal, direction);
     this.#stand(piece);
     return this.#fromPiece(piece, ordinal, direction);
   }
 
-  /** The piece before is not looked at any more. @throws KayaError KAYA_CLOSED where it was closed while this one was read */
+  /** The piece before has no reader any more. @throws KayaError KAYA_CLOSED where it was closed while this one was read */
   #stand(piece: Piece | undefined): void {
     if (this.#piece !== undefined) this.#pool.give(this.#piece.buffer);
     this.#piece = piece;
@@ -208,10 +208,10 @@ export class ReadAhead {
   /** Begins to read the piece behind this one. */
   #goOn(piece: Piece, direction: Direction): void {
     const next = direction === 1 ? piece.last + 1 : piece.first - 1;
-    if (!piece.part.has(next)) return; // another part of the index: it begins anew there
+    if (!piece.part.has(next)) return; // another part of the index: reading ahead begins again there
     const { first, last } = this.#rangeFrom(piece.part, next, direction);
     const ahead = this.#readRange(piece.part, first, last);
-    ahead.catch(() => undefined); // told to whoever asks for the blocks
+    ahead.catch(() => undefined); // reported when the blocks are needed
     this.#ahead = { first, last, piece: ahead };
   }
 
@@ -242,7 +242,7 @@ export class ReadAhead {
     return piece;
   }
 
-  /** A piece that is not read yet, and where its bytes come. */
+  /** A piece to read, and the place of its bytes. */
   #pieceFor(part: IndexPart, first: number, last: number): { piece: Piece; bytes: Uint8Array } {
     const { offset } = part.placeOf(first);
     const length = endOf(part.placeOf(last)) - offset;
@@ -250,7 +250,7 @@ export class ReadAhead {
     return { piece: { part, first, last, offset, buffer }, bytes: buffer.subarray(0, length) };
   }
 
-  /** As many blocks as the run so far is worth: twice as many each time. At a seek those that were asked for. */
+  /** Twice as many blocks each time in a run; at a seek those that were asked for. */
   #rangeFrom(part: IndexPart, ordinal: number, direction: Direction): { first: number; last: number } {
     const most = this.#run === 0 ? this.#seekBlocks : 2 ** Math.min(this.#run, 16);
     let other = ordinal;

@@ -6,7 +6,7 @@ interface Chunk<T> {
   count: number;
 }
 
-/** Values by number, in arrays of 256 that are there while they hold any: a look-up touches less memory than that of a `Map`. */
+/** Values by number, in arrays of 256 that exist while they hold any: a look-up touches less memory than in a `Map`. */
 export class SparseList<T> {
   readonly #chunks: (Chunk<T> | undefined)[] = [];
 

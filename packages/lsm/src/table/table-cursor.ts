@@ -7,15 +7,14 @@ import { chain } from "./maybe-promise.js";
 import type { Direction, ReadAhead } from "./read-ahead.js";
 import type { TableIndex } from "./table-index.js";
 
-/** Where to stand in a block: gives the number of the entry, -1 before the first one, `count` behind the last. */
+/** Finds a place in a block: the number of the entry, -1 before the first, `count` behind the last. */
 type Landing = (block: DataBlock) => number;
 
 const atFirst: Landing = () => 0;
 const atLast: Landing = (block) => block.count - 1;
 
 /**
- * A place among the entries of one table. The entries between two restart points are decoded together, keys put together once: so it
- * goes backward at the speed at which it goes forward.
+ * A place among the entries of one table. The entries between two restart points are decoded together: so backward is as fast as forward.
  */
 export class TableCursor implements EntryCursor {
   readonly #path: string;
@@ -31,7 +30,7 @@ export class TableCursor implements EntryCursor {
   #to = 0;
   readonly #entries = DecodedEntries.take();
   #key: Uint8Array = new Uint8Array(0);
-  /** Which entry `#key` is of. */
+  /** The entry of `#key`. */
   #keyOf = -1;
   #isMoving = false;
   #isClosed = false;
@@ -48,7 +47,7 @@ export class TableCursor implements EntryCursor {
     const i = this.#standing() - this.#from;
     if (this.#keyOf === this.#at) return this.#key;
     const length = this.#entries.keyLengthAt(i);
-    // A view costs more than a few bytes do: where the length is the same, the last one gets the bytes of this key.
+    // A view costs more than copying a few bytes: if the length is the same, the last view gets this key's bytes.
     if (length === this.#key.length && length <= 64) this.#entries.copyKey(i, this.#key);
     else this.#key = this.#entries.keyAt(i);
     this.#keyOf = this.#at;
@@ -153,7 +152,7 @@ export class TableCursor implements EntryCursor {
     return this.#guarded(this.#enter(ordinal, direction, land));
   }
 
-  /** Marks the time until a promise settles: another move in it would meet a cursor between two places. */
+  /** Marks the time until a promise settles: another move would find the cursor between two places. */
   #guarded(moved: boolean | Promise<boolean>): boolean | Promise<boolean> {
     if (typeof moved === "boolean") return moved;
     this.#isMoving = true;
@@ -170,9 +169,9 @@ export class TableCursor implements EntryCursor {
     );
   }
 
-  /** Into a data block; where what is looked for is not in it, into the next one. */
+  /** Into a data block; into the next one if the place is not in it. */
   #enter(ordinal: number, direction: Direction, land: Landing): boolean | Promise<boolean> {
-    this.#block = undefined; // also where what follows fails
+    this.#block = undefined; // also if a later step fails
     return chain(this.#index.blockCount(this.#isSync), (count) => {
       if (ordinal < 0 || ordinal >= count) return this.#leave();
       return chain(this.#source.take(ordinal, direction), (block) => {
@@ -198,7 +197,7 @@ export class TableCursor implements EntryCursor {
 
   /** Decodes the entries around `at`, up to the restart points before and behind it. */
   #stand(block: DataBlock, at: number): boolean {
-    this.#block = undefined; // until all of it is known to be good
+    this.#block = undefined; // until all of it is checked
     const restart = Math.floor(at / block.interval);
     const from = restart * block.interval;
     const to = Math.min(block.count, from + block.interval);

@@ -11,7 +11,7 @@ export interface TableExpiry {
 /** Times that are kept at most; from twice as many entries on every second one, and so on. */
 const SAMPLE = 256;
 
-/** Learns when the entries of a table expire, in little memory. The same entries in the same order give the same numbers. */
+/** Collects when a table's entries expire, in little memory. The same entries in the same order give the same numbers. */
 export class ExpiryCounter {
   #entries = 0;
   #earliest = Number.POSITIVE_INFINITY;
@@ -45,7 +45,7 @@ export class ExpiryCounter {
   }
 }
 
-/** About how many of the entries that expire have expired by `now`: exact where none or all have, else by the three times. */
+/** About how many of the expiring entries have expired by `now`: exact if none or all have, else estimated from the three times. */
 export function expiredBy({ entries, earliest, half, latest }: TableExpiry, now: number): number {
   if (now < earliest) return 0;
   if (now >= latest) return entries;

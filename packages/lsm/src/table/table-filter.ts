@@ -39,7 +39,7 @@ export class TableFilter {
     this.#fingerprint = fingerprintOf(owner, FINGERPRINT);
   }
 
-  /** False: the table has none, and has to be asked for every key. */
+  /** False: the table has none, and must be searched for every key. */
   get exists(): boolean {
     return this.#place !== undefined;
   }

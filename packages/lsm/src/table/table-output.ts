@@ -17,18 +17,18 @@ export class TableOutput {
   #buffer = pool.take(BUFFER_BYTES);
   #spare: Uint8Array | undefined;
   #used = 0;
-  /** Where the buffer's first byte goes. */
+  /** File offset of the buffer's first byte. */
   #start = 0;
   #unsynced = 0;
   #writing: Promise<void> | undefined;
 
-  /** @param syncBytes after so many bytes they are synced: one sync of all at the end would hold up those of others */
+  /** @param syncBytes syncs after so many bytes: one large sync at the end would delay others */
   constructor(file: DiskFile, syncBytes: number) {
     this.#file = file;
     this.#syncBytes = syncBytes;
   }
 
-  /** Where the next byte goes. */
+  /** File offset of the next byte. */
   get offset(): number {
     return this.#start + this.#used;
   }
@@ -46,8 +46,8 @@ export class TableOutput {
   }
 
   /**
-   * Begins to write what was put where there is enough of it. Gives a promise where the write before that one is still under way.
-   * @throws KayaError what a write or sync failed with
+   * Begins a write if enough was put. Gives a promise if the write before is still under way.
+   * @throws KayaError of a failed write or sync
    */
   drain(): Promise<void> | undefined {
     if (this.#used < WRITE_BYTES) return undefined;
@@ -71,7 +71,7 @@ export class TableOutput {
     this.#spare = undefined;
   }
 
-  /** Waits for what is under way, whatever becomes of it. */
+  /** Waits for the end of a write under way, and ignores its outcome. */
   async settle(): Promise<void> {
     await this.#writing?.catch(() => undefined);
   }
@@ -88,7 +88,7 @@ export class TableOutput {
       this.#spare = full;
       if (this.#writing === writing) this.#writing = undefined;
     });
-    writing.catch(() => undefined); // told by the next call
+    writing.catch(() => undefined); // reported by the next call
     this.#writing = writing;
   }
 

@@ -15,7 +15,7 @@ import { ExpiryCounter, type TableExpiry } from "./table-expiry.js";
 
 type Item = TableInspectionRow | TableDamage | TableProperties;
 
-/** A place where the footer or the index says that a block is. */
+/** The place of a block by footer or index. */
 interface Expected {
   readonly place: Place;
   readonly kind: BlockKind;
@@ -100,8 +100,8 @@ export class TableSurvey {
     try {
       block = await this.#readIndex(place, kind);
     } catch (error) {
-      damageOf(error); // what is no damage, such as a failed read, is thrown
-      // Told where the block itself is looked at; the blocks behind it cannot be found.
+      damageOf(error); // other errors, such as a failed read, are thrown
+      // Reported when the block itself is checked; the blocks behind it cannot be found.
       yield this.#damage(
         place.offset,
         `the blocks that this ${kindName(kind)} block names are not looked at`,
@@ -128,7 +128,7 @@ export class TableSurvey {
     );
   }
 
-  // What is wrong with it is told where the block is looked at.
+  // Its damage is reported when the block is checked.
   async #loadFilter(place: Place): Promise<void> {
     try {
       this.#filter = new Filter(await this.#reader.read(place, BlockKind.Filter), this.#path, place.offset);

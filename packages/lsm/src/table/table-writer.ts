@@ -89,7 +89,7 @@ export class TableWriter {
     try {
       file = await disk.open(path, { create: true });
     } catch (error) {
-      // It was not there before: what is there now was made here. The error that is told is the first one.
+      // The file did not exist before: it was made here. The first error is the one to report.
       await disk.remove(path).catch(() => undefined);
       throw error;
     }
@@ -204,7 +204,7 @@ export class TableWriter {
       throw this.#refusal("the table is finished: it is the caller's to remove");
     this.#state = "failed";
     await this.#output.settle();
-    // Closing may fail: the file is removed nevertheless, and then the caller hears of it.
+    // Closing may fail: the file is removed first, then the error is thrown.
     const closed = await this.#file.close().then(
       () => undefined,
       (error: unknown) => ({ error }),

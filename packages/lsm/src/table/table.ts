@@ -99,7 +99,7 @@ export class Table {
       const reader = new BlockReader(file, path, footer);
       return new Table(file, footer, reader, await readTombstones(reader, footer), cache);
     } catch (error) {
-      await file.close().catch(() => undefined); // the first error is the one that tells
+      await file.close().catch(() => undefined); // the first error is the one to report
       throw error;
     }
   }
@@ -269,7 +269,7 @@ export class Table {
     };
   }
 
-  /** What a block that had to be read says of the key, for the next time too. `#hash` must be that of the key. */
+  /** The key's entry in a block that had to be read; keeps it as a row. `#hash` must be that of the key. */
   #findAndKeep({ block }: DataItem, key: Uint8Array): Found | undefined {
     const found = this.#find(block, key);
     if (found !== undefined) this.#rows.put(this.#owner, key, this.#hash, found);

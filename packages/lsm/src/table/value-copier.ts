@@ -2,8 +2,8 @@ import { markAsUntransferable } from "node:worker_threads";
 import { copyInto } from "../bytes.js";
 
 /**
- * Small values share blocks: a buffer for each would cost more than finding it. A block is as large as the pool of Node's own buffers,
- * and for the same reason: a caller that keeps one value keeps the block.
+ * Small values share blocks: a buffer for each would cost more than finding the value. A block is as small as Node's buffer pool, because a
+ * caller that keeps one value keeps the block.
  */
 const SHARED_BYTES = 8192;
 const LARGEST_SHARED = SHARED_BYTES / 4;
@@ -41,7 +41,7 @@ export class ValueCopier {
     this.#block = new ArrayBuffer(SHARED_BYTES);
     this.#bytes = new Uint8Array(this.#block);
     this.#used = 0;
-    // Transferring one value to another thread would take the others of its block along.
+    // Transferring one value to another thread would transfer the others of its block.
     markAsUntransferable(this.#block);
   }
 }

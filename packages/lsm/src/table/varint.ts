@@ -24,7 +24,7 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
   return position;
 }
 
-/** Reads varints one behind the other. `value` is -1 where there was none: it went past `end`, or past 2^53 - 1. */
+/** Reads consecutive varints. `value` is -1 if there was none: it went past `end`, or past 2^53 - 1. */
 export class VarintReader {
   value = 0;
 

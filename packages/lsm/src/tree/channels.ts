@@ -44,7 +44,7 @@ export interface CompactionResult {
 export type FlushMessage = Phase<unknown, FlushResult>;
 export type CompactionMessage = Phase<CompactionBegin, CompactionResult>;
 
-// Kept here, because Node forgets a channel that nobody holds.
+// Kept here, because Node forgets a channel without references.
 const flushChannel = channel(LSM_CHANNELS.flush);
 const compactionChannel = channel(LSM_CHANNELS.compaction);
 

@@ -14,7 +14,7 @@ import { type CompactionBegin, type CompactionResult, tellCompaction } from "./c
 import { formatOf, type ResolvedLsmOptions } from "./options.js";
 import type { Counters } from "./stats.js";
 
-/** Less than this is merged before a worker would have begun. */
+/** A smaller merge ends before a worker would have begun. */
 const LEAST_WORKER_BYTES = 1024 * 1024;
 
 export interface CarryOutOptions {
@@ -29,14 +29,14 @@ export interface CompactionRunner {
   carryOut(pick: Pick<LiveTable>, options: CarryOutOptions): Promise<void>;
 }
 
-/** Carries out what was picked: on a worker where the disk is a real one, else in small steps in this thread. */
+/** Runs the picked compaction: on a worker if the disk is real, else in small steps in this thread. */
 export class CompactionRun implements CompactionRunner {
   readonly #disk: Disk;
   readonly #versions: VersionSet;
   readonly #options: ResolvedLsmOptions;
   readonly #counters: Counters;
   readonly #signal: AbortSignal;
-  /** Where a worker was lost, this tree merges in the loop from then on. */
+  /** After a lost worker this tree merges in the loop. */
   #hasLostWorker = false;
 
   constructor(
@@ -136,7 +136,7 @@ export class CompactionRun implements CompactionRunner {
     }
   }
 
-  /** What a worker wrote that is no more. */
+  /** The files of a lost worker. */
   async #removeWhatIsLeft({ firstId, mostOutputs }: MergeJob): Promise<void> {
     const { tables } = await listTables(this.#disk).catch(() => ({ tables: new Map<number, never>() }));
     const ids = [...tables.keys()].filter((id) => id >= firstId && id < firstId + mostOutputs);
@@ -147,7 +147,7 @@ export class CompactionRun implements CompactionRunner {
     return { ...plan, firstId: this.#versions.reserveIds(plan.mostOutputs) };
   }
 
-  /** Undefined where the loop is to merge. Another disk over a directory may do more than the real one. */
+  /** Undefined if the loop must merge. Another disk over a directory may do more than the real one. */
   #diskOfWorker({ runs }: Omit<MergeJob, "firstId">): NodeDisk | undefined {
     if (!this.#options.worker || this.#hasLostWorker || !(this.#disk instanceof NodeDisk)) return undefined;
     const bytes = fileBytesOf(runs.flat());

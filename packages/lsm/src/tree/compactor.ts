@@ -12,10 +12,10 @@ import { CompactionRun, type CompactionRunner } from "./compaction-run.js";
 import type { ResolvedLsmOptions } from "./options.js";
 import type { Counters } from "./stats.js";
 
-/** When nothing else wants the disk: what is overwritten or deleted takes at most this share of the last level. */
+/** While nothing else wants the disk: largest share of the last level that obsolete data takes. */
 const QUIET_RATIO = 0.15;
 
-/** A timer that waits for what expires next is set no shorter and no longer: a clock may be put forward meanwhile. */
+/** Bounds of the timer for the next expiry: the clock may be set forward meanwhile. */
 const SHORTEST_EXPIRY_MS = 1000;
 const LONGEST_EXPIRY_MS = 60 * 60 * 1000;
 
@@ -25,7 +25,7 @@ export class Compactor {
   readonly #options: ResolvedLsmOptions;
   readonly #runner: CompactionRunner;
   readonly #ending = new AbortController();
-  /** The end of what was last merged out of each level. */
+  /** The end of the last merge out of each level. */
   readonly #progress: (Uint8Array | undefined)[] = new Array(LEVELS).fill(undefined);
   #turn: Promise<unknown> = Promise.resolve();
   #looping: Promise<void> | undefined;
@@ -34,7 +34,7 @@ export class Compactor {
   #isWanted = false;
   #failure: KayaError | undefined;
   #quietTimer: NodeJS.Timeout | undefined;
-  /** The time of the last look for what has expired. */
+  /** The time of the last look for expired entries. */
   #lookedAt = 0;
 
   constructor(disk: Disk, versions: VersionSet, options: ResolvedLsmOptions, counters: Counters) {
@@ -52,7 +52,7 @@ export class Compactor {
     return this.#failure;
   }
 
-  /** The tables changed: compacts them in the background until they have the shape that they should have. */
+  /** The tables changed: compacts in the background until they have the right shape. */
   schedule(): void {
     if (!this.#options.autoCompact || this.#ending.signal.aborted) return;
     clearTimeout(this.#quietTimer);
@@ -61,21 +61,20 @@ export class Compactor {
   }
 
   /**
-   * When it pays to look again for what has expired, in milliseconds since 1970; undefined where nothing will have as long as nothing is
-   * written.
+   * When the next look for expired entries pays, in milliseconds since 1970; undefined if none will expire without new writes.
    */
   get nextExpiryLook(): number | undefined {
     return nextExpiry(this.#levels, QUIET_RATIO, this.#lookedAt);
   }
 
-  /** Takes away in the background what has expired, where that is a fair share of a table. */
+  /** Removes expired entries in the background, if they are a fair share of a table. */
   lookForExpired(): void {
     if (!this.#options.autoCompact || this.#ending.signal.aborted) return;
     clearTimeout(this.#quietTimer);
     this.#looping ??= this.#loopQuietly();
   }
 
-  /** Resolves when the compaction that is under way has ended, in whatever way. */
+  /** Resolves when the compaction under way has ended, successful or not. */
   async turn(): Promise<void> {
     await this.#turn;
   }
@@ -87,7 +86,7 @@ export class Compactor {
   }
 
   /**
-   * Moves everything in an extent to the deepest level: of each key one entry is left, no tombstone, and nothing that has expired.
+   * Moves everything in an extent to the deepest level: one entry for each key is left, no tombstone, nothing expired.
    * @throws KayaError as the tables and the disk; KAYA_CLOSED
    */
   async compact(extent: Extent): Promise<void> {
@@ -99,14 +98,14 @@ export class Compactor {
         let left: Extent | undefined = extent;
         while (left !== undefined) left = await this.#compactOne(level, left, newestId);
       }
-      const now = this.#options.now(); // what expires from here on may stay
+      const now = this.#options.now(); // entries that expire later may stay
       while (await this.#once(() => this.#expiredPick(extent, now)));
     } finally {
       this.#manual--;
     }
   }
 
-  /** Ends what is under way, which changes nothing. */
+  /** Ends the compaction under way, which changes nothing. */
   async stop(): Promise<void> {
     clearTimeout(this.#quietTimer);
     this.#ending.abort();
@@ -123,7 +122,7 @@ export class Compactor {
       this.#failure = undefined;
       this.#waitForQuiet();
     } catch (error) {
-      // Told on the channel and in the statistics; the next flush tries again. Whoever is closing knows.
+      // Reported on the channel and in the statistics; the next flush tries again. While closing it is expected.
       if (!this.#ending.signal.aborted) this.#failure = asKayaError(error, "compaction");
     } finally {
       this.#looping = undefined;
@@ -152,7 +151,7 @@ export class Compactor {
     } finally {
       this.#looping = undefined;
       if (this.#isWanted) this.schedule();
-      else this.#waitForExpiry(); // also where it failed: what has expired is still there
+      else this.#waitForExpiry(); // also after a failure: expired entries are still there
     }
   }
 
@@ -191,14 +190,14 @@ export class Compactor {
     return tables.length === 0 ? undefined : { kind: "drop", tables };
   }
 
-  /** Of the last level: what is above is merged into it. */
+  /** Of the last level: upper levels are merged into it. */
   #expiredPick(extent: Extent, now: number): Pick<LiveTable> | undefined {
     const tables = overlapping(this.#levels[LAST_LEVEL] ?? [], extent);
     const table = tables.find((each) => hasExpired(each, now));
     return table && rewrite(LAST_LEVEL, table);
   }
 
-  /** Compacts a table of a level that overlaps an extent. Gives what of the extent is left on the level; undefined where nothing is. */
+  /** Compacts a table of a level that overlaps an extent. Gives the rest of the extent on the level, or undefined. */
   async #compactOne(level: number, extent: Extent, newestId: number): Promise<Extent | undefined> {
     let left: Extent | undefined;
     await this.#once(() => {

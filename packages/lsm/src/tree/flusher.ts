@@ -9,7 +9,7 @@ import { formatOf, type ResolvedLsmOptions } from "./options.js";
 import type { Counters } from "./stats.js";
 import { checkCovers, type FlushSource, writeFlush } from "./write-flush.js";
 
-/** Writes tables of level 0, one after the other: which is newer is told by its id. */
+/** Writes tables of level 0, one after the other: a higher id is newer. */
 export class Flusher {
   readonly #disk: Disk;
   readonly #versions: VersionSet;
@@ -39,7 +39,7 @@ export class Flusher {
     return result;
   }
 
-  /** Waits for those that are under way. */
+  /** Waits for flushes under way. */
   async settled(): Promise<void> {
     await this.#turn;
   }
@@ -64,7 +64,7 @@ export class Flusher {
     return OutputTable.create(this.#disk, place, formatOf(this.#options), this.#options.randomSeed());
   }
 
-  /** While level 0 is full and compaction gets on, writers wait for it. Where it fails they need not: waiting would not help. */
+  /** While level 0 is full and compaction makes progress, writers wait for it. If it fails they do not: waiting would not help. */
   async #waitForRoom(): Promise<void> {
     const isFull = () => (this.#versions.current.levels[0]?.length ?? 0) >= this.#options.level0Stop;
     if (!isFull() || !this.#compactor.isRunning) return;

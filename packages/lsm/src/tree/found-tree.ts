@@ -16,7 +16,7 @@ import { Counters, type LsmStats, statsOf } from "./stats.js";
 import type { LsmWarning } from "./warnings.js";
 import { checkCovers, type FlushSource, writeFlush } from "./write-flush.js";
 
-/** What a tree is made of once its directory is its own. */
+/** The parts of a tree once it owns its directory. */
 export interface TreeParts {
   readonly versions: VersionSet;
   readonly cache: BlockCache;
@@ -38,7 +38,7 @@ export class FoundTree implements TreeFacts {
   #files: TreeFiles;
   /** Files that this call made: no manifest names them. */
   #staged: TableMeta[] = [];
-  /** Behind all that was staged. */
+  /** Behind all staged tables. */
   #stagedUpTo: LogPosition | undefined;
   #nextId: number;
   #turn: Promise<unknown> = Promise.resolve();
@@ -201,7 +201,7 @@ export class FoundTree implements TreeFacts {
         mayBeginLater: true,
       });
       this.#versions.writeTo(manifest, nextTableId);
-      // M8: what the manifest says may not be durable yet where the disk is full.
+      // M8: on a full disk the manifest may not be durable yet.
       const orphans = manifest.isUncertain ? [] : await removeOrphans(this.#disk, directory, found.state);
       await this.#publishStaged(logIdentity);
       const warnings = [...this.warnings, ...orphans];

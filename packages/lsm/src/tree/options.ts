@@ -155,7 +155,7 @@ export function resolveLsmOptions(given: LsmOptions = {}): ResolvedLsmOptions {
   throw new KayaError("KAYA_INVALID_ARGUMENT", `invalid options of a tree: ${problems.join("; ")}`);
 }
 
-/** What a compaction took away must not have been there a moment later. */
+/** Never goes back: an entry that a compaction removed must not count as unexpired later. */
 function neverBack(now: () => number): () => number {
   let latest = 0;
   return () => {

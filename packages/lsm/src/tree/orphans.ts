@@ -13,9 +13,8 @@ export function orphansOf({ tables }: TableDirectory, state: ManifestState): Tab
 }
 
 /**
- * M8: only after what the manifest says is durable. A whole table with an id that the manifest does not know of is told about: the
- * edit that names it would be the next one. One with a lower id was dropped, or never got into any edit; one that was only staged
- * never had the name of a table.
+ * M8: only once the manifest is durable. Reports a whole table with an id that the manifest does not know: a lost last edit may have named
+ * it. One with a lower id was dropped, or never got into any edit; a staged one never had a table's name.
  */
 export async function removeOrphans(
   disk: Disk,
@@ -33,7 +32,7 @@ export async function removeOrphans(
   return warnings;
 }
 
-/** What cannot be removed is removed by the next opening. */
+/** The next opening removes files that cannot be removed now. */
 function isGone(disk: Disk, path: string): Promise<boolean> {
   return disk.remove(path).then(
     () => true,

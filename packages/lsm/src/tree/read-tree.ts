@@ -8,21 +8,20 @@ import { openTables } from "../version/open-tables.js";
 import { listTables, type TableDirectory, tablePath } from "../version/table-files.js";
 import type { LsmWarning } from "./warnings.js";
 
-/** How often the manifest is read again where another process writes meanwhile. */
+/** How often the manifest is read again if another process writes meanwhile. */
 const MOST_ATTEMPTS = 100;
 
 /** What a directory has. */
 export interface TreeFiles {
   readonly found: FoundManifest;
   readonly directory: TableDirectory;
-  /** Those tables of the manifest that were not open before, open now. */
+  /** The newly opened tables of the manifest. */
   readonly opened: ReadonlyMap<number, Table>;
 }
 
 /**
- * Reads the manifest and opens its tables; changes nothing. Another process may write meanwhile: where a table is not as the manifest
- * says, the manifest is read again, and only one that has not changed refuses. A table that is open stays readable, whoever removes
- * its file.
+ * Reads the manifest and opens its tables; changes nothing. Another process may write meanwhile: if a table contradicts the manifest, the
+ * manifest is read again, and only an unchanged one refuses. An open table stays readable after its file is removed.
  * @param isOpen whether the caller has a table open
  * @throws KayaError KAYA_CORRUPTION for damage, and where a table is missing or another one; KAYA_UNSUPPORTED_VERSION; KAYA_IO
  */
@@ -61,7 +60,7 @@ export function isSame(a: FoundManifest, b: FoundManifest): boolean {
   return a.number === b.number && a.lastRecord === b.lastRecord && a.validLength === b.validLength;
 }
 
-/** What an opening goes on with. */
+/** The result that an opening goes on with. */
 export function warningsOf({ torn, directory }: FoundManifest, { unknown }: TableDirectory): LsmWarning[] {
   const { offset = 0, message = "" } = torn?.damage ?? {};
   return [
@@ -70,7 +69,7 @@ export function warningsOf({ torn, directory }: FoundManifest, { unknown }: Tabl
   ];
 }
 
-/** Closes those that the manifest did not name any more when it was read again. */
+/** Closes tables that the manifest no longer named when it was read again. */
 async function closeOthers(opened: Map<number, Table>, wanted: ReadonlySet<number>): Promise<void> {
   for (const [id, table] of opened) {
     if (wanted.has(id)) continue;
@@ -79,7 +78,7 @@ async function closeOthers(opened: Map<number, Table>, wanted: ReadonlySet<numbe
   }
 }
 
-/** @throws KayaError KAYA_CORRUPTION: an older state never takes the place of one that is gone */
+/** @throws KayaError KAYA_CORRUPTION: an older state never replaces a lost one */
 async function checkThere(
   disk: Disk,
   { number, directory }: FoundManifest,
@@ -96,7 +95,7 @@ async function checkThere(
     const file = tables.get(id);
     if (file === undefined) throw refusal(`${path} names ${tablePath(id)}, which is not there`);
     if (file.bytes === fileBytes) continue;
-    // It may be no file at all, which only opening it tells.
+    // It may be no regular file, which only opening it shows.
     await (await disk.open(file.path)).close();
     throw refusal(`${file.path} has ${file.bytes} bytes, and ${path} says ${fileBytes}`);
   }

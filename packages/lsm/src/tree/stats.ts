@@ -49,7 +49,7 @@ export interface LsmStats {
   readonly compactionFailure: KayaError | undefined;
 }
 
-/** What a tree counts. */
+/** The counters of a tree. */
 export class Counters {
   flushes = 0;
   flushedBytes = 0;

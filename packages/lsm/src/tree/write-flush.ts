@@ -30,12 +30,12 @@ export interface SequenceBounds {
 
 const NO_VALUE = new Uint8Array(0);
 
-/** Keys and values that are written before others have their turn: a millisecond or two. */
+/** Bytes of keys and values written before the event loop turns: a millisecond or two. */
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Writes what is flushed into one table; undefined where there is nothing to write. The file's bytes are durable then, its name is
- * not. Where it fails it takes away what it made.
+ * Writes a flush into one table; undefined if there is nothing to write. The file's bytes are then durable, its name is not. If it fails it
+ * removes the file.
  * @param now milliseconds since 1970: an entry that has expired by then is written as a tombstone
  * @param create called once there is something to write
  * @throws KayaError KAYA_INVALID_ARGUMENT for sequences out of bounds, and keys out of order; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO
@@ -49,13 +49,13 @@ export async function writeFlush(
   let output: OutputTable | undefined;
   let bytes = 0;
   const add = (entry: FlushEntry): Promise<void> | void => {
-    // Each is asked for once: a cursor makes its views when it is.
+    // Read once each: a cursor makes views on access.
     const { key, sequence } = entry;
     let { kind, value } = entry;
     checkSequence(sequence, bounds);
     bytes += key.length + value.length;
     const expiresAt = kind === EXPIRING ? (entry.expiresAt ?? 0) : 0;
-    // A time that is none is told by the table.
+    // The table reports an invalid time.
     if (Number.isSafeInteger(expiresAt) && expiresAt > 0 && expiresAt <= now)
       [kind, value] = [TOMBSTONE, NO_VALUE];
     if (output === undefined || bytes >= STEP_BYTES)
@@ -63,7 +63,7 @@ export async function writeFlush(
     return output.add(key, kind, sequence, value, expiresAt);
   };
   const addAfterRest = async (...entry: Parameters<OutputTable["add"]>): Promise<void> => {
-    if (bytes >= STEP_BYTES) await setImmediate(); // others have their turn
+    if (bytes >= STEP_BYTES) await setImmediate(); // lets the event loop turn
     bytes = 0;
     output ??= await create();
     await output.add(...entry);
@@ -82,7 +82,7 @@ export async function writeFlush(
   }
 }
 
-/** What needs no waiting does not wait: a promise for each entry would take longer than the entry. */
+/** Waits only if needed: a promise for each entry would take longer than the entry. */
 async function forEach(
   entries: FlushSource["entries"],
   add: (entry: FlushEntry) => Promise<void> | void,

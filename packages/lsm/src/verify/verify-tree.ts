@@ -83,7 +83,7 @@ export async function verifyTree(disk: Disk, options: VerifyTreeOptions = {}): P
   };
 }
 
-/** Undefined where the process that writes has dropped the table meanwhile. */
+/** Undefined if the writing process dropped the table meanwhile. */
 async function verifyNamed(
   disk: Disk,
   meta: TableMeta,
@@ -104,7 +104,7 @@ async function verifyNamed(
   }
 }
 
-/** What the manifest says of a table, and the table does not. */
+/** Where manifest and table differ. */
 export function contradictions(
   meta: TableMeta,
   properties: TableProperties,

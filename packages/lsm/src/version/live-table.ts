@@ -6,7 +6,7 @@ import type { CursorOptions } from "../table/read-ahead.js";
 import type { Table } from "../table/table.js";
 import type { TableExpiry } from "../table/table-expiry.js";
 
-/** An open table that versions refer to. Once none does, `onUnused` is called, once. */
+/** An open table that versions refer to. `onUnused` is called once, when none does any more. */
 export class LiveTable implements RunTable {
   readonly meta: TableMeta;
   readonly table: Table;

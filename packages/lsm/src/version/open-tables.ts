@@ -13,7 +13,7 @@ export async function openTable(disk: Disk, meta: TableMeta, cache: BlockCache):
   return Table.open(disk, tablePath(id), { cache, expected: { fileBytes, footerCrc } });
 }
 
-/** Opens tables and puts each into `opened`, also where another one fails: those are then the caller's to close. */
+/** Opens tables and puts each into `opened`, also if another one fails: the caller closes them. */
 export async function openTables(
   disk: Disk,
   metas: readonly TableMeta[],

@@ -3,7 +3,7 @@ import type { Disk } from "@kaya/io";
 
 export const TABLE_DIR = "sst";
 
-/** Ends the name of a table that is staged: until an opening has made the manifest durable, no file is named like a table. */
+/** Ends the name of a staged table: before an opening has made the manifest durable, no file gets a table's name. */
 const STAGED_SUFFIX = ".tmp";
 const NAME = /^([0-9a-f]{16})\.sst$/;
 const STAGED_NAME = /^([0-9a-f]{16})\.sst\.tmp$/;
@@ -20,7 +20,7 @@ export interface TableDirectory {
   readonly highestId: number;
   /** Paths of tables that an opening staged before it ended: no manifest ever named them. */
   readonly leftovers: readonly string[];
-  /** Paths of what is not ours. */
+  /** Paths of foreign files. */
   readonly unknown: readonly string[];
 }
 

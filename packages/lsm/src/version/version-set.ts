@@ -21,9 +21,9 @@ export type Publication = Omit<ManifestEdit, "nextTableId"> & {
 };
 
 /**
- * The tables that are open and the current version of them. It begins as a reader, which `follow`s what the manifest says and changes
- * nothing. Once it has a manifest to write to, an edit of that is the only way to the next version, and a table's file goes once no
- * version has it and the edit that dropped it is durable.
+ * The open tables and their current version. It begins as a reader, which `follow`s the manifest and changes nothing. Once it has a
+ * manifest to write to, only an edit of that makes the next version. A table's file is removed once no version has it and the edit that
+ * dropped it is durable.
  */
 export class VersionSet {
   readonly #disk: Disk;
@@ -31,13 +31,13 @@ export class VersionSet {
   #manifest: Manifest | undefined;
   /** The tables of the current version, and those that are being published. */
   readonly #live = new Map<number, LiveTable>();
-  /** All that are open: older versions that somebody still reads have others. */
+  /** All open tables, also those of older versions with readers. */
   readonly #open = new Set<LiveTable>();
   #current = new Version([], EMPTY_STATE);
   #nextId = 0;
   #isTableDirDurable = false;
   #isClosed = false;
-  /** Made for edits that failed: whether the manifest names them is uncertain until an edit succeeds. */
+  /** Tables of failed edits: until an edit succeeds it is uncertain whether the manifest names them. */
   #uncertain: number[] = [];
   #removals: Promise<void> = Promise.resolve();
   /** Bytes of the files that the current version does not have and that are not removed, by id. */
@@ -52,7 +52,7 @@ export class VersionSet {
     return this.#current;
   }
 
-  /** Everything that the manifest says is known to be on stable storage. */
+  /** The manifest is known to be on stable storage. */
   get isClean(): boolean {
     return this.#manifest?.isUncertain !== true;
   }
@@ -65,7 +65,7 @@ export class VersionSet {
     return this.#current.state.logIdentity;
   }
 
-  /** Files that the current version does not have, and that are not removed yet. Those that cannot be are the next opening's. */
+  /** Files that the current version does not have and that are not removed yet. The next opening removes those that cannot be removed. */
   get obsolete(): { readonly files: number; readonly bytes: number } {
     const bytes = [...this.#obsolete.values()].reduce((sum, each) => sum + each, 0);
     return { files: this.#obsolete.size, bytes };
@@ -78,8 +78,8 @@ export class VersionSet {
   }
 
   /**
-   * Moves on to what the manifest says.
-   * @param opened those of its tables that the current version does not have
+   * Moves on to the manifest's state.
+   * @param opened its tables that the current version does not have
    */
   follow(state: ManifestState, opened: ReadonlyMap<number, Table>): void {
     const metas = state.levels.flat();
@@ -101,7 +101,7 @@ export class VersionSet {
     this.#nextId = nextId;
   }
 
-  /** So many ids that nobody else gets; the first of them. */
+  /** Reserves so many ids; gives the first. */
   reserveIds(count: number): number {
     const first = this.#nextId;
     this.#nextId += count;
@@ -109,8 +109,8 @@ export class VersionSet {
   }
 
   /**
-   * Makes an edit durable, and then current. Where it rejects nothing has changed for readers; the files that were made for it
-   * are removed, at once or once it is certain that no manifest names them.
+   * Makes an edit durable, and then current. If it rejects, readers see no change; its new files are removed, at once or when it is certain
+   * that no manifest names them.
    * @throws KayaError as `Manifest.append`, and where what was made cannot be opened
    */
   async publish({ made = [], ...edit }: Publication): Promise<void> {
@@ -137,7 +137,7 @@ export class VersionSet {
     if (!manifest.isUncertain) await this.#removeUncertain();
   }
 
-  /** Removes files that no manifest names. What cannot be removed is an orphan for the next opening. */
+  /** Removes files that no manifest names. One that cannot be removed is an orphan for the next opening. */
   async removeFiles(ids: readonly number[]): Promise<void> {
     for (const id of ids) {
       await this.#disk.remove(tablePath(id)).then(
@@ -148,8 +148,8 @@ export class VersionSet {
   }
 
   /**
-   * Lets go of everything. Readers of any version get KAYA_CLOSED, and what they let go of later is not removed any more: the directory may be
-   * somebody else's by then.
+   * Releases everything. Readers of any version get KAYA_CLOSED, and tables that they release later are not removed any more: the directory
+   * may be another process's by then.
    */
   async close(): Promise<void> {
     await this.#removals;
@@ -203,7 +203,7 @@ export class VersionSet {
     before.release();
   }
 
-  /** An edit succeeded after others had failed: it went into a new manifest, which names none of what those had made. */
+  /** An edit succeeded after others had failed: it went into a new manifest, which names none of their tables. */
   async #removeUncertain(): Promise<void> {
     const ids = this.#uncertain;
     this.#uncertain = [];
@@ -226,7 +226,7 @@ export class VersionSet {
     this.#open.delete(unused);
     this.#removals = this.#removals.then(async () => {
       await unused.table.close().catch(() => undefined); // nothing was written to it
-      // A file that was dropped by the process that writes is that one's to remove.
+      // A file that the writing process dropped is removed by that process.
       if (this.#obsolete.has(unused.meta.id)) await this.removeFiles([unused.meta.id]);
     });
   }

@@ -21,15 +21,15 @@ export interface TreeCursorOptions extends CursorOptions {
 const RANGE_BLOCKS = 2;
 
 /**
- * An immutable set of tables: level 0, the newest first, whose tables may overlap, and deeper levels of disjoint tables. What a
- * higher level says of a key is newer than what a deeper one says. Its tables stay until it is released as often as it was
- * retained; it begins with one reference.
+ * An immutable set of tables: level 0, the newest first, whose tables may overlap, and deeper levels of disjoint tables. A higher level's
+ * entry of a key is newer than a deeper one's. Its tables stay until it is released as often as it was retained; it begins with one
+ * reference.
  */
 export class Version {
   readonly levels: readonly (readonly LiveTable[])[];
   /** What the manifest says of it. */
   readonly state: ManifestState;
-  /** The one below level 0 that has most bytes. */
+  /** The largest level below level 0. */
   readonly #largestLevel: number;
   #references = 1;
 
@@ -41,7 +41,7 @@ export class Version {
     for (const tables of levels) for (const table of tables) table.retain();
   }
 
-  /** What of the log is in the tables. */
+  /** The part of the log that is in the tables. */
   get covered(): LogPosition {
     return this.state.covered;
   }
@@ -58,7 +58,10 @@ export class Version {
     for (const tables of this.levels) for (const table of tables) table.release();
   }
 
-  /** The newest entry of a key; undefined where it has none, or a tombstone. Whether it has expired is the caller's to say. Reads blocks that are not cached with a synchronous read. */
+  /**
+   * The newest entry of a key; undefined where it has none, or a tombstone. The caller checks whether it has expired. Reads blocks that are
+   * not cached synchronously.
+   */
   getSync(key: Uint8Array): Found | undefined {
     const lookup = new Lookup(this.levels, key);
     for (let table = lookup.next(); table !== undefined; table = lookup.next()) {
@@ -115,7 +118,7 @@ export class Version {
     return new MergingCursor(runs, { now });
   }
 
-  /** Stored bytes of what lies in an extent, from the indexes; what is deleted or overwritten counts too. */
+  /** Stored bytes in an extent, from the indexes; deleted and overwritten data counts too. */
   async approximateSize(extent: Extent): Promise<number> {
     let bytes = 0;
     for (const [level, tables] of this.levels.entries()) {
@@ -126,7 +129,7 @@ export class Version {
   }
 }
 
-/** The tables that may have a key, the newest first, as far as what they hold may count. */
+/** The tables that may have a visible entry of a key, the newest first. */
 class Lookup {
   readonly #levels: readonly (readonly LiveTable[])[];
   key: Uint8Array;
@@ -140,7 +143,7 @@ class Lookup {
   }
 
   next(): LiveTable | undefined {
-    // What is older than a range tombstone that was met is hidden by it.
+    // A range tombstone that was met hides older entries.
     if (this.#coveredBy > 0) return undefined;
     const table = this.#find();
     if (table !== undefined && table.meta.rangeTombstones > 0)

@@ -12,9 +12,9 @@ export async function isGranted(done: Promise<unknown>): Promise<boolean> {
 }
 
 /**
- * Whether the rejection of a write says that it did not happen: the store goes on, or it never took the write.
+ * Whether a rejected write did certainly not happen: the store goes on, or it never took the write.
  * @param failure why the store failed for good, where it has
- * @throws what is no error of ours: a bug
+ * @throws an error that is not ours: a bug
  */
 export function isWithoutEffect(error: unknown, failure: KayaError | undefined): boolean {
   if (!KayaError.is(error)) throw error;

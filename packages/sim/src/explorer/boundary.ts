@@ -13,7 +13,7 @@ export interface Boundary {
   readonly version: number;
 }
 
-/** Everything that an exploration needs to know of a workload that ran. */
+/** What an exploration needs of a recorded workload. */
 export interface Recording<T> {
   readonly boundaries: readonly Boundary[];
   readonly history: History<T>;
@@ -33,8 +33,8 @@ export interface Recorder {
 export type Workload<T> = (disk: SimDisk, history: History<T>, recorder: Recorder) => Promise<void>;
 
 /**
- * Runs a workload once, and keeps the disk as it is before each mutating operation and at the end. The disk takes its time, so
- * that an acknowledgement which does not wait for an operation stands in the history before it.
+ * Runs a workload once, and keeps the disk as it is before each mutating operation and at the end. The disk is unhurried, so an
+ * acknowledgement that does not wait for an operation is in the history before it.
  */
 export async function record<T>(
   workload: Workload<T>,
@@ -108,9 +108,9 @@ export function operationsOf(disk: SimDisk): string[] {
 }
 
 /**
- * Time in which this process computes or waits counts. Time in which the machine gives the processor to others does not.
+ * Counts the time in which this process computes or waits, not the time in which other processes have the processor.
  *
- * @throws Error where it takes longer: nothing on a SimDisk waits for anything, so what lasts never ends.
+ * @throws Error if it takes longer: nothing on a SimDisk waits, so it would never end.
  */
 export async function inTime<R>(promise: Promise<R>, milliseconds: number, what: string): Promise<R> {
   let timer: NodeJS.Timeout | undefined;

@@ -9,7 +9,7 @@ import type { CrashCause, History, HistoryView } from "./history.js";
  */
 export type Check<T> = (disk: SimDisk, view: HistoryView<T>, recovered: () => void) => Promise<void>;
 
-/** A crash at a boundary that has been carried out, with nothing run on the disk yet. */
+/** A crash at a boundary, before anything ran on the crashed disk. */
 export interface CrashedDisk {
   readonly disk: SimDisk;
   readonly items: readonly CrashReportItem[];
@@ -20,7 +20,7 @@ export interface CheckResult {
   /** What the check threw. */
   readonly error: unknown;
   readonly failed: boolean;
-  /** The moments inside recovery, where they were asked for. */
+  /** The moments inside recovery, if they were asked for. */
   readonly inside: readonly Boundary[];
 }
 

@@ -3,13 +3,13 @@ import type { Engine } from "@kaya/engine";
 import { isGranted } from "./answers.js";
 import type { HistoryNotes, HistoryView } from "./history.js";
 
-/** Where a consumer is to be from now on, at least; undefined where it is to be gone. */
+/** The least place of a consumer from now on; undefined if it must be gone. */
 export interface ConsumerFact {
   readonly consumer: string;
   readonly lsn: Lsn | undefined;
 }
 
-/** Registers consumers, acknowledges for them and removes them, and notes in a history what it is told. */
+/** Registers consumers, acknowledges for them and removes them, and notes the answers in a history. */
 export class ConsumerSession {
   readonly #history: HistoryNotes<ConsumerFact>;
 
@@ -46,8 +46,7 @@ export class ConsumerSession {
 }
 
 /**
- * Each consumer is where the last thing that it was told has it, or where something has it that was asked for later and has no
- * answer; and what it has not acknowledged is in the log.
+ * Each consumer is where its last answer put it, or where a later unanswered request would; and the log has all that it has not acknowledged.
  */
 export function checkConsumers(engine: Engine, { attempted, acknowledged }: HistoryView<ConsumerFact>): void {
   const names = new Set(attempted.map(({ consumer }) => consumer));

@@ -13,15 +13,15 @@ export interface Copied {
 }
 
 export interface CopiedCheckOptions {
-  /** Makes a copy in the directory as the crash left it. Default: that is not tried. */
+  /** Makes a copy in the directory that the crash left. Default: not tried. */
   readonly copyAgain?: (into: SimDisk) => Promise<Copied>;
 }
 
 const NOTHING: Copied = { lsn: 0, contents: new Map() };
 
 /**
- * The directory holds all of one copy: of the last that was done, or of one that was attempted later and not taken away again. Before the
- * first is done it may also be empty, or be refused. It takes a write then, and has both after the next power cut. Another copy goes into it.
+ * The directory has one whole copy: the last finished one, or a later attempt that was not undone. Before the first it may also be empty or
+ * be refused. It takes a write, and has both after the next power cut. Another copy goes into it.
  */
 export function copiedCheck(
   config: PartialEngineConfig,
@@ -42,7 +42,7 @@ export function copiedCheck(
   };
 }
 
-/** Undefined where a copy that was never done is refused, and nothing of it was changed. */
+/** Undefined if an unfinished copy is refused and unchanged. */
 async function openUnlessUnfinished(
   config: PartialEngineConfig,
   disk: SimDisk,

@@ -35,7 +35,7 @@ export type SystematicKind =
 
 export type CrashKind = CrashState["kind"];
 
-/** Brings `disk` to its end in this way. Gives what became of each unsynced operation. */
+/** Ends `disk` in this way. Gives the outcome of each unsynced operation. */
 export function applyCrash(disk: SimDisk, state: CrashState): readonly CrashReportItem[] {
   if (state.kind === "process-killed") {
     disk.killProcess();

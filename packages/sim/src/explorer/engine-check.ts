@@ -11,7 +11,7 @@ import { openEngine } from "./open-engine.js";
 export interface EngineCheckOptions {
   /** The engine that was opened flushes and compacts before the second crash. */
   readonly flushes?: boolean;
-  /** What else is to hold once the engine was opened: it throws where it does not. */
+  /** A further check of the opened engine: throws if it fails. */
   readonly alsoCheck?: (engine: Engine) => Promise<void> | void;
 }
 
@@ -47,7 +47,7 @@ export function engineCheck(
     await checkReads(again, expected, keys, "after a second crash");
     await again.close();
     const { warnings, truncatedBytes, tables } = again.lastRecovery;
-    // The crash may have come while a compaction was under way that began by itself.
+    // The crash may have come during an automatic compaction.
     const compacts = config.tables?.autoCompact !== false;
     const told = tables.warnings.filter(({ kind }) => !compacts || kind !== "OrphanTable");
     if (warnings.length + told.length > 0 || truncatedBytes > 0) {
@@ -59,7 +59,7 @@ export function engineCheck(
   };
 }
 
-/** What an opening shows as durable outlives the next power cut, although nothing is written meanwhile. */
+/** Data that an opening shows as durable outlives the next power cut, although nothing is written meanwhile. */
 async function mustOpenAlike(
   config: PartialEngineConfig,
   disk: SimDisk,
@@ -77,7 +77,7 @@ async function mustOpenAlike(
   fork.killProcess();
 }
 
-/** What is flushed is dropped from the log, and what comes behind it is there with it. */
+/** Flushed data is dropped from the log; later writes are there too. */
 async function flushAndGoOn(engine: Engine): Promise<void> {
   const snapshot = engine.snapshot();
   const before = await contentsOf(engine);

@@ -84,7 +84,7 @@ async function clearAndCompact(session: EngineSession): Promise<void> {
   await mustShow(session, "with everything cleared");
 }
 
-/** A snapshot and what it is to show, whatever comes later. */
+/** A snapshot and the contents that it must always show. */
 interface Held {
   readonly snapshot: Snapshot;
   readonly contents: Contents;

@@ -37,8 +37,8 @@ const LEAST_MET = 2;
 const FEW_DEEP: ExplorationBudget = { recoveryShare: 0.2 };
 
 /**
- * What @kaya/engine promises of the directories that it makes. The disk that is crashed is the target's: it holds all that the directory is
- * to hold, or nothing that an opening would find anything in.
+ * What @kaya/engine promises of the directories that it makes. The target's disk is crashed: it has the whole directory, or nothing that an
+ * opening would take for a store.
  */
 export function engineCopyScenarios(base: PartialEngineConfig): Scenario[] {
   const config = { ...base, tables: TINY };
@@ -132,7 +132,7 @@ class Target {
     this.#history.acknowledge(whole.item);
   }
 
-  /** What was written and cannot be read back is taken away for good; then it is made after all. */
+  /** Files that cannot be read back are removed for good; then the copy is made after all. */
   async failToRead(way: Way): Promise<void> {
     let met = 0;
     for (let place = 0; place < READS; place++) {
@@ -149,7 +149,7 @@ class Target {
     if (met < LEAST_MET) throw new UnmetFaultError(`${way.name} met ${met} failed reads, not ${LEAST_MET}`);
   }
 
-  /** Each takes over what the one before it copied, and goes over it. */
+  /** Each reuses the files of the one before, and replaces it. */
   async mustHaveOneAfterTheOther(way: Way): Promise<void> {
     for (let round = 0; round < 4; round++) {
       await this.mustHave(way);
@@ -172,7 +172,7 @@ class Target {
     await this.mustHave(way);
   }
 
-  /** A power cut may bring back, whole, what it was not told of. Then it is made after all. */
+  /** A power cut may bring back a whole copy that was reported as failed. Then it is made after all. */
   async failToWrite(way: Way, fault: PlacelessFault): Promise<void> {
     let met = 0;
     for (let place = 0; place < OPERATIONS; place++) {
@@ -184,7 +184,7 @@ class Target {
       await this.#source.change(place);
     }
     if (met < LEAST_MET) throw new UnmetFaultError(`${met} faults were met, not ${LEAST_MET}`);
-    const { done, item } = await this.#start(way); // it passes by the place of a fault that met nothing
+    const { done, item } = await this.#start(way); // skips the place of a fault that met nothing
     if (await isGranted(done)) this.#history.acknowledge(item);
     await this.mustHave(way);
   }

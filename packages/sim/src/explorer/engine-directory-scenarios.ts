@@ -8,7 +8,7 @@ import { STILL } from "./open-engine.js";
 import { type Scenario, scenario } from "./scenario.js";
 import { mustBeMet } from "./unmet-fault.js";
 
-/** What an engine does by name, beside its log. Each of them notices that the directory is another one. */
+/** Operations of an engine by name, beside its log. Each notices that the directory is another one. */
 const NOTICING: readonly (readonly [what: string, run: (session: EngineSession) => Promise<unknown>])[] = [
   ["a flush", (session) => session.flush()],
   ["a new consumer", ({ engine }) => isGranted(engine.addConsumer("second"))],

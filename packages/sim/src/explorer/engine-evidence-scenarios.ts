@@ -12,8 +12,8 @@ import { type Scenario, scenario } from "./scenario.js";
 import { tableDamageCheck } from "./table-damage.js";
 
 /**
- * What @kaya/engine tells from the files of a directory beside the log itself: whatever a crash left opens, as ever; and in each of these states
- * what no crash does is refused. Damage is done to a copy of the state.
+ * What @kaya/engine concludes from the files beside the log: every crash state opens, and in each of these states damage that no crash does
+ * is refused. Damage is done to a copy of the state.
  */
 export function engineEvidenceScenarios(config: PartialEngineConfig): Scenario[] {
   const make = (name: string, check: Check<EngineWrite>) =>
@@ -42,7 +42,7 @@ export function engineEvidenceScenarios(config: PartialEngineConfig): Scenario[]
       foreign.writeFile("CURRENT", new Uint8Array(16));
       await mustBeRefused(foreign, config, "KAYA_INVALID_ARGUMENT", "a directory of somebody else");
       if (foreign.nextOperation > 0) throw new Error("a directory of somebody else was refused, and changed");
-      // Beside something of ours a stray file is fine.
+      // A stray file beside ours is allowed.
       const ours = /\.wal$|\/log-id$/;
       if ((await disk.list("wal")).some(({ path }) => ours.test(path)))
         disk.writeFile("notes.txt", new Uint8Array(3));
@@ -75,7 +75,7 @@ async function closeAndCrash(session: EngineSession): Promise<void> {
   await session.put("h", long(300));
 }
 
-/** The state with damage in what the last clean close says was on stable storage. */
+/** The state with damage before the mark of the last clean close. */
 function* damagesBeforeClose(
   disk: SimDisk,
   lastSegment: string | undefined,
@@ -97,7 +97,7 @@ function* damagesBeforeClose(
   yield [`${path} is shorter than LOCK says`, shorter];
 }
 
-/** The tables of another store in the place of these. Undefined where there is no log that they could be beside. */
+/** Another store's tables instead of these. Undefined if there is no log beside them. */
 async function withForeignTables(disk: SimDisk, config: PartialEngineConfig): Promise<SimDisk | undefined> {
   const log = await disk.list("wal");
   if (!log.some(({ path }) => path.endsWith(".wal")) || !log.some(({ path }) => path === "wal/log-id"))

@@ -165,7 +165,7 @@ async function mustFlush(session: EngineSession): Promise<void> {
   await mustBeDone(session.flush(), "a flush");
 }
 
-/** L1, L4: whatever became of a flush, what is read is what was written. */
+/** L1, L4: whatever the outcome of a flush, reads give what was written. */
 async function mustShow(session: EngineSession): Promise<void> {
   await checkReads(session.engine, contentsAfter(session.log), keysOf(session.log), "beside a fault");
 }

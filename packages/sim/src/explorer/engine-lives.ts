@@ -13,7 +13,7 @@ export type PlacelessFault = WriteFaultRule extends infer R
     : never
   : never;
 
-/** What somebody does with an engine, from its first opening on. */
+/** The use of an engine, from its first opening on. */
 export interface Life {
   readonly name: string;
   /** A fault takes bytes from a living process. */
@@ -80,7 +80,7 @@ export function long(length: number): string {
   return "x".repeat(length);
 }
 
-/** @throws Error where what no fault has struck was refused */
+/** @throws Error if something was refused that no fault struck */
 export async function mustBeDone(done: Promise<boolean>, what: string): Promise<void> {
   if (!(await done)) throw new Error(`${what} was refused, and no fault had struck`);
 }

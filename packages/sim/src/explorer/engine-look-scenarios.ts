@@ -33,7 +33,7 @@ export function engineLookScenarios(base: PartialEngineConfig): Scenario[] {
   ];
 }
 
-/** Whatever a crash left, a read-only opening changes nothing of it, and shows what the next opening finds. */
+/** In every crash state a read-only opening changes nothing, and shows what the next opening finds. */
 function checkLook(config: PartialEngineConfig): Check<EngineWrite> {
   const checkOpening = engineCheck(config);
   return async (disk, view, recovered) => {
@@ -60,7 +60,7 @@ async function flushAndWrite(session: EngineSession): Promise<void> {
   await session.close();
 }
 
-/** Each look begins a few operations later in what the writer does, and is kept while the writer goes on. */
+/** Each look begins a few operations of the writer later, and stays open while the writer goes on. */
 async function lookBeside(session: EngineSession, disk: SimDisk, config: PartialEngineConfig): Promise<void> {
   for (let round = 0; round < 6; round++) {
     await session.put(`a${round % 3}`, long(100 + round));

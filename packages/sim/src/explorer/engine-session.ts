@@ -12,7 +12,7 @@ export interface EngineSessionOptions {
   readonly losesRelaxed?: boolean;
 }
 
-/** Uses an engine as a program would, over crashes and reopenings, and notes in a history what it is told. */
+/** Uses an engine as a program would, over crashes and reopenings, and notes the answers in a history. */
 export class EngineSession {
   readonly #disk: SimDisk;
   readonly #history: HistoryNotes<EngineWrite>;
@@ -20,7 +20,7 @@ export class EngineSession {
   /** What may be in the store, by LSN. */
   #log: EngineWrite[] = [];
   readonly #accepted = new Set<EngineWrite>();
-  /** What the engine before this one accepted may still wait for room on a full disk (R5). */
+  /** Writes that the engine before this one accepted may still wait for room on a full disk (R5). */
   #isTailFinished = true;
   #engine: Engine | undefined;
 
@@ -35,7 +35,7 @@ export class EngineSession {
     return this.#engine;
   }
 
-  /** Why what is open failed for good. */
+  /** Why the open engine failed for good. */
   get failure(): KayaError | undefined {
     return this.engine.failure;
   }
@@ -45,7 +45,7 @@ export class EngineSession {
     return this.#log;
   }
 
-  /** Opens the engine. What it says is durable is, and what it has not is gone for good. */
+  /** Opens the engine. Data that it calls durable is durable; data that it does not have is gone for good. */
   async open(config: PartialEngineConfig = this.#options.config): Promise<void> {
     this.#engine = await openEngine(config, this.#disk, this.#disk.session());
     const { durableLsn, lastLsn } = this.#engine.stats();
@@ -75,7 +75,7 @@ export class EngineSession {
     return this.#perform({ durability, write: operations });
   }
 
-  /** By the methods that are done when they return; false where the engine was busy, and nothing was written. */
+  /** By the synchronous methods; false if the engine was busy, and nothing was written. */
   writeNow(operations: readonly BatchOperation[], durability: DurabilityMode = "strict"): boolean {
     const { engine } = this;
     const write = { durability, write: operations };
@@ -99,7 +99,7 @@ export class EngineSession {
     if (await isGranted(this.engine.sync())) this.#acknowledge(...accepted);
   }
 
-  /** Whether it was done: then all that was written before it is durable, and otherwise nothing is different. */
+  /** Whether it was done: then all earlier writes are durable; otherwise nothing changed. */
   flush(): Promise<boolean> {
     return this.#settle(() => this.engine.flush());
   }

@@ -86,7 +86,7 @@ async function killOpenings(session: EngineSession, disk: SimDisk): Promise<void
   await mustBeDone(session.compact(), "a compaction");
 }
 
-/** What is on the disk and not durable yet finds no room, and the tables that the log becomes neither. */
+/** The disk has no room to make its data durable, nor for the tables of the log. */
 async function openOnFullDisk(session: EngineSession, disk: SimDisk): Promise<void> {
   await writeLong(session, 0);
   for (const first of [0, 3, 6, 9]) {

@@ -27,11 +27,11 @@ export function contentsAfter(writes: readonly EngineWrite[]): Contents {
   return contents;
 }
 
-/** Moments that workloads take for what has expired, and for what does in no run. */
+/** Times that have expired, and that never expire in a run. */
 export const LONG_AGO = 1;
 export const FAR_AHEAD = 2 ** 43;
 
-/** Does to a model of the store what the operation of a batch does to the store. Keys are ASCII. */
+/** Applies an operation of a batch to a model of the store. Keys are ASCII. */
 export function carryOut(contents: Map<string, string>, operation: BatchOperation): void {
   if (operation.type === "put" && operation.expiresAt !== LONG_AGO)
     contents.set(String(operation.key), String(operation.value));
@@ -71,7 +71,7 @@ export function perform(engine: Engine, { write, durability }: EngineWrite): Pro
   return engine.delete(first.key, { durability });
 }
 
-/** The same by the method that is done when it returns; a clear has none. */
+/** The same by the synchronous method; a clear has none. */
 export function performNow(
   engine: Engine,
   operations: readonly BatchOperation[],

@@ -10,7 +10,7 @@ export interface EnumerationOptions {
   readonly withKill: boolean;
   /** Of garbage: the same in all systematic states, so that equal states are equal. */
   readonly seed: number;
-  /** Chooses where there are more states than the limit. */
+  /** Chooses if there are more states than the limit. */
   readonly random: Random;
 }
 
@@ -77,7 +77,7 @@ function* fineStates(items: readonly CrashItem[], options: EnumerationOptions): 
   }
 }
 
-/** Every subset that is kept, but for those that the coarse states and the single ones are already. */
+/** Every subset that is kept, except those of the coarse and single states. */
 function* subsets(items: readonly CrashItem[], seed: number): Generator<Candidate> {
   for (let mask = 0; mask < 2 ** items.length; mask++) {
     const count = bitCount(mask);

@@ -80,7 +80,7 @@ class Exploration<T> {
   readonly #recording: Recording<T>;
   readonly #views: Views<T>;
   readonly #random: Random;
-  /** What was checked under one version of the history, by digest, and how deep inside recovery it was then. */
+  /** The states checked under one version of the history, by digest, with their depth inside recovery. */
   readonly #seen = new Map<number, number>();
   #seenVersion = -1;
 
@@ -137,7 +137,7 @@ class Exploration<T> {
   #isNew(version: number, state: CrashState, { disk }: CrashedDisk, depth: number): boolean {
     if (version !== this.#seenVersion) this.#seen.clear();
     this.#seenVersion = version;
-    // What a kill leaves is more than what is stable.
+    // A kill leaves more than the stable state.
     const digest = disk.stateDigest(state.kind === "process-killed" ? "everything" : "stable");
     if ((this.#seen.get(digest) ?? Number.POSITIVE_INFINITY) <= depth) return false;
     this.#seen.set(digest, depth);

@@ -5,7 +5,7 @@ import { describeFault } from "./faults.js";
 import { UnmetFaultError } from "./unmet-fault.js";
 
 /**
- * What somebody does with a store while faults strike, round after round. Only `act` and `follow` meet faults. They must not
+ * The use of a store while faults strike, round after round. Only `act` and `follow` meet faults. They must not
  * reject because of one: a program goes on after it.
  */
 export interface FaultedUse {
@@ -13,9 +13,9 @@ export interface FaultedUse {
   prepare(round: number): Promise<void>;
   /** The action that the first fault strikes. */
   act(round: number): Promise<void>;
-  /** What may come after it: the second fault strikes what is left of the action, or this. */
+  /** What follows: the second fault strikes the rest of the action, or this. */
   readonly sequels: readonly Sequel[];
-  /** No fault strikes any more: the store works, or is opened anew and works then. @throws Error where it does not */
+  /** No fault strikes any more: the store works, or works after it is opened again. @throws Error where it does not */
   mend(round: number): Promise<void>;
 }
 
@@ -43,9 +43,9 @@ const SOON = 3;
 /**
  * Lives through rounds in which two faults strike: the first anywhere in an action, the second anywhere in what follows it. There
  * are too many pairs for all of them, so the seed chooses; each class of operations has its first fault before any has a second
- * one. What is recorded begins with the second fault: what one alone leaves is for workloads with one fault.
+ * one. Recording begins with the second fault: workloads with one fault cover the states after one.
  * @param make begins to use a store on an empty disk
- * @throws UnmetFaultError where too few of them struck: then the places are not what they were taken for
+ * @throws UnmetFaultError if too few of them struck: then the places were wrong
  */
 export async function liveThroughFaultPairs(
   disk: SimDisk,

@@ -16,7 +16,7 @@ interface Place {
   readonly nth: number;
 }
 
-/** Faults, and how often each is chosen in proportion to the others. A plain failure, and what is done although it fails, come first. */
+/** Faults with their weights. A plain failure, and an operation that is done although it fails, come first. */
 const WEIGHTS: readonly (readonly [weight: number, fault: Fault])[] = [
   [4, { kind: "io-error" }],
   [3, { kind: "io-error", outcome: "kept" }],
@@ -77,7 +77,7 @@ export function faultSoon(after: number, random: Random): ScheduledFault {
   return random.chance(0.8) ? { kind: "io-error", after } : { kind: "io-error", outcome: "kept", after };
 }
 
-/** Takes bytes away from a process that lives: what it was told as relaxed is promised no more. */
+/** Takes bytes from a living process: its relaxed writes are no longer promised. */
 function takesBytes(fault: Fault): boolean {
   return "outcome" in fault && fault.outcome === "lost";
 }

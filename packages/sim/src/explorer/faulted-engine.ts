@@ -6,7 +6,7 @@ import type { EngineWrite } from "./engine-write.js";
 import { FaultedStore, type FaultedStoreOptions } from "./faulted-store.js";
 import type { HistoryNotes } from "./history.js";
 
-/** What of an engine the first fault of a pair strikes. */
+/** The part of an engine that the first fault of a pair strikes. */
 export type EngineAction =
   | "writes"
   | "flush"

@@ -6,7 +6,7 @@ import type { HistoryNotes } from "./history.js";
 import { WalSession } from "./wal-session.js";
 import { batch, del, put, value, type WalWrite } from "./wal-write.js";
 
-/** What of a log the first fault of a pair strikes. */
+/** The part of a log that the first fault of a pair strikes. */
 export type LogAction = "append" | "append at once" | "rotate" | "drop" | "close" | "open";
 
 export interface FaultedLogOptions {

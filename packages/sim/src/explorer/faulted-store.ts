@@ -24,8 +24,7 @@ export interface FaultedStoreOptions {
 const OPENINGS = 4;
 
 /**
- * A store in use, by whom nothing is given up because of a fault: what failed is tried again, and what has failed for good is closed
- * and opened.
+ * A store in use that never gives up because of a fault: it retries failed actions, and closes and reopens a store that failed for good.
  */
 export abstract class FaultedStore<S extends StoreSession> implements FaultedUse {
   readonly sequels: readonly Sequel[];

@@ -7,8 +7,8 @@ import type { HistoryView } from "./history.js";
 import { openEngine } from "./open-engine.js";
 
 /**
- * What was delivered before the crash is in the log, every token leads on from where it was given, and nobody who is registered has lost
- * anything; what is delivered afterwards outlives the next power cut.
+ * Changes delivered before the crash are in the log, every token goes on where it was given, and no registered consumer has lost anything;
+ * changes delivered afterwards outlive the next power cut.
  */
 export function feedCheck(config: PartialEngineConfig): Check<FeedFact> {
   return async (disk, view, recovered) => {
@@ -32,11 +32,11 @@ export function feedCheck(config: PartialEngineConfig): Check<FeedFact> {
 }
 
 /**
- * The last record is damaged on top of what a crash left, and recovery cuts it. A token from behind the cut is refused from then on, also
- * once its LSN is another change's; those before it lead on.
+ * The last record of a crash state is damaged, and recovery cuts it. From then on a token from behind the cut is refused, even when another
+ * change has its LSN; earlier tokens go on.
  */
 export function cutCheck(config: PartialEngineConfig): Check<FeedFact> {
-  // What a clean close speaks for is cut in this mode only.
+  // Only this mode cuts before the mark of a clean close.
   const cutting = { ...config, wal: { ...config.wal, recovery: "prefix" } } as const;
   return async (disk, view, recovered) => {
     const whole = await openEngine(cutting, disk);
@@ -93,7 +93,7 @@ async function checkTokens(engine: Engine, view: HistoryView<FeedFact>, common: 
   for (const { lsn, token } of factsOf(view, "delivered")) {
     const next = await changeBehind(engine, token);
     const expected = lsn > common ? "refused" : lsn === engine.stats().durableLsn ? "none" : lsn + 1;
-    // What nobody has kept may be gone from below.
+    // Records that no consumer keeps may be gone from below.
     if (next === "refused" && lsn <= common && engine.stats().tables.covered.lsn > lsn) continue;
     if (next !== expected) throw new Error(`behind the token ${token} comes ${next}, and not ${expected}`);
   }

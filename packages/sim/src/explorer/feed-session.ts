@@ -10,7 +10,7 @@ export const ARCHIVE = "archive";
 /** Acknowledges every second change. */
 export const INDEX = "index";
 
-/** What somebody outside knows, whatever becomes of the directory. */
+/** The knowledge of an outside reader, independent of the directory. */
 export type FeedFact =
   | { readonly fact: "delivered"; readonly lsn: Lsn; readonly text: string; readonly token: string }
   | { readonly fact: "registered"; readonly name: string }

@@ -15,7 +15,7 @@ export interface HistoryView<T> {
   readonly rejected: ReadonlySet<T>;
 }
 
-/** What the user of a store notes down. */
+/** The notes of a store's user. */
 export type HistoryNotes<T> = Pick<History<T>, "attempt" | "accept" | "acknowledge" | "reject" | "powerCut">;
 
 type Fate = "attempted" | "accepted" | "acknowledged" | "rejected";

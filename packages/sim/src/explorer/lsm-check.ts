@@ -56,7 +56,7 @@ function operationsUpTo(view: HistoryView<LsmFlush>, covered: number): readonly 
   return flush.operations;
 }
 
-/** Nothing that a crash, a fault or a compaction left is there for long. */
+/** Leftovers of a crash, a fault or a compaction do not stay for long. */
 async function mustHoldOnlyItsOwn(disk: SimDisk, tree: LsmTree): Promise<void> {
   await tree.settled();
   await tree.close();

@@ -163,7 +163,7 @@ async function holdSnapshots(session: LsmSession): Promise<void> {
   await session.check("at the end");
 }
 
-/** Puts that expire over older ones that do not, the other way round, and some that expire behind the last look of all. */
+/** Puts that expire over older ones that do not, and the reverse, and some that expire after the last look. */
 async function letExpire(session: LsmSession): Promise<void> {
   for (let round = 0; round < 4; round++) {
     session.now = 1 + 100 * round;
@@ -213,7 +213,7 @@ async function crashInside(session: LsmSession, disk: SimDisk): Promise<void> {
   }
 }
 
-/** What was written behind the last flush is in the log alone. */
+/** Writes after the last flush are only in the log. */
 async function stageAndOpen(session: LsmSession): Promise<void> {
   for (let round = 0; round < 3; round++) {
     session.write(...someWrites(round));
@@ -286,7 +286,7 @@ async function failTwice(session: LsmSession, disk: SimDisk, fault: Fault): Prom
   mustHaveMet(met, 2 * anew.length);
 }
 
-/** What a compaction could not make durable is read back by the next opening, which a fault ends in turn. */
+/** The next opening reads back an edit that a compaction could not make durable, and a fault ends that opening too. */
 async function failAndEnd(session: LsmSession, disk: SimDisk, fault: Fault): Promise<void> {
   const { edit, opening } = placesOf(fault);
   const last = edit.at(-1) ?? 0;

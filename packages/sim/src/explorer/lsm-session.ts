@@ -65,8 +65,8 @@ export class LsmSession {
   }
 
   /**
-   * Opens the tree as an engine does whose log is long: what the tables do not have is staged in a few tables, which the opening publishes.
-   * False where that was refused; then it is not open.
+   * Opens the tree as an engine with a long log does: data that the tables do not have is staged in a few tables, which the opening
+   * publishes. False if that was refused; then it is not open.
    */
   async openStaging(pieces = 3): Promise<boolean> {
     const { operations } = this;

@@ -24,7 +24,7 @@ export interface LsmFlush {
 const encode = (text: string) => Buffer.from(text, "utf8");
 const decode = (bytes: Uint8Array) => Buffer.from(bytes).toString("utf8");
 
-/** What a flush takes that covers all operations, in a tree that has the first ones. */
+/** The input of a flush of all operations that a tree does not have yet. */
 export function sourceOf(operations: readonly LsmOperation[], covered: number): FlushSource {
   const entries = new Map<string, FlushEntry>();
   const rangeTombstones: { start: Uint8Array; end: Uint8Array | undefined; sequence: number }[] = [];

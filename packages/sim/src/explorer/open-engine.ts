@@ -3,7 +3,7 @@ import { Engine, type OpenEngineOptions } from "@kaya/engine";
 import type { Disk, SimDisk } from "@kaya/io";
 import { logIdsOf } from "../log-ids.js";
 
-/** What an engine on a simulated disk would take from chance: the same in each run, and no two alike on a disk and what is forked from it. */
+/** Instead of random numbers for an engine on a simulated disk: the same in each run, and unique on a disk and its forks. */
 export function engineOptionsOf(disk: SimDisk): OpenEngineOptions {
   return { newLogId: logIdsOf(disk), randomSeed: tableSeedsOf(disk), largeValueBytes: 100 };
 }

@@ -3,7 +3,7 @@ import type { SimDisk } from "@kaya/io";
 
 /**
  * Opens what must be refused: with this code, and without a change of the disk, not even one that is taken back.
- * @throws Error where that is not what happens
+ * @throws Error if anything else happens
  */
 export async function mustRefuse(
   disk: SimDisk,

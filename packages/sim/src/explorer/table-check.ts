@@ -24,7 +24,7 @@ export interface TableContents {
   readonly options: TableWriterOptions;
 }
 
-/** A table that was asked for, and once it was finished what its writer said of it. */
+/** A requested table and, once it was finished, its writer's summary. */
 export interface WrittenTable {
   readonly path: string;
   readonly contents: TableContents;
@@ -128,7 +128,7 @@ async function mustFind(table: Table, { name, entries }: TableContents): Promise
 }
 
 async function mustScan(table: Table, { name, entries }: TableContents): Promise<void> {
-  // Blocks that are read one by one stand in buffers of the cache: other reads must not get them while the cursor stands there.
+  // Single blocks are in buffers of the cache: other reads must not get these while the cursor uses them.
   const held = table.cursor({ readAhead: false });
   const cursor = table.cursor();
   const text = (key: Uint8Array, value: Uint8Array) =>
@@ -170,7 +170,7 @@ async function mustScan(table: Table, { name, entries }: TableContents): Promise
   cursor.close();
 }
 
-/** What was damaged is refused, or makes no difference; never another answer. */
+/** Damage is refused, or makes no difference; never another answer. */
 export async function mustHoldOrRefuse(disk: SimDisk, written: WrittenTable, what: string): Promise<void> {
   try {
     await mustHold(disk, written);

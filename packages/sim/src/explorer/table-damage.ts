@@ -9,10 +9,10 @@ import { mustRefuse } from "./refusal.js";
 
 type Damage = readonly [what: string, damage: (disk: SimDisk) => void];
 
-/** What a crash left opens, as ever. Once that is closed cleanly, damage in its manifest and tables is refused, and nothing is changed. */
+/** Every crash state opens. After a clean close, damage in its manifest and tables is refused, and nothing is changed. */
 export function tableDamageCheck(config: PartialEngineConfig): Check<EngineWrite> {
   const checkIntact = engineCheck(config);
-  // What is there counts, and not what LOCK says of it.
+  // The files count, not the note in LOCK.
   const unlocked = { ...config, disableLocking: true };
   return async (disk, view, recovered) => {
     const closed = disk.fork();
@@ -56,7 +56,7 @@ async function damagesOf(disk: SimDisk): Promise<Damage[]> {
   return damages;
 }
 
-/** The last edit looks torn then. What it covered is in no log any more, so the store shows the same without it, or is refused. */
+/** The last edit looks torn then. The log no longer has what it covered, so the store shows the same without it, or is refused. */
 async function mustNotLoseAnEdit(
   config: PartialEngineConfig,
   disk: SimDisk,

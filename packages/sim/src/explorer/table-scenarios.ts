@@ -64,7 +64,7 @@ export function tableScenarios(): Scenario[] {
   ];
 }
 
-/** The order that keeps a name from standing for half a table. */
+/** The order that never gives a name to half a table. */
 async function publishOne(
   disk: SimDisk,
   history: History<WrittenTable>,
@@ -117,13 +117,13 @@ async function failAndRetry(disk: SimDisk, history: History<WrittenTable>): Prom
     }
   }
   await publishOne(disk, history, path, SMALL);
-  // A table that is there is not written over, nor removed by who did not make it.
+  // An existing table is not overwritten, nor removed by a writer that did not make it.
   const refused = await rejectionOf(TableWriter.create(disk, path, SMALL.options));
   if (!KayaError.is(refused, "KAYA_INVALID_ARGUMENT")) throw new Error(`a table is written over: ${refused}`);
   await mustHold(disk, { path, contents: SMALL });
 }
 
-/** What was published is whole, what was not may be whole; nothing is half a table, and says that it is one. */
+/** A published table is whole, an unpublished one may be; half a table never passes for one. */
 const check: Check<WrittenTable> = async (disk, { attempted, acknowledged }, recovered) => {
   recovered();
   for (const table of attempted) {
@@ -188,7 +188,7 @@ async function mustHoldInOtherPlaces(
   }
 }
 
-/** One table under the name of another is told by what the writer said of it. */
+/** The writer's summary shows one table under the name of another. */
 async function mustBeTold(disk: SimDisk, tables: readonly WrittenTable[]): Promise<void> {
   const [one, other] = tables;
   if (one?.summary === undefined || other?.summary === undefined) return;

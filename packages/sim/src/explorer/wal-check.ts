@@ -60,7 +60,7 @@ function checkNumbers(records: readonly WalRecord[], after: LogPosition): void {
   }
 }
 
-/** Everything that was there, and the probes: nothing was cut in between, or stands behind a hole. */
+/** All earlier records and the probes: nothing was cut in between, or follows a hole. */
 async function checkAgain(
   disk: SimDisk,
   config: Partial<WalConfig>,

@@ -10,11 +10,11 @@ import { batch, del, noop, put, value, type WalWrite } from "./wal-write.js";
 interface Damage {
   readonly name: string;
   readonly recovery: RecoveryMode;
-  /** Segments of which everything comes back, and records of the one behind them that do. */
+  /** Segments that come back whole, and records that do of the next one. */
   readonly wholeSegments: number;
   readonly recordsBehind: number;
   readonly apply: (disk: SimDisk) => void;
-  /** What recovery takes out and has to keep, and what was kept before it. */
+  /** Bytes that recovery takes out and must keep, and those kept before. */
   readonly quarantined: readonly Uint8Array[];
   /** Opened as after a restart: the tail is cut where it stands, not written anew. */
   readonly trustPageCache?: boolean;
@@ -119,7 +119,7 @@ const DAMAGES: readonly Damage[] = [
 export function damagedLogScenarios(tiny: Partial<WalConfig>): Scenario[] {
   return DAMAGES.map(
     ({ name, recovery, wholeSegments, recordsBehind, apply, quarantined, trustPageCache = false }) => {
-      const config = { ...tiny, recovery, quarantineMaxBytes: 0 }; // what must be kept is kept all the same
+      const config = { ...tiny, recovery, quarantineMaxBytes: 0 }; // damage is kept in spite of that
       const survivors = [
         ...SEGMENTS.slice(0, wholeSegments).flat(),
         ...(SEGMENTS[wholeSegments] ?? []).slice(0, recordsBehind),

@@ -19,7 +19,7 @@ const MOMENTS: readonly { readonly at: number; readonly atRead: number; readonly
 
 type Live = (session: WalSession, disk: SimDisk) => Promise<void>;
 
-/** What becomes of the log's directory, or of the way to it, while a writer has it. */
+/** Changes of the log's directory, or of the path to it, while a writer has it. */
 export function walDirectoryScenarios(config: Partial<WalConfig>): Scenario[] {
   const lives: readonly (readonly [name: string, live: Live])[] = [
     ...MOMENTS.map((moment) => {
@@ -73,7 +73,7 @@ async function openWithoutDescriptors(session: WalSession, disk: SimDisk): Promi
       await session.open();
       break;
     } catch (error) {
-      if (!KayaError.is(error, "KAYA_IO") || tries > 30) throw error; // what was not opened left the log as it was
+      if (!KayaError.is(error, "KAYA_IO") || tries > 30) throw error; // a directory that could not be opened left the log as it was
     }
   }
   await session.append([put("after"), "relaxed"], [put("after that", value(300))]);
@@ -95,7 +95,7 @@ async function leaveHalfMade(session: WalSession, disk: SimDisk): Promise<void> 
   mustGoOn(session);
 }
 
-/** The writer is failed for good by then, with that reason, and what it acknowledged is in the directory that it opened. */
+/** By then the writer has failed for good, with that reason; acknowledged records are in the directory that it opened. */
 async function replaceDirectory(session: WalSession, disk: SimDisk, place: number): Promise<void> {
   await session.append([put("b"), "relaxed"]);
   const at = disk.nextOperation + place;

@@ -14,7 +14,7 @@ export type Fault = WriteFaultRule extends infer R
     : never
   : never;
 
-/** Taken back, and the writer goes on (W3). */
+/** Undone, and the writer goes on (W3). */
 export const UNDONE: readonly Fault[] = [
   { kind: "disk-full" },
   { kind: "io-error" },
@@ -23,7 +23,7 @@ export const UNDONE: readonly Fault[] = [
 ];
 const OUTCOMES: readonly FailedSyncOutcome[] = ["readable-until-crash", "kept", "lost"];
 
-/** Before a record is written these are taken back; behind it nothing is. */
+/** Before a record is written these are undone; afterwards nothing is. */
 const NOT_FINAL: readonly KayaErrorCode[] = ["KAYA_IO", "KAYA_INTERNAL"];
 
 /** The operations of `live` that write, and those that sync, counted from its beginning: two rotations are among them. */
@@ -47,7 +47,7 @@ export function walFaultScenarios(config: Partial<WalConfig>): Scenario[] {
     fullDiskScenario(config, "a whole tail", async (session) => session.kill()),
     fullDiskScenario(config, "a torn tail", async (session, disk) => {
       disk.addFault({ at: disk.nextOperation, kind: "partial-write", bytes: 60 });
-      disk.addFault({ at: disk.nextOperation + 1, kind: "io-error" }); // nor can it be taken back
+      disk.addFault({ at: disk.nextOperation + 1, kind: "io-error" }); // nor can it be undone
       await session.append([put("torn", value(50))]);
       session.kill();
     }),
@@ -155,7 +155,7 @@ export async function goOnBehind(fault: Fault, session: WalSession): Promise<voi
   await session.append([put("after", value(80)), "relaxed"], [put("after that")]);
 }
 
-/** W3: whatever can be taken back is, and the same writer works again. */
+/** W3: the failed write is undone, and the same writer works again. */
 function mustGoOn({ writer }: WalSession): void {
   if (writer.failure !== undefined) throw new Error(`the writer gave up (W3): ${writer.failure.message}`);
 }

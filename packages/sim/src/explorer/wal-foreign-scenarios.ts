@@ -15,7 +15,7 @@ const FOREIGN: readonly (readonly WalPayload[])[] = [
   [put("d")],
 ];
 
-/** A log that not only our own writer had its hands on. */
+/** A log that another writer wrote too. */
 export function foreignHandsScenarios(config: Partial<WalConfig>): Scenario[] {
   return [
     scenario<WalWrite>("wal: segments that another writer did not sync", {
@@ -59,7 +59,7 @@ async function goOnFromNothing(disk: SimDisk, session: WalSession): Promise<void
   }
 }
 
-/** What a crash leaves of a foreign writer's work may be beyond recovery: that is no breach before it was ours. */
+/** A crash state of a foreign writer's log may be beyond recovery: no breach as long as our writer had not opened it. */
 function unlessNothingIsPromised(check: Check<WalWrite>, config: Partial<WalConfig>): Check<WalWrite> {
   return async (disk, view, recovered) => {
     if (view.acknowledged.size === 0 && (await isRefused(disk.fork(), config))) return;

@@ -97,7 +97,7 @@ class GeneratedLife {
     ]);
   }
 
-  /** A fault may keep it from being made; then what is there is as good as before. */
+  /** A fault may prevent it; then the earlier one still counts. */
   async #checkpoint(): Promise<void> {
     await isGranted(
       this.#session.checkpoint(async () => (this.#random.chance(0.5) ? this.#append() : undefined)),
@@ -109,7 +109,7 @@ class GeneratedLife {
     await this.#open();
   }
 
-  /** A fault in recovery is told; nobody gives up after one. */
+  /** A fault in recovery is reported; the program tries again. */
   async #open(): Promise<void> {
     for (let attempt = 1; attempt < OPEN_ATTEMPTS; attempt++) {
       if (await isGranted(this.#session.open())) return;

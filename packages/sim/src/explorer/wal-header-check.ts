@@ -66,7 +66,7 @@ class FlippedHeader {
     await this.#mustCut({ ...this.#config, recovery: isLast ? "tail" : "prefix" });
   }
 
-  /** What is before it comes back, also after a power cut, and what is not is in quarantine. */
+  /** Records before it come back, also after a power cut; the rest is in quarantine. */
   async #mustCut(config: Partial<WalConfig>): Promise<void> {
     const disk = this.#disk.fork();
     const kept = [

@@ -7,8 +7,8 @@ import { walCheck } from "./wal-check.js";
 import type { WalWrite } from "./wal-write.js";
 
 /**
- * Every read of the opening fails once: it is told as KAYA_IO, as long as recovery only looks nothing is changed, and the
- * next opening, in the same boot, finds everything.
+ * Every read of the opening fails once: it is reported as KAYA_IO, nothing is changed while recovery only reads, and the next opening, in
+ * the same boot, finds everything.
  */
 export function failedReadsCheck(config: Partial<WalConfig>): Check<WalWrite> {
   const open = (disk: SimDisk) => WalWriter.open(config, disk);

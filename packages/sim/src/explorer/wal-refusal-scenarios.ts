@@ -12,8 +12,7 @@ import { WalSession } from "./wal-session.js";
 import { put, value, type WalWrite } from "./wal-write.js";
 
 /**
- * What recovery must not take for a crash's doing, put on top of everything that a crash leaves: it refuses, and has changed
- * nothing. Without it the log is as good as ever.
+ * Damage that no crash does, on top of every crash state: recovery refuses, and has changed nothing. Without the damage the log opens.
  */
 export function refusalScenarios(tiny: Partial<WalConfig>): Scenario[] {
   const config = { ...tiny, recovery: "tail" } as const;
@@ -81,7 +80,7 @@ const DAMAGES: readonly Damage[] = [
   },
 ];
 
-/** *Refuse* in the recovery table means that nothing is changed, whatever else the crash left to be cut or finished. */
+/** *Refuse* in the recovery table means that nothing is changed, even if the crash left something else to cut or finish. */
 function damageCheck(config: Partial<WalConfig>): Check<WalWrite> {
   return async (disk) => {
     const segments = (await disk.list("wal")).filter(({ path }) => isSegmentPath(path));

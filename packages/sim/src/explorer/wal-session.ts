@@ -16,12 +16,12 @@ export interface WalSessionOptions {
   readonly onCommit?: (record: WalRecord) => void;
 }
 
-/** So that values of two lengths that scenarios write are in parts of their own, and others are not. */
+/** So that values of two lengths of the scenarios are written apart, and others are not. */
 const LARGE_VALUE_BYTES = 200;
 
 type Append = readonly [payload: WalPayload, mode?: DurabilityMode];
 
-/** Uses a log as a program would, over crashes and reopenings, and notes in a history what it is told. */
+/** Uses a log as a program would, over crashes and reopenings, and notes the answers in a history. */
 export class WalSession {
   readonly #disk: SimDisk;
   readonly #history: HistoryNotes<WalWrite>;
@@ -30,7 +30,7 @@ export class WalSession {
   #log: WalWrite[] = [];
   /** Relaxed writes that are not known to be durable. */
   readonly #accepted = new Set<WalWrite>();
-  /** What the writer before this one accepted may still wait for room on a full disk (R5). */
+  /** Writes that the writer before this one accepted may still wait for room on a full disk (R5). */
   #isTailFinished = true;
   #writer: WalWriter | undefined;
 
@@ -45,7 +45,7 @@ export class WalSession {
     return this.#writer;
   }
 
-  /** These records are in the log already: durably, or for all that is known not. */
+  /** These records are in the log already: durable, or maybe not. */
   begin(payloads: readonly WalPayload[], durable = true): void {
     this.#log = payloads.map((payload) => ({ payload, mode: "strict" }));
     for (const write of this.#log) {
@@ -54,12 +54,12 @@ export class WalSession {
     }
   }
 
-  /** Why what is open failed for good. */
+  /** Why the open writer failed for good. */
   get failure(): KayaError | undefined {
     return this.writer.failure;
   }
 
-  /** Opens the log. What it says is durable is, and what it has not is gone for good. */
+  /** Opens the log. Records that it calls durable are durable; records that it does not have are gone for good. */
   async open(): Promise<void> {
     const after = readCheckpoint(this.#disk);
     const { config, trustPageCache = false } = this.#options;
@@ -79,12 +79,12 @@ export class WalSession {
     this.#log.length = Math.min(nextLsn - 1, this.#log.length);
   }
 
-  /** Appends all of them in one turn and waits until each is settled, either way. */
+  /** Appends all of them in one turn and waits until each is settled. */
   async append(...appends: readonly Append[]): Promise<void> {
     await Promise.all(appends.map(([payload, mode = "strict"]) => this.#append({ payload, mode })));
   }
 
-  /** `append` in the next turn: what is in flight already goes first. */
+  /** `append` in the next turn: writes in flight go first. */
   async appendLater(...appends: readonly Append[]): Promise<void> {
     await Promise.resolve();
     await this.append(...appends);

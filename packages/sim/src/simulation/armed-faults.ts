@@ -27,13 +27,13 @@ interface Armed {
 export class ArmedFaults {
   /** Those that met the data directory. */
   readonly strikes: Strike[] = [];
-  /** Those that met what is beside it: the targets of backups, and whoever else reads the directory. */
+  /** Those that met other disks: the targets of backups, and other readers of the directory. */
   readonly strikesBeside: Strike[] = [];
   #armed: Armed[] = [];
   #isCalm = false;
   #pairs = 0;
 
-  /** Faults that struck in what followed another one, whose `next` they were. */
+  /** Second faults of pairs that struck. */
   get pairs(): number {
     return this.#pairs;
   }
@@ -43,7 +43,7 @@ export class ArmedFaults {
     this.#add(fault, next, false);
   }
 
-  /** No fault meets what this does: it looks, and the engine is not what it looks at. It must not wait. */
+  /** No fault meets this: it reads for the model, not for the engine. It must not wait. */
   calmly<T>(look: () => T): T {
     this.#isCalm = true;
     try {
@@ -124,7 +124,7 @@ export function lostCache({ fault, operation, path }: Strike): boolean {
   return isSync(operation) && !isBesideTheLog(path) && "outcome" in fault && fault.outcome === "lost";
 }
 
-/** Whether what was removed or renamed is at once as it was before. */
+/** Whether a removal or rename is undone at once. */
 export function takesNamesBack({ fault, operation }: Strike): boolean {
   return operation === "syncDir" && "outcome" in fault && fault.outcome === "lost";
 }
@@ -134,12 +134,12 @@ export function isSync(operation: Strike["operation"]): boolean {
   return operation === "sync" || operation === "syncDir";
 }
 
-/** What is there stands for nothing until it has its name, durably: whatever fails, the log has it all. */
+/** The file does not count before its name is durable: whatever fails, the log has everything. */
 export function isBesideTheLog(path: string): boolean {
   return isOfTables(path) || BESIDE.includes(path);
 }
 
-/** A flush that fails changes nothing, and the log stays: what fails here is never the log's failure. */
+/** A failed flush changes nothing, and the log stays: a failure here is never the log's. */
 export function isOfTables(path: string): boolean {
   return TABLES.some((dir) => path === dir || path.startsWith(`${dir}/`));
 }

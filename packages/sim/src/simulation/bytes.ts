@@ -7,7 +7,7 @@ export function toText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
-/** For messages: what is not printable as `\xNN`, the long end left out. */
+/** For messages: unprintable bytes as `\xNN`, long text cut. */
 export function quote(text: string | undefined): string {
   if (text === undefined) return "nothing";
   const shown = text.length > 40 ? `${text.slice(0, 40)}…(${text.length})` : text;

@@ -9,14 +9,14 @@ export interface ExpectedCondition {
   readonly sequence: SequenceNumber | undefined;
 }
 
-/** A condition that does not hold, and the write that sees to it. */
+/** A condition that does not hold, and the write because of which it does not. */
 export interface Broken {
   readonly key: string;
   /** 0 where no write ever did anything to the key. */
   readonly byLsn: Lsn;
 }
 
-/** What a caller asks for who has read the key just now, foresees what is under way, or is wrong. */
+/** The condition of a caller that has just read the key, foresees writes under way, or is wrong. */
 export function conditionOf(
   { key, is }: StepCondition,
   engine: Engine,
@@ -34,7 +34,7 @@ export function conditionOf(
   }
 }
 
-/** The first that does not hold once all that is attempted is in. */
+/** The first that does not hold after all attempts. */
 export function firstBroken(
   conditions: readonly ExpectedCondition[],
   timeline: Timeline,

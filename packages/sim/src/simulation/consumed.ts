@@ -11,7 +11,7 @@ import type { World } from "./world.js";
 interface OpenFeed {
   readonly changes: Changes;
   readonly over: Watched<void>;
-  /** What is not looked at yet. */
+  /** Changes not checked yet. */
   readonly delivered: Change[];
   /** Of the last change that was. */
   lsn: Lsn;
@@ -20,8 +20,8 @@ interface OpenFeed {
 }
 
 /**
- * One consumer in one process: it registers, reads its feed and acknowledges, one thing at a time. What it has not acknowledged comes again
- * in every later process, as long as that fits what is kept.
+ * One consumer in one process: it registers, reads its feed and acknowledges, one at a time. Later processes get everything again that it
+ * has not acknowledged, as long as that is kept.
  */
 export class Consumed {
   readonly #world: World;
@@ -61,7 +61,7 @@ export class Consumed {
     this.#registering.remove(this.#name, this.#registered);
   }
 
-  /** Reads on from where it is registered; where it is not, or that is gone, it registers first. */
+  /** Reads on from its place; if it has none, or that is gone, it registers first. */
   read(): void {
     if (this.#feed !== undefined || this.isWaiting) return;
     const registered = this.#registered;
@@ -89,7 +89,7 @@ export class Consumed {
     this.#registering.acknowledge(answer, Math.max(registered.lsn, chosen.lsn));
   }
 
-  /** Takes in what was delivered, and what it was told. */
+  /** Takes in deliveries and answers. */
   harvest(): void {
     this.#registering.harvest();
     const feed = this.#feed;
@@ -101,7 +101,7 @@ export class Consumed {
     if (over.state === "rejected") this.#mustHaveReason(over.error, lsn);
   }
 
-  /** What the engine says of it is what it was told, and its log is there. */
+  /** The engine's state of it fits its answers, and its log exists. */
   look(registered: Consumer | undefined): void {
     mustHold(this.#places.includes(registered?.lsn), "acknowledged-lost", () => {
       return `the consumer ${this.#name} is registered at LSN ${registered?.lsn}, and must be at ${this.#places}`;
@@ -112,10 +112,10 @@ export class Consumed {
     this.#isTruncated = isTruncated;
   }
 
-  /** Nothing is under way: all that is durable was given to who reads. */
+  /** Nothing is under way: readers got everything durable. */
   mustBeCaughtUp(): void {
     const { durableLsn } = this.#engine.stats();
-    // What the engine before this one made durable may still wait for room on a full disk, so it may be further.
+    // Records of the engine before this one may still wait for room on a full disk, so it may be further.
     const lsn = this.#feed?.lsn ?? durableLsn;
     mustHold(lsn >= durableLsn, "hang", () => {
       return `the consumer ${this.#name} was given changes up to LSN ${lsn}, and durable is LSN ${durableLsn}`;

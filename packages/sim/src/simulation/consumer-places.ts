@@ -6,10 +6,10 @@ export type Place = { readonly least: Lsn; readonly most: Lsn } | undefined;
 /** The consumers that a run may have. */
 export const CONSUMER_NAMES = ["copy", "index"] as const;
 
-/** Where a consumer may be found when the directory is opened next: in one place, or after what failed or was broken off in several. */
+/** Possible places of a consumer at the next opening: one, or several after a failed or interrupted request. */
 export class ConsumerPlaces {
   #places: readonly Place[] = [undefined];
-  /** It was not told that it is registered, and may be: nothing was kept for it then. */
+  /** Its registration was not answered, and may be there: nothing was kept for it then. */
   isDoubtful = false;
 
   get all(): readonly Place[] {

@@ -11,7 +11,7 @@ export class Consumers {
   readonly #strikesBefore: number;
   readonly #consumed = new Map<string, Consumed>();
 
-  /** The engine was just opened: where each consumer is now is where it is for good. */
+  /** The engine was just opened: each consumer's place is now certain. */
   constructor(world: World, engine: Engine) {
     this.#world = world;
     this.#engine = engine;
@@ -56,7 +56,7 @@ export class Consumers {
       return `stats() counts ${consumers} consumers of ${known.length}`;
     });
     const { faults, maxKeptLogBytes = Number.POSITIVE_INFINITY } = this.#world;
-    // What could not be removed is kept all the same.
+    // Segments that could not be removed stay.
     const isBounded = isDiskIdle && faults.strikes.length === this.#strikesBefore;
     mustHold(keptLogBytes <= maxKeptLogBytes || !isBounded, "wrong-account", () => {
       return `${keptLogBytes} bytes of the log are kept for consumers, and maxKeptLogBytes is ${maxKeptLogBytes}`;
@@ -64,7 +64,7 @@ export class Consumers {
   }
 
   mustBeCaughtUp(): void {
-    // Whoever follows the log waits with it.
+    // Followers of the log wait with it.
     if (this.#world.unfinishedAt === this.#world.acknowledged) return;
     for (const consumed of this.#consumed.values()) consumed.mustBeCaughtUp();
   }

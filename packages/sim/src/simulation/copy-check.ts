@@ -29,7 +29,7 @@ export interface Copy {
   readonly earlier?: FoundTables | undefined;
 }
 
-/** It is done: whatever a power cut leaves of it is the state at its LSN, looked at without the engine, and by one that opens it. */
+/** It is done: after any power cut it is the state at its LSN, read without the engine and by an engine. */
 export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
   for (const survive of ["nothing", "everything"] as const) {
     const left = copy.disk.fork();
@@ -43,12 +43,12 @@ export async function mustBeWhole(world: World, copy: Copy): Promise<void> {
 }
 
 /**
- * It was rejected: it is taken away again, and what was there before is there. Where a fault kept it from doing that, all of it may be there,
- * and where a fault was why, a power cut may bring all of it back.
+ * It was rejected: it was removed, and the earlier content is there. If a fault prevented the removal, all of it may be there; if a fault
+ * was the reason, a power cut may bring all of it back.
  */
 export async function mustBeGone(world: World, copy: Copy, strikes: readonly Strike[]): Promise<void> {
   const found = await lookAt(world, copy, copy.disk.fork());
-  // Without descriptors it cannot even look for what it would take away.
+  // Without descriptors it cannot even list the files to remove.
   const isRemoved = !strikes.some(
     (strike) =>
       strike.operation === "remove" || strike.fault.kind === "no-descriptors" || takesNamesBack(strike),
@@ -64,7 +64,7 @@ export async function mustBeGone(world: World, copy: Copy, strikes: readonly Str
   });
 }
 
-/** It was broken off: a power cut leaves what was there before, an empty directory or an earlier copy, or all of it. */
+/** It was interrupted: a power cut leaves the earlier content (nothing or an earlier copy), or all of it. */
 export async function mustBeWholeOrNothing(world: World, copy: Copy): Promise<FoundCopy | undefined> {
   const left = copy.disk.fork();
   left.crash({ survive: "random" });
@@ -111,7 +111,7 @@ async function mustOpenAs(
   const opened = new Watched(readAll(world, disk));
   for (let turns = 0; turns < MOST_TURNS && opened.state === "pending"; turns++) await turn();
   mustHold(opened.state !== "pending", "hang", () => `to open ${what} never ends`);
-  // Tables whose manifest never came to be are no store: so what was broken off is not taken for an empty one.
+  // Tables without a manifest are no store: so an interrupted copy does not pass for an empty one.
   if (found === undefined && KayaError.is(opened.error, "KAYA_CORRUPTION")) return;
   mustHold(opened.state === "resolved", "wrong-refusal", () => `${what} opens not: ${opened.error}`);
   const { covered = { lsn: 0, sequence: 0 }, entries = [] } = found ?? {};

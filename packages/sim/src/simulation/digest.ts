@@ -5,7 +5,7 @@ export class Digest {
 
   add(text: string): void {
     for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
-    this.#mix(0x100); // no character: what is added one after the other is not the same as together
+    this.#mix(0x100); // no character: two texts differ from their concatenation
   }
 
   toString(): string {

@@ -5,10 +5,10 @@ import { isRecordOf } from "./recovery-check.js";
 import { mustHold } from "./violation.js";
 import type { World } from "./world.js";
 
-/** What a fault does to a feed, or to the small files that it asks for. */
+/** Effects of a fault on a feed, or on its small files. */
 const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
 
-/** What a feed gives is the next record, as it was written, and durable from then on. */
+/** A feed gives the next record, as it was written, and durable from then on. */
 export function mustBeNext(world: World, engine: Engine, change: Change, expected: Lsn): void {
   const { timeline } = world;
   const { lsn, sequence, operations } = change;
@@ -23,7 +23,7 @@ export function mustBeNext(world: World, engine: Engine, change: Change, expecte
   timeline.makeDurable(lsn);
 }
 
-/** Whether a feed, or what is asked beside it, may be rejected so: closed, failed, or struck by a fault. */
+/** Whether a feed, or a request beside it, may be rejected with this error: closed, failed, or struck by a fault. */
 export function isExplained(error: unknown, { state, failure }: Engine, strikes: readonly Strike[]): boolean {
   return (
     KayaError.is(error) &&

@@ -19,7 +19,7 @@ interface FlyingBackup {
   readonly strikesBefore: { readonly target: number; readonly source: number };
 }
 
-/** What a fault does to a backup. The engine does not notice. */
+/** Effects of a fault on a backup. The engine is not affected. */
 const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED"];
 
 /** The backups of one process that are not answered yet. They outlive their engine by some steps, and none the process. */
@@ -66,12 +66,12 @@ export class FlyingBackups {
     }
   }
 
-  /** What was under way when the process died. */
+  /** Backups under way when the process died. */
   async leave(): Promise<void> {
     for (const { copy } of this.#flying.splice(0)) await mustBeWholeOrNothing(this.#world, copy);
   }
 
-  /** What an earlier one used, and may have left something on, unless it is in use. What is on its way to that disk gets there first. */
+  /** The disk of an earlier backup, unless in use. It may have leftovers; operations on their way to it go first. */
   #targetFor(into: "new" | "used"): SimDisk {
     const { disk, lastTarget } = this.#world;
     const isFree = !this.#flying.some(({ copy }) => copy.disk === lastTarget);

@@ -11,7 +11,7 @@ interface FlyingConflict {
   readonly answer: Watched<WriteResult>;
 }
 
-/** The batches of one process whose conditions do not hold, and that were not told so yet. */
+/** The batches of one process whose conditions do not hold, and that are not rejected yet. */
 export class FlyingConflicts {
   readonly #world: World;
   #flying: FlyingConflict[] = [];

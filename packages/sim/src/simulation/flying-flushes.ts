@@ -15,12 +15,12 @@ interface FlyingFlush {
 }
 
 /**
- * What a fault does to a flush or a compaction. Nothing is different then, so the model has nothing to do. The failed sync of a directory may lose the name
- * of a table that the other of them has just made: that one finds it no more.
+ * Effects of a fault on a flush or a compaction. The data does not change, so the model does not either. A directory's failed sync may lose
+ * the name of a table that the other one has just made: that one then misses it.
  */
 const FAILED = ["KAYA_DISK_FULL", "KAYA_IO", "KAYA_FSYNC_FAILED", "KAYA_NOT_FOUND"];
 
-/** The flushes and compactions that were asked for and are not answered yet. What they put on the disk is looked at with the log. */
+/** The flushes and compactions that were asked for and are not answered yet. Their files are checked with the log. */
 export class FlyingFlushes {
   readonly #world: World;
   readonly #engine: Engine;
@@ -46,7 +46,7 @@ export class FlyingFlushes {
     );
   }
 
-  /** What was written behind this is not there any more. */
+  /** Later writes are gone. */
   takeBackTo(lsn: Lsn): void {
     for (const flush of this.#flying) flush.lsn = Math.min(flush.lsn, lsn);
   }

@@ -5,14 +5,14 @@ import { mustHold } from "./violation.js";
 import { Watched } from "./watched.js";
 import type { World } from "./world.js";
 
-/** How far somebody outside has followed the changes: it survives whatever becomes of the process and the disk. */
+/** Progress of an outside follower: it survives process and disk. */
 export interface FeedPosition {
   readonly lsn: Lsn;
   readonly token: string;
 }
 
 /**
- * Somebody follows the changes of one process, and goes on in the next where it was. What was delivered is as good as acknowledged: the model
+ * Somebody follows the changes of one process, and goes on in the next where it was. A delivered change counts as acknowledged: the model
  * wants it after every crash.
  */
 export class Followed {

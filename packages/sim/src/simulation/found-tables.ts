@@ -22,7 +22,7 @@ interface SequencedValue extends Held {
   readonly sequence: SequenceNumber;
 }
 
-/** What the newest manifest names: all of it must be whole whatever happened. Undefined where there is no manifest. */
+/** The tables of the newest manifest: all must be whole, whatever happened. Undefined without a manifest. */
 export async function findTables(disk: Disk): Promise<FoundTables | undefined> {
   if ((await listManifests(disk)).newest === undefined) return undefined;
   const tree = await LsmTree.look(disk, { autoCompact: false }).catch(refused);
@@ -56,7 +56,7 @@ function refused(error: unknown): never {
 
 /**
  * Where tables are not the state after the writes that they cover; undefined where they are.
- * @param now what has expired by then is there or not
+ * @param now entries that have expired by then may be there or not
  */
 export function differenceOfTables(
   { covered, entries }: FoundTables,

@@ -1,6 +1,6 @@
 /**
- * Where what would change a disk waits until the simulation lets it through, so a run can stop at any operation. When the process dies,
- * what waits never happens and never answers.
+ * Mutating operations wait here until the simulation lets them through, so a run can stop at any operation. When the process dies, waiting
+ * ones never happen and never answer.
  */
 export class Gate {
   readonly #waiting: (() => void)[] = [];
@@ -8,14 +8,14 @@ export class Gate {
   #isDead = false;
   #moves = 0;
 
-  /** One that nothing waits at. */
+  /** A gate that is always open. */
   static open(): Gate {
     const gate = new Gate();
     gate.openWhile(() => true);
     return gate;
   }
 
-  /** Lets everything through, what waits and what comes, as long as `allows` says so before each operation. */
+  /** Lets waiting and coming operations through, as long as `allows` permits each. */
   openWhile(allows: () => boolean): void {
     this.#allows = allows;
     while (this.#waiting.length > 0 && allows()) this.#waiting.shift()?.();
@@ -25,7 +25,7 @@ export class Gate {
     this.#allows = closed;
   }
 
-  /** Nothing waits: what the process does, it does without a disk. */
+  /** Nothing waits: the process works without a disk. */
   get isIdle(): boolean {
     return this.#waiting.length === 0;
   }

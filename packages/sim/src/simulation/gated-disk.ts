@@ -15,11 +15,11 @@ import { type Gate, never } from "./gate.js";
 export interface GatedDiskOptions {
   /** Where the faults that meet it are noted. Default: with those of the data directory. */
   readonly strikes?: Strike[];
-  /** What only reads waits too, at a gate of its own. */
+  /** Reads wait too, at their own gate. */
   readonly reads?: Gate;
 }
 
-/** A disk as one process has it: what would change it goes through the gate, and armed faults meet it behind that. */
+/** A disk for one process: mutating operations go through the gate, then meet armed faults. */
 export class GatedDisk implements Disk {
   readonly #disk: SimDisk;
   readonly #faults: ArmedFaults;
@@ -114,7 +114,7 @@ export class GatedDisk implements Disk {
     });
   }
 
-  /** Does not wait at the gate: what is synchronous cannot be held up. */
+  /** Does not wait at the gate: a synchronous call cannot. */
   #changeNow<T>(kind: MutatingKind, path: string, run: () => T): T {
     if (this.#gate.isDead) throw new KayaError("KAYA_CLOSED", `${path}: the process is dead`);
     this.#gate.noteMove();
@@ -123,7 +123,7 @@ export class GatedDisk implements Disk {
     return run();
   }
 
-  /** Does not wait at the gate for reads: what is synchronous cannot be held up. */
+  /** Does not wait at the gate for reads: a synchronous call cannot. */
   #readNow<T>(path: string, run: () => T): T {
     if (this.#gate.isDead) throw new KayaError("KAYA_CLOSED", `${path}: the process is dead`);
     const rule = this.#faults.nextReadRule(this.#disk.nextRead, "readAt", path, this.#strikes);

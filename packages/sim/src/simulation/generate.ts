@@ -98,7 +98,7 @@ class Generator {
   /** Of transactions alone, and how likely a step is to be one of theirs. */
   readonly #transacting: Random;
   readonly #transactions: number;
-  /** Steps that come before all others: what a pair of faults is to meet. */
+  /** Steps before all others: the target of a pair of faults. */
   readonly #planned: Step[] = [];
   #lastId = 0;
 

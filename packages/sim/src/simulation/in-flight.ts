@@ -21,13 +21,13 @@ interface FlyingWrite {
   readonly answer: Watched<WriteResult>;
 }
 
-/** What was rejected so is taken back (W3); the engine goes on. */
+/** A write rejected with this was undone (W3); the engine goes on. */
 const TAKEN_BACK = ["KAYA_DISK_FULL", "KAYA_IO"];
 
-/** What was rejected so may be in the log or not (W4); the engine has failed. */
+/** A write rejected with this may be in the log or not (W4); the engine has failed. */
 const UNCERTAIN = ["KAYA_FSYNC_FAILED", "KAYA_WRITER_FAILED"];
 
-/** What a transaction read is looked at when it gets its place, as conditions are. */
+/** A transaction's reads are checked when it gets its place, like conditions. */
 const READ: readonly StepCondition[] = [{ key: "", is: "as-read" }];
 
 /** The writes and syncs of one process that are not answered yet. */
@@ -74,7 +74,7 @@ export class InFlight {
     return this.#answered;
   }
 
-  /** A clear of several records is in the middle of them, or may be: what readers see of it is not known. */
+  /** A clear of several records is, or may be, between them: readers may see a part of it. */
   get isBlurred(): boolean {
     const oldest = this.#writes[0]?.attempt;
     return oldest !== undefined && oldest.lastLsn > oldest.firstLsn;
@@ -163,7 +163,7 @@ export class InFlight {
     const { timeline } = this.#world;
     const mayBeBusy = !this.isEmpty || before.flush.isRunning || this.#mayOthersUseLog();
     let after: EngineStats | undefined;
-    // What it finds when it is refused: the writes before it are in by then.
+    // What it reads when it is refused: earlier writes are applied by then.
     let found = before;
     const call = async () => {
       try {
@@ -211,7 +211,7 @@ export class InFlight {
     );
   }
 
-  /** What was written at once is read at once, on top of all that was in flight. */
+  /** A synchronous write is readable at once, on top of all writes in flight. */
   #mustShow({ changes, before }: PlannedWrite, step: WriteStep): void {
     const state = this.#world.timeline.projected(changes);
     const keys = changes.flatMap((change) => (isRange(change) ? [] : [change.key]));
@@ -335,13 +335,13 @@ export class InFlight {
     this.#mustNameFailure(answer, `a ${step.step}`);
   }
 
-  /** What it needed of the tables could not be read. */
+  /** A table that it needed could not be read. */
   #couldNotRead(strikesBefore: number, error: unknown): boolean {
     const strikes = this.#world.faults.strikes.slice(strikesBefore);
     return strikes.some(({ operation }) => operation === "readAt") && KayaError.is(error, "KAYA_IO");
   }
 
-  /** W4: after the engine failed, what needs it is rejected with the first failure as the cause. */
+  /** W4: after the engine failed, calls are rejected with the first failure as the cause. */
   #mustNameFailure(answer: Watched<unknown>, what: string): void {
     const { failure } = this.#engine;
     mustHold(answer.state !== "pending", "hang", () => `${what} got no LSN and no answer`);

@@ -21,7 +21,7 @@ export interface RowsAttempt extends RowsWrite {
   answer: "pending" | "acknowledged" | "refused" | "doubtful";
 }
 
-/** What rows a store may hold: those that a recovery found, and the writes since, in the order of their calls. */
+/** Possible rows of a store: those that a recovery found, and the writes since, in the order of their calls. */
 export class IndexedHistory {
   #found: Rows = new Map();
   #attempts: RowsAttempt[] = [];
@@ -52,12 +52,12 @@ export class IndexedHistory {
     this.#kept = Math.max(this.#kept, this.#acknowledged);
   }
 
-  /** So is the machine, maybe some time after the process. */
+  /** The machine is gone, maybe some time after the process. */
   losePageCache(): void {
     this.#kept = this.#durable;
   }
 
-  /** What is to be read once all that was not refused is in. */
+  /** The rows after all writes that were not refused. */
   get projected(): Rows {
     const isExpected = ({ answer, isBreaking }: RowsAttempt) =>
       answer === "acknowledged" || (answer === "pending" && !isBreaking);

@@ -73,7 +73,7 @@ export class IndexedStore {
     }
   }
 
-  /** Does to this store what a step does to the other one, where it concerns the machine, the process or the engine. */
+  /** Applies a step to this store too, if it concerns the machine, the process or the engine. */
   async follow(step: Step): Promise<void> {
     switch (step.step) {
       case "advance": {

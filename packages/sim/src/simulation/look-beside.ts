@@ -13,7 +13,7 @@ import { mustHold } from "./violation.js";
 import { Watched } from "./watched.js";
 import type { World } from "./world.js";
 
-/** What another process saw that only looks. */
+/** What a read-only process saw. */
 interface Seen {
   readonly lsn: number;
   readonly sequence: number;
@@ -37,7 +37,7 @@ export async function lookBeside({ beside }: LookStep, process: Process, world: 
   if (seen.state === "rejected") {
     digest.add(`not looked at: ${seen.error}`);
     const struck = faults.strikesBeside.slice(strikesBefore);
-    // A crash may leave a hole before what it kept of the end. Only an opening cuts that off.
+    // A crash may leave a hole before the end. Only an opening cuts that off.
     const isHole = KayaError.is(seen.error, "KAYA_CORRUPTION") && process.isDown;
     mustHold(isHole || (KayaError.is(seen.error, "KAYA_IO") && struck.length > 0), "wrong-refusal", () => {
       return `a read-only engine was refused: ${seen.error}, after ${describeStrikes(struck)}`;

@@ -23,7 +23,7 @@ type Phase =
   | { readonly name: "open"; readonly session: Session }
   | { readonly name: "closing"; readonly session: Session; readonly closing: Watched<void> };
 
-/** The process that has the engine: it opens, closes and dies, and is looked at after everything that happens. */
+/** The process with the engine: it opens, closes and dies, and is checked after each event. */
 export class Process {
   readonly #world: World;
   #gate = new Gate();
@@ -45,7 +45,7 @@ export class Process {
     return this.#backups;
   }
 
-  /** What it does on a disk is done, or waits for an answer that is not the disk's. */
+  /** Its disk operations are done, or it waits for something else. */
   get isIdle(): boolean {
     return this.#gate.isIdle;
   }
@@ -68,7 +68,7 @@ export class Process {
     await this.#look();
   }
 
-  /** Lets everything go on that needs nothing of the disk but reads. */
+  /** Lets everything go on that needs only reads of the disk. */
   rest(): Promise<void> {
     return this.run(() => false);
   }
@@ -153,7 +153,7 @@ export class Process {
     }
   }
 
-  /** Takes in what happened since it was last looked at. */
+  /** Takes in the events since the last check. */
   async #look(): Promise<void> {
     await this.#backups.harvest();
     const phase = this.#phase;
@@ -208,7 +208,7 @@ export class Process {
     });
   }
 
-  /** What a recovery must find now, up to this LSN. A failed sync that loses its bytes is as bad as a crash for what was not durable. */
+  /** The LSN up to which a recovery must find records now. A failed sync that loses bytes is like a crash for records that were not durable. */
   mustHave(): Lsn {
     const { timeline, faults } = this.#world;
     const isWhole = this.#hasPageCache && !faults.strikes.slice(this.#strikesAtRecovery).some(lostCache);

@@ -23,7 +23,7 @@ const MOST_HELD = 4;
 
 /**
  * The reads of one process, each compared with the model as it is now or, for a snapshot or scan that is held, as it was
- * when that was made. What the engine gives out is overwritten afterwards: it is the caller's.
+ * when that was made. The bytes that the engine gives are overwritten afterwards: they are the caller's.
  */
 export class Reads {
   readonly #world: World;
@@ -36,7 +36,7 @@ export class Reads {
     this.#engine = engine;
   }
 
-  /** Where a fault strikes a table that is read, the read may be told so, and nothing is different. */
+  /** If a fault strikes a table, its read may be rejected, and nothing else changes. */
   async run(step: ReadStep): Promise<void> {
     const { faults, digest } = this.#world;
     this.#world.reads++;
@@ -175,7 +175,7 @@ export class Reads {
 
 async function hold<T>(held: T[], another: T, letGo: (one: T) => Promise<void>): Promise<void> {
   held.push(another);
-  // One that is only dropped would be let go of whenever it is collected as garbage: no two runs would be alike.
+  // A dropped one would be released at some garbage collection: runs would differ.
   if (held.length > MOST_HELD) await letGo(held.shift() as T);
 }
 

@@ -59,7 +59,7 @@ export async function recoverSomewhere(step: RecoverToStep, process: Process, wo
   await mustBeGone(world, copy, struck);
 }
 
-/** What can be reached only becomes less while somebody looks. */
+/** The reachable range only shrinks meanwhile. */
 async function isBelowReach({ disk, config }: World, lsn: Lsn): Promise<boolean> {
   const reach = await reachOf(disk, config.maxRecordBytes);
   return reach.covered > lsn && !isInReach(lsn, reach);

@@ -17,7 +17,7 @@ export interface FoundLog {
   readonly tables: FoundTables | undefined;
   /** Bytes behind the last record. */
   readonly cutBytes: number;
-  /** What is in it, and may be behind it. */
+  /** Its records, and those that may be behind it. */
   readonly attempts: readonly Attempt[];
 }
 
@@ -75,8 +75,7 @@ interface RecoveryFacts {
 }
 
 /**
- * Looks at an engine that was just opened: its log is as it must be, and what it says of it is so. The model goes on from
- * there.
+ * Checks an engine that was just opened: its log and its report of it. The model goes on from there.
  */
 export async function checkRecovery(
   engine: Engine,
@@ -107,19 +106,19 @@ export async function checkRecovery(
   mustHold(isFinished || mayLackRoom, "wrong-account", () => {
     return `opened at LSN ${lsn}, durable is ${durableLsn}, and ${found.cutBytes} bytes are still to be cut`;
   });
-  // A log that is durable as far as it goes may still be one whose end is not made durable yet.
+  // A durable log may have an end that is not durable yet.
   if (found.attempts !== world.timeline.attempts()) world.timeline.settleOn(found.attempts);
   world.timeline.recoverTo(lsn, sequence, isFinished && !mayLackRoom);
   world.timeline.makeDurable(durableLsn);
 }
 
-/** What opening found, what it left on the disk, and what the engine says of both. */
+/** What the opening found and left on the disk, and what the engine says of both. */
 async function checkSizes(engine: Engine, { disk }: World, before: LogPosition): Promise<void> {
   const { segments, validBytes, tables } = engine.lastRecovery;
   const { wal } = engine.stats();
   const files = (await disk.list("wal")).filter(({ path }) => path.endsWith(".wal"));
   mustBeAlike({ segments: wal.segments }, { segments: files.length }, "stats() beside the disk");
-  // What the tables cover was dropped after it was counted.
+  // Covered segments were dropped after they were counted.
   const hasDropped = tables.covered.lsn > 0 && segments > wal.segments && validBytes >= wal.bytes;
   if (!hasDropped)
     mustBeAlike(

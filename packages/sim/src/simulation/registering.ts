@@ -14,7 +14,7 @@ interface Asked {
   readonly target: Place;
 }
 
-/** What was rejected so was not written; after the others it may have been. */
+/** A write rejected with this was not done; with another error it may have been. */
 const NOT_WRITTEN = ["KAYA_DISK_FULL", "KAYA_CLOSED", "KAYA_WRITER_FAILED"];
 
 /** What a consumer asks for one after the other: each is durable once it is answered, and none ever takes it back. */

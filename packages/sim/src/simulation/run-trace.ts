@@ -52,7 +52,7 @@ export async function runTrace(trace: Trace, target: SimulationTarget = {}): Pro
   }
 }
 
-/** At the end: all is answered, and a power cut that takes everything unsynced takes nothing that was promised. */
+/** At the end: all is answered, and a power cut that loses everything unsynced loses nothing promised. */
 async function lookBack(process: Process, world: World): Promise<void> {
   await process.ensureOpen();
   await carryOut({ step: "settle" }, process, world);

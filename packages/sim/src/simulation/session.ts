@@ -10,7 +10,7 @@ import { mustHold } from "./violation.js";
 import type { Watched } from "./watched.js";
 import type { World } from "./world.js";
 
-/** What takes away what a failed write left. Where one of them fails too, the engine is done for. */
+/** Operations that undo a failed write. If one of them fails too, the engine fails for good. */
 const UNDOING: readonly Strike["operation"][] = ["truncate", "remove", "list"];
 
 /** An engine that is open, or on its way to being closed, with what goes on in it. */
@@ -42,7 +42,7 @@ export class Session {
     this.#acknowledgedBefore = world.timeline.acknowledgedLsn;
   }
 
-  /** Takes in the answers, and compares what the engine holds and says of itself with the model. */
+  /** Takes in the answers, and compares the engine's data and statistics with the model. */
   look(isDiskIdle: boolean): void {
     const { engine, inFlight, reads } = this;
     inFlight.harvest();
@@ -61,7 +61,7 @@ export class Session {
     if (!inFlight.isBlurred) reads.checkAll();
   }
 
-  /** Takes in what came since the close began; once that is done, says whether it was clean. */
+  /** Takes in answers since the close began; when it ends, tells whether it was clean. */
   lookAtClosing(closing: Watched<void>): boolean {
     const { engine, inFlight } = this;
     const { timeline, digest } = this.#world;
@@ -81,7 +81,7 @@ export class Session {
       return false;
     }
     const { durableLsn } = engine.stats();
-    // What an engine before this one acknowledged may still wait for room on a full disk.
+    // Writes that an earlier engine acknowledged may still wait for room on a full disk.
     const isOwn = timeline.acknowledgedLsn > this.#acknowledgedBefore;
     mustHold(durableLsn >= timeline.acknowledgedLsn || !isOwn, "wrong-answer", () => {
       return `close resolved, but LSN ${timeline.acknowledgedLsn} is in and only LSN ${durableLsn} is durable`;
@@ -90,7 +90,7 @@ export class Session {
     return strikes.length === 0;
   }
 
-  /** W4: it fails where a sync of the log failed, and only there or where what a failed write left could not be taken away. */
+  /** W4: it fails if a sync of the log failed, or a failed write could not be undone, and only then. */
   #checkState(isDiskIdle: boolean): void {
     const { state, failure } = this.engine;
     mustHold(state === (failure === undefined ? "open" : "failed"), "wrong-account", () => {

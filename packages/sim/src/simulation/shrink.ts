@@ -63,17 +63,17 @@ class Shrinker {
     return { trace: this.#trace, result: this.#result, attempts: this.#attempts };
   }
 
-  /** What every success makes smaller. */
+  /** Each success makes it smaller. */
   get size(): number {
     return this.#trace.steps.length * 1_000_000 + JSON.stringify(this.#trace.steps).length;
   }
 
-  /** What comes behind the violation has no part in it. */
+  /** Steps after the violation have no part in it. */
   async keepStepsThrough(step: number): Promise<void> {
     await this.#try(this.#trace.steps.slice(0, step + 1));
   }
 
-  /** Nothing is flushed or compacted but what is asked for. */
+  /** Flushes and compacts only when asked. */
   async leaveOutStore(): Promise<void> {
     const { store, ...without } = this.#trace;
     if (store !== undefined) await this.#tryTrace(without);
@@ -85,7 +85,7 @@ class Shrinker {
       part >= 1 && !this.#isOver;
       part = Math.floor(part / 2)
     ) {
-      // From the end: what is behind depends on what is before, seldom the other way.
+      // From the end: later steps depend on earlier ones, seldom the reverse.
       for (let end = this.#trace.steps.length; end > 0; end -= part) {
         const { steps } = this.#trace;
         await this.#try([...steps.slice(0, Math.max(0, end - part)), ...steps.slice(end)]);

@@ -18,25 +18,25 @@ import { Watched } from "./watched.js";
 import type { World } from "./world.js";
 import { changesOf, rangeOf, recordLength, toOperation } from "./write-input.js";
 
-/** What a transaction read, on top of so many of its own changes. */
+/** A read of a transaction, on top of so many of its own changes. */
 type Read = { readonly own: number } & (
   | { readonly key: string; readonly found: string | undefined }
   | { readonly range: StepRange; readonly found: readonly StateEntry[]; readonly isWhole: boolean }
 );
 
-/** What its function threw where it was called again. */
+/** The error of its function when it was called again. */
 interface Failure {
   readonly error: unknown;
   /** The last write that it could read, acknowledged or not. */
   readonly readTo: Lsn;
 }
 
-/** What its function throws where the step says so. */
+/** The error that its function throws if the step says so. */
 class GaveUp extends Error {}
 
 /**
- * A transaction whose function does what steps say while others write. Where it lost and is called again, it does the same once more, at once.
- * It must be as if it were made in the moment of its commit: all that it read must be what is there right before that.
+ * A transaction whose function follows steps while others write. If it lost and is called again, it repeats them at once. It must look as
+ * if made at the moment of its commit: all that it read must be the state right before that.
  */
 export class SimulatedTransaction {
   readonly strict: boolean;
@@ -46,10 +46,10 @@ export class SimulatedTransaction {
   #tx: Transaction | undefined;
   #finish: (error?: Error) => void = () => undefined;
   #calls = 0;
-  /** What it must read, its own changes included, as of its one time. */
+  /** The state that it must read, with its own changes, at its one time. */
   #state: State;
   #time: number;
-  /** What its first call read. */
+  /** The reads of its first call. */
   readonly #base: Seen;
   #reads: Read[] = [];
   #changes: Change[] = [];
@@ -126,7 +126,7 @@ export class SimulatedTransaction {
     return readTo > this.#world.timeline.acknowledgedLsn;
   }
 
-  /** It got none. False where that is to be explained by others. */
+  /** It got none. False if others must explain that. */
   isExplained(): boolean {
     const { answer } = this;
     const { error } = answer;
@@ -293,7 +293,7 @@ export class SimulatedTransaction {
   }
 }
 
-/** What is seen at one time, with what is written on top of it. */
+/** The state at one time, with changes on top. */
 function lasting(seen: Seen): State {
   return new Map([...seen].map(([key, value]) => [key, { value, expiresAt: undefined }]));
 }

@@ -1,6 +1,6 @@
 import type { StepRange } from "./steps.js";
 
-/** What one operation of a write does. */
+/** The effect of one operation of a write. */
 export type Change = KeyChange | RangeChange;
 
 /** A value for a key, or none. */
@@ -21,7 +21,7 @@ export function isRange(change: Change): change is RangeChange {
   return "start" in change;
 }
 
-/** Whether the change says what becomes of the key. */
+/** Whether the change decides the key's value. */
 export function touches(change: Change, key: string): boolean {
   if (!isRange(change)) return change.key === key;
   return key >= change.start && (change.end === undefined || key < change.end);
@@ -39,10 +39,10 @@ export interface Held {
   readonly expiresAt: number | undefined;
 }
 
-/** The reference model of the store: what every key has, whatever the time. */
+/** The reference model of the store: every key's value, whatever the time. */
 export type State = Map<string, Held>;
 
-/** What is to be seen of a state: all that has not expired. */
+/** The visible part of a state: all that has not expired. */
 export type Seen = ReadonlyMap<string, string>;
 
 export function seenAt(state: ReadonlyMap<string, Held>, now: number): Seen {

@@ -22,8 +22,7 @@ export interface KeyOperation {
 }
 
 /**
- * What a batch wants of a key: that it is as it can be read now, as it will be once what is under way is in, that it is absent, or
- * something that never holds.
+ * A batch's condition on a key: as it can be read now, as it will be after the writes under way, absent, or one that never holds.
  */
 export interface StepCondition {
   readonly key: string;
@@ -54,7 +53,7 @@ export type WriteStep =
       readonly conditions?: readonly StepCondition[];
     } & MaybeNow)
   | { readonly step: "clear"; readonly range: StepRange; readonly durability: DurabilityMode }
-  /** Its function must get what is there once all that is under way is in. With `promised` it gives a promise. */
+  /** Its function must get the state after all writes under way. With `promised` it gives a promise. */
   | {
       readonly step: "update";
       readonly id: number;
@@ -129,7 +128,7 @@ export type ConsumerStep =
   | { readonly step: "consume"; readonly name: string }
   | { readonly step: "acknowledge"; readonly name: string; readonly permille: number };
 
-/** A backup in the background, onto a new disk, or onto the last one's: over the one that is there, and whatever else that has left. The oldest one can be cancelled. */
+/** A backup in the background, onto a new disk or onto the last one's, over its backup and leftovers. The oldest one can be cancelled. */
 type BackupStep =
   | { readonly step: "backup"; readonly into: "new" | "used" }
   | { readonly step: "cancel-backup" };
@@ -152,7 +151,7 @@ export interface LookStep {
 
 export type CopyStep = BackupStep | RecoverToStep | LookStep;
 
-/** What an engine is opened with beside its log: from tiny memtables, tables and levels on, so that few writes go through all of them. */
+/** Options of an engine beside its log's: from tiny memtables, tables and levels on, so that few writes go through all of them. */
 export type StoreConfig = Pick<EngineConfig, "memory" | "tables" | "compression">;
 
 /** Starts a transaction. Its function waits for what the following steps say. */
@@ -188,7 +187,7 @@ export interface RowChange {
   readonly row?: { readonly unique?: string; readonly many: readonly string[] };
 }
 
-/** What is done with rows of indexes, which are a store of their own in the run. Writes are not waited for. */
+/** Steps of the store with indexes, which is a second one in the run. They do not wait for writes. */
 export type IndexStep =
   | {
       readonly step: "index-write";

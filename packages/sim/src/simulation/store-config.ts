@@ -2,7 +2,7 @@ import { type EngineConfig, resolveEngineConfig } from "@kaya/core";
 import type { Random } from "@kaya/io";
 import type { StoreConfig } from "./steps.js";
 
-/** Nothing happens but what is asked for. */
+/** Does only what is asked for. */
 export const QUIET_STORE = { tables: { autoFlush: false, autoCompact: false, quietMs: 0 } } as const;
 
 const KiB = 1024;

@@ -28,7 +28,7 @@ const LARGE_VALUE_BYTES = 10;
 /** So that batches of a few operations are applied in slices, with others at work in between. */
 const TINY_TURNS: Turns = {
   operations: 2,
-  longestPrecedenceMs: Number.POSITIVE_INFINITY, // how slow the machine is must change nothing
+  longestPrecedenceMs: Number.POSITIVE_INFINITY, // a slow machine must change nothing
   next: async () => {
     for (let i = 0; i < 12; i++) await undefined;
   },

@@ -21,21 +21,21 @@ export interface Attempt {
 }
 
 /**
- * All writes that may be in the log, in the order of their LSNs. What was rejected and taken back is not among them: it
- * must never be seen. Three marks divide them: durable <= acknowledged <= attempted.
+ * All writes that may be in the log, in the order of their LSNs. Writes that were rejected and undone are not among them: they must never
+ * be seen. Three marks divide them: durable <= acknowledged <= attempted.
  */
 export class Timeline {
   readonly #attempts: Attempt[] = [];
   readonly #visible: State = new Map();
   readonly #knownKeys = new Set<string>();
-  /** What a recovery did not find, but a power cut may still bring back: see `recoverTo`. */
+  /** Writes that a recovery did not find, but a power cut may still bring back: see `recoverTo`. */
   #ghosts: (readonly Attempt[])[] = [];
   readonly #now: () => number;
   #acknowledged = 0;
   #acknowledgedLsn: Lsn = 0;
   #durableLsn: Lsn = 0;
 
-  /** @param now what the process takes for the time */
+  /** @param now the process's time */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -58,7 +58,7 @@ export class Timeline {
     return this.#durableLsn;
   }
 
-  /** What a read must see now. */
+  /** The state that a read must see now. */
   get visible(): Seen {
     return seenAt(this.#visible, this.#now());
   }
@@ -69,7 +69,7 @@ export class Timeline {
   }
 
   /**
-   * What a read would see now if all that is attempted were in: a clear with a limit deletes keys of this.
+   * The state after all attempts: a clear with a limit deletes keys of this.
    * @param more changes behind that
    */
   projected(more: readonly Change[] = []): Seen {
@@ -113,8 +113,7 @@ export class Timeline {
   }
 
   /**
-   * Takes back what was not acknowledged, and will not be. Of a clear of several records those up to `sequence` may have
-   * been committed: they stay.
+   * Removes attempts that will not be acknowledged. Records of a clear up to `sequence` may have been committed: they stay.
    */
   takeBack(lsn: Lsn, sequence: SequenceNumber): void {
     const [oldest] = this.#attempts.splice(this.#acknowledged);
@@ -129,8 +128,8 @@ export class Timeline {
   }
 
   /**
-   * A recovery found the log up to here: what is behind is gone for good. Unless the disk had no room to make the tail durable
-   * (`isFinished` false): then what the page cache does not show may be on the disk, until the next write is acknowledged.
+   * A recovery found the log up to here: later writes are gone for good. If the disk had no room to make the tail durable (`isFinished`
+   * false), writes that the page cache does not show may be on the disk, until the next write is acknowledged.
    */
   recoverTo(lsn: Lsn, sequence: SequenceNumber, isFinished: boolean): void {
     const kept = this.#attempts.findLastIndex(({ firstLsn }) => firstLsn <= lsn) + 1;
@@ -151,7 +150,7 @@ export class Timeline {
     return this.#attempts;
   }
 
-  /** What the log may hold: the attempts, or else those before a ghost and that ghost. */
+  /** Possible logs: the attempts, or those before a ghost and that ghost. */
   *possibleLogs(): Generator<readonly Attempt[]> {
     yield this.#attempts;
     for (const ghost of this.#ghosts) {

@@ -24,7 +24,7 @@ export class Transactions {
     if (step.step === "open-transaction") {
       const [oldest] = this.#open.length < MOST_OPEN ? [] : this.#open.splice(0, 1);
       if (oldest !== undefined) await this.#inFlight.end(oldest, false);
-      // What it reads is what is acknowledged now.
+      // It reads what is acknowledged now.
       else this.#open.push(this.#inFlight.open(step, this.#world, this.#engine));
       return;
     }

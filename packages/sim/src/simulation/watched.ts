@@ -35,8 +35,8 @@ export class Watched<T> {
 }
 
 /**
- * One turn of the event loop. Everything here but the disk's gate runs in microtasks, so afterwards nothing moves until the
- * gate opens: the simulation needs no clock to know that.
+ * One turn of the event loop. Everything except the disk's gate runs in microtasks, so afterwards nothing moves until the gate opens: the
+ * simulation needs no clock.
  */
 export function turn(): Promise<void> {
   return new Promise((resolve) => {

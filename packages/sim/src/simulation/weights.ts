@@ -1,7 +1,7 @@
 import type { Random } from "@kaya/io";
 import type { FaultKind, IndexStep, StepName, TransactingStepName } from "./steps.js";
 
-/** The steps that are drawn by weight. The others come by themselves, in runs that have what they are for. */
+/** The steps that are drawn by weight. Others come by themselves, in runs that need them. */
 export type DrawnStep = Exclude<StepName, "time" | TransactingStepName | IndexStep["step"]>;
 
 /** How often each step comes, in proportion to the others. */
@@ -93,7 +93,7 @@ export const INDEX_WEIGHTS: Readonly<Record<IndexStep["step"], number>> = {
   "index-verify": 1,
 };
 
-/** What is tried, and tried again, around most pairs: how often each comes, in proportion to the others. */
+/** Actions that are tried, and tried again, around most pairs, with their weights. */
 export const RETRIED_WEIGHTS: Readonly<Record<RetriedStep, number>> = {
   flush: 4,
   compact: 1,

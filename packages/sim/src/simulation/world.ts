@@ -15,7 +15,7 @@ import type { Trace } from "./trace.js";
 /** The same in all runs: a run repeats exactly. */
 const HASH_SECRET = { low: 1, high: 2 };
 
-/** What outlives a process: the disk, the faults that wait on it, and what is known of every write. */
+/** The state that outlives a process: the disk, its waiting faults, and all that is known of every write. */
 export class World {
   readonly disk: SimDisk;
   readonly faults = new ArmedFaults();
@@ -52,7 +52,7 @@ export class World {
   delivered = 0;
   /** Acknowledgements of consumers. */
   consumed = 0;
-  /** How often a consumer was too slow for what is kept. */
+  /** How often a consumer was too slow for the kept log. */
   truncated = 0;
   /** Openings of another process that only looked. */
   looks = 0;
@@ -65,9 +65,9 @@ export class World {
   backupsAgain = 0;
   /** Directories that were built as of some LSN. */
   recoveredTo = 0;
-  /** The disk of the last backup, whatever became of that. */
+  /** The disk of the last backup, successful or not. */
   lastTarget: SimDisk | undefined;
-  /** How far somebody outside has followed the changes; undefined where it is to begin anew. */
+  /** Progress of an outside follower; undefined if it must begin anew. */
   followed: FeedPosition | undefined;
 
   constructor(trace: Trace, openEngine: EngineOpener) {
@@ -78,12 +78,12 @@ export class World {
     this.maxKeptLogBytes = maxKeptLogBytes;
     const newLogId = logIdsOf(this.disk);
     const randomSeed = () => this.#nextSeed();
-    // One that does not say where it has the time from sees it as it is now.
+    // An engine without a given clock sees the time as it is now.
     this.openEngine = (config, disk, options = { clock: this.time.standing }) =>
       openEngine(config, disk, { newLogId, hashSecret: HASH_SECRET, randomSeed, ...options });
   }
 
-  /** What the next engine is opened with. */
+  /** The options of the next engine. */
   get engineConfig(): PartialEngineConfig {
     return {
       wal: this.config,

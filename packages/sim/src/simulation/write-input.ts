@@ -8,8 +8,8 @@ import type { StepRange, WriteStep } from "./steps.js";
 import { mustHold } from "./violation.js";
 
 /**
- * What a write does, change by change.
- * @param projected what is to be seen once all writes before it are in
+ * The changes of a write.
+ * @param projected the state after all writes before it
  * @param now the time of the call
  */
 export function changesOf(step: WriteStep, projected: () => Seen, now: number): Change[] {
@@ -165,7 +165,7 @@ type BytesOperation = BatchOperation &
     | { readonly type: "clear"; readonly range: { readonly gte: Uint8Array; readonly lt?: Uint8Array } }
   );
 
-/** What expires is said in one of the three ways in which it can be. */
+/** An expiry is given in one of the three possible ways. */
 export function toOperation(change: Change, now: number): BytesOperation {
   const logged = toLogged(change);
   if (logged.type === "put") {
