@@ -7,6 +7,7 @@ import { registerDelete } from "./commands/delete.js";
 import { registerExport } from "./commands/export.js";
 import { registerFlush } from "./commands/flush.js";
 import { registerCat, registerGet } from "./commands/get.js";
+import { registerImport } from "./commands/import.js";
 import { registerInspect } from "./commands/inspect.js";
 import { registerPut } from "./commands/put.js";
 import { registerQuarantine } from "./commands/quarantine.js";
@@ -44,6 +45,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     registerScan,
     registerLs,
     registerExport,
+    registerImport,
     registerStats,
     registerStudio,
   ]) {

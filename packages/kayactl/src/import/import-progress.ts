@@ -1,0 +1,25 @@
+import type { OutputStream } from "../output.js";
+import { ProgressLine } from "../progress-line.js";
+import { formatBytes, formatDuration, plural } from "../units.js";
+import type { Shown } from "../while-shown.js";
+
+/** How far an import is. */
+export interface Imported {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly readBytes: number;
+  /** Of a file. */
+  readonly totalBytes: number | undefined;
+}
+
+export function importProgress(stream: OutputStream): Shown<Imported> {
+  const line = new ProgressLine(stream);
+  return { update: (imported) => line.update((ms) => describe(imported, ms)), done: () => line.done() };
+}
+
+function describe({ entries, bytes, readBytes, totalBytes }: Imported, elapsedMs: number): string {
+  const share =
+    totalBytes === undefined || totalBytes === 0 ? "" : ` ${Math.floor((readBytes / totalBytes) * 100)}%,`;
+  const rate = formatBytes(Math.round(bytes / (elapsedMs / 1000)));
+  return `importing:${share} ${plural(entries, "entry", "entries")}, ${formatBytes(bytes)}, ${rate}/s, ${formatDuration(elapsedMs)}`;
+}
