@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { KayaError } from "@kaya/core";
+import { UNSAFE_CHARACTER } from "./escape-text.js";
 
 // `ignoreBOM`: a value that begins with a byte order mark keeps it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -45,13 +46,6 @@ export function jsonField(
   const text = asText(bytes);
   return text === undefined ? { [`${name}Hex`]: toHex(bytes) } : { [name]: text };
 }
-
-/**
- * A character that a terminal obeys or hides instead of showing it, as the source of a regular expression with the flag `u`: controls, line
- * separators, format characters, and what is not drawn (tags, fillers, variation selectors), but for what emoji are joined of.
- */
-export const UNSAFE_CHARACTER =
-  "(?![\\u200d\\ufe0f])[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]";
 
 const UNSAFE = new RegExp(UNSAFE_CHARACTER, "gu");
 

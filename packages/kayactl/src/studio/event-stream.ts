@@ -115,12 +115,13 @@ export class EventStream {
     const { type: kind, key } = operation;
     if (!hasPrefix(key, prefix)) return undefined;
     if (operation.type === "delete") return { kind, key: toText(key) };
-    const { value } = operation;
+    const { value, expiresAt } = operation;
     return {
       kind,
       key: toText(key),
       length: value.length,
       head: toText(value.subarray(0, HEAD_BYTES)),
+      ...(expiresAt !== undefined && { expiresAt }),
     };
   }
 }

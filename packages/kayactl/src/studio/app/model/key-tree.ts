@@ -1,0 +1,180 @@
+import { signal } from "@preact/signals";
+import type { Base64Url, Change, TreeNode } from "../../api.js";
+import { fromBase64Url, startsWith, toBase64Url } from "../lib/bytes.js";
+import { getTree } from "../lib/client.js";
+
+const LEVEL_NODES = 500;
+
+interface Level {
+  nodes: TreeNode[];
+  next: Base64Url | undefined;
+  isComplete: boolean;
+  isLoading: boolean;
+  error: unknown;
+  /** The keys and prefixes of `nodes`. */
+  readonly ids: Set<Base64Url>;
+}
+
+/** A line of the tree as it is shown. `depth` from 0, `position` from 1 among its siblings. */
+export interface TreeRow {
+  readonly id: string;
+  readonly depth: number;
+  readonly parent: Base64Url;
+  readonly position: number;
+  readonly siblings: number;
+  readonly what:
+    | { readonly kind: "group"; readonly prefix: Base64Url; readonly isOpen: boolean }
+    | { readonly kind: "key"; readonly key: Base64Url }
+    | { readonly kind: "more" }
+    | { readonly kind: "empty" }
+    | { readonly kind: "error"; readonly error: unknown };
+}
+
+/** The keys below a prefix as a tree: a level is read when its group is opened, and so far as it is scrolled to. */
+export class KeyTree {
+  readonly version = signal(0);
+  readonly missed = signal(0);
+  readonly root: Base64Url;
+  readonly #delimiter: Base64Url;
+  readonly #levels = new Map<Base64Url, Level>();
+  readonly #open = new Set<Base64Url>();
+  readonly #aborter = new AbortController();
+  /** Until a level changes. */
+  #rows: readonly TreeRow[] | undefined;
+
+  constructor(root: Base64Url, delimiter: Base64Url) {
+    this.root = root;
+    this.#delimiter = delimiter;
+    this.#open.add(root);
+    void this.loadMore(root);
+  }
+
+  close(): void {
+    this.#aborter.abort();
+  }
+
+  get rows(): readonly TreeRow[] {
+    if (this.#rows === undefined) {
+      const rows: TreeRow[] = [];
+      this.#addLevel(this.root, 0, rows);
+      this.#rows = rows;
+    }
+    return this.#rows;
+  }
+
+  /** Nothing is below the root. */
+  get isEmpty(): boolean {
+    const level = this.#levels.get(this.root);
+    return level?.isComplete === true && level.nodes.length === 0;
+  }
+
+  get isLoaded(): boolean {
+    const level = this.#levels.get(this.root);
+    return level !== undefined && (level.nodes.length > 0 || level.isComplete || level.error !== undefined);
+  }
+
+  setOpen(prefix: Base64Url, isOpen: boolean): void {
+    if (isOpen) this.#open.add(prefix);
+    else this.#open.delete(prefix);
+    if (isOpen && !this.#levels.has(prefix)) void this.loadMore(prefix);
+    this.#changed();
+  }
+
+  /** Opens what leads to a key, so far as it is read. */
+  async reveal(key: Base64Url): Promise<void> {
+    const bytes = fromBase64Url(key);
+    let at = this.root;
+    for (;;) {
+      if (!this.#levels.has(at)) await this.loadMore(at);
+      const group = this.#levels
+        .get(at)
+        ?.nodes.find((node) => node.kind === "group" && startsWith(bytes, fromBase64Url(node.prefix)));
+      if (group?.kind !== "group" || group.prefix === at) return;
+      at = group.prefix;
+      this.#open.add(at);
+      this.#changed();
+    }
+  }
+
+  /** Reads the next nodes of a level. */
+  async loadMore(prefix: Base64Url): Promise<void> {
+    const level = this.#levels.get(prefix) ?? newLevel();
+    this.#levels.set(prefix, level);
+    if (level.isLoading || level.isComplete) return;
+    level.isLoading = true;
+    level.error = undefined;
+    try {
+      const { nodes, next } = await getTree(
+        { prefix, delimiter: this.#delimiter, after: level.next, limit: LEVEL_NODES },
+        this.#aborter.signal,
+      );
+      for (const node of nodes) {
+        level.nodes.push(node);
+        level.ids.add(node.kind === "key" ? node.key : node.prefix);
+      }
+      level.next = next;
+      level.isComplete = next === undefined;
+    } catch (error) {
+      if (this.#aborter.signal.aborted) return;
+      level.error = error;
+    }
+    level.isLoading = false;
+    this.#changed();
+  }
+
+  /** Counts the changes that the tree as it stands does not show: a key that came, one that went. */
+  apply(batch: readonly Change[]): void {
+    let missed = 0;
+    for (const { kind, key } of batch) {
+      if (kind !== "put") missed++;
+      else if (!this.#shows(fromBase64Url(key), key)) missed++;
+    }
+    this.missed.value += missed;
+  }
+
+  #shows(bytes: Uint8Array, key: Base64Url): boolean {
+    let prefix = this.root;
+    for (;;) {
+      const level = this.#levels.get(prefix);
+      // Of a level that is closed, or not read so far, nothing is shown that could be missing.
+      if (level === undefined || !level.isComplete || level.ids.has(key)) return true;
+      const from = fromBase64Url(prefix).length;
+      const at = bytes.indexOf(fromBase64Url(this.#delimiter)[0] ?? -1, from);
+      if (at === -1) return false;
+      const group = toBase64Url(bytes.subarray(0, at + 1));
+      if (!level.ids.has(group)) return false;
+      prefix = group;
+    }
+  }
+
+  #addLevel(prefix: Base64Url, depth: number, rows: TreeRow[]): void {
+    const level = this.#levels.get(prefix);
+    const nodes = level?.nodes ?? [];
+    const hasMore = level?.isComplete !== true;
+    const siblings = hasMore ? -1 : nodes.length;
+    const common = { depth, parent: prefix, siblings };
+    for (const [index, node] of nodes.entries()) {
+      const position = index + 1;
+      if (node.kind === "key") {
+        rows.push({ ...common, position, id: `key-${node.key}`, what: node });
+        continue;
+      }
+      const isOpen = this.#open.has(node.prefix);
+      rows.push({ ...common, position, id: `group-${node.prefix}`, what: { ...node, isOpen } });
+      if (isOpen) this.#addLevel(node.prefix, depth + 1, rows);
+    }
+    const last = { ...common, position: nodes.length + 1, id: `more-${prefix}` };
+    if (level?.error !== undefined) rows.push({ ...last, what: { kind: "error", error: level.error } });
+    else if (hasMore) rows.push({ ...last, what: { kind: "more" } });
+    else if (nodes.length === 0 && depth > 0) rows.push({ ...last, what: { kind: "empty" } });
+  }
+
+  #changed(): void {
+    this.#rows = undefined;
+    this.version.value++;
+  }
+}
+
+function newLevel(): Level {
+  return { nodes: [], next: undefined, isComplete: false, isLoading: false, error: undefined, ids: new Set() };
+}

@@ -1,0 +1,184 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { formatBytes } from "../../../units.js";
+import type { Base64Url } from "../../api.js";
+import { decodeText, encodeText, parseHex, toBase64Url, toHex } from "../lib/bytes.js";
+import { type Condition, type Expiry, getValue, isConflict, putValue } from "../lib/client.js";
+import { showKey } from "../lib/key-text.js";
+import { MOST_WHOLE, type WholeValue } from "../model/open-value.js";
+import { BytesField } from "./bytes-field.js";
+import { Choice } from "./choice.js";
+import { type Version, Versions } from "./conflict-view.js";
+import { Dialog } from "./dialog.js";
+import { ExpiryField } from "./expiry-field.js";
+import { ErrorNote, say } from "./notice.js";
+import { KeyText } from "./safe-text.js";
+
+interface Props {
+  /** Undefined: a new key. */
+  readonly keyOf?: Base64Url;
+  readonly seen?: WholeValue;
+  /** What a new key begins with. */
+  readonly prefix?: Uint8Array;
+  readonly onClose: () => void;
+  readonly onWritten: (key: Base64Url) => void;
+}
+
+/** A text box makes one line break of a carriage return and a line feed: such a text would be stored changed. */
+function isTypeable(text: string | undefined): text is string {
+  return text !== undefined && !text.includes("\r") && !text.includes("\0");
+}
+
+/** Edits a value, or writes a new key: held to what was seen. Where it is another by now, it shows both and asks. */
+export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): JSX.Element {
+  const seenText = seen === undefined ? "" : decodeText(seen.bytes);
+  const canText = isTypeable(seenText);
+  const [key, setKey] = useState<Uint8Array>(prefix ?? new Uint8Array());
+  const [mode, setMode] = useState<"text" | "hex">(canText ? "text" : "hex");
+  const [typed, setTyped] = useState(canText ? seenText : toHex(seen?.bytes ?? new Uint8Array()));
+  const [expiry, setExpiry] = useState<Expiry>(seen === undefined ? "never" : "keep");
+  const [condition, setCondition] = useState<Condition>(seen === undefined ? "absent" : { etag: seen.etag });
+  const [theirs, setTheirs] = useState<Version | undefined>(undefined);
+  const [isComparing, setComparing] = useState(false);
+  const [error, setError] = useState<unknown>(undefined);
+  const [isBusy, setBusy] = useState(false);
+
+  const bytes = mode === "text" ? encodeText(typed) : parseHex(typed);
+  const written = keyOf ?? toBase64Url(key);
+  const wasJson = seen?.formats.json !== undefined;
+  const switchTo = (next: "text" | "hex") => {
+    if (bytes === undefined || next === mode) return;
+    const text = decodeText(bytes);
+    if (next === "text" && !isTypeable(text)) return;
+    setTyped(next === "hex" ? toHex(bytes) : (text ?? ""));
+    setMode(next);
+  };
+  const save = async () => {
+    if (bytes === undefined) return;
+    setBusy(true);
+    setError(undefined);
+    try {
+      await putValue(written, bytes, condition, expiry);
+      say(seen === undefined ? "Written" : "Saved");
+      onClose();
+      onWritten(written);
+      return;
+    } catch (caught) {
+      try {
+        if (!isConflict(caught)) throw caught;
+        const now = await getValue(written, 0, MOST_WHOLE);
+        setTheirs(now ?? { bytes: undefined, length: 0 });
+        setCondition(now === undefined ? "absent" : { etag: now.etag });
+        setComparing(true);
+      } catch (another) {
+        setError(another);
+      }
+    }
+    setBusy(false);
+  };
+  const takeTheirs = () => {
+    onClose();
+    onWritten(written);
+  };
+
+  if (isComparing && theirs !== undefined && bytes !== undefined) {
+    const isGone = theirs.bytes === undefined;
+    return (
+      <Dialog key="conflict" title="Somebody changed this key" onClose={() => setComparing(false)} isWide>
+        <p class="dialog-key mono">
+          <KeyText shown={showKey(written)} />
+        </p>
+        <p>
+          {seen === undefined
+            ? "There is such a key already, so nothing was written."
+            : isGone
+              ? "It was deleted since you saw it, so nothing was written."
+              : "It was written since you saw it, so nothing was written over."}{" "}
+          Which version shall stay?
+        </p>
+        <Versions theirs={theirs} mine={{ bytes, length: bytes.length }} mineTitle="Yours" />
+        {error !== undefined && <ErrorNote error={error} />}
+        <div class="dialog-buttons">
+          <button type="button" onClick={() => setComparing(false)} autofocus>
+            Go on editing
+          </button>
+          <button type="button" onClick={takeTheirs}>
+            {isGone ? "Leave it deleted" : "Keep theirs"}
+          </button>
+          <button type="button" class="is-dangerous is-main" disabled={isBusy} onClick={() => void save()}>
+            {isGone ? "Write yours" : "Replace it with yours"}
+          </button>
+        </div>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog key="edit" title={seen === undefined ? "New key" : "Edit the value"} onClose={onClose} isWide>
+      <form
+        class="edit-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        {keyOf === undefined ? (
+          <BytesField id="new-key" label="Key" value={key} onChange={(next) => setKey(next ?? new Uint8Array())} autoFocus />
+        ) : (
+          <p class="dialog-key mono">
+            <KeyText shown={showKey(keyOf)} />
+          </p>
+        )}
+        <div class="edit-head">
+          <label for="edit-value">Value</label>
+          <Choice
+            label="Type the value as"
+            name="edit-mode"
+            value={mode}
+            options={[
+              { value: "text", text: "Text" },
+              { value: "hex", text: "Hex" },
+            ]}
+            onChange={switchTo}
+          />
+        </div>
+        <textarea
+          id="edit-value"
+          class="mono"
+          rows={12}
+          spellcheck={false}
+          value={typed}
+          autofocus={keyOf !== undefined}
+          aria-describedby="edit-note"
+          aria-invalid={bytes === undefined}
+          onInput={(event) => setTyped(event.currentTarget.value)}
+        />
+        <p id="edit-note" class={bytes === undefined ? "field-problem" : "quiet"} role="status">
+          {noteOf(bytes, mode, wasJson, canText)}
+        </p>
+        <ExpiryField seenAt={seen?.expiresAt} isNew={seen === undefined} value={expiry} onChange={setExpiry} />
+        {error !== undefined && <ErrorNote error={error} />}
+        <div class="dialog-buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="is-main" disabled={isBusy || bytes === undefined || (keyOf === undefined && key.length === 0)}>
+            {seen === undefined ? "Write" : "Save"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function noteOf(bytes: Uint8Array | undefined, mode: "text" | "hex", wasJson: boolean, canText: boolean): string {
+  if (bytes === undefined) return "Not hex: two digits from 0 to f make a byte.";
+  const size = formatBytes(bytes.length);
+  if (!canText) return `${size}. Bytes that a text box would change are typed in hex.`;
+  if (!wasJson || mode === "hex") return size;
+  try {
+    JSON.parse(new TextDecoder().decode(bytes));
+    return `${size}, valid JSON`;
+  } catch {
+    return `${size}. It was JSON and is not any more; it is stored as it stands.`;
+  }
+}
