@@ -25,6 +25,7 @@ const NOT_TYPED_IN = new Map([
   ["npx pnpm@10 torture", "takes minutes; CI runs it by itself"],
   ["npx pnpm@10 changeset", "asks questions, or changes the repository"],
   ["npm install", "needs the packages in a registry; .ci/packed installs them from tarballs"],
+  ["kayactl studio", "serves until it is interrupted; studio-command.test.ts starts it"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],
 ]);
 

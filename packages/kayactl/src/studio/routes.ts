@@ -37,24 +37,25 @@ export interface Exchange {
   readonly target: Target;
 }
 
-/** Resolves once the answer is on its way. @throws Refusal, KayaError */
+/** @throws Refusal, KayaError */
 type Handler = (served: Served, exchange: Exchange) => Promise<void>;
 
-type Handlers = Partial<Record<Target["method"], Handler>>;
+export type GateName = "reads" | "values" | "exports";
 
 export interface Route {
+  /** Resolves once the answer is made; of events, once they have ended. */
   readonly handle: Handler;
-  /** Whether the answer goes on for as long as the page is open. */
-  readonly isLasting: boolean;
+  /** What it waits for its turn at. */
+  readonly gate?: GateName;
 }
 
 /** Who answers an API request. @throws Refusal */
 export function routeOf({ method, url }: Target): Route {
-  const handlers = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
-  if (handlers === undefined) throw notFound("nothing is here");
-  const handle = handlers[method];
-  if (handle !== undefined) return { handle, isLasting: handle === getEvents };
-  const allow = Object.keys(handlers).join(", ");
+  const routes = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
+  if (routes === undefined) throw notFound("nothing is here");
+  const route = routes[method];
+  if (route !== undefined) return route;
+  const allow = Object.keys(routes).join(", ");
   throw new Refusal(405, "BAD_REQUEST", `${url.pathname} takes ${allow}`, { allow });
 }
 
@@ -115,13 +116,17 @@ const getEvents: Handler = async ({ live }, { response, target }) => {
   await live.remove(stream);
 };
 
-const ROUTES: Readonly<Record<string, Handlers>> = {
-  [API.store]: { GET: getStore },
-  [API.tree]: { GET: getTree },
-  [API.rows]: { GET: getRows },
-  [API.value]: { GET: getValue, PUT: putValue, DELETE: deleteValue },
-  [API.export]: { GET: getExport },
-  [API.events]: { GET: getEvents },
+const ROUTES: Readonly<Record<string, Partial<Record<Target["method"], Route>>>> = {
+  [API.store]: { GET: { handle: getStore } },
+  [API.tree]: { GET: { handle: getTree, gate: "reads" } },
+  [API.rows]: { GET: { handle: getRows, gate: "reads" } },
+  [API.value]: {
+    GET: { handle: getValue, gate: "values" },
+    PUT: { handle: putValue, gate: "values" },
+    DELETE: { handle: deleteValue, gate: "values" },
+  },
+  [API.export]: { GET: { handle: getExport, gate: "exports" } },
+  [API.events]: { GET: { handle: getEvents } },
 };
 
 function parametersOf({ url }: Target, known: readonly string[]): Parameters {

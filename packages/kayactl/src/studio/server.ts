@@ -1,12 +1,14 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { KayaError } from "@kaya/core";
 import { send, sendNote, sendProblem } from "./answers.js";
+import { Gate } from "./gate.js";
 import { checkRequest, type Target } from "./guard.js";
 import { Live } from "./live.js";
 import type { PageFiles } from "./page-files.js";
 import { answerTo, forbidden } from "./refusal.js";
-import { type Exchange, routeOf, type Served } from "./routes.js";
+import { type Exchange, type GateName, routeOf, type Served } from "./routes.js";
 import { cookieName, readCookie, Sessions } from "./session.js";
 
 const HOST = "127.0.0.1";
@@ -14,11 +16,12 @@ const HOST = "127.0.0.1";
 /** Keys are in addresses. */
 const MOST_HEADER_BYTES = 96 * 1024;
 const MOST_CONNECTIONS = 128;
-/** Requests that are being answered, event streams not counted. */
-const MOST_AT_ONCE = 24;
+/** Requests whose answers are made or on their way; others wait. A value or an export may have some ten mebibytes in memory. */
+const MOST_AT_ONCE: Readonly<Record<GateName, number>> = { reads: 8, values: 8, exports: 4 };
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 60_000;
-const IDLE_MS = 60_000;
+/** A reader that takes nothing for so long, or twice as long, is gone. */
+const IDLE_MS = 30_000;
 const KEEP_ALIVE_MS = 5_000;
 const CHECK_MS = 1_000;
 
@@ -37,7 +40,11 @@ export class StudioServer {
   readonly #files: PageFiles;
   readonly #sessions: Sessions;
   readonly #answering = new Set<Promise<void>>();
-  #atOnce = 0;
+  readonly #gates = {
+    reads: new Gate(MOST_AT_ONCE.reads),
+    values: new Gate(MOST_AT_ONCE.values),
+    exports: new Gate(MOST_AT_ONCE.exports),
+  };
 
   private constructor({ files, onAddress, ...served }: StudioOptions) {
     this.#served = { ...served, live: new Live(served.store) };
@@ -84,7 +91,9 @@ export class StudioServer {
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
-    const answering = this.#answer(request, response).catch((error: unknown) => fail(response, error));
+    const answering = this.#answer(request, response).catch((error: unknown) =>
+      fail(request, response, error),
+    );
     this.#answering.add(answering);
     answering.finally(() => this.#answering.delete(answering)).catch(() => undefined);
   }
@@ -107,16 +116,13 @@ export class StudioServer {
   }
 
   async #handle(exchange: Exchange): Promise<void> {
-    const { handle, isLasting } = routeOf(exchange.target);
-    if (isLasting) return handle(this.#served, exchange);
-    if (this.#atOnce >= MOST_AT_ONCE)
-      throw new KayaError("KAYA_BUSY", `${MOST_AT_ONCE} requests are being answered: ask again`);
-    this.#atOnce++;
-    try {
+    const { handle, gate } = routeOf(exchange.target);
+    if (gate === undefined) return handle(this.#served, exchange);
+    await this.#gates[gate].pass(async () => {
+      if (exchange.response.closed) return; // its reader has gone
       await handle(this.#served, exchange);
-    } finally {
-      this.#atOnce--;
-    }
+      await sent(exchange.response);
+    });
   }
 
   /** A cookie for a good token, and then the page without the token in its address. */
@@ -155,13 +161,20 @@ function showNotBuilt(response: ServerResponse): void {
   );
 }
 
-function fail(response: ServerResponse, error: unknown): void {
+/** Resolves once all of an answer has left, or its reader is gone. */
+async function sent(response: ServerResponse): Promise<void> {
+  if (!response.closed) await once(response, "close");
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
   if (response.headersSent) {
     response.destroy(); // what came must not be taken for all
     return;
   }
   const { status, headers, problem } = answerTo(error);
-  sendProblem(response, status, problem, headers);
+  // The body of a stranger is not read. A page's is read and dropped: a browser that still sends hears no answer.
+  const closing = problem.code === "FORBIDDEN" && !request.complete ? { connection: "close" } : {};
+  sendProblem(response, status, problem, { ...headers, ...closing });
 }
 
 /** What is no HTTP, or came too slowly. */
