@@ -11,7 +11,10 @@ const tagOf = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)?.g
 
 const { indexOf } = Uint8Array.prototype;
 
-/** True for a Uint8Array, a Buffer included, of any realm. It may be detached: see `checkBytes`. Never throws. */
+/**
+ * True for a Uint8Array, a Buffer included, of any realm. Its memory may be gone: `checkBytes` refuses that.
+ * Never throws.
+ */
 export function isBytes(value: unknown): value is Uint8Array {
   return tagOf.call(value) === "Uint8Array";
 }
@@ -28,8 +31,9 @@ export function checkBytes(value: unknown, what: string): asserts value is Uint8
 }
 
 /**
- * A copy in memory of its own, that nobody else can change, detach or resize.
- * @throws KayaError KAYA_INVALID_ARGUMENT as `checkBytes`
+ * A copy in its own memory, which nobody else can change, detach or resize.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT for a value that is no Uint8Array, and for one whose memory is gone
  */
 export function copyBytes(value: unknown, what: string): Uint8Array {
   checkBytes(value, what);

@@ -7,51 +7,59 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
+/** The configuration of an engine, with all defaults filled in. */
 export interface EngineConfig {
-  /** Where the data lives. Default `./data`. Not used where a `Disk` is given. */
+  /** The directory of the data. Default `./data`. Not used if a `Disk` is given. */
   readonly dataDir: string;
-  /** Of writes that do not say. Default `strict`. */
+  /** The durability of writes that do not name one. Default `strict`. */
   readonly durability: DurabilityMode;
+  /** The write-ahead log: sizes, and how recovery treats damage. */
   readonly wal: WalConfig;
+  /** How large keys and values may be. */
   readonly limits: {
-    /** Default 4,096 bytes. */
+    /** Most bytes of a key. Default 4,096. */
     readonly maxKeyBytes: number;
-    /** Default 16 MiB. What does not fit `wal.maxRecordBytes` is refused too. */
+    /** Most bytes of a value. Default 16 MiB. A value that does not fit `wal.maxRecordBytes` is refused too. */
     readonly maxValueBytes: number;
   };
-  /** What the data takes in memory, whatever its size. The process takes some 64 MiB beside it. */
+  /** How much memory the data takes, whatever its size. The process takes about 64 MiB beside it. */
   readonly memory: {
     /**
-     * Of the two memtables: one that takes writes, and one that is being flushed into a table. Default 64 MiB, at most 16 GiB. Also the most that
-     * the log grows to before a flush, so it bounds what an opening after a crash replays. A single batch may go past it.
+     * Most bytes of the two memtables: one that takes writes, and one that is being flushed into a table.
+     * Default 64 MiB, at most 16 GiB. The log grows to as much before a flush, so this bounds how much an
+     * opening after a crash replays. A single batch may exceed it.
      */
     readonly memtableBytes: number;
-    /** Of blocks, indexes and filters of tables that stay in memory. Default 64 MiB. */
+    /** Most bytes of blocks, indexes and filters of tables that stay in memory. Default 64 MiB. */
     readonly cacheBytes: number;
   };
-  /** Of the blocks of tables. Default `none`. `snappy` needs the optional package of that name. */
+  /**
+   * How the blocks of tables are compressed. Default `none`. `snappy` needs the optional package of that name.
+   */
   readonly compression: "none" | "snappy";
+  /** The shape of the tables, and when they are flushed and compacted. */
   readonly tables: TablesConfig;
-  /** For those who follow the log. */
+  /** How much log is kept for consumers of the change feed. */
   readonly changes: {
     /** Most bytes of the log that stay for consumers although the tables cover them. Default 256 MiB. */
     readonly maxKeptLogBytes: number;
   };
   /**
-   * Looks only: takes no lock, makes and changes nothing, and leaves no trace, in a directory that may be on a read-only file system, or belong
-   * to somebody else, or be open in another process. Everything that would write is refused with KAYA_READ_ONLY. Default false.
+   * Only reads: takes no lock, creates and changes nothing. The directory may be on a read-only file system,
+   * belong to another user, or be open in another process. Every write is refused with KAYA_READ_ONLY. Default
+   * false.
    */
   readonly readOnly: boolean;
   /**
-   * Writes into a directory that holds files of somebody else and no data of Kaya. Default false: it is refused, naming such a file. A directory
-   * with data of Kaya may hold other files in any case.
+   * Allows a directory that holds other files and no data of Kaya. Default false: it is refused, and the
+   * message names such a file. A directory with data of Kaya may hold other files in any case.
    */
   readonly allowForeignFiles: boolean;
   /** Leaves out the kernel lock on the data directory; then nothing keeps a second process out. Default false. */
   readonly disableLocking: boolean;
 }
 
-/** `EngineConfig` with everything optional, at every depth. */
+/** The configuration of an engine with everything optional, at every depth. */
 export type PartialEngineConfig = {
   readonly [K in keyof EngineConfig]?: EngineConfig[K] extends object
     ? Partial<EngineConfig[K]>

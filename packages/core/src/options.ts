@@ -30,13 +30,21 @@ export function readOptions<T extends object>(
   });
 }
 
-/** @throws KayaError KAYA_INVALID_ARGUMENT for what is there and no function */
+/**
+ * Refuses a callback that is given and is no function.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT
+ */
 export function checkCallback(callback: unknown, name: string): void {
   if (callback === undefined || typeof callback === "function") return;
   throw new KayaError("KAYA_INVALID_ARGUMENT", `${name} must be a function, not ${describe(callback)}`);
 }
 
-/** The known ones among the own properties, read once. @throws KayaError KAYA_INVALID_ARGUMENT for a known one that is inherited */
+/**
+ * The known options among an object's own properties, read once.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT for a known option that is inherited
+ */
 export function ownOptions<T extends object>(given: T, known: readonly string[], what: string): Partial<T> {
   const own = Object.create(null) as Record<string, unknown>;
   for (const key of known) {
@@ -63,8 +71,12 @@ function isInherited(given: object, key: string): boolean {
 }
 
 /**
- * Looks at what a caller gave. What a getter or a proxy in it throws is the caller's mistake, and told as such.
- * @throws KayaError as `read`; KAYA_INVALID_ARGUMENT, with the cause, around anything else that it throws
+ * Calls `read`, which looks at a caller's argument. If a getter or a proxy in the argument throws, that is the
+ * caller's mistake.
+ *
+ * @param what names the argument in the message
+ * @throws KayaError what `read` throws, if it is a KayaError; otherwise KAYA_INVALID_ARGUMENT with the error as
+ *   its cause
  */
 export function readInput<T>(what: string, read: () => T): T {
   try {

@@ -4,27 +4,30 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 
-/** The shape of the tables, and who compacts them. The defaults suit nearly everybody. */
+/** The shape of the tables, and when they are flushed and compacted. The defaults suit nearly all programs. */
 export interface TablesConfig {
-  /** Flushes by itself: once a memtable is full, and at a close that leaves much to replay. Default true. */
+  /** Flushes by itself when a memtable is full, and at a close that leaves much to replay. Default true. */
   readonly autoFlush: boolean;
   /** Compacts by itself. Default true. */
   readonly autoCompact: boolean;
-  /** Of a table that a compaction writes, about. Default 32 MiB. */
+  /** About how many bytes a table has that a compaction writes. From 1 to 1 GiB. Default 32 MiB. */
   readonly tableBytes: number;
-  /** Of a block, before compression. From 512 bytes to 1 MiB. Default 16 KiB. */
+  /** Bytes of a block, before compression. From 512 bytes to 1 MiB. Default 16 KiB. */
   readonly blockBytes: number;
-  /** Level 0 is compacted once it has so many tables. Default 4. */
+  /** Level 0 is compacted when it has this many tables. From 1 to 1,000. Default 4. */
   readonly level0Tables: number;
-  /** Flushes wait for a compaction where level 0 has so many tables; at least `level0Tables`. Default 12. */
+  /** Flushes wait for a compaction when level 0 has this many tables; at least `level0Tables`. Default 12. */
   readonly level0Stop: number;
   /** Most bytes of the first level below level 0. Default 128 MiB. */
   readonly baseLevelBytes: number;
-  /** How many times the bytes of a level the next one has; at least 2. Default 10. */
+  /** Each further level has this many times the bytes of the level above. From 2 to 1,000. Default 10. */
   readonly levelRatio: number;
-  /** After so many milliseconds without a flush, compaction reclaims what is overwritten and deleted. 0: never. Default 1,000. */
+  /**
+   * After this many milliseconds without a flush, compaction reclaims overwritten and deleted values. 0: never.
+   * Default 1,000.
+   */
   readonly quietMs: number;
-  /** Compacts on a thread of its own. Default true. */
+  /** Compacts in a worker thread. Default true. */
   readonly worker: boolean;
 }
 

@@ -20,6 +20,7 @@ const MAX_BYTES = 2 ** 31;
  */
 export type RecoveryMode = "tail" | "prefix" | "absolute";
 
+/** The configuration of the log, with all defaults filled in. */
 export interface WalConfig {
   /** A segment is closed before it would grow past this many bytes. From 40, the smallest record, to 2 GiB. Default 64 MiB. */
   readonly segmentMaxBytes: number;
@@ -32,7 +33,7 @@ export interface WalConfig {
    * space that is there is faster than one that makes the file longer. 0 writes none. Default 1 MiB.
    */
   readonly preallocateBytes: number;
-  /** Default `"tail"`. */
+  /** How recovery treats damage: `"tail"`, `"prefix"` or `"absolute"`. Default `"tail"`. */
   readonly recovery: RecoveryMode;
   /**
    * Most bytes of torn ends that stay in `wal/quarantine/`: an opening removes what is over it, oldest first, but never the newest one, and never

@@ -4,7 +4,10 @@ import type { Engine } from "./engine.js";
 import type { RecoveryReport } from "./recover.js";
 import type { FlushResult } from "./store/flusher.js";
 
-/** Names of the `node:diagnostics_channel`s on which an engine tells what it does. Those of its log are `WAL_CHANNELS`, those of its tables `LSM_CHANNELS`. */
+/**
+ * Names of the `node:diagnostics_channel`s on which an engine tells what it does. Those of its log are
+ * `WAL_CHANNELS`, those of its tables `LSM_CHANNELS`.
+ */
 export const ENGINE_CHANNELS = {
   /** A flush began, ended, or failed. Messages are `FlushMessage`s. */
   flush: "kaya:engine:flush",
@@ -22,7 +25,7 @@ export interface EngineStateMessage {
   readonly engine: Engine;
 }
 
-/** Something that takes its time: told when it begins, and once more when it ends. */
+/** A message about work that takes time: one when it begins, and one when it ends. */
 export type PhaseMessage<T> = {
   /** The absolute path of the data directory; undefined for a disk that has none. */
   readonly dataDir: string | undefined;
@@ -32,7 +35,9 @@ export type PhaseMessage<T> = {
   | { readonly phase: "failed"; readonly durationMs: number; readonly error: KayaError }
 );
 
+/** A message of the channel `kaya:engine:flush`. */
 export type FlushMessage = PhaseMessage<FlushResult>;
+/** A message of the channel `kaya:engine:recovery`. */
 export type RecoveryMessage = PhaseMessage<RecoveryReport>;
 
 // Kept here, because Node forgets a channel that nobody holds.

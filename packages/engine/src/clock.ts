@@ -1,11 +1,14 @@
 import { describe, readInput } from "@kaya/core";
 import { invalid } from "./input.js";
 
-/** Where the time comes from that entries expire by. For tests: the real ones are `Date.now` and `performance.now`. */
+/**
+ * Where the time comes from by which entries expire. For tests; the default is `Date.now` and
+ * `performance.now`.
+ */
 export interface ClockSource {
-  /** Milliseconds since 1970. It may jump in both directions: somebody sets the clock, or the machine slept. */
+  /** Milliseconds since 1970. It may jump in both directions, when the clock is set or the machine slept. */
   wall(): number;
-  /** Milliseconds since any moment. It never goes back. */
+  /** Milliseconds since an arbitrary moment. It never goes back. */
   elapsed(): number;
 }
 

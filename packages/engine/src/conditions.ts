@@ -5,10 +5,17 @@ import type { AppliedLog } from "./apply.js";
 import { type Bytes, invalid, toBytes } from "./input.js";
 import { ABSENT, aliveAt, type KeyState, stateOfFound } from "./store/key-state.js";
 
-/** What must hold of a key when a batch is written. What `getEntry` gives is one: that the key is still as it was read. */
+/**
+ * What must hold for a key when a batch is written. The result of `getEntry` is one: the key is still as it was
+ * read.
+ */
 export interface BatchCondition {
+  /** The key to check. The batch need not write it. */
   readonly key: Bytes;
-  /** Of the write that made the value; undefined: the key is absent. */
+  /**
+   * The sequence of the write that made the value, as `getEntry` and `WriteResult` have it; undefined: the key
+   * must be absent.
+   */
   readonly sequence: SequenceNumber | undefined;
 }
 

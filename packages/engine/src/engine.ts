@@ -59,11 +59,12 @@ interface EngineParts extends RecoveredState {
 const opened = new WeakSet<EngineParts>();
 
 /**
- * An ordered key-value store: a write-ahead log, memtables, and sorted tables on the disk. The data may be larger than memory. Keys
- * order bytewise; an empty key is a key, an empty value is a value.
+ * An ordered key-value store: a write-ahead log, memtables, and sorted tables on the disk. The data may be
+ * larger than memory. Keys order bytewise. An empty key and an empty value are allowed.
  *
- * A write resolves when it is as durable as asked and readable; one that rejects changed nothing (after
- * KAYA_FSYNC_FAILED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION that is certain only once the engine was opened again).
+ * A write resolves when it is as durable as asked and readable. A write that rejects changed nothing. The
+ * exceptions are KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL and KAYA_INVARIANT_VIOLATION: after
+ * these the next opening shows whether the write is there.
  */
 export class Engine extends Reader {
   readonly #config: EngineConfig;
@@ -121,15 +122,21 @@ export class Engine extends Reader {
   }
 
   /**
-   * Locks the data directory, opens its tables, recovers its log and replays what the tables do not have. Makes the directory where it is
-   * absent; one that holds files of somebody else and no data of Kaya is refused (`allowForeignFiles`).
+   * Opens a data directory: locks it, opens its tables, recovers its log and replays the records that the
+   * tables do not have. Creates the directory if it is absent. Refuses a directory that holds other files and
+   * no data of Kaya, unless `allowForeignFiles` is true.
    *
-   * With `readOnly` it only looks, and does none of that: it opens the tables as they are, reads the log behind them into memory, beside another
-   * process that writes, too, and gives all reads. It does not see what another process writes after that; what that process had not synced
-   * by then a power cut may still take back. `lastRecovery` says what the next opening for writing would do.
-   * @param disk instead of the real directory `config.dataDir`
-   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOCK_CONFLICT, KAYA_DISK_FULL, KAYA_IO, and as `recoverWal`:
-   *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION; with `readOnly` KAYA_NOT_FOUND where there is no such directory
+   * With `readOnly` it takes no lock and changes nothing, and another process may write meanwhile. It shows one
+   * state: the tables as they are, with the log behind them in memory. `refresh` moves on to a newer state. A
+   * power cut may take back what the other process had not synced. `lastRecovery` says what the next opening
+   * for writing would do.
+   *
+   * @param config all optional: see `EngineConfig` for the defaults
+   * @param disk used instead of the real directory `config.dataDir`
+   * @param given progress, and what makes tests repeatable
+   * @throws KayaError KAYA_INVALID_ARGUMENT; KAYA_LOCK_CONFLICT if the directory is open elsewhere;
+   *   KAYA_CORRUPTION for damage that no crash explains; KAYA_UNSUPPORTED_VERSION if a newer version wrote it;
+   *   KAYA_DISK_FULL; KAYA_IO; KAYA_FSYNC_FAILED; with `readOnly` KAYA_NOT_FOUND if the directory is absent
    */
   static async open(config?: PartialEngineConfig, disk?: Disk, given?: OpenEngineOptions): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
@@ -178,15 +185,20 @@ export class Engine extends Reader {
     return this.#disk.root;
   }
 
-  /** What recovery found when this engine was opened; with `readOnly`, what it would do (`dryRun`), as of the last `refresh`. */
+  /**
+   * What recovery found when this engine was opened. With `readOnly`: what a recovery would do (`dryRun`), as
+   * of the last `refresh`.
+   */
   get lastRecovery(): RecoveryReport {
     return this.#report;
   }
 
   /**
-   * A part of the store in types of your own: `engine.view({ prefix: "user:", key: "utf8", value: "json" })`. All that an engine does with
-   * keys and values a view does with its own.
-   * @throws KayaError KAYA_INVALID_ARGUMENT; also where `value` is "msgpack" and the package msgpackr is not installed
+   * A part of the store in types of your own: `engine.view({ prefix: "user:", key: "utf8", value: "json" })`. A
+   * view has the same methods for keys and values as the engine. Making one costs nothing and reads nothing.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT for wrong options, and if `value` is "msgpack" and the package
+   *   msgpackr is not installed
    */
   view<
     C extends KeyChoice,
@@ -222,102 +234,155 @@ export class Engine extends Reader {
   }
 
   /**
-   * Stores a value under a key, replacing what was there. With `ttlMs` or `expiresAt` the value goes away by itself: from that moment on no read,
-   * scan, count or condition sees it, and compaction removes it. Rejects as `WalWriter.append`, and with KAYA_INVALID_ARGUMENT.
+   * Stores a value under a key and replaces the value that was there. Resolves when the write is as durable as
+   * asked and readable. With `ttlMs` or `expiresAt` the value expires: from that moment on no read, scan, count
+   * or condition sees it, and compaction removes it.
+   *
+   * @param key at most `limits.maxKeyBytes` (4,096 by default); text is stored as UTF-8
+   * @param value at most `limits.maxValueBytes` (16 MiB by default); text is stored as UTF-8
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED,
+   *   KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED; KAYA_NOT_UNIQUE if a view with
+   *   a unique index has these rows and another row has the index key
    */
   put(key: Bytes, value: Bytes, options?: PutOptions): Promise<WriteResult> {
     return this.#writes.put(key, value, options);
   }
 
-  /** Removes a key; fine where it is absent. */
+  /**
+   * Removes a key. If the key is absent, nothing changes, and the deletion still takes a record and a sequence.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED,
+   *   KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
+   */
   delete(key: Bytes, options?: WriteOptions): Promise<WriteResult> {
     return this.#writes.delete(key, options);
   }
 
   /**
-   * Does all of it or nothing, in order: readers and a crash see no part of it. Where a condition does not hold it is nothing: rejects
-   * with KAYA_CONFLICT and the `key`. Conditions look at what is there when the batch gets its place in the log, writes under
-   * way before it included. That is in this call, unless a condition's key must be read from the disk: then writes that are called
-   * meanwhile may come before it.
+   * Writes several operations, all or nothing, in order: neither a reader nor a crash sees a part of them.
    *
-   * A batch without operations writes no record. A strict one resolves when all writes before it are on stable storage, a relaxed one at
-   * once; `lsn` and `sequence` are of the last write before it, 0 where there is none. Its conditions count.
+   * If a condition does not hold, nothing is written, and the batch rejects with KAYA_CONFLICT and the `key`.
+   * Conditions look at the data as it is when the batch gets its place in the log, including writes that are
+   * under way. That is during this call, unless the key of a condition has to be read from the disk: then
+   * writes that are called meanwhile may come first.
+   *
+   * A batch without operations writes no record. A strict one resolves when all writes before it are on stable
+   * storage, a relaxed one at once; its `lsn` and `sequence` are those of the last write before it, 0 if there
+   * is none. Its conditions are checked.
+   *
+   * @throws KayaError KAYA_CONFLICT, KAYA_INVALID_ARGUMENT (also if the batch does not fit
+   *   `wal.maxRecordBytes`), KAYA_NOT_UNIQUE, KAYA_CORRUPTION (a block that a condition needs is damaged),
+   *   KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
    */
   batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult> {
     return this.#writes.batch(operations, options);
   }
 
   /**
-   * Gives a key the value that a function makes of its value: `db.update("n", (value) => String(Number(Buffer.from(value ?? []).toString()) + 1))`. Nothing is lost
-   * between the two, whatever else is written. The function gets a copy of the value, or undefined where the key is absent; it gives the new
-   * value, undefined to delete the key, or `KEEP` to leave it as it is. What it throws is what this rejects with, and nothing is written. For an answer besides the
-   * value, assign a variable in the function: `let allowed = false; await db.update(key, (value) => { allowed = left(value) > 0; … })`. The last call counts.
+   * Gives a key the value that a function makes of its value: `db.update("n", (value) =>
+   * String(Number(Buffer.from(value ?? []).toString()) + 1))`. No other write comes between the two. The
+   * function gets a copy of the value, or undefined if the key is absent. It returns the new value, undefined
+   * to delete the key, or `KEEP` to leave it as it is. If it throws, `update` rejects with that, and nothing is
+   * written.
    *
-   * A function that gives its value at once sees all writes before it, those under way included, is called once, and never conflicts: any number of
-   * updates of one key share an fsync. One that gives a promise writes if the key is still as the function saw it, else it is called again, up to `attempts` times; those who lost on a
-   * key take turns, in the order in which they lost. Do not wait in it for another update of the same key.
+   * A function that returns its value at once is called once and never conflicts: it sees all writes before it,
+   * including those under way, and any number of updates of one key share an fsync. A function that returns a
+   * promise writes if the key is still as the function saw it. Otherwise it is called again, up to `attempts`
+   * times; updates that lost on a key take turns, in the order in which they lost. Do not wait in the function
+   * for another update of the same key.
    *
-   * Rejects with KAYA_CONFLICT after `attempts`, with the `key` and the `sequence` of the write it lost to; with the signal's reason; else as `get`
-   * and `put`. Where it writes nothing, it resolves as an empty batch.
+   * If nothing is written, it resolves with the position of the last write before it, as an empty batch does.
+   *
+   * @throws KayaError KAYA_CONFLICT after `attempts`, with the `key`, and the `sequence` of the write that it
+   *   lost to; KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE, KAYA_CORRUPTION, KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED; or the
+   *   signal's reason
    */
   update(key: Bytes, fn: UpdateFunction, options?: UpdateOptions): Promise<UpdateResult> {
     return this.#writes.update(key, fn, options);
   }
 
   /**
-   * Runs a function as a transaction, and resolves to what it gives once what it wrote is as durable as asked. It reads the data at one moment, with its own
-   * writes in it; these are written all or nothing, and only if nothing that it read was changed meanwhile: keys, also absent ones, and ranges as far as
-   * they were read. Else the function is called again. So transactions have the effect of one after the other, in the order of the log (serializable).
-   * What it throws is what this rejects with, and nothing is written.
+   * Runs a function as a transaction, and resolves to its result once its writes are as durable as asked. The
+   * function reads the data at one moment, with its own writes in it. The writes are written all or nothing,
+   * and only if nothing that it read was changed meanwhile: keys, absent keys, and ranges as far as they were
+   * read. Otherwise the function is called again. So transactions have the effect of one after the other, in
+   * the order of the log (serializable). If the function throws, `transact` rejects with that, and nothing is
+   * written.
    *
-   * No transaction holds a lock. Those that lost are tried again one after the other by what they lost on, in the order in which they lost, and one that lost four times
-   * goes first: the others' writes wait for it, for a second at most. A first call reads what is acknowledged; one that is tried again also sees writes that are on
-   * their way to the disk, and does not count unless these do. The function may be called several times: let it do nothing else than read and write with
-   * `tx`, and do not wait in it for another transaction that changes the same.
+   * No transaction holds a lock. Those that lost are tried again one after the other, in the order in which
+   * they lost. One that lost four times goes first: the others' writes wait for it, for a second at most. A
+   * first call reads acknowledged writes; a later call also sees writes that are on their way to the disk, and
+   * counts only if these reach it. The function may be called several times: let it only read and write with
+   * `tx`, and do not wait in it for another transaction that changes the same keys.
    *
-   * Rejects with KAYA_CONFLICT after `attempts`, with the `key` and the `sequence` of the write it lost to; with the signal's reason; else as `get`
-   * and `batch`.
+   * @throws KayaError KAYA_CONFLICT after `attempts`, with the `key`, and the `sequence` of the write that it
+   *   lost to; KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE, KAYA_CORRUPTION, KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED; or the
+   *   signal's reason
    */
   transact<T>(fn: (tx: Transaction) => T | Promise<T>, options?: RetryOptions): Promise<T> {
     return this.#writes.transact(fn, options);
   }
 
   /**
-   * `put` that is done when it returns: written, on stable storage if it is strict, and readable, with no other thread in between. For
-   * scripts, migrations and command lines, which wait for each write anyway: the event loop stands still for as long as the disk takes.
+   * Stores a value under a key before it returns: written, on stable storage if it is strict, and readable. For
+   * scripts, migrations and command lines, which wait for each write anyway. The event loop stands still while
+   * the disk works.
    *
-   * Writes that were called before come first, and are brought to their end too; their promises settle as soon as the caller yields. What is under way
-   * elsewhere cannot be waited for: then it throws KAYA_BUSY, and nothing was written. `await db.sync()`, or `await db.flush()` where memory
-   * is full, and write again.
-   * @throws KayaError KAYA_BUSY; else what `put` rejects with
+   * Writes that were called before come first and are finished too; their promises settle when the caller
+   * yields. If it would have to wait for something else, it throws KAYA_BUSY, and nothing is written: `await
+   * db.sync()`, or `await db.flush()` if memory is full, and write again.
+   *
+   * @throws KayaError KAYA_BUSY, KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE, KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
    */
   putSync(key: Bytes, value: Bytes, options?: PutOptions): WriteResult {
     return this.#writes.putSync(key, value, options);
   }
 
-  /** `delete`, as `putSync`. @throws KayaError as `putSync` */
+  /**
+   * Removes a key before it returns. The event loop stands still while the disk works. If the key is absent,
+   * nothing changes.
+   *
+   * @throws KayaError KAYA_BUSY if it would have to wait, and nothing was written: `await db.sync()` and write
+   *   again; KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED,
+   *   KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
+   */
   deleteSync(key: Bytes, options?: WriteOptions): WriteResult {
     return this.#writes.deleteSync(key, options);
   }
 
   /**
-   * `batch`, as `putSync`. Conditions look at what is there once all writes before it are in; keys that are not in memory are read synchronously,
-   * as `getSync` does.
-   * @throws KayaError as `putSync`, and KAYA_CONFLICT with the `key`
+   * Writes several operations, all or nothing, before it returns. The event loop stands still while the disk
+   * works. Conditions look at the data with all earlier writes in it; keys that are not in memory are read
+   * synchronously.
+   *
+   * @throws KayaError KAYA_CONFLICT with the `key`; KAYA_BUSY if it would have to wait, and nothing was
+   *   written: `await db.sync()` and write again; KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE, KAYA_CORRUPTION,
+   *   KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
    */
   batchSync(operations: readonly BatchOperation[], options?: BatchOptions): WriteResult {
     return this.#writes.batchSync(operations, options);
   }
 
   /**
-   * Deletes a range, whatever its size, as it is once all writes before this one are in: one record of the log and one sequence.
+   * Deletes a range of keys, or all keys, as it is once all earlier writes are in. A range of any size takes
+   * one record of the log and one sequence.
    *
-   * With a `limit` it deletes the first keys of the range, or with `reverse` the last. They are looked up first, and each takes a sequence;
-   * what is written meanwhile stays. That is all or nothing, unless the keys do not fit one record (`wal.maxRecordBytes`): then it takes
-   * several, in key order. `sequence` is the first deletion's, the rest the last's.
+   * With a `limit` it deletes the first keys of the range, or with `reverse` the last. They are looked up
+   * first, and each takes a sequence; a write meanwhile stays. It is all or nothing, unless the keys do not fit
+   * one record (`wal.maxRecordBytes`): then it takes several, in key order. `sequence` is the first deletion's;
+   * `lsn` and `durable` are the last one's.
    *
-   * A part of the rows of an index is looked up and deleted in the same way, with or without a `limit`: up to 256 rows or about 256 KiB of values a record. Where one
-   * record is refused, those before it stay.
+   * Rows of an index are looked up and deleted in the same way, with or without a `limit`: up to 256 rows or
+   * about 256 KiB of values a record. If one record is refused, those before it stay.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION (a block that it needs is damaged),
+   *   KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     this.#assertWritable();
@@ -325,26 +390,49 @@ export class Engine extends Reader {
   }
 
   // As those of `Reader`, with less in between: most reads are these two.
+  /**
+   * The value of a key, as a copy; undefined if the key is absent or has expired. It never blocks the event
+   * loop: another thread reads a block of a table that is not in memory.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   override async get(key: Bytes): Promise<Uint8Array | undefined> {
     this.#assertOpen();
     const value = this.#source.applied.view.find(toBytes(key, "key"));
     return value instanceof Promise ? await value : value;
   }
 
+  /**
+   * The value of a key, as a copy; undefined if the key is absent or has expired. It reads a block that is not
+   * in memory synchronously: some microseconds if the system has it in its page cache, otherwise as long as the
+   * disk takes.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   override getSync(key: Bytes): Uint8Array | undefined {
     this.#assertOpen();
     return this.#source.applied.view.getSync(toBytes(key, "key"));
   }
 
-  /** The data as it is now, to be read for as long as wanted. @throws KayaError KAYA_CLOSED */
+  /**
+   * The data as it is now, to read from for as long as you want. Making one is cheap. Close it: until then it
+   * keeps a memtable in memory and files on the disk.
+   *
+   * @throws KayaError KAYA_CLOSED
+   */
   snapshot(): Snapshot {
     this.#assertOpen();
     return new Snapshot(this.#source.applied.snapshot(), this.#source.turns, () => this.#assertOpen());
   }
 
   /**
-   * About how many bytes a range takes in tables, from their indexes: what was overwritten or deleted and not compacted yet counts too, what
-   * is only in memory does not. `limit` and `reverse` do not count. Rejects as `get`.
+   * About how many bytes a range takes in tables, taken from their indexes. It counts values that were
+   * overwritten or deleted and not compacted yet, and does not count what is only in memory. `limit` and
+   * `reverse` make no difference.
+   *
+   * @throws KayaError KAYA_CORRUPTION if an index block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   async approximateSize(range?: RangeOptions): Promise<number> {
     this.#assertOpen();
@@ -359,10 +447,13 @@ export class Engine extends Reader {
   }
 
   /**
-   * Writes what is only in memory into a table, as of all writes before this call, and drops the log before it: the next opening has less to
-   * replay. It happens by itself once a memtable is full. Reads and writes go on. Rejects with KAYA_DISK_FULL, KAYA_IO or KAYA_FSYNC_FAILED
-   * where the table could not be written, and everything is as it was, or where it is written and the log could not be dropped: the next one
-   * does that.
+   * Writes what is only in memory into a table, as of all writes before this call, and drops the log before it:
+   * the next opening has less to replay. The engine does this by itself when a memtable is full. Reads and
+   * writes go on meanwhile.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO or KAYA_FSYNC_FAILED if the table cannot be written (nothing has
+   *   changed then), or if it is written and the log cannot be dropped (the next flush drops it);
+   *   KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
    */
   async flush(): Promise<FlushResult> {
     this.#assertWritable();
@@ -370,8 +461,12 @@ export class Engine extends Reader {
   }
 
   /**
-   * Flushes, and compacts a range to the deepest level: what was overwritten or deleted there takes no room any more, unless a snapshot holds
-   * it. It happens by itself as far as it pays. `limit` and `reverse` do not count. Rejects as `flush`, and with KAYA_CORRUPTION.
+   * Flushes, then compacts a range to the deepest level: overwritten and deleted values there take no space any
+   * more, unless a snapshot holds them. The engine compacts by itself when it pays. `limit` and `reverse` make
+   * no difference.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a table is damaged, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED,
+   *   KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   async compact(range?: RangeOptions): Promise<void> {
     this.#assertWritable();
@@ -382,13 +477,16 @@ export class Engine extends Reader {
   }
 
   /**
-   * Copies all that is readable now into another directory, reads it back, and resolves once it is durable. Reads and writes go on meanwhile. The copy has
-   * relaxed writes that are not durable here, and it opens as any other data directory. A second backup into the same directory copies only new
-   * tables (BACKUP.md).
-   * @param targetDir absent, empty, or with an earlier backup of this store that was not written to since; or a disk
-   * Rejects with KAYA_INVALID_ARGUMENT (it holds something else: nothing was changed), KAYA_LOCK_CONFLICT (somebody else writes there), KAYA_CORRUPTION (a table here
-   *   is damaged: its file and offset), KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED, or the signal's reason: then the earlier backup is there as it
-   *   was, or nothing that could be taken for one.
+   * Copies everything that can be read now into another directory, reads the copy back, and resolves when it is
+   * durable. Reads and writes go on meanwhile. The copy has relaxed writes that are not durable here yet. It
+   * opens like any other data directory. A second backup into the same directory copies only new tables.
+   *
+   * @param targetDir a directory that is absent, empty, or has an earlier backup of this store that was not
+   *   written to since; or a disk
+   * @throws KayaError KAYA_INVALID_ARGUMENT if the directory holds something else (nothing was changed there);
+   *   KAYA_LOCK_CONFLICT if another process writes there; KAYA_CORRUPTION with file and offset if a table here
+   *   is damaged; KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED; or the signal's reason. Then the
+   *   earlier backup is still there, or nothing that could pass for a backup
    */
   async backup(targetDir: string | Disk, options?: BackupOptions): Promise<BackupResult> {
     this.#assertOpen();
@@ -405,13 +503,18 @@ export class Engine extends Reader {
   }
 
   /**
-   * The durable changes in order, one for each write: first those that are in the log, then each as soon as it is on stable storage. Any
-   * number may read, each at its own pace: a slow one holds up nobody. Whoever remembers the token of what it is done with goes on there
-   * (`since`), and gets everything behind it again: at least once. It ends when the loop is left, and with the engine: then it
-   * rejects with KAYA_CLOSED. Waiting for the next change does not keep the process alive: with nothing else to do, Node.js ends it (exit code 13 in
-   * a top-level `await`).
-   * @throws KayaError KAYA_LOG_TRUNCATED where the log does not reach back to there, or the token is of another log or of what a recovery
-   *   cut: read the data as it is now, and follow from a new token; KAYA_INVALID_ARGUMENT; KAYA_NOT_FOUND (the consumer); KAYA_CLOSED
+   * The durable changes in order, one for each write: first those that are in the log, then each new one when
+   * it is on stable storage. Any number of feeds may read, each at its own pace. To go on later, remember the
+   * token of the last change that you are done with and pass it as `since`: you get every change behind it, at
+   * least once.
+   *
+   * The feed ends when you leave the loop. When the engine closes it rejects with KAYA_CLOSED. Waiting for the
+   * next change does not keep the process alive: Node.js ends it if there is nothing else to do (exit code 13
+   * in a top-level `await`).
+   *
+   * @throws KayaError KAYA_LOG_TRUNCATED if the log does not reach back that far, or the token is of another
+   *   log or of records that a recovery cut: read the data as it is now, and follow from a new token;
+   *   KAYA_NOT_FOUND if the consumer is not registered; KAYA_INVALID_ARGUMENT, KAYA_READ_ONLY, KAYA_CLOSED
    */
   changes(options?: ChangesOptions): Changes {
     this.#assertWritable();
@@ -419,23 +522,29 @@ export class Engine extends Reader {
   }
 
   /**
-   * The newest entry of a key, as `getEntry` gives it: first the one that it has (unless `initial` is false), then each other one once readers see
-   * it. Who is slow skips to the newest. What was absent and is absent again is not told; that a value has expired is: a timer waits for it, which keeps
-   * no process alive.
+   * The newest entry of a key, with its sequence: first the entry that the key has (unless `initial` is false),
+   * then each new one when readers see it. A slow reader skips to the newest. It also tells that a value has
+   * expired, by a timer that keeps no process alive. It does not tell that an absent key is absent again.
    *
-   * It begins with the first call of `next`, and ends when the loop is left, with the signal, and with the engine: then it rejects with KAYA_CLOSED,
-   * or with KAYA_WRITER_FAILED where the engine has failed. A strict write is told once it is durable, a relaxed one once it can be read. Waiting does not keep
-   * the process alive, as with `changes`.
-   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_READ_ONLY, KAYA_CLOSED; what the signal aborted with
+   * It begins with the first call of `next` and ends when you leave the loop, when the signal aborts, or when
+   * the engine closes: then it rejects with KAYA_CLOSED, or with KAYA_WRITER_FAILED if the engine has failed.
+   * It tells a strict write when it is durable, a relaxed one when it can be read. Waiting does not keep the
+   * process alive.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_READ_ONLY, KAYA_CLOSED; or the signal's reason if it has
+   *   aborted already
    */
   watch(key: Bytes, options?: WatchOptions): Watch<Entry>;
   /**
-   * The changes of a range, as watching a key: first a put for each entry that it has, then of each key the newest change, and deletions of ranges as
-   * such, within this range. Applied one after the other they give what the range has. A batch is not given as a whole. That a value
-   * has expired is not told: its put says when that will be (`expiresAt`).
+   * The changes of a range: first a put for each entry that it has, then of each key the newest change, and deletions
+   * of ranges, cut to this range. Applied one after the other they give what the range has. A batch is not kept
+   * together. That a value has expired is not told: its put says when that will be (`expiresAt`).
    *
-   * In memory is the newest change of each key that was not taken yet. Where that becomes more than 16 MiB it begins anew: with the deletion of the
-   * whole range, and a put for each entry.
+   * The newest change of each key that was not taken yet is in memory. If that becomes more than 16 MiB, the watch
+   * begins again: with the deletion of the whole range, and a put for each entry.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_READ_ONLY, KAYA_CLOSED; or the signal's reason if it has aborted
+   *   already
    */
   watch(range: KeyBounds, options?: WatchOptions): Watch<WatchChange>;
   watch(what: Bytes | KeyBounds, options?: WatchOptions): Watch<Entry> | Watch<WatchChange> {
@@ -444,9 +553,12 @@ export class Engine extends Reader {
   }
 
   /**
-   * A token for `changes`, behind all writes before this call, which it makes durable: take it, read the data (`snapshot`), and follow from
-   * it. Changes up to the moment of reading come again: done twice, in order, they end the same. Nothing keeps the log for it: `addConsumer` with `copy`
-   * does all of that.
+   * A token for `changes`, behind all writes before this call, which it makes durable. Take the token, read the
+   * data from a `snapshot`, and follow from the token. Changes between the two come again: applying them twice,
+   * in order, ends the same. The log is not kept for a token alone; `addConsumer` with `copy` does all of that.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
    */
   async changesToken(): Promise<string> {
     this.#assertWritable();
@@ -454,32 +566,49 @@ export class Engine extends Reader {
   }
 
   /**
-   * Registers a consumer by name, durably: flushes keep the log behind what it acknowledged, up to `changes.maxKeptLogBytes`. One that is
-   * registered keeps its place, if the log still has what comes next. Another one begins here, with the next change; whoever needs the data that is there, too,
-   * reads it in `copy`: `db.addConsumer("search", { copy: async () => { for await (const row of users.scan()) … } })`.
+   * Registers a consumer by name, durably: flushes keep the log behind the change that it acknowledged last, up
+   * to `changes.maxKeptLogBytes`. A registered consumer keeps its place if the log still has the next change. A
+   * new one begins with the next change. If it needs the data that is there, pass `copy` and read it there:
+   * `db.addConsumer("search", { copy: async () => { for await (const row of users.scan()) … } })`.
    *
-   * Rejects as `changes`, and with KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED; as `copy`: then it is registered no more than before.
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOG_TRUNCATED (the log does not reach back to `since`),
+   *   KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_READ_ONLY, KAYA_CLOSED; or what `copy` throws. Then the
+   *   consumer is registered no more than before
    */
   async addConsumer(name: string, options?: AddConsumerOptions): Promise<AddedConsumer> {
     this.#assertWritable();
     return this.#feeds.addConsumer(name, options);
   }
 
-  /** Forgets a consumer, durably: nothing is kept for it any more. False where there was none. */
+  /**
+   * Forgets a consumer, durably: the log is not kept for it any more. Resolves to false if there was none of
+   * that name.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
+   */
   async removeConsumer(name: string): Promise<boolean> {
     this.#assertWritable();
     return this.#feeds.removeConsumer(name);
   }
 
-  /** The consumers and how far each has got, in order of their names. */
+  /**
+   * The consumers, in order of their names, and how far each has got.
+   *
+   * @throws KayaError KAYA_CLOSED
+   */
   consumers(): readonly Consumer[] {
     this.#assertOpen();
     return this.#consumers.list();
   }
 
   /**
-   * Removes what recoveries kept in `wal/quarantine/` of ends that a crash tore, oldest first, until there are at most `maxBytes` of them. The newest one
-   * stays, and what was kept for damage stays too. Rejects with KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED.
+   * Removes torn ends of the log that recoveries kept in `wal/quarantine/`, oldest first, until at most
+   * `maxBytes` of them are left. The newest one stays. Bytes that were kept for damage that no crash explains
+   * stay too.
+   *
+   * @param options `maxBytes`: a whole number >= 0
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
    */
   async cleanQuarantine(options: { readonly maxBytes: number }): Promise<QuarantineCleaned> {
     this.#assertWritable();
@@ -487,23 +616,36 @@ export class Engine extends Reader {
     return this.#wal.cleanQuarantine(maxBytes as number); // what is none is refused there
   }
 
-  /** Resolves when every write so far, relaxed ones too, is on stable storage. Rejects as a write does. */
+  /**
+   * Resolves when every earlier write, relaxed ones too, is on stable storage.
+   *
+   * @throws KayaError KAYA_FSYNC_FAILED, KAYA_DISK_FULL, KAYA_IO, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED,
+   *   KAYA_READ_ONLY, KAYA_CLOSED
+   */
   async sync(): Promise<void> {
     this.#assertWritable();
     return this.#wal.sync();
   }
 
-  /** Resolves when there is room for more writes: for callers who write without awaiting each. */
+  /**
+   * Resolves when there is room for more writes. For callers that write without awaiting each write: it bounds
+   * the memory that waiting writes take.
+   *
+   * @throws KayaError KAYA_CLOSED
+   */
   async ready(): Promise<void> {
     this.#assertOpen();
     return this.#wal.ready();
   }
 
   /**
-   * Moves on to what another process has written since, where this engine is read-only; resolves to whether that is more than what it showed.
-   * It reads the log behind the tables again, and of the tables only those that are new. Snapshots and scans that were made before stay as
-   * they are. Rejects as `open`, and with KAYA_INVALID_ARGUMENT on an engine that writes, KAYA_LOG_TRUNCATED where what it shows is not in the log any more (a
-   * recovery cut it off): then it goes on showing what it showed.
+   * Moves a read-only engine on to what another process has written since. Resolves to true if there is more
+   * than it showed before. It reads the log behind the tables again, and only tables that are new. Snapshots
+   * and scans that were made before stay as they are.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT on an engine that writes; KAYA_LOG_TRUNCATED if what it shows is
+   *   not in the log any more, because a recovery cut it off (it goes on showing what it showed);
+   *   KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION, KAYA_IO, KAYA_CLOSED
    */
   async refresh(): Promise<boolean> {
     this.#assertOpen();
@@ -516,18 +658,23 @@ export class Engine extends Reader {
     return refreshed;
   }
 
-  /** `failed`: a write could not be made durable and nothing can be written until the engine is opened again; reads go on. */
+  /**
+   * `"open"`; `"failed"` after a write could not be made durable: reads go on, and nothing can be written until
+   * the engine is opened again; `"closed"`.
+   */
   get state(): EngineState {
     if (this.#closing !== undefined) return "closed";
     return this.#wal.failure === undefined ? "open" : "failed";
   }
 
-  /** Why the engine failed; undefined while it works. */
+  /** The error that made the engine fail; undefined while it works. */
   get failure(): KayaError | undefined {
     return this.#wal.failure;
   }
 
-  /** Counts and sizes, as they are now. Some microseconds of work. */
+  /**
+   * Counts and sizes of memory, tables, log, flushes and feeds, as they are now. It takes some microseconds.
+   */
   stats(): EngineStats {
     return engineStats({
       state: this.state,
@@ -541,9 +688,12 @@ export class Engine extends Reader {
   }
 
   /**
-   * Waits for the writes under way, syncs, and lets go of the directory. Updates and transactions whose functions have not come to their end are rejected
-   * with KAYA_CLOSED. Calling it again gives the same promise. Rejects
-   * where an acknowledged relaxed write could not be made durable; the directory is let go of all the same.
+   * Waits for the writes that are under way, syncs, and releases the directory. Updates and transactions whose
+   * functions have not ended reject with KAYA_CLOSED. A second call returns the same promise. The directory is
+   * released even if it rejects.
+   *
+   * @throws KayaError KAYA_WRITER_FAILED or KAYA_FSYNC_FAILED if an acknowledged relaxed write could not be
+   *   made durable
    */
   close(): Promise<void> {
     this.#source.close();
@@ -552,6 +702,7 @@ export class Engine extends Reader {
     return this.#closing;
   }
 
+  /** Closes the engine at the end of an `await using` block, as `close` does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

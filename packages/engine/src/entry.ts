@@ -4,14 +4,15 @@ import { type Now, once } from "./clock.js";
 import { type Bytes, toBytes } from "./input.js";
 import { aliveAt, type KeyState, stateOfFound } from "./store/key-state.js";
 
-/** A key, and what it has. It serves as the condition of a batch: that the key still is as it was read. */
+/** A key and what it has. It serves as a condition of a batch: the key is still as it was read. */
 export interface Entry {
+  /** The key's bytes. */
   readonly key: Uint8Array;
-  /** Undefined where the key is absent. */
+  /** The value; undefined if the key is absent. */
   readonly value: Uint8Array | undefined;
-  /** Of the write that made the value; undefined where the key is absent. */
+  /** The sequence of the write that made the value; undefined if the key is absent. */
   readonly sequence: SequenceNumber | undefined;
-  /** When the key loses the value by itself, in milliseconds since 1970; not there where it does not. */
+  /** When the value expires, in milliseconds since 1970. Absent if it does not. */
   readonly expiresAt?: number;
 }
 

@@ -3,13 +3,13 @@ import { describe } from "@kaya/core";
 import type { Now } from "./clock.js";
 import { invalid } from "./input.js";
 
-/** When a value goes away by itself. At most one of the two. */
+/** When a value expires. Give one of the two at most. */
 export interface Expiry {
-  /** So many milliseconds after the call, a whole number >= 1. */
+  /** The value expires this many milliseconds after the call: a whole number >= 1. */
   readonly ttlMs?: number;
   /**
-   * At this moment: a `Date`, or whole milliseconds since 1970. A moment that has passed is fine: the value is written and is hidden at once, and so
-   * is what the key had before.
+   * The value expires at this moment: a `Date`, or whole milliseconds since 1970. A moment in the past is
+   * allowed: the value is written and hidden at once, and so is the value that the key had before.
    */
   readonly expiresAt?: number | Date;
 }

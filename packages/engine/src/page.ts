@@ -7,16 +7,22 @@ import { type Reading, readThrough } from "./reading.js";
 import { ENTRIES, type KeyValue } from "./row.js";
 import type { Turns } from "./turns.js";
 
+/** How many entries a page has, and where it begins. */
 export interface PageOptions {
   /** At most this many entries: a whole number >= 1. */
   readonly size: number;
-  /** Begins behind the page that gave it. Default: at the beginning of the range. */
+  /** The `cursor` of the page before. Default: the page begins at the beginning of the range. */
   readonly cursor?: string | undefined;
 }
 
+/** Some entries of a range, and where the next page begins. */
 export interface Page {
+  /** The entries in key order; from the last to the first with `reverse`. */
   readonly entries: KeyValue[];
-  /** Gives the next page; undefined where no entry comes behind this one. It can be kept for as long as wanted. */
+  /**
+   * Pass it to `page` for the next page; undefined if no entry follows. You may keep it for as long as you
+   * want.
+   */
   readonly cursor: string | undefined;
 }
 

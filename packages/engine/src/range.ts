@@ -4,21 +4,25 @@ import { type Bytes, invalid, toBytes } from "./input.js";
 import { compareBytes, successorOfPrefix } from "./memtable/bytes.js";
 import type { KeyRange } from "./memtable/key-range.js";
 
-/** Which keys a scan or a clear is about. Bounds that are given together all hold. */
+/** Which keys a scan, a count or a clear is about. All given bounds hold together. */
 export interface RangeOptions {
-  /** Only keys that begin with this. */
+  /** Only keys that begin with these bytes. */
   readonly prefix?: Bytes;
+  /** Only keys after this one. */
   readonly gt?: Bytes;
+  /** Only this key and keys after it. */
   readonly gte?: Bytes;
+  /** Only keys before this one. */
   readonly lt?: Bytes;
+  /** Only this key and keys before it. */
   readonly lte?: Bytes;
-  /** From the last key to the first. Default false. */
+  /** True: from the last key to the first. Default false. */
   readonly reverse?: boolean;
-  /** At most this many entries. Default: all. */
+  /** At most this many entries, a whole number >= 0. Default: all. */
   readonly limit?: number;
 }
 
-/** The bounds alone: keys in no order, and all of them. */
+/** The bounds of a range, without `reverse` and `limit`: all keys within them, in no order. */
 export type KeyBounds = Omit<RangeOptions, "reverse" | "limit">;
 
 const BOUNDS = ["prefix", "gt", "gte", "lt", "lte"];
@@ -49,8 +53,9 @@ export function toPagedRange(range?: Omit<RangeOptions, "limit">): KeyRange {
   return readRange(range, [...BOUNDS, "reverse"]);
 }
 
+/** How much of a range `toArray` takes. */
 export interface ToArrayOptions {
-  /** At most this many. Default: all. */
+  /** At most this many, a whole number >= 0. Default: all. */
   readonly limit?: number | undefined;
 }
 

@@ -15,7 +15,10 @@ import type { Value } from "./store/key-state.js";
 import { SyncScan } from "./sync-scan.js";
 import type { Turns } from "./turns.js";
 
-/** Everything that reads: an engine, which reads the data as it is now, or something that reads it as it was at one point in time. */
+/**
+ * The reading methods of an engine, which reads the data as it is now, and of a snapshot or a transaction,
+ * which read it as it was at one moment.
+ */
 export abstract class Reader {
   readonly #source: ReadSource;
 
@@ -25,8 +28,11 @@ export abstract class Reader {
   }
 
   /**
-   * The value of a key, as a copy; undefined where it has none. Never blocks the event loop: a block of a table that is not in memory is read
-   * by another thread. Rejects with KAYA_CORRUPTION where that block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT.
+   * The value of a key, as a copy; undefined if the key is absent or has expired. It never blocks the event
+   * loop: another thread reads a block of a table that is not in memory.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
    */
   async get(key: Bytes): Promise<Uint8Array | undefined> {
     const value = this.find(toBytes(key, "key"));
@@ -34,32 +40,56 @@ export abstract class Reader {
   }
 
   /**
-   * `get` without a promise. It reads a block that is not in memory synchronously: some microseconds where the system has it in its page
-   * cache, else as long as the disk takes.
-   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION, KAYA_IO
+   * The value of a key, as a copy; undefined if the key is absent or has expired. It reads a block that is not
+   * in memory synchronously: some microseconds if the system has it in its page cache, otherwise as long as the
+   * disk takes.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
    */
   getSync(key: Bytes): Uint8Array | undefined {
     return this.#source.view().getSync(toBytes(key, "key"));
   }
 
-  /** The value of a key with the sequence of the write that made it: what a later batch may have as its condition. Rejects as `get`. */
+  /**
+   * The value of a key with the sequence of the write that made it, and when it expires. It serves as a
+   * condition of a later batch: that the key is still as it was read. For an absent key `value` and `sequence`
+   * are undefined.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   async getEntry(key: Bytes): Promise<Entry> {
     return entryOf(this.#source.view(), key);
   }
 
-  /** @throws KayaError as `getSync` */
+  /**
+   * The value of a key with the sequence of the write that made it, and when it expires, without a promise. It
+   * reads a block that is not in memory synchronously.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   getEntrySync(key: Bytes): Entry {
     return entryOfSync(this.#source.view(), key);
   }
 
-  /** Rejects as `get`. */
+  /**
+   * Resolves to true if the key has a value that has not expired. It costs as much as `get`.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   async has(key: Bytes): Promise<boolean> {
     return (await this.#source.view().find(toBytes(key, "key"))) !== undefined;
   }
 
   /**
-   * The values of several keys at one point in time, in the keys' order. Many are read over several turns of the event loop: leave the bytes of
-   * the keys alone until it resolves.
+   * The values of several keys at one moment, in the keys' order; undefined for each absent key. Many keys are
+   * read over several turns of the event loop: do not change the bytes of the keys until it resolves.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
    */
   async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     const view = this.#source.view();
@@ -83,7 +113,10 @@ export abstract class Reader {
   }
 
   /**
-   * The entries of a range in key order, as they are now, whatever is written while they are read.
+   * The entries of a range in key order, as they are at this call, whatever is written while they are read.
+   * Read it once, to its end, or leave the loop, or close it.
+   *
+   * @param range default: all keys
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   scan(range?: RangeOptions): Scan {
@@ -91,40 +124,73 @@ export abstract class Reader {
   }
 
   /**
-   * `scan` for a loop without `await`: `for (const { key, value } of db.scanSync(range))`. It reads as `getSync` does, and the event loop stands
-   * still while the loop runs.
+   * The entries of a range in key order, for a loop without `await`: `for (const { key, value } of
+   * db.scanSync(range))`. It reads blocks that are not in memory synchronously, and the event loop stands still
+   * while the loop runs.
+   *
+   * @param range default: all keys
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   scanSync(range?: RangeOptions): SyncScan {
     return new SyncScan(this.scanOf(range));
   }
 
-  /** The keys of a range, as `scan` gives its entries. Values are not copied. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /**
+   * The keys of a range in key order, as they are at this call. Values are not copied.
+   *
+   * @param range default: all keys
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   */
   keys(range?: RangeOptions): Rows<Uint8Array> {
     return new Rows(this.scanOf(range), KEYS);
   }
 
-  /** The values of a range, in the order of their keys, as `scan` gives its entries. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /**
+   * The values of a range, in the order of their keys, as they are at this call. Keys are not copied.
+   *
+   * @param range default: all keys
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   */
   values(range?: RangeOptions): Rows<Uint8Array> {
     return new Rows(this.scanOf(range), VALUES);
   }
 
-  /** The entries of a range as a `Map` gives them, `[key, value]`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /**
+   * The entries of a range in key order, each as the pair `[key, value]`, as a `Map` gives them.
+   *
+   * @param range default: all keys
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   */
   entries(range?: RangeOptions): Rows<[key: Uint8Array, value: Uint8Array]> {
     return new Rows(this.scanOf(range), PAIRS);
   }
 
-  /** The entry with the smallest key within the bounds; undefined where there is none. Rejects as `get`. */
+  /**
+   * The entry with the smallest key within the bounds; undefined if there is none.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   async first(bounds?: KeyBounds): Promise<KeyValue | undefined> {
     return this.#end(bounds, false);
   }
 
-  /** The entry with the greatest key within the bounds; undefined where there is none. Rejects as `get`. */
+  /**
+   * The entry with the greatest key within the bounds; undefined if there is none.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   async last(bounds?: KeyBounds): Promise<KeyValue | undefined> {
     return this.#end(bounds, true);
   }
 
-  /** How many entries a range has now. Exact: it reads their keys. Rejects as `get`. */
+  /**
+   * How many entries a range has. The count is exact: it reads the keys, so its time grows with the range.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   async count(range?: RangeOptions): Promise<number> {
     const { shared, range: keyRange, turns } = this.scanOf(range);
     let count = 0;
@@ -133,14 +199,15 @@ export abstract class Reader {
   }
 
   /**
-   * The next `size` entries of a range, and a `cursor` for those behind them. Each page is of the time of its call. It begins behind the last
-   * key of the page before, whatever was written since; entries that were written before that key are not seen. With `reverse` pages go from
-   * the last key to the first.
+   * The next `size` entries of a range, and a `cursor` for the entries behind them. Each page shows the data at
+   * the moment of its call. It begins behind the last key of the page before it, whatever was written since.
+   * With `reverse` pages go from the last key to the first.
    *
-   * A cursor is text, and as good after a restart. It belongs to its range: bounds and direction must be the same each time. It holds the last
-   * key of its page, which who has it can read, and leads nowhere outside of the range.
+   * A cursor is text, and stays valid after a restart. It belongs to its range: pass the same bounds and
+   * direction each time. It contains the last key of its page, readable, and leads nowhere outside the range.
    *
-   * Rejects with KAYA_INVALID_ARGUMENT (also for the cursor of another range), and as `get`.
+   * @throws KayaError KAYA_INVALID_ARGUMENT, also for the cursor of another range; KAYA_CORRUPTION if a block
+   *   that it needs is damaged, KAYA_IO, KAYA_CLOSED
    */
   async page(range: Omit<RangeOptions, "limit"> | undefined, options: PageOptions): Promise<Page> {
     this.#source.view(); // who is closed says that first

@@ -17,12 +17,16 @@ import { reportOf } from "./store/tables-report.js";
 import type { Turns } from "./turns.js";
 import type { WriteResult } from "./write.js";
 
+/** Progress of an opening, and settings that make tests repeatable. */
 export interface OpenEngineOptions {
   /** Called about once a mebibyte of the log that is read. */
   readonly onProgress?: (progress: RecoveryProgress) => void;
   /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
   readonly newLogId?: () => string;
-  /** Of the hash that finds keys in memory, for tests that must run the same way each time. Default: random. */
+  /**
+   * The secret of the hash that finds keys in memory, for tests that must run the same way each time. Default:
+   * random.
+   */
   readonly hashSecret?: HashSecret;
   /** Gives the 16 bytes that seed a table's filter, for tests that must run the same way each time. Default: random. */
   readonly randomSeed?: () => Uint8Array;

@@ -27,37 +27,49 @@ import { lsmOptions } from "./store/lsm-options.js";
 import { StagedReplay } from "./store/staged-replay.js";
 import { Store } from "./store/store.js";
 
+/** The state that is wanted, and the directory that it is written into. */
 export interface RecoverToOptions {
-  /** The last record that is wanted, from 1 on. A batch is one record. */
+  /** Log sequence number of the last record that is wanted, from 1 on. A batch is one record. */
   readonly lsn: Lsn;
-  /** A directory, absent or empty and not inside the one that is read; or a disk. */
+  /** A directory that is absent or empty and not inside the one that is read; or a disk. */
   readonly into: string | Disk;
-  /** Ends it: it then rejects with the signal's reason and leaves nothing that could be opened. */
+  /** Ends it: it rejects with the signal's reason and leaves nothing that can be opened. */
   readonly signal?: AbortSignal;
-  /** How far the log is read. `totalBytes` are those of the whole log, which is not read further than wanted. */
+  /**
+   * Called as the log is read. `totalBytes` is the size of the whole log, which is read only as far as wanted.
+   */
   readonly onRead?: (progress: RecoveryProgress) => void;
+  /** Called as the new directory is written and read back. */
   readonly onWrite?: (progress: BackupProgress) => void;
 }
 
+/** What the new directory holds, and what it was built from. */
 export interface RecoverToResult extends WrittenDirectory {
-  /** What the tables that it began with cover; absent where it began with the log's first record. */
+  /** The position of the tables that it began with; absent if it began with the log's first record. */
   readonly base?: LogPosition;
-  /** Records of the log behind it. */
+  /** How many records of the log were applied to them. */
   readonly recordCount: number;
+  /** How long it took, in milliseconds. */
   readonly durationMs: number;
 }
 
 const OPTIONS = ["lsn", "into", "signal", "onRead", "onWrite"];
 
 /**
- * Builds a new data directory with the state as of one LSN: out of the tables, where they cover no more than that, and the log behind
- * them; else out of the log alone, where it still has its first record. What stands behind that LSN is not read: it may be damaged. The
- * directory that is read is not changed, and may be open: then what is being written may count as written. What is built was read back,
- * is durable, and goes on at `lsn + 1` when it is opened.
- * @throws KayaError KAYA_INVALID_ARGUMENT (`into` is not empty; `lsn` is above the last one, which the message names),
- *   KAYA_LOCK_CONFLICT (somebody else writes into `into`), KAYA_LOG_TRUNCATED (the log does not reach back so far; the message names the lowest LSN that can be had), KAYA_CORRUPTION with
- *   file and offset where damage stands before `lsn`, whatever `wal.recovery` says; KAYA_UNSUPPORTED_VERSION, KAYA_IO, KAYA_DISK_FULL,
- *   KAYA_FSYNC_FAILED; or the signal's reason. Then nothing is there that could be opened.
+ * Builds a new data directory with the state as of one LSN (log sequence number): from the tables, if they hold
+ * no later record, and the log behind them; otherwise from the log alone, if it still has its first record.
+ * Records after that LSN are not read and may be damaged. The directory that is read is not changed and may be
+ * open: then writes that are under way may be in the result. The result was read back, is durable, and goes on
+ * at `lsn + 1` when it is opened.
+ *
+ * @param config where the data is, and how large its records are
+ * @param given the LSN, and the directory to write into
+ * @param disk read instead of the real directory `config.dataDir`
+ * @throws KayaError KAYA_INVALID_ARGUMENT if `into` is not empty, or `lsn` is above the last one, which the
+ *   message names; KAYA_LOCK_CONFLICT if another process writes into `into`; KAYA_LOG_TRUNCATED if the log does
+ *   not reach back so far (the message names the lowest LSN that can be had); KAYA_CORRUPTION with file and
+ *   offset if damage stands before `lsn`, whatever `wal.recovery` says; KAYA_UNSUPPORTED_VERSION, KAYA_IO,
+ *   KAYA_DISK_FULL, KAYA_FSYNC_FAILED; or the signal's reason. Then nothing is there that can be opened
  */
 export async function recoverTo(
   config: PartialEngineConfig | undefined,

@@ -12,23 +12,32 @@ import { FoundStore } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
 import { reportOf, type TablesReport } from "./store/tables-report.js";
 
+/** What a recovery found in a data directory, and what it changed. */
 export interface RecoveryReport extends WalRecoveryReport {
-  /** The report's records are those behind what the tables cover. */
+  /** The tables that were found. The report's records are those behind the tables. */
   readonly tables: TablesReport;
-  /** Nothing was changed: the report says what a recovery would do. */
+  /** True if nothing was changed: the report says what a recovery would do. */
   readonly dryRun: boolean;
+  /** How long the recovery took, in milliseconds. */
   readonly durationMs: number;
 }
 
+/** Whether a recovery changes anything, and who is told how far it is. */
 export interface RecoverEngineOptions {
   /** Reports only: takes no lock and changes nothing. Default false. */
   readonly dryRun?: boolean;
+  /** Called about once for each mebibyte of the log that is read. */
   readonly onProgress?: (progress: RecoveryProgress) => void;
 }
 
 /**
- * What `Engine.open` does, by itself: brings the data directory into a state that can be opened, and says what was found.
- * @throws KayaError as `recoverWal`; KAYA_LOCK_CONFLICT where the directory is open and this is no dry run
+ * Recovers a data directory without opening an engine: cuts a torn end of the log and reports what was found.
+ *
+ * @param config all optional, as for `Engine.open`
+ * @param disk used instead of the real directory `config.dataDir`
+ * @throws KayaError KAYA_LOCK_CONFLICT if the directory is open and this is no dry run; KAYA_CORRUPTION for
+ *   damage that no crash explains; KAYA_UNSUPPORTED_VERSION, KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_IO,
+ *   KAYA_FSYNC_FAILED
  */
 export async function recover(
   config?: PartialEngineConfig,

@@ -1,4 +1,4 @@
 import type { ScanProgress } from "@kaya/wal";
 
-/** How far an opening is in replaying the log behind the tables. */
+/** How far an opening has read the log behind the tables. */
 export type RecoveryProgress = ScanProgress;

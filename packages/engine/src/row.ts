@@ -1,8 +1,10 @@
 import { type EntryCursor, EXPIRING, type ValueCopier } from "@kaya/lsm";
 
-/** A key with its value. The bytes are the caller's. */
+/** A key with its value. The bytes are copies: change them as you like. */
 export interface KeyValue {
+  /** The key's bytes. */
   readonly key: Uint8Array;
+  /** The value's bytes. */
   readonly value: Uint8Array;
   /** When the key loses the value by itself, in milliseconds since 1970; not there where it does not. */
   readonly expiresAt?: number;

@@ -14,9 +14,11 @@ export interface ScanOf {
 }
 
 /**
- * What a range has (its entries, keys or values), as it was when this was made, whatever is written since. It is read once, and lets go of
- * the past that it pins (memory and files) when the reading ends: at the last entry, or where the loop is left. One that is never read pins
- * until it is collected, or closed. Reading rejects with KAYA_CORRUPTION where a block that it needs is damaged, KAYA_IO, and KAYA_CLOSED.
+ * Entries, keys or values of a range, as they were when this was made, whatever is written since. Read it once.
+ * It keeps memory and files of that moment until the reading ends: at the last entry, or when you leave the
+ * loop. If you do not read it, close it; otherwise it keeps them until it is garbage-collected.
+ *
+ * @throws KayaError while reading: KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED
  */
 export class Rows<T> implements AsyncIterable<T> {
   readonly #of: ScanOf;
@@ -28,12 +30,19 @@ export class Rows<T> implements AsyncIterable<T> {
     this.#kind = kind;
   }
 
+  /**
+   * Begins the one reading: for `for await`. Other work of the event loop gets its turn in between.
+   *
+   * @throws KayaError KAYA_CLOSED if it was read or closed before
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     return new RowIterator(this.#of.shared.reading(this.#of.range), readFewBytes(this.#kind));
   }
 
   /**
-   * The same, up to `size` at a time: much faster than one by one. Other work of the event loop gets its turn between pages.
+   * Reads arrays of up to `size` rows: much faster than one by one. Other work of the event loop gets its turn
+   * between pages.
+   *
    * @throws KayaError KAYA_INVALID_ARGUMENT for a size that is not a whole number >= 1
    */
   pages(size: number): AsyncIterable<T[]> {
@@ -45,8 +54,11 @@ export class Rows<T> implements AsyncIterable<T> {
   }
 
   /**
-   * All of it in one array, or the first `limit` of it. Without a limit it needs memory for the whole range. Other work of the event loop gets
-   * its turn in between. Rejects with KAYA_INVALID_ARGUMENT, and as reading does.
+   * Reads all of it, or the first `limit` rows, into one array. Without a limit it needs memory for the whole
+   * range. Other work of the event loop gets its turn in between.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO,
+   *   KAYA_CLOSED
    */
   async toArray(options?: ToArrayOptions): Promise<T[]> {
     const range = readLimit(this.#of.range, options);
@@ -58,17 +70,21 @@ export class Rows<T> implements AsyncIterable<T> {
     return rows;
   }
 
-  /** Lets go of what it pins; for one that is not read to its end. Doing it again is fine. */
+  /**
+   * Releases the memory and files that it keeps. Call it if you do not read it to the end. A second call does
+   * nothing.
+   */
   close(): void {
     this.#of.shared.close();
   }
 
+  /** Closes it at the end of a `using` block, as `close` does. */
   [Symbol.dispose](): void {
     this.close();
   }
 }
 
-/** The entries of a range, as `{ key, value }`. */
+/** The entries of a range, each as `{ key, value }`. */
 export class Scan extends Rows<KeyValue> {
   readonly #of: ScanOf;
 
@@ -78,7 +94,11 @@ export class Scan extends Rows<KeyValue> {
     this.#of = of;
   }
 
-  /** As `pages`, of the keys alone: values are not copied. @throws KayaError as `pages` */
+  /**
+   * Reads arrays of up to `size` keys, without copying values.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT for a size that is not a whole number >= 1
+   */
   keyPages(size: number): AsyncIterable<Uint8Array[]> {
     return new Rows(this.#of, KEYS).pages(size);
   }

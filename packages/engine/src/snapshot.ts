@@ -35,7 +35,10 @@ class SnapshotSource implements ReadSource {
   }
 }
 
-/** The data as it was when the snapshot was made. Cheap to make. Close it: until then it pins a memtable in memory, and files of tables. */
+/**
+ * The data as it was when the snapshot was made. Making one is cheap. Close it: until then it keeps a memtable
+ * in memory and files on the disk.
+ */
 export class Snapshot extends Reader {
   readonly #source: SnapshotSource;
 
@@ -46,11 +49,15 @@ export class Snapshot extends Reader {
     this.#source = source;
   }
 
-  /** Doing it again is fine; anything else afterwards is KAYA_CLOSED. */
+  /**
+   * Releases the memory and files that it keeps. A second call does nothing; any other call afterwards is
+   * refused with KAYA_CLOSED.
+   */
   close(): void {
     this.#source.close();
   }
 
+  /** Closes the snapshot at the end of a `using` block, as `close` does. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -5,51 +5,67 @@ import type { AppliedLog } from "./apply.js";
 import type { ChangesStats } from "./changes/change-feeds.js";
 import type { FlushStats } from "./store/flushes.js";
 
+/** Whether an engine takes writes: `open` does; `failed` only reads; `closed` does neither. */
 export type EngineState = "open" | "failed" | "closed";
 
-/** The memtables: what is in no table yet. Bytes unless the name says otherwise. */
+/** The memtables: data that is in no table yet. Figures are bytes unless the name says otherwise. */
 export interface MemtableStats {
-  /** Of entries, tombstones and indexes in use, and of what snapshots hold; of both memtables. */
+  /** Bytes of entries, tombstones and indexes in use, and of data that snapshots hold, in both memtables. */
   readonly bytes: number;
-  /** Of that in the memtable that is being flushed; 0 where none is. */
+  /** How many of `bytes` are in the memtable that is being flushed; 0 if none is. */
   readonly sealedBytes: number;
-  /** As configured: `memory.memtableBytes`. */
+  /** The configured limit: `memory.memtableBytes`. */
   readonly limitBytes: number;
-  /** Taken from the system, room that is not used yet included. */
+  /** Bytes taken from the system, including room that is not used yet. */
   readonly allocatedBytes: number;
   /** Keys that have a value here; one that has expired counts until it is written into a table. */
   readonly entries: number;
-  /** Of `entries` those that expire, or have. */
+  /** How many of `entries` expire or have expired. */
   readonly expiring: number;
   /** Keys that are deleted here, and ranges. */
   readonly tombstones: number;
+  /** How many deleted ranges the memtables have. */
   readonly rangeTombstones: number;
-  /** Points in time that snapshots and scans hold open in these memtables, and what is in memory for them alone. */
-  readonly snapshots: { readonly open: number; readonly bytes: number };
+  /** The moments that snapshots and scans keep in these memtables. */
+  readonly snapshots: {
+    /** How many moments are kept. */
+    readonly open: number;
+    /** Bytes in memory that are kept for them alone. */
+    readonly bytes: number;
+  };
 }
 
+/** Counts and sizes of an engine at one moment. */
 export interface EngineStats {
+  /** Whether the engine takes writes. */
   readonly state: EngineState;
   /**
-   * Keys that have a value: an estimate. It counts a key once for each table and memtable that has it, also where the value has expired;
-   * compaction brings it closer. `count()` is exact.
+   * About how many keys have a value. It counts a key once for each table and memtable that has it, even if the
+   * value has expired; compaction brings it closer. `count()` is exact.
    */
   readonly entries: number;
+  /** The memtables: data that is in no table yet. */
   readonly memtable: MemtableStats;
-  /** The tables and their cache. */
+  /** The tables, their levels and their cache. */
   readonly tables: LsmStats;
-  /** Of the last record that was appended, settled or not; 0 for an empty log. */
+  /**
+   * Log sequence number of the last record that was appended, even if it is not acknowledged yet; 0 for an
+   * empty log.
+   */
   readonly lastLsn: Lsn;
+  /** The sequence of the last operation that was appended; 0 for an empty log. */
   readonly lastSequence: SequenceNumber;
-  /** Everything up to here is on stable storage. */
+  /** All records up to this log sequence number are on stable storage. */
   readonly durableLsn: Lsn;
-  /** Bytes appended and not settled yet. */
+  /** Bytes that were appended and are not acknowledged yet. */
   readonly pendingBytes: number;
-  /** The log behind what the tables cover, and what was done with it since the engine was opened. */
+  /** The log behind the tables, and what was done with it since the engine was opened. */
   readonly wal: WalStats;
+  /** How flushes are doing. */
   readonly flush: FlushStats;
+  /** The change feeds, and those for whom the log is kept. */
   readonly changes: ChangesStats;
-  /** Watches that are being read. */
+  /** How many watches are being read. */
   readonly watches: number;
 }
 

@@ -10,11 +10,12 @@ const PATIENT_LOOKS = 10;
 const MOST_WAIT_MS = 20;
 
 /**
- * Looks at a directory that may be open, without its lock. A flush or a compaction meanwhile takes away what was listed and not read
- * yet: so where one was, an error is no damage, and it looks again. So it does once where a read failed: an opening may have put a
- * new file in the place of the one that was being read (R5).
- * @param isDoubtful whether what was seen may come from that as well. Default: only errors may
- * @throws KayaError as `look`; KAYA_IO where the directory changed during each look
+ * Looks at a directory that may be open in another process, without its lock. A flush or a compaction meanwhile
+ * removes files that were listed and not read yet. So if the directory changed, an error is not damage, and it
+ * looks again. It also looks again once if a read failed.
+ *
+ * @param isDoubtful whether a result may come from such a change as well. Default: only errors may
+ * @throws KayaError KAYA_IO if the directory changed during each look; otherwise what `look` throws
  */
 export async function lookSteadily<T>(
   disk: Disk,

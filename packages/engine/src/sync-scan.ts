@@ -10,8 +10,11 @@ type Result<T> = IteratorResult<T, undefined>;
 const DONE = { done: true, value: undefined } as const;
 
 /**
- * `Rows` for a loop without `await`. It reads blocks that are not in memory synchronously, as `getSync` does, and the event loop stands still
- * while the loop runs. Reading throws KAYA_CORRUPTION, KAYA_IO and KAYA_CLOSED.
+ * Entries, keys or values of a range for a loop without `await`. It reads blocks that are not in memory
+ * synchronously, and the event loop stands still while the loop runs. It keeps memory and files until it is
+ * read to the end or closed.
+ *
+ * @throws KayaError while reading: KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED
  */
 export class SyncRows<T> implements Iterable<T> {
   readonly #of: ScanOf;
@@ -23,27 +26,42 @@ export class SyncRows<T> implements Iterable<T> {
     this.#kind = kind;
   }
 
+  /**
+   * Begins the one reading: for `for … of`.
+   *
+   * @throws KayaError KAYA_CLOSED if it was read or closed before
+   */
   [Symbol.iterator](): IterableIterator<T, undefined> {
     return new SyncRowIterator(this.#of.shared.reading(this.#of.range), this.#kind);
   }
 
-  /** All of it in one array, or the first `limit` of it. @throws KayaError KAYA_INVALID_ARGUMENT, and as reading does */
+  /**
+   * Reads all of it, or the first `limit` rows, into one array. Without a limit it needs memory for the whole
+   * range.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO,
+   *   KAYA_CLOSED
+   */
   toArray(options?: ToArrayOptions): T[] {
     const range = readLimit(this.#of.range, options);
     return [...new SyncRowIterator(this.#of.shared.reading(range), this.#kind)];
   }
 
-  /** Lets go of what it pins; for one that is not read to its end. Doing it again is fine. */
+  /**
+   * Releases the memory and files that it keeps. Call it if you do not read it to the end. A second call does
+   * nothing.
+   */
   close(): void {
     this.#of.shared.close();
   }
 
+  /** Closes it at the end of a `using` block, as `close` does. */
   [Symbol.dispose](): void {
     this.close();
   }
 }
 
-/** The entries of a range as `{ key, value }`, or a part of them. */
+/** The entries of a range, each as `{ key, value }`, for a loop without `await`; or a part of each. */
 export class SyncScan extends SyncRows<KeyValue> {
   readonly #of: ScanOf;
 
@@ -63,7 +81,7 @@ export class SyncScan extends SyncRows<KeyValue> {
     return new SyncRows(this.#of, VALUES);
   }
 
-  /** As `[key, value]`. */
+  /** The entries, each as the pair `[key, value]`. */
   entries(): SyncRows<[key: Uint8Array, value: Uint8Array]> {
     return new SyncRows(this.#of, PAIRS);
   }

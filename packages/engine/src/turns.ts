@@ -1,10 +1,13 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** How long work is cut into slices, so that the event loop goes on in between. */
+/**
+ * How long work is cut into slices, so that the event loop goes on in between. For tests; the default suits
+ * programs.
+ */
 export interface Turns {
-  /** Keys or operations of a slice: some milliseconds. */
+  /** How many keys or operations a slice has: some milliseconds of work. */
   readonly operations: number;
-  /** Resolves when the work may go on. */
+  /** Resolves when the next slice may begin. */
   next(): Promise<void>;
   /**
    * How long a transaction or an update that lost goes before the others, at most, in milliseconds; `Infinity` where no real time passes. Default

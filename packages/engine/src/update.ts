@@ -24,27 +24,41 @@ import { checkSignal } from "./signal.js";
 import type { UntilClosed } from "./until-closed.js";
 import type { WriteInput, WriteOptions, WriteResult } from "./write.js";
 
-/** What the function of an `update` gives where the key is to stay as it is: nothing is written then. */
+/** The function of an `update` returns this to leave the key as it is: nothing is written. */
 export const KEEP: unique symbol = Symbol.for("@kaya/engine/KEEP");
 
-/** The new value of a key; undefined deletes the key, `KEEP` leaves it as it is. */
+/**
+ * What the function of an update returns: the new value, undefined to delete the key, or `KEEP` to leave it as
+ * it is.
+ */
 export type Updated = Bytes | undefined | typeof KEEP;
 
-/** Gives the new value for the one that a key has: its own copy, undefined where the key is absent. */
+/**
+ * The function of an update. It gets a copy of the key's value, or undefined if the key is absent, and returns
+ * the new value, undefined to delete the key, or `KEEP`.
+ */
 export type UpdateFunction = (value: Uint8Array | undefined) => Updated | Promise<Updated>;
 
+/** How often an update or a transaction is tried, and what ends it. */
 export interface RetryOptions extends WriteOptions {
   /** How often the function is called at most: a whole number >= 1. Default 100. */
   readonly attempts?: number;
-  /** Ends the waiting and the attempts: it rejects with the signal's reason. What has a place in the log already is written. */
+  /**
+   * Ends the waiting and the attempts: the call rejects with the signal's reason. A write that has its place in
+   * the log is still written.
+   */
   readonly signal?: AbortSignal;
 }
 
-/** With `ttlMs` or `expiresAt` a new value expires; without them it stays, also where the one that it replaces would have expired. */
+/**
+ * How an update is tried, and when its value expires. Without `ttlMs` or `expiresAt` the new value stays, even
+ * if the value that it replaces would have expired.
+ */
 export interface UpdateOptions extends RetryOptions, Expiry {}
 
+/** Where the update stands in the log, and the value that the key has now. */
 export interface UpdateResult extends WriteResult {
-  /** What the key has now; undefined where it is absent. */
+  /** The value that the key has now; undefined if it is absent. */
   readonly value: Uint8Array | undefined;
 }
 

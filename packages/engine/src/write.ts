@@ -28,16 +28,24 @@ export const WRITE_OPTIONS: readonly string[] = ["durability"];
 export const PUT_OPTIONS: readonly string[] = ["durability", "ttlMs", "expiresAt"];
 export const BATCH_OPTIONS: readonly string[] = ["durability", "conditions"];
 
+/** How durable a write must be before it resolves. */
 export interface WriteOptions {
-  /** Default: the engine's `durability`. */
+  /**
+   * `"strict"`: on stable storage. `"relaxed"`: given to the operating system. Default: the `durability` of the
+   * engine.
+   */
   readonly durability?: DurabilityMode;
 }
 
-/** Without a `ttlMs` or an `expiresAt` the value stays, also where the one that it replaces would have expired. */
+/**
+ * How durable a put must be, and when its value expires. Without `ttlMs` or `expiresAt` the value stays, even
+ * if the value that it replaces would have expired.
+ */
 export interface PutOptions extends WriteOptions, Expiry {}
 
+/** How durable a batch must be, and what must hold for it to be written. */
 export interface BatchOptions extends WriteOptions {
-  /** The batch is written only if all of these hold, else it is rejected with KAYA_CONFLICT. */
+  /** The batch is written only if all of these hold. Otherwise it rejects with KAYA_CONFLICT. */
   readonly conditions?: readonly BatchCondition[];
 }
 
@@ -49,34 +57,51 @@ export interface ReadWriteOptions {
   readonly expiresAt: number | undefined;
 }
 
+/** Where a write stands in the log, and whether it is durable. */
 export interface WriteResult {
+  /** Log sequence number of the record: 1 for the first record of a log, then one more for each. */
   readonly lsn: Lsn;
-  /** Of the write; of a batch's first operation. */
+  /**
+   * The number of the operation; for a batch, of its first operation. `getEntry` gives it for the key that was
+   * written.
+   */
   readonly sequence: SequenceNumber;
-  /** True where it was on stable storage before this was given. */
+  /** True if the write was on stable storage when it was acknowledged. */
   readonly durable: boolean;
 }
 
+/** One operation of a batch: a put, a delete or a clear. */
 export type BatchOperation = PutOperation | DeleteOperation | ClearOperation;
 
-/** Without a `ttlMs` or an `expiresAt` the value stays, also where the one that it replaces would have expired. */
+/**
+ * Stores a value under a key. Without `ttlMs` or `expiresAt` the value stays, even if the value that it
+ * replaces would have expired.
+ */
 export interface PutOperation extends Expiry {
+  /** `"put"`, which makes the operation a put. */
   readonly type: "put";
+  /** At most `limits.maxKeyBytes`, 4,096 by default. */
   readonly key: Bytes;
+  /** At most `limits.maxValueBytes`, 16 MiB by default. */
   readonly value: Bytes;
 }
 
+/** Removes a key; allowed if the key is absent. */
 export interface DeleteOperation {
+  /** `"delete"`, which makes the operation a deletion. */
   readonly type: "delete";
+  /** At most `limits.maxKeyBytes`, 4,096 by default. */
   readonly key: Bytes;
 }
 
 /**
- * Deletes every key of a range. One that no key can be in is left out, and takes no sequence. One that goes over the keys of indexes
- * takes two where there are any.
+ * Deletes every key of a range. A range that can hold no key is left out and takes no sequence. A range across
+ * the keys of indexes takes two sequences if there are any.
  */
 export interface ClearOperation {
+  /** `"clear"`, which makes the operation a deletion of a range. */
   readonly type: "clear";
+  /** The keys to delete; `{}` for all keys. */
   readonly range: KeyBounds;
 }
 

@@ -19,29 +19,36 @@ import type { StoreSnapshot } from "../store/store-snapshot.js";
 import { formatBackupIdentity, StoreIdentity } from "./backup-identity.js";
 import { TargetDirectory } from "./target-directory.js";
 
-/** How far a backup, or what is recovered, is in being written and read back. */
+/** How many bytes of a backup, or of a recovered directory, are written and read back. */
 export type BackupProgress = TreeCopyProgress;
 
+/** What ends a backup, and who is told how far it is. */
 export interface BackupOptions {
-  /** Ends the backup, which then rejects with the signal's reason. */
+  /** Ends the backup: it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Called as the backup goes on. */
   readonly onProgress?: (progress: BackupProgress) => void;
 }
 
-/** What a directory holds that was written. */
+/** What a written directory holds. */
 export interface WrittenDirectory {
-  /** The last record that it holds, and its last operation. */
+  /** Log sequence number of the last record that it holds. */
   readonly lsn: Lsn;
+  /** The sequence of the last operation that it holds. */
   readonly sequence: SequenceNumber;
+  /** How many tables it has. */
   readonly tables: number;
-  /** Of all its tables. */
+  /** Bytes of all its tables. */
   readonly bytes: number;
 }
 
+/** What a backup holds, and how much of it was copied. */
 export interface BackupResult extends WrittenDirectory {
-  /** Tables that were written, and their bytes: the others were there from an earlier backup. */
+  /** How many tables were written. The others were there from an earlier backup. */
   readonly copiedTables: number;
+  /** Bytes of the tables that were written. */
   readonly copiedBytes: number;
+  /** How long the backup took, in milliseconds. */
   readonly durationMs: number;
 }
 

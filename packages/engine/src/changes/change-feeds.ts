@@ -8,20 +8,26 @@ import { type ChangePosition, readToken, toLsn, toToken } from "./change-token.j
 import { Changes } from "./changes.js";
 import type { AddConsumerOptions, AddedConsumer, Consumers } from "./consumers.js";
 
+/** Where a change feed begins, and what ends it. */
 export interface ChangesOptions {
-  /** Begins behind the change with this token, or where `changesToken` was asked. Default: with the first change of all. */
+  /**
+   * The feed begins behind the change with this token, or where `changesToken` was called. Default: with the
+   * first change that the log has ever had.
+   */
   readonly since?: string;
-  /** Begins where this consumer has acknowledged; instead of `since`. */
+  /** The feed begins where the consumer of this name has acknowledged. Give it instead of `since`. */
   readonly consumer?: string;
-  /** Ends it: what waits rejects with the signal's reason. */
+  /** Ends the feed: a call that waits rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
+/** The change feeds of an engine, and how much log is kept for consumers. */
 export interface ChangesStats {
-  /** Feeds that are being read. */
+  /** How many feeds are being read. */
   readonly feeds: number;
+  /** How many consumers are registered. */
   readonly consumers: number;
-  /** Bytes of the log that are kept for consumers only. */
+  /** Bytes of the log that are kept only for consumers. */
   readonly keptLogBytes: number;
 }
 

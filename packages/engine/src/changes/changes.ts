@@ -5,6 +5,7 @@ import { onAbort } from "../signal.js";
 import type { Turns } from "../turns.js";
 import { toToken } from "./change-token.js";
 
+/** What a write did to a key, or to a range of keys. */
 export type ChangeOperation =
   | {
       readonly type: "put";
@@ -17,13 +18,15 @@ export type ChangeOperation =
   /** Every key from `start` up to, but without, `end`; without an end there is no upper bound. */
   | { readonly type: "deleteRange"; readonly start: Uint8Array; readonly end: Uint8Array | undefined };
 
-/** One write: all of a batch at once. Its bytes are the caller's. */
+/** One write: a batch stays together. The bytes are copies: change them as you like. */
 export interface Change {
+  /** Log sequence number of the write's record. */
   readonly lsn: Lsn;
-  /** Of the first operation; the others count on from there. */
+  /** The sequence of the first operation; each further operation has one more. */
   readonly sequence: SequenceNumber;
+  /** What the write did, in order. */
   readonly operations: readonly ChangeOperation[];
-  /** Says where to go on: behind this change. */
+  /** Pass it as `since` to go on behind this change. */
   readonly token: string;
 }
 
@@ -43,8 +46,8 @@ export interface FeedSource {
 type Result = IteratorResult<Change, undefined>;
 
 /**
- * The durable changes of an engine in order, as long as it is read. It goes on where the last call left off: read it once, and leave the
- * loop or call `return` to end it. What is not read costs one file and one buffer.
+ * The durable changes of an engine, in order. It goes on where the last call left off: read it once, and leave
+ * the loop or call `return` to end it. A feed that is not read costs one open file and one buffer.
  */
 export class Changes implements AsyncIterableIterator<Change, undefined> {
   readonly #source: FeedSource;
@@ -58,11 +61,12 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
   }
 
   /**
-   * The next change, as soon as it is durable. After a rejection it is over.
+   * The next change, as soon as it is durable. After a rejection the feed is over.
    *
-   * Rejects with KAYA_LOG_TRUNCATED where a flush dropped what comes next, KAYA_WRITER_FAILED once all that is durable was given
-   * and the engine has failed, KAYA_CLOSED when the engine is closed, KAYA_CORRUPTION with file and offset, KAYA_IO; the first also
-   * with KAYA_DISK_FULL or KAYA_FSYNC_FAILED where the log's id cannot be written; and with the signal's reason.
+   * @throws KayaError KAYA_LOG_TRUNCATED if a flush dropped the next change from the log; KAYA_WRITER_FAILED
+   *   after the last durable change if the engine has failed; KAYA_CORRUPTION with file and offset; KAYA_IO,
+   *   KAYA_CLOSED; the first call also KAYA_DISK_FULL or KAYA_FSYNC_FAILED if the log's id cannot be written;
+   *   or the signal's reason
    */
   async next(): Promise<Result> {
     try {
@@ -78,27 +82,30 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
     }
   }
 
-  /** Ends it: calls of `next` that wait are done. */
+  /** Ends the feed: calls of `next` that wait resolve as done. */
   async return(): Promise<Result> {
     await this.close();
     return { done: true, value: undefined };
   }
 
+  /** The feed itself, for `for await`. Leaving the loop ends it. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** Ends the feed at the end of an `await using` block, as `return` does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   /**
-   * Says that everything up to this change is done with: a consumer's next feed begins behind it, and the log up to it need not be kept. One
-   * that is before what was acknowledged already changes nothing. Resolves when it is durable.
+   * Says that everything up to the change with this token is done: the consumer's next feed begins behind it,
+   * and the log up to it need not be kept. An older token changes nothing. Resolves when the acknowledgement is
+   * durable.
    *
-   * Rejects with KAYA_INVALID_ARGUMENT (no token, or the feed is no consumer's), KAYA_NOT_FOUND (the consumer was removed),
-   * KAYA_LOG_TRUNCATED (a token of another log), KAYA_CLOSED, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED: then the place
-   * acknowledged before stands.
+   * @throws KayaError KAYA_INVALID_ARGUMENT (no token, or the feed is not a consumer's), KAYA_NOT_FOUND (the
+   *   consumer was removed), KAYA_LOG_TRUNCATED (a token of another log), KAYA_CLOSED, KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED. Then the place that was acknowledged before stands
    */
   async acknowledge(token: string): Promise<void> {
     const { acknowledge } = this.#source;

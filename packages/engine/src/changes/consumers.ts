@@ -9,31 +9,39 @@ const MOST_CONSUMERS = 1000;
 // Without control characters and line ends, which the file could not hold.
 const NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,128}$/u;
 
-/** Somebody for whom the log is kept. */
+/** A registered reader of the change feed, for which the log is kept. */
 export interface Consumer {
+  /** The name under which it was added. */
   readonly name: string;
-  /** Behind the last change that was acknowledged. */
+  /** The token behind the last change that it acknowledged. */
   readonly token: string;
+  /** Log sequence number of the last change that it acknowledged. */
   readonly lsn: Lsn;
-  /** What comes next is not in the log any more: add it again, and read the data as it is then. */
+  /** True if its next change is not in the log any more: add it again, and read the data as it is then. */
   readonly isTruncated: boolean;
 }
 
+/** A consumer, and whether this call has registered it. */
 export interface AddedConsumer extends Consumer {
-  /** It begins at the token, since this call. To read the data that was there before, give `copy`: the next call finds it registered, whatever failed. */
+  /**
+   * True if this call registered it: it begins at the token. To read the data that was there before, pass
+   * `copy`.
+   */
   readonly isNew: boolean;
 }
 
+/** Where a consumer begins, and how it reads the data that is there. */
 export interface AddConsumerOptions {
   /**
-   * Where it begins, or begins anew, instead of `copy`: the token of a change, or one of `changesToken` that was taken before the data was read.
-   * Nothing keeps the log for it until it is registered.
+   * Where it begins, or begins again, instead of `copy`: the token of a change, or one of `changesToken` that
+   * was taken before the data was read. The log is not kept for it until it is registered.
    */
   readonly since?: string;
   /**
-   * Reads the data that is there, for whoever needs more than the changes. It is called where the consumer begins now: it is not registered, or what comes next
-   * is not in the log any more. When it has resolved, the consumer is registered, at a token from before the call: changes that come meanwhile come again. Where it rejects,
-   * `addConsumer` rejects with that, and the next call calls it again. The log is kept meanwhile.
+   * Reads the data that is there. It is called if the consumer begins now: it is not registered, or its next
+   * change is not in the log any more. When it has resolved, the consumer is registered at a token from before
+   * the call, so changes meanwhile come again. If it rejects, `addConsumer` rejects with that, and the next
+   * call calls it again. The log is kept meanwhile.
    */
   readonly copy?: () => void | Promise<void>;
 }

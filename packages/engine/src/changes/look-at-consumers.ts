@@ -6,16 +6,23 @@ import { lookSteadily } from "../steady-look.js";
 import { type Consumer, Consumers } from "./consumers.js";
 import { Registrations } from "./registrations.js";
 
-/** What the files of a data directory tell of a consumer. */
+/** A consumer, as the files of a data directory show it. */
 export interface ConsumerLook extends Consumer {
-  /** Bytes of the log that the tables cover and that stay for it; for those before it they stay as well. */
+  /**
+   * Bytes of the log that the tables already have and that are kept for this consumer, and for those that are
+   * further behind.
+   */
   readonly keptLogBytes: number;
 }
 
+/** What is known of the log already. */
 export interface LookAtConsumersOptions {
-  /** Of a log that was written with larger ones: default 32 MiB. */
+  /**
+   * The largest record of the log. Give it if the log was written with a larger `wal.maxRecordBytes`. Default
+   * 32 MiB.
+   */
   readonly maxRecordBytes?: number;
-  /** Of the last record in the log, where that is known: then no segment is read to its end for it. */
+  /** Log sequence number of the last record, if it is known: then no segment is read to its end for it. */
   readonly lastLsn?: Lsn;
 }
 
@@ -26,9 +33,10 @@ interface LookedAtSegment {
 }
 
 /**
- * Those for whom the log of a directory is kept, in order of their names, without its lock and without a change: it may be open meanwhile.
+ * The consumers of a data directory, in order of their names, without its lock and without a change: the
+ * directory may be open in another process.
  *
- * Rejects with KAYA_CORRUPTION where the file of consumers is damaged, KAYA_IO.
+ * @throws KayaError KAYA_CORRUPTION if the file of consumers is damaged, KAYA_IO
  */
 export function lookAtConsumers(
   disk: Disk,

@@ -7,32 +7,40 @@ import type { ViewValues } from "../view/view-values.js";
 import { MAX_INDEX_VERSION } from "./definition.js";
 
 /**
- * An index of a view: rows are found by what a function makes of them. Its entries are written in the same batch as the row. Give `of` for one key
- * a row, or `each` for several.
+ * An index of a view: it finds rows by keys that a function makes of them. Its entries are written in the same
+ * batch as the row. Give `of` for one key for each row, or `each` for several.
  */
 export interface IndexOptions<K = never, V = never> {
   /**
-   * The index key of a row, undefined for a row that is not in the index. It is called with what is read back from the view, for each write and by
-   * builds, and must give the same for the same row. Where it changes, change the `version` too.
+   * Makes the index key of a row; undefined leaves the row out of the index. It is called with what the view
+   * reads back, for each write and by builds, and must give the same result for the same row. If you change it,
+   * change `version` too.
    */
   readonly of?: (value: V, key: K) => unknown;
-  /** The index keys of a row: none, one or many. As `of`. */
+  /**
+   * Makes the index keys of a row: none, one or many. It is called with what the view reads back, for each
+   * write and by builds, and must give the same result for the same row. If you change it, change `version`
+   * too.
+   */
   readonly each?: (value: V, key: K) => readonly unknown[];
   /** No two rows have the same index key: a write that would make it so is refused with KAYA_NOT_UNIQUE. Default false. */
   readonly unique?: boolean;
-  /** The codec of the index keys, as `key` of a view: "utf8" (the default), "tuple", "bytes", or one of your own that keeps the order. */
+  /**
+   * The codec of the index keys: "utf8" (the default), "tuple", "bytes", or one of your own that keeps the
+   * order.
+   */
   readonly key?: KeyChoice;
-  /** A whole number >= 0, default 1. With another one than the store has, the index is built anew. */
+  /** A whole number >= 0. Default 1. If the store has the index with another version, it is built again. */
   readonly version?: number;
 }
 
-/** The type of an index's keys. */
+/** The type of the keys of an index with these options. */
 export type IndexKeyOf<I> = I extends { readonly key: infer C extends KeyChoice } ? KeyOf<C> : string;
 
-/** What `prefix` takes in ranges of an index. */
+/** The type that `prefix` takes in the ranges of an index with these options. */
 export type IndexPrefixOf<I> = I extends { readonly key: infer C extends KeyChoice } ? PrefixOf<C> : string;
 
-/** Makes functions of indexes give what the codec takes. */
+/** Checks that the functions of indexes return what the codecs of the indexes take. For the compiler only. */
 export type CheckedIndexes<I, K, V> = {
   readonly [N in keyof I]: {
     readonly of?: (value: V, key: K) => IndexKeyOf<I[N]> | undefined;

@@ -14,9 +14,11 @@ import type { OwnRows } from "./own-rows.js";
 
 /** A row that an index leads to. */
 export interface IndexRow<K, V, I> {
+  /** The key of the row in the view. */
   readonly key: K;
+  /** The value of the row. */
   readonly value: V;
-  /** The key of the index under which it stands there. */
+  /** The index key under which the row was found. */
   readonly indexKey: I;
 }
 
@@ -44,8 +46,8 @@ export interface IndexSource<K, V> {
 const ENTRIES_AT_ONCE = 128;
 
 /**
- * Finds rows of a view by an index. An entry and its row are of one point in time: that of the beginning of the reading. Reading waits until the index is built; it
- * rejects as the view's reads, and with KAYA_NOT_UNIQUE or as the index's function where the index cannot be built.
+ * Finds rows of a view by an index. An index entry and its row are read at one moment: the beginning of the
+ * reading. A reading waits until the index is built.
  */
 export abstract class IndexReader<K, V, I, P = never> {
   readonly #source: IndexSource<K, V>;
@@ -58,21 +60,34 @@ export abstract class IndexReader<K, V, I, P = never> {
   }
 
   /**
-   * The rows of a range of index keys, in the order of these; rows of one index key in the order of their keys. `limit` counts rows.
-   * @throws KayaError KAYA_INVALID_ARGUMENT
+   * The rows of a range of index keys, in the order of the index keys; rows with the same index key in the
+   * order of their keys. `limit` counts rows.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT; while reading also KAYA_NOT_UNIQUE if the index cannot be built,
+   *   KAYA_DECODE_FAILED, KAYA_CORRUPTION, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
    */
   scan(range?: ViewRange<I, P>): IndexRows<IndexRow<K, V, I>> {
     return this.#rows(range, (open, entries) => this.#rowsOf(open, entries));
   }
 
-  /** The keys of the rows that `scan` gives; no row is read. @throws KayaError KAYA_INVALID_ARGUMENT */
+  /**
+   * The keys of the rows in a range of index keys; no row is read.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT; while reading also KAYA_NOT_UNIQUE if the index cannot be built,
+   *   KAYA_DECODE_FAILED, KAYA_CORRUPTION, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
+   */
   keys(range?: ViewRange<I, P>): IndexRows<K> {
     return this.#rows(range, (_, entries) =>
       entries.map(({ whole }) => this.#source.rows.keys.decode(whole)),
     );
   }
 
-  /** How many entries a range has: a row counts once for each of its index keys. */
+  /**
+   * How many entries a range of index keys has: a row counts once for each of its index keys.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE if the index cannot be built, KAYA_CORRUPTION,
+   *   KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
+   */
   async count(range?: ViewRange<I, P>): Promise<number> {
     const given = toKeyRange(this.#keys.range(range));
     const open = await this.#source.open();
@@ -87,12 +102,22 @@ export abstract class IndexReader<K, V, I, P = never> {
     }
   }
 
-  /** The row with the smallest index key of a range; undefined where there is none. */
+  /**
+   * The row with the smallest index key of a range; undefined if there is none.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE if the index cannot be built, KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
+   */
   async first(range?: Omit<ViewRange<I, P>, "reverse" | "limit">): Promise<IndexRow<K, V, I> | undefined> {
     return this.#end(range, false);
   }
 
-  /** The row with the greatest index key of a range; undefined where there is none. */
+  /**
+   * The row with the greatest index key of a range; undefined if there is none.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE if the index cannot be built, KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
+   */
   async last(range?: Omit<ViewRange<I, P>, "reverse" | "limit">): Promise<IndexRow<K, V, I> | undefined> {
     return this.#end(range, true);
   }
@@ -224,23 +249,33 @@ interface Parsed extends ParsedEntryKey {
   readonly whole: Uint8Array;
 }
 
-/** An index in which a key may lead to many rows. */
+/** An index in which several rows may have the same index key. */
 export class ManyIndex<K, V, I, P = never> extends IndexReader<K, V, I, P> {
-  /** The rows that have this index key, in the order of their keys. */
+  /**
+   * The rows that have this index key, in the order of their keys; an empty array if there are none.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_DECODE_FAILED, KAYA_CORRUPTION, KAYA_IO, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
+   */
   get(indexKey: I): Promise<IndexRow<K, V, I>[]> {
     return this.rowsOf(indexKey);
   }
 }
 
-/** An index in which a key leads to one row at most. */
+/** An index in which at most one row has an index key. */
 export class UniqueIndex<K, V, I, P = never> extends IndexReader<K, V, I, P> {
-  /** The row that has this index key; undefined where none has. */
+  /**
+   * The row that has this index key; undefined if there is none.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE if the index cannot be built, KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
+   */
   get(indexKey: I): Promise<IndexRow<K, V, I> | undefined> {
     return this.rowOf(indexKey);
   }
 }
 
-/** The index that options make. */
+/** The type of the index that these options make: `UniqueIndex` with `unique: true`, otherwise `ManyIndex`. */
 export type IndexOf<O, K, V> = O extends { readonly unique: true }
   ? UniqueIndex<K, V, IndexKeyOf<O>, IndexPrefixOf<O>>
   : ManyIndex<K, V, IndexKeyOf<O>, IndexPrefixOf<O>>;

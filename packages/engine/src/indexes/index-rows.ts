@@ -7,8 +7,9 @@ const ROWS_AT_ONCE = 128;
 export type ReadIndexRows<T> = (rowsAtOnce: number, limit?: number) => AsyncIterable<readonly T[]>;
 
 /**
- * Rows that an index leads to, or their keys, as they are when the reading begins, whatever is written since: `Rows` of an index. Each reading
- * waits until the index is built. Until it begins, nothing is pinned; it lets go of what it pins at the last row, or where the loop is left.
+ * Rows that an index leads to, or their keys, as they are when the reading begins, whatever is written since.
+ * Each reading waits until the index is built. It keeps memory and files from the beginning of the reading to
+ * the last row, or until you leave the loop.
  */
 export class IndexRows<T> implements AsyncIterable<T> {
   readonly #read: ReadIndexRows<T>;
@@ -18,12 +19,14 @@ export class IndexRows<T> implements AsyncIterable<T> {
     this.#read = read;
   }
 
+  /** Begins a reading, for `for await`. Each one reads the data as it is then. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, undefined> {
     for await (const rows of this.#read(ROWS_AT_ONCE)) yield* rows;
   }
 
   /**
-   * The same, up to `size` at a time.
+   * Reads arrays of up to `size` rows: faster than one by one.
+   *
    * @throws KayaError KAYA_INVALID_ARGUMENT for a size that is not a whole number >= 1
    */
   pages(size: number): AsyncIterable<T[]> {
@@ -32,8 +35,11 @@ export class IndexRows<T> implements AsyncIterable<T> {
   }
 
   /**
-   * All of it in one array, or the first `limit` of it. Without a limit it needs memory for the whole range. Rejects with KAYA_INVALID_ARGUMENT,
-   * and as reading does.
+   * Reads all of it, or the first `limit` rows, into one array. Without a limit it needs memory for the whole
+   * range.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE if the index cannot be built, KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
    */
   async toArray(options?: ToArrayOptions): Promise<T[]> {
     const { limit } = readLimit({}, options);

@@ -14,7 +14,10 @@ export function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
   return true;
 }
 
-/** Whether a key is one of the engine's own, which indexes and their definitions have: it begins with ff 6b 61 79 61 00. What copies a store leaves these out. */
+/**
+ * True for a key of the engine itself, which indexes and their definitions have: it begins with the bytes ff 6b
+ * 61 79 61 00. Leave these keys out when you copy a store.
+ */
 export function isReserved(key: Uint8Array): boolean {
   return key[0] === 0xff && hasPrefix(key, RESERVED_PREFIX);
 }

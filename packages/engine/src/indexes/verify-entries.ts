@@ -5,33 +5,44 @@ import { decodeDefinition, definitionsPrefix, type IndexDefinition } from "./def
 import { entriesPrefix, indexPrefix, type ParsedEntryKey, parseEntryKey } from "./entry-key.js";
 import { Problems } from "./problems.js";
 
-/** What is wrong with an index. */
+/** A definition, an entry or a row that does not agree with the others of an index. */
 export interface IndexProblem {
   /**
-   * `damaged`: a definition or an entry that is none; `unknown`: an entry of no index; `no-row`: an entry whose row is not there; `missing`: a
-   * row without an entry; `stale`: an entry that its row does not have.
+   * `damaged`: a definition or an entry that cannot be read; `unknown`: an entry of no index; `no-row`: an
+   * entry whose row is absent; `missing`: a row without an entry; `stale`: an entry that its row does not have.
    */
   readonly kind: "damaged" | "unknown" | "no-row" | "missing" | "stale";
-  /** The key in the store of the definition or entry. */
+  /** The key of the definition or entry in the store. */
   readonly key: Uint8Array;
+  /** The problem in words, with the index and the row. */
   readonly message: string;
 }
 
 /** An index as the store describes it. */
 export interface IndexSummary {
+  /** The prefix of the view whose rows it indexes. */
   readonly prefix: Uint8Array;
+  /** The name under which a view declares it. */
   readonly name: string;
+  /** True if at most one row may have an index key. */
   readonly unique: boolean;
+  /** The name of the codec of its keys. */
   readonly codec: string;
+  /** The `version` with which it was built. */
   readonly version: number;
+  /** `"building"` until all rows have their entries, then `"ready"`. */
   readonly state: "building" | "ready";
+  /** How many entries it has. */
   readonly entries: number;
 }
 
+/** The indexes of a store, and the problems that were found without the program that declares them. */
 export interface EntriesReport {
+  /** All indexes that the store has. */
   readonly indexes: readonly IndexSummary[];
-  /** The first hundred. */
+  /** The first hundred problems. */
   readonly problems: readonly IndexProblem[];
+  /** How many problems were found in all. */
   readonly problemCount: number;
 }
 
@@ -41,10 +52,12 @@ export type Readable = Pick<Reader, "scan" | "getMany">;
 const PAGE = 256;
 
 /**
- * Checks what can be checked of indexes without the program that declares them: definitions are whole, each entry is of an index, and its row is
- * there. It reads all entries, and their rows.
- * @param reader a snapshot, or an engine that nobody writes to: else a write in between looks like a problem
- * @returns rejects as the reader
+ * Checks indexes without the program that declares them: definitions can be read, each entry belongs to an
+ * index, and its row is there. It reads all entries and their rows.
+ *
+ * @param reader a snapshot, or an engine that nobody writes to: otherwise a write in between looks like a
+ *   problem
+ * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED
  */
 export async function verifyIndexEntries(reader: Readable): Promise<EntriesReport> {
   const problems = new Problems();

@@ -7,12 +7,15 @@ import { shownKey } from "./not-unique.js";
 import { Problems } from "./problems.js";
 import { type IndexProblem, nameOf, type Readable } from "./verify-entries.js";
 
+/** What `verifyIndexes` has compared, and the problems that it found. */
 export interface IndexVerification {
+  /** How many rows were read. */
   readonly rows: number;
-  /** Of all indexes of the view. */
+  /** How many entries all indexes of the view have. */
   readonly entries: number;
-  /** The first hundred. */
+  /** The first hundred problems. */
   readonly problems: readonly IndexProblem[];
+  /** How many problems were found in all. */
   readonly problemCount: number;
 }
 

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { byteAt } from "./words.js";
 
-/** The secret of a hash: 64 bits. */
+/** The secret of the hash that finds keys in memory: 64 bits. It keeps others from making keys that collide. */
 export interface HashSecret {
+  /** The low 32 bits, as a whole number. */
   readonly low: number;
+  /** The high 32 bits, as a whole number. */
   readonly high: number;
 }
 

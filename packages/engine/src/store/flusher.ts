@@ -7,15 +7,19 @@ import { tellFlush } from "../channels.js";
 import { FlushProgress } from "./flush-progress.js";
 import { flushSource } from "./flush-source.js";
 
+/** What a flush has written and dropped. */
 export interface FlushResult {
-  /** Of the last record that is in the tables now, and of its last operation. */
+  /** Log sequence number of the last record that is in the tables now. */
   readonly lsn: Lsn;
+  /** The sequence of the last operation that is in the tables now. */
   readonly sequence: SequenceNumber;
-  /** Of the table, tombstones included; 0 where nothing had to be written. */
+  /** How many entries the table has, tombstones included; 0 if nothing had to be written. */
   readonly entries: number;
+  /** Bytes of the table's file; 0 if nothing had to be written. */
   readonly bytes: number;
-  /** Segments of the log that it made superfluous. */
+  /** How many segments of the log were removed, because the tables have their records now. */
   readonly segmentsDropped: number;
+  /** How long the flush took, in milliseconds. */
   readonly durationMs: number;
 }
 
@@ -23,16 +27,18 @@ const NOTHING = { entries: 0, bytes: 0 };
 
 /** How flushes are doing. */
 export interface FlusherStats {
+  /** True while a memtable is being written into a table. */
   readonly isRunning: boolean;
-  /** Attempts since the engine was opened, by how they ended. */
+  /** How many flushes have ended well since the engine was opened. */
   readonly finished: number;
+  /** How many flushes have failed since the engine was opened. */
   readonly failed: number;
-  /** Of the last that finished; absent before it. */
+  /** The last flush that ended well; absent before the first. */
   readonly last?: FlushResult & {
     /** In milliseconds since 1970. */
     readonly finishedAt: number;
   };
-  /** Why the last attempt failed; absent after one that did not. */
+  /** Why the last attempt failed; absent after one that did not fail. */
   readonly error?: KayaError;
 }
 

@@ -20,8 +20,9 @@ const FILLED_MEANWHILE = 3 / 4;
 const LEAD = 1 / 8;
 const MIN_LEAD_BYTES = 1024 * 1024;
 
+/** How flushes are doing, and how often writes waited for one. */
 export interface FlushStats extends FlusherStats {
-  /** How often writes waited for a flush, because both memtables were full. */
+  /** How often writes waited for a flush because both memtables were full. */
   readonly heldUp: number;
 }
 

@@ -3,11 +3,13 @@ import type { LsmWarning } from "@kaya/lsm";
 
 /** The tables that an opening found. */
 export interface TablesReport {
-  /** The last record of the log that is in them, and its last operation: the log is replayed behind it. */
+  /** The position of the last record that the tables have: the log is replayed behind it. */
   readonly covered: LogPosition;
+  /** How many tables there are. */
   readonly tables: number;
-  /** Of their files. */
+  /** Bytes of their files. */
   readonly bytes: number;
+  /** Doubts about the tables' files that did not prevent the opening. */
   readonly warnings: readonly LsmWarning[];
 }
 

@@ -11,9 +11,11 @@ import type { TransactionSource } from "./transaction-source.js";
 export const OWN: unique symbol = Symbol("own");
 
 /**
- * What the function of `Engine.transact` reads and writes with. It reads the data at one moment, with its own writes in it. What it writes is checked at once,
- * and written when the function has ended, all or nothing. A reading of a range sees the transaction's own writes up to its
- * beginning. For what the transaction wrote itself `getEntry` gives the `sequence` 0. After the function has ended everything is refused with KAYA_CLOSED.
+ * The function of `Engine.transact` reads and writes with this. It reads the data at one moment, with its own
+ * writes in it. A write is checked at once, and written when the function has ended, all or nothing. The
+ * reading of a range sees the transaction's own writes up to its beginning. For a key that the transaction
+ * wrote itself, `getEntry` gives the `sequence` 0. After the function has ended every call is refused with
+ * KAYA_CLOSED.
  */
 export class Transaction extends Reader {
   readonly #source: TransactionSource;
@@ -35,27 +37,44 @@ export class Transaction extends Reader {
   }
 
   /**
-   * Gives a key a value, with `ttlMs` or `expiresAt` one that expires: see `Engine.put`.
-   * @throws KayaError KAYA_INVALID_ARGUMENT, also where all writes do not fit `wal.maxRecordBytes`; KAYA_CLOSED
+   * Stores a value under a key and replaces the value that was there; with `ttlMs` or `expiresAt` it expires.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, also if all writes together do not fit `wal.maxRecordBytes`;
+   *   KAYA_CLOSED after the transaction
    */
   put(key: Bytes, value: Bytes, expiry?: Expiry): void {
     this.#source.view();
     this.#own.add([this.#input.put(key, value, this.#input.expiry(expiry))]);
   }
 
-  /** Removes a key; fine where it is absent. @throws KayaError as `put` */
+  /**
+   * Removes a key; allowed if the key is absent.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, also if all writes together do not fit `wal.maxRecordBytes`;
+   *   KAYA_CLOSED after the transaction
+   */
   delete(key: Bytes): void {
     this.#source.view();
     this.#own.add([this.#input.delete(key)]);
   }
 
-  /** Deletes all keys of a range. It reads none: keys that others write into the range meanwhile are deleted too. @throws KayaError as `put` */
+  /**
+   * Deletes all keys of a range, or all keys. It reads none: keys that others write into the range meanwhile
+   * are deleted too.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_CLOSED after the transaction
+   */
   clear(range: KeyBounds = {}): void {
     this.#source.view();
     this.#own.add(this.#input.clear(toKeyBounds(range)));
   }
 
-  /** Several operations, in order. @throws KayaError as `put`; then none of them counts */
+  /**
+   * Writes several operations, in order.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, and then none of them is written; KAYA_CLOSED after the
+   *   transaction
+   */
   batch(operations: readonly BatchOperation[]): void {
     this.#source.view();
     this.#own.add(this.#input.operations(operations));

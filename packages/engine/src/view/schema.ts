@@ -3,29 +3,46 @@ import { invalid } from "../input.js";
 import { isPromise } from "../update.js";
 
 /**
- * A schema by any library of the Standard Schema specification (standardschema.dev): zod, valibot, arktype and others. `Input` is what it takes, `Output`
- * what it gives.
+ * A schema by any library of the Standard Schema specification (standardschema.dev): zod, valibot, arktype and
+ * others. It takes `Input` and gives `Output`.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** The property that the specification asks for. */
   readonly "~standard": {
+    /** The version of the specification: 1. */
     readonly version: 1;
+    /** The name of the library. */
     readonly vendor: string;
+    /** Checks a value, and may change it. A view refuses a schema that answers with a promise. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    /** The types of the schema, for the compiler; absent at run time. */
+    readonly types?:
+      | {
+          /** The type that the schema takes. */
+          readonly input: Input;
+          /** The type that the schema gives. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 
-/** What a schema says of a value. */
+/** The answer of a schema: the value, or the issues that it has with it. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
+/** One thing that is wrong with a value. */
 export interface SchemaIssue {
+  /** The issue in words. */
   readonly message: string;
+  /** The properties and indexes that lead to the wrong part of the value. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+/** The type that a schema takes. */
 export type InputOf<S extends StandardSchema> = NonNullable<S["~standard"]["types"]>["input"];
+/** The type that a schema gives. */
 export type OutputOf<S extends StandardSchema> = NonNullable<S["~standard"]["types"]>["output"];
 
 const MOST_SHOWN = 10;

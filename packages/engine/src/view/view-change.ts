@@ -5,7 +5,7 @@ import type { ViewFormat } from "./view-reader.js";
 
 type Of<T extends ChangeOperation["type"]> = Extract<ChangeOperation, { readonly type: T }>;
 
-/** What a write did to a key of a view, or to a range of them. */
+/** What a write did to a key of a view, or to a range of its keys. */
 export type ViewChangeOperation<K, V> =
   | (Omit<Of<"put">, "key" | "value"> & {
       readonly key: K;

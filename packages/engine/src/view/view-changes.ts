@@ -2,8 +2,9 @@ import type { Change, Changes } from "../changes/changes.js";
 import { ChangeDecoder, type ViewChangeOperation } from "./view-change.js";
 import type { ViewFormat } from "./view-reader.js";
 
-/** One write, and what of it was in the view: all of it at once. */
+/** One write, with the operations of it that concern the view: a batch stays together. */
 export interface ViewChange<K, V> extends Omit<Change, "operations"> {
+  /** What the write did to the view, in order; never empty. */
   readonly operations: readonly ViewChangeOperation<K, V>[];
 }
 
@@ -13,8 +14,9 @@ type Result<K, V> = IteratorResult<ViewChange<K, V>, undefined>;
 const SKIPPED_AT_ONCE = 256;
 
 /**
- * The durable changes of a view in order, as `Engine.changes`: writes that are about other keys are left out. The feed of a
- * consumer acknowledges what it left out by itself, now and then, once all that it gave is acknowledged: so each view has a consumer of its own.
+ * The durable changes of a view in order. Writes to other keys are left out. The feed of a consumer
+ * acknowledges the writes that it left out by itself, now and then, when all changes that it gave are
+ * acknowledged: so use one consumer for each view.
  */
 export class ViewChanges<K, V> implements AsyncIterableIterator<ViewChange<K, V>, undefined> {
   readonly #changes: Changes;
@@ -32,28 +34,44 @@ export class ViewChanges<K, V> implements AsyncIterableIterator<ViewChange<K, V>
     this.#isConsumer = isConsumer;
   }
 
-  /** As `Changes.next`; rejects with KAYA_DECODE_FAILED, too. */
+  /**
+   * The next change, as soon as it is durable. After a rejection the feed is over.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED if the codec cannot read a key or value; KAYA_LOG_TRUNCATED if a flush
+   *   dropped the next change from the log; KAYA_WRITER_FAILED after the last durable change if the engine has
+   *   failed; KAYA_CORRUPTION with file and offset; KAYA_IO, KAYA_CLOSED; or the signal's reason
+   */
   next(): Promise<Result<K, V>> {
     const next = this.#last.then(() => this.#next());
     this.#last = next.catch(() => undefined); // its caller has the rejection
     return next;
   }
 
-  /** As `Changes.return`. */
+  /** Ends the feed: calls of `next` that wait resolve as done. */
   async return(): Promise<Result<K, V>> {
     await this.#changes.return();
     return { done: true, value: undefined };
   }
 
+  /** The feed itself, for `for await`. Leaving the loop ends it. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** Ends the feed at the end of an `await using` block, as `return` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }
 
-  /** As `Changes.acknowledge`. */
+  /**
+   * Says that everything up to the change with this token is done: the consumer's next feed begins behind it,
+   * and the log up to it need not be kept. An older token changes nothing. Resolves when the acknowledgement is
+   * durable.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT (no token, or the feed is not a consumer's), KAYA_NOT_FOUND (the
+   *   consumer was removed), KAYA_LOG_TRUNCATED (a token of another log), KAYA_CLOSED, KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED. Then the place that was acknowledged before stands
+   */
   async acknowledge(token: string): Promise<void> {
     await this.#changes.acknowledge(token);
     if (token === this.#open) this.#open = undefined;

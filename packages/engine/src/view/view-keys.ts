@@ -5,21 +5,31 @@ import type { KeyBounds, RangeOptions } from "../range.js";
 import { takesLent } from "./choose-codec.js";
 import type { Codec, PrefixCodec } from "./codecs/codec.js";
 
-/** Which keys of a view a scan or a clear is about, in the type of its keys. Bounds that are given together all hold. */
+/**
+ * Which keys of a view a scan, a count or a clear is about, in the type of its keys. All given bounds hold
+ * together.
+ */
 export interface ViewRange<K, P = never> extends ViewBounds<K, P> {
-  /** From the last key to the first. Default false. */
+  /** True: from the last key to the first. Default false. */
   readonly reverse?: boolean;
-  /** At most this many entries. Default: all. */
+  /** At most this many entries, a whole number >= 0. Default: all. */
   readonly limit?: number;
 }
 
-/** The bounds alone: keys in no order, and all of them. */
+/**
+ * The bounds of a range of a view: all keys within them, in no order. For tuples a bound may be the first
+ * elements: a shorter tuple comes before all tuples that begin with it.
+ */
 export interface ViewBounds<K, P = never> {
   /** Only keys that begin with this: text by its first characters, tuples by their first elements. */
   readonly prefix?: P;
+  /** Only keys after this one. */
   readonly gt?: K | P;
+  /** Only this key and keys after it. */
   readonly gte?: K | P;
+  /** Only keys before this one. */
   readonly lt?: K | P;
+  /** Only this key and keys before it. */
   readonly lte?: K | P;
 }
 

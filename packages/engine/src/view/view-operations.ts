@@ -12,20 +12,24 @@ import type {
 import type { ViewBounds } from "./view-keys.js";
 import type { ViewFormat } from "./view-reader.js";
 
-/** What a put in a batch has besides its key and its value: when it expires. */
+/** When the value of a put in a batch expires. */
 export type PutOperationOptions = Omit<PutOperation, "type" | "key" | "value">;
 
-/** An operation of a view's batch, in its types. */
+/** One operation of a view's batch, in its types: a put, a delete or a clear. */
 export type ViewOperation<K, In, P = never> =
   | (Omit<PutOperation, "key" | "value"> & { readonly key: K; readonly value: In })
   | (Omit<DeleteOperation, "key"> & { readonly key: K })
   | (Omit<ClearOperation, "range"> & { readonly range: ViewBounds<K, P> });
 
-/** What must hold of a key of a view when a batch is written. What `getEntry` gives is one. */
+/**
+ * What must hold for a key of a view when a batch is written. The result of `getEntry` is one; `{ key,
+ * sequence: undefined }` asks that the key is absent.
+ */
 export type ViewCondition<K> = Omit<BatchCondition, "key"> & { readonly key: K };
 
+/** How durable a batch of a view must be, and what must hold for it to be written. */
 export interface ViewBatchOptions<K> extends WriteOptions {
-  /** The batch is written only if all of these hold, else it is rejected with KAYA_CONFLICT. */
+  /** The batch is written only if all of these hold. Otherwise it rejects with KAYA_CONFLICT. */
   readonly conditions?: readonly ViewCondition<K>[];
 }
 

@@ -11,15 +11,20 @@ import type { ViewBounds, ViewKeys, ViewRange } from "./view-keys.js";
 import { rowKinds, type ViewKeyValue, type ViewRowKinds, ViewSyncScan } from "./view-rows.js";
 import type { ViewValues } from "./view-values.js";
 
-/** A key, and what it has, in the types of a view. It serves as the condition of a batch: that the key still is as it was read. */
+/**
+ * A key and what it has, in the types of a view. It serves as a condition of a batch: the key is still as it
+ * was read.
+ */
 export interface ViewEntry<K, V> extends Omit<Entry, "key" | "value"> {
+  /** The key, without the view's prefix. */
   readonly key: K;
-  /** Undefined where the key is absent. */
+  /** The value; undefined if the key is absent. */
   readonly value: V | undefined;
 }
 
-/** A page of a view, in its types. */
+/** Some entries of a range of a view, and where the next page begins. */
 export interface ViewPage<K, V> extends Omit<Page, "entries"> {
+  /** The entries in key order; from the last to the first with `reverse`. */
   readonly entries: ViewKeyValue<K, V>[];
 }
 
@@ -31,9 +36,7 @@ export interface ViewFormat<K, V, In, P> {
 }
 
 /**
- * Reads what a view has, in its types: from the engine as it is now, from a snapshot, or from a transaction. Besides what it says of itself, everything
- * rejects as its namesake of the engine does; with KAYA_INVALID_ARGUMENT for a key that the codec refuses; and with KAYA_DECODE_FAILED, and the
- * `key` in bytes, where the store has something that is none of the codec.
+ * Reads what a view has, in its types: from the engine as it is now, from a snapshot, or from a transaction.
  */
 export class ViewReader<K, V, P = never, X = Record<never, never>> {
   readonly #reader: Reader;
@@ -53,41 +56,82 @@ export class ViewReader<K, V, P = never, X = Record<never, never>> {
   }
 
   /**
-   * Finds rows by an index that the view declares. In a snapshot the index must have been built when that was made.
+   * Finds rows by an index that the view declares. In a snapshot the index must have been built when the
+   * snapshot was made.
+   *
    * @throws KayaError KAYA_INVALID_ARGUMENT for a name that the view does not declare
    */
   index<N extends keyof X & string>(name: N): IndexOf<X[N], K, V> {
     return this.#indexes.at(this.#reader, name) as IndexOf<X[N], K, V>;
   }
 
-  /** The value of a key; undefined where it has none. */
+  /**
+   * The value of a key; undefined if the key is absent or has expired. It never blocks the event loop.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED with the `key` in bytes if the codec cannot read the key or value,
+   *   KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT (also
+   *   for a key that the codec refuses)
+   */
   async get(key: K): Promise<V | undefined> {
     const bytes = this.#keys.encode(key);
     const value = this.#reader.find(bytes);
     return this.#decoded(value instanceof Promise ? await value : value, bytes);
   }
 
-  /** `get` without a promise, as `Engine.getSync`. @throws KayaError as `get` rejects */
+  /**
+   * The value of a key, without a promise; undefined if the key is absent or has expired. It reads a block that
+   * is not in memory synchronously.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED with the `key` in bytes if the codec cannot read the key or value,
+   *   KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT (also
+   *   for a key that the codec refuses)
+   */
   getSync(key: K): V | undefined {
     const bytes = this.#keys.encode(key);
     return this.#decoded(this.#reader.getSync(bytes), bytes);
   }
 
+  /**
+   * Resolves to true if the key has a value that has not expired. The value is not decoded.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT (also for a key that the codec refuses)
+   */
   async has(key: K): Promise<boolean> {
     return this.#reader.has(this.#keys.encode(key));
   }
 
-  /** The value of a key with the sequence of the write that made it: what a later batch may have as its condition. */
+  /**
+   * The value of a key with the sequence of the write that made it, and when it expires. It serves as a
+   * condition of a later batch: that the key is still as it was read. For an absent key `value` and `sequence`
+   * are undefined.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED with the `key` in bytes if the codec cannot read the key or value,
+   *   KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT (also
+   *   for a key that the codec refuses)
+   */
   async getEntry(key: K): Promise<ViewEntry<K, V>> {
     return this.#entry(key, await this.#reader.getEntry(this.#keys.encode(key)));
   }
 
-  /** @throws KayaError as `getSync` */
+  /**
+   * The value of a key with the sequence of the write that made it, and when it expires, without a promise.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED with the `key` in bytes if the codec cannot read the key or value,
+   *   KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT (also
+   *   for a key that the codec refuses)
+   */
   getEntrySync(key: K): ViewEntry<K, V> {
     return this.#entry(key, this.#reader.getEntrySync(this.#keys.encode(key)));
   }
 
-  /** The values of several keys at one point in time, in the keys' order. */
+  /**
+   * The values of several keys at one moment, in the keys' order; undefined for each absent key.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED with the `key` in bytes if the codec cannot read the key or value,
+   *   KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT (also
+   *   for a key that the codec refuses)
+   */
   async getMany(keys: readonly K[]): Promise<(V | undefined)[]> {
     const encoded = readInput("the keys of getMany", () => {
       if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
@@ -98,44 +142,92 @@ export class ViewReader<K, V, P = never, X = Record<never, never>> {
   }
 
   /**
-   * The entries of a range in key order, as they are now, whatever is written while they are read: `for await (const { key, value } of users.scan())`.
-   * It must be read or closed, as `Reader.scan`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   * The entries of a range in key order, as they are at this call, whatever is written while they are read:
+   * `for await (const { key, value } of users.scan())`. Read it once, to its end, or leave the loop, or close
+   * it.
+   *
+   * @param range default: all keys of the view
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT; while reading also KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO
    */
   scan(range?: ViewRange<K, P>): Rows<ViewKeyValue<K, V>> {
     return new Rows(this.#of(range), this.#kinds.both);
   }
 
-  /** `scan` for a loop without `await`, as `Reader.scanSync`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /**
+   * The entries of a range in key order, for a loop without `await`. The event loop stands still while the loop
+   * runs.
+   *
+   * @param range default: all keys of the view
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT; while reading also KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO
+   */
   scanSync(range?: ViewRange<K, P>): ViewSyncScan<K, V> {
     return new ViewSyncScan(this.#of(range), this.#kinds);
   }
 
-  /** The keys of a range. Values are not decoded. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /**
+   * The keys of a range in key order. Values are not decoded.
+   *
+   * @param range default: all keys of the view
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT; while reading also KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO
+   */
   keys(range?: ViewRange<K, P>): Rows<K> {
     return new Rows(this.#of(range), this.#kinds.keys);
   }
 
-  /** The values of a range, in the order of their keys. Keys are not decoded. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /**
+   * The values of a range, in the order of their keys. Keys are not decoded.
+   *
+   * @param range default: all keys of the view
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT; while reading also KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO
+   */
   values(range?: ViewRange<K, P>): Rows<V> {
     return new Rows(this.#of(range), this.#kinds.values);
   }
 
-  /** The entries of a range as a `Map` gives them, `[key, value]`. @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT */
+  /**
+   * The entries of a range in key order, each as the pair `[key, value]`, as a `Map` gives them.
+   *
+   * @param range default: all keys of the view
+   * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT; while reading also KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO
+   */
   entries(range?: ViewRange<K, P>): Rows<[key: K, value: V]> {
     return new Rows(this.#of(range), this.#kinds.pairs);
   }
 
-  /** The entry with the smallest key within the bounds; undefined where there is none. */
+  /**
+   * The entry with the smallest key within the bounds; undefined if there is none.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED with the `key` in bytes if the codec cannot read the key or value,
+   *   KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT (also
+   *   for a key that the codec refuses)
+   */
   async first(bounds?: ViewBounds<K, P>): Promise<ViewKeyValue<K, V> | undefined> {
     return this.#keyValue(await this.#reader.first(this.#keys.bounds(bounds)));
   }
 
-  /** The entry with the greatest key within the bounds; undefined where there is none. */
+  /**
+   * The entry with the greatest key within the bounds; undefined if there is none.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED with the `key` in bytes if the codec cannot read the key or value,
+   *   KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT (also
+   *   for a key that the codec refuses)
+   */
   async last(bounds?: ViewBounds<K, P>): Promise<ViewKeyValue<K, V> | undefined> {
     return this.#keyValue(await this.#reader.last(this.#keys.bounds(bounds)));
   }
 
-  /** The next entries of a range, and a cursor for those behind them, as `Reader.page`. */
+  /**
+   * The next `size` entries of a range, and a `cursor` for the entries behind them. A cursor is text, belongs
+   * to its range, and stays valid after a restart: pass the same bounds and direction each time.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, also for the cursor of another range; KAYA_DECODE_FAILED,
+   *   KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED
+   */
   async page(
     range: Omit<ViewRange<K, P>, "limit"> | undefined,
     options: PageOptions,
@@ -144,7 +236,13 @@ export class ViewReader<K, V, P = never, X = Record<never, never>> {
     return { ...page, entries: entries.map((entry) => this.#decodedEntry(entry)) };
   }
 
-  /** How many entries a range of the view has. Exact: it reads their keys. */
+  /**
+   * How many entries a range of the view has. The count is exact: it reads the keys, so its time grows with the
+   * range.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED,
+   *   KAYA_INVALID_ARGUMENT
+   */
   async count(range?: ViewRange<K, P>): Promise<number> {
     return this.#reader.count(this.#keys.range(range));
   }

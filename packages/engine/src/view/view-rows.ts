@@ -6,7 +6,9 @@ import type { ViewFormat } from "./view-reader.js";
 
 /** An entry of a view, in its types. */
 export interface ViewKeyValue<K, V> {
+  /** The key, without the view's prefix. */
   readonly key: K;
+  /** The value, as the codec decodes it. */
   readonly value: V;
 }
 
@@ -32,7 +34,7 @@ export function rowKinds<K, V>({ keys, values }: ViewFormat<K, V, never, unknown
   };
 }
 
-/** The entries of a range of a view as `{ key, value }`, or a part of them, for a loop without `await`. */
+/** The entries of a range of a view for a loop without `await`, each as `{ key, value }`; or a part of each. */
 export class ViewSyncScan<K, V> extends SyncRows<ViewKeyValue<K, V>> {
   readonly #of: ScanOf;
   readonly #kinds: ViewRowKinds<K, V>;
@@ -44,17 +46,17 @@ export class ViewSyncScan<K, V> extends SyncRows<ViewKeyValue<K, V>> {
     this.#kinds = kinds;
   }
 
-  /** The keys alone. Values are not decoded. */
+  /** The keys alone: values are not decoded. */
   keys(): SyncRows<K> {
     return new SyncRows(this.#of, this.#kinds.keys);
   }
 
-  /** The values alone. Keys are not decoded. */
+  /** The values alone: keys are not decoded. */
   values(): SyncRows<V> {
     return new SyncRows(this.#of, this.#kinds.values);
   }
 
-  /** As `[key, value]`. */
+  /** The entries, each as the pair `[key, value]`. */
   entries(): SyncRows<[key: K, value: V]> {
     return new SyncRows(this.#of, this.#kinds.pairs);
   }

@@ -1,7 +1,10 @@
 import type { Snapshot } from "../snapshot.js";
 import { type ViewFormat, ViewReader } from "./view-reader.js";
 
-/** A view as it was when the snapshot was made. Close it: until then it pins a memtable in memory, and files of tables. */
+/**
+ * A view as it was when the snapshot was made. Close it: until then it keeps a memtable in memory and files on
+ * the disk.
+ */
 export class ViewSnapshot<K, V, P = never, X = Record<never, never>> extends ViewReader<K, V, P, X> {
   readonly #snapshot: Snapshot;
 
@@ -11,11 +14,15 @@ export class ViewSnapshot<K, V, P = never, X = Record<never, never>> extends Vie
     this.#snapshot = snapshot;
   }
 
-  /** Doing it again is fine; anything else afterwards is KAYA_CLOSED. */
+  /**
+   * Releases the memory and files that it keeps. A second call does nothing; any other call afterwards is
+   * refused with KAYA_CLOSED.
+   */
   close(): void {
     this.#snapshot.close();
   }
 
+  /** Closes the snapshot at the end of a `using` block, as `close` does. */
   [Symbol.dispose](): void {
     this.close();
   }

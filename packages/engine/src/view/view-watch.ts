@@ -2,7 +2,10 @@ import type { Watch } from "../watch/watch.js";
 
 type Result<T> = IteratorResult<T, undefined>;
 
-/** What became of a key or of a range of a view, as long as it is read: as `Watch`, in the types of the view. */
+/**
+ * The state of a key or a range of a view, and then its changes, in the types of the view. A slow reader skips
+ * to the newest.
+ */
 export class ViewWatch<T> implements AsyncIterableIterator<T, undefined> {
   readonly #next: () => Promise<Result<T>>;
   readonly #end: () => Promise<unknown>;
@@ -13,21 +16,29 @@ export class ViewWatch<T> implements AsyncIterableIterator<T, undefined> {
     this.#end = end;
   }
 
-  /** As `Watch.next`; rejects with KAYA_DECODE_FAILED, too. After a rejection it is over. */
+  /**
+   * The next entry or change, as soon as there is one. After a rejection the watch is over.
+   *
+   * @throws KayaError KAYA_DECODE_FAILED if the codec cannot read a key or value; KAYA_WRITER_FAILED after
+   *   everything was given if the engine has failed; KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED; or the signal's
+   *   reason
+   */
   async next(): Promise<Result<T>> {
     return this.#next();
   }
 
-  /** Ends it: calls of `next` that wait are done. */
+  /** Ends the watch: calls of `next` that wait resolve as done. */
   async return(): Promise<Result<T>> {
     await this.#end();
     return { done: true, value: undefined };
   }
 
+  /** The watch itself, for `for await`. Leaving the loop ends it. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** Ends the watch at the end of an `await using` block, as `return` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end();
   }

@@ -2,7 +2,7 @@ import type { SequenceNumber } from "@kaya/core";
 import { compareBytes, nameOfBytes } from "../memtable/bytes.js";
 import { isInExtent } from "../range.js";
 
-/** What became of a watched range. Its bytes are the caller's. */
+/** A change of a watched range: a put, a deletion, or the deletion of a range. The bytes are copies. */
 export type WatchChange =
   | {
       readonly type: "put";

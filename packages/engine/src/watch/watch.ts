@@ -5,7 +5,7 @@ type Result<T> = IteratorResult<T, undefined>;
 
 const DONE = { done: true, value: undefined } as const;
 
-/** What became of a key or of a range, as long as it is read: first the state, then what changes. */
+/** The state of a key or a range, and then its changes. A slow reader skips to the newest. */
 export abstract class Watch<T> implements AsyncIterableIterator<T, undefined> {
   readonly #watched: Watched;
   readonly #signal: AbortSignal | undefined;
@@ -25,10 +25,10 @@ export abstract class Watch<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   /**
-   * The next one, as soon as there is one. After a rejection it is over.
+   * The next entry or change, as soon as there is one. After a rejection the watch is over.
    *
-   * Rejects with KAYA_CLOSED when the engine is closed, KAYA_WRITER_FAILED once everything was given and the engine has failed, with what reading
-   * the state says (KAYA_CORRUPTION, KAYA_IO), and with the signal's reason.
+   * @throws KayaError KAYA_WRITER_FAILED after everything was given if the engine has failed; KAYA_CORRUPTION,
+   *   KAYA_IO, KAYA_CLOSED; or the signal's reason
    */
   next(): Promise<Result<T>> {
     const next = this.#last.then(() => this.#next());
@@ -36,16 +36,18 @@ export abstract class Watch<T> implements AsyncIterableIterator<T, undefined> {
     return next;
   }
 
-  /** Ends it: calls of `next` that wait are done. */
+  /** Ends the watch: calls of `next` that wait resolve as done. */
   async return(): Promise<Result<T>> {
     this.end(undefined);
     return DONE;
   }
 
+  /** The watch itself, for `for await`. Leaving the loop ends it. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** Ends the watch at the end of an `await using` block, as `return` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }

@@ -16,10 +16,11 @@ import type { KeyChange } from "./pending-changes.js";
 import { RangeWatch } from "./range-watch.js";
 import type { Watch } from "./watch.js";
 
+/** Whether a watch begins with the state, and what ends it. */
 export interface WatchOptions {
-  /** Ends it: what waits rejects with the signal's reason. */
+  /** Ends the watch: a call that waits rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Begin with what is there. Default true; with false it begins with the first change. */
+  /** True: begin with the entries that are there. False: begin with the first change. Default true. */
   readonly initial?: boolean;
 }
 

@@ -1,18 +1,22 @@
 /**
- * Turns values into bytes and back: two functions and a name, which messages have. `Out` is what it gives, `In` what it takes.
+ * Turns values into bytes and back. `decode` returns `Out`, `encode` takes `In`.
  *
- * As the codec of keys it must keep their order: where one key comes before another, so do its bytes, compared byte by byte. Two keys that
- * are not the same must not give the same bytes.
+ * A codec of keys must keep their order: if one key comes before another, so do its bytes, compared byte by
+ * byte. Two different keys must not give the same bytes.
  */
 export interface Codec<Out, In = Out> {
+  /** The name of the codec, for messages and for the definition of an index. */
   readonly name: string;
-  /** May throw for a value that it cannot hold: nothing is written then. It must not hold on to bytes that it gave. */
+  /**
+   * The bytes of a value. It may throw for a value that it cannot hold: then nothing is written. It must not
+   * keep the bytes that it returned.
+   */
   encode(value: In): Uint8Array;
-  /** Throws for bytes that are none of its own. The bytes are the codec's to keep. */
+  /** The value of some bytes. It throws for bytes that it cannot read. It may keep the bytes. */
   decode(bytes: Uint8Array): Out;
 }
 
-/** A codec of keys that has prefixes, which a range may name: `scan({ prefix })`. */
+/** A codec of keys with prefixes, which a range may name: `scan({ prefix })`. */
 export interface PrefixCodec<Key, Prefix> extends Codec<Key> {
   /** Bytes that the encoded keys with this prefix begin with, and no other key does. */
   encodePrefix(prefix: Prefix): Uint8Array;

@@ -3,13 +3,15 @@ import { invalid } from "../../input.js";
 import type { Codec } from "./codec.js";
 import { decodeUtf8 } from "./utf8.js";
 
-/** What `JSON.parse` gives. */
+/** Any value that `JSON.parse` returns. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
-/** Anything but undefined. */
+/** Any value except undefined. */
 export type Something = NonNullable<unknown> | null;
 
-/** What comes back of a `T` that was written as JSON: a Date is text, for one, and what JSON leaves out is not there. */
+/**
+ * The type of a `T` that was written as JSON and read back: a Date is text, and what JSON leaves out is absent.
+ */
 export type JsonOf<T> = unknown extends T
   ? JsonValue
   : T extends null | boolean | number | string

@@ -3,8 +3,9 @@ import { invalid } from "../../input.js";
 import type { Codec } from "./codec.js";
 import type { Something } from "./json.js";
 
-/** What of the package `msgpackr` is used. */
+/** The part of the package `msgpackr` that Kaya uses. */
 export interface MsgpackrModule {
+  /** The class that packs and unpacks values. */
   readonly Packr: new (
     options: Record<string, unknown>,
   ) => {

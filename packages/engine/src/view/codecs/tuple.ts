@@ -4,7 +4,7 @@ import type { PrefixCodec } from "./codec.js";
 import { TupleReader } from "./tuple-reader.js";
 import { TupleWriter } from "./tuple-writer.js";
 
-/** What a tuple may hold. */
+/** The types of values that a tuple may hold. */
 export type TupleElement =
   | null
   | boolean
@@ -15,6 +15,7 @@ export type TupleElement =
   | Uint8Array
   | readonly TupleElement[];
 
+/** A key of several elements, which order one after the other. */
 export type Tuple = readonly TupleElement[];
 
 /** The first elements of a tuple: none, some or all. */
