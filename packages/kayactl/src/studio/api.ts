@@ -141,6 +141,8 @@ export interface Change {
   /** Of a put: the length of its value, and its first 256 bytes. */
   readonly length?: number;
   readonly head?: Base64Url;
+  /** Of a put that expires: milliseconds since 1970. */
+  readonly expiresAt?: number;
 }
 
 /** `GET /api/export?prefix=&gt=…&format=jsonl`: what `rows` shows, whole, as a download in the format of `kayactl export`. */
