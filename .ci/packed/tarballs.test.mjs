@@ -55,6 +55,7 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
         ];
       });
       const styles = files.filter((file) => /^src\/.*\.css$/.test(file)); // read where they are
+      const studio = ["index.html", "app.js", "app.css", "LICENSES.txt"].map((name) => `dist/studio/${name}`);
       const documents = files.filter((file) => /^[A-Z]+\.md$/.test(file));
       const expected = [
         "LICENSE",
@@ -64,6 +65,7 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
         ...sources,
         ...compiled,
         ...styles,
+        ...(manifest.name === "@kaya/kayactl" ? studio : []),
         ...documents,
       ];
       const missing = expected.filter((file) => !files.includes(file));

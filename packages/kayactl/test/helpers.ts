@@ -37,6 +37,11 @@ export async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
+/** A new directory for all tests of a file. They remove it themselves. */
+export function longLivedDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), "kayactl-"));
+}
+
 /** A path where nothing is. */
 export async function absentDirectory(): Promise<string> {
   return join(await temporaryDirectory(), "data");

@@ -9,6 +9,8 @@ const LOOK_MS = 1000;
 export class Live {
   readonly #store: StudioStore;
   readonly #streams = new Set<EventStream>();
+  /** The last look, while the store is looked at. */
+  #look: string | undefined;
   #following: { readonly ended: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(store: StudioStore) {
@@ -21,6 +23,7 @@ export class Live {
 
   add(stream: EventStream): void {
     this.#streams.add(stream);
+    if (this.#look !== undefined) stream.look(this.#look);
     if (this.#following === undefined) {
       const ended = new AbortController();
       this.#following = { ended, done: this.#run(ended) };
@@ -41,13 +44,19 @@ export class Live {
   async #stop(): Promise<void> {
     const following = this.#following;
     this.#following = undefined;
+    this.#look = undefined;
     following?.ended.abort();
     await following?.done;
   }
 
   async #run(ended: AbortController): Promise<void> {
     const { signal } = ended;
-    const parts = [this.#store.follow(this.#sink(), signal), this.#look(signal)].map((part) =>
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    const parts = [this.#store.follow(this.#sink(begin), signal), this.#lookOn(begun, signal)].map((part) =>
       part.catch((error: unknown) => {
         ended.abort();
         throw error;
@@ -60,15 +69,19 @@ export class Live {
     this.#endAll(failed.reason);
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  /** A stream's first look says that it is told of each later change: a page reads keys and values behind it. */
+  async #lookOn(begun: Promise<void>, signal: AbortSignal): Promise<void> {
+    await begun;
     while (!signal.aborted) {
       const look = JSON.stringify(await this.#store.look());
+      if (signal.aborted) return;
+      this.#look = look;
       for (const stream of this.#streams) stream.look(look);
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  #sink(): ChangeSink {
+  #sink(begin: () => void): ChangeSink {
     return {
       changed: (lsn, operations) => {
         for (const operation of operations)
@@ -78,6 +91,7 @@ export class Live {
         for (const stream of this.#streams) stream.missed(records);
       },
       settled: () => {
+        begin();
         for (const stream of this.#streams) stream.settled();
       },
     };

@@ -9,7 +9,7 @@ export interface ChangeSink {
   changed(lsn: number, operations: Iterable<ChangeOperation>): void;
   /** So many records were in the log and are not there any more. */
   missed(records: number): void;
-  /** Reads show all of that now. */
+  /** Reads show all of that now. First called when following has begun: each later change is told. */
   settled(): void;
 }
 

@@ -42,7 +42,8 @@ function App(): JSX.Element {
     <>
       <Header onHelp={() => setHelp(true)} />
       <ConnectionNote />
-      <main id="main" data-home tabIndex={-1} class={`page-${page}`}>
+      {/* The page of the store scrolls as a whole: by keyboard too. */}
+      <main data-home tabIndex={page === "store" ? 0 : -1} class={`page-${page}`}>
         {storeInfo.value === undefined ? (
           error !== undefined && connection.value !== "refused" ? (
             <ErrorNote error={error} onRetry={() => void loadStore()} />

@@ -91,8 +91,6 @@ export function toPercent(bytes: Uint8Array): string {
 export function fromPercent(text: string): Uint8Array<ArrayBuffer> {
   const parts = text.split(/%([0-9a-f]{2})/i);
   return concat(
-    parts.map((part, at) =>
-      at % 2 === 0 ? encoder.encode(part) : Uint8Array.of(Number.parseInt(part, 16)),
-    ),
+    parts.map((part, at) => (at % 2 === 0 ? encoder.encode(part) : Uint8Array.of(Number.parseInt(part, 16)))),
   );
 }

@@ -30,7 +30,8 @@ export function keyLabel(key: Base64Url | Uint8Array): string {
 
 /** What a key has behind a prefix. The whole key, where the prefix is all of it or the rest is no text though the whole is. */
 export function showBehind(bytes: Uint8Array, prefix: Uint8Array): ShownBytes {
-  if (prefix.length === 0 || bytes.length === prefix.length || !startsWith(bytes, prefix)) return showBytes(bytes);
+  if (prefix.length === 0 || bytes.length === prefix.length || !startsWith(bytes, prefix))
+    return showBytes(bytes);
   const rest = showBytes(bytes.subarray(prefix.length));
   return rest.isHex && decodeText(bytes) !== undefined ? showBytes(bytes) : rest;
 }

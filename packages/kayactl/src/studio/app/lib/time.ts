@@ -43,5 +43,7 @@ export function localTime(ms: number): string {
 /** `05:41:05`. */
 export function clockTime(ms: number): string {
   const date = new Date(ms);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => String(part).padStart(2, "0"))
+    .join(":");
 }

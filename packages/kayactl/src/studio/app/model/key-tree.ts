@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { Base64Url, Change, TreeNode } from "../../api.js";
 import { fromBase64Url, startsWith, toBase64Url } from "../lib/bytes.js";
 import { getTree } from "../lib/client.js";
+import { whenFollowed } from "./live.js";
 
 const LEVEL_NODES = 500;
 
@@ -9,7 +10,8 @@ interface Level {
   nodes: TreeNode[];
   next: Base64Url | undefined;
   isComplete: boolean;
-  isLoading: boolean;
+  /** While its next nodes are read. */
+  loading: Promise<void> | undefined;
   error: unknown;
   /** The keys and prefixes of `nodes`. */
   readonly ids: Set<Base64Url>;
@@ -68,6 +70,24 @@ export class KeyTree {
     return level?.isComplete === true && level.nodes.length === 0;
   }
 
+  /** Groups at the top, so far as they are read. */
+  get groups(): number {
+    return this.#top.filter(({ kind }) => kind === "group").length;
+  }
+
+  get keys(): number {
+    return this.#top.length - this.groups;
+  }
+
+  /** The top is read whole. */
+  get isWhole(): boolean {
+    return this.#levels.get(this.root)?.isComplete === true;
+  }
+
+  get #top(): readonly TreeNode[] {
+    return this.#levels.get(this.root)?.nodes ?? [];
+  }
+
   get isLoaded(): boolean {
     const level = this.#levels.get(this.root);
     return level !== undefined && (level.nodes.length > 0 || level.isComplete || level.error !== undefined);
@@ -85,7 +105,7 @@ export class KeyTree {
     const bytes = fromBase64Url(key);
     let at = this.root;
     for (;;) {
-      if (!this.#levels.has(at)) await this.loadMore(at);
+      if ((this.#levels.get(at)?.nodes.length ?? 0) === 0) await this.loadMore(at);
       const group = this.#levels
         .get(at)
         ?.nodes.find((node) => node.kind === "group" && startsWith(bytes, fromBase64Url(node.prefix)));
@@ -97,12 +117,17 @@ export class KeyTree {
   }
 
   /** Reads the next nodes of a level. */
-  async loadMore(prefix: Base64Url): Promise<void> {
+  loadMore(prefix: Base64Url): Promise<void> {
     const level = this.#levels.get(prefix) ?? newLevel();
     this.#levels.set(prefix, level);
-    if (level.isLoading || level.isComplete) return;
-    level.isLoading = true;
+    if (level.isComplete) return Promise.resolve();
+    level.loading ??= this.#read(prefix, level);
+    return level.loading;
+  }
+
+  async #read(prefix: Base64Url, level: Level): Promise<void> {
     level.error = undefined;
+    await whenFollowed();
     try {
       const { nodes, next } = await getTree(
         { prefix, delimiter: this.#delimiter, after: level.next, limit: LEVEL_NODES },
@@ -118,7 +143,7 @@ export class KeyTree {
       if (this.#aborter.signal.aborted) return;
       level.error = error;
     }
-    level.isLoading = false;
+    level.loading = undefined;
     this.#changed();
   }
 
@@ -176,5 +201,12 @@ export class KeyTree {
 }
 
 function newLevel(): Level {
-  return { nodes: [], next: undefined, isComplete: false, isLoading: false, error: undefined, ids: new Set() };
+  return {
+    nodes: [],
+    next: undefined,
+    isComplete: false,
+    loading: undefined,
+    error: undefined,
+    ids: new Set(),
+  };
 }

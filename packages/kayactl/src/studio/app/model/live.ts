@@ -42,6 +42,22 @@ export function onChanges(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
+/** A page does not wait longer for the stream before it reads. */
+const MOST_WAIT_MS = 500;
+
+let begin: () => void = () => undefined;
+let begun = new Promise<void>((resolve) => {
+  begin = resolve;
+});
+
+/**
+ * Resolves once each later change is told, so that what is read behind it never goes stale in silence. A store that cannot be followed is read
+ * nevertheless.
+ */
+export function whenFollowed(): Promise<void> {
+  return begun;
+}
+
 let source: EventSource | undefined;
 let prefixFollowed: Base64Url | undefined;
 let retryTimer = 0;
@@ -55,6 +71,14 @@ let isFlushPlanned = false;
 export function follow(prefix: Base64Url): void {
   if (prefix === prefixFollowed) return;
   prefixFollowed = prefix;
+  const before = begin;
+  begun = new Promise((resolve) => {
+    begin = () => {
+      before();
+      resolve();
+    };
+    setTimeout(begin, MOST_WAIT_MS);
+  });
   incoming = [];
   held = [];
   changes.value = [];
@@ -73,6 +97,7 @@ function open(): void {
   next.addEventListener("error", () => lose());
   hear(next, "look", (look) => {
     isHere();
+    begin();
     looks.value = [...looks.value.slice(1 - MOST_LOOKS), look];
   });
   hear(next, "change", (change) => {
@@ -120,7 +145,8 @@ function lose(): void {
   getStore().then(
     () => undefined,
     (error: unknown) => {
-      if (error instanceof StudioError && (error.status === 401 || error.status === 403)) connection.value = "refused";
+      if (error instanceof StudioError && (error.status === 401 || error.status === 403))
+        connection.value = "refused";
     },
   );
 }

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { Base64Url, Change } from "../../api.js";
 import { concat } from "../lib/bytes.js";
 import { getValue } from "../lib/client.js";
+import { whenFollowed } from "./live.js";
 import { type Formats, formatsOf } from "./value-format.js";
 
 /** A larger value is never loaded whole: it is shown in parts. */
@@ -62,6 +63,7 @@ export class OpenValue {
     const load = ++this.#loads;
     this.changed.value = undefined;
     let state: ValueState;
+    await whenFollowed();
     try {
       state = await this.#read();
     } catch (error) {

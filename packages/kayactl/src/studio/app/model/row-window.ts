@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { Base64Url, Change, Row } from "../../api.js";
 import { compare, fromBase64Url } from "../lib/bytes.js";
 import { getRows, type Params } from "../lib/client.js";
+import { whenFollowed } from "./live.js";
 
 const PAGE_ROWS = 500;
 /** Pages whose rows are kept. Of all others only where they begin is. */
@@ -101,6 +102,7 @@ export class RowWindow {
   }
 
   async #read(cursor: string | undefined) {
+    await whenFollowed();
     const page = await getRows({ ...this.#params, limit: PAGE_ROWS, cursor }, this.#aborter.signal);
     return { rows: [...page.rows], next: page.next };
   }
@@ -180,7 +182,10 @@ export class RowWindow {
     const isWithin = (page: Page) => {
       const [first, last] = [page.rows?.[0]?.key, page.lastKey];
       if (first === undefined || last === undefined) return false;
-      return compare(fromBase64Url(first), bytes) * direction <= 0 && compare(bytes, fromBase64Url(last)) * direction <= 0;
+      return (
+        compare(fromBase64Url(first), bytes) * direction <= 0 &&
+        compare(bytes, fromBase64Url(last)) * direction <= 0
+      );
     };
     const lastKey = this.#pages.at(-1)?.lastKey;
     const isBehind =

@@ -74,7 +74,8 @@ function withName(name: string | undefined, node: ValueNode): Branch["entries"][
 export function nodeOf(value: unknown, depth = 0): ValueNode | undefined {
   if (depth > MOST_DEPTH) return undefined;
   if (typeof value === "string") return { kind: "leaf", type: "string", text: JSON.stringify(value) };
-  if (typeof value === "number") return { kind: "leaf", type: "number", text: Object.is(value, -0) ? "-0" : String(value) };
+  if (typeof value === "number")
+    return { kind: "leaf", type: "number", text: Object.is(value, -0) ? "-0" : String(value) };
   if (typeof value === "bigint") return { kind: "leaf", type: "number", text: String(value) };
   if (value === null || typeof value === "boolean" || value === undefined)
     return { kind: "leaf", type: "keyword", text: String(value) };
@@ -118,7 +119,10 @@ export interface NodeLine {
 /** @param open which branches show what they hold */
 export function linesOf(root: ValueNode, open: ReadonlySet<Branch>): NodeLine[] {
   const lines: NodeLine[] = [];
-  const add = (node: ValueNode, place: Pick<NodeLine, "depth" | "name" | "hasComma" | "position" | "siblings">) => {
+  const add = (
+    node: ValueNode,
+    place: Pick<NodeLine, "depth" | "name" | "hasComma" | "position" | "siblings">,
+  ) => {
     if (node.kind === "leaf") {
       lines.push({ ...place, leaf: node });
       return;
@@ -131,7 +135,13 @@ export function linesOf(root: ValueNode, open: ReadonlySet<Branch>): NodeLine[] 
       const { name } = entry;
       const position = index + 1;
       const depth = place.depth + 1;
-      add(entry.node, { depth, hasComma: position < siblings, position, siblings, ...(name !== undefined && { name }) });
+      add(entry.node, {
+        depth,
+        hasComma: position < siblings,
+        position,
+        siblings,
+        ...(name !== undefined && { name }),
+      });
     }
     lines.push({ ...place, closes: node });
   };

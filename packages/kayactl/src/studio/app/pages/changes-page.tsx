@@ -3,10 +3,19 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { formatBytes, formatCount, plural } from "../../../units.js";
 import type { Change } from "../../api.js";
 import { fromBase64Url, toBase64Url } from "../lib/bytes.js";
-import { keyLabel, showKey } from "../lib/key-text.js";
+import { showKey } from "../lib/key-text.js";
 import { bytesOf, go, hashWith, route } from "../lib/route.js";
 import { clockTime } from "../lib/time.js";
-import { changes, follow, followProblem, heldBack, isPaused, MOST_CHANGES, setPaused, skipped } from "../model/live.js";
+import {
+  changes,
+  follow,
+  followProblem,
+  heldBack,
+  isPaused,
+  MOST_CHANGES,
+  setPaused,
+  skipped,
+} from "../model/live.js";
 import { BytesField } from "../parts/bytes-field.js";
 import { preview } from "../parts/key-list.js";
 import { Empty } from "../parts/notice.js";
@@ -61,14 +70,14 @@ export function ChangesPage(): JSX.Element {
       </div>
       {skipped.value > 0 && (
         <p class="note">
-          {plural(skipped.value, "change")} came faster than this page takes them and {skipped.value === 1 ? "is" : "are"} not
-          listed. The store has all of them.
+          {plural(skipped.value, "change")} came faster than this page takes them and{" "}
+          {skipped.value === 1 ? "is" : "are"} not listed. The store has all of them.
         </p>
       )}
       {problem !== undefined && (
         <p class="note is-bad" role="alert">
-          The store cannot be followed any more: {problem.message} <code class="code">{problem.code}</code> Load this page
-          again to start anew.
+          The store cannot be followed any more: {problem.message} <code class="code">{problem.code}</code>{" "}
+          Load this page again to start anew.
         </p>
       )}
       <section class="panel feed" aria-label="Changes">
@@ -126,7 +135,7 @@ function rowOf(change: Change | undefined): RowContent {
   return {
     id: `change-${lsn}-${key}`,
     className: "change-row",
-    attributes: { role: "option", "aria-selected": false, "aria-label": spoken(change) },
+    attributes: { role: "option", "aria-selected": false },
     children: (
       <>
         <span class="change-time">{clockTime(at)}</span>
@@ -146,9 +155,4 @@ function rowOf(change: Change | undefined): RowContent {
       </>
     ),
   };
-}
-
-function spoken({ kind, key, lsn, length }: Change): string {
-  const size = length === undefined ? "" : `, ${formatBytes(length)}`;
-  return `${KINDS[kind]} ${keyLabel(key)}${size}, LSN ${lsn}`;
 }

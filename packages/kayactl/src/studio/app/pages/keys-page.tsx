@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Base64Url } from "../../api.js";
 import { fromBase64Url, toBase64Url } from "../lib/bytes.js";
 import { bytesOf, go, route } from "../lib/route.js";
@@ -23,7 +23,8 @@ export function KeysPage(): JSX.Element {
   const prefix = toBase64Url(query.prefix);
   const [refreshes, setRefreshes] = useState(0);
   const [isNew, setNew] = useState(false);
-  useEffect(() => follow(prefix), [prefix]);
+  // Before the keys are read, which waits for it.
+  useMemo(() => follow(prefix), [prefix]);
   useEffect(() => {
     document.title = selected === undefined ? "Keys · Kaya studio" : `${titleOfKey(selected)} · Kaya studio`;
   }, [selected]);
@@ -53,7 +54,13 @@ export function KeysPage(): JSX.Element {
       <QueryBar query={query} onNew={() => setNew(true)} onDone={focusKeys} />
       <div class={selected === undefined ? "panes" : "panes has-value"}>
         <section class="panel keys-pane" aria-label="Keys">
-          <Keys query={query} selected={selected} onSelect={select} refreshes={refreshes} onRefresh={refresh} />
+          <Keys
+            query={query}
+            selected={selected}
+            onSelect={select}
+            refreshes={refreshes}
+            onRefresh={refresh}
+          />
         </section>
         {selected === undefined ? (
           <section class="panel value-panel is-placeholder" aria-label="Value">

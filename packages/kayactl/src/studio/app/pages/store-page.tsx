@@ -29,7 +29,15 @@ export function StorePage(): JSX.Element {
   );
 }
 
-function Card({ title, children, note }: { title: string; children: ComponentChildren; note?: string }): JSX.Element {
+function Card({
+  title,
+  children,
+  note,
+}: {
+  title: string;
+  children: ComponentChildren;
+  note?: string;
+}): JSX.Element {
   return (
     <section class="panel card" aria-label={title}>
       <h2>{title}</h2>
@@ -84,8 +92,8 @@ function BesideNote({ info }: { info: StoreInfo }): JSX.Element {
       {info.writerPid === undefined
         ? "The studio reads the files and changes nothing."
         : `The process ${info.writerPid} has the store open; the studio reads beside it and changes nothing.`}{" "}
-      It cannot know what only the writer has in memory: how long its writes and fsyncs take, and how its own cache does. The
-      memtable, cache and reads below are the studio's own.
+      It cannot know what only the writer has in memory: how long its writes and fsyncs take, and how its own
+      cache does. The memtable, cache and reads below are the studio's own.
     </p>
   );
 }
@@ -97,7 +105,9 @@ function Levels({ look: { levels, flush, compaction } }: { look: Look }): JSX.El
   return (
     <Card title="Levels">
       {isEmpty ? (
-        <p class="quiet">There is no table yet: all that is written is in the log. A flush makes the first one.</p>
+        <p class="quiet">
+          There is no table yet: all that is written is in the log. A flush makes the first one.
+        </p>
       ) : (
         <table class="levels">
           <thead>
@@ -129,7 +139,8 @@ function Levels({ look: { levels, flush, compaction } }: { look: Look }): JSX.El
       <p class="quiet">
         {flush.isRunning ? "A flush is running. " : ""}
         {compaction.isRunning ? "A compaction is running. " : ""}
-        {plural(flush.finished, "flush", "flushes")} and {plural(compaction.finished, "compaction")} since it was opened.
+        {plural(flush.finished, "flush", "flushes")} and {plural(compaction.finished, "compaction")} since it
+        was opened.
       </p>
     </Card>
   );
@@ -222,7 +233,17 @@ function hitRate(before: Look | undefined, { cache }: Look): number | undefined 
   return before === undefined || hits < 0 || hits + misses <= 0 ? undefined : (hits / (hits + misses)) * 100;
 }
 
-function Meter({ name, value, most, text }: { name: string; value: number; most: number; text: string }): JSX.Element {
+function Meter({
+  name,
+  value,
+  most,
+  text,
+}: {
+  name: string;
+  value: number;
+  most: number;
+  text: string;
+}): JSX.Element {
   const share = most <= 0 ? 0 : Math.min(1, value / most);
   return (
     <div class="meter">
@@ -230,15 +251,7 @@ function Meter({ name, value, most, text }: { name: string; value: number; most:
         <span>{name}</span>
         <span class="quiet">{text}</span>
       </span>
-      <span
-        class="bar"
-        role="meter"
-        aria-label={name}
-        aria-valuemin={0}
-        aria-valuemax={most}
-        aria-valuenow={value}
-        aria-valuetext={text}
-      >
+      <span class="bar" aria-hidden="true">
         <span class="bar-fill" style={{ width: `${share * 100}%` }} />
       </span>
     </div>
@@ -260,25 +273,25 @@ function Latencies({ look: { latency }, info }: { look: Look; info: StoreInfo })
         <p class="quiet">Nothing was measured yet.</p>
       ) : (
         <>
-          <div class="table-room">
-            <table class="latencies">
-              <thead>
-                <tr>
-                  <th scope="col" />
-                  <th scope="col">Count</th>
-                  <th scope="col">Mean</th>
-                  <th scope="col">p50</th>
-                  <th scope="col">p99</th>
-                  <th scope="col">Max</th>
-                </tr>
-              </thead>
-              <tbody>
-                {known.map(({ kind, name }) => (
-                  <LatencyRow key={kind} name={name} latency={latency[kind]} />
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <table class="latencies">
+            <thead>
+              <tr>
+                <th scope="col">
+                  <span class="unseen">Kind</span>
+                </th>
+                <th scope="col">Count</th>
+                <th scope="col">Mean</th>
+                <th scope="col">p50</th>
+                <th scope="col">p99</th>
+                <th scope="col">Max</th>
+              </tr>
+            </thead>
+            <tbody>
+              {known.map(({ kind, name }) => (
+                <LatencyRow key={kind} name={name} latency={latency[kind]} />
+              ))}
+            </tbody>
+          </table>
           <div class="sparks">
             {known.map(({ kind, name }) => (
               <Spark
@@ -295,7 +308,9 @@ function Latencies({ look: { latency }, info }: { look: Look; info: StoreInfo })
           </div>
         </>
       )}
-      {info.mode === "reader" && <p class="quiet">Writes and fsyncs are the writer's, which alone measures them.</p>}
+      {info.mode === "reader" && (
+        <p class="quiet">Writes and fsyncs are the writer's, which alone measures them.</p>
+      )}
     </Card>
   );
 }

@@ -21,7 +21,9 @@ const PAUSE_MS = 200;
 
 function asShown(bytes: Uint8Array): { text: string; isHex: boolean } {
   const text = decodeText(bytes);
-  return text === undefined || hasUnsafeCharacter(text) ? { text: toHex(bytes), isHex: true } : { text, isHex: false };
+  return text === undefined || hasUnsafeCharacter(text)
+    ? { text: toHex(bytes), isHex: true }
+    : { text, isHex: false };
 }
 
 function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
@@ -99,8 +101,7 @@ export function BytesField(props: Props): JSX.Element {
         <button
           type="button"
           class="field-mode"
-          aria-pressed={isHex}
-          aria-label={`${label} in hex`}
+          aria-label={`${isHex ? "hex" : "text"}: ${label} is typed so`}
           title={isHex ? "Typed in hex. Switch to text" : "Typed as text. Switch to hex"}
           disabled={!canToggle}
           onClick={toggle}

@@ -15,7 +15,15 @@ const MOST_LINES = 200;
 const MOST_CHARACTERS = 20_000;
 
 /** Two versions of a value side by side; lines that the other does not have are marked. */
-export function Versions({ theirs, mine, mineTitle }: { theirs: Version; mine: Version; mineTitle: string }): JSX.Element {
+export function Versions({
+  theirs,
+  mine,
+  mineTitle,
+}: {
+  theirs: Version;
+  mine: Version;
+  mineTitle: string;
+}): JSX.Element {
   const [theirLines, myLines] = [linesOf(theirs), linesOf(mine)];
   return (
     <div class="versions">
@@ -44,7 +52,8 @@ function VersionView({ title, version, lines, others }: ViewProps): JSX.Element 
       {bytes === undefined ? (
         <p class="version-none">The key has no value.</p>
       ) : (
-        <div class="version-lines mono" tabIndex={0} role="region" aria-label={`${title}: the value`}>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
+        <section class="version-lines mono" tabIndex={0} aria-label={`${title}: the value`}>
           {lines.slice(0, MOST_LINES).map((line) => (
             <div class={others.has(line) ? "" : "differs"}>
               {others.has(line) ? "" : <span class="unseen">differs: </span>}
@@ -52,7 +61,7 @@ function VersionView({ title, version, lines, others }: ViewProps): JSX.Element 
             </div>
           ))}
           {lines.length > MOST_LINES && <div class="quiet">…</div>}
-        </div>
+        </section>
       )}
     </section>
   );

@@ -53,11 +53,17 @@ export function DeleteDialog({ keyOf, seen, onClose, onDeleted }: Props): JSX.El
   };
   const mine: Version = { ...seen, bytes: seen.kind === "whole" ? seen.bytes : seen.head };
   return (
-    <Dialog title={theirs === undefined ? "Delete this key?" : "Somebody changed this key"} onClose={leave} isWide={theirs !== undefined}>
+    <Dialog
+      title={theirs === undefined ? "Delete this key?" : "Somebody changed this key"}
+      onClose={leave}
+      isWide={theirs !== undefined}
+    >
       <p class="dialog-key mono">
         <KeyText shown={showKey(keyOf)} />
       </p>
-      {theirs === undefined && <p>Its value is gone at once. Nothing is deleted if somebody changed it since you saw it.</p>}
+      {theirs === undefined && (
+        <p>Its value is gone at once. Nothing is deleted if somebody changed it since you saw it.</p>
+      )}
       {theirs !== undefined && (
         <>
           <p>

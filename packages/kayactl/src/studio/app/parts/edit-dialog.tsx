@@ -53,6 +53,11 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
     setTyped(next === "hex" ? toHex(bytes) : (text ?? ""));
     setMode(next);
   };
+  const changeKey = (next: Uint8Array | undefined) => {
+    setKey(next ?? new Uint8Array());
+    // What was seen is of the key before.
+    setCondition("absent");
+  };
   const save = async () => {
     if (bytes === undefined) return;
     setBusy(true);
@@ -122,7 +127,7 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
         }}
       >
         {keyOf === undefined ? (
-          <BytesField id="new-key" label="Key" value={key} onChange={(next) => setKey(next ?? new Uint8Array())} autoFocus />
+          <BytesField id="new-key" label="Key" value={key} onChange={changeKey} autoFocus />
         ) : (
           <p class="dialog-key mono">
             <KeyText shown={showKey(keyOf)} />
@@ -155,13 +160,22 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
         <p id="edit-note" class={bytes === undefined ? "field-problem" : "quiet"} role="status">
           {noteOf(bytes, mode, wasJson, canText)}
         </p>
-        <ExpiryField seenAt={seen?.expiresAt} isNew={seen === undefined} value={expiry} onChange={setExpiry} />
+        <ExpiryField
+          seenAt={seen?.expiresAt}
+          isNew={seen === undefined}
+          value={expiry}
+          onChange={setExpiry}
+        />
         {error !== undefined && <ErrorNote error={error} />}
         <div class="dialog-buttons">
           <button type="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" class="is-main" disabled={isBusy || bytes === undefined || (keyOf === undefined && key.length === 0)}>
+          <button
+            type="submit"
+            class="is-main"
+            disabled={isBusy || bytes === undefined || (keyOf === undefined && key.length === 0)}
+          >
             {seen === undefined ? "Write" : "Save"}
           </button>
         </div>
@@ -170,7 +184,12 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
   );
 }
 
-function noteOf(bytes: Uint8Array | undefined, mode: "text" | "hex", wasJson: boolean, canText: boolean): string {
+function noteOf(
+  bytes: Uint8Array | undefined,
+  mode: "text" | "hex",
+  wasJson: boolean,
+  canText: boolean,
+): string {
   if (bytes === undefined) return "Not hex: two digits from 0 to f make a byte.";
   const size = formatBytes(bytes.length);
   if (!canText) return `${size}. Bytes that a text box would change are typed in hex.`;

@@ -28,7 +28,9 @@ export function ExpiryField({ seenAt, isNew, value, onChange }: Props): JSX.Elem
         }}
       >
         {!isNew && (
-          <option value="keep">{seenAt === undefined ? "Never, as now" : `As now: ${localTime(seenAt)}`}</option>
+          <option value="keep">
+            {seenAt === undefined ? "Never, as now" : `As now: ${localTime(seenAt)}`}
+          </option>
         )}
         {(isNew || seenAt !== undefined) && <option value="never">Never</option>}
         <option value="at">At a time</option>

@@ -7,7 +7,11 @@ import { storeInfo } from "../model/store.js";
 import { SafeText } from "./safe-text.js";
 
 const NAMES: Readonly<Record<PageName, string>> = { keys: "Keys", changes: "Changes", store: "Store" };
-const THEME_NAMES: Readonly<Record<Theme, string>> = { system: "As the system", light: "Light", dark: "Dark" };
+const THEME_NAMES: Readonly<Record<Theme, string>> = {
+  system: "As the system",
+  light: "Light",
+  dark: "Dark",
+};
 
 export function Header({ onHelp }: { onHelp: () => void }): JSX.Element {
   const info = storeInfo.value;
@@ -102,8 +106,8 @@ export function ConnectionNote(): JSX.Element | null {
     return (
       <div class="banner is-bad" role="alert">
         <p>
-          <strong>kayactl studio does not know this page.</strong> It was started anew: open the address that it printed,
-          which holds the token.
+          <strong>kayactl studio does not know this page.</strong> It was started anew: open the address that
+          it printed, which holds the token.
         </p>
       </div>
     );
@@ -112,7 +116,8 @@ export function ConnectionNote(): JSX.Element | null {
   return (
     <div class="banner" role="alert">
       <p>
-        <strong>The connection to kayactl studio is lost.</strong> What you see is as it was. The page tries again by itself.
+        <strong>The connection to kayactl studio is lost.</strong> What you see is as it was. The page tries
+        again by itself.
       </p>
       <button type="button" onClick={reconnectNow}>
         Try now

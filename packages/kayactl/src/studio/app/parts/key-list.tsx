@@ -8,8 +8,8 @@ import { now, roughDuration } from "../lib/time.js";
 import { type KeyQuery, rowParams } from "../model/key-query.js";
 import { marks, onChanges, reconnects } from "../model/live.js";
 import { RowWindow } from "../model/row-window.js";
-import { ErrorNote } from "./notice.js";
 import { NothingHere, Stale } from "./nothing-here.js";
+import { ErrorNote } from "./notice.js";
 import { KeyText } from "./safe-text.js";
 import { type RowContent, VirtualRows } from "./virtual-rows.js";
 
@@ -47,12 +47,14 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
   const onRange = useCallback((from: number, to: number) => setRange([from, to]), []);
 
   const error = rows.error.value;
-  if (rows.known === 0 && error !== undefined) return <ErrorNote error={error} onRetry={() => rows.retry()} />;
+  if (rows.known === 0 && error !== undefined)
+    return <ErrorNote error={error} onRetry={() => rows.retry()} />;
   if (rows.isComplete && rows.known === 0) return <NothingHere query={query} />;
   const marked = marks.value;
   const rowAt = (index: number): RowContent => {
     const row = rows.rowAt(index);
-    if (row === undefined) return { className: "is-coming", attributes: { role: "presentation" }, children: <span /> };
+    if (row === undefined)
+      return { className: "is-coming", attributes: { role: "presentation" }, children: <span /> };
     const mark = marked.get(row.key);
     return {
       id: `row-${index}`,
@@ -60,7 +62,6 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
       attributes: {
         role: "option",
         "aria-selected": row.key === selected,
-        "aria-label": `${keyLabel(row.key)}, ${formatBytes(row.length)}`,
         "aria-posinset": index + 1,
         "aria-setsize": rows.isComplete ? rows.known : -1,
       },
@@ -107,13 +108,21 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
 
 function RowCells({ row, prefix }: { row: Row; prefix: Uint8Array }): JSX.Element {
   const bytes = fromBase64Url(row.key);
+  const whole = showBytes(bytes);
   const shown = showBehind(bytes, prefix);
-  const isCut = shown !== showBytes(bytes) && prefix.length > 0 && shown.text !== showBytes(bytes).text;
+  const isCut = shown.text !== whole.text;
   const left = row.expiresAt === undefined ? undefined : row.expiresAt - now.value;
   return (
     <>
       <span class="key-name mono">
-        {isCut && <span class="quiet">…</span>}
+        {isCut && (
+          <>
+            <span class="unseen">{keyLabel(prefix)}</span>
+            <span class="quiet" aria-hidden="true">
+              …
+            </span>
+          </>
+        )}
         <KeyText shown={shown} />
       </span>
       <span class="key-preview mono">{preview(row)}</span>
@@ -127,8 +136,10 @@ function RowCells({ row, prefix }: { row: Row; prefix: Uint8Array }): JSX.Elemen
 export function preview({ head = "", length = 0 }: { head?: string; length?: number }): string {
   const bytes = fromBase64Url(head);
   const text = decodeCutText(bytes);
-  const shown = text === undefined ? showBytes(bytes.subarray(0, 40)).text : showBytes(new TextEncoder().encode(text)).text;
+  const shown =
+    text === undefined
+      ? showBytes(bytes.subarray(0, 40)).text
+      : showBytes(new TextEncoder().encode(text)).text;
   const isCut = shown.length > PREVIEW_CHARACTERS || bytes.length < length;
   return isCut ? `${shown.slice(0, PREVIEW_CHARACTERS)}…` : shown;
 }
-

@@ -1,13 +1,14 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { plural } from "../../../units.js";
 import type { Base64Url } from "../../api.js";
 import { encodeText, fromBase64Url, startsWith, toBase64Url } from "../lib/bytes.js";
 import { keyLabel, showBehind } from "../lib/key-text.js";
 import type { KeyQuery } from "../model/key-query.js";
 import { KeyTree, type TreeRow } from "../model/key-tree.js";
 import { marks, onChanges, reconnects } from "../model/live.js";
-import { adviceFor, ErrorNote, messageOf } from "./notice.js";
 import { NothingHere, Stale } from "./nothing-here.js";
+import { adviceFor, ErrorNote, messageOf } from "./notice.js";
 import { KeyText } from "./safe-text.js";
 import { type RowContent, VirtualRows } from "./virtual-rows.js";
 
@@ -43,7 +44,8 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
   }, [tree]);
   const tries = reconnects.value;
   useEffect(() => {
-    if (tries > 0) for (const { what, parent } of tree.rows) if (what.kind === "error") void tree.loadMore(parent);
+    if (tries > 0)
+      for (const { what, parent } of tree.rows) if (what.kind === "error") void tree.loadMore(parent);
   }, [tries]);
   const version = tree.version.value;
   const { rows } = tree;
@@ -67,9 +69,11 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
     if (row === undefined) return false;
     const { what } = row;
     if (event.key === "Enter" || event.key === " ") open(row);
-    else if (event.key === "ArrowRight" && what.kind === "group" && !what.isOpen) tree.setOpen(what.prefix, true);
+    else if (event.key === "ArrowRight" && what.kind === "group" && !what.isOpen)
+      tree.setOpen(what.prefix, true);
     else if (event.key === "ArrowRight" && what.kind === "group") setActive(index + 1);
-    else if (event.key === "ArrowLeft" && what.kind === "group" && what.isOpen) tree.setOpen(what.prefix, false);
+    else if (event.key === "ArrowLeft" && what.kind === "group" && what.isOpen)
+      tree.setOpen(what.prefix, false);
     else if (event.key === "ArrowLeft" && row.depth > 0) setActive(parentOf(rows, index));
     else return false;
     return true;
@@ -92,7 +96,7 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
   return (
     <>
       <p class="list-note">
-        <span />
+        <span role="status">{tree.isLoaded ? summaryOf(tree) : ""}</span>
         <Stale missed={tree.missed.value} onRefresh={onRefresh} />
       </p>
       <VirtualRows
@@ -117,13 +121,25 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
   );
 }
 
+function summaryOf({ groups, keys, isWhole }: KeyTree): string {
+  const parts = [groups > 0 ? plural(groups, "group") : "", keys > 0 ? plural(keys, "key") : ""].filter(
+    (part) => part !== "",
+  );
+  return `${parts.join(", ")}${isWhole ? "" : " so far"}`;
+}
+
 function parentOf(rows: readonly TreeRow[], index: number): number {
   const depth = rows[index]?.depth ?? 0;
   for (let at = index - 1; at >= 0; at--) if ((rows[at]?.depth ?? 0) < depth) return at;
   return 0;
 }
 
-function rowContent(row: TreeRow, query: KeyQuery, selected: Base64Url | undefined, mark: string): RowContent {
+function rowContent(
+  row: TreeRow,
+  query: KeyQuery,
+  selected: Base64Url | undefined,
+  mark: string,
+): RowContent {
   const { what, depth, position, siblings, parent, id } = row;
   const isSelected = what.kind === "key" && what.key === selected;
   const inTree = {

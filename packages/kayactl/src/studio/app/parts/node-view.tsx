@@ -1,7 +1,14 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { plural } from "../../../units.js";
-import { type Branch, branchesOf, linesOf, type NodeLine, openedAtFirst, type ValueNode } from "../model/value-node.js";
+import {
+  type Branch,
+  branchesOf,
+  linesOf,
+  type NodeLine,
+  openedAtFirst,
+  type ValueNode,
+} from "../model/value-node.js";
 import { SafeText } from "./safe-text.js";
 import { LINE_HEIGHT } from "./value-body.js";
 import { type RowContent, VirtualRows } from "./virtual-rows.js";
@@ -56,7 +63,8 @@ export function NodeView({ root, label }: { root: ValueNode; label: string }): J
           onRowClick={(index) => {
             setActive(index);
             const line = lines[index];
-            if (line?.branch !== undefined && getSelection()?.isCollapsed !== false) toggle(line.branch, !line.isOpen);
+            if (line?.branch !== undefined && getSelection()?.isCollapsed !== false)
+              toggle(line.branch, !line.isOpen);
           }}
         />
       </div>
@@ -114,13 +122,22 @@ function rowOf(line: NodeLine | undefined): RowContent {
   };
 }
 
-function BranchText({ branch: { brackets, entries }, isOpen }: { branch: Branch; isOpen: boolean }): JSX.Element {
+function BranchText({
+  branch: { brackets, entries },
+  isOpen,
+}: {
+  branch: Branch;
+  isOpen: boolean;
+}): JSX.Element {
   if (isOpen) return <span class="sign">{brackets[0]}</span>;
   if (entries.length === 0) return <span class="sign">{brackets}</span>;
   const count = brackets === "{}" ? plural(entries.length, "member") : plural(entries.length, "element");
   return (
     <>
-      <span class="sign">{brackets[0]}…{brackets[1]}</span> <span class="quiet node-count">{count}</span>
+      <span class="sign">
+        {brackets[0]}…{brackets[1]}
+      </span>{" "}
+      <span class="quiet node-count">{count}</span>
     </>
   );
 }

@@ -26,7 +26,14 @@ export function NothingHere({ query }: { query: KeyQuery }): JSX.Element {
         <button
           type="button"
           onClick={() =>
-            go({ prefix: undefined, gt: undefined, gte: undefined, lt: undefined, lte: undefined, reverse: undefined })
+            go({
+              prefix: undefined,
+              gt: undefined,
+              gte: undefined,
+              lt: undefined,
+              lte: undefined,
+              reverse: undefined,
+            })
           }
         >
           Show all keys

@@ -10,7 +10,11 @@ export function SafeText({ text, keepTabs = false }: { text: string; keepTabs?: 
   return (
     <bdi>
       {parts.map((part, at) =>
-        at % 2 === 0 || (keepTabs && part === "\t") ? part : <span class="escape">{escapeCharacter(part)}</span>,
+        at % 2 === 0 || (keepTabs && part === "\t") ? (
+          part
+        ) : (
+          <span class="escape">{escapeCharacter(part)}</span>
+        ),
       )}
     </bdi>
   );
@@ -22,8 +26,7 @@ export function KeyText({ shown }: { shown: ShownBytes }): JSX.Element {
   if (!shown.isHex) return <bdi>{shown.text}</bdi>;
   return (
     <>
-      <span class="tag">hex</span>
-      {shown.text}
+      <span class="tag">hex</span> {shown.text}
     </>
   );
 }

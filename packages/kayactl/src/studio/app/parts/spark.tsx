@@ -54,7 +54,12 @@ export function Spark({ title, series, format, width, most }: Props): JSX.Elemen
         aria-label={`${title}: ${text}`}
         onPointerMove={(event) => {
           const box = event.currentTarget.getBoundingClientRect();
-          setAt(Math.max(0, Math.min(width - 1, Math.round(((event.clientX - box.left) / box.width) * (width - 1)))));
+          setAt(
+            Math.max(
+              0,
+              Math.min(width - 1, Math.round(((event.clientX - box.left) / box.width) * (width - 1))),
+            ),
+          );
         }}
         onPointerLeave={() => setAt(undefined)}
       >

@@ -76,7 +76,13 @@ export function TextView({ text, label }: { text: string; label: string }): JSX.
   };
   return (
     <div class="value-lines" ref={ref}>
-      <VirtualRows count={lines.length} rowHeight={LINE_HEIGHT} rowAt={rowAt} label={label} className="mono" />
+      <VirtualRows
+        count={lines.length}
+        rowHeight={LINE_HEIGHT}
+        rowAt={rowAt}
+        label={label}
+        className="mono"
+      />
     </div>
   );
 }
@@ -126,7 +132,13 @@ export function HexView({ length, bytesAt }: HexProps): JSX.Element {
 function hexLine(bytes: Uint8Array, width: number): string {
   const pairs = [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
   const half = width / 2;
-  return `${pairs.slice(0, half).join(" ").padEnd(half * 3 - 1)}  ${pairs.slice(half).join(" ").padEnd(half * 3 - 1)}`;
+  return `${pairs
+    .slice(0, half)
+    .join(" ")
+    .padEnd(half * 3 - 1)}  ${pairs
+    .slice(half)
+    .join(" ")
+    .padEnd(half * 3 - 1)}`;
 }
 
 function printable(byte: number): string {

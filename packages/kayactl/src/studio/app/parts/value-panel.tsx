@@ -55,7 +55,11 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
         <h2 class="value-key mono" tabIndex={-1} ref={heading}>
           <KeyText shown={shown} />
         </h2>
-        <button type="button" class="quiet-button" onClick={() => void copy(shown.isHex ? toHex(fromBase64Url(keyOf)) : shown.text, "Key")}>
+        <button
+          type="button"
+          class="quiet-button"
+          onClick={() => void copy(shown.isHex ? toHex(fromBase64Url(keyOf)) : shown.text, "Key")}
+        >
           Copy key
         </button>
       </div>
@@ -132,14 +136,17 @@ function Loaded({ value, state, onGone }: LoadedProps): JSX.Element {
       </div>
       {state.kind === "large" && (
         <p class="quiet">
-          The value is read in parts as you scroll. Values over 1 MiB are not decoded; download it to have all of it.
+          The value is read in parts as you scroll. Values over 1 MiB are not decoded; download it to have all
+          of it.
         </p>
       )}
       <Body value={value} state={state} format={format} />
       {dialog === "edit" && state.kind === "whole" && (
         <EditDialog keyOf={value.key} seen={state} onClose={close} onWritten={() => void value.load()} />
       )}
-      {dialog === "delete" && <DeleteDialog keyOf={value.key} seen={state} onClose={close} onDeleted={onGone} />}
+      {dialog === "delete" && (
+        <DeleteDialog keyOf={value.key} seen={state} onClose={close} onDeleted={onGone} />
+      )}
     </>
   );
 }
@@ -197,7 +204,15 @@ function copyText({ bytes, formats }: WholeValue, format: Format): string {
   return format === "hex" || formats.text === undefined ? toHex(bytes) : formats.text;
 }
 
-function Body({ value, state, format }: { value: OpenValue; state: WholeValue | LargeValue; format: Format }): JSX.Element {
+function Body({
+  value,
+  state,
+  format,
+}: {
+  value: OpenValue;
+  state: WholeValue | LargeValue;
+  format: Format;
+}): JSX.Element {
   if (state.length === 0) return <Empty title="The value is empty">It has no bytes; the key is there.</Empty>;
   if (state.kind === "large") {
     return format === "text" ? (
@@ -209,11 +224,15 @@ function Body({ value, state, format }: { value: OpenValue; state: WholeValue | 
   const { json, msgpack, text } = state.formats;
   const node = format === "json" ? json : format === "msgpack" ? msgpack : undefined;
   if (node !== undefined) {
-    return <NodeView key={`${state.etag}-${format}`} root={node} label={`Value as ${FORMAT_NAMES[format]}`} />;
+    return (
+      <NodeView key={`${state.etag}-${format}`} root={node} label={`Value as ${FORMAT_NAMES[format]}`} />
+    );
   }
   if (format === "text" && text !== undefined) return <TextView text={text} label="Value as text" />;
   const { bytes } = state;
-  return <HexView length={bytes.length} bytesAt={(offset, length) => bytes.subarray(offset, offset + length)} />;
+  return (
+    <HexView length={bytes.length} bytesAt={(offset, length) => bytes.subarray(offset, offset + length)} />
+  );
 }
 
 /** For the title of the page. */

@@ -147,6 +147,7 @@ export function VirtualRows(props: Props): JSX.Element {
     if (row !== null) props.onRowClick?.(Number(row.dataset.index), event);
   };
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useAriaPropsSupportedByRole: it always has a role
     <div
       ref={box}
       class={`rows ${props.className ?? ""}`}
