@@ -81,7 +81,7 @@ export const PAGE: PageFiles = new Map([
 ]);
 
 export function optionsOf(data: string): GlobalOptions {
-  return { data, durability: "strict", recovery: "tail", lock: true };
+  return { data, durability: "strict", recovery: "tail", lock: true, color: true };
 }
 
 /** A studio that only reads a directory, until the test ends; one page has been let in. */

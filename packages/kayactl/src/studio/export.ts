@@ -2,13 +2,15 @@ import type { ServerResponse } from "node:http";
 import { basename } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { jsonField, toJson } from "../bytes.js";
+import type { KeyValue } from "@kaya/engine";
+import { entryJson } from "../export/json-lines.js";
+import { pagesOf } from "../pages.js";
 import { SECURITY_HEADERS } from "./answers.js";
 import { RANGE_PARAMETERS, readBounds } from "./key-range.js";
 import type { Parameters } from "./parameters.js";
 import type { Reading } from "./reading.js";
 import { badRequest } from "./refusal.js";
-import { entriesOf, type RowRequest } from "./rows.js";
+import { type RowRequest, rangesOf } from "./rows.js";
 
 export const EXPORT_PARAMETERS: readonly string[] = [...RANGE_PARAMETERS, "reverse", "format"];
 
@@ -46,11 +48,16 @@ export async function sendExport(
 }
 
 async function* chunksOf(reading: Reading, request: ExportRequest): AsyncGenerator<string, void> {
+  for (const range of rangesOf(request)) {
+    for await (const page of pagesOf(reading, range)) yield* chunksOfPage(page);
+  }
+}
+
+function* chunksOfPage(page: readonly KeyValue[]): Generator<string, void> {
   let lines: string[] = [];
   let characters = 0;
-  for await (const { key, value, expiresAt } of entriesOf(reading, request)) {
-    const fields = { ...jsonField("key", key), ...jsonField("value", value) };
-    const line = `${toJson({ ...fields, ...(expiresAt !== undefined && { expiresAt }) })}\n`;
+  for (const entry of page) {
+    const line = `${entryJson(entry)}\n`;
     lines.push(line);
     characters += line.length;
     if (characters < CHUNK_CHARACTERS) continue;

@@ -1,4 +1,4 @@
-import type { Engine, Entry, RangeOptions, Rows, Snapshot } from "@kaya/engine";
+import type { Engine, Entry, RangeOptions, Rows, Scan, Snapshot } from "@kaya/engine";
 import type { Latencies } from "./latencies.js";
 
 /** The data at one moment, for one request. How long its lookups take is measured. */
@@ -14,6 +14,11 @@ export class Reading {
   /** As `Engine.keys`. */
   keys(range: RangeOptions): Rows<Uint8Array> {
     return this.#snapshot.keys(range);
+  }
+
+  /** As `Engine.scan`. */
+  scan(range: RangeOptions): Scan {
+    return this.#snapshot.scan(range);
   }
 
   /** As `Engine.getEntry`. */

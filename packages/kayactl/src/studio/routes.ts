@@ -7,10 +7,11 @@ import type { Target } from "./guard.js";
 import type { Live } from "./live.js";
 import { Parameters } from "./parameters.js";
 import { badRequest, notFound, Refusal } from "./refusal.js";
-import { isFound, ROW_PARAMETERS, readRowRequest, readRows } from "./rows.js";
+import { ROW_PARAMETERS, readRowRequest, readRows } from "./rows.js";
 import type { StudioStore } from "./store.js";
 import { readTree, readTreeRequest, TREE_PARAMETERS } from "./tree.js";
 import {
+  isFound,
   noValue,
   readValueRequest,
   readWriteRequest,

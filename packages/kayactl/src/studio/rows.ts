@@ -1,4 +1,4 @@
-import type { Entry } from "@kaya/engine";
+import type { KeyValue, RangeOptions } from "@kaya/engine";
 import type { Row, RowPage } from "./api.js";
 import { toText } from "./base64url.js";
 import { type ByteBounds, before, behind, RANGE_PARAMETERS, readBounds, shownParts } from "./key-range.js";
@@ -13,8 +13,6 @@ const MOST_ROWS = 1000;
 const MOST_VALUE_BYTES = 64 * 1024 * 1024;
 /** Of a value, in a row and in a change. */
 export const HEAD_BYTES = 256;
-/** Keys that are read at once. */
-const KEYS_AT_ONCE = 128;
 
 export interface RowRequest {
   readonly bounds: ByteBounds;
@@ -36,42 +34,27 @@ export function readRowRequest(parameters: Parameters): RowRequest {
   };
 }
 
-/** An entry that is there. */
-export type FoundEntry = Entry & { readonly value: Uint8Array };
-
-/** The shown entries of a range, one value in memory at a time. */
-export async function* entriesOf(
-  reading: Reading,
-  { bounds, isReverse, isInternal }: Omit<RowRequest, "limit">,
-): AsyncGenerator<FoundEntry, void> {
-  for (const part of shownParts(bounds, isInternal, isReverse)) {
-    for await (const keys of reading.keys({ ...part, reverse: isReverse }).pages(KEYS_AT_ONCE)) {
-      for (const key of keys) {
-        const entry = await reading.getEntry(key);
-        if (isFound(entry)) yield entry; // else it has expired since its key was read
-      }
-    }
-  }
-}
-
-export function isFound(entry: Entry): entry is FoundEntry {
-  return entry.value !== undefined;
-}
-
 export async function readRows(reading: Reading, request: RowRequest): Promise<RowPage> {
   const rows: Row[] = [];
   let bytes = 0;
-  for await (const entry of entriesOf(reading, request)) {
-    const last = rows.at(-1);
-    if (last !== undefined && (rows.length === request.limit || bytes > MOST_VALUE_BYTES))
-      return { rows, next: last.key };
-    rows.push(toRow(entry));
-    bytes += entry.value.length;
+  for (const range of rangesOf(request)) {
+    for await (const entry of reading.scan(range)) {
+      const last = rows.at(-1);
+      if (last !== undefined && (rows.length === request.limit || bytes > MOST_VALUE_BYTES))
+        return { rows, next: last.key };
+      rows.push(toRow(entry));
+      bytes += entry.value.length;
+    }
   }
   return { rows };
 }
 
-function toRow({ key, value, expiresAt }: FoundEntry): Row {
+/** What is scanned one after the other. */
+export function rangesOf({ bounds, isInternal, isReverse }: Omit<RowRequest, "limit">): RangeOptions[] {
+  return shownParts(bounds, isInternal, isReverse).map((part) => ({ ...part, reverse: isReverse }));
+}
+
+function toRow({ key, value, expiresAt }: KeyValue): Row {
   return {
     key: toText(key),
     length: value.length,

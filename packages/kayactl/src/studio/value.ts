@@ -1,9 +1,8 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import { isReservedKey } from "@kaya/engine";
+import { type Entry, isReservedKey } from "@kaya/engine";
 import { displayBytes } from "../text.js";
 import type { Parameters } from "./parameters.js";
 import { badRequest, forbidden, notFound, Refusal } from "./refusal.js";
-import type { FoundEntry } from "./rows.js";
 
 export const VALUE_PARAMETERS: readonly string[] = ["key", "offset", "length", "download", "internal"];
 export const WRITE_PARAMETERS: readonly string[] = ["key", "expiresAt"];
@@ -30,6 +29,13 @@ export function readValueRequest(parameters: Parameters): ValueRequest {
     length: parameters.number("length", 0, Number.MAX_SAFE_INTEGER) ?? Number.MAX_SAFE_INTEGER,
     isDownload: parameters.flag("download"),
   };
+}
+
+/** An entry that is there. */
+type FoundEntry = Entry & { readonly value: Uint8Array };
+
+export function isFound(entry: Entry): entry is FoundEntry {
+  return entry.value !== undefined;
 }
 
 /** The wanted bytes of a value, and what the headers tell of all of it. */
