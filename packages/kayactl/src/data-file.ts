@@ -14,6 +14,13 @@ const IN_DIRECTORY: readonly (readonly [dir: string, name: RegExp])[] = [
   ["wal/quarantine", /^[0-9a-f]{16}\.wal\./],
 ];
 
+/** Whether a path below a data directory, with "/", is the one of a file of Kaya's, by its name. */
+export function hasOwnName(path: string): boolean {
+  const dir = dirname(path);
+  if (dir === ".") return IN_ROOT.test(path);
+  return IN_DIRECTORY.some(([of, names]) => dir === of && names.test(basename(path)));
+}
+
 /** Whether a real path has the name of a file of a data directory, and stands where such a file would: it may be absent. */
 export async function isOfDataDirectory(path: string): Promise<boolean> {
   const [dir, name] = [dirname(path), basename(path)];

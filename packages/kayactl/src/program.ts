@@ -4,6 +4,7 @@ import { registerCompact } from "./commands/compact.js";
 import { registerCompletion } from "./commands/completion.js";
 import { registerConsumers } from "./commands/consumers.js";
 import { registerDelete } from "./commands/delete.js";
+import { registerDoctor } from "./commands/doctor.js";
 import { registerExport } from "./commands/export.js";
 import { registerFlush } from "./commands/flush.js";
 import { registerCat, registerGet } from "./commands/get.js";
@@ -54,6 +55,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
   program.commandsGroup("Files:");
   for (const register of [
     registerVerify,
+    registerDoctor,
     registerRecover,
     registerFlush,
     registerCompact,

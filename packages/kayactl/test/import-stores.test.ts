@@ -1,13 +1,22 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ClassicLevel } from "classic-level";
 import { open as openLmdb } from "lmdb";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type SqliteOptions, SqliteSource } from "../src/import/from-sqlite.js";
 import type { ImportEntry } from "../src/import/import-source.js";
 import type { SqlRow } from "../src/import/sqlite-driver.js";
 import { absentDirectory, BIN, child, kayactl, snapshot, temporaryDirectory } from "./helpers.js";
 import { openTestSqlite } from "./test-sqlite.js";
+
+// Packages of other stores are looked for from the current directory.
+beforeEach(() => {
+  vi.spyOn(process, "cwd").mockReturnValue(fileURLToPath(new URL("..", import.meta.url)));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const exported = async (data: string) => (await kayactl(["export", "--data", data])).stdout;
 const lines = (...documents: unknown[]) => documents.map((each) => `${JSON.stringify(each)}\n`).join("");
