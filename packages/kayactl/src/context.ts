@@ -1,3 +1,4 @@
+import type { Engine } from "@kaya/engine";
 import type { Command } from "commander";
 import type { GlobalOptions } from "./options.js";
 import type { Output, OutputStream } from "./output.js";
@@ -21,13 +22,52 @@ export interface Io {
   readonly signal?: AbortSignal;
 }
 
+/** The data directory that a shell has opened for all of its commands. */
+export interface OpenedDirectory {
+  readonly isReadOnly: boolean;
+  /** A command without a limit of its own shows so many lines. Undefined: all. */
+  readonly mostLines: number | undefined;
+  isOf(dataDir: string): boolean;
+  /**
+   * Opens it first where that has not been done yet.
+   * @throws KayaError KAYA_READ_ONLY where the command writes and the shell does not; as `Engine.open`
+   */
+  engineFor(context: Context, needs: EngineNeeds): Promise<Engine>;
+}
+
+/** What a command does with an engine. */
+export interface EngineNeeds {
+  /** Make the data directory where it is absent. Default false. */
+  readonly create?: boolean;
+  /** Look only: no lock, and nothing is changed. Default false. */
+  readonly readOnly?: boolean;
+  /** Flush and compact by itself, as a program does. Default false: a command that ends soon leaves that to others. */
+  readonly runsOn?: boolean;
+}
+
 /** What a command needs besides its arguments. */
 export interface Context {
   readonly io: Io;
   readonly out: Output;
   readonly err: Output;
   readonly options: GlobalOptions;
+  /** Where the command runs in a shell. */
+  readonly session?: OpenedDirectory;
+  /** Runs another command line in this process. */
+  readonly run: Run;
 }
+
+/** A shell around a command line. */
+export interface Surroundings {
+  readonly session: OpenedDirectory;
+  /** Options that the command line need not repeat. */
+  readonly defaults: GlobalOptions;
+  /** Adds commands that only a shell has. */
+  extend(program: Command): void;
+}
+
+/** Does what a command line says, and gives its exit code. */
+export type Run = (argv: readonly string[], io: Io, surroundings?: Surroundings) => Promise<number>;
 
 /** Carries out a command and keeps its exit code. */
 export type Execute = (

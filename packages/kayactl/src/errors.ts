@@ -43,10 +43,11 @@ function isDebug(): boolean {
 /**
  * A wrong call, told as any other mistake of the caller.
  * @param command the innermost command that was found in the arguments
+ * @param isInShell commands are typed without the program's name
  */
-export function usageError(error: CommanderError, command: Command): KayaError {
+export function usageError(error: CommanderError, command: Command, isInShell: boolean): KayaError {
   const path = pathOf(command);
-  const help = `see "kayactl ${path === "" ? "--help" : `help ${path}`}"`;
+  const help = `see "${isInShell ? "" : "kayactl "}${`help ${path}`.trimEnd()}"`;
   if (error.code === "commander.help") {
     return invalid(`${path === "" ? "no command was given" : `"${path}" needs a subcommand`}: ${help}`);
   }

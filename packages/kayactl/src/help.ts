@@ -81,10 +81,8 @@ function commandAt(program: Command, path: readonly string[]): Command {
   for (const [index, name] of path.entries()) {
     const inner = command.commands.find((each) => each.name() === name || each.aliases().includes(name));
     if (inner === undefined) {
-      const given = path.slice(0, index + 1).join(" ");
-      throw invalid(
-        `there is no command ${JSON.stringify(given)} (see "kayactl ${pathOf(command)}${index > 0 ? " " : ""}--help")`,
-      );
+      const given = JSON.stringify(path.slice(0, index + 1).join(" "));
+      throw invalid(`there is no command ${given} (see "${`kayactl help ${pathOf(command)}`.trimEnd()}")`);
     }
     command = inner;
   }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Command, CommanderError } from "commander";
 import { answer, COMPLETE } from "./completion/answer.js";
-import { type Context, type Execute, ExitCode, type Io } from "./context.js";
+import { type Context, type Execute, ExitCode, type Io, type Run, type Surroundings } from "./context.js";
 import { exitCodeOf, printError, usageError } from "./errors.js";
 import { Interrupted, Output, OutputClosed } from "./output.js";
 import { createProgram } from "./program.js";
@@ -12,27 +12,39 @@ import { createProgram } from "./program.js";
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   if (argv[0] === COMPLETE) return answer(argv.slice(1), io);
+  return runCommand(argv, io);
+}
+
+const runCommand: Run = async (argv, io, surroundings) => {
   const out = new Output(io.stdout, io.signal);
   const err = new Output(io.stderr);
+  if (surroundings?.defaults.color === false) for (const output of [out, err]) output.disableColors();
   // What a write fails with comes to its callback; without a listener the event would end the process.
   const ignore = () => undefined;
   io.stdout.on("error", ignore);
   io.stderr.on("error", ignore);
   try {
-    return await runProgram(argv, { io, out, err });
+    return await runProgram(argv, { io, out, err, run: runCommand }, surroundings);
   } finally {
     await err.flush().catch(ignore);
     await nextTurn(); // a failed write's event comes after its callback
     io.stdout.off("error", ignore);
     io.stderr.off("error", ignore);
   }
-}
+};
 
-async function runProgram(argv: readonly string[], streams: Omit<Context, "options">): Promise<number> {
+type Streams = Omit<Context, "options" | "session">;
+
+async function runProgram(
+  argv: readonly string[],
+  streams: Streams,
+  surroundings: Surroundings | undefined,
+): Promise<number> {
   const { out } = streams;
-  const isJson = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
+  const given = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined);
+  const isJson = given.includes("--json") || surroundings?.defaults.json === true;
   try {
-    const exitCode = await parse(argv, streams);
+    const exitCode = await parse(argv, streams, surroundings);
     await out.flush();
     return exitCode;
   } catch (error) {
@@ -44,13 +56,20 @@ async function runProgram(argv: readonly string[], streams: Omit<Context, "optio
   }
 }
 
-async function parse(argv: readonly string[], streams: Omit<Context, "options">): Promise<number> {
+async function parse(
+  argv: readonly string[],
+  streams: Streams,
+  surroundings: Surroundings | undefined,
+): Promise<number> {
   let exitCode: number = ExitCode.Ok;
   const help: string[] = [];
   const execute: Execute = async (options, action) => {
-    exitCode = await action({ ...streams, options });
+    exitCode = await action({ ...streams, options, ...(surroundings && { session: surroundings.session }) });
   };
   const program = createProgram(execute, streams.out, (text) => help.push(text));
+  surroundings?.extend(program);
+  for (const [name, value] of Object.entries(surroundings?.defaults ?? {}))
+    program.setOptionValueWithSource(name, value, "config");
   program.on("option:no-color", () => {
     streams.out.disableColors();
     streams.err.disableColors();
@@ -63,7 +82,7 @@ async function parse(argv: readonly string[], streams: Omit<Context, "options">)
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw usageError(error, command);
+    if (error.exitCode !== 0) throw usageError(error, command, surroundings !== undefined);
   }
   await streams.out.write(help.join(""));
   return exitCode;

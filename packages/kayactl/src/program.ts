@@ -14,6 +14,7 @@ import { registerPut } from "./commands/put.js";
 import { registerQuarantine } from "./commands/quarantine.js";
 import { registerRecover } from "./commands/recover.js";
 import { registerLs, registerScan } from "./commands/scan.js";
+import { registerShell } from "./commands/shell.js";
 import { registerSim } from "./commands/sim.js";
 import { registerStats } from "./commands/stats.js";
 import { registerStudio } from "./commands/studio.js";
@@ -69,6 +70,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
   program.commandsGroup("Proof:");
   registerSim(program, execute);
   program.commandsGroup("Terminal:");
+  registerShell(program, execute);
   registerCompletion(program, execute);
   registerHelp(program, writeOut);
   return program;

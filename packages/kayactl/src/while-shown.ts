@@ -16,12 +16,15 @@ export async function whileShown<P, T>(
 ): Promise<T> {
   // A script that asked for JSON gets no lines on standard error but those of an error.
   const shown = options.json === true && !err.isTty ? undefined : show(io.stderr);
+  let isDone = false;
   try {
     return await work((progress) => {
+      if (isDone) return; // an engine tells of later readings, too
       if (io.signal?.aborted) throw new Interrupted();
       shown?.update(progress);
     });
   } finally {
+    isDone = true;
     shown?.done();
   }
 }

@@ -1,6 +1,6 @@
 import { Engine, type RecoveryProgress } from "@kaya/engine";
 import { formatWarning } from "@kaya/wal";
-import type { Context } from "./context.js";
+import type { Context, EngineNeeds } from "./context.js";
 import { requireDataDir } from "./data-dir.js";
 import { engineConfig } from "./options.js";
 import { Progress } from "./progress.js";
@@ -8,31 +8,36 @@ import { tellingWarnings } from "./report.js";
 import { escapeText } from "./text.js";
 import { whileShown } from "./while-shown.js";
 
-export interface WithEngineOptions {
-  /** Make the data directory where it is absent. Default false. */
-  readonly create?: boolean;
-  /** Look only: no lock, and nothing is changed. Default false. */
-  readonly readOnly?: boolean;
-  /** Flush and compact by itself, as a program does. Default false: a command that ends soon leaves that to others. */
-  readonly runsOn?: boolean;
-}
-
 /** Opens the engine, says what its recovery found, does the work, and closes: what it gives was closed without an error. */
 export async function withEngine<T>(
   context: Context,
   work: (engine: Engine) => Promise<T>,
-  { create = false, readOnly = false, runsOn = false }: WithEngineOptions = {},
+  needs: EngineNeeds = {},
 ): Promise<T> {
+  const { session, options } = context;
+  if (session?.isOf(options.data)) return work(await session.engineFor(context, needs));
+  const engine = await openEngine(context, needs);
+  return closeAfter(engine, () => work(engine));
+}
+
+/** Opens the engine, and says what its recovery found. */
+export async function openEngine(
+  context: Context,
+  { create = false, readOnly = false, runsOn = false }: EngineNeeds,
+): Promise<Engine> {
   if (!create) await requireDataDir(context.options.data);
   const engine = await withProgress(context, (onProgress) => {
     const { tables, ...config } = engineConfig(context.options);
     return Engine.open({ ...config, ...(!runsOn && { tables }), readOnly }, undefined, { onProgress });
   });
-  return closeAfter(engine, async () => {
+  try {
     context.io.signal?.throwIfAborted();
     for (const warning of recoveryWarnings(engine)) await warn(context, warning);
-    return work(engine);
-  });
+    return engine;
+  } catch (error) {
+    await engine.close().catch(() => undefined); // the first error is the one to tell
+    throw error;
+  }
 }
 
 /** Shows how far the reading is, once it takes long, and stops it where the user wants that. */

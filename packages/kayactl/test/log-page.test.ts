@@ -150,7 +150,13 @@ describe("too many records for a page", () => {
   async function collect(path: string, mostItems: number): Promise<CollectedPage> {
     const io = { stdout: new Sink(), stderr: new Sink() };
     const options = { data: path, durability: "strict", recovery: "tail", lock: true, color: true } as const;
-    const context = { io, out: new Output(io.stdout), err: new Output(io.stderr), options };
+    const context = {
+      io,
+      out: new Output(io.stdout),
+      err: new Output(io.stderr),
+      options,
+      run: async () => 0,
+    };
     const locations = await locateSegments(path);
     const filter = new RecordFilter(undefined, undefined);
     return collectPage(context, { locations, tables: undefined, filter }, path, mostItems);

@@ -13,11 +13,11 @@ afterEach(() => {
 
 describe("mistakes in the call end with 4", () => {
   test.each([
-    [[], /no command was given: see "kayactl --help"/],
+    [[], /no command was given: see "kayactl help"/],
     [["inspect"], /"inspect" needs a subcommand: see "kayactl help inspect"/],
     [["inspect", "wl", "x"], /unknown command 'wl'.*Did you mean wal\?.*kayactl help inspect"/],
     [["inspect", "wal"], /missing required argument 'PATH'.*"kayactl help inspect wal"/],
-    [["help", "inspect", "frobnicate"], /there is no command "inspect frobnicate".*"kayactl inspect --help"/],
+    [["help", "inspect", "frobnicate"], /there is no command "inspect frobnicate".*"kayactl help inspect"/],
     [["frobnicate"], /unknown command 'frobnicate'/],
     [["pt", "a", "b"], /unknown command 'pt'.*Did you mean put\?/],
     [["help", "frobnicate"], /there is no command "frobnicate"/],

@@ -14,7 +14,11 @@ export const registerDelete: Register = (program, execute) => {
     .action((key: string, options: { keyHex?: boolean }, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         const keyBytes = parseBytes(key, "KEY", options.keyHex === true);
-        await printWrite(context, await withEngine(context, (engine) => engine.delete(keyBytes)));
+        const { durability } = context.options;
+        await printWrite(
+          context,
+          await withEngine(context, (engine) => engine.delete(keyBytes, { durability })),
+        );
         return ExitCode.Ok;
       }),
     );

@@ -66,7 +66,9 @@ Examples:
     );
 };
 
-function repair(context: Context): Promise<RecoveryReport> {
+async function repair(context: Context): Promise<RecoveryReport> {
+  if (context.session?.isOf(context.options.data))
+    throw invalid("recover needs the directory for itself: leave the shell, or use --dry-run");
   return withProgress(context, (onProgress) =>
     recover(engineConfig(context.options), undefined, { onProgress }),
   );

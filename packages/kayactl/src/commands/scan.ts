@@ -66,26 +66,39 @@ function addScan(command: Command, execute: Execute, { about, examples, given }:
 }
 
 async function scan(context: Context, prefix: string | undefined, options: ScanOptions): Promise<number> {
-  const range = toRange(prefix, options);
-  const count = await withEngine(context, (engine) => printEntries(context, engine, range, options), {
-    readOnly: true,
-  });
-  if (context.err.isTty && !context.options.json) await context.err.line(plural(count, "entry", "entries"));
+  const { session, out, err } = context;
+  const isForPeople = out.isTty && context.options.json !== true;
+  const most = isForPeople && options.limit === undefined ? session?.mostLines : undefined;
+  // One more says whether there are more.
+  const range = toRange(prefix, most === undefined ? options : { ...options, limit: most + 1 });
+  const { count, isMore } = await withEngine(
+    context,
+    (engine) => printEntries(context, engine, range, options, most),
+    { readOnly: true },
+  );
+  if (!err.isTty || context.options.json) return ExitCode.Ok;
+  const more = isMore ? ", and more: --limit N shows N, --gt KEY those behind KEY" : "";
+  await err.line(`${plural(count, "entry", "entries")}${more}`);
   return ExitCode.Ok;
 }
 
+/** @param most entries that are printed */
 async function printEntries(
   context: Context,
   engine: Engine,
   range: RangeOptions,
   { keysOnly = false }: ScanOptions,
-): Promise<number> {
+  most = Number.POSITIVE_INFINITY,
+): Promise<{ count: number; isMore: boolean }> {
   const { out, io, options } = context;
   const lines = options.json ? jsonItems : out.isTty ? terminalLines(out) : tabbedLines;
   let count = 0;
+  let isMore = false;
   if (options.json) await out.write('{"items":[');
-  for await (const page of pagesOf(engine, range)) {
+  for await (const found of pagesOf(engine, range)) {
     if (io.signal?.aborted) throw new Interrupted();
+    const page = found.slice(0, most - count);
+    isMore = page.length < found.length;
     if (options.json && count > 0) await out.write(",");
     for (const text of lines(page, keysOnly)) {
       const writing = out.write(text);
@@ -95,7 +108,7 @@ async function printEntries(
   }
   if (options.json) await out.line("]}");
   await out.flush();
-  return count;
+  return { count, isMore };
 }
 
 const jsonItems: EntryLines = function* (page: readonly KeyValue[], keysOnly: boolean) {

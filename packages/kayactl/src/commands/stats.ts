@@ -74,7 +74,8 @@ async function printMetrics({ out, options }: Context): Promise<void> {
 async function printOnce(context: Context): Promise<void> {
   const { data, json } = context.options;
   await requireDataDir(data);
-  const holder = await readLockHolder(join(data, "LOCK"));
+  const isOurs = context.session?.isOf(data) === true;
+  const holder = isOurs ? undefined : await readLockHolder(join(data, "LOCK"));
   if (holder?.state === "held") return printFromOutside(context);
   const stats = await withEngine(context, async (engine: Engine) => engine.stats(), { readOnly: true });
   if (json) return context.out.line(toJson(stats));

@@ -6,8 +6,8 @@ import type { Command } from "commander";
 import { ExitCode, type Io } from "../context.js";
 import { Output } from "../output.js";
 import { createProgram } from "../program.js";
-import { type Candidate, globalValue, isBehindDashes, placeAt } from "./candidates.js";
-import { describedLine, readBashLine, type TypedWords } from "./for-shell.js";
+import { type Candidate, candidatesAt, globalValue, type Placed, type TypedWords } from "./candidates.js";
+import { describedLine, readBashLine } from "./for-shell.js";
 import { type KeySource, keysBelow } from "./keys.js";
 import { isShell, type Shell } from "./scripts.js";
 import { splitLine } from "./split-line.js";
@@ -49,8 +49,6 @@ async function linesFor(shell: Shell, typed: readonly string[]): Promise<string[
   return replies(await placed(program, { words: typed.slice(1, -1), current: text }), describedLine);
 }
 
-type Placed = readonly Candidate[] | "files" | "directories";
-
 function replies(found: Placed, toLine: (candidate: Candidate) => string | undefined): string[] {
   if (typeof found === "string") return [found];
   const isPart = found.some((candidate) => candidate.isPart === true);
@@ -60,23 +58,6 @@ function replies(found: Placed, toLine: (candidate: Candidate) => string | undef
 async function placed(program: Command, { words, current }: TypedWords): Promise<Placed> {
   const dataDir = expandHome(globalValue(program, words, "--data") ?? "./data");
   return candidatesAt(program, { words, current }, (prefix) => keysIn(dataDir, prefix));
-}
-
-/** What may stand at the cursor, with keys. */
-export async function candidatesAt(
-  program: Command,
-  { words, current }: TypedWords,
-  keysWith: (prefix: string) => Promise<readonly Candidate[]>,
-): Promise<Placed> {
-  const place = placeAt(program, words, current);
-  if (place.kind === "values") return place.candidates.filter(({ value }) => value.startsWith(current));
-  if (place.kind !== "key") return place.kind;
-  if (words.includes("--key-hex")) return [];
-  const keys = await keysWith(place.prefix);
-  const isPlain = place.before === "" && !isBehindDashes(words);
-  return keys
-    .filter(({ value }) => !isPlain || !value.startsWith("-"))
-    .map((key) => ({ ...key, value: place.before + key.value }));
 }
 
 /** Reads without a lock and changes nothing. An empty list where that takes too long. */

@@ -8,8 +8,17 @@ export interface Candidate {
   readonly isPart?: boolean;
 }
 
+/** The words before the cursor, without the program's name, and the cursor's own as far as the cursor. */
+export interface TypedWords {
+  readonly words: readonly string[];
+  readonly current: string;
+}
+
+/** Candidates, or what a shell completes itself. */
+export type Placed = readonly Candidate[] | "files" | "directories";
+
 /** What stands in the place of the cursor. The shell itself completes paths. */
-export type Place =
+type Place =
   | { readonly kind: "values"; readonly candidates: readonly Candidate[] }
   /** @param before what stands before the key in the same word, such as `--gte=` */
   | { readonly kind: "key"; readonly before: string; readonly prefix: string }
@@ -40,7 +49,7 @@ interface Walk {
  * @param words the words before the cursor's, without the program's name
  * @param current the cursor's word, as far as the cursor
  */
-export function placeAt(program: Command, words: readonly string[], current: string): Place {
+function placeAt(program: Command, words: readonly string[], current: string): Place {
   const { command, positionals, option, isEnded } = walk(program, words);
   if (option !== undefined) return valuePlace(option.argChoices, nameOfValue(option), "", current);
   if (!isEnded && current.startsWith("-")) return optionAt(command, current);
@@ -58,9 +67,21 @@ export function placeAt(program: Command, words: readonly string[], current: str
   return argument === undefined ? NOTHING : valuePlace(argument.argChoices, argument.name(), "", current);
 }
 
-/** Whether a dash at the beginning of a word is part of a value there. */
-export function isBehindDashes(words: readonly string[]): boolean {
-  return words.includes("--");
+/** What may stand at the cursor, with keys. */
+export async function candidatesAt(
+  program: Command,
+  { words, current }: TypedWords,
+  keysWith: (prefix: string) => Promise<readonly Candidate[]>,
+): Promise<Placed> {
+  const place = placeAt(program, words, current);
+  if (place.kind === "values") return place.candidates.filter(({ value }) => value.startsWith(current));
+  if (place.kind !== "key") return place.kind;
+  if (words.includes("--key-hex")) return [];
+  const keys = await keysWith(place.prefix);
+  const isPlain = place.before === "" && !words.includes("--");
+  return keys
+    .filter(({ value }) => !isPlain || !value.startsWith("-"))
+    .map((key) => ({ ...key, value: place.before + key.value }));
 }
 
 /** The value of a global option such as `--data`, or undefined. */

@@ -1,14 +1,12 @@
-import type { Candidate } from "./candidates.js";
-import { splitLine, type Word } from "./split-line.js";
-
-/** The words before the cursor, without the program's name, and the cursor's own as far as the cursor. */
-export interface TypedWords {
-  readonly words: readonly string[];
-  readonly current: string;
-}
+import type { Candidate, TypedWords } from "./candidates.js";
+import { type OpenEnd, splitLine, type Word } from "./split-line.js";
 
 /** A line of bash as far as the cursor, and what is needed to go on in its last word. */
 export interface BashLine extends TypedWords {
+  /** The piece that is completed, as it was typed. */
+  readonly piece: string;
+  /** The quote that is open in it. */
+  readonly quote: "'" | '"' | undefined;
   /**
    * What bash puts in the place of the piece of a word that it completes, or undefined where the value does not go on from what was typed, or
    * cannot be written there.
@@ -21,17 +19,22 @@ export function readBashLine(line: string, breaks: string): BashLine {
   const { words, endsInWord, open } = splitLine(line);
   const last = endsInWord ? words.at(-1) : undefined;
   const before = (last === undefined ? words : words.slice(0, -1)).map(({ text }) => text);
-  const toReply = last === undefined ? quoted : replyIn(line, last, open, breaks);
-  return { words: before.slice(1), current: last?.text ?? "", toReply };
+  const reply =
+    last === undefined ? { piece: "", quote: undefined, toReply: quoted } : replyIn(line, last, open, breaks);
+  return { words: before.slice(1), current: last?.text ?? "", ...reply };
 }
 
-function replyIn(line: string, word: Word, open: string | undefined, breaks: string): BashLine["toReply"] {
+type Reply = Pick<BashLine, "piece" | "quote" | "toReply">;
+
+function replyIn(line: string, word: Word, open: OpenEnd | undefined, breaks: string): Reply {
   if (open === "'" || open === '"') {
-    return (value) =>
+    const toReply = (value: string) =>
       value.startsWith(word.before) ? quotedIn(open, value.slice(word.before.length)) : undefined;
+    return { piece: line.slice(word.pieceStart), quote: open, toReply };
   }
-  // What bash completes behind a closed quote, or a backslash without a character, is not known.
-  if (open !== undefined || word.hasClosedQuote) return () => undefined;
+  // What is completed behind a closed quote, or a backslash without a character, is not known.
+  if (open !== undefined || word.hasClosedQuote)
+    return { piece: "", quote: undefined, toReply: () => undefined };
   const raw = line.slice(word.start);
   let kept = 0;
   for (let at = 0; at < raw.length; at++) {
@@ -39,7 +42,9 @@ function replyIn(line: string, word: Word, open: string | undefined, breaks: str
     else if (breaks.includes(raw.charAt(at))) kept = at + 1;
   }
   const before = splitLine(raw.slice(0, kept)).words[0]?.text ?? "";
-  return (value) => (value.startsWith(before) ? quoted(value.slice(before.length)) : undefined);
+  const toReply = (value: string) =>
+    value.startsWith(before) ? quoted(value.slice(before.length)) : undefined;
+  return { piece: raw.slice(kept), quote: undefined, toReply };
 }
 
 /** As a word of bash: whatever bash might take for something else stands behind a backslash. */
