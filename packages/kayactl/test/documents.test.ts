@@ -26,6 +26,7 @@ const NOT_TYPED_IN = new Map([
   ["npx pnpm@10 changeset", "asks questions, or changes the repository"],
   ["npm install", "needs the packages in a registry; .ci/packed installs them from tarballs"],
   ["kayactl studio", "serves until it is interrupted; studio-command.test.ts starts it"],
+  ['eval "$(kayactl completion bash)"', "changes the shell of a person; completion.test.ts runs each script"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],
 ]);
 
@@ -138,7 +139,7 @@ describe("what a document says of the code", async () => {
 
 test("every error code has one row and one section in docs/errors.md, and no other has", async () => {
   const source = await readFile(join(ROOT, "packages/core/src/errors.ts"), "utf8");
-  const type = /type KayaErrorCode =([^;]*);/.exec(source)?.[1] ?? "";
+  const type = /type KayaErrorCode =(.*?);\n\n/s.exec(source)?.[1] ?? "";
   const codes = [...type.matchAll(/^ *\| "(KAYA_\w+)"/gm)].map(([, code = ""]) => code).sort();
   const page = await readDocument("docs/errors.md");
   const rows = [...page.matchAll(/^\| \[`(KAYA_\w+)`\]\(#(\w+)\)/gm)];
