@@ -335,7 +335,6 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     ["light", 1280],
     ["dark", 1280],
     ["light", 360],
-    ["dark", 360],
   ] as const)("has nothing that axe-core finds in %s, %i pixels wide", async (scheme, width) => {
     await studio.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
     await studio.page.setViewport({ width, height: 740 });

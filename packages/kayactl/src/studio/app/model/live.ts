@@ -60,7 +60,7 @@ export function whenFollowed(): Promise<void> {
 
 let source: EventSource | undefined;
 let prefixFollowed: Base64Url | undefined;
-let retryTimer = 0;
+let retryTimer: ReturnType<typeof setTimeout> | undefined;
 let retryMs = FIRST_RETRY_MS;
 let lastSign = 0;
 let incoming: Change[] = [];

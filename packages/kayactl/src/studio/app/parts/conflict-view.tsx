@@ -3,6 +3,7 @@ import { formatBytes } from "../../../units.js";
 import { showBytes } from "../lib/key-text.js";
 import { localTime } from "../lib/time.js";
 import { formatsOf } from "../model/value-format.js";
+import { branchesOf, linesOf as linesOfNodes, type ValueNode } from "../model/value-node.js";
 
 /** A value as one of two that are compared. Undefined: there is none. */
 export interface Version {
@@ -71,11 +72,21 @@ function linesOf({ bytes }: Version): string[] {
   if (bytes === undefined) return [];
   const cut = bytes.subarray(0, MOST_CHARACTERS);
   const { json, text } = formatsOf(bytes);
-  if (json !== undefined && text !== undefined) {
-    return JSON.stringify(JSON.parse(text), null, 2).slice(0, MOST_CHARACTERS).split("\n").map(safe);
-  }
+  if (json !== undefined) return jsonText(json);
   if (text !== undefined) return text.slice(0, MOST_CHARACTERS).split("\n").map(safe);
   return showBytes(cut).text.match(/.{1,48}/gs) ?? [];
+}
+
+/** With its numbers as they stand: `JSON.parse` would round them. */
+function jsonText(root: ValueNode): string[] {
+  return linesOfNodes(root, new Set(branchesOf(root))).map((line) => {
+    const { depth, name, leaf, branch, isOpen, closes, hasComma } = line;
+    const value =
+      leaf?.text ??
+      (closes !== undefined ? closes.brackets[1] : isOpen ? branch?.brackets[0] : branch?.brackets);
+    const label = name === undefined || closes !== undefined ? "" : `${name}: `;
+    return safe(`${"  ".repeat(depth)}${label}${value}${hasComma && !(branch && isOpen) ? "," : ""}`);
+  });
 }
 
 function safe(line: string): string {

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { hasUnsafeCharacter } from "../../../escape-text.js";
 import { formatBytes } from "../../../units.js";
 import type { Base64Url } from "../../api.js";
 import { decodeText, encodeText, parseHex, toBase64Url, toHex } from "../lib/bytes.js";
@@ -29,13 +30,20 @@ function isTypeable(text: string | undefined): text is string {
   return text !== undefined && !text.includes("\r") && !text.includes("\0");
 }
 
+/** Has nothing that a text box would obey or hide. */
+function isPlain(text: string): boolean {
+  return !hasUnsafeCharacter(text.replace(/[\n\t]/g, ""));
+}
+
 /** Edits a value, or writes a new key: held to what was seen. Where it is another by now, it shows both and asks. */
 export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): JSX.Element {
   const seenText = seen === undefined ? "" : decodeText(seen.bytes);
   const canText = isTypeable(seenText);
   const [key, setKey] = useState<Uint8Array>(prefix ?? new Uint8Array());
-  const [mode, setMode] = useState<"text" | "hex">(canText ? "text" : "hex");
-  const [typed, setTyped] = useState(canText ? seenText : toHex(seen?.bytes ?? new Uint8Array()));
+  const [mode, setMode] = useState<"text" | "hex">(canText && isPlain(seenText) ? "text" : "hex");
+  const [typed, setTyped] = useState(
+    mode === "text" && canText ? seenText : toHex(seen?.bytes ?? new Uint8Array()),
+  );
   const [expiry, setExpiry] = useState<Expiry>(seen === undefined ? "never" : "keep");
   const [condition, setCondition] = useState<Condition>(seen === undefined ? "absent" : { etag: seen.etag });
   const [theirs, setTheirs] = useState<Version | undefined>(undefined);
@@ -158,7 +166,7 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
         <p id="edit-note" class={bytes === undefined ? "field-problem" : "quiet"} role="status">
-          {noteOf(bytes, mode, wasJson, canText)}
+          {noteOf(bytes, mode, wasJson)}
         </p>
         <ExpiryField
           seenAt={seen?.expiresAt}
@@ -184,18 +192,20 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
   );
 }
 
-function noteOf(
-  bytes: Uint8Array | undefined,
-  mode: "text" | "hex",
-  wasJson: boolean,
-  canText: boolean,
-): string {
+function noteOf(bytes: Uint8Array | undefined, mode: "text" | "hex", wasJson: boolean): string {
   if (bytes === undefined) return "Not hex: two digits from 0 to f make a byte.";
   const size = formatBytes(bytes.length);
-  if (!canText) return `${size}. Bytes that a text box would change are typed in hex.`;
+  const text = decodeText(bytes);
+  if (text === undefined) return `${size}. It is no text, so it is typed in hex.`;
+  if (!isTypeable(text)) return `${size}. It has characters that a text box changes, so it is typed in hex.`;
+  if (!isPlain(text)) {
+    return mode === "hex"
+      ? `${size}. It has characters that a text box hides or obeys: hex shows all of them.`
+      : `${size}. It has characters that are not seen here, or change how others are.`;
+  }
   if (!wasJson || mode === "hex") return size;
   try {
-    JSON.parse(new TextDecoder().decode(bytes));
+    JSON.parse(text);
     return `${size}, valid JSON`;
   } catch {
     return `${size}. It was JSON and is not any more; it is stored as it stands.`;

@@ -8,7 +8,7 @@ import { SafeText } from "./safe-text.js";
 
 const NAMES: Readonly<Record<PageName, string>> = { keys: "Keys", changes: "Changes", store: "Store" };
 const THEME_NAMES: Readonly<Record<Theme, string>> = {
-  system: "As the system",
+  system: "Auto",
   light: "Light",
   dark: "Dark",
 };
