@@ -14,8 +14,9 @@ const PATIENCE = 300_000;
 /** The tests below a directory, under a name. */
 function project(name, directory, include) {
   const root = join(ROOT, directory);
-  // A third of the time is for loading modules, so the files of a package share them. The helpers of kayactl have hooks for each file.
-  const isolate = name === "kayactl";
+  // A third of the time is for loading modules, so the files of a package share them: but where a test mocks a module (io), or helpers have hooks
+  // for each file (kayactl).
+  const isolate = name === "io" || name === "kayactl";
   return { root, test: { name, include, isolate, testTimeout: PATIENCE, hookTimeout: PATIENCE } };
 }
 
