@@ -17,13 +17,13 @@ export async function requireDataDir(dir: string): Promise<void> {
   if (names.length === 0 || names.some((name) => OURS.includes(name))) return;
   throw new KayaError(
     "KAYA_NOT_FOUND",
-    `${dir} is no data directory: ${join(dir, "wal")} is not there. Say where the data is with --data DIR.`,
+    `${dir} is not a data directory: ${join(dir, "wal")} is not there. Give its path with --data DIR.`,
   );
 }
 
 function unreadable(dir: string, cause: NodeJS.ErrnoException): KayaError {
   if (cause.code === "ENOENT") {
-    const advice = "Say where the data is with --data DIR, or begin there with `put`.";
+    const advice = "Give its path with --data DIR, or create it with `put`.";
     return new KayaError("KAYA_NOT_FOUND", `there is no data directory ${dir}. ${advice}`, { cause });
   }
   if (cause.code === "ENOTDIR") return invalid(`${dir} is a file, and a data directory is needed`);

@@ -27,13 +27,13 @@ const NAMES_TABLES = /\b(manifest|sst)\/[0-9a-f]{16}\./;
 
 /** What the message advises, in words of the command line. */
 function hintFor(code: string, message: string): string | undefined {
-  if (message.includes("maxRecordBytes")) return "--max-record-bytes N raises it";
-  if (message.includes("disableLocking")) return "--no-lock says so";
-  if (message.includes("allowForeignFiles")) return "--allow-foreign-files does that";
+  if (message.includes("maxRecordBytes")) return "use --max-record-bytes N";
+  if (message.includes("disableLocking")) return "use --no-lock";
+  if (message.includes("allowForeignFiles")) return "use --allow-foreign-files";
   if (code !== "KAYA_CORRUPTION") return undefined;
   if (NAMES_TABLES.test(message))
-    return '"kayactl verify" lists all damage; no --recovery passes a manifest or a table over: what they cover is in no log any more';
-  return '"kayactl verify" lists all damage; "kayactl recover --recovery prefix" goes on with what stands before it';
+    return '"kayactl verify" lists all damage; no --recovery skips a manifest or a table, because the log that they cover was dropped';
+  return '"kayactl verify" lists all damage; "kayactl recover --recovery prefix" keeps the log before it';
 }
 
 function isDebug(): boolean {

@@ -33,7 +33,7 @@ export function registerInspectFiles(inspect: Command, execute: Execute, files: 
   inspect
     .command(files.name)
     .summary(files.summary)
-    .description(`${files.description} Takes no lock, writes nothing. Exit code 3 where anything is damaged.`)
+    .description(`${files.description} Takes no lock and writes nothing. Exit code 3 means damage.`)
     .argument("<PATH>")
     .option("--summary", files.summaryOption)
     .addHelpText(

@@ -22,22 +22,24 @@ export function addInspectOptions(command: Command): Command {
     )
     .option(
       "--key <prefix>",
-      "only records with a key that begins so (text, or hex:00ff), or that delete a range of such keys",
+      "only records with a key that begins so (text, or hex:00ff), or that delete a range with such keys",
     )
-    .option("--hex", "with the bytes of each record")
-    .option("--records", "a line a record, however many a directory has")
-    .option("--summary", "the figures alone, of a file too")
-    .option("--html <file>", "write all of it as one page for a browser")
-    .option("--force", "let --html replace a file that is no such page");
+    .option("--hex", "also print the bytes of each record")
+    .option("--records", "one line per record, however many there are")
+    .option("--summary", "only the totals, for a file too")
+    .option("--html <file>", "draw all of the log as one page for a browser")
+    .option("--force", "let --html replace a file that is not such a page");
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT for options that contradict each other */
 export function recordFilter({ lsn, key, hex, records, summary, html, force }: InspectOptions): RecordFilter {
   if (summary && (records || hex))
     throw invalid(`--summary and ${records ? "--records" : "--hex"} exclude each other`);
-  if (html === undefined && force) throw invalid("--force belongs to --html");
+  if (html === undefined && force) throw invalid("--force needs --html");
   if (html !== undefined && (lsn !== undefined || key !== undefined || hex || records || summary)) {
-    throw invalid("--html shows all of a log: it goes without --lsn, --key, --hex, --records and --summary");
+    throw invalid(
+      "--html draws all of a log: it cannot be combined with --lsn, --key, --hex, --records or --summary",
+    );
   }
   return new RecordFilter(lsn, key === undefined ? undefined : parseKeyPrefix(key));
 }

@@ -22,10 +22,10 @@ const BOUNDS = ["gt", "gte", "lt", "lte"] as const;
 
 export function addKeyBounds(command: Command): Command {
   return command
-    .option("--gt <key>", "only keys behind this one")
-    .option("--gte <key>", "this key, and those behind it")
+    .option("--gt <key>", "only keys after this one")
+    .option("--gte <key>", "this key and those after it")
     .option("--lt <key>", "only keys before this one")
-    .option("--lte <key>", "this key, and those before it")
+    .option("--lte <key>", "this key and those before it")
     .option("--key-hex", "PREFIX and the bounds are given in hex");
 }
 

@@ -206,7 +206,7 @@ describe("verify", () => {
     const { code, stdout } = await kayactl(["verify", "--data", data]);
     expect(code).toBe(3);
     expect(stdout).toContain(`${SEGMENT}: offset 107: the log ends inside a record's header`);
-    expect(stdout).toContain("would cut 33 B from the end: a write that a crash");
+    expect(stdout).toContain("would cut 33 B from the end: an unfinished write");
     expect((await kayactl(["verify", "--data", data, "--recovery", "absolute"])).stdout).toContain(
       "would refuse",
     );

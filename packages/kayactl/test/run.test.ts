@@ -81,7 +81,7 @@ describe("a directory that is not there", () => {
     await mkdir(join(directory, "photos"));
     const { code, stderr } = await kayactl(["scan", "--data", directory]);
     expect(code).toBe(2);
-    expect(stderr).toContain("is no data directory");
+    expect(stderr).toContain("is not a data directory");
     expect(existsSync(join(directory, "LOCK"))).toBe(false);
   });
 

@@ -278,7 +278,7 @@ describe("at a terminal", () => {
     const { terminal: it } = await terminal(["--data", data, "--read-only"], 10);
     const shown = await it.type("ls\n", "more");
     expect(shown.match(/key-\d+/g)).toHaveLength(7);
-    expect(shown).toContain("7 entries, and more: --limit N shows N, --gt KEY those behind KEY");
+    expect(shown).toContain("7 entries, and more: --limit N shows N, --gt KEY those after KEY");
     expect((await it.type("ls --limit 20\n", "20 entries")).match(/key-\d+/g)).toHaveLength(20);
     expect(await it.type("ls --json\n", "]}")).toContain("key-00049");
     expect(await it.type("ls --gt key-00045\n", "4 entries")).not.toContain("more");

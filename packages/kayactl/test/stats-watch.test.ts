@@ -140,7 +140,7 @@ describe("stats of a directory that is open elsewhere", () => {
         "",
       ].join("\n"),
     );
-    expect(stderr).toMatch(/^note: .*known to the process that has it open\n$/);
+    expect(stderr).toMatch(/^note: .*what it has done since\n$/);
     expect(code).toBe(0);
     const json = await kayactl(["stats", "--json", "--data", data]);
     expect(json).toMatchObject({ code: 0, stderr: "" });

@@ -211,7 +211,7 @@ describe("verify and recover", () => {
     expect(code).toBe(3);
     expect(stdout).toContain(`DAMAGED ${data}\n  ${table}: offset 0: the data block's checksum is `);
     expect(stdout).toMatch(
-      /\nA recovery \(--recovery tail\) would change nothing\.\nIt reads no blocks of tables: .+ Restore the directory from a backup\.\n$/,
+      /\nA recovery \(--recovery tail\) would change nothing\.\nA recovery does not read the blocks of tables\. .+ Restore the directory from a backup\.\n$/,
     );
     expect(await json("verify", "--data", data)).toMatchObject({
       ok: false,
@@ -222,7 +222,7 @@ describe("verify and recover", () => {
     });
     const refused = await kayactl(["get", "key-00000", "--data", data]);
     expect(refused).toMatchObject({ code: 3, stdout: "" });
-    expect(refused.stderr).toMatch(/^error KAYA_CORRUPTION: .*\nhint: .+verify.+no --recovery passes/);
+    expect(refused.stderr).toMatch(/^error KAYA_CORRUPTION: .*\nhint: .+verify.+no --recovery skips/);
   });
 
   test("refuse where a table is missing or another one, in every mode", async () => {

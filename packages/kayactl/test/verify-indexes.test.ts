@@ -53,7 +53,7 @@ test("verify finds entries whose row was written past them, and says how they ar
   expect(stdout).toContain(
     'an entry of the index "byEmail" of "users:" leads to the row "users:2", which is not there',
   );
-  expect(stdout).toContain("count up the `version`");
+  expect(stdout).toContain("Raise the `version`");
   const { ok, damageCount, damage } = JSON.parse(
     (await kayactl(["verify", "--data", data, "--json"])).stdout,
   );

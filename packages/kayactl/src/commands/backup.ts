@@ -6,18 +6,17 @@ import { printNewDirectory } from "./new-directory.js";
 export const registerBackup: Register = (program, execute) => {
   program
     .command("backup")
-    .summary("copy all data into another directory, or what is new since the backup there")
+    .summary("copy all data into another directory; a later backup copies what is new")
     .description(
-      "Copy all tables into DIR, with a table of what only the log has, and read them back: DIR is a data directory then. DIR is absent, " +
-        "empty, or has an earlier backup of the same store: then only tables that it lacks are copied, and all are read back. What is " +
-        "broken off, or fails, leaves the earlier backup as it was, or nothing that could be opened.",
+      "Copy all data into DIR and read it back. DIR is then a data directory. DIR must be absent, empty, or hold an earlier backup of " +
+        "the same store: then only tables that it lacks are copied. A backup that is interrupted or fails leaves an earlier backup as it " +
+        "was; without one, DIR cannot be opened.",
     )
     .argument("<DIR>")
     .addHelpText(
       "after",
       `
-A program that has the directory open makes backups by itself: engine.backup(DIR). kayactl needs the directory for
-itself meanwhile.
+kayactl needs the directory for itself during a backup. A program that has it open calls engine.backup(DIR).
 
 Examples:
   kayactl backup /backups/app --data /var/lib/app

@@ -13,17 +13,18 @@ const LOOK_MS = 100;
 export const registerCompact: Register = (program, execute) => {
   const command = program
     .command("compact")
-    .summary("bring tables to the deepest level: what was overwritten or deleted takes no room any more")
+    .summary("merge tables, so that overwritten and deleted entries take no room")
     .description(
-      "Flush, and merge the tables that have keys with this PREFIX and within these bounds, or all of them, down to the deepest level. What " +
-        "is broken off leaves the tables as they were.",
+      "Flush, then merge the tables that hold keys with this PREFIX and within these bounds, or all tables, down to the deepest level. An " +
+        "interrupted compaction leaves the tables as they were.",
     )
     .argument("[PREFIX]");
   addKeyBounds(command)
     .addHelpText(
       "after",
       `
-A program that has the directory open compacts by itself, as far as it pays. This needs room for the merged tables beside the old ones.
+A program that has the directory open compacts by itself. This command needs disk space for the merged tables beside
+the old ones.
 
 Examples:
   kayactl compact --data /var/lib/app

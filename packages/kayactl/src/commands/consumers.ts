@@ -15,17 +15,17 @@ interface ConsumersOptions {
 export const registerConsumers: Register = (program, execute) => {
   program
     .command("consumers")
-    .summary("who has the log kept for its changes")
+    .summary("list the consumers that the log is kept for")
     .description(
-      "List the registered consumers of changes: up to which LSN each has acknowledged, how much of the log is kept for it, and whether " +
-        "what comes next for it is still there. Takes no lock and changes nothing; another process may have the directory open.",
+      "List the registered consumers of changes: the LSN that each has acknowledged, how much of the log is kept for it, and whether the " +
+        "next change for it is still in the log. Takes no lock and changes nothing; another process may have the directory open.",
     )
     .option("--remove <name>", "remove this consumer, and the log that only it needed; takes the lock")
     .addHelpText(
       "after",
       `
-A consumer that is gone for good keeps the log from being dropped, up to changes.maxKeptLogBytes. One that was removed and comes
-back is new: it has to read all data again.
+A consumer that never comes back keeps its log, up to changes.maxKeptLogBytes. A consumer that was removed and comes
+back is new: it reads all data again.
 
 Examples:
   kayactl consumers --data /var/lib/app

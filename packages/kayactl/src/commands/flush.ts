@@ -5,15 +5,15 @@ import { withEngine } from "../with-engine.js";
 export const registerFlush: Register = (program, execute) => {
   program
     .command("flush")
-    .summary("write what only the log has into a table, and drop the log before it")
+    .summary("write the records of the log into a table, and drop that part of the log")
     .description(
-      "Write the records behind the tables into a new table in sst/, and remove the segments of the log that it covers: the next " +
-        "opening has nothing to replay. Where the tables have it all, none is written.",
+      "Write the records that are in no table yet into a new table in sst/, and remove the segments of the log that it covers. The next " +
+        "opening then has nothing to replay. Without such records no table is written.",
     )
     .addHelpText(
       "after",
       `
-A program that has the directory open flushes by itself, once a memtable is full; kayactl does so only when it is told to.
+A program that has the directory open flushes by itself, once a memtable is full. kayactl flushes only with this command.
 
 Examples:
   kayactl flush --data /var/lib/app

@@ -7,11 +7,11 @@ import { Interrupted } from "../output.js";
 export const inspectedManifests: InspectedFiles = {
   name: "manifest",
   what: "manifest",
-  summary: "the edits of a manifest: which tables are alive, and what of the log they cover",
+  summary: "the edits of a manifest: its tables, and the log that they cover",
   description:
-    "List the records of the manifest at PATH (a file, or a directory with .manifest files, or with manifest/) with the tables that each adds (+) " +
-    "and removes (-), then what is wrong with it, then what it comes to. Of several manifests the last one counts.",
-  summaryOption: "what it comes to alone, with the tables that are alive",
+    "List the records of the manifest at PATH (a file, or a directory with .manifest files or manifest/) with the tables that each adds (+) " +
+    "and removes (-), then all damage, then the resulting state. Of several manifests the last one counts.",
+  summaryOption: "only the resulting state, with its tables",
   examples: [
     "data",
     "data/manifest/0000000000000003.manifest",

@@ -17,9 +17,9 @@ export const inspectedTables: InspectedFiles = {
   what: "table",
   summary: "the blocks of a table, or of a directory of them",
   description:
-    "List the blocks of the table at PATH (a file, or a directory with .sst files, or with sst/), then what is wrong with it. Every " +
-    "checksum is looked at, the order of the keys, and whether index, filter and properties agree with the entries.",
-  summaryOption: "a line a table instead of a line a block",
+    "List the blocks of the table at PATH (a file, or a directory with .sst files or sst/), then all damage. Checks every checksum, the " +
+    "order of the keys, and that index, filter and properties agree with the entries.",
+  summaryOption: "one line per table instead of one per block",
   examples: [
     "data",
     "data/sst/000000000000002a.sst",

@@ -20,7 +20,7 @@ import { inspectedTables } from "./inspect-sst.js";
 export const registerInspect: Register = (program, execute) => {
   const inspect = program
     .command("inspect")
-    .summary("list what is in the files of a log or in tables, and what is wrong with them")
+    .summary("list the records of a log, the blocks of tables, the edits of manifests")
     .description("Show what is in a file, piece by piece. Never writes.");
   const wal = inspect
     .command("wal")
@@ -83,7 +83,7 @@ async function tablesOf({ err }: Context, path: string): Promise<TablesLook | un
   const look = await tryToLookAtTables(path);
   if (!(look instanceof KayaError)) return look;
   await err.line(
-    `note: the manifest cannot be read, so records may be missing that it says are in tables: ${escapeText(look.message)}`,
+    `note: the manifest cannot be read, so records that are in tables may look missing: ${escapeText(look.message)}`,
   );
   return undefined;
 }

@@ -23,19 +23,22 @@ export const registerPut: Register = (program, execute) => {
     .alias("set")
     .summary("store a value under a key")
     .description(
-      "Store VALUE under KEY, replacing what was there. Makes the data directory where it is absent.",
+      "Store VALUE under KEY, in place of an earlier value. Creates the data directory if it is absent.",
     )
     .argument("<KEY>")
-    .argument("<VALUE>", "- reads it from standard input, byte for byte")
+    .argument("<VALUE>", "the value; - reads it from standard input, byte for byte")
     .option("--key-hex", "KEY is given in hex")
-    .option("--value-hex", "VALUE is given in hex (white space in standard input does not count)")
+    .option("--value-hex", "VALUE is given in hex (white space in standard input is ignored)")
     .addOption(
-      new Option("--ttl <time>", "the value goes away after that: 500ms, 90s, 15m, 12h or 30d").argParser(
+      new Option("--ttl <time>", "the value expires after this time: 500ms, 90s, 15m, 12h or 30d").argParser(
         parseDuration,
       ),
     )
     .addOption(
-      new Option("--expires-at <moment>", "the value goes away then: a date, or milliseconds since 1970")
+      new Option(
+        "--expires-at <moment>",
+        "the value expires at this moment: a date, or milliseconds since 1970",
+      )
         .argParser(parseMoment)
         .conflicts("ttl"),
     )

@@ -17,21 +17,21 @@ interface QuarantineOptions {
 export const registerQuarantine: Register = (program, execute) => {
   program
     .command("quarantine")
-    .summary("what recoveries took out of the log and kept")
+    .summary("list what recoveries cut out of the log and kept")
     .description(
-      "List the files in wal/quarantine/ in the order in which their bytes stood in the log: an end that a crash tore (torn), or what was kept " +
-        "for damage that no crash explains (damage). Takes no lock and changes nothing; another process may have the directory open.",
+      "List the files in wal/quarantine/ in the order in which their bytes stood in the log. torn: an end that a crash left unfinished; " +
+        "damage: bytes that no crash explains. Takes no lock and changes nothing; another process may have the directory open.",
     )
     .option(
       "--max-bytes <n>",
-      "remove torn ends, oldest first, until at most so many bytes of them are left; takes the lock",
+      "remove torn ends, oldest first, until at most N bytes of them are left; takes the lock",
       parseWholeNumber,
     )
     .addHelpText(
       "after",
       `
-The newest torn end is never removed, nor is anything that was kept for damage: delete that by hand once you have looked at it. A service does
-the same by itself at each opening with wal.quarantineMaxBytes.
+The newest torn end is never removed, nor is anything kept for damage: delete such a file by hand once you have looked
+at it. A program does the same at each opening with wal.quarantineMaxBytes.
 
 Examples:
   kayactl quarantine --data /var/lib/app

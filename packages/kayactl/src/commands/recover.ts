@@ -23,19 +23,16 @@ interface RecoverOptions {
 export const registerRecover: Register = (program, execute) => {
   program
     .command("recover")
-    .summary("repair the log after a crash, and say what was found")
+    .summary("repair the log after a crash, and report")
     .description(
-      "Do what opening the data directory does by itself: look at the tables, read the log behind them, cut what a crash left " +
-        "unfinished (anything that is more than that is kept in wal/quarantine/), and say what was found. With --to-lsn and --into " +
-        "build another directory with the state as of that LSN instead, and change nothing here: to undo a mistake, or to have " +
-        "what stood before damage. It reaches back to what the tables cover.",
+      "Do what opening the data directory does: read the tables and the log behind them, cut what a crash left unfinished (other bytes " +
+        "that are cut are kept in wal/quarantine/), and report. With --to-lsn and --into, build another directory with the state as of " +
+        "that LSN, and change nothing here: this undoes a mistake, or gets the state before damage. It reaches back to the LSN that " +
+        "the tables cover.",
     )
-    .option("--dry-run", "only say it: change nothing, and take no lock")
+    .option("--dry-run", "only report: change nothing, and take no lock")
     .addOption(
-      new Option(
-        "--to-lsn <n>",
-        "the last record that is wanted (kayactl inspect wal lists them); takes no lock",
-      )
+      new Option("--to-lsn <n>", "the last record to include (kayactl inspect wal lists them); takes no lock")
         .argParser(parseWholeNumber)
         .conflicts("dryRun"),
     )
@@ -45,7 +42,7 @@ export const registerRecover: Register = (program, execute) => {
       `
 Examples:
   kayactl recover --dry-run
-  kayactl recover --recovery prefix   # go on with what stands before damage in the middle of the log
+  kayactl recover --recovery prefix   # keep the log before damage in its middle
   kayactl recover --to-lsn 1041 --into /var/lib/app-before   # the state before LSN 1042`,
     )
     .action((options: RecoverOptions, command) =>

@@ -21,7 +21,7 @@ export const registerScan: Register = (program, execute) => {
     .description(
       "List the entries whose keys begin with PREFIX, or all entries, in bytewise order of their keys.",
     )
-    .option("--keys-only", "without values");
+    .option("--keys-only", "print no values");
   addScan(command, execute, {
     about: "A line is the key, a tab, and the value. A terminal shows columns, and cuts long values.",
     examples: [
@@ -77,7 +77,7 @@ async function scan(context: Context, prefix: string | undefined, options: ScanO
     { readOnly: true },
   );
   if (!err.isTty || context.options.json) return ExitCode.Ok;
-  const more = isMore ? ", and more: --limit N shows N, --gt KEY those behind KEY" : "";
+  const more = isMore ? ", and more: --limit N shows N, --gt KEY those after KEY" : "";
   await err.line(`${plural(count, "entry", "entries")}${more}`);
   return ExitCode.Ok;
 }

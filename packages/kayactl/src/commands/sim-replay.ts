@@ -11,7 +11,7 @@ export const registerSimReplay: Register = (sim, execute) => {
     .command("replay")
     .summary("run a saved trace once more")
     .description(
-      'Carry out the steps of a trace, as "sim run" saves one or as written by hand. Exit code 5 where it breaks a promise.',
+      'Run the steps of a trace that "sim run" saved, or that was written by hand. Exit code 5 means a broken promise.',
     )
     .argument("<TRACE>")
     .addHelpText(

@@ -29,8 +29,8 @@ export const registerSimRun: Register = (sim, execute) => {
     .command("run")
     .summary("run simulations, and shrink the first that fails")
     .description(
-      "Run one simulation a seed. The same seed does the same, on every machine. The first run that breaks a promise is " +
-        "shrunk to few steps and saved as a trace; the exit code is 5 then.",
+      "Run one simulation per seed. The same seed does the same on every machine. The first run that breaks a promise is shrunk to a few " +
+        "steps and saved as a trace; the exit code is then 5.",
     )
     .option("--seed <n>", "the first seed, or all of them as A..B (default: 1)", parseSeeds, {
       from: 1,
@@ -39,10 +39,10 @@ export const registerSimRun: Register = (sim, execute) => {
     .option("--ops <n>", "steps of each run (default: 1000)", parseWholeNumber, 1000)
     .option(
       "--runs <n>",
-      `how many runs, one a seed (default: ${DEFAULT_RUNS}, or as A..B says)`,
+      `number of runs, one per seed (default: ${DEFAULT_RUNS}, or as A..B says)`,
       parseWholeNumber,
     )
-    .option("--save <file>", "where the trace of a failure goes (default: ./kaya-sim-<seed>.jsonl)")
+    .option("--save <file>", "the file for the trace of a failure (default: ./kaya-sim-<seed>.jsonl)")
     .addHelpText(
       "after",
       `

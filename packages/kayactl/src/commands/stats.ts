@@ -27,7 +27,7 @@ interface StatsOptions {
 export const registerStats: Register = (program, execute) => {
   program
     .command("stats")
-    .summary("how much there is")
+    .summary("show how much data there is, and where")
     .description(
       "Say about how many entries there are, how much of them only the log has, and how the tables lie on their levels. Where another process " +
         "has the directory open, or with --watch, what its files tell: where the log ends, how fast it grows, the tables. --json gives the " +
@@ -89,7 +89,7 @@ async function printFromOutside({ out, err, options }: Context): Promise<void> {
   await out.line(options.json ? toJson(look) : table(lookRows(look)));
   if (options.json) return;
   await err.line(
-    "note: this is what the files tell; memory and what was done since the opening are known to the process that has it open",
+    "note: these figures come from the files; only the process that has the directory open knows its memory and what it has done since",
   );
 }
 

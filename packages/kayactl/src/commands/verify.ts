@@ -43,16 +43,17 @@ interface Verification extends LogVerification {
 export const registerVerify: Register = (program, execute) => {
   program
     .command("verify")
-    .summary("check every byte of the manifest, the tables and the log, and the indexes, changing nothing")
+    .summary("check every byte of the data directory, changing nothing")
     .description(
-      "Read the manifest, every block of every table, and the whole log; check every checksum and every rule, list all damage with its " +
-        "file and offset, and say what a recovery would do. Where all of it is whole, compare the entries of secondary indexes with their rows. Takes no lock, writes nothing. Exit code 3 where anything is damaged; " +
-        "never-written space at the end, files that a crash left and no manifest names, and files that are not ours are no damage.",
+      "Read the manifest, every block of every table, and the whole log. Check every checksum and every rule, list all damage with its file " +
+        "and offset, and say what a recovery would do. If all is whole, compare secondary indexes with their rows. Takes no lock and " +
+        "writes nothing. Exit code 3 means damage. Never-written space at the end, files that a crash left and no manifest names, and " +
+        "files of other programs are no damage.",
     )
     .addHelpText(
       "after",
       `
-A process that writes at the same time may be in the middle of a record: then the end looks torn.
+If another process writes meanwhile, the end of the log may look torn.
 
 Examples:
   kayactl verify && echo all of it is whole
@@ -183,14 +184,14 @@ async function print(
   if (isClean || verdict.action === "refuse") return;
   if (indexes.problemCount > 0) {
     await out.line(
-      "The rows are whole. Something wrote them past their indexes: count up the `version` of an index in the program, and it is built anew.",
+      "The rows are whole, but something wrote them without their indexes. Raise the `version` of the index in the program: it is then built again.",
     );
     return;
   }
   await out.line(`A recovery (--recovery ${options.recovery}) would ${whatItDoes(verdict, tables)}.`);
   if (tables.count > 0 && !tables.isTornAlone)
     await out.line(
-      "It reads no blocks of tables: what stands in a damaged one cannot be read, and its table is not compacted. Restore the directory from a backup.",
+      "A recovery does not read the blocks of tables. Entries in a damaged block cannot be read, and its table is not compacted. Restore the directory from a backup.",
     );
 }
 
@@ -222,6 +223,6 @@ function whatItDoesToTheLog(
     return `stop at the first damage and move the ${bytes} from there on to wal/quarantine/`;
   const isTorn = report.warnings.some(({ kind }) => kind === "PartialHeader" || kind === "PartialPayload");
   return isTorn
-    ? `cut ${bytes} from the end: a write that a crash, or a look at a log in use, caught unfinished`
+    ? `cut ${bytes} from the end: an unfinished write, which a crash left or another process has not ended yet`
     : `cut ${bytes} from the end and keep a copy of them in wal/quarantine/`;
 }
