@@ -24,7 +24,8 @@ const { metafile } = await build({
 });
 await build({ entryPoints: { app: join(APP, "app.css") }, outdir: OUT, bundle: true, minify: true });
 cpSync(join(APP, "index.html"), join(OUT, "index.html"));
-writeFileSync(join(OUT, "LICENSES.txt"), licences(Object.keys(metafile.inputs)));
+// Not LICENSES.txt: pnpm leaves the repository's LICENSE out of a package that has a file of such a name.
+writeFileSync(join(OUT, "NOTICES.txt"), licences(Object.keys(metafile.inputs)));
 
 /** The licence of each package that a module was taken from. */
 function licences(inputs) {

@@ -6,17 +6,25 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Packs every package that a release would publish (those in packages/ that are not private) as it is built now. */
+/** Those in packages/ that a release publishes: all that are not private. */
+export function publicPackages() {
+  return readdirSync(join(ROOT, "packages"))
+    .map((folder) => ({ folder, dir: join(ROOT, "packages", folder) }))
+    .filter(({ dir }) => existsSync(join(dir, "package.json")))
+    .map((each) => ({ ...each, manifest: readManifest(each.dir) }))
+    .filter(({ manifest }) => !manifest.private);
+}
+
+/** Packs every package that a release publishes as it is built now. */
 export function packPackages(destination) {
-  const folders = readdirSync(join(ROOT, "packages")).map((name) => join(ROOT, "packages", name));
-  const dirs = folders.filter((dir) => existsSync(join(dir, "package.json")) && !readManifest(dir).private);
-  const filters = dirs.flatMap((dir) => ["--filter", readManifest(dir).name]);
+  const packages = publicPackages();
+  const filters = packages.flatMap(({ manifest }) => ["--filter", manifest.name]);
   const answer = run("pnpm", [...filters, "pack", "--json", "--pack-destination", destination], {
     cwd: ROOT,
   });
   const tarballs = new Map(JSON.parse(answer).map(({ name, filename }) => [name, filename]));
-  return dirs.map((dir) => {
-    const tarball = tarballs.get(readManifest(dir).name);
+  return packages.map(({ dir, manifest: { name } }) => {
+    const tarball = tarballs.get(name);
     const unpacked = unpack(tarball);
     return { dir, tarball, unpacked, manifest: readManifest(unpacked), files: filesIn(unpacked) };
   });

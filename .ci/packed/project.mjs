@@ -35,30 +35,47 @@ export function installInEmptyProject(packages, work) {
 
 /** Directories, by name, of all that the packages need from others, directly or not, and of Node's types. */
 function installedDependencies(packages) {
-  const ours = new Set(packages.map(({ manifest }) => manifest.name));
   const found = new Map();
+  for (const dir of installedDirectories(packages)) {
+    const { name } = readManifest(dir);
+    if (!found.has(name)) found.set(name, dir);
+  }
+  return found;
+}
+
+/** The same without names: a package may be there in several versions. */
+export function installedDirectories(packages) {
+  const ours = new Set(packages.map(({ manifest }) => manifest.name));
+  const found = new Set();
   const visit = (manifest, nodeModules) => {
     const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = manifest;
     for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
       // npm installs it only where the project asks for it.
       if (peerDependenciesMeta?.[name]?.optional) continue;
       const place = join(nodeModules, name);
-      if (ours.has(name) || found.has(name) || !existsSync(place)) continue;
+      if (ours.has(name) || !existsSync(place)) continue;
       const dir = realpathSync(place);
-      found.set(name, dir);
+      if (found.has(dir)) continue;
+      found.add(dir);
       // pnpm puts what a package needs beside the package itself.
       visit(readManifest(dir), dir.slice(0, -name.length));
     }
   };
   for (const { dir, manifest } of packages) visit(manifest, join(dir, "node_modules"));
   visit({ dependencies: { [NODE_TYPES]: "*" } }, join(ROOT, "node_modules"));
-  return found;
+  return [...found];
 }
 
 function packInstalled(installed, work) {
-  const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", work, ...installed.values()];
-  const tarballs = run("npm", args).trim().split("\n");
-  return Object.fromEntries(
-    [...installed.keys()].map((name, i) => [name, `file:${join(work, tarballs[i])}`]),
-  );
+  const tarballs = packDirectories([...installed.values()], work);
+  return Object.fromEntries([...installed.keys()].map((name, i) => [name, `file:${tarballs[i]}`]));
+}
+
+/** Paths of the tarballs that npm makes of directories. */
+export function packDirectories(directories, work) {
+  const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", work, ...directories];
+  return run("npm", args)
+    .trim()
+    .split("\n")
+    .map((tarball) => join(work, tarball));
 }

@@ -55,7 +55,7 @@ for (const { manifest, files, tarball, unpacked } of packPackages(work)) {
         ];
       });
       const styles = files.filter((file) => /^src\/.*\.css$/.test(file)); // read where they are
-      const studio = ["index.html", "app.js", "app.css", "LICENSES.txt"].map((name) => `dist/studio/${name}`);
+      const studio = ["index.html", "app.js", "app.css", "NOTICES.txt"].map((name) => `dist/studio/${name}`);
       const documents = files.filter((file) => /^[A-Z]+\.md$/.test(file));
       const expected = [
         "LICENSE",
