@@ -46,6 +46,7 @@ const OPTIONS = {
   basePath: ROOT,
   excludeExternals: true,
   excludePrivate: true,
+  excludeProtected: true,
   excludeInternal: true,
   disableSources: true,
   readme: "none",

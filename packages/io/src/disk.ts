@@ -56,18 +56,35 @@ export interface Disk {
   syncDir(dir: string): Promise<void>;
 
   /**
-   * Makes a file, which must be absent, and its parent directories before it returns: what `open` does with `create` and `exclusive`. It blocks the
-   * event loop and throws what `open` rejects with. A disk has all four synchronous methods or none.
+   * Creates a file, which must be absent, and its parent directories, before it returns. It blocks the event
+   * loop. A disk has all four synchronous methods or none.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT if the name exists, or the path leads through a file or a symbolic
+   *   link; KAYA_DISK_FULL, KAYA_IO, KAYA_DIRECTORY_REPLACED
    */
   createSync?(path: string, options?: CreateOptions): DiskFile;
 
-  /** Does what `rename` does before it returns, and throws what that rejects with. */
+  /**
+   * Gives a file another name, replacing the file that has it, before it returns.
+   *
+   * @throws KayaError KAYA_NOT_FOUND; KAYA_INVALID_ARGUMENT if either is a directory; KAYA_IO,
+   *   KAYA_DIRECTORY_REPLACED
+   */
   renameSync?(from: string, to: string): void;
 
-  /** Does what `remove` does before it returns, and throws what that rejects with. */
+  /**
+   * Removes the name of a file or a symbolic link before it returns; no error if it is absent.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT if it is anything else; KAYA_IO, KAYA_DIRECTORY_REPLACED
+   */
   removeSync?(path: string): void;
 
-  /** Does what `syncDir` does before it returns, and throws what that rejects with. */
+  /**
+   * Makes the names in a directory durable before it returns.
+   *
+   * @throws KayaError KAYA_FSYNC_FAILED, which is final; KAYA_IO if no fsync was tried; KAYA_NOT_FOUND,
+   *   KAYA_INVALID_ARGUMENT, KAYA_DIRECTORY_REPLACED
+   */
   syncDirSync?(dir: string): void;
 
   /**
@@ -92,21 +109,28 @@ export interface Disk {
   close?(): Promise<void>;
 }
 
+/** How a file is opened. */
 export interface OpenOptions {
+  /** Creates the file if it is absent, with its parent directories. Default false. */
   readonly create?: boolean;
   /**
-   * Path of the file that the new one takes the place of: where `create` makes it, it gets that one's owner and mode, as far as this
-   * process may. Where there is no such file, it gets those of the lock's file, or else the owner of the root. A disk without owners ignores it.
+   * Path of the file that the new one replaces. If `create` creates the file, it gets that file's owner and
+   * mode, as far as this process may. If that file is absent, it gets those of the lock's file, or else the
+   * owner of the root. A disk without owners ignores it.
    */
   readonly like?: string;
-  /** With `create`: whatever has the name already is an error, and is not opened. */
+  /** With `create`: refuses a name that exists already. Default false. */
   readonly exclusive?: boolean;
+  /** Refuses every mutating operation on the file. Default false. */
   readonly readOnly?: boolean;
-  /** For `DiskFile.syncsBeside`, which costs a second descriptor. It is not so where the system has none left, or cannot do it. */
+  /**
+   * Asks for `DiskFile.syncsBeside`, which costs a second descriptor. It is not granted if the system has none
+   * left, or cannot do it.
+   */
   readonly syncsBeside?: boolean;
 }
 
-/** Those of `createSync`. */
+/** How `createSync` creates a file. */
 export type CreateOptions = Pick<OpenOptions, "like" | "syncsBeside">;
 
 export const CREATE_OPTIONS: readonly (keyof CreateOptions)[] = ["like", "syncsBeside"];
@@ -125,16 +149,17 @@ export const OPEN_OPTIONS: readonly (keyof OpenOptions)[] = [
  * way, other than a `sync`, they throw KAYA_BUSY and change nothing.
  */
 export interface DiskFile {
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
-  /** `syncSync` can be called while a `sync` is under way. */
+  /** True if `syncSync` may be called while a `sync` is under way. */
   readonly syncsBeside: boolean;
 
   /** Bytes in the file now, durable or not. */
   length(): Promise<number>;
 
   /**
-   * How many names the file has: above 1 where somebody made a hard link to it, 0 where none is left. What is changed in place
-   * changes under all of them.
+   * How many names the file has: more than 1 if somebody made a hard link to it, 0 if none is left. A change in
+   * place shows under all of them.
    */
   links(): Promise<number>;
 
@@ -145,8 +170,10 @@ export interface DiskFile {
   readAt(position: number, into: Uint8Array): Promise<number>;
 
   /**
-   * Does what `readAt` does before it returns, and waits for nothing that is under way. It blocks the event loop for as long as the
-   * disk takes: use it for bytes that are probably in the page cache. It throws what `readAt` rejects with.
+   * Fills `into` from `position` on before it returns, and returns the bytes read, fewer than asked only at the
+   * end of the file. It waits for nothing that is under way. The event loop stands still while the disk works:
+   * use it for bytes that are probably in the page cache.
+   *
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT, KAYA_IO
    */
   readAtSync(position: number, into: Uint8Array): number;
@@ -158,12 +185,21 @@ export interface DiskFile {
    */
   append(bytes: Uint8Array | readonly Uint8Array[]): Promise<number>;
 
-  /** `append`, synchronously. @throws KayaError KAYA_BUSY, KAYA_DISK_FULL, KAYA_IO */
+  /**
+   * Writes behind the last byte before it returns, and returns the offset where that began.
+   *
+   * @throws KayaError KAYA_BUSY if another mutating operation of the file is under way (nothing was written);
+   *   KAYA_DISK_FULL or KAYA_IO (any part may be in the file: `truncate` to the old length)
+   */
   appendSync(bytes: Uint8Array | readonly Uint8Array[]): number;
 
   /**
-   * Writes at `position`; a gap behind the old end reads as zeros. Gives the length that the file had before. The rest as `append`.
-   * @param expectedLength where the file is not that long, nothing is written: another process has changed it
+   * Writes at `position`; a gap behind the old end reads as zeros. Resolves to the length that the file had
+   * before. The bytes are the disk's until the promise settles. If it rejects, any part may be in the file:
+   * `truncate` to the old length before you go on.
+   *
+   * @param expectedLength if the file has another length, nothing is written: another process has changed it
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO
    */
   writeAt(
     position: number,
@@ -171,13 +207,24 @@ export interface DiskFile {
     expectedLength?: number,
   ): Promise<number>;
 
-  /** `writeAt`, synchronously. @throws KayaError KAYA_BUSY, KAYA_DISK_FULL, KAYA_IO */
+  /**
+   * Writes at `position` before it returns, and returns the length that the file had before.
+   *
+   * @param expectedLength if the file has another length, nothing is written: another process has changed it
+   * @throws KayaError KAYA_BUSY if another mutating operation of the file is under way (nothing was written);
+   *   KAYA_DISK_FULL, KAYA_IO
+   */
   writeAtSync(position: number, bytes: Uint8Array | readonly Uint8Array[], expectedLength?: number): number;
 
   /** Cuts the file, or extends it with zeros, to `length` bytes. */
   truncate(length: number): Promise<void>;
 
-  /** `truncate`, synchronously. @throws KayaError KAYA_BUSY, KAYA_IO */
+  /**
+   * Cuts the file, or extends it with zeros, to `length` bytes before it returns.
+   *
+   * @throws KayaError KAYA_BUSY if another mutating operation of the file is under way (nothing was changed);
+   *   KAYA_IO
+   */
   truncateSync(length: number): void;
 
   /**
@@ -188,9 +235,11 @@ export interface DiskFile {
   sync(): Promise<void>;
 
   /**
-   * `sync`, synchronously. With `syncsBeside` also while a `sync` is under way: each of them then reports a failure, whichever
-   * of the two the system tells first. After a `sync` of this handle that failed it always throws.
-   * @throws KayaError KAYA_BUSY where nothing was tried; KAYA_FSYNC_FAILED: final
+   * Makes the file's bytes and length durable before it returns. With `syncsBeside` also while a `sync` is
+   * under way: each of them then reports a failure, whichever of the two the system tells first. After a `sync`
+   * of this handle has failed it always throws.
+   *
+   * @throws KayaError KAYA_BUSY if nothing was tried; KAYA_FSYNC_FAILED, which is final
    */
   syncSync(): void;
 
@@ -198,19 +247,22 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** An entry of a directory. */
 export interface DirEntry {
+  /** The path of the entry, relative to the disk's root. */
   readonly path: string;
-  /** False for a symbolic link to one. */
+  /** True for a directory; false for a symbolic link to one. */
   readonly isDirectory: boolean;
-  /** In bytes; 0 for anything but a file. */
+  /** Bytes of a file; 0 for any other entry. */
   readonly length: number;
-  /** What it is where it is neither a file nor a directory. */
+  /** What the entry is, if it is neither a file nor a directory. */
   readonly special?: SpecialEntry;
 }
 
-/** As an error names it. None of these is ever opened. */
+/** An entry that is never opened, in the words that an error names it with. */
 export type SpecialEntry = "a symbolic link" | "a FIFO" | "a socket" | "a device";
 
+/** A lock that is held, and what the previous holder left. */
 export interface DiskLock {
   /**
    * What the previous holder left in the page cache can be trusted to be what the disk has: it released the lock as clean. False where it
@@ -219,7 +271,7 @@ export interface DiskLock {
    */
   readonly cleanStart: boolean;
 
-  /** What the previous holder left with `clean`; undefined where it left nothing. */
+  /** The mark that the previous holder left with `clean`; undefined if it left none. */
   readonly mark: string | undefined;
 
   /**
@@ -236,7 +288,12 @@ export interface DiskLock {
   release(options?: ReleaseOptions): Promise<void>;
 }
 
+/** What the next holder of a lock is told. */
 export interface ReleaseOptions {
+  /** True: everything that was written under this lock was synced without a failure. Default false. */
   readonly clean?: boolean;
+  /**
+   * A text for the next holder, at most 64 printable characters without white space. Default: the last mark.
+   */
   readonly mark?: string;
 }

@@ -6,8 +6,11 @@ export interface FileIdentity {
   readonly ino: bigint;
 }
 
-/** A directory of a disk: its path relative to the root, and which one that is. Plain data, so that another thread can have it. */
+/**
+ * A directory of a disk: its path, and which directory that is. Plain data, so that another thread can have it.
+ */
 export interface DirectoryIdentity extends FileIdentity {
+  /** The path of the directory, relative to the disk's root. */
   readonly path: string;
 }
 

@@ -4,12 +4,14 @@ import { errnoOf, fromSystemError } from "./node-errors.js";
 import { bootId, isOtherBoot, readNote } from "./node-lock.js";
 import { openFile } from "./open-file.js";
 
-/** What a lock file says of the process that had the lock last. */
+/** What a lock file says about the process that had the lock last. */
 export interface LockHolder {
+  /** The id of the process. */
   readonly pid: number;
   /**
-   * `held`: the process runs, and did not let go. `clean`: it let go, and everything was synced. `left`: it is gone, or the machine was
-   * started again, and it did not say that all was synced.
+   * `held`: the process runs and did not release the lock. `clean`: it released the lock, and everything was
+   * synced. `left`: it is gone, or the machine was started again, and it did not say that everything was
+   * synced.
    */
   readonly state: "held" | "clean" | "left";
 }

@@ -7,6 +7,7 @@ export const NOTE_BYTES = 192;
 
 /** What the holder of a lock keeps in the lock file. */
 export interface LockNote {
+  /** The id of the process that wrote the note. */
   readonly pid: number;
   /** Of the machine, as it is called by `bootId`. */
   readonly boot: string;

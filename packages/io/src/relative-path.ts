@@ -21,7 +21,13 @@ export function relativePath(path: string): string {
   return segments.join("/");
 }
 
-/** Like `relativePath`, for a path that must name something below the root. */
+/**
+ * The one spelling of a path that names something below a disk's root: "/"-separated, without "." or empty
+ * segments.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT for a path that is not a string, is the root or absolute, begins with
+ *   a drive, or holds "..", NUL or a backslash
+ */
 export function relativeFilePath(path: string): string {
   const normalised = relativePath(path);
   if (normalised === "") throw invalid(path, "it names the root, not a file");

@@ -3,22 +3,31 @@ import type { Command } from "commander";
 import type { GlobalOptions } from "./options.js";
 import type { Output, OutputStream } from "./output.js";
 
+/** The exit codes of `kayactl`. */
 export const ExitCode = {
+  /** The command did what it was asked for. */
   Ok: 0,
+  /** The command failed, for a reason that has no code of its own. */
   Failed: 1,
+  /** The key, the file or the directory is absent. */
   NotFound: 2,
+  /** Data is damaged or missing. */
   Damaged: 3,
+  /** The command line is wrong, or the directory cannot be used in this way. */
   Usage: 4,
+  /** The command was interrupted by SIGINT. */
   Interrupted: 130,
 } as const;
 
 /** The streams that a run works with. */
 export interface Io {
+  /** The stream for results. */
   readonly stdout: OutputStream;
+  /** The stream for messages, progress and errors. */
   readonly stderr: OutputStream;
-  /** Where `put KEY -` reads. Default: the process's own. */
+  /** The stream that `put KEY -` reads. Default: that of the process. */
   readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  /** Ends the run with exit code 130. */
+  /** Ends the run with exit code 130 when it aborts. */
   readonly signal?: AbortSignal;
 }
 

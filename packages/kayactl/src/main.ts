@@ -7,8 +7,10 @@ import { Interrupted, Output, OutputClosed } from "./output.js";
 import { createProgram } from "./program.js";
 
 /**
- * Does what a command line says, and gives its exit code. It never throws and never ends the process.
+ * Runs a command line and resolves to its exit code. It never throws and never ends the process.
+ *
  * @param argv the arguments, without the program's name
+ * @param io the streams to use
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   if (argv[0] === COMPLETE) return answer(argv.slice(1), io);

@@ -1,9 +1,11 @@
 import { KayaError } from "@kaya/core";
 import pc from "picocolors";
 
-/** A stream of Node, as much of it as is used. */
+/** A stream of Node that the output is written to. */
 export interface OutputStream extends NodeJS.WritableStream {
+  /** True if it is a terminal: then there are colors and progress. */
   readonly isTTY?: boolean;
+  /** The width of the terminal in characters. */
   readonly columns?: number;
 }
 

@@ -48,8 +48,9 @@ interface ReadOptions {
   readonly snapshot?: AbstractSnapshot | null;
 }
 
-/** Of `approximateSize` and `compactRange`. */
+/** How the keys of a range are encoded. */
 export interface KeyOptions<K> {
+  /** The encoding of the keys. Default: that of the database. */
   readonly keyEncoding?: AbstractDelOptions<K>["keyEncoding"];
 }
 
@@ -59,7 +60,7 @@ interface Operation extends TtlOptions {
   readonly value: Data;
 }
 
-/** What `batch()` gives. */
+/** A batch that is built call by call; `batch()` makes it. */
 export interface KayaChainedBatch<D, KDefault, VDefault> extends AbstractChainedBatch<D, KDefault, VDefault> {
   put(key: KDefault, value: VDefault): this;
   put<K = KDefault, V = VDefault>(
@@ -71,22 +72,56 @@ export interface KayaChainedBatch<D, KDefault, VDefault> extends AbstractChained
 }
 
 // Types only: additional options of these methods of AbstractLevel.
+/**
+ * A database of abstract-level on a Kaya engine: data in sorted tables, and every write in a crash-safe log
+ * first. A write resolves when it is on stable storage, unless it or the database's `durability` asks for less.
+ */
 export interface KayaLevel<KDefault = string, VDefault = string> {
+  /**
+   * Opens the database. Other calls open it by themselves.
+   *
+   * @throws Error LEVEL_DATABASE_NOT_OPEN with a KayaError as its cause: KAYA_LOCK_CONFLICT, KAYA_CORRUPTION,
+   *   KAYA_INVALID_ARGUMENT, KAYA_NOT_FOUND (`createIfMissing` is false), KAYA_IO
+   */
   open(options?: OpenOptions): Promise<void>;
+  /**
+   * Stores a value under a key; with `ttl` it expires. Resolves when it is as durable as asked.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_INVALID_ARGUMENT; Error LEVEL_DATABASE_NOT_OPEN
+   */
   put(key: KDefault, value: VDefault): Promise<void>;
   put<K = KDefault, V = VDefault>(
     key: K,
     value: V,
     options: AbstractPutOptions<K, V> & WriteOptions & TtlOptions,
   ): Promise<void>;
+  /**
+   * Removes a key; allowed if the key is absent. Resolves when it is as durable as asked.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_INVALID_ARGUMENT; Error LEVEL_DATABASE_NOT_OPEN
+   */
   del(key: KDefault): Promise<void>;
   del<K = KDefault>(key: K, options: AbstractDelOptions<K> & WriteOptions): Promise<void>;
+  /**
+   * Writes several operations, all or nothing. Without arguments it returns a chained batch.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_INVALID_ARGUMENT; Error LEVEL_DATABASE_NOT_OPEN
+   */
   batch(operations: (AbstractBatchOperation<this, KDefault, VDefault> & TtlOptions)[]): Promise<void>;
   batch<K = KDefault, V = VDefault>(
     operations: (AbstractBatchOperation<this, K, V> & TtlOptions)[],
     options: AbstractBatchOptions<K, V> & WriteOptions & TtlOptions,
   ): Promise<void>;
   batch(): KayaChainedBatch<this, KDefault, VDefault>;
+  /**
+   * Deletes all entries, or those of a range; with `limit` at most so many.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_INVALID_ARGUMENT, KAYA_CORRUPTION; Error LEVEL_DATABASE_NOT_OPEN
+   */
   clear(): Promise<void>;
   clear<K = KDefault>(options: AbstractClearOptions<K> & WriteOptions): Promise<void>;
 }
@@ -112,12 +147,15 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
     this.#location = location;
   }
 
+  /** The directory of the database, as it was given. */
   get location(): string {
     return this.#location;
   }
 
   /**
-   * For what abstract-level has no name for: `backup`, `flush`, `count`, `sync`, `stats`, `lastRecovery`. Leave it to the database to close it.
+   * The engine below, for methods that abstract-level does not have: `backup`, `flush`, `count`, `sync`,
+   * `stats`, `lastRecovery`. Do not close it: the database does.
+   *
    * @throws Error LEVEL_DATABASE_NOT_OPEN
    */
   get engine(): Engine {
@@ -126,8 +164,9 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
   }
 
   /**
-   * About how many bytes the keys from `start` on, up to but without `end`, take in tables on the disk. What was written last and is only in
-   * memory and the log does not count.
+   * About how many bytes the keys from `start` up to, but without, `end` take in tables. Entries that are only
+   * in memory and the log do not count.
+   *
    * @throws Error LEVEL_DATABASE_NOT_OPEN; KayaError KAYA_IO, KAYA_CORRUPTION
    */
   async approximateSize<K = KDefault>(start: K, end: K, options?: KeyOptions<K>): Promise<number> {
@@ -136,9 +175,11 @@ export class KayaLevel<KDefault = string, VDefault = string> extends AbstractLev
   }
 
   /**
-   * Brings what was written under the keys from `start` to `end`, both included, to the deepest level of the tables: what was overwritten or
-   * deleted there takes no room any more. It happens by itself as far as it pays.
-   * @throws Error LEVEL_DATABASE_NOT_OPEN; KayaError KAYA_READ_ONLY, and as a write
+   * Compacts the keys from `start` to `end`, both included, to the deepest level of the tables: overwritten and
+   * deleted values there take no space any more. The engine compacts by itself when it pays.
+   *
+   * @throws Error LEVEL_DATABASE_NOT_OPEN; KayaError KAYA_READ_ONLY, KAYA_CORRUPTION, KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED
    */
   async compactRange<K = KDefault>(start: K, end: K, options?: KeyOptions<K>): Promise<void> {
     const encode = await this.#ready(start, end, options);

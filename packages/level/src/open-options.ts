@@ -6,13 +6,21 @@ import type { AbstractDatabaseOptions, AbstractOpenOptions } from "abstract-leve
 /** The engine's configuration without `dataDir` (the location), and without options whose values differ in LevelDB. */
 type EngineOptions = Omit<PartialEngineConfig, "dataDir" | "compression">;
 
+/**
+ * How a database is opened: the options of abstract-level, and the configuration of the engine except
+ * `dataDir`, which is the location.
+ */
 export interface OpenOptions extends AbstractOpenOptions, EngineOptions {
-  /** Of tables. A boolean is LevelDB's: `false` is `"none"`, and `true` leaves it at the default. */
+  /**
+   * How tables are compressed: `"none"` or `"snappy"`. LevelDB's booleans are allowed: `false` is `"none"`,
+   * `true` is the default.
+   */
   readonly compression?: PartialEngineConfig["compression"] | boolean;
-  /** Instead of the directory at the location: a `SimDisk` in tests. */
+  /** Used instead of the directory at the location: a `SimDisk` in tests. */
   readonly disk?: Disk;
 }
 
+/** The options of the constructor: encodings, and everything that `open` takes. */
 export interface DatabaseOptions<K, V> extends AbstractDatabaseOptions<K, V>, Omit<OpenOptions, "passive"> {}
 
 /**

@@ -1,17 +1,23 @@
 import { describe, ownOptions, readInput } from "@kaya/core";
 import { type WriteOptions as EngineWriteOptions, KayaError } from "@kaya/engine";
 
-/** Of `put`, `del`, `batch`, the `write` of a chained batch, and `clear`. */
+/**
+ * How durable a write must be before it resolves: of `put`, `del`, `batch`, the `write` of a chained batch, and
+ * `clear`.
+ */
 export interface WriteOptions extends EngineWriteOptions {
-  /** LevelDB's name for the same: `true` is `strict`, `false` is `relaxed`. Without either the database's `durability` counts. */
+  /**
+   * LevelDB's name for the durability: `true` is `strict`, `false` is `relaxed`. Default: the database's
+   * `durability`.
+   */
   readonly sync?: boolean | undefined;
 }
 
-/** Of `put` and `batch`, and of each put of a batch. */
+/** When an entry expires: of `put`, `batch`, and each put of a batch. */
 export interface TtlOptions {
   /**
-   * The entry goes away by itself after so many milliseconds, a whole number. Who writes it again begins anew, and without a `ttl` it stays. 0 is as
-   * without.
+   * The entry expires after this many milliseconds, a whole number. A later write begins again, and without a
+   * `ttl` the entry stays. 0 is the same as absent.
    */
   readonly ttl?: number | undefined;
 }

@@ -15,13 +15,14 @@ interface LastOperation {
 }
 
 /**
- * The operations of a batch as they are encoded: each is made when it is asked for, and none is kept, so that a batch takes the memory of its
- * bytes. Keys and values are views of those.
+ * The operations of a batch in their encoded form. Each is decoded when it is asked for, and none is kept, so
+ * that a batch takes no more memory than its bytes. Keys and values are views of the bytes.
  */
 export class EncodedOperations implements WalOperations {
-  /** As they stand in a BATCH, behind its count. */
+  /** The operations as they stand in a BATCH record, behind its count. */
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  /** How many operations there are. */
   readonly length: number;
 
   /** @param bytes of `count` operations, one behind the other, which were checked */
@@ -31,6 +32,7 @@ export class EncodedOperations implements WalOperations {
     this.length = count;
   }
 
+  /** Decodes the operations one by one, in order. */
   *[Symbol.iterator](): IterableIterator<WalOperation> {
     for (let at = 0; at < this.bytes.length; at = this.#end(at)) yield this.#operationAt(at);
   }

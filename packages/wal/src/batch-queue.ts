@@ -9,16 +9,19 @@ const KEPT_BUFFER_BYTES = 1024 * 1024;
 
 export type QueueConfig = Pick<WalConfig, "segmentMaxBytes"> & RecordBufferOptions;
 
-/** What a write under way does to a key. */
+/** What a write that is under way does to a key. */
 export interface PendingChange {
+  /** What the operation is: a put, a deletion, or the deletion of a range. */
   readonly type: WalOperation["type"];
+  /** Log sequence number of its record, if nothing fails before it. */
   readonly lsn: Lsn;
+  /** The sequence of the operation, if nothing fails before it. */
   readonly sequence: SequenceNumber;
-  /** Of a put: when the key loses the value, in milliseconds since 1970; undefined: never. */
+  /** For a put: when the value expires, in milliseconds since 1970; undefined: never. */
   readonly expiresAt: number | undefined;
-  /** The operation itself. Ask in the turn that gave the change: its bytes are lent until the next `await`. */
+  /** The operation itself. Call it before the next `await`: its bytes are lent until then. */
   operation(): WalOperation;
-  /** Settles as its record does: resolves once that is applied, rejects as it. */
+  /** Resolves when the record is applied; rejects with the error with which the record is rejected. */
   settled(): Promise<void>;
 }
 

@@ -5,22 +5,29 @@ import { type KeyChange, KeyChanges } from "./key-changes.js";
 import { RecordBuffer, type RecordBufferOptions } from "./record-buffer.js";
 import { Settlement } from "./settlement.js";
 
+/** Where a record stands in the log, and whether it is durable. */
 export interface AppendResult {
+  /** Log sequence number of the record. */
   readonly lsn: Lsn;
-  /** Of the record's first operation. */
+  /** The sequence of the record's first operation. */
   readonly sequence: SequenceNumber;
+  /** Id of the segment that has the record. */
   readonly segmentId: number;
-  /** Of the record's first byte, in its segment. */
+  /** Offset of the record's first byte in its segment. */
   readonly offset: number;
+  /** Bytes of the record, its header included. */
   readonly encodedLength: number;
-  /** True where the record was on stable storage before this was given. */
+  /** True if the record was on stable storage when it was acknowledged. */
   readonly durable: boolean;
 }
 
 /** Makes the value that an append resolves with. */
 export type ToResult<T> = (result: AppendResult) => T;
 
-/** See `WalWriterOptions.onCommit`. */
+/**
+ * The type of the callback that is called for each record when it may be seen. It returns nothing, or a promise
+ * that the next record waits for.
+ */
 export type OnCommit = ((record: WalRecord) => void) | ((record: WalRecord) => Promise<void>);
 
 /** Where in the log a batch is going to stand. */

@@ -19,41 +19,61 @@ interface LogMessage {
   readonly dataDir: string | undefined;
 }
 
+/** A message of the channel `kaya:wal:commit`: a batch was written or rejected. */
 export interface WalCommitMessage extends LogMessage {
+  /** Log sequence number of the first record of the batch. */
   readonly firstLsn: Lsn;
+  /** Log sequence number of the last record of the batch. */
   readonly lastLsn: Lsn;
+  /** How many records the batch has. */
   readonly records: number;
-  /** Of its records, encoded. */
+  /** Bytes of its records, encoded. */
   readonly bytes: number;
+  /** Id of the segment that it was written to. */
   readonly segmentId: number;
-  /** All of it was synced. False for a batch of relaxed records. */
+  /** True if all of it was synced. False for a batch of relaxed records. */
   readonly durable: boolean;
-  /** In milliseconds: from when nothing was before it on the way to the disk until the writes in it were told. */
+  /** Milliseconds from when the batch was first in the queue until its writes were acknowledged. */
   readonly durationMs: number;
-  /** Why records of it were rejected; absent where none were. The batches queued behind it have messages of their own. */
+  /**
+   * Why records of it were rejected; absent if none were. The batches queued behind it have messages of their
+   * own.
+   */
   readonly error?: KayaError;
 }
 
+/** A message of the channel `kaya:wal:fsync`: an fsync of a segment ended. */
 export interface WalFsyncMessage extends LogMessage {
+  /** Id of the segment that was synced. */
   readonly segmentId: number;
-  /** In milliseconds. */
+  /** How long the fsync took, in milliseconds. */
   readonly durationMs: number;
-  /** Absent where it succeeded. */
+  /** Why the fsync failed; absent if it succeeded. */
   readonly error?: KayaError;
 }
 
+/** A message of the channel `kaya:wal:rotation`: a segment was closed and the next one created. */
 export interface WalRotationMessage extends LogMessage {
-  /** Of the segment that is written to now. */
+  /** Id of the segment that is written to now. */
   readonly segmentId: number;
-  /** Of the one that was closed; absent for the first segment of a log. */
-  readonly closed?: { readonly segmentId: number; readonly bytes: number; readonly lastLsn: Lsn };
-  /** In milliseconds: what writes had to wait. */
+  /** The segment that was closed; absent for the first segment of a log. */
+  readonly closed?: {
+    /** Id of the closed segment. */
+    readonly segmentId: number;
+    /** Bytes of the closed segment. */
+    readonly bytes: number;
+    /** Log sequence number of its last record. */
+    readonly lastLsn: Lsn;
+  };
+  /** How long writes waited for the rotation, in milliseconds. */
   readonly durationMs: number;
 }
 
+/** A message of the channel `kaya:wal:poisoned`: the writer failed, and takes no more writes. */
 export interface WalPoisonedMessage extends LogMessage {
+  /** The failure that cannot be undone. */
   readonly error: KayaError;
-  /** Everything up to here is on stable storage. */
+  /** All records up to this log sequence number are on stable storage. */
   readonly durableLsn: Lsn;
 }
 

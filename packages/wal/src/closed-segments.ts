@@ -1,11 +1,13 @@
 import type { Lsn } from "@kaya/core";
 import type { LogSegment } from "./recovery.js";
 
-/** Which segments must stay although something else holds what is in them: who follows the log has not read them yet. */
+/**
+ * Which segments stay although tables have their records: a reader of the change feed has not read them yet.
+ */
 export interface KeptLog {
-  /** Segments that end before this LSN may go. */
+  /** Segments that end before this log sequence number may go. */
   readonly from: Lsn;
-  /** Most bytes that are kept: the lowest segments go first. */
+  /** Most bytes that are kept. If there are more, the oldest segments go first. */
   readonly maxBytes: number;
 }
 

@@ -1,10 +1,12 @@
-/** What was measured so far, in the unit that its field says. All 0 while nothing was. */
+/** The distribution of a measured quantity, in the unit that its field names. All 0 if nothing was measured. */
 export interface Distribution {
+  /** The average of all values. */
   readonly mean: number;
-  /** Half of all was at most this; told too high by up to a sixteenth. */
+  /** Half of the values were at most this. It may be too high by up to a sixteenth. */
   readonly p50: number;
-  /** 99 of 100 were at most this; told too high by up to a sixteenth. */
+  /** 99 of 100 values were at most this. It may be too high by up to a sixteenth. */
   readonly p99: number;
+  /** The greatest value. */
   readonly max: number;
   /**
    * How many were at most so much, for each power of two of the unit that was counted in (microseconds for a time): from the first that has one

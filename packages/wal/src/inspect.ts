@@ -14,48 +14,65 @@ import { locateSegments } from "./segment-location.js";
 import { MOST_SEGMENT_BYTES } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
+/** One record of a segment, without its keys and values. */
 export interface WalInspectionRow {
+  /** Offset of the record's first byte in its segment. */
   readonly offset: number;
+  /** Log sequence number of the record. */
   readonly lsn: Lsn;
+  /** The sequence of the record's first operation. */
   readonly sequence: SequenceNumber;
+  /** The type of the record. */
   readonly type: "PUT" | "DELETE" | "NOOP" | "BATCH" | "DELETE_RANGE" | "PUT_EXPIRING";
+  /** Bytes of the key of a PUT, DELETE or PUT_EXPIRING. */
   readonly keyLength?: number;
+  /** Bytes of the value of a PUT or PUT_EXPIRING. */
   readonly valueLength?: number;
-  /** Of a PUT_EXPIRING: milliseconds since 1970. */
+  /** When the value of a PUT_EXPIRING expires, in milliseconds since 1970. */
   readonly expiresAt?: number;
-  /** Of a DELETE_RANGE, and that of its end; without an end it has no upper bound. */
+  /** Bytes of the first key of a DELETE_RANGE. */
   readonly startLength?: number;
+  /** Bytes of the end of a DELETE_RANGE; absent if it has no upper bound. */
   readonly endLength?: number;
-  /** Of a BATCH. */
+  /** How many operations a BATCH has. */
   readonly operations?: number;
-  /** Header included. */
+  /** Bytes of the record, its header included. */
   readonly encodedLength: number;
 }
 
+/** The records of one segment, and what is wrong with it. */
 export interface SegmentInspection {
-  /** The file's name. */
+  /** The name of the segment's file. */
   readonly segment: string;
+  /** Bytes of the file. */
   readonly bytes: number;
+  /** Its records, in order. */
   readonly rows: readonly WalInspectionRow[];
+  /** What is wrong with it, in the order of the offsets. */
   readonly warnings: readonly WalWarning[];
 }
 
+/** The records of all segments that a path stands for. */
 export interface WalInspection {
+  /** The segments, in the order of their ids. */
   readonly segments: readonly SegmentInspection[];
 }
 
+/** Where an inspection begins, and what it expects. */
 export interface InspectOptions {
-  /** Bounds what is allocated for one record. Default 32 MiB. */
+  /** The largest record that is read. It bounds how much memory one record takes. Default 32 MiB. */
   readonly maxRecordBytes?: number;
-  /** The LSN that the first record must have. Default: whatever it has. */
+  /** The log sequence number that the first record must have. Default: any. */
   readonly expectedLsn?: Lsn;
   /** Offset of the record to begin with: where an earlier look at a growing segment ended. Default 0. */
   readonly from?: number;
 }
 
-/** What a row tells, and the record itself. Its bytes are views of a buffer that is never written again. */
+/** A record of a segment with its row. Its bytes are views of a buffer that is never written again. */
 export interface InspectedRecord {
+  /** The record without its keys and values. */
   readonly row: WalInspectionRow;
+  /** The record itself. */
   readonly record: WalRecord;
 }
 
@@ -74,7 +91,14 @@ export function inspectWal(
   return inspectWith(disk, path, readInspectOptions(options), rowOf);
 }
 
-/** `inspectWal` with the keys and values. Keeping a record keeps the mebibyte that it was read with. */
+/**
+ * The records of one segment with their keys and values, in order, then what is wrong with it. Keeping a record
+ * keeps the mebibyte that it was read with. It takes no lock and never writes.
+ *
+ * @param path relative to the disk's root
+ * @throws KayaError KAYA_INVALID_ARGUMENT if `disk` is no disk or an option is wrong; while it reads
+ *   KAYA_NOT_FOUND, KAYA_IO
+ */
 export function inspectRecords(
   disk: Disk,
   path: string,

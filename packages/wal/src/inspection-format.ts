@@ -8,7 +8,10 @@ const NO_DAMAGE: readonly WalWarning["kind"][] = [
   "QuarantineCleaned",
 ];
 
-/** A line a record, then a line a warning; several segments each under a line of their own. */
+/**
+ * An inspection as text: a line for each record, then a line for each warning; several segments each under a
+ * line with the name.
+ */
 export function formatInspection(inspection: WalInspection): string {
   const several = inspection.segments.length > 1;
   return inspection.segments
@@ -20,6 +23,7 @@ export function formatInspection(inspection: WalInspection): string {
     .join("\n");
 }
 
+/** A row as one line of `name=value` pairs. */
 export function formatInspectionRow(row: WalInspectionRow): string {
   let line = `offset=${row.offset} lsn=${row.lsn} seq=${row.sequence} type=${row.type}`;
   if (row.keyLength !== undefined) line += ` key_len=${row.keyLength}`;
@@ -31,12 +35,12 @@ export function formatInspectionRow(row: WalInspectionRow): string {
   return `${line} checksum=ok`;
 }
 
-/** Space that was never written is no corruption, and is not called so. */
+/** A warning as one line. Space that was never written is no corruption, and the line does not call it so. */
 export function formatInspectionWarning(warning: WalWarning): string {
   return `${isDamage(warning) ? "CORRUPTION" : "NOTE"} ${formatWarningFields(warning)}`;
 }
 
-/** Whether a warning of an inspection speaks of damaged or missing bytes. */
+/** True if a warning of an inspection is about damaged or missing bytes. */
 export function isDamage(warning: WalWarning): boolean {
   return !NO_DAMAGE.includes(warning.kind);
 }

@@ -4,9 +4,9 @@ import type { LogHistory, LogOrigin } from "./log-history.js";
 import { readLogHistory } from "./log-identity.js";
 import { LOG_ID_PATH, listSegments, type SegmentFile, WAL_DIR } from "./segments.js";
 
-/** A file that takes the place of a log up to some record. */
+/** A file that has the records of a log up to one of them, in its place. */
 export interface LogCover extends LogOrigin {
-  /** Relative to the disk's root. */
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
 }
 
@@ -34,7 +34,12 @@ export function assertOneStore(
   );
 }
 
-/** `assertOneStore` for whoever only reads. @throws KayaError KAYA_CORRUPTION, KAYA_IO */
+/**
+ * Makes sure that the files which take the place of a log belong to the log that stands beside them. It only
+ * reads.
+ *
+ * @throws KayaError KAYA_CORRUPTION if the directory holds files of two stores; KAYA_IO
+ */
 export async function assertOneStoreOn(disk: Disk, covers: readonly LogCover[]): Promise<void> {
   const { segments, hasLogId } = await listSegments(disk);
   if (hasLogId) assertOneStore(await readLogHistory(disk), segments, covers);

@@ -68,10 +68,10 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
   }
 
   /**
-   * The next record, as soon as it is durable. After a rejection it is over.
+   * The next record, as soon as it is durable. After a rejection the follower is over.
    *
-   * Rejects with KAYA_LOG_TRUNCATED where the segment that comes next was dropped, KAYA_CORRUPTION with file and offset,
-   * KAYA_WRITER_FAILED once all that is durable was given and the writer has failed, KAYA_CLOSED once it was closed, KAYA_IO.
+   * @throws KayaError KAYA_LOG_TRUNCATED if the next segment was dropped; KAYA_CORRUPTION with file and offset;
+   *   KAYA_WRITER_FAILED after the last durable record if the writer has failed; KAYA_IO, KAYA_CLOSED
    */
   next(): Promise<IteratorResult<WalRecord, undefined>> {
     if (this.#waiting === 0 && this.#ended === undefined && this.#taken < this.#decoded.length)
@@ -82,18 +82,21 @@ export class LogFollower implements AsyncIterableIterator<WalRecord, undefined> 
     return result;
   }
 
+  /** Ends the follower: calls of `next` that wait resolve as done. */
   async return(): Promise<IteratorResult<WalRecord, undefined>> {
     await this.end();
     return DONE;
   }
 
+  /** The follower itself, for `for await`. Leaving the loop ends it. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
   /**
-   * Ends it, and resolves once its file is let go of. What waits for a record rejects with `reason`, or is done where there is none; where
-   * nothing waits, the next call is told. Doing it again is fine.
+   * Ends the follower, and resolves when its file is closed. A call that waits for a record rejects with
+   * `reason`, or is done if there is none. If no call waits, the next call gets the reason. A second call does
+   * nothing.
    */
   end(reason?: unknown): Promise<void> {
     this.#ended ??= { reason };

@@ -7,29 +7,41 @@ const HEAD = "kaya log-id 1";
 const ID = /^[0-9a-f]{16}$/;
 const EARLIER = /^from ([0-9a-f]{16}) (0|[1-9][0-9]{0,15})$/;
 
+/** True for text that is the id of a log: 16 lower-case hex digits. */
 export function isLogId(text: unknown): text is string {
   return typeof text === "string" && ID.test(text);
 }
 
 const BASE = /^behind ([0-9a-f]{16}) (0|[1-9][0-9]{0,15})$/;
 
-/** A record of a log: of the one with this id. */
+/** A record of the log that has this id. */
 export interface LogOrigin {
+  /** The id of the log: 16 lower-case hex digits. */
   readonly id: string;
+  /** Log sequence number of the record. */
   readonly lsn: Lsn;
 }
 
 /**
- * Which log this is. LSNs come back after recovery cut something off: an LSN alone does not say which record is meant. So the
- * log gets another id at each cut, and remembers up to where it is still the one that had the ids before.
+ * The identity of a log. A log sequence number is given again after recovery cut something off, so it does not
+ * say alone which record is meant. So the log gets another id at each cut, and remembers up to where it is the
+ * same as the logs with the earlier ids.
  */
 export class LogHistory {
+  /** The id of the log now: 16 lower-case hex digits. */
   readonly id: string;
   /** The tables that the log went on from when it got its first id: of no log that is known here. */
   readonly #base: LogOrigin | undefined;
   /** What the log was before each cut, and the last record that it still has of that. */
   readonly #earlier: readonly LogOrigin[];
 
+  /**
+   * A history of a log.
+   *
+   * @param id 16 lower-case hex digits
+   * @param base the record from which the log goes on, which tables have
+   * @param earlier the earlier ids, and up to where each is the same as this log
+   */
   constructor(id: string, base?: LogOrigin, earlier: readonly LogOrigin[] = []) {
     this.id = id;
     this.#base = base;
@@ -58,13 +70,14 @@ export class LogHistory {
     return new LogHistory(id, this.#base, earlier.slice(-MOST_EARLIER));
   }
 
+  /** The history as the text of the file `wal/log-id`; `parse` reads it. */
   toText(): string {
     const base = this.#base && `behind ${this.#base.id} ${this.#base.lsn}`;
     const earlier = this.#earlier.map(({ id, lsn }) => `from ${id} ${lsn}`);
     return [HEAD, this.id, ...(base === undefined ? [] : [base]), ...earlier, ""].join("\n");
   }
 
-  /** Undefined where the text is no history that this code knows. */
+  /** Reads the text of `toText`. Undefined if the text is no history that this version knows. */
   static parse(text: string): LogHistory | undefined {
     const [head, id, ...lines] = text.split("\n");
     if (head !== HEAD || !isLogId(id) || lines.pop() !== "") return undefined;

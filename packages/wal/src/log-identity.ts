@@ -157,7 +157,11 @@ export class LogIdentity {
   }
 }
 
-/** @throws KayaError KAYA_INVALID_ARGUMENT for what is no id */
+/**
+ * Calls `newId`, and checks the id.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT if it is not 16 lower-case hex digits
+ */
 export function checkedLogId(newId: NewLogId): string {
   const id = newId();
   if (isLogId(id)) return id;

@@ -6,22 +6,22 @@ const MARK = /^(-|[0-9a-f]{16}):(0|[1-9][0-9]{0,15}):([0-9a-f]{1,14}):(0|[1-9][0
 
 /** Where a log ended when its writer closed it: everything before that is on stable storage. */
 export interface LogMark {
-  /** Of the log; undefined where it had none. */
+  /** The id of the log; undefined if it had none. */
   readonly id: string | undefined;
-  /** Of the last record, in the log or in the tables that it begins behind. */
+  /** Log sequence number of the last record, in the log or in the tables that it begins behind. */
   readonly lsn: Lsn;
-  /** Id of the last segment; 0 where there is none. */
+  /** Id of the last segment; 0 if there is none. */
   readonly segmentId: number;
-  /** Of the last segment, in bytes. */
+  /** Bytes of the last segment. */
   readonly length: number;
 }
 
-/** As a lock keeps it: at most 59 printable characters. */
+/** A mark as the text that a lock keeps: at most 59 printable characters. */
 export function formatLogMark({ id = "-", lsn, segmentId, length }: LogMark): string {
   return `${id}:${lsn}:${segmentId.toString(16)}:${length}`;
 }
 
-/** Undefined where the text is no mark. */
+/** Reads the text of `formatLogMark`. Undefined if the text is no mark. */
 export function parseLogMark(text: string | undefined): LogMark | undefined {
   const [, id, lsn, segment, length] = MARK.exec(text ?? "") ?? [];
   if (segment === undefined) return undefined;

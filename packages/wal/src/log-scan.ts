@@ -7,20 +7,26 @@ import { type ScanEnd, scanSegment } from "./scanner.js";
 import type { SegmentFile } from "./segments.js";
 import type { WalWarning } from "./warnings.js";
 
+/** A record that recovery read, and where it stands. */
 export interface RecoveredRecord {
+  /** Id of the segment that has the record. */
   readonly segmentId: number;
-  /** Of the record's first byte, in its segment. */
+  /** Offset of the record's first byte in its segment. */
   readonly offset: number;
+  /** The record, decoded. Its bytes never change. */
   readonly record: WalRecord;
 }
 
 /** Called for each record in order. Its bytes never change. */
 export type OnRecovered = ((record: RecoveredRecord) => void) | ((record: RecoveredRecord) => Promise<void>);
 
+/** How much of the log was read. */
 export interface ScanProgress {
-  /** Of the log, read and verified so far. */
+  /** Bytes of the log that were read and verified so far. */
   readonly bytes: number;
+  /** Bytes of the log in all. */
   readonly totalBytes: number;
+  /** Records that were read so far. */
   readonly records: number;
 }
 

@@ -14,16 +14,35 @@ import { type Distribution, Histogram } from "./histogram.js";
 
 const MICROSECONDS_PER_MS = 1000;
 
-/** What a writer did since it was opened. */
+/** What a writer has done since it was opened. */
 export interface WalActivity {
   /** When counting began: when the writer was opened, in milliseconds since 1970. */
   readonly since: number;
-  /** Records that were appended, by what they asked for; and those of them that were rejected, whatever they asked for. */
-  readonly appends: { readonly strict: number; readonly relaxed: number; readonly rejected: number };
-  /** Batches that were written, and how many records and bytes they had. */
-  readonly commits: { readonly count: number; readonly records: Distribution; readonly bytes: Distribution };
-  /** Fsyncs of segments, by commits and rotations, that succeeded; how long they took, in milliseconds. */
-  readonly fsyncs: { readonly count: number; readonly durationMs: Distribution };
+  /** Records that were appended, by the durability that they asked for. */
+  readonly appends: {
+    /** Records that asked for stable storage. */
+    readonly strict: number;
+    /** Records that did not. */
+    readonly relaxed: number;
+    /** Records of both kinds that were rejected. */
+    readonly rejected: number;
+  };
+  /** Batches that were written, and their sizes. */
+  readonly commits: {
+    /** How many batches were written. */
+    readonly count: number;
+    /** Records in a batch. */
+    readonly records: Distribution;
+    /** Bytes of a batch. */
+    readonly bytes: Distribution;
+  };
+  /** Fsyncs of segments that succeeded, by commits and rotations. */
+  readonly fsyncs: {
+    /** How many fsyncs succeeded. */
+    readonly count: number;
+    /** How long they took, in milliseconds. */
+    readonly durationMs: Distribution;
+  };
   /** Segments that were closed because they were full, or by `rotate`. */
   readonly rotations: number;
 }

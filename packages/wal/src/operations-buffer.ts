@@ -15,18 +15,20 @@ export class OperationsBuffer {
   #length = 0;
   #count = 0;
 
-  /** Encoded bytes. */
+  /** Bytes of the operations that were added, encoded. */
   get length(): number {
     return this.#length;
   }
 
-  /** Operations. */
+  /** How many operations were added. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * @param expiresAt whole milliseconds since 1970, from 1 to 2^53 - 1; undefined where it never expires
+   * Adds a put.
+   *
+   * @param expiresAt whole milliseconds since 1970, from 1 to 2^53 - 1; undefined: the value never expires
    * @throws KayaError KAYA_INVALID_ARGUMENT for another time
    */
   put(key: Uint8Array, value: Uint8Array, expiresAt?: number): void {
@@ -34,7 +36,7 @@ export class OperationsBuffer {
     else this.#addExpiring(key, value, expiresAt);
   }
 
-  /** The key stands in `bytes`, from `start` to `end`. */
+  /** Adds a deletion of the key that stands in `bytes`, from `start` to `end`; by default all of them. */
   delete(bytes: Uint8Array, start = 0, end = bytes.length): void {
     const at = this.#begin(BATCH_OP.delete, end - start, 5 + end - start);
     copyInto(this.#bytes, at + 5, bytes, start, end);
@@ -49,7 +51,7 @@ export class OperationsBuffer {
     this.#addPair(BATCH_OP.deleteRange, start, end ?? NO_BYTES);
   }
 
-  /** What was added, as the operations of a batch; then it is empty. */
+  /** The operations that were added, as those of a batch. The buffer is empty afterwards. */
   take(): EncodedOperations {
     const taken = new EncodedOperations(this.#bytes.subarray(0, this.#length), this.#count);
     this.#bytes = new Uint8Array(INITIAL_BYTES);

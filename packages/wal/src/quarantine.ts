@@ -4,34 +4,50 @@ import { QUARANTINE_DIR, type SegmentFile, segmentName, TEMPORARY_SUFFIX, WAL_DI
 
 const NAME = /\/([0-9a-f]{16})\.wal\.(\d+)-(\d+)\.[0-9a-f]{8}(\.torn)?(-\d+)?$/;
 
-/** Why bytes were taken out of the log: a crash explains a torn end; nothing that the log knows of explains damage. */
+/**
+ * Why bytes were taken out of the log: `torn` is an unfinished end, which a crash explains; `damage` is
+ * something that no crash explains.
+ */
 export type QuarantineKind = "torn" | "damage";
 
+/** A file in `wal/quarantine/`. */
 export interface QuarantineFile {
-  /** Relative to the disk's root. */
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
+  /** Bytes of the file. */
   readonly bytes: number;
-  /** `unknown`: the name is none that recovery gives. */
+  /** Why the bytes were taken out of the log. `unknown`: recovery gives no such name. */
   readonly kind: QuarantineKind | "unknown";
 }
 
-/** What is in quarantine. */
+/** How much is in `wal/quarantine/`. */
 export interface QuarantineSummary {
+  /** How many files there are. */
   readonly files: number;
+  /** Bytes of all files. */
   readonly bytes: number;
-  /** Of these, the ends that a crash tore: `quarantineMaxBytes` bounds them. */
-  readonly torn: { readonly files: number; readonly bytes: number };
+  /** The files that are torn ends. `quarantineMaxBytes` bounds them. */
+  readonly torn: {
+    /** How many torn ends there are. */
+    readonly files: number;
+    /** Bytes of all torn ends. */
+    readonly bytes: number;
+  };
 }
 
-/** What a cleaning removed. */
+/** What a cleaning of `wal/quarantine/` has removed. */
 export interface QuarantineCleaned {
+  /** How many files were removed. */
   readonly files: number;
+  /** Bytes of the removed files. */
   readonly bytes: number;
 }
 
 /**
- * What recovery took out of the log and kept, in the order in which it stood there. Changes nothing and takes no lock.
- * @throws KayaError KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_IO
+ * The bytes that recovery took out of the log and kept, in the order in which they stood there. It changes
+ * nothing and takes no lock.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT if `disk` is no disk; KAYA_IO
  */
 export async function listQuarantine(disk: Disk): Promise<readonly QuarantineFile[]> {
   assertDisk(disk);

@@ -6,16 +6,20 @@ import { assessStop } from "./recovery-plan.js";
 import { refusal } from "./refusal.js";
 import { listSegments, type SegmentFile } from "./segments.js";
 
+/** Which part of the log is read, and who gets the records. */
 export interface ReadLogOptions {
-  /** Bounds what is allocated for one record. */
+  /** The largest record that is read. It bounds how much memory one record takes. */
   readonly maxRecordBytes: number;
-  /** What is known already: records up to it are skipped, and whatever is wrong with segments wholly below it does not matter. */
+  /** Records up to this one are skipped. Damage in segments that end before it does not matter. */
   readonly after: LogPosition;
-  /** The last record to be read: nothing behind it is looked at, whatever it is like. */
+  /** Log sequence number of the last record that is read. Nothing behind it is looked at. */
   readonly through: Lsn;
-  /** Called for each record in order, as `RecoverOptions.onRecord`; its bytes never change. Where reading ends before `through` they are a prefix of what was asked for. */
+  /**
+   * Called for each record, in order; its bytes never change. If it returns a promise, the next record waits
+   * for that.
+   */
   readonly onRecord: OnRecovered;
-  /** Called about once a mebibyte. */
+  /** Called about once for each mebibyte that is read. */
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
 
@@ -27,10 +31,17 @@ const OPTIONS: readonly (keyof ReadLogOptions)[] = [
   "onProgress",
 ];
 
+/** How far the log was read. */
 export interface LogReading {
-  /** Of the last record that was given, or `after.lsn`: below `through` where the log has no more. */
+  /**
+   * Log sequence number of the last record that was given, or `after.lsn`; below `through` if the log has no
+   * more.
+   */
   readonly lastLsn: Lsn;
-  /** The log goes on behind records that are not there: in segments that were dropped after a flush, or lost. */
+  /**
+   * Says that records are missing before `through`, and the log goes on behind them: their segments were
+   * dropped after a flush, or lost.
+   */
   readonly gap?: KayaError;
 }
 

@@ -39,13 +39,18 @@ import type { RecordWarning } from "./warnings.js";
 const U32 = 2 ** 32;
 const ZEROS = new Uint8Array(4);
 
+/**
+ * A decoded record and its length, or what is wrong with the bytes. `incomplete`: more bytes may make it a
+ * record.
+ */
 export type DecodeResult =
   | { readonly status: "complete"; readonly record: WalRecord; readonly bytesRead: number }
   | { readonly status: "incomplete" | "invalid"; readonly warning: RecordWarning };
 
 /**
- * One record as bytes.
- * @throws KayaError KAYA_INVALID_ARGUMENT for a record that the format cannot hold.
+ * The bytes of one record.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT for a record that the format cannot hold
  */
 export function encodeRecord(record: WalRecord): Uint8Array {
   return readInput("a record", () => {
@@ -137,8 +142,10 @@ export function writeRecord(
 }
 
 /**
- * Reads the record at the beginning of `input`. `offset` is what warnings name; `maxPayloadBytes` bounds what is
- * believed of a length. The record's bytes are copies.
+ * Reads the record at the beginning of `input`. Its bytes are copies.
+ *
+ * @param offset the offset that warnings name. Default 0
+ * @param maxPayloadBytes the longest payload that is believed
  */
 export function decodeRecord(
   input: Uint8Array,

@@ -14,18 +14,22 @@ export class RecordBuffer {
   #view: DataView;
   #length = 0;
 
-  /** @param initialBytes it doubles as it grows */
+  /**
+   * An empty buffer.
+   *
+   * @param initialBytes its memory at first; it doubles as it grows
+   */
   constructor(initialBytes = 64 * 1024) {
     this.#bytes = new Uint8Array(initialBytes);
     this.#view = viewOf(this.#bytes);
   }
 
-  /** Encoded bytes. */
+  /** Bytes of the records that were added, encoded. */
   get length(): number {
     return this.#length;
   }
 
-  /** A view, good until the next `add`. */
+  /** The records that were added, encoded. A view, valid until the next `add`. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -42,6 +46,7 @@ export class RecordBuffer {
     this.#length += length;
   }
 
+  /** Empties the buffer. Its memory is used again. */
   clear(): void {
     this.#length = 0;
   }

@@ -2,7 +2,7 @@ import type { KayaErrorCode, RecoveryMode } from "@kaya/core";
 import type { LogStop } from "./log-scan.js";
 import type { ScanEnd } from "./scanner.js";
 
-/** Where the first bad thing of a log is, and what it looks like: the rows of the table. */
+/** Where the first bad bytes of a log are, and what they look like: the rows of the recovery table. */
 export type Situation =
   | "zero-tail"
   | "torn-tail"
@@ -13,7 +13,10 @@ export type Situation =
   | "unknown-format"
   | "oversized-record";
 
-/** What recovery does: cut the tail here, stop here and quarantine all that follows, or refuse and change nothing. */
+/**
+ * What recovery does: cuts the end here, stops here and moves everything behind to quarantine, or refuses and
+ * changes nothing.
+ */
 export type Decision = "cut" | "stop" | "refuse";
 
 /**

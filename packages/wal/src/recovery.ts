@@ -28,18 +28,22 @@ import type { WalWarning } from "./warnings.js";
 
 export const LOG_START: LogPosition = { lsn: 0, sequence: 0 };
 
+/** Whether a recovery changes anything, where the log begins, and who gets its records. */
 export interface RecoverOptions {
-  /** Report only: nothing is changed, nothing is created. Default false. */
+  /** Reports only: nothing is changed and nothing is created. Default false. */
   readonly dryRun?: boolean;
-  /** The log is known up to here (R6): records up to it are skipped, and it goes on from there. Default: its start. */
+  /**
+   * The log is known up to this record: records up to it are skipped, and the log goes on from there. Default:
+   * its beginning.
+   */
   readonly after?: LogPosition;
   /**
-   * Called for each record in order; then `records` of the report stays empty and memory stays flat. The record's bytes never
-   * change. Where recovery refuses in the end, what was given before stands for nothing. Where it gives a promise, the next record comes once
-   * that has resolved.
+   * Called for each record, in order; then `records` of the report stays empty and memory stays flat. The
+   * record's bytes never change. If recovery refuses in the end, the records that were given before count for
+   * nothing. If it returns a promise, the next record waits for that.
    */
   readonly onRecord?: OnRecovered;
-  /** Called about once a mebibyte. */
+  /** Called about once for each mebibyte that is read. */
   readonly onProgress?: (progress: ScanProgress) => void;
   /**
    * What reads back is known to be on the disk: the last writer of this log closed cleanly; or the `tailMark` that a writer left when it
@@ -49,13 +53,16 @@ export interface RecoverOptions {
    */
   readonly trustPageCache?: boolean | string;
   /**
-   * The `tailMark` that some writer of this log left when it closed, not necessarily the last one: all that it stands for was on stable storage, so no
-   * crash explains damage before it, or a log that ends before it. Default: nothing is known.
+   * The `tailMark` that a writer of this log left when it closed, not necessarily the last one. All that it
+   * stands for was on stable storage, so no crash explains damage before it, or a log that ends before it.
+   * Default: nothing is known.
    */
   readonly closedAt?: string;
-  /** Files that take the place of the log up to some record, oldest first; the last is the one that `after` is of. */
+  /**
+   * Files that have the records of the log up to one of them, oldest first. The last one is that of `after`.
+   */
   readonly covers?: readonly LogCover[];
-  /** Where the ids of the log come from, for tests that must run the same way each time. Default: random. */
+  /** Makes the ids of the log, for tests that must run the same way each time. Default: random. */
   readonly newLogId?: NewLogId;
 }
 
@@ -70,27 +77,34 @@ const RECOVER_OPTIONS = [
   "newLogId",
 ];
 
+/** What a recovery found in the log, and what it changed. */
 export interface WalRecoveryReport {
-  /** Empty where `onRecord` was given. */
+  /** The records behind `after`; empty if `onRecord` was given. */
   readonly records: readonly RecoveredRecord[];
-  /** Records behind `after`. */
+  /** How many records stand behind `after`. */
   readonly recordCount: number;
+  /** Log sequence number of the first record behind `after`; absent if there is none. */
   readonly firstLsn?: Lsn;
+  /** Log sequence number of the last record; absent if there is none. */
   readonly lastLsn?: Lsn;
-  /** Of the last operation of the last record. */
+  /** The sequence of the last operation of the last record; absent if there is none. */
   readonly lastSequence?: SequenceNumber;
-  /** Segments that are part of the log. */
+  /** How many segments are part of the log. */
   readonly segments: number;
-  /** Of them, those that were not read: `after` covers all their records. Their bytes were not checked. */
+  /** How many of them were not read, because `after` covers all their records. Their bytes were not checked. */
   readonly coveredSegments: number;
-  /** Bytes of whole records in them; those that were not read count as they are. */
+  /** Bytes of whole records in the segments; those that were not read count in full. */
   readonly validBytes: number;
-  /** Bytes that are not part of the log any more: cut from the tail, and of segments taken out. Zeros behind the log are space and do not count. */
+  /**
+   * Bytes that were cut from the end, and of segments that were taken out. Zeros behind the log are space and
+   * do not count.
+   */
   readonly truncatedBytes: number;
-  /** Where what was taken out is kept. Paths are relative to the disk's root. */
+  /** Paths of the copies of what was taken out, relative to the disk's root. */
   readonly quarantined: readonly string[];
-  /** What is in `wal/quarantine/` now, from this recovery and from those before. */
+  /** How much is in `wal/quarantine/` now, from this recovery and from earlier ones. */
   readonly quarantine: QuarantineSummary;
+  /** What was found that is not as it should be, in the order in which it was found. */
   readonly warnings: readonly WalWarning[];
 }
 
@@ -119,13 +133,15 @@ export interface RecoveredLog {
 }
 
 /**
- * Brings the log under `disk` into a state that a writer may append to, and says what it found. What comes back is a prefix
- * of what was appended, with every acknowledged strict record (R3). Running it again, or crashing anywhere inside it,
- * changes nothing of the result (R1). It takes no lock: one owner at a time. Beside a writer use `dryRun`.
+ * Brings the log of `disk` into a state that a writer may append to, and reports what it found. The result is a
+ * prefix of the appended records, with every acknowledged strict record (R3). Running it again, or a crash
+ * inside it, does not change the result (R1). It takes no lock: one owner at a time. Use `dryRun` beside a
+ * writer.
  *
- * @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT where the recovery table
- *   (FORMAT.md) says refuse, or `covers` are of another log, and nothing was changed; KAYA_IO for a failed read, which is never taken for the end of
- *   the log; KAYA_DISK_FULL where what is cut could not be kept, and nothing was cut.
+ * @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT if the recovery table
+ *   (FORMAT.md) says refuse, or if `covers` are of another log (nothing was changed); KAYA_IO for a failed
+ *   read, which never passes for the end of the log; KAYA_DISK_FULL if the bytes to be cut cannot be kept
+ *   (nothing was cut)
  */
 export async function recoverWal(
   config: Partial<WalConfig>,

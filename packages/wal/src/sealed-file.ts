@@ -52,7 +52,12 @@ export function makeNameDurableSync(disk: SynchronousDisk, path: string): void {
   }
 }
 
-/** What a crash of the process left under this name may be there for the process only. @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_FSYNC_FAILED */
+/**
+ * Syncs a file and its directory: after a crash of the process a file may be there only until the next power
+ * cut.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT if `disk` is no disk; KAYA_FSYNC_FAILED
+ */
 export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
   assertDisk(disk);
   for (let dir = parentOf(path); ; dir = parentOf(dir)) {
@@ -62,8 +67,10 @@ export async function makeNameDurable(disk: Disk, path: string): Promise<void> {
 }
 
 /**
- * The text; undefined where there is no such file.
- * @throws KayaError KAYA_INVALID_ARGUMENT where `disk` is none; KAYA_CORRUPTION where it is not as it was written; KAYA_IO
+ * Reads a file of `writeSealedFile`. Undefined if there is no such file.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT if `disk` is no disk; KAYA_CORRUPTION if the file is not as it was
+ *   written; KAYA_IO
  */
 export async function readSealedFile(disk: Disk, path: string): Promise<string | undefined> {
   assertDisk(disk);

@@ -4,12 +4,15 @@ import { describe, KayaError } from "@kaya/core";
 import { type Disk, NodeDisk } from "@kaya/io";
 import { listSegments, WAL_DIR } from "./segments.js";
 
+/** A segment of a real file system. */
 export interface SegmentLocation {
+  /** The disk that reads it. */
   readonly disk: Disk;
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
-  /** The file's name. */
+  /** The name of the file. */
   readonly name: string;
-  /** In bytes. */
+  /** Bytes of the file. */
   readonly length: number;
 }
 

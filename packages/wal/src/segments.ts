@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import { assertDisk, type DirEntry, type Disk, isFile, isRemovable } from "@kaya/io";
 
+/** The subdirectory of the log in a data directory: `wal`. */
 export const WAL_DIR = "wal";
 export const QUARANTINE_DIR = "wal/quarantine";
 
@@ -17,22 +18,25 @@ const LOG_ID_NAME = "log-id";
 const SEGMENT_NAME = /^([0-9a-f]{16})\.wal$/;
 const TEMPORARY_NAME = /^([0-9a-f]{16}\.wal|log-id)\.tmp$/;
 
+/** A segment of the log on a disk. */
 export interface SegmentFile {
+  /** The id of the segment, from its name: 1, 2, 3 … */
   readonly id: number;
-  /** Relative to the disk's root. */
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
-  /** In bytes. */
+  /** Bytes of the file. */
   readonly length: number;
 }
 
+/** The files of a log's directory, told apart. */
 export interface WalDirectory {
-  /** In order of their ids. */
+  /** The segments, in the order of their ids. */
   readonly segments: readonly SegmentFile[];
-  /** Paths of what is no segment and not ours. */
+  /** Paths of files that are neither segments nor others of the log. */
   readonly unknown: readonly string[];
   /** Paths of copies that a crash left unfinished. */
   readonly leftovers: readonly string[];
-  /** The file that says which log this is is there. */
+  /** True if the file with the log's id is there. */
   readonly hasLogId: boolean;
 }
 

@@ -71,6 +71,7 @@ export type LogWarning =
   | { readonly kind: "DamagedLogId"; readonly path: string }
   | { readonly kind: "LogIdRemoved"; readonly path: string };
 
+/** What a decoder, recovery or inspection found that is not as it should be. */
 export type WalWarning = RecordWarning | LogWarning;
 
 /** A warning as a sentence for people. */

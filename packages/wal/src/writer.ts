@@ -29,25 +29,28 @@ import { LARGE_VALUE_BYTES } from "./record-buffer.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
 import { SegmentStore } from "./segment-store.js";
 
-/** How a log is doing. */
+/** The size of a log, and what its writer has done. */
 export interface WalStats extends WalActivity {
-  /** Of the log, behind what was dropped. */
+  /** How many segments the log has, without those that were dropped. */
   readonly segments: number;
-  /** In them: what is pending is not counted. */
+  /** Bytes of the records in them; records that are under way do not count. */
   readonly bytes: number;
-  /** What recoveries took out of the log and kept. */
+  /** How much recoveries took out of the log and kept. */
   readonly quarantine: QuarantineSummary;
 }
 
+/** How a writer recovers the log, and who gets the records. */
 export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions, "dryRun"> {
   /**
-   * Called for each record once it may be seen: in LSN order, after the durability it asked for, before its promise
-   * settles. Where it gives a promise, the record settles, and the next one comes, once that has resolved. The record's bytes are lent until
-   * then, but for a value with `ownsValue`. Should it throw or reject, the writer fails: the record is in the log.
+   * Called for each record when it may be seen: in the order of the log, after the durability that it asked
+   * for, before its promise settles. If it returns a promise, the record settles, and the next one comes, when
+   * that has resolved. The record's bytes are lent until then, except a value with `ownsValue`. If it throws or
+   * rejects, the writer fails: the record is in the log.
    */
   readonly onCommit?: OnCommit;
   /**
-   * The same for `appendSync`: done when it returns. Where there is an `onCommit` and none of these, nothing is appended synchronously.
+   * Called for each record that `appendSync` appends; it is done when it returns. If there is an `onCommit` and
+   * no `onCommitSync`, `appendSync` is refused.
    */
   readonly onCommitSync?: (record: WalRecord) => void;
   /**
@@ -55,7 +58,10 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
    * what comes, is refused with KAYA_READ_ONLY. Default false.
    */
   readonly readOnly?: boolean;
-  /** The log gets an id before its first segment, or the next one where it has none yet. Default false: where somebody asks. */
+  /**
+   * True: the log gets an id before its first segment, or before the next one if it has none. Default false: it
+   * gets one when `identify` is called.
+   */
   readonly identified?: boolean;
   /**
    * The value of a put with at least so many bytes is copied once, into memory of its own: it goes to the disk from there, and `onCommit` may
@@ -141,9 +147,12 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * Recovers the log, then goes on after its last record. Nothing is created before the first append. On a full disk the log
-   * opens, and appends are rejected with KAYA_DISK_FULL until there is room to make its tail durable.
-   * @throws KayaError as `recoverWal` does
+   * Recovers the log, then goes on after its last record. It creates nothing before the first append. On a full
+   * disk the log opens, and appends are rejected with KAYA_DISK_FULL until there is room to make its end
+   * durable.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT if the recovery table
+   *   (FORMAT.md) says refuse (nothing was changed); KAYA_IO; KAYA_DISK_FULL
    */
   static async open<T = AppendResult>(
     config: Partial<WalConfig>,
@@ -192,12 +201,13 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * Appends one record. `strict` (the default) resolves when it is on stable storage, `relaxed` when the system has it. The
-   * payload's bytes are read before the call returns.
+   * Appends one record. `strict` (the default) resolves when it is on stable storage, `relaxed` when the system
+   * has it. The payload's bytes are read before the call returns.
    *
-   * Rejects with KAYA_INVALID_ARGUMENT (nothing was appended), KAYA_DISK_FULL or KAYA_IO (taken back; the writer goes
-   * on), KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL or KAYA_INVARIANT_VIOLATION (final: whether the record counts shows
-   * when the log is opened again), KAYA_WRITER_FAILED (after one of those; nothing was appended), KAYA_CLOSED.
+   * @throws KayaError KAYA_INVALID_ARGUMENT (nothing was appended); KAYA_DISK_FULL or KAYA_IO (it was taken
+   *   back, and the writer goes on); KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL or
+   *   KAYA_INVARIANT_VIOLATION (final: the next opening shows whether the record counts); KAYA_WRITER_FAILED
+   *   (after one of those; nothing was appended); KAYA_READ_ONLY, KAYA_CLOSED
    */
   append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {
@@ -214,13 +224,17 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * `append` that is done when it returns: with what was appended before it the record is written, synced if any of it is strict, and given to
-   * `onCommitSync`, without another thread. It blocks the event loop for as long as the disk takes.
+   * Appends one record before it returns: it and all records before it are written, synced if any of them is
+   * strict, and given to `onCommitSync`, without another thread. The event loop stands still while the disk
+   * works.
    *
-   * It waits for nothing that is under way elsewhere: then it throws KAYA_BUSY, and nothing was appended. That is while an earlier batch is written
-   * by another thread (more than 64 KiB) or applied in slices, or a segment is being created for `append`; while `throttle` holds writes up; and from inside a
-   * callback of another commit.
-   * @throws KayaError KAYA_BUSY, KAYA_INVALID_ARGUMENT (also where `onCommitSync` is missing); what `append` rejects with
+   * If it would have to wait, it throws KAYA_BUSY, and nothing is appended: while another thread writes an
+   * earlier batch (more than 64 KiB), while a batch is applied in slices, while a segment is being created for
+   * `append`, while `throttle` holds writes up, and inside a callback of another commit.
+   *
+   * @throws KayaError KAYA_BUSY; KAYA_INVALID_ARGUMENT (also if `onCommitSync` is missing); KAYA_DISK_FULL,
+   *   KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL, KAYA_INVARIANT_VIOLATION,
+   *   KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
    */
   appendSync(payload: WalPayload, mode: DurabilityMode = "strict"): T {
     this.#assertSynchronous();
@@ -233,9 +247,12 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * What was appended so far is as far as it asked for when this returns: an end of what is queued, without waiting. With `durable` it is on
-   * stable storage, as after `sync`.
-   * @throws KayaError as `appendSync`
+   * Finishes everything that is queued before it returns: all appended records are as durable as they asked
+   * for, or with `durable: true` on stable storage.
+   *
+   * @throws KayaError KAYA_BUSY if it would have to wait; KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED,
+   *   KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL, KAYA_INVARIANT_VIOLATION, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
    */
   settleSync(options?: { readonly durable?: boolean }): void {
     const { durable = false } = readOptions(options, ["durable"], "the options of settleSync");
@@ -243,23 +260,35 @@ export class WalWriter<T = AppendResult> {
     this.#commit.settleSync(durable);
   }
 
-  /** Resolves when all that was appended so far is durable. Rejects as `append`. */
+  /**
+   * Resolves when all records that were appended so far are on stable storage.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED,
+   *   KAYA_READ_ONLY, KAYA_CLOSED
+   */
   sync(): Promise<void> {
     return this.#whenWritable(() => this.#commit.sync());
   }
 
   /**
-   * Closes the open segment, so that all that was appended so far can be dropped once it is elsewhere, and creates the next one. An
-   * empty segment stays as it is. Resolves when what was appended before is durable. Rejects as `append`.
+   * Closes the open segment and creates the next one, so that all records that were appended so far can be
+   * dropped when something else has them. An empty segment stays as it is. Resolves when all earlier records
+   * are durable.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED,
+   *   KAYA_READ_ONLY, KAYA_CLOSED
    */
   rotate(): Promise<void> {
     return this.#whenWritable(() => this.#commit.rotate());
   }
 
   /**
-   * For whoever must hold writers up: `hold` is asked before each batch is taken for writing. Where it gives a promise the batch waits
-   * for that, and what is appended meanwhile joins it. It must neither throw nor reject.
-   * @param pace the same for what a batch had better wait for, where `hold` gives nothing: `appendSync`, which cannot wait, goes on
+   * Lets a caller hold writes up. `hold` is called before each batch is taken for writing. If it returns a
+   * promise, the batch waits for that, and records that are appended meanwhile join it. It must neither throw
+   * nor reject.
+   *
+   * @param pace called if `hold` returns nothing: what a batch had better wait for. `appendSync`, which cannot
+   *   wait, does not ask it
    */
   throttle(
     hold: () => Promise<void> | undefined,
@@ -269,15 +298,23 @@ export class WalWriter<T = AppendResult> {
     this.#commit.pace = pace;
   }
 
-  /** Resolves when there is room: for callers who append without awaiting. Rejects once the writer failed or is closed. */
+  /**
+   * Resolves when there is room for more records: for callers that append without awaiting.
+   *
+   * @throws KayaError KAYA_WRITER_FAILED, KAYA_CLOSED
+   */
   ready(): Promise<void> {
     return this.#whenOpen(() => this.#commit.ready());
   }
 
   /**
-   * Removes closed segments that hold only records below `lsn`, lowest first, and gives how many. The caller has what was in
-   * them elsewhere, durably; the log opens from then on with `after` at or behind the last record removed.
-   * @param kept what stays all the same
+   * Removes closed segments that hold only records below `lsn`, lowest first, and resolves to how many. The
+   * caller has their records elsewhere, durably. From then on open the log with `after` at or behind the last
+   * removed record.
+   *
+   * @param kept which segments stay all the same
+   * @throws KayaError KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
    */
   async dropSegmentsBefore(lsn: Lsn, kept?: KeptLog): Promise<number> {
     this.#assertWritable();
@@ -304,8 +341,10 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * Removes torn ends from quarantine, oldest first, until there are at most so many bytes of them; the newest one stays, and so does what was
-   * kept for damage. Rejects with KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED.
+   * Removes torn ends from quarantine, oldest first, until at most `maxBytes` are left. The newest one stays,
+   * and so do bytes that were kept for damage.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_READ_ONLY, KAYA_CLOSED
    */
   async cleanQuarantine(maxBytes: number): Promise<QuarantineCleaned> {
     this.#assertWritable();
@@ -328,14 +367,17 @@ export class WalWriter<T = AppendResult> {
     return done;
   }
 
-  /** Which log this is; undefined where nobody asked for it yet. */
+  /** The identity of the log; undefined if it has none yet: `identify` gives it one. */
   get history(): LogHistory | undefined {
     return this.#identity.history;
   }
 
   /**
-   * Which log this is, durably: with it an LSN says which record is meant, also after a cut. Rejects with KAYA_DISK_FULL or KAYA_IO,
-   * KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED, KAYA_CLOSED.
+   * The identity of the log, durably: with it a log sequence number says which record is meant, even after a
+   * cut.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED, KAYA_READ_ONLY,
+   *   KAYA_CLOSED
    */
   async identify(): Promise<LogHistory> {
     if (this.#closing !== undefined) throw closed();
@@ -345,9 +387,12 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * The log's records from behind `after` on (default: all), in order, each as soon as it is durable: first from the segments, then
-   * as they come. Any number may follow at their own pace: none holds up the writer or another. `close` ends them.
-   * @throws KayaError KAYA_LOG_TRUNCATED where the log reaches neither back nor on to `after`; KAYA_INVALID_ARGUMENT, KAYA_CLOSED
+   * The log's records behind `after` (default: all), in order: first those in the segments, then each new one
+   * when it is durable. Any number of followers may read at their own pace: none holds up the writer or
+   * another. `close` ends them.
+   *
+   * @throws KayaError KAYA_LOG_TRUNCATED if the log does not reach back to `after`, or ends before it;
+   *   KAYA_INVALID_ARGUMENT, KAYA_READ_ONLY, KAYA_CLOSED
    */
   follow(options?: { readonly after?: Lsn }): LogFollower {
     if (this.#closing !== undefined) throw closed();
@@ -357,8 +402,11 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * Writes and syncs what was appended, then lets go of the files. Later calls give the same promise. Rejects where
-   * something that was acknowledged as relaxed could not be made durable.
+   * Writes and syncs all records that were appended, then closes the files. A second call returns the same
+   * promise.
+   *
+   * @throws KayaError KAYA_WRITER_FAILED or KAYA_FSYNC_FAILED if a record that was acknowledged as relaxed
+   *   could not be made durable
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -375,21 +423,22 @@ export class WalWriter<T = AppendResult> {
     }
   }
 
-  /** The LSN that the next record gets, if nothing fails before it. */
+  /** The log sequence number of the next record, if nothing fails before it. */
   get nextLsn(): Lsn {
     return this.#commit.nextLsn;
   }
 
+  /** The sequence of the next operation, if nothing fails before it. */
   get nextSequence(): SequenceNumber {
     return this.#commit.nextSequence;
   }
 
-  /** Everything up to this LSN is on stable storage. */
+  /** All records up to this log sequence number are on stable storage. */
   get durableLsn(): Lsn {
     return this.#commit.durableLsn;
   }
 
-  /** Bytes that were appended and are not settled yet. */
+  /** Bytes that were appended and are not acknowledged yet. */
   get pendingBytes(): number {
     return this.#commit.pendingBytes;
   }
@@ -399,14 +448,14 @@ export class WalWriter<T = AppendResult> {
     return this.#commit.failure;
   }
 
-  /** Everything in the log is on stable storage and nothing failed on the way there. */
+  /** True if everything in the log is on stable storage and nothing has failed. */
   get isClean(): boolean {
     return this.#commit.isClean;
   }
 
   /**
-   * Asked after `close`: what the next writer may give as `trustPageCache`, and every later one as `closedAt`; undefined where the log was
-   * not left clean.
+   * Ask for it after `close`: the next writer may pass it as `trustPageCache`, and every later one as
+   * `closedAt`. Undefined if the log was not left clean.
    */
   get tailMark(): string | undefined {
     if (!this.isClean) return undefined;
@@ -414,24 +463,32 @@ export class WalWriter<T = AppendResult> {
     return formatLogMark({ id: this.history?.id, lsn: this.durableLsn, segmentId, length });
   }
 
-  /** Segments of the log and the bytes in them, what is pending not counted. */
+  /**
+   * How many segments the log has, and the bytes of the records in them; records that are under way do not
+   * count.
+   */
   get size(): { readonly segments: number; readonly bytes: number } {
     return { segments: this.#segments.count, bytes: this.#segments.totalBytes };
   }
 
-  /** The records behind this LSN are in the log; those up to it may be gone. */
+  /** The records behind this log sequence number are in the log; those up to it may be gone. */
   get beginsAfter(): Lsn {
     return this.#segments.beginsAfter;
   }
 
-  /** Of the last record that is durable; or that recovery found, where a full disk keeps it from being made so. */
+  /**
+   * Log sequence number of the last durable record; or of the last one that recovery found, if a full disk
+   * keeps it from being made durable.
+   */
   get endLsn(): Lsn {
     return this.#followers.endLsn;
   }
 
   /**
-   * Calls once when the log fails, and takes no more writes until it is opened again; never where it has failed already. @returns what ends the
-   * waiting
+   * Calls `call` once when the log fails and takes no more writes until it is opened again; never if it has
+   * failed already.
+   *
+   * @returns a function that ends the waiting
    */
   onFailure(call: () => void): () => void {
     const { failures } = this.#commit;
@@ -439,29 +496,33 @@ export class WalWriter<T = AppendResult> {
     return () => failures.delete(call);
   }
 
-  /** @throws KayaError KAYA_WRITER_FAILED once the log takes no more writes, with the first failure as its cause */
+  /**
+   * Throws if the log takes no more writes.
+   *
+   * @throws KayaError KAYA_WRITER_FAILED with the first failure as its cause
+   */
   assertWorking(): void {
     this.#commit.assertWorking();
   }
 
-  /** Bytes of segments that the last `dropSegmentsBefore` kept. */
+  /** Bytes of the segments that the last `dropSegmentsBefore` kept. */
   get keptBytes(): number {
     return this.#segments.keptBytes;
   }
 
-  /** Bytes of the log, as `size`; cheap enough to be asked at each commit. */
+  /** Bytes of the log's records. Cheap enough to be asked at each commit. */
   get byteLength(): number {
     return this.#segments.totalBytes;
   }
 
-  /** Size of the log, and what was done since it was opened. Some microseconds of work. */
+  /** The size of the log, and what was done since it was opened. It takes some microseconds. */
   stats(): WalStats {
     return { ...this.size, quarantine: this.#quarantine, ...this.#watch.activity };
   }
 
   /**
-   * Records behind an LSN (default: all) that were appended and are not settled yet, oldest first. Their bytes are lent until the next
-   * `await`.
+   * Records behind a log sequence number (default: all) that were appended and are not acknowledged yet, oldest
+   * first. Their bytes are lent until the next `await`.
    */
   pending(after: Lsn = 0): Iterable<WalRecord> {
     return this.#commit.pendingRecords(after);
@@ -476,8 +537,9 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
-   * The last of the changes to a key that were appended and are not settled yet: together with what is applied it tells what the next
-   * append finds. The first call looks at all that is pending, those after it at what has come since.
+   * The last change to a key among the records that were appended and are not acknowledged yet. With the
+   * applied records it says what the next append finds. The first call looks at all pending records, a later
+   * one at the new ones.
    */
   pendingChange(key: Uint8Array): PendingChange | undefined {
     return this.#commit.pendingChange(key);

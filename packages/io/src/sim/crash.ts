@@ -27,6 +27,7 @@ export type CrashItem = { readonly id: number } & (
 
 /** A write of which some sectors reached the disk. Sectors are those of the file: they begin at multiples of their size. */
 export interface TornWrite {
+  /** Bytes of a sector: a disk writes each sector whole or not at all. */
   readonly sectorBytes: 512 | 4096;
   /** The sectors that reached the disk, counted from the first one that the write touches. */
   readonly keptSectors: readonly number[];
@@ -36,32 +37,44 @@ export interface TornWrite {
   readonly fileLength?: number;
 }
 
+/** The fate of an unsynced operation: it survives the crash whole, not at all, or in part. */
 export type CrashOutcome = "kept" | "lost" | TornWrite;
 
 /** Decides one item; only a write can be torn. Items come in the order in which they were done, names before data. */
 export type CrashDecision = (item: CrashItem) => CrashOutcome;
 
+/** What a crash leaves of the unsynced operations. */
 export interface CrashOptions {
   /** What is left of the unsynced operations. Default `"nothing"`. */
   readonly survive?: "nothing" | "everything" | "random";
-  /** Of `"random"` and of garbage. Default: made from the disk's seed and the number of operations so far. */
+  /**
+   * The seed of `"random"` and of garbage. Default: made from the disk's seed and the number of operations so
+   * far.
+   */
   readonly seed?: number;
-  /** Decides instead of `survive`. */
+  /** Decides each operation, instead of `survive`. */
   readonly decide?: CrashDecision;
 }
 
+/** What a crash left of the unsynced operations. */
 export interface CrashReport {
-  /** `CrashOptions.seed` for the same crash again. */
+  /** Pass it as `CrashOptions.seed` for the same crash again. */
   readonly seed: number;
-  /** Every unsynced operation that could be reached, and what became of it; `write` has the details of a torn one. */
+  /** Every unsynced operation that could be reached, and its fate. */
   readonly items: readonly CrashReportItem[];
 }
 
+/** An unsynced operation, and its fate. */
 export interface CrashReportItem {
+  /** The path of the file or name. */
   readonly path: string;
+  /** What the operation did. */
   readonly kind: CrashItem["kind"];
+  /** Whether it survived whole, not at all, or in part. */
   readonly outcome: "kept" | "lost" | "torn";
+  /** The operation, as `CrashOptions.decide` gets it. */
   readonly item: CrashItem;
+  /** Which sectors of a torn write survived; absent for other outcomes. */
   readonly torn?: TornWrite;
 }
 

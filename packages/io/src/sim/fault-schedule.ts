@@ -17,10 +17,13 @@ export type ScheduledFault = Fault & { readonly after: number; readonly only?: M
 
 /** A fault of a schedule that struck, and the operation that it met. */
 export interface MetFault {
+  /** The fault that was met. */
   readonly fault: ScheduledFault;
   /** `SimDiskEvent.index` or, for a read error, `SimDiskEvent.readIndex`. */
   readonly index: number;
+  /** The kind of the operation that met it. */
   readonly operation: MutatingKind | ReadingKind;
+  /** The path that the operation was about. */
   readonly path: string;
 }
 

@@ -13,6 +13,7 @@ import {
 export interface SimDiskEvent {
   /** The method's name. */
   readonly kind: MutatingKind | "list" | "lock" | "release" | "length" | "links" | "readAt" | "close";
+  /** The path that the operation was about. */
   readonly path: string;
   /** `FaultRule.at` of a mutating operation; the others have none. */
   readonly index?: number;
@@ -24,7 +25,7 @@ export interface SimDiskEvent {
   readonly length?: number;
   /** The new name in a rename. */
   readonly target?: string;
-  /** What it was rejected with. */
+  /** The code of the error that it was rejected with; absent if it succeeded. */
   readonly error?: KayaErrorCode;
 }
 

@@ -17,10 +17,13 @@ import { SimLocks } from "./sim-locks.js";
 import { digestState } from "./state-digest.js";
 import { addName, directoriesAbove, existingFile, findFile, link, unlink } from "./tree.js";
 
+/** The seed, the faults and the hook of a simulated disk. */
 export interface SimDiskOptions {
   /** Any whole number; the same seed and the same calls give the same disk. Default 0. */
   readonly seed?: number;
+  /** The faults that operations meet, from the beginning on. `addFault` adds more. */
   readonly faults?: readonly FaultRule[];
+  /** Called right before each mutating operation takes effect or fails. */
   readonly onOperation?: OperationHook;
   /**
    * What changes something takes effect a turn of the event loop after its call, not at the call: whatever the caller does
@@ -92,6 +95,11 @@ export class SimDisk implements Disk {
     return unsyncedItems(this.#root);
   }
 
+  /**
+   * Adds a fault that a later operation meets.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT for a fault with impossible values
+   */
   addFault(rule: FaultRule): void {
     this.#faults.add(rule);
   }

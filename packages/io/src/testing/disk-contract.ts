@@ -18,10 +18,11 @@ const CHECKS: readonly Check[] = [
   ...pathChecks,
 ];
 
+/** One check of the contract of disks, for any test runner. */
 export interface ContractCheck {
   /** The behaviour, as a sentence. */
   readonly name: string;
-  /** Rejects where the disk behaves otherwise. */
+  /** Runs the check. It rejects if the disk behaves differently. */
   run(): Promise<void>;
 }
 
