@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { registerBackup } from "./commands/backup.js";
+import { registerBench } from "./commands/bench.js";
 import { registerCompact } from "./commands/compact.js";
 import { registerCompletion } from "./commands/completion.js";
 import { registerConsumers } from "./commands/consumers.js";
@@ -68,7 +69,7 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     register(program, execute);
   }
   program.commandsGroup("Proof:");
-  registerSim(program, execute);
+  for (const register of [registerSim, registerBench]) register(program, execute);
   program.commandsGroup("Terminal:");
   registerShell(program, execute);
   registerCompletion(program, execute);
