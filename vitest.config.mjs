@@ -23,7 +23,8 @@ function project(name, directory, include) {
 const packages = readdirSync(join(ROOT, "packages"));
 const all = [
   ...packages.map((name) => project(name, join("packages", name), ["test/**/*.test.ts"])),
-  project("tarballs", ".ci", ["**/*.test.mjs"]),
+  project("packed", ".ci", ["{packed,release}/*.test.mjs"]),
+  project("repository", ".ci", ["*.test.mjs", "docs/test/*.test.mjs"]),
 ];
 const here = all.filter(({ root }) => `${process.cwd()}${sep}`.startsWith(`${root}${sep}`));
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { onTestFinished, test } from "vitest";
 import { deadLinks } from "../lib/check-links.mjs";
 import { homePage } from "../lib/home.mjs";
 import { siteLink } from "../lib/links.mjs";
@@ -43,9 +43,9 @@ test("the home page shows the README's first paragraph and program", () => {
   assert.throws(() => homePage("# Kaya\n"), /README\.md must begin/);
 });
 
-test("a dead link of the built site is found: of a page, and of an anchor", (t) => {
+test("a dead link of the built site is found: of a page, and of an anchor", () => {
   const site = mkdtempSync(join(tmpdir(), "kaya-docs-"));
-  t.after(() => rmSync(site, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(site, { recursive: true, force: true }));
   mkdirSync(join(site, "guide"));
   const links = [
     "/",

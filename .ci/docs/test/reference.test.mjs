@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
 import ts from "typescript";
+import { test } from "vitest";
 import { weakDocstrings } from "../lib/docstrings.mjs";
 import { ROOT } from "../lib/pages.mjs";
 import { entryPoints, readModel } from "../lib/reference.mjs";
