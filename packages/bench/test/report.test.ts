@@ -117,7 +117,7 @@ describe("Markdown", () => {
   });
 
   test("counts the targets that are reached", () => {
-    expect(markdown).toContain("### Targets\n\n2 of 4 are reached: they are bold.\n");
+    expect(markdown).toContain("### Targets\n\n2 of 4 are reached: they are bold. ");
   });
 
   test("tells the rates whose rounds lie far apart, and no other", () => {

@@ -23,9 +23,10 @@ const NOT_TYPED_IN = new Map([
   ["npx pnpm@10 build", "packs and installs the packages, which .ci/packed does"],
   ["npx pnpm@10 bench", "takes a minute, and its figures are not to be compared"],
   ["npx pnpm@10 torture", "takes minutes; CI runs it by itself"],
-  ["npx pnpm@10 changeset", "asks questions, or changes the repository"],
+  ["npx pnpm@10 bump", "changes the repository"],
   ["npm install", "needs the packages in a registry; .ci/packed installs them from tarballs"],
   ["kayactl studio", "serves until it is interrupted; studio-command.test.ts starts it"],
+  ['eval "$(kayactl completion bash)"', "changes the shell of a person; completion.test.ts runs each script"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],
 ]);
 
