@@ -189,7 +189,7 @@ test("without a prebuilt binary for the platform, checksums are the same and not
 
   const unlocked = kayactl(["put", "user:2", "Grace", "--data", "data"], bare);
   assert.equal(unlocked.status, 1);
-  assert.match(unlocked.stderr, /^error KAYA_IO: cannot lock .*\nhint: --no-lock/);
+  assert.match(unlocked.stderr, /^error KAYA_IO: cannot lock .*\nhint: use --no-lock/);
   assert.equal(kayactl(["put", "user:2", "Grace", "--data", "data", "--no-lock"], bare).status, 0);
   assert.match(kayactl(["verify", "--data", "data"], bare).stdout, /^CLEAN/);
 });

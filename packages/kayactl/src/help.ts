@@ -27,14 +27,15 @@ Results go to standard output, all else to standard error. "kayactl help COMMAND
 
 /** How help looks, for this command and all that are added to it later. */
 export function configureHelp(program: Command, out: Output, writeOut: (text: string) => void): void {
+  const width = () => Math.min(out.columns, HELP_WIDTH);
   program
     .helpOption("-h, --help", "print help")
     .helpCommand(false)
     .configureOutput({
-      writeOut,
+      writeOut: (text) => writeOut(wrapParagraphs(text, width())),
       writeErr: () => undefined,
       outputError: () => undefined,
-      getOutHelpWidth: () => Math.min(out.columns, HELP_WIDTH),
+      getOutHelpWidth: width,
       getOutHasColors: () => out.colors.isColorSupported,
     })
     .configureHelp({
@@ -109,6 +110,13 @@ function commandsFirst(help: string): string {
 function optionsText(program: Command): string {
   const sections = program.helpInformation().trimEnd().split("\n\n").filter(hasOptions);
   return `Every command takes these options, before or after its name.\n\n${sections.join("\n\n")}\n`;
+}
+
+/** Breaks lines between words to the width, but for lists and examples, which are indented. */
+function wrapParagraphs(text: string, width: number): string {
+  return text.replace(/[^\n]+(?:\n[^\n]+)*/g, (paragraph) =>
+    /^[ \t]/m.test(paragraph) ? paragraph : new Help().boxWrap(paragraph.replaceAll("\n", " "), width),
+  );
 }
 
 function hasOptions(section: string): boolean {

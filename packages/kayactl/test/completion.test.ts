@@ -216,7 +216,8 @@ describe("in a real shell", () => {
     const complete = (line: string, cword: number) =>
       `COMP_LINE=${quote(line)} COMP_POINT=\${#COMP_LINE} COMP_CWORD=${cword}; compopt() { printf 'compopt %s\\n' "$2"; }; _kayactl; `;
 
-    test.skipIf(!isInstalled("bash"))("completes commands, paths and keys", async () => {
+    test("completes commands, paths and keys", async ({ skip }) => {
+      skip(!isInstalled("bash"), "bash is not installed");
       const { env } = await shellHome();
       const load = 'eval "$(kayactl completion bash)"; ';
       const print = `printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -256,7 +257,8 @@ describe("in a real shell", () => {
     const complete = (words: readonly string[], prefix: string) =>
       `words=(${words.map((word) => quote(quote(word))).join(" ")} ${quote(prefix)}); CURRENT=${words.length + 1}; PREFIX=${quote(prefix)}; _kayactl`;
 
-    test.skipIf(!isInstalled("zsh"))("completes commands, paths and keys, hostile ones too", async () => {
+    test("completes commands, paths and keys, hostile ones too", async ({ skip }) => {
+      skip(!isInstalled("zsh"), "zsh is not installed");
       const { home, env } = await shellHome();
       const load = `cd ${quote(home)}; ${stub}eval "$(kayactl completion zsh)"; `;
       expect(await inShell("zsh", load + complete(["kayactl"], "ver"), env)).toEqual([
@@ -284,7 +286,8 @@ describe("in a real shell", () => {
     const load = "kayactl completion fish | source; ";
     const complete = (line: string) => `complete -C ${quote(line.replaceAll("\\", "\\\\"))}`;
 
-    test.skipIf(!isInstalled("fish"))("completes commands, paths and keys, hostile ones too", async () => {
+    test("completes commands, paths and keys, hostile ones too", async ({ skip }) => {
+      skip(!isInstalled("fish"), "fish is not installed");
       const { home, env } = await shellHome();
       expect(await inShell("fish", load + complete("kayactl ver"), env)).toEqual([
         expect.stringMatching(/^verify\tcheck /),

@@ -30,7 +30,7 @@ describe("put and delete", () => {
     const refused = await kayactl(["put", "a", "b", "--data", data]);
     expect(refused.code).toBe(4);
     expect(refused.stderr).toMatch(
-      /^error KAYA_INVALID_ARGUMENT: .+ holds passwd,.+\nhint: --allow-foreign-files /,
+      /^error KAYA_INVALID_ARGUMENT: .+ holds passwd,.+\nhint: use --allow-foreign-files\n/,
     );
     expect(await readdir(data)).toEqual(["passwd"]);
     expect((await kayactl(["put", "a", "b", "--data", data, "--allow-foreign-files"])).code).toBe(0);

@@ -25,6 +25,10 @@ const NOT_TYPED_IN = new Map([
   ["npx pnpm@10 torture", "takes minutes; CI runs it by itself"],
   ["npx pnpm@10 bump", "changes the repository"],
   ["npm install", "needs the packages in a registry; .ci/packed installs them from tarballs"],
+  [
+    'eval "$(kayactl completion',
+    "changes files of the shell; completion.test.ts loads the scripts in each of them",
+  ],
   ["kayactl studio", "serves until it is interrupted; studio-command.test.ts starts it"],
   ['eval "$(kayactl completion bash)"', "changes the shell of a person; completion.test.ts runs each script"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],

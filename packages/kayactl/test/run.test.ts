@@ -139,6 +139,15 @@ describe("help and version", () => {
     },
   );
 
+  test.each([70, 80, 200])("fits a terminal of %d columns, but for examples", async (columns) => {
+    const width = Math.min(columns, 100);
+    for (const command of ["compact", "inspect wal", "shell", "verify"]) {
+      const { stdout } = await kayactl(["help", ...command.split(" "), "--no-color"], { columns });
+      const [text = ""] = stdout.split("Examples:");
+      for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(width);
+    }
+  });
+
   test("help of a command inside another one", async () => {
     const help = await kayactl(["help", "inspect", "wal"]);
     expect(help).toMatchObject({ code: 0, stderr: "" });

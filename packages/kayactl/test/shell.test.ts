@@ -91,7 +91,7 @@ describe("commands from a pipe", () => {
     for (const [line, message] of [
       ["shell", "a shell already"],
       ["recover", "leave the shell"],
-      ["put a -", "VALUE must stand in the line"],
+      ["put a -", "cannot read standard input"],
     ] as const) {
       const { code, stderr } = await shell(data, line);
       expect(code).toBe(4);

@@ -1,7 +1,7 @@
 import type { PutOptions as EngineOptions } from "@kaya/engine";
 import { Option } from "commander";
 import { invalid, parseBytes, parseHex } from "../bytes.js";
-import { type Context, ExitCode, type Io, type Register } from "../context.js";
+import { ExitCode, type Io, type Register } from "../context.js";
 import { parseDuration, parseMoment } from "../options.js";
 import { Interrupted } from "../output.js";
 import { withEngine } from "../with-engine.js";
@@ -57,7 +57,7 @@ Examples:
         const keyBytes = parseBytes(key, "KEY", options.keyHex === true);
         const valueBytes =
           value === "-"
-            ? await readValue(context, options.valueHex === true)
+            ? await readValue(context.io, options.valueHex === true)
             : parseBytes(value, "VALUE", options.valueHex === true);
         const given = { ...expiryIn(options), durability: context.options.durability };
         const result = await withEngine(context, (engine) => engine.put(keyBytes, valueBytes, given), {
@@ -73,9 +73,7 @@ function expiryIn({ ttl, expiresAt }: PutOptions): EngineOptions {
   return { ...(ttl !== undefined && { ttlMs: ttl }), ...(expiresAt !== undefined && { expiresAt }) };
 }
 
-async function readValue({ io, session }: Context, isHex: boolean): Promise<Uint8Array> {
-  if (session !== undefined)
-    throw invalid("VALUE must stand in the line: a shell reads its commands from standard input");
+async function readValue(io: Io, isHex: boolean): Promise<Uint8Array> {
   const bytes = await readAll(io);
   return isHex ? parseHex(Buffer.from(bytes).toString("latin1").replace(/\s+/g, ""), "VALUE") : bytes;
 }

@@ -7,6 +7,7 @@ import { CommandReader } from "../shell/command-reader.js";
 import { converse } from "../shell/conversation.js";
 import { ShellSession } from "../shell/session.js";
 import { runLines, Shell, type ShellLine } from "../shell/shell.js";
+import { escapeText } from "../text.js";
 
 interface ShellOptions {
   readonly readOnly?: boolean;
@@ -70,7 +71,7 @@ async function openNow(context: Context, session: ShellSession, isTerminal: bool
     await session.engineFor(context, { readOnly: session.isReadOnly });
   } catch (error) {
     if (session.isReadOnly || !KayaError.is(error, "KAYA_NOT_FOUND")) throw error;
-    if (isTerminal) await context.err.line(`note: ${error.message} The first put makes it.`);
+    if (isTerminal) await context.err.line(`note: ${escapeText(error.message)}`);
   }
   if (isTerminal) await context.err.line('"help" lists the commands, Ctrl-D leaves.');
   await context.err.flush();

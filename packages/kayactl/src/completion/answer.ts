@@ -56,7 +56,7 @@ function replies(found: Placed, toLine: (candidate: Candidate) => string | undef
 }
 
 async function placed(program: Command, { words, current }: TypedWords): Promise<Placed> {
-  const dataDir = expandHome(globalValue(program, words, "--data") ?? "./data");
+  const dataDir = expandHome(globalValue(words, "--data") ?? "./data");
   return candidatesAt(program, { words, current }, (prefix) => keysIn(dataDir, prefix));
 }
 

@@ -85,12 +85,12 @@ export async function candidatesAt(
 }
 
 /** The value of a global option such as `--data`, or undefined. */
-export function globalValue(program: Command, words: readonly string[], name: string): string | undefined {
+export function globalValue(words: readonly string[], name: string): string | undefined {
   let found: string | undefined;
   for (const [index, word] of words.entries()) {
     if (word === "--") break;
     if (word.startsWith(`${name}=`)) found = word.slice(name.length + 1);
-    else if (word === name && optionNamed(program, name) !== undefined) found = words[index + 1];
+    else if (word === name) found = words[index + 1];
   }
   return found;
 }

@@ -35,14 +35,17 @@ export async function converse(shell: Shell, program: Command): Promise<void> {
   }
 }
 
-/** A history that cannot be kept is no reason not to talk. */
-async function openHistory({ context: { err } }: Shell): Promise<History> {
-  const path = historyFile();
-  return History.open(path).catch(async (error: Error) => {
-    await err.line(`note: the history cannot be kept: ${escapeText(error.message)}`);
-    await err.flush();
+/** A history that cannot be kept does not end a shell. */
+async function openHistory(shell: Shell): Promise<History> {
+  return History.open(historyFile()).catch(async (error: Error) => {
+    await noteHistory(shell, error);
     return History.inMemory();
   });
+}
+
+async function noteHistory({ context: { err } }: Shell, error: Error): Promise<void> {
+  await err.line(`note: the history cannot be kept: ${escapeText(error.message)}`);
+  await err.flush();
 }
 
 class Conversation {
@@ -95,7 +98,7 @@ class Conversation {
   async #take(line: string): Promise<void> {
     const command = this.#reader.add(line);
     if (command === undefined || command.words.length === 0) return;
-    await this.#history.add(command).catch(() => undefined); // the next shell may not know it; that is told at the start
+    await this.#history.add(command).catch((error: Error) => noteHistory(this.#shell, error));
     this.#running = new AbortController();
     try {
       await this.#shell.execute(command.words, this.#running.signal);

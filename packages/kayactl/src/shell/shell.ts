@@ -1,4 +1,6 @@
+import { Readable } from "node:stream";
 import type { Command } from "commander";
+import { invalid } from "../bytes.js";
 import { type Context, ExitCode, type Io, type Surroundings } from "../context.js";
 import type { ShellSession } from "./session.js";
 
@@ -21,7 +23,7 @@ export class Shell {
   /** The exit code of the command. */
   execute(words: readonly string[], signal: AbortSignal | undefined): Promise<number> {
     const { stdout, stderr } = this.context.io;
-    const io: Io = { stdout, stderr, ...(signal && { signal }) };
+    const io: Io = { stdin: noInput(), stdout, stderr, ...(signal && { signal }) };
     return this.context.run(words, io, this.#surroundings());
   }
 
@@ -44,6 +46,17 @@ export class Shell {
         this.#isLeft = true;
       });
   }
+}
+
+/** What a command gets that reads standard input: that is where the shell's own commands come from. */
+function noInput(): Readable {
+  return new Readable({
+    read() {
+      this.destroy(
+        invalid("a command in a shell cannot read standard input: give a value or a file in its line"),
+      );
+    },
+  });
 }
 
 /** Commands from a pipe. The first that fails ends it, with its exit code. */
