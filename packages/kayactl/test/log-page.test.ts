@@ -1,6 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { Script } from "node:vm";
 import { gunzipSync } from "node:zlib";
@@ -259,7 +269,12 @@ describe("what is wrong", () => {
 
   test("a torn end, never-written space, an LSN that does not follow", async () => {
     const torn = await makePage(await dataDirectory(VECTOR.subarray(0, 140)));
-    expect(torn.data.segments[0]?.ranges).toMatchObject([{ kind: "damage", from: 107, to: 140 }]);
+    expect(torn.data.segments[0]?.ranges).toMatchObject([{ kind: "torn", from: 107, to: 140 }]);
+    expect(torn.html).toContain(
+      "a crash's unfinished write: the next opening cuts it (33 B from offset 107)",
+    );
+    expect(torn.html).toContain("Unfinished write</p>");
+    expect(torn.html).not.toContain("Damaged");
     const zeros = await makePage(await dataDirectory(Buffer.concat([VECTOR, Buffer.alloc(100)])));
     expect(zeros.code).toBe(0);
     expect(zeros.data.segments[0]?.ranges).toMatchObject([{ kind: "zeros", from: 147, to: 247 }]);
@@ -268,6 +283,23 @@ describe("what is wrong", () => {
     const gap = await makePage(await dataDirectory(MIXED));
     expect(gap.code).toBe(3);
     expect(gap.data.segments[0]).toMatchObject({ ranges: [], gaps: [455] });
+  });
+
+  test("an unfinished end is damage where an opening would refuse it", async () => {
+    // A clean close marks the end of the log: what is missing before it was there.
+    const closed = await filledDirectory(20);
+    const segment = join(closed, "wal", SEGMENT);
+    await truncate(segment, (await stat(segment)).size - 5);
+    // It is not the last segment: a crash leaves none such.
+    const inside = await dataDirectory(VECTOR.subarray(0, 140), VECTOR);
+    // A file alone is no log that an opening reads.
+    const alone = join(await temporaryDirectory(), SEGMENT);
+    await writeFile(alone, VECTOR.subarray(0, 140));
+    for (const path of [closed, inside, alone]) {
+      const { data, html } = await makePage(path);
+      expect(data.segments[0]?.ranges[0]?.kind).toBe("damage");
+      expect(html).toContain("Damaged</p>");
+    }
   });
 
   test("nothing at all is said plainly", async () => {

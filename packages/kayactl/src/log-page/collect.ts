@@ -28,6 +28,8 @@ export class PageCollector implements InspectionPrinter {
   readonly notes: string[] = [];
   readonly sizes: number[][] = RECORD_TYPES.map(() => new Array<number>(POWERS).fill(0));
   recordCount = 0;
+  /** Of the last segment. */
+  lastDamage: readonly WalWarning[] = [];
   readonly #mostItems: number;
   #location: SegmentLocation | undefined;
   #encoder: RowEncoder | GroupEncoder = new RowEncoder();
@@ -72,6 +74,7 @@ export class PageCollector implements InspectionPrinter {
     if (location === undefined) return;
     const { bytes, items } = this.#encoder.end();
     const segment = this.segments.length;
+    this.lastDamage = warnings.filter(isDamage);
     for (const warning of warnings) {
       const text = `${location.name}: ${formatWarning(warning)}`;
       const offset = offsetOf(warning);

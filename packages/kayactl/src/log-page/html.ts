@@ -3,6 +3,7 @@ import { toJson } from "../bytes.js";
 import type { PageData } from "../page/page-data.js";
 import type { TablesLook } from "../tables-look.js";
 import { formatBytes, formatCount, plural } from "../units.js";
+import { firstPaintStyle, renderLegend, renderScale, renderSegments } from "./first-paint.js";
 import { text } from "./html-text.js";
 import { renderLevels } from "./levels.js";
 import { pageScript, pageStyle } from "./script.js";
@@ -13,7 +14,7 @@ export const GENERATOR = '<meta name="generator" content="kayactl inspect wal --
 /** One page that needs nothing else: its policy forbids everything but the script and the style that stand in it. */
 export function renderPage(data: PageData, block: Uint8Array, tables: TablesLook | undefined): string {
   const script = `\n${pageScript()}\n`;
-  const style = `\n${pageStyle()}\n`;
+  const style = `\n${pageStyle()}\n${data.segments.length === 0 ? "" : firstPaintStyle(data)}\n`;
   const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
   return `<!doctype html>
 <html lang="en">
@@ -39,7 +40,7 @@ ${facts(data)}
 <noscript><p class="quiet">The pictures need JavaScript; all of it is in this file.</p></noscript>
 <main>
 ${findings(data)}
-${data.segments.length === 0 ? '<p class="empty">There is no log segment here, so there is nothing to draw.</p>' : PICTURES}
+${data.segments.length === 0 ? '<p class="empty">There is no log segment here, so there is nothing to draw.</p>' : pictures(data)}
 ${tables === undefined ? "" : renderLevels(tables)}
 </main>
 <footer class="quiet">
@@ -55,37 +56,54 @@ ${data.segments.length === 0 ? "" : `<p>${text(contentsOf(data))}</p>`}
 `;
 }
 
-const PICTURES = `<section aria-labelledby="segments-title">
+/** The script fills in what it alone knows; the rest stands there at once, in its place. */
+function pictures(data: PageData): string {
+  const [finding] = data.findings;
+  const shown = data.segments[finding?.segment ?? 0];
+  return `<section aria-labelledby="segments-title">
 <h2 id="segments-title">Segments, to scale</h2>
-<ul id="legend"></ul>
-<ol id="segments"></ol>
+<ul id="legend">${renderLegend(data)}</ul>
+<ol id="segments">${renderSegments(data)}</ol>
+${renderScale(data)}
 </section>
 <section aria-labelledby="detail-title">
-<h2 id="detail-title">In detail: <span id="detail-name"></span></h2>
+<h2 id="detail-title">In detail: <span id="detail-name">${text(shown?.name ?? "")}</span></h2>
 <div class="tools">
 <span class="group"><button type="button" id="zoom-in">Zoom in</button><button type="button" id="zoom-out">Zoom out</button><button type="button" id="zoom-all">Whole segment</button></span>
 <span class="group"><button type="button" id="previous">Previous</button><button type="button" id="next">Next record</button></span>
 <form id="go-to"><label for="lsn">LSN</label><input id="lsn" inputmode="numeric" pattern="[0-9]+" required autocomplete="off"><button>Go</button></form>
 </div>
 <canvas id="detail" class="strip" tabindex="0" role="slider" aria-label="Place in the segment" aria-describedby="keys"></canvas>
-<div class="axis"><span id="axis-from"></span><span id="axis-scale"></span><span id="axis-to"></span></div>
+<div class="axis"><span id="axis-from">offset 0</span><span id="axis-scale">all of it, ${formatBytes(shown?.bytes ?? 0)}</span><span id="axis-to">${shown?.bytes ?? 0}</span></div>
 <p id="keys" class="quiet">Click or <kbd>←</kbd> <kbd>→</kbd> select a record, <kbd>Home</kbd> <kbd>End</kbd> the first and the last; <kbd>+</kbd> <kbd>−</kbd>, Ctrl and the wheel, or a double click zoom; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or dragging move.</p>
-<div id="record"></div>
+<div id="record"><p class="quiet">${text(finding?.text ?? "Select a record to see its fields and bytes.")}</p></div>
 </section>
 <section id="charts">
-<div><h2>Records by size</h2><div id="sizes"></div></div>
-<div><h2>Bytes written over LSN</h2><div id="writes"></div></div>
+<div><h2>Records by size</h2><div id="sizes" class="chart-room"></div></div>
+<div><h2>Bytes written over LSN</h2><div id="writes" class="chart-room"></div></div>
 </section>`;
-
-function titleOf(data: PageData): string {
-  return `${data.findings.length > 0 ? "Damaged: " : ""}${data.path}`;
 }
 
-function verdict({ findings, segments }: PageData): string {
-  if (segments.length === 0) return '<p class="verdict">No log</p>';
-  return findings.length === 0
-    ? '<p class="verdict is-clean"><span aria-hidden="true">✓</span> No damage</p>'
-    : `<p class="verdict is-damaged"><span aria-hidden="true">✕</span> Damaged</p>`;
+function titleOf(data: PageData): string {
+  return `${STATES[stateOf(data)].title}${data.path}`;
+}
+
+const STATES = {
+  clean: { title: "", sign: "✓", name: "No damage" },
+  torn: { title: "Unfinished write: ", sign: "!", name: "Unfinished write" },
+  damaged: { title: "Damaged: ", sign: "✕", name: "Damaged" },
+} as const;
+
+function stateOf({ findings }: PageData): keyof typeof STATES {
+  if (findings.length === 0) return "clean";
+  return findings.every(({ isTorn }) => isTorn) ? "torn" : "damaged";
+}
+
+function verdict(data: PageData): string {
+  if (data.segments.length === 0) return '<p class="verdict">No log</p>';
+  const state = stateOf(data);
+  const { sign, name } = STATES[state];
+  return `<p class="verdict is-${state}"><span aria-hidden="true">${sign}</span> ${name}</p>`;
 }
 
 function facts({ segments }: PageData): string {
@@ -105,14 +123,14 @@ function facts({ segments }: PageData): string {
 function findings({ findings: found, notes }: PageData): string {
   const items = [
     ...found.map(
-      ({ text: sentence }, index) =>
-        `<li><span>${text(sentence)}</span> <button type="button" data-finding="${index}">Show</button></li>`,
+      ({ text: sentence, isTorn }, index) =>
+        `<li${isTorn ? ' class="is-torn"' : ""}><span>${text(sentence)}</span> <button type="button" data-finding="${index}">Show</button></li>`,
     ),
   ];
   const damage =
     items.length === 0
       ? ""
-      : `<section aria-labelledby="findings-title"><h2 id="findings-title">What is wrong</h2><ul class="findings">${items.join("")}</ul></section>`;
+      : `<section aria-labelledby="findings-title"><h2 id="findings-title">${found.every(({ isTorn }) => isTorn) ? "At the end of the log" : "Damage"}</h2><ul class="findings">${items.join("")}</ul></section>`;
   const quiet = notes.map((note) => `<li>${text(note)}</li>`).join("");
   return damage + (quiet === "" ? "" : `<ul class="notes">${quiet}</ul>`);
 }

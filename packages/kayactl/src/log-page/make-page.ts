@@ -4,11 +4,13 @@ import type { Context } from "../context.js";
 import { type InspectionTask, inspectLocations } from "../inspect-log.js";
 import type { PageData } from "../page/page-data.js";
 import { escapeText } from "../text.js";
+import { formatBytes } from "../units.js";
 import { version } from "../version.js";
 import { MOST_ITEMS, PageCollector } from "./collect.js";
 import { chooseExcerpts, readExcerpt } from "./excerpts.js";
 import { renderPage } from "./html.js";
 import { checkTarget, writePage } from "./page-file.js";
+import { isCutByOpening, mayBeTorn } from "./torn-end.js";
 
 /** Writes a page about the log into `file`, and says so. True where there is damage. */
 export async function makePage(
@@ -58,7 +60,10 @@ export async function collectPage(
     collector = new PageCollector(collector.neededGroupSize, mostItems);
     ({ isDamaged } = await inspectLocations(context, task, collector));
   }
-  const { segments, groupSize, sizes, findings, notes, blocks } = collector;
+  const { groupSize, sizes, notes, blocks } = collector;
+  const { segments, findings } = (await hasTornEnd(context, task, collector))
+    ? withTornEnd(collector)
+    : collector;
   const excerpts = chooseExcerpts(task.locations, findings);
   for (const excerpt of excerpts) {
     const location = task.locations[excerpt.segment];
@@ -67,4 +72,35 @@ export async function collectPage(
   const madeAt = new Date().toISOString();
   const data = { path, version: version(), madeAt, groupSize, segments, findings, notes, sizes, excerpts };
   return { data, block: gzipSync(Buffer.concat(blocks)), isDamaged };
+}
+
+/** What an opening reads and cuts without a doubt: nothing else is wrong in the log. */
+async function hasTornEnd(
+  context: Context,
+  { locations }: InspectionTask,
+  { segments, findings, lastDamage }: PageCollector,
+): Promise<boolean> {
+  const [last, [finding]] = [locations.at(-1), findings];
+  if (last === undefined || finding === undefined || findings.length > 1) return false;
+  if (finding.segment !== segments.length - 1 || !mayBeTorn(lastDamage)) return false;
+  return isCutByOpening(context, last, finding.offset);
+}
+
+/** The finding and the range of an unfinished write, called so. */
+function withTornEnd({ segments, findings }: PageCollector): Pick<PageData, "segments" | "findings"> {
+  const range = segments.at(-1)?.ranges[0];
+  const bytes = range === undefined ? 0 : range.to - range.from;
+  const text = `a crash's unfinished write: the next opening cuts it (${formatBytes(bytes)} from offset ${range?.from})`;
+  return {
+    segments: segments.map((segment, index) =>
+      index < segments.length - 1
+        ? segment
+        : { ...segment, ranges: segment.ranges.map((each) => ({ ...each, kind: "torn", text })) },
+    ),
+    findings: findings.map((finding) => ({
+      ...finding,
+      text: `${segments.at(-1)?.name}: ${text}`,
+      isTorn: true,
+    })),
+  };
 }

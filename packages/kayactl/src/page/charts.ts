@@ -15,13 +15,15 @@ interface ChartOptions {
   /** What stands under the first bar and the last one. */
   readonly ends: readonly [first: string, last: string];
   readonly what: string;
+  /** What the axes measure. */
+  readonly axes: { readonly across: string; readonly up: string };
 }
 
 const HEIGHT = 160;
 const WIDTH = 600;
 
 /** Bars stacked by record type, with the same figures as a table. */
-export function barChart(bars: readonly Bar[], { format, ends, what }: ChartOptions): HTMLElement {
+export function barChart(bars: readonly Bar[], { format, ends, what, axes }: ChartOptions): HTMLElement {
   const sums = bars.map(({ values }) => values.reduce((sum, value) => sum + value, 0));
   const most = Math.max(1, ...sums);
   const step = WIDTH / Math.max(1, bars.length);
@@ -59,9 +61,13 @@ export function barChart(bars: readonly Bar[], { format, ends, what }: ChartOpti
   return el(
     "div",
     { class: "chart" },
-    el("div", { class: "chart-most" }, format(most)),
+    el("div", { class: "axis" }, el("span", {}, `↑ ${axes.up}`), el("span", {}, `top ${format(most)}`)),
     chart,
-    el("div", { class: "axis" }, el("span", {}, ends[0]), el("span", {}, ends[1])),
+    el(
+      "div",
+      { class: "axis" },
+      ...[ends[0], `${axes.across} →`, ends[1]].map((label) => el("span", {}, label)),
+    ),
     figures(bars, format, what),
   );
 }

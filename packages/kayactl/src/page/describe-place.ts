@@ -10,7 +10,9 @@ export function describePlace({ segment, offset, item }: Place): string[] {
     if (range === undefined) return [`offset ${offset}`];
     const size = `offset ${range.from} to ${range.to}, ${formatBytes(range.to - range.from)}`;
     return [
-      { damage: "Damage", cut: "Not part of the log", zeros: "Never written" }[range.kind],
+      { damage: "Damage", torn: "An unfinished write", cut: "Not part of the log", zeros: "Never written" }[
+        range.kind
+      ],
       range.text,
       size,
     ];

@@ -13,6 +13,9 @@ const EDGED_WIDTH = 4;
 /** Damage of one byte must be seen too. */
 const LEAST_RANGE_WIDTH = 3;
 
+/** A selection is never drawn narrower. */
+const LEAST_FRAME_WIDTH = 11;
+
 /** Draws a segment to scale. Where several records fall into a column, it is divided by their bytes. */
 export function drawStrip(canvas: HTMLCanvasElement, segment: Segment, view: View, selected?: Place): void {
   const context = canvas.getContext("2d");
@@ -22,6 +25,7 @@ export function drawStrip(canvas: HTMLCanvasElement, segment: Segment, view: Vie
   canvas.width = Math.max(1, Math.round(clientWidth * ratio));
   canvas.height = Math.max(1, Math.round(clientHeight * ratio));
   context.scale(ratio, ratio);
+  canvas.classList.add("is-drawn");
   const strip = { context, width: clientWidth, height: clientHeight, view };
   drawItems(strip, segment);
   drawRanges(strip, segment);
@@ -111,7 +115,7 @@ function drawRanges(strip: Strip, { ranges }: Segment): void {
     context.clearRect(x, 0, end - x, height);
     context.fillStyle = colorOf(kind);
     context.fillRect(x, 0, end - x, height);
-    if (kind !== "damage") hatch(context, colorOf(`${kind}-line`), x, end, height);
+    if (kind === "cut" || kind === "zeros") hatch(context, colorOf(`${kind}-line`), x, end, height);
   }
 }
 
@@ -154,24 +158,16 @@ function drawSelection(strip: Strip, place: Place): void {
   const end = endOfPlace(place);
   if (end <= view.from || start >= view.to) return;
   const [from, to] = [xOf(strip, start), xOf(strip, end)];
-  const width = Math.max(3, to - from - 1);
-  context.strokeStyle = colorOf("mark");
-  context.lineWidth = 2;
-  if (width < 8) {
-    // Too narrow for a frame: pointers from above and below, which leave its colour to be seen.
-    const middle = from + width / 2;
-    context.fillStyle = colorOf("mark");
-    for (const [edge, tip] of [
-      [0, 12],
-      [height, height - 12],
-    ] as const) {
-      context.beginPath();
-      context.moveTo(middle - 6, edge);
-      context.lineTo(middle + 6, edge);
-      context.lineTo(middle, tip);
-      context.fill();
-    }
-  } else {
-    context.strokeRect(from + 1, 1, width - 2, height - 2);
+  // One that is narrow is framed from outside: its colour stays to be seen.
+  const width = Math.max(LEAST_FRAME_WIDTH, to - from - 1);
+  // At an edge of the strip the frame is cut off there, and nothing of what it frames is hidden.
+  const left = from - Math.max(0, width - (to - from)) / 2;
+  for (const [color, line] of [
+    ["page", 5],
+    ["mark", 2.5],
+  ] as const) {
+    context.strokeStyle = colorOf(color);
+    context.lineWidth = line;
+    context.strokeRect(left + 1, 2, width - 2, height - 4);
   }
 }

@@ -1,10 +1,10 @@
-import { formatBytes, formatCount, plural } from "../units.js";
+import { formatBytes, plural } from "../units.js";
 import { barChart, sizeLabel } from "./charts.js";
 import { DetailStrip } from "./detail-strip.js";
-import { byId, el } from "./dom.js";
+import { byId } from "./dom.js";
 import { itemAt, type Place, placeOfLsn, readSegments, type Segment } from "./log-model.js";
 import { Overview } from "./overview.js";
-import { type PageData, RECORD_TYPES } from "./page-data.js";
+import type { PageData } from "./page-data.js";
 import { showRecord } from "./record-panel.js";
 import { lsnBars } from "./writes-over-lsn.js";
 
@@ -17,24 +17,6 @@ async function readBlock(): Promise<Uint8Array> {
   );
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-function legend(data: PageData): void {
-  const counts = RECORD_TYPES.map((_, type) =>
-    data.segments.reduce((sum, each) => sum + (each.counts[type] ?? 0), 0),
-  );
-  const kinds = new Set(data.segments.flatMap(({ ranges }) => ranges.map(({ kind }) => kind)));
-  const names = {
-    damage: "damaged",
-    cut: "behind damage: not part of the log",
-    zeros: "never written",
-  } as const;
-  const entry = (kind: string, text: string) =>
-    el("li", {}, el("span", { class: `swatch swatch-${kind}` }), text);
-  byId("legend").append(
-    ...RECORD_TYPES.map((type, at) => entry(type, `${type} ${formatCount(counts[at] ?? 0)}`)),
-    ...[...kinds].map((kind) => entry(kind, names[kind])),
-  );
 }
 
 function charts(data: PageData, segments: readonly Segment[], jump: (place: Place) => void): void {
@@ -54,6 +36,7 @@ function charts(data: PageData, segments: readonly Segment[], jump: (place: Plac
       what: "Records by size",
       format: (count) => plural(count, "record"),
       ends: [sizeLabel(least), sizeLabel(most + 1)],
+      axes: { across: "bytes of a record", up: "records" },
     }),
   );
   const { bars, first, last } = lsnBars(segments, (lsn) => {
@@ -64,7 +47,8 @@ function charts(data: PageData, segments: readonly Segment[], jump: (place: Plac
     barChart(bars, {
       what: "Bytes written over LSN",
       format: formatBytes,
-      ends: [`LSN ${first}`, `LSN ${last}`],
+      ends: [`${first}`, `${last}`],
+      axes: { across: "LSN", up: "bytes written" },
     }),
   );
 }
@@ -85,7 +69,6 @@ async function main(): Promise<void> {
   const segments = readSegments(data, await readBlock());
   const [first] = segments;
   if (first === undefined) return; // the page says so
-  legend(data);
   const select = (place: Place) => {
     overview.show(place);
     detail.show(place);

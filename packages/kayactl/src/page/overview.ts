@@ -1,6 +1,5 @@
-import { formatBytes, formatCount } from "../units.js";
 import { describePlace } from "./describe-place.js";
-import { byId, el } from "./dom.js";
+import { byId } from "./dom.js";
 import { drawStrip } from "./draw-strip.js";
 import { itemAt, type Place, type Segment } from "./log-model.js";
 import { hideTooltip, showTooltip } from "./tooltip.js";
@@ -19,17 +18,13 @@ export class Overview {
       }
       this.draw();
     });
-    for (const segment of segments) {
-      const canvas = el("canvas", { class: "strip" });
+    // They stand in the page, in this order.
+    const buttons = byId("segments").querySelectorAll<HTMLButtonElement>(".segment");
+    for (const [index, segment] of segments.entries()) {
+      const button = buttons[index];
+      const canvas = button?.querySelector("canvas");
+      if (button === undefined || canvas === null || canvas === undefined) continue;
       canvas.style.width = `${Math.max(0.4, (segment.bytes / largest) * 100)}%`;
-      const button = el(
-        "button",
-        { type: "button", class: "segment", "aria-pressed": "false", "aria-label": labelOf(segment) },
-        el("span", { class: "segment-name" }, shortName(segment.name)),
-        el("span", { class: "segment-lsn" }, lsnRange(segment)),
-        el("span", { class: "lane" }, canvas),
-        el("span", { class: "segment-bytes" }, formatBytes(segment.bytes)),
-      );
       const placeAt = (event: MouseEvent): Place => {
         const { left, width } = canvas.getBoundingClientRect();
         const share = Math.max(0, Math.min(1, (event.clientX - left) / width));
@@ -48,7 +43,6 @@ export class Overview {
       canvas.addEventListener("pointerleave", hideTooltip);
       this.#rows.push({ segment, button, canvas });
       observer.observe(canvas);
-      byId("segments").append(el("li", {}, button));
     }
   }
 
@@ -64,21 +58,6 @@ export class Overview {
       if (this.#visible.has(canvas)) drawStrip(canvas, segment, { from: 0, to: Math.max(1, segment.bytes) });
     }
   }
-}
-
-/** Without the zeros before it. */
-function shortName(name: string): string {
-  return name.replace(/^0+(?=[0-9a-f]+\.)/, "…");
-}
-
-function lsnRange({ firstLsn, lastLsn }: Segment): string {
-  return firstLsn === undefined ? "no records" : `LSN ${firstLsn}–${lastLsn}`;
-}
-
-function labelOf(segment: Segment): string {
-  const { name, records, bytes, ranges } = segment;
-  const damage = ranges.some(({ kind }) => kind === "damage") ? ", damaged" : "";
-  return `${name}: ${lsnRange(segment)}, ${formatCount(records)} records, ${formatBytes(bytes)}${damage}`;
 }
 
 /** Within the list: where the page stands is the reader's. */

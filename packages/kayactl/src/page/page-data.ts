@@ -33,9 +33,12 @@ export interface PageSegment {
   readonly gaps: readonly number[];
 }
 
-/** `cut`: whole or not, it is behind damage and so no part of the log. `zeros`: never written. */
+/**
+ * `torn`: a crash's unfinished write, which the next opening cuts. `cut`: whole or not, it is behind damage and so no part of the log. `zeros`:
+ * never written.
+ */
 export interface PageRange {
-  readonly kind: "damage" | "cut" | "zeros";
+  readonly kind: "damage" | "torn" | "cut" | "zeros";
   readonly from: number;
   readonly to: number;
   readonly text: string;
@@ -45,6 +48,8 @@ export interface PageFinding {
   readonly segment: number;
   readonly offset: number;
   readonly text: string;
+  /** It is no damage: see `PageRange`. */
+  readonly isTorn?: true;
 }
 
 export interface PageExcerpt {

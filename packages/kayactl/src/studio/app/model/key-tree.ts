@@ -148,8 +148,8 @@ export class KeyTree {
   }
 
   /** Counts the changes that the tree as it stands does not show: a key that came, one that went. */
-  apply(batch: readonly Change[]): void {
-    let missed = 0;
+  apply(batch: readonly Change[], skipped = 0): void {
+    let missed = skipped;
     for (const { kind, key } of batch) {
       if (kind !== "put") missed++;
       else if (!this.#shows(fromBase64Url(key), key)) missed++;

@@ -8,6 +8,8 @@ export const MOST_LOOKS = 120;
 export const MOST_CHANGES = 5000;
 /** How long a row stays marked. */
 const MARK_MS = 2500;
+/** Of a batch: where more change at once, nobody follows single rows. */
+const MOST_MARKS = 200;
 /** A look comes once a second: after so long without one the connection is lost. */
 const SILENCE_MS = 6000;
 const FIRST_RETRY_MS = 500;
@@ -33,7 +35,8 @@ export const skipped = signal(0);
 /** Keys that changed just now, and how. */
 export const marks = signal<ReadonlyMap<Base64Url, Change>>(new Map());
 
-type Listener = (batch: readonly Change[]) => void;
+/** `skipped`: so many more came faster than they could be taken. */
+type Listener = (batch: readonly Change[], skipped: number) => void;
 const listeners = new Set<Listener>();
 
 /** Calls `listener` with each batch of changes below the prefix that is followed. */
@@ -106,6 +109,7 @@ function open(): void {
   });
   hear(next, "skipped", ({ changes: count }) => {
     skipped.value += count;
+    for (const listener of listeners) listener([], count);
   });
   hear(next, "problem", (problem) => {
     followProblem.value = problem;
@@ -178,7 +182,7 @@ function flush(): void {
   incoming = [];
   if (batch.length === 0) return;
   mark(batch);
-  for (const listener of listeners) listener(batch);
+  for (const listener of listeners) listener(batch, 0);
   if (isPaused.value) {
     held = [...held, ...batch].slice(-MOST_CHANGES);
     heldBack.value += batch.length;
@@ -192,12 +196,13 @@ function show(batch: readonly Change[]): void {
 }
 
 function mark(batch: readonly Change[]): void {
+  const marked = batch.slice(-MOST_MARKS);
   const next = new Map(marks.value);
-  for (const change of batch) next.set(change.key, change);
+  for (const change of marked) next.set(change.key, change);
   marks.value = next;
   setTimeout(() => {
     const left = new Map(marks.value);
-    for (const change of batch) if (left.get(change.key) === change) left.delete(change.key);
+    for (const change of marked) if (left.get(change.key) === change) left.delete(change.key);
     marks.value = left;
   }, MARK_MS);
 }

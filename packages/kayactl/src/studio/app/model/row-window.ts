@@ -69,14 +69,6 @@ export class RowWindow {
     return page.rows[index - page.start];
   }
 
-  indexOf(key: Base64Url): number {
-    for (const { rows, start } of this.#pages) {
-      const at = rows?.findIndex((row) => row.key === key) ?? -1;
-      if (at >= 0) return start + at;
-    }
-    return -1;
-  }
-
   /** Reads what of these rows is not there, one page after the other. */
   async want(from: number, to: number): Promise<void> {
     if (this.#isLoading || this.error.value !== undefined || this.#aborter.signal.aborted) return;
@@ -153,47 +145,51 @@ export class RowWindow {
   }
 
   /** Takes changes into the rows that are shown. A key that is not among them is counted: nothing moves while somebody reads. */
-  apply(batch: readonly Change[]): void {
+  apply(batch: readonly Change[], skipped = 0): void {
+    const last = new Map(batch.map((change) => [change.key, change]));
     let isChanged = false;
-    for (const change of batch) {
-      const index = change.kind === "deleteRange" ? -1 : this.indexOf(change.key);
-      if (change.kind === "put" && index >= 0) {
-        this.#replace(index, change);
+    let missed = skipped;
+    for (const { rows = [] } of this.#pages) {
+      for (const [index, { key }] of rows.entries()) {
+        const change = last.get(key);
+        if (change === undefined || change.kind === "deleteRange") continue;
+        last.delete(key);
+        if (change.kind === "delete") missed++;
+        else rows[index] = rowOf(change);
         isChanged = true;
-      } else if (change.kind === "deleteRange" || index >= 0 || this.#isAmongRead(change)) {
-        this.missed.value++;
       }
     }
+    const isAmongRead = last.size > 0 ? this.#extents() : () => false;
+    for (const { kind, key } of last.values()) {
+      if (kind === "deleteRange" || (kind === "put" && isAmongRead(fromBase64Url(key)))) missed++;
+    }
+    this.missed.value += missed;
     if (isChanged) this.version.value++;
   }
 
-  #replace(index: number, { key, length = 0, head = "", expiresAt }: Change): void {
-    const page = this.#pageOf(index);
-    if (page?.rows === undefined) return;
-    page.rows[index - page.start] = { key, length, head, ...(expiresAt !== undefined && { expiresAt }) };
-  }
-
-  /** A put of a key between those that were read and are still here. Of pages that were let go nothing is known, nor needed. */
-  #isAmongRead({ kind, key }: Change): boolean {
-    if (kind !== "put") return false;
-    if (this.#isAtEnd && this.#pages.length === 0) return true;
-    const bytes = fromBase64Url(key);
+  /** Tells of a key whether it belongs between those that were read and are still here. Of pages that were let go nothing needs to be known. */
+  #extents(): (key: Uint8Array) => boolean {
+    if (this.#isAtEnd && this.#pages.length === 0) return () => true;
     const direction = this.#params.reverse === undefined ? 1 : -1;
-    const isWithin = (page: Page) => {
-      const [first, last] = [page.rows?.[0]?.key, page.lastKey];
-      if (first === undefined || last === undefined) return false;
-      return (
-        compare(fromBase64Url(first), bytes) * direction <= 0 &&
-        compare(bytes, fromBase64Url(last)) * direction <= 0
+    const isBefore = (a: Uint8Array, b: Uint8Array) => compare(a, b) * direction <= 0;
+    const extents = this.#pages.flatMap(({ rows, lastKey }) => {
+      const first = rows?.[0]?.key;
+      return first === undefined || lastKey === undefined ? [] : [[first, lastKey].map(fromBase64Url)];
+    });
+    const end = this.#isAtEnd ? this.#pages.at(-1)?.lastKey : undefined;
+    const last = end === undefined ? undefined : fromBase64Url(end);
+    return (key) =>
+      (last !== undefined && isBefore(last, key)) ||
+      extents.some(
+        ([from, to]) => from !== undefined && to !== undefined && isBefore(from, key) && isBefore(key, to),
       );
-    };
-    const lastKey = this.#pages.at(-1)?.lastKey;
-    const isBehind =
-      this.#isAtEnd && lastKey !== undefined && compare(fromBase64Url(lastKey), bytes) * direction < 0;
-    return isBehind || this.#pages.some(isWithin);
   }
 }
 
 function pageOf(rows: Row[], start: number, cursor: string | undefined, usedAt: number): Page {
   return { start, cursor, count: rows.length, lastKey: rows.at(-1)?.key, rows, usedAt };
+}
+
+function rowOf({ key, length = 0, head = "", expiresAt }: Change): Row {
+  return { key, length, head, ...(expiresAt !== undefined && { expiresAt }) };
 }

@@ -123,14 +123,14 @@ function Levels({ look: { levels, flush, compaction } }: { look: Look }): JSX.El
           </thead>
           <tbody>
             {levels.map(({ tables, bytes, entries }, level) => (
-              <tr key={level}>
+              <tr key={level} class={tables === 0 ? "quiet" : ""}>
                 <th scope="row">L{level}</th>
                 <td class="level-bar">
                   <LevelBar share={bytes / most} tables={tables} />
                 </td>
                 <td>{tables === 0 ? "–" : formatBytes(bytes)}</td>
-                <td>{formatCount(tables)}</td>
-                <td>{formatCount(entries)}</td>
+                <td>{tables === 0 ? "–" : formatCount(tables)}</td>
+                <td>{tables === 0 ? "–" : formatCount(entries)}</td>
               </tr>
             ))}
           </tbody>

@@ -31,7 +31,7 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
   const [active, setActive] = useState(0);
   useEffect(() => {
     setActive(0);
-    const stop = onChanges((batch) => rows.apply(batch));
+    const stop = onChanges((batch, skipped) => rows.apply(batch, skipped));
     return () => {
       stop();
       rows.close();

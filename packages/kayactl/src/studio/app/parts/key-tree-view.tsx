@@ -30,7 +30,7 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
   const [active, setActive] = useState(0);
   useEffect(() => {
     setActive(0);
-    const stop = onChanges((batch) => tree.apply(batch));
+    const stop = onChanges((batch, skipped) => tree.apply(batch, skipped));
     if (selected !== undefined && startsWith(fromBase64Url(selected), query.prefix)) {
       void tree.reveal(selected).then(() => {
         const at = tree.rows.findIndex(({ what }) => what.kind === "key" && what.key === selected);

@@ -1,10 +1,10 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { formatBytes, formatCount } from "../../../units.js";
-import type { Base64Url } from "../../api.js";
-import { decodeCutText, fromBase64Url, toHex } from "../lib/bytes.js";
+import type { Base64Url, Change } from "../../api.js";
+import { decodeCutText, decodeText, fromBase64Url, toHex } from "../lib/bytes.js";
 import { downloadUrl } from "../lib/client.js";
-import { keyLabel, showKey } from "../lib/key-text.js";
+import { keyLabel, showBytes } from "../lib/key-text.js";
 import { go, route, textOf } from "../lib/route.js";
 import { clockTime, localTime, now, roughDuration } from "../lib/time.js";
 import { onChanges, reconnects } from "../model/live.js";
@@ -39,7 +39,8 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
     if (matchMedia("(max-width: 52rem)").matches) heading.current?.focus();
   }, [keyOf]);
   const state = value.state.value;
-  const shown = showKey(keyOf);
+  const keyBytes = fromBase64Url(keyOf);
+  const shown = showBytes(keyBytes);
   return (
     <section
       class="panel value-panel"
@@ -58,7 +59,7 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
         <button
           type="button"
           class="quiet-button"
-          onClick={() => void copy(shown.isHex ? toHex(fromBase64Url(keyOf)) : shown.text, "Key")}
+          onClick={() => void copy(decodeText(keyBytes) ?? toHex(keyBytes), "Key")}
         >
           Copy key
         </button>
@@ -66,8 +67,7 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
       {value.changed.value !== undefined && (
         <div class="changed-note" role="status">
           <span>
-            {value.changed.value.kind === "put" ? "This value was replaced" : "This key was deleted"} at{" "}
-            {clockTime(value.changed.value.at)}.
+            {changeText(value.changed.value, state.kind === "absent")} at {clockTime(value.changed.value.at)}.
           </span>
           <button type="button" onClick={() => void value.load()}>
             Show it
@@ -84,6 +84,11 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
       )}
     </section>
   );
+}
+
+function changeText({ kind }: Change, wasAbsent: boolean): string {
+  if (kind !== "put") return "This key was deleted";
+  return wasAbsent ? "This key was written" : "This value was replaced";
 }
 
 interface LoadedProps {
