@@ -165,7 +165,7 @@ describe("a release", () => {
     succeeds("node", [".ci/release/publish.mjs", "--check"], copy);
   });
 
-  test("puts each package into the registry, once", async () => {
+  test("puts each package into the registry, once, and tags it", async () => {
     const packed = join(work, "packed");
     mkdirSync(packed);
     const others = installedDirectories(publicPackages());
@@ -176,6 +176,11 @@ describe("a release", () => {
     const again = succeeds("node", [".ci/release/publish.mjs"], copy);
     assert.match(again, new RegExp(`^@kaya/engine ${version} is there$`, "m"));
     assert.doesNotMatch(again, /published/);
+    const author = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+    succeeds("git", ["add", "-A"], copy);
+    succeeds("git", [...author, "commit", "-qm", "release"], copy);
+    succeeds("pnpm", ["exec", "changeset", "tag"], copy);
+    assert.match(succeeds("git", ["tag"], copy), new RegExp(`^@kaya/engine@${version}$`, "m"));
   });
 
   test("is installed by a new user, who runs the README's first program and kayactl", () => {

@@ -32,6 +32,7 @@ export const SECTIONS = [
       "packages/engine/CHANGES.md",
       "packages/engine/BACKUP.md",
       "packages/engine/STATS.md",
+      "packages/engine/METRICS.md",
       "packages/engine/BUNDLERS.md",
     ],
     takes: "packages/engine",

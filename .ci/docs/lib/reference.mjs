@@ -12,6 +12,13 @@ const HERE = fileURLToPath(new URL("..", import.meta.url));
 /** From the one that people call to the ones below it. */
 const ORDER = ["engine", "level", "kayactl", "core", "io", "wal", "lsm", "sim"];
 
+/** What those beside the package's own entry point are. */
+const PARTS = {
+  "./testing": "Its part for tests",
+  "./prometheus": "Its metrics for Prometheus",
+  "./opentelemetry": "Its metrics and spans for OpenTelemetry",
+};
+
 /** The entry points that users may import, as `exports` of each public package names them. */
 export function entryPoints() {
   const folders = readdirSync(join(ROOT, "packages")).sort((a, b) => rank(a) - rank(b));
@@ -22,7 +29,7 @@ export function entryPoints() {
       .filter(([path]) => path !== "./package.json")
       .map(([path, conditions]) => ({
         name: manifest.name + path.slice(1),
-        description: path === "." ? manifest.description : `${manifest.description}. Its part for tests`,
+        description: [manifest.description, PARTS[path]].filter((text) => text !== undefined).join(". "),
         guide: `/${folder}/`,
         types: `packages/${folder}/${typesOf(conditions).slice(2)}`,
         source: `packages/${folder}/${typesOf(conditions)
@@ -90,7 +97,7 @@ export async function readModel(extra = {}) {
   app.renderer.defineTheme("reference", ReferenceTheme);
   const model = await app.convert();
   if (model === undefined) throw new Error("TypeDoc could not read the packages: see above");
-  const bySource = new Map(entries.map((entry) => [entry.source.replace(/\/index\.ts$/, ""), entry]));
+  const bySource = new Map(entries.map((entry) => [entry.source.replace(/(\/index)?\.ts$/, ""), entry]));
   for (const module of model.children) {
     const { name, description, guide } = bySource.get(module.name);
     module.name = name;
