@@ -17,11 +17,13 @@ export const ENGINE_CHANNELS = {
   state: "kaya:engine:state",
 } as const;
 
-/** For a program that looks at all engines of its process. */
+/** A message of the channel `kaya:engine:state`: an engine was opened or closed. */
 export interface EngineStateMessage {
   /** The absolute path of the data directory; undefined for a disk that has none. */
   readonly dataDir: string | undefined;
+  /** What has happened: the engine was opened, or it is closed. */
   readonly state: "open" | "closed";
+  /** The engine itself, for its `stats`. */
   readonly engine: Engine;
 }
 

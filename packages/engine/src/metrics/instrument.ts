@@ -13,6 +13,7 @@ const SCOPE = "@kaya/engine";
 const SLOW_FSYNC_MS = 100;
 const OPTIONS = ["engines", "storeName", "slowFsyncMs", "meterProvider", "tracerProvider"];
 
+/** Which engines are measured, how they are named, and where metrics and traces go. */
 export interface InstrumentOptions {
   /** Engines that are open already. Those that are opened later are found by themselves. */
   readonly engines?: readonly MetricSource[];
@@ -20,8 +21,9 @@ export interface InstrumentOptions {
   readonly storeName?: (dataDir: string | undefined) => string;
   /** An fsync of the log that took at least so many milliseconds gets a span; one that failed always does. Default 100. */
   readonly slowFsyncMs?: number;
-  /** Default: the global one, as it is when `instrument` is called. */
+  /** Makes the meters. Default: the global provider, as it is when `instrument` is called. */
   readonly meterProvider?: MeterProvider;
+  /** Makes the tracers. Default: the global provider, as it is when `instrument` is called. */
   readonly tracerProvider?: TracerProvider;
 }
 

@@ -19,5 +19,6 @@ export type MetricStats = Some<EngineStats> & {
 export interface MetricSource {
   /** Names the store; undefined for a store that is not in a directory. */
   readonly dataDir: string | undefined;
+  /** The counts and sizes at this moment: `Engine.stats`. */
   stats(): EngineStats;
 }

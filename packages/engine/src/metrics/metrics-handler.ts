@@ -8,14 +8,21 @@ const CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
 
 /** As much of Node's request as is read. */
 export interface MetricsRequest {
+  /** The HTTP method of the request. */
   readonly method?: string | undefined;
-  readonly headers: { readonly accept?: string | undefined };
+  /** The headers of the request, as far as they are read. */
+  readonly headers: { 
+/** The media types that the client takes: it chooses the format of the answer. */
+readonly accept?: string | undefined };
 }
 
 /** As much of Node's response as is used. */
 export interface MetricsServerResponse {
+  /** The HTTP status of the response. */
   statusCode: number;
+  /** Sets a header of the response. */
   setHeader(name: string, value: string): unknown;
+  /** Sends the response with this body. */
   end(body: string): unknown;
 }
 
