@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Engine } from "@kaya/engine";
 
 const [, , dataDir, name] = process.argv;
-const COUNT = 6000;
+const COUNT = 3000;
 const db = await Engine.open({
   dataDir,
   durability: "relaxed",

@@ -54,7 +54,7 @@ export class Live {
     let begin: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => {
       begin = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      signal.addEventListener("abort", begin, { once: true });
     });
     const parts = [this.#store.follow(this.#sink(begin), signal), this.#lookOn(begun, signal)].map((part) =>
       part.catch((error: unknown) => {
@@ -63,9 +63,10 @@ export class Live {
       }),
     );
     const failed = (await Promise.allSettled(parts)).find(({ status }) => status === "rejected");
-    if (failed?.status !== "rejected") return;
+    if (failed?.status !== "rejected" || this.#following?.ended !== ended) return; // it was stopped
     // All streams that are there are told, and a later one begins anew.
-    if (this.#following?.ended === ended) this.#following = undefined;
+    this.#following = undefined;
+    this.#look = undefined;
     this.#endAll(failed.reason);
   }
 
@@ -83,6 +84,7 @@ export class Live {
 
   #sink(begin: () => void): ChangeSink {
     return {
+      begun: begin,
       changed: (lsn, operations) => {
         for (const operation of operations)
           for (const stream of this.#streams) stream.changed(lsn, operation);
@@ -91,7 +93,6 @@ export class Live {
         for (const stream of this.#streams) stream.missed(records);
       },
       settled: () => {
-        begin();
         for (const stream of this.#streams) stream.settled();
       },
     };

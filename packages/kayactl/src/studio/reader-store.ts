@@ -79,6 +79,7 @@ export class ReaderStore implements StudioStore {
   async follow(sink: ChangeSink, signal: AbortSignal): Promise<void> {
     await this.#freshen(); // what was written before is passed over
     this.#sink = sink;
+    sink.begun();
     try {
       while (!signal.aborted) {
         await this.#freshen();

@@ -5,11 +5,13 @@ import type { WriteRequest } from "./value.js";
 
 /** Who is told of writes, in the order of the log. */
 export interface ChangeSink {
+  /** From now on each change is told. */
+  begun(): void;
   /** One record. Its bytes are lent. */
   changed(lsn: number, operations: Iterable<ChangeOperation>): void;
   /** So many records were in the log and are not there any more. */
   missed(records: number): void;
-  /** Reads show all of that now. First called when following has begun: each later change is told. */
+  /** Reads show all of that now. */
   settled(): void;
 }
 

@@ -48,7 +48,7 @@ export async function readTree(reading: Reading, request: TreeRequest): Promise<
   for (const part of partsOf(request)) {
     for await (const node of nodesOf(reading, part, request)) {
       const last = nodes.at(-1);
-      if (isSame(last, node)) continue; // keys of Kaya's own stand between the keys of this group
+      if (isSame(last, node)) continue;
       if (nodes.length === request.limit && last !== undefined)
         return { nodes, next: last.kind === "group" ? last.prefix : last.key };
       nodes.push(node);
@@ -68,6 +68,7 @@ function partsOf({ prefix, after, isInternal, ...request }: TreeRequest): readon
   return bounds === undefined ? [] : shownParts(bounds, isInternal);
 }
 
+/** The node of each key that is read: several may be of one group. */
 async function* nodesOf(
   reading: Reading,
   part: ByteBounds,
@@ -78,14 +79,11 @@ async function* nodesOf(
   while (bounds !== undefined) {
     const keys: Uint8Array[] = await reading.keys({ ...bounds, limit }).toArray();
     if (keys.length === 0) return;
-    limit = MANY_KEYS;
     for (const key of keys) {
       const found = nodeOf(key, part, level);
       yield found.node;
       bounds = found.rest;
-      if (found.node.kind === "key") continue;
-      limit = FEW_KEYS; // the other keys may be of this group
-      break;
+      limit = found.node.kind === "key" ? MANY_KEYS : FEW_KEYS;
     }
   }
 }

@@ -56,7 +56,7 @@ export class WriterStore implements StudioStore {
   async follow(sink: ChangeSink, signal: AbortSignal): Promise<void> {
     try {
       const since = await this.#engine.changesToken();
-      sink.settled();
+      sink.begun();
       for await (const { lsn, operations } of this.#engine.changes({ since, signal })) {
         sink.changed(lsn, operations);
         sink.settled();
