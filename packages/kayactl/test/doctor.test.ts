@@ -12,6 +12,7 @@ import {
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { crc32c } from "@kaya/core";
 import { Engine } from "@kaya/engine";
 import { describe, expect, test } from "vitest";
 import { judgeClock } from "../src/doctor/clock.js";
@@ -31,6 +32,7 @@ import {
   SEGMENT,
   snapshot,
   temporaryDirectory,
+  VECTOR,
 } from "./helpers.js";
 import { mountTmpfs } from "./mounted-tmpfs.js";
 
@@ -128,6 +130,28 @@ describe("doctor", () => {
     await writeFile(join(refused, "manifest", manifest), "not a manifest");
     expect(of(await doctor(refused), "store")).toMatchObject([
       { level: "problem", values: { code: expect.any(String) } },
+    ]);
+  });
+
+  test("files of a newer version are a problem, and no damage", async () => {
+    const data = await filledDirectory(3);
+    const segment = join(data, "wal", SEGMENT);
+    // A header of 40 bytes whose checksum holds: of a NOOP with LSN 4, in version 2.
+    const record = Buffer.from(VECTOR.subarray(-40));
+    record.writeUInt16LE(2, 4);
+    record.writeUInt32LE(4, 12);
+    record.writeUInt32LE(4, 20);
+    record.writeUInt32LE(0, 32);
+    record.writeUInt32LE(crc32c(record), 32);
+    await appendFile(segment, record);
+    const report = await doctor(data);
+    expect(report.code).toBe(1);
+    expect(of(report, "store")).toMatchObject([
+      {
+        level: "problem",
+        values: { code: "KAYA_UNSUPPORTED_VERSION" },
+        advice: expect.stringContaining("Nothing is damaged"),
+      },
     ]);
   });
 

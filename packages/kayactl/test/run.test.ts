@@ -129,15 +129,27 @@ describe("help and version", () => {
     expect((await kayactl(["help"])).stdout).toBe(help.stdout);
   });
 
-  test.each(["put", "get", "delete", "scan", "stats", "recover", "verify", "flush", "compact", "inspect"])(
-    "help %s",
-    async (command) => {
-      const help = await kayactl(["help", command]);
-      expect(help).toMatchObject({ code: 0, stderr: "" });
-      expect(help.stdout).toContain(`Usage: kayactl ${command}`);
-      expect((await kayactl([command, "--help"])).stdout).toBe(help.stdout);
-    },
-  );
+  test.each([
+    "put",
+    "get",
+    "delete",
+    "scan",
+    "stats",
+    "recover",
+    "verify",
+    "flush",
+    "compact",
+    "inspect",
+    "export",
+    "import",
+    "doctor",
+    "bench",
+  ])("help %s", async (command) => {
+    const help = await kayactl(["help", command]);
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toContain(`Usage: kayactl ${command}`);
+    expect((await kayactl([command, "--help"])).stdout).toBe(help.stdout);
+  });
 
   test.each([70, 80, 200])("fits a terminal of %d columns, but for examples", async (columns) => {
     const width = Math.min(columns, 100);

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { KayaError, resolveEngineConfig } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
-import { toJson } from "../bytes.js";
+import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { definedIndexes, EntryCheck } from "../import/entry-check.js";
 import { addImportOptions, type ImportCommandOptions, openSource } from "../import/import-options.js";
@@ -41,6 +41,10 @@ Examples:
     )
     .action((file: string | undefined, options: ImportCommandOptions, self) =>
       execute(self.optsWithGlobals(), async (context) => {
+        if (file === "-" && context.session !== undefined)
+          throw invalid(
+            "standard input is the shell's own: give import a FILE, or run it outside of the shell",
+          );
         const { limits } = resolveEngineConfig(engineConfig(context.options));
         const source = await openSource(file, options, context.io, limits.maxKeyBytes + limits.maxValueBytes);
         try {
@@ -117,8 +121,8 @@ async function addAll(
 ): Promise<void> {
   for await (const page of untilInterrupted(source.pages(), io.signal)) {
     await importer.add(page);
-    const { entries, bytes } = importer.counts;
-    onProgress({ entries, bytes, readBytes: source.readBytes, totalBytes: source.totalBytes });
+    const { entries } = importer.counts;
+    onProgress({ entries, readBytes: source.readBytes, totalBytes: source.totalBytes });
   }
   await importer.finish();
 }

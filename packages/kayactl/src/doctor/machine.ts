@@ -44,7 +44,8 @@ export function judgeOpenFiles(limit: number | undefined, tables: number): Findi
 
 /** Most bytes that this process may have: of its container, else of the machine. */
 export function memoryLimit(): { readonly bytes: number; readonly isContainer: boolean } {
-  const constrained = process.constrainedMemory();
+  // Not every runtime that passes for Node has it.
+  const constrained = (process as Partial<NodeJS.Process>).constrainedMemory?.() ?? 0;
   const total = totalmem();
   return constrained > 0 && constrained < total
     ? { bytes: constrained, isContainer: true }
@@ -55,11 +56,11 @@ export function judgeMemory({ bytes, isContainer }: ReturnType<typeof memoryLimi
   const { ok, warning, problem } = findingsOf("memory");
   const { memtableBytes, cacheBytes } = resolveEngineConfig().memory;
   const needed = memtableBytes + cacheBytes + PROCESS_BYTES;
-  const found =
-    `${formatBytes(bytes)} in ${isContainer ? "this container (cgroup)" : "this machine"}; ` +
-    `with its defaults a process takes ${formatBytes(needed)} (memory.memtableBytes, memory.cacheBytes, and 200 MiB)`;
+  const place = isContainer ? "this container (cgroup)" : "this machine";
+  const found = `${formatBytes(bytes)} in ${place}; a process takes ${formatBytes(needed)} with its defaults`;
   const values = { limitBytes: bytes, neededBytes: needed, isContainer };
-  const advice = "Raise the limit, or lower memory.memtableBytes and memory.cacheBytes.";
+  const advice =
+    "Raise the limit, or lower memory.memtableBytes and memory.cacheBytes, which come beside about 200 MiB.";
   if (bytes < needed) return problem(found, advice, values);
   if (bytes < 1.5 * needed) return warning(found, advice, values);
   return ok(found, undefined, values);

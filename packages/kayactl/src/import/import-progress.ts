@@ -1,12 +1,11 @@
 import type { OutputStream } from "../output.js";
 import { ProgressLine } from "../progress-line.js";
-import { formatBytes, formatDuration, plural } from "../units.js";
+import { formatCount, formatDuration, plural } from "../units.js";
 import type { Shown } from "../while-shown.js";
 
 /** How far an import is. */
 export interface Imported {
   readonly entries: number;
-  readonly bytes: number;
   readonly readBytes: number;
   /** Of a file. */
   readonly totalBytes: number | undefined;
@@ -17,9 +16,9 @@ export function importProgress(stream: OutputStream): Shown<Imported> {
   return { update: (imported) => line.update((ms) => describe(imported, ms)), done: () => line.done() };
 }
 
-function describe({ entries, bytes, readBytes, totalBytes }: Imported, elapsedMs: number): string {
+function describe({ entries, readBytes, totalBytes }: Imported, elapsedMs: number): string {
   const share =
     totalBytes === undefined || totalBytes === 0 ? "" : ` ${Math.floor((readBytes / totalBytes) * 100)}%,`;
-  const rate = formatBytes(Math.round(bytes / (elapsedMs / 1000)));
-  return `importing:${share} ${plural(entries, "entry", "entries")}, ${formatBytes(bytes)}, ${rate}/s, ${formatDuration(elapsedMs)}`;
+  const rate = formatCount(Math.round(entries / (elapsedMs / 1000)));
+  return `importing:${share} ${plural(entries, "entry", "entries")}, ${rate}/s, ${formatDuration(elapsedMs)}`;
 }

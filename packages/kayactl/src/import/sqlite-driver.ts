@@ -28,11 +28,10 @@ interface NodeSqliteModule {
  * @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO
  */
 export async function openSqliteDriver(file: string): Promise<SqliteDriver> {
-  const constructDatabase = databaseConstructor();
   await stat(file).catch((cause: unknown) => {
     throw new KayaError("KAYA_NOT_FOUND", `there is no file ${file}`, { cause });
   });
-  const db = sqlCall(file, constructDatabase(file));
+  const db = sqlCall(file, databaseConstructor()(file));
   return {
     rows: (sql) => sqlCall(file, () => db.prepare(sql).iterate()),
     close: () => db.close(),
