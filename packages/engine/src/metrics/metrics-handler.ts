@@ -11,9 +11,10 @@ export interface MetricsRequest {
   /** The HTTP method of the request. */
   readonly method?: string | undefined;
   /** The headers of the request, as far as they are read. */
-  readonly headers: { 
-/** The media types that the client takes: it chooses the format of the answer. */
-readonly accept?: string | undefined };
+  readonly headers: {
+    /** The media types that the client takes: it chooses the format of the answer. */
+    readonly accept?: string | undefined;
+  };
 }
 
 /** As much of Node's response as is used. */
