@@ -23,14 +23,16 @@ const NOT_TYPED_IN = new Map([
   ["npx pnpm@10 build", "packs and installs the packages, which .ci/packed does"],
   ["npx pnpm@10 bench", "takes a minute, and its figures are not to be compared"],
   ["npx pnpm@10 torture", "takes minutes; CI runs it by itself"],
-  ["npx pnpm@10 bump", "changes the repository"],
+  [
+    "npx pnpm@10 bump",
+    "changes the repository, and publishes; .ci/release tries it with a registry of its own",
+  ],
   ["npm install", "needs the packages in a registry; .ci/packed installs them from tarballs"],
   [
     'eval "$(kayactl completion',
     "changes files of the shell; completion.test.ts loads the scripts in each of them",
   ],
   ["kayactl studio", "serves until it is interrupted; studio-command.test.ts starts it"],
-  ['eval "$(kayactl completion bash)"', "changes the shell of a person; completion.test.ts runs each script"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],
 ]);
 
