@@ -271,6 +271,6 @@ async function raw(port: number, sent: string): Promise<string> {
   });
   socket.on("error", () => undefined);
   socket.write(Buffer.from(sent, "latin1"));
-  await once(socket, "close");
+  await new Promise((resolve) => socket.once("close", resolve)); // a reset is a close, too
   return received;
 }

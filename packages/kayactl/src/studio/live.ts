@@ -86,8 +86,7 @@ export class Live {
     return {
       begun: begin,
       changed: (lsn, operations) => {
-        for (const operation of operations)
-          for (const stream of this.#streams) stream.changed(lsn, operation);
+        for (const stream of this.#streams) stream.changed(lsn, operations);
       },
       missed: (records) => {
         for (const stream of this.#streams) stream.missed(records);

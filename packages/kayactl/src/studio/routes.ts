@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { KayaError } from "@kaya/core";
 import { send, sendJson } from "./answers.js";
 import { API } from "./api.js";
 import { EventStream } from "./event-stream.js";
@@ -106,11 +107,7 @@ const getEvents: Handler = async ({ live }, { response, target }) => {
   const prefix = parameters.bytes("prefix") ?? Buffer.alloc(0);
   const filter = { prefix, isInternal: parameters.flag("internal") };
   if (live.count >= MOST_STREAMS)
-    throw new Refusal(
-      503,
-      "BAD_REQUEST",
-      `there are ${MOST_STREAMS} event streams: close another page first`,
-    );
+    throw new KayaError("KAYA_BUSY", `there are ${MOST_STREAMS} event streams: close another page first`);
   const stream = new EventStream(response, filter);
   live.add(stream);
   await new Promise((resolve) => response.once("close", resolve));

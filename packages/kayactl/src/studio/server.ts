@@ -73,6 +73,7 @@ export class StudioServer {
       studio.#server.once("error", (cause: NodeJS.ErrnoException) => reject(portError(port, cause)));
       studio.#server.listen({ port, host: HOST, exclusive: true }, resolve);
     });
+    studio.#server.on("error", () => undefined); // of a connection that could not be taken: others can
     studio.#sessions.offer();
     return studio;
   }
@@ -91,6 +92,7 @@ export class StudioServer {
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
+    response.on("error", () => undefined); // its reader has gone
     const answering = this.#answer(request, response).catch((error: unknown) =>
       fail(request, response, error),
     );
