@@ -186,6 +186,7 @@ function Log({ look }: { look: Look }): JSX.Element {
           series={[{ name: "", values: history.map((each) => each.log.bytesPerSecond) }]}
           format={(value) => formatBytes(Math.round(value))}
           width={MOST_LOOKS}
+          isBytes
         />
       </div>
     </Card>

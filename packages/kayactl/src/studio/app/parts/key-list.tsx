@@ -15,6 +15,9 @@ import { type RowContent, VirtualRows } from "./virtual-rows.js";
 
 const ROW_HEIGHT = 30;
 const PREVIEW_CHARACTERS = 160;
+/** By these it is decided how wide the keys are. */
+const FIRST_ROWS = 200;
+const [LEAST_COLUMNS, MOST_COLUMNS] = [10, 36];
 
 interface Props {
   readonly query: KeyQuery;
@@ -46,6 +49,8 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
   useEffect(() => void rows.want(...range), [rows, range, version]);
   const onRange = useCallback((from: number, to: number) => setRange([from, to]), []);
 
+  const columns = useMemo(() => columnsFor(rows, query.prefix), [rows, rows.known > 0]);
+
   const error = rows.error.value;
   if (rows.known === 0 && error !== undefined)
     return <ErrorNote error={error} onRetry={() => rows.retry()} />;
@@ -65,7 +70,7 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
         "aria-posinset": index + 1,
         "aria-setsize": rows.isComplete ? rows.known : -1,
       },
-      children: <RowCells row={row} prefix={query.prefix} />,
+      children: <RowCells row={row} prefix={query.prefix} columns={columns} />,
     };
   };
   const open = (index: number) => {
@@ -106,7 +111,18 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
   );
 }
 
-function RowCells({ row, prefix }: { row: Row; prefix: Uint8Array }): JSX.Element {
+/** Characters that keys get: as the longest of the first ones, so that values stand under each other. */
+function columnsFor(rows: RowWindow, prefix: Uint8Array): number {
+  let longest = 0;
+  for (let index = 0; index < Math.min(rows.known, FIRST_ROWS); index++) {
+    const row = rows.rowAt(index);
+    if (row !== undefined)
+      longest = Math.max(longest, showBehind(fromBase64Url(row.key), prefix).text.length);
+  }
+  return Math.min(MOST_COLUMNS, Math.max(LEAST_COLUMNS, longest + 2));
+}
+
+function RowCells({ row, prefix, columns }: { row: Row; prefix: Uint8Array; columns: number }): JSX.Element {
   const bytes = fromBase64Url(row.key);
   const whole = showBytes(bytes);
   const shown = showBehind(bytes, prefix);
@@ -114,7 +130,7 @@ function RowCells({ row, prefix }: { row: Row; prefix: Uint8Array }): JSX.Elemen
   const left = row.expiresAt === undefined ? undefined : row.expiresAt - now.value;
   return (
     <>
-      <span class="key-name mono">
+      <span class="key-name mono" style={{ flexBasis: `${columns}ch` }}>
         {isCut && (
           <>
             <span class="unseen">{keyLabel(prefix)}</span>

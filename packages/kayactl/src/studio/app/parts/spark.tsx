@@ -15,23 +15,26 @@ interface Props {
   readonly width: number;
   /** The top of the scale where that is fixed. */
   readonly most?: number;
+  /** The scale goes up by powers of two. */
+  readonly isBytes?: boolean;
 }
 
 const HEIGHT = 64;
 /** The steps of the scale: 1, 2, 5, 10, … so that it does not move with each value. */
 const STEPS = [1, 2, 5, 10];
 
-function niceTop(most: number): number {
-  if (most <= 0) return 1;
+function niceTop(most: number, isBytes: boolean): number {
+  if (most <= 1) return 1;
+  if (isBytes) return 2 ** Math.ceil(Math.log2(most));
   const power = 10 ** Math.floor(Math.log10(most));
   return (STEPS.find((step) => step * power >= most) ?? 10) * power;
 }
 
 /** Lines over the last two minutes, with their newest values as text. */
-export function Spark({ title, series, format, width, most }: Props): JSX.Element {
+export function Spark({ title, series, format, width, most, isBytes = false }: Props): JSX.Element {
   const [at, setAt] = useState<number | undefined>(undefined);
   const known = series.flatMap(({ values }) => values.filter((value) => value !== undefined));
-  const top = most ?? niceTop(Math.max(0, ...known));
+  const top = most ?? niceTop(Math.max(0, ...known), isBytes);
   const last = (values: readonly (number | undefined)[]) => values.at(at === undefined ? -1 : at - width);
   const text = series.map(({ name, values }) => `${name} ${show(last(values), format)}`.trim()).join(", ");
   return (

@@ -39,6 +39,9 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
     if (matchMedia("(max-width: 52rem)").matches) heading.current?.focus();
   }, [keyOf]);
   const state = value.state.value;
+  const last = value.changed.value;
+  // One that has no value cannot lose it.
+  const change = last?.kind === "delete" && state.kind === "absent" ? undefined : last;
   const keyBytes = fromBase64Url(keyOf);
   const shown = showBytes(keyBytes);
   return (
@@ -64,10 +67,10 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
           Copy key
         </button>
       </div>
-      {value.changed.value !== undefined && (
-        <div class="changed-note" role="status">
+      {change !== undefined && (
+        <div class={`changed-note is-${change.kind}`} role="status">
           <span>
-            {changeText(value.changed.value, state.kind === "absent")} at {clockTime(value.changed.value.at)}.
+            {changeText(change, state.kind === "absent")} at {clockTime(change.at)}.
           </span>
           <button type="button" onClick={() => void value.load()}>
             Show it
