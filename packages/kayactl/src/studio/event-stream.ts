@@ -44,14 +44,10 @@ export class EventStream {
     this.#changes.miss(records);
   }
 
-  /** Reads show what was kept: it may be sent. */
+  /** Reads show what was kept: it is sent, unless something was just now. */
   settled(): void {
     this.#changes.settle();
-    if (!this.#changes.hasSettled) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#sendChanges();
-    }, TOGETHER_MS);
+    if (this.#timer === undefined && this.#changes.hasSettled) this.#sendChanges();
   }
 
   /** Tells why there is nothing more, and ends. */
@@ -60,18 +56,27 @@ export class EventStream {
     this.#response.end(problem === undefined ? "" : event("problem", JSON.stringify(problem)));
   }
 
+  get #takesMore(): boolean {
+    return !this.#response.writableEnded && !this.#response.writableNeedDrain;
+  }
+
   #sendLook(): void {
-    if (this.#look === undefined || this.#response.writableNeedDrain) return;
+    if (this.#look === undefined || !this.#takesMore) return;
     this.#response.write(this.#look);
     this.#look = undefined;
   }
 
   #sendChanges(): void {
-    if (this.#response.writableNeedDrain) return;
+    if (!this.#takesMore) return;
     const { skipped, changes } = this.#changes.take();
     const events = changes.map((change) => event("change", JSON.stringify(change)));
     if (skipped > 0) events.unshift(event("skipped", JSON.stringify({ changes: skipped })));
-    if (events.length > 0) this.#response.write(events.join(""));
+    if (events.length === 0) return;
+    this.#response.write(events.join(""));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#sendChanges();
+    }, TOGETHER_MS);
   }
 }
 

@@ -16,9 +16,9 @@ import type { ChangeSink, StudioStore } from "./store.js";
 
 const POLL_MS = 200;
 
-/** A refresh reads the log behind the tables again. Where it takes longer than this, it rests for so many times as long. */
+/** A refresh reads the log behind the tables again. Where it takes longer than this, it rests for twice as long, but not for ever. */
 const QUICK_MS = 50;
-const RESTS = 4;
+const MOST_REST_MS = 2000;
 
 /** A read waits so long for a refresh; then it shows what is there. */
 const PATIENCE_MS = 400;
@@ -136,7 +136,7 @@ export class ReaderStore implements StudioStore {
       if (started < this.#refreshFrom) return; // what was read is told once it is shown
       await this.#refresh();
       const took = performance.now() - started;
-      if (took > QUICK_MS) this.#refreshFrom = performance.now() + RESTS * took;
+      if (took > QUICK_MS) this.#refreshFrom = performance.now() + Math.min(2 * took, MOST_REST_MS);
       this.#shown = found;
     }
     this.#sink?.settled();
