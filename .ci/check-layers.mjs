@@ -55,7 +55,7 @@ function readPackages(root) {
 function sourceFiles(dir) {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.[cm]?ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.([cm]?ts|tsx)$/.test(entry.name))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((file) => !relative(dir, file).split(sep).includes("node_modules"))
     .sort();
@@ -83,7 +83,7 @@ function checkFile(context) {
   const at = (line, message) => ({ file, line, message });
   let source;
   try {
-    source = readSource(readFileSync(file, "utf8"));
+    source = readSource(readFileSync(file, "utf8"), file.endsWith(".tsx") ? "tsx" : "ts");
   } catch (error) {
     return [at(error.loc?.line ?? 1, `does not parse: ${error.message.split("\n")[1] ?? error.message}`)];
   }

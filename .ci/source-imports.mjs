@@ -3,12 +3,14 @@ import { parseAst } from "vitest/node";
 /**
  * What a TypeScript source asks for by name: every specifier of a static, dynamic or type import, a re-export, a
  * `require` or a `resolve`, with its line. A specifier that is computed is not seen.
+ * @param {string} text
+ * @param {"ts" | "tsx"} lang
  * @returns {{ imports: { specifier: string, line: number }[], ownCode: number[] }} `ownCode` has the lines of the
  *   top-level statements that are not re-exports.
  * @throws where the source does not parse; `error.loc.line` says where.
  */
-export function readSource(text) {
-  const program = parseAst(text, { lang: "ts" });
+export function readSource(text, lang = "ts") {
+  const program = parseAst(text, { lang });
   const lineOf = (node) => text.slice(0, node.start).split("\n").length;
   const imports = [];
   walk(program, (node) => {

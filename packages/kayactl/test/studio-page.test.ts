@@ -166,6 +166,18 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     await studio.until("document.querySelector('dialog') === null");
     expect(await storedAs("edit:1")).toBe("first and mine");
     await studio.untilText(".value-lines", "first and mine");
+    // The page's own write is no news to it.
+    await studio.until("document.querySelector('.tree-row.is-put') !== null");
+    expect(await studio.evaluate("document.querySelector('.changed-note')")).toBeNull();
+
+    // Escape does not throw away what was typed.
+    await studio.clickButton("Edit");
+    await studio.until("document.activeElement.id === 'edit-value'");
+    await studio.page.keyboard.type("!");
+    await studio.press("Escape");
+    await studio.untilText("dialog", "What you typed is not stored.");
+    await studio.press("Escape");
+    await studio.until("document.querySelector('dialog') === null");
   });
 
   test("deletes a key only as it was seen", async () => {
@@ -206,6 +218,13 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     expect(await storedAs("new:1")).toBe("is there");
     expect(await storedAs("new:12")).toBe('{"a":1}');
     await studio.untilText(".tree-row.is-selected", "12");
+    // Enter right behind the last character.
+    await studio.press("n");
+    await studio.until("document.activeElement.id === 'new-key'");
+    await studio.press("End");
+    await studio.page.keyboard.type("3\n");
+    await studio.untilText(".value-panel", "The value is empty");
+    expect(await storedAs("new:3")).toBe("");
   });
 
   test("scrolls through a million keys with a few rows in the page", async () => {
@@ -261,6 +280,10 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     await studio.untilText(".list-note", "1 change not shown: refresh");
     await studio.press("r");
     await studio.untilText(".key-row", "…2");
+    await engine.delete("live:2");
+    await studio.untilText(".key-row.is-gone", "…2");
+    await engine.put("live:2", "c");
+    await studio.until("document.querySelector('.key-row.is-gone') === null");
 
     await studio.go("#/changes?prefix=live:");
     await studio.untilText(".change-row:first-child", "live:2");

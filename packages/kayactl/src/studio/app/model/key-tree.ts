@@ -36,19 +36,26 @@ export interface TreeRow {
 export class KeyTree {
   readonly version = signal(0);
   readonly missed = signal(0);
+  /** Keys that were deleted since they were read. */
+  readonly gone = new Set<Base64Url>();
   readonly root: Base64Url;
   readonly #delimiter: Base64Url;
   readonly #levels = new Map<Base64Url, Level>();
-  readonly #open = new Set<Base64Url>();
+  readonly #open: Set<Base64Url>;
   readonly #aborter = new AbortController();
   /** Until a level changes. */
   #rows: readonly TreeRow[] | undefined;
 
-  constructor(root: Base64Url, delimiter: Base64Url) {
+  /** @param open the groups that are open from the beginning */
+  constructor(root: Base64Url, delimiter: Base64Url, open: ReadonlySet<Base64Url> = new Set()) {
     this.root = root;
     this.#delimiter = delimiter;
-    this.#open.add(root);
+    this.#open = new Set([...open, root]);
     void this.loadMore(root);
+  }
+
+  get open(): ReadonlySet<Base64Url> {
+    return this.#open;
   }
 
   close(): void {
@@ -151,6 +158,8 @@ export class KeyTree {
   apply(batch: readonly Change[], skipped = 0): void {
     let missed = skipped;
     for (const { kind, key } of batch) {
+      if (kind === "delete") this.gone.add(key);
+      else if (kind === "put") this.gone.delete(key);
       if (kind !== "put") missed++;
       else if (!this.#shows(fromBase64Url(key), key)) missed++;
     }

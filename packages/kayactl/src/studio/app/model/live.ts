@@ -35,6 +35,17 @@ export const skipped = signal(0);
 /** Keys that changed just now, and how. */
 export const marks = signal<ReadonlyMap<Base64Url, Change>>(new Map());
 
+const ownWrites = new Set<number>();
+
+/** A write of this page: whoever made it knows of it. */
+export function noteOwnWrite({ lsn }: { readonly lsn: number }): void {
+  ownWrites.add(lsn);
+}
+
+export function isOwnWrite({ lsn }: Change): boolean {
+  return ownWrites.has(lsn);
+}
+
 /** `skipped`: so many more came faster than they could be taken. */
 type Listener = (batch: readonly Change[], skipped: number) => void;
 const listeners = new Set<Listener>();

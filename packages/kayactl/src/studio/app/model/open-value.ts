@@ -1,8 +1,8 @@
 import { signal } from "@preact/signals";
 import type { Base64Url, Change } from "../../api.js";
-import { concat } from "../lib/bytes.js";
+import { compare, concat, fromBase64Url } from "../lib/bytes.js";
 import { getValue } from "../lib/client.js";
-import { whenFollowed } from "./live.js";
+import { isOwnWrite, whenFollowed } from "./live.js";
 import { type Formats, formatsOf } from "./value-format.js";
 
 /** A larger value is never loaded whole: it is shown in parts. */
@@ -138,6 +138,18 @@ export class OpenValue {
 
   apply(batch: readonly Change[]): void {
     const last = batch.findLast(({ key, kind }) => key === this.key && kind !== "deleteRange");
-    if (last !== undefined) this.changed.value = last;
+    if (last === undefined || isOwnWrite(last)) return;
+    // What is shown already, or looks the same: nothing to tell, but its ETag is another one.
+    if (isShown(last, this.state.value)) void this.load();
+    else this.changed.value = last;
   }
+}
+
+function isShown({ kind, length, head = "", expiresAt }: Change, state: ValueState): boolean {
+  if (kind === "delete") return state.kind === "absent";
+  if (state.kind !== "whole") return false;
+  const start = fromBase64Url(head);
+  // Of a longer value only the beginning is told.
+  const isWhole = length === start.length && length === state.length;
+  return isWhole && expiresAt === state.expiresAt && compare(state.bytes, start) === 0;
 }

@@ -30,6 +30,8 @@ export class RowWindow {
   readonly error = signal<unknown>(undefined);
   /** Keys that came or went since, which are not in the list as it stands. */
   readonly missed = signal(0);
+  /** Keys of the list that were deleted since. */
+  readonly gone = new Set<Base64Url>();
   readonly #params: Params;
   readonly #aborter = new AbortController();
   #pages: Page[] = [];
@@ -154,8 +156,13 @@ export class RowWindow {
         const change = last.get(key);
         if (change === undefined || change.kind === "deleteRange") continue;
         last.delete(key);
-        if (change.kind === "delete") missed++;
-        else rows[index] = rowOf(change);
+        if (change.kind === "delete") {
+          missed++;
+          this.gone.add(key);
+        } else {
+          rows[index] = rowOf(change);
+          this.gone.delete(key);
+        }
         isChanged = true;
       }
     }

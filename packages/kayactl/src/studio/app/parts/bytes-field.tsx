@@ -14,6 +14,8 @@ interface Props {
   readonly onEscape?: () => void;
   readonly onEnter?: () => void;
   readonly autoFocus?: boolean;
+  /** What is typed counts at once: a form is sent with it. */
+  readonly isImmediate?: boolean;
 }
 
 /** What is typed takes effect after so long without another key. */
@@ -58,7 +60,9 @@ export function BytesField(props: Props): JSX.Element {
   const type = (next: string) => {
     setText(next);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => give(isHex ? parseHex(next) : encodeText(next)), PAUSE_MS);
+    const take = () => give(isHex ? parseHex(next) : encodeText(next));
+    if (props.isImmediate === true) take();
+    else timer.current = setTimeout(take, PAUSE_MS);
   };
   const toggle = () => {
     if (bytes === undefined) return;

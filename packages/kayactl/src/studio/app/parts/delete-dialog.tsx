@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { Base64Url } from "../../api.js";
 import { deleteValue, getValue, isConflict } from "../lib/client.js";
 import { showKey } from "../lib/key-text.js";
+import { noteOwnWrite } from "../model/live.js";
 import type { LargeValue, WholeValue } from "../model/open-value.js";
 import { type Version, Versions } from "./conflict-view.js";
 import { Dialog } from "./dialog.js";
@@ -34,7 +35,7 @@ export function DeleteDialog({ keyOf, seen, onClose, onDeleted }: Props): JSX.El
     setBusy(true);
     setError(undefined);
     try {
-      await deleteValue(keyOf, etag);
+      noteOwnWrite(await deleteValue(keyOf, etag));
       say("Deleted");
       onClose();
       onDeleted();

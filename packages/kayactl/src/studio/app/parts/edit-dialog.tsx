@@ -6,6 +6,7 @@ import type { Base64Url } from "../../api.js";
 import { decodeText, encodeText, parseHex, toBase64Url, toHex } from "../lib/bytes.js";
 import { type Condition, type Expiry, getValue, isConflict, putValue } from "../lib/client.js";
 import { showKey } from "../lib/key-text.js";
+import { noteOwnWrite } from "../model/live.js";
 import { MOST_WHOLE, type WholeValue } from "../model/open-value.js";
 import { BytesField } from "./bytes-field.js";
 import { Choice } from "./choice.js";
@@ -41,9 +42,9 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
   const canText = isTypeable(seenText);
   const [key, setKey] = useState<Uint8Array>(prefix ?? new Uint8Array());
   const [mode, setMode] = useState<"text" | "hex">(canText && isPlain(seenText) ? "text" : "hex");
-  const [typed, setTyped] = useState(
-    mode === "text" && canText ? seenText : toHex(seen?.bytes ?? new Uint8Array()),
-  );
+  const [atFirst] = useState(mode === "text" && canText ? seenText : toHex(seen?.bytes ?? new Uint8Array()));
+  const [typed, setTyped] = useState(atFirst);
+  const [isLeaving, setLeaving] = useState(false);
   const [expiry, setExpiry] = useState<Expiry>(seen === undefined ? "never" : "keep");
   const [condition, setCondition] = useState<Condition>(seen === undefined ? "absent" : { etag: seen.etag });
   const [theirs, setTheirs] = useState<Version | undefined>(undefined);
@@ -71,7 +72,7 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
     setBusy(true);
     setError(undefined);
     try {
-      await putValue(written, bytes, condition, expiry);
+      noteOwnWrite(await putValue(written, bytes, condition, expiry));
       say(seen === undefined ? "Written" : "Saved");
       onClose();
       onWritten(written);
@@ -88,6 +89,11 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
       }
     }
     setBusy(false);
+  };
+  /** What was typed is lost only when that was said. */
+  const leave = () => {
+    if (typed === atFirst || isLeaving) onClose();
+    else setLeaving(true);
   };
   const takeTheirs = () => {
     onClose();
@@ -126,7 +132,7 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
     );
   }
   return (
-    <Dialog key="edit" title={seen === undefined ? "New key" : "Edit the value"} onClose={onClose} isWide>
+    <Dialog key="edit" title={seen === undefined ? "New key" : "Edit the value"} onClose={leave} isWide>
       <form
         class="edit-form"
         onSubmit={(event) => {
@@ -135,7 +141,7 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
         }}
       >
         {keyOf === undefined ? (
-          <BytesField id="new-key" label="Key" value={key} onChange={changeKey} autoFocus />
+          <BytesField id="new-key" label="Key" value={key} onChange={changeKey} autoFocus isImmediate />
         ) : (
           <p class="dialog-key mono">
             <KeyText shown={showKey(keyOf)} />
@@ -163,7 +169,10 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
           autofocus={keyOf !== undefined}
           aria-describedby="edit-note"
           aria-invalid={bytes === undefined}
-          onInput={(event) => setTyped(event.currentTarget.value)}
+          onInput={(event) => {
+            setTyped(event.currentTarget.value);
+            setLeaving(false);
+          }}
         />
         <p id="edit-note" class={bytes === undefined ? "field-problem" : "quiet"} role="status">
           {noteOf(bytes, mode, wasJson)}
@@ -176,8 +185,13 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
         />
         {error !== undefined && <ErrorNote error={error} />}
         <div class="dialog-buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
+          {isLeaving && (
+            <span class="leaving" role="alert">
+              What you typed is not stored.
+            </span>
+          )}
+          <button type="button" onClick={leave}>
+            {isLeaving ? "Discard it" : "Cancel"}
           </button>
           <button
             type="submit"

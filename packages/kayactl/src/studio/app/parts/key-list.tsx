@@ -63,7 +63,7 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
     const mark = marked.get(row.key);
     return {
       id: `row-${index}`,
-      className: `key-row ${row.key === selected ? "is-selected" : ""} ${mark === undefined ? "" : `is-${mark.kind}`}`,
+      className: `key-row ${row.key === selected ? "is-selected" : ""} ${mark === undefined ? "" : `is-${mark.kind}`} ${rows.gone.has(row.key) ? "is-gone" : ""}`,
       attributes: {
         role: "option",
         "aria-selected": row.key === selected,

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { plural } from "../../../units.js";
 import type { Base64Url } from "../../api.js";
 import { encodeText, fromBase64Url, startsWith, toBase64Url } from "../lib/bytes.js";
@@ -26,7 +26,12 @@ interface Props {
 export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }: Props): JSX.Element {
   const root = toBase64Url(query.prefix);
   const delimiter = toBase64Url(encodeText(query.delimiter));
-  const tree = useMemo(() => new KeyTree(root, delimiter), [root, delimiter, refreshes]);
+  const before = useRef<KeyTree>(undefined);
+  const tree = useMemo(
+    () => new KeyTree(root, delimiter, before.current?.open),
+    [root, delimiter, refreshes],
+  );
+  before.current = tree;
   const [active, setActive] = useState(0);
   useEffect(() => {
     setActive(0);
@@ -87,7 +92,8 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
   const markOf = ({ what }: TreeRow, keys: readonly Uint8Array[]): string => {
     if (what.kind === "key") {
       const change = marked.get(what.key);
-      return change === undefined ? "" : `is-${change.kind}`;
+      const gone = tree.gone.has(what.key) ? "is-gone" : "";
+      return change === undefined ? gone : `is-${change.kind} ${gone}`;
     }
     if (what.kind !== "group" || keys.length === 0) return "";
     const prefix = fromBase64Url(what.prefix);
