@@ -135,7 +135,7 @@ describe("figures", () => {
     expect(line?.split(/ {2,}/)).toEqual([
       "puts",
       "179,000/s",
-      "123,000/s to 235,000/s",
+      "123,000 to 235,000",
       "0.250 ms",
       "20 ms",
       "1.5 s",

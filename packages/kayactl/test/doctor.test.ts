@@ -88,6 +88,21 @@ describe("doctor", () => {
     expect(stdout).toMatch(/\d+ notes?\.\n$/);
   });
 
+  test("keeps its columns on a terminal", async () => {
+    const data = await filledDirectory(1);
+    await writeFile(join(data, "photo.jpg"), "x");
+    const { stdout } = await kayactl(["doctor", "--no-color", "--data", data], { columns: 80 });
+    const lines = stdout.trimEnd().split("\n").slice(0, -1);
+    for (const line of lines) {
+      expect(line).toMatch(/^(ok|note|warning|problem) |^ {25}\S/);
+      // A path is one word.
+      if (!line.includes(data)) expect(line.length, line).toBeLessThanOrEqual(80);
+    }
+    expect(lines.some((line) => line.endsWith("Kaya leaves them alone, and no backup has them. Keep"))).toBe(
+      true,
+    );
+  });
+
   test("looks at the place of a directory that is not there, and at an empty one, and makes none", async () => {
     const absent = await absentDirectory();
     const report = await doctor(absent);

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { InvalidArgumentError, Option } from "commander";
+import { Help, InvalidArgumentError, Option } from "commander";
 import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { benchLines, benchNotes } from "../disk-bench/bench-text.js";
@@ -83,7 +83,9 @@ async function bench(context: Context, { dir, seconds, valueBytes }: BenchComman
   await out.line(
     `median of ${result.rounds} rounds of ${formatDuration(result.roundMs)} each, and the lowest and highest round`,
   );
-  for (const line of ["", ...benchLines(result), "", ...benchNotes(result)]) await out.line(escapeText(line));
+  for (const line of ["", ...benchLines(result), ""]) await out.line(escapeText(line));
+  for (const note of benchNotes(result))
+    await out.line(out.isTty ? new Help().boxWrap(note, out.columns) : note);
 }
 
 async function assertDirectory(dir: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { Help } from "commander";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { examine } from "../doctor/examine.js";
@@ -43,10 +44,17 @@ async function print({ out }: Context, findings: readonly Finding[]): Promise<vo
   const levelWidth = Math.max(...LEVELS.map(({ length }) => length));
   const checkWidth = Math.max(...findings.map(({ check }) => check.length));
   const indent = " ".repeat(levelWidth + checkWidth + 4);
+  const lines = (text: string) =>
+    out.isTty
+      ? new Help().boxWrap(escapeText(text), out.columns - indent.length).split("\n")
+      : [escapeText(text)];
   for (const { level, check, found, advice } of findings) {
     const head = `${colored(out.colors, level)(padEnd(level, levelWidth))}  ${padEnd(check, checkWidth)}  `;
-    await out.line(`${head}${escapeText(found)}`);
-    if (advice !== undefined) await out.line(`${indent}${out.colors.dim(escapeText(advice))}`);
+    const [first = "", ...rest] = lines(found);
+    await out.line(`${head}${first}`);
+    for (const line of rest) await out.line(`${indent}${line}`);
+    for (const line of advice === undefined ? [] : lines(advice))
+      await out.line(`${indent}${out.colors.dim(line)}`);
   }
   await out.line(summary(findings));
 }

@@ -10,7 +10,7 @@ export function benchLines({ rows }: BenchResult): string[] {
   const cells = rows.map((row) => [
     row.name,
     valueText(row, row.median),
-    `${valueText(row, row.min)} to ${valueText(row, row.max)}`,
+    roundsText(row),
     ...latencyCells(row),
   ]);
   return columns([["", "median", "rounds", "p50", "p99", "most"], ...cells], [0]);
@@ -23,6 +23,11 @@ function latencyCells({ latency }: BenchRow): string[] {
 
 function valueText({ unit }: BenchRow, value: number): string {
   return unit === "ms" ? time(value) : `${formatCount(significant(value))}/s`;
+}
+
+function roundsText({ unit, min, max }: BenchRow): string {
+  const text = unit === "ms" ? time : (value: number) => formatCount(significant(value));
+  return `${text(min)} to ${text(max)}`;
 }
 
 /** Three digits: a run cannot tell more. */
@@ -38,7 +43,7 @@ function time(ms: number): string {
 export function benchNotes({ rows, entries }: BenchResult): string[] {
   const wide = rows.filter(({ min, max }) => max > WIDE * min).map(({ name }) => `"${name}"`);
   const notes = [
-    "A durable put waits for an fsync: alone it cannot be faster than the first row. Writes that are under way together share one, so begin the next ones before the last are acknowledged.",
+    "A durable put alone takes about as long as the first row: it waits for an fsync. Writes that are under way together share one, so begin the next ones before the last are acknowledged.",
     `p50, p99 and most are the times of single operations. The store has ${formatCount(entries)} entries, all in memory: a larger one reads from the disk.`,
   ];
   if (wide.length > 0)
