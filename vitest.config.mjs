@@ -24,7 +24,7 @@ const packages = readdirSync(join(ROOT, "packages"));
 const all = [
   ...packages.map((name) => project(name, join("packages", name), ["test/**/*.test.ts"])),
   project("packed", ".ci", ["{packed,release}/*.test.mjs"]),
-  project("repository", ".ci", ["*.test.mjs", "docs/test/*.test.mjs"]),
+  project("repository", ".ci", ["*.test.mjs", "{docs/test,runtimes}/*.test.mjs"]),
 ];
 const here = all.filter(({ root }) => `${process.cwd()}${sep}`.startsWith(`${root}${sep}`));
 
