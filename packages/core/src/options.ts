@@ -23,7 +23,7 @@ export function readOptions<T extends object>(
     if (unknown.length > 0) {
       throw new KayaError(
         "KAYA_INVALID_ARGUMENT",
-        `${what} has no ${unknown.join(", ")} (known: ${known.join(", ")})`,
+        `unknown option ${unknown.join(", ")} in ${what} (known: ${known.join(", ")})`,
       );
     }
     return ownOptions(given, known, what);

@@ -77,7 +77,7 @@ describe("options", () => {
   });
 
   test("that nobody knows are refused", () => {
-    expect(messageOf(() => read({ sise: 5 }))).toBe("the options has no sise (known: size, mode)");
+    expect(messageOf(() => read({ sise: 5 }))).toBe("unknown option sise in the options (known: size, mode)");
     for (const given of [null, 1, "text", [], () => 1]) {
       expect(messageOf(() => read(given))).toContain("the options must be an object, not ");
     }

@@ -28,19 +28,27 @@ export interface CheckedCondition {
 export function toConditions(conditions: readonly BatchCondition[] | undefined): readonly CheckedCondition[] {
   if (conditions === undefined) return [];
   return readInput("the conditions of a batch", () => {
-    if (!Array.isArray(conditions)) throw invalid("the conditions of a batch are an array");
+    if (!Array.isArray(conditions))
+      throw invalid(`the conditions of a batch must be an array, not ${describe(conditions)}`);
     return Array.from(conditions, toCondition);
   });
 }
 
 function toCondition(condition: BatchCondition): CheckedCondition {
-  const key = toBytes(condition?.key, "key of a condition");
+  if (typeof condition !== "object" || condition === null)
+    throw invalid(
+      `a condition must be an object with a \`key\` and a \`sequence\`, not ${describe(condition)}`,
+    );
+  const key = toBytes(condition.key, "key of a condition");
   // Own properties: with a polluted Object.prototype "absent" would have a sequence. Without it a misspelt name would mean "absent".
-  const hasSequence = Object.hasOwn(condition, "sequence");
-  const sequence = hasSequence ? condition.sequence : undefined;
-  if (sequence === undefined ? hasSequence : isSequence(sequence)) return { key, sequence };
+  if (!Object.hasOwn(condition, "sequence"))
+    throw invalid(
+      `the condition for the key ${showKey(key)} has no \`sequence\`: give the one that \`getEntry\` read, or \`sequence: undefined\` if the key must be absent`,
+    );
+  const { sequence } = condition;
+  if (sequence === undefined || isSequence(sequence)) return { key, sequence };
   throw invalid(
-    "a condition has the `sequence` that its key must have, a whole number >= 1, or undefined for a key that must be absent, " +
+    `the \`sequence\` of the condition for the key ${showKey(key)} must be a whole number >= 1, or undefined if the key must be absent, ` +
       `not ${describe(sequence)}`,
   );
 }
@@ -143,7 +151,7 @@ function conflict(
   return new KayaError(
     "KAYA_CONFLICT",
     `nothing was written: the key ${showKey(key)} ${state(found)}, and the batch wants it ${wanted === undefined ? "absent" : `with sequence ${wanted}`}. ` +
-      "Read it again, and decide anew.",
+      "Read it again and decide again.",
     { key: new Uint8Array(key), sequence: by },
   );
 }

@@ -92,7 +92,7 @@ export class Engine extends Reader {
 
   private constructor(parts: EngineParts) {
     // `private` is a matter of types alone.
-    if (!opened.has(parts)) throw invalid("an engine is made by Engine.open, not by new Engine");
+    if (!opened.has(parts)) throw invalid("open an engine with Engine.open, not with new Engine");
     const source = new EngineSource(parts.applied, parts.turns);
     super(source);
     this.#source = source;
@@ -651,7 +651,7 @@ export class Engine extends Reader {
     this.#assertOpen();
     if (this.#looked === undefined)
       throw invalid(
-        "only an engine that was opened read-only is refreshed: this one writes, and shows all that it wrote",
+        "refresh is for an engine that was opened with `readOnly`: this one writes, and shows all its writes",
       );
     const refreshed = this.#refreshing.then(() => this.#refresh());
     this.#refreshing = refreshed.catch(() => undefined); // its caller is told
@@ -774,6 +774,6 @@ export class Engine extends Reader {
 function readOnly(): KayaError {
   return new KayaError(
     "KAYA_READ_ONLY",
-    "the engine was opened read-only: it writes nothing, and follows nothing. Open it without `readOnly`.",
+    "the engine was opened with `readOnly`: it neither writes nor follows changes. Open it without `readOnly`.",
   );
 }

@@ -23,12 +23,14 @@ export function expiryOf(
   now: Now,
 ): number | undefined {
   if (ttlMs === undefined) return expiresAt === undefined ? undefined : momentOf(expiresAt);
-  if (expiresAt !== undefined) throw invalid("a value has a ttlMs or an expiresAt, not both");
+  if (expiresAt !== undefined) throw invalid("give ttlMs or expiresAt, not both");
   if (!Number.isSafeInteger(ttlMs) || ttlMs < 1)
     throw invalid(`ttlMs must be a whole number of milliseconds >= 1, not ${describe(ttlMs)}`);
   const at = now() + ttlMs;
   if (!Number.isSafeInteger(at))
-    throw invalid(`ttlMs is too large: it ends after 2^53 - 1 milliseconds since 1970: ${ttlMs}`);
+    throw invalid(
+      `ttlMs (${ttlMs}) is too large: the value must expire at most 2^53 - 1 milliseconds after the beginning of 1970`,
+    );
   return at;
 }
 
@@ -36,7 +38,8 @@ function momentOf(expiresAt: unknown): number {
   // Also one of another realm, as test runners have them.
   const at = types.isDate(expiresAt) ? Date.prototype.getTime.call(expiresAt) : expiresAt;
   if (Number.isSafeInteger(at) && (at as number) >= 1) return at as number;
+  const shown = types.isDate(expiresAt) && Number.isNaN(at) ? "an invalid Date" : describe(expiresAt);
   throw invalid(
-    `expiresAt must be a Date after the beginning of 1970, or whole milliseconds since then, from 1 to 2^53 - 1, not ${describe(expiresAt)}`,
+    `expiresAt must be a Date after the beginning of 1970, or whole milliseconds since then, from 1 to 2^53 - 1, not ${shown}`,
   );
 }

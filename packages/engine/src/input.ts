@@ -20,8 +20,8 @@ export function toBytes(input: Bytes, what: string): Uint8Array {
       `the ${what} ${describe(input)} holds half a surrogate pair, which UTF-8 cannot store: give it as bytes`,
     );
   }
-  if (!isBytes(input)) throw invalid(`a ${what} must be a string or a Uint8Array, not ${describe(input)}`);
-  if (input.length === 0) checkBytes(input, `a ${what}`);
+  if (!isBytes(input)) throw invalid(`the ${what} must be a string or a Uint8Array, not ${describe(input)}`);
+  if (input.length === 0) checkBytes(input, `the ${what}`);
   return input;
 }
 

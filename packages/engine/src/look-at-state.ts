@@ -92,7 +92,7 @@ export async function assertDirectory(dataDir: string): Promise<void> {
   if (found?.isDirectory() === true) return;
   throw new KayaError(
     "KAYA_NOT_FOUND",
-    `there is no directory ${dataDir}, and a read-only opening makes none`,
+    `${dataDir} is no directory, and a read-only opening creates none: check the path`,
   );
 }
 

@@ -20,7 +20,7 @@ export async function assertOutside(
   if (typeof target !== "string" || target === "" || source.root === undefined) return;
   const [from, to] = [await realPlace(source.root), await realPlace(target)];
   if (!isIn(to, from) && !(await isMountedIn(to, from))) return;
-  throw invalid(`${what} goes into a directory of its own: ${target} is in ${source.root}`);
+  throw invalid(`${what} needs a directory outside the data directory: ${target} is in ${source.root}`);
 }
 
 function isIn(place: string, directory: string): boolean {

@@ -72,13 +72,15 @@ function keyOf(cursor: unknown, range: KeyRange): Uint8Array {
   const bytes = typeof cursor === "string" ? Buffer.from(cursor, "base64url") : undefined;
   // Decoding passes over what is no base64.
   if (bytes === undefined || bytes.length < 1 + CRC_BYTES || bytes.toString("base64url") !== cursor)
-    throw invalid(`the cursor of a page is what an earlier page gave, not ${describe(cursor)}`);
+    throw invalid(
+      `no page gave the cursor ${describe(cursor)}: pass the cursor of the page before, or none to begin again`,
+    );
   if (bytes[0] !== VERSION)
-    throw invalid("the cursor was made by another version of Kaya: begin again without a cursor");
+    throw invalid("another version of Kaya made the cursor: begin again without a cursor");
   const key = new Uint8Array(bytes.subarray(1 + CRC_BYTES));
   if (bytes.readUInt32LE(1) !== checksumOf(key, range) || !isInRange(key, range))
     throw invalid(
-      "the cursor is of a page of another range, or it was changed: give the range of its page, or begin again without a cursor",
+      "the cursor belongs to another range, or was changed: pass the range of its page, or begin again without a cursor",
     );
   return key;
 }

@@ -1,4 +1,4 @@
-import { readInput } from "@kaya/core";
+import { describe, readInput } from "@kaya/core";
 import { ValueCopier } from "@kaya/lsm";
 import { once } from "./clock.js";
 import { type Entry, entryOf, entryOfSync } from "./entry.js";
@@ -94,7 +94,7 @@ export abstract class Reader {
   async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     const view = this.#source.view();
     const given = readInput("the keys of getMany", () => {
-      if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
+      if (!Array.isArray(keys)) throw invalid(`getMany takes an array of keys, not ${describe(keys)}`);
       // Holes too become elements. Not `Array.from` with a function, which takes ten times as long.
       return [...(keys as readonly Bytes[])];
     });

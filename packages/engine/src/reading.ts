@@ -48,7 +48,11 @@ export class SharedMoment {
   }
 
   #moment(): Moment {
-    if (this.#isOver) throw new KayaError("KAYA_CLOSED", "the scan is over: it is read once; make another");
+    if (this.#isOver)
+      throw new KayaError(
+        "KAYA_CLOSED",
+        "this scan was read or closed already: make a new one for each reading",
+      );
     return this.#held.moment();
   }
 }

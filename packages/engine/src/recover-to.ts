@@ -82,9 +82,9 @@ export async function recoverTo(
   const { into, signal } = options;
   throwIfAborted(signal);
   const source = diskOf(resolved, disk);
-  await assertOutside("what is recovered", into, source);
+  await assertOutside("the recovered data", into, source);
   const { disableLocking } = resolved;
-  const target = await TargetDirectory.find(into, { what: "what is recovered", disableLocking });
+  const target = await TargetDirectory.find(into, { what: "the recovered data", disableLocking });
   let isWhole = false;
   try {
     const rebuild = () => new Rebuild(resolved, source, target, options).run();
@@ -196,7 +196,7 @@ function notReached(lsn: Lsn, lastLsn: Lsn, covered: Lsn, gap: KayaError | undef
   return (
     gap ??
     invalid(
-      `LSN ${lsn} cannot be recovered: ${lastLsn === 0 ? "there is no record" : `the last one is ${lastLsn}`}`,
+      `LSN ${lsn} cannot be recovered: ${lastLsn === 0 ? "the log has no records" : `the last one is ${lastLsn}`}`,
     )
   );
 }

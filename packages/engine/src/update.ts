@@ -1,11 +1,4 @@
-import {
-  checkCallback,
-  type DurabilityMode,
-  describe,
-  KayaError,
-  readOptions,
-  type SequenceNumber,
-} from "@kaya/core";
+import { type DurabilityMode, describe, KayaError, readOptions, type SequenceNumber } from "@kaya/core";
 import { showKey } from "./conditions.js";
 import type { Expiry } from "./expiry.js";
 import { type FairTurns, type Turn, untilAborted } from "./fair-turns.js";
@@ -120,8 +113,7 @@ export class Updates {
   async run(given: Bytes, fn: UpdateFunction, options: UpdateOptions | undefined): Promise<UpdateResult> {
     this.#head.assertWritable();
     const key = new Uint8Array(this.#input.key(given));
-    if (fn === undefined) throw invalid("update takes a function");
-    checkCallback(fn, "the function of an update");
+    if (typeof fn !== "function") throw invalid(`update takes a function, not ${describe(fn)}`);
     const { attempts, signal, durability, expiresAt } = readUpdateOptions(options, this.#input);
     // Outside the turn: those behind it need not wait for the disk.
     const { written } = await this.#place({ key, fn, durability, signal, expiresAt }, attempts);

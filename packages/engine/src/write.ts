@@ -173,7 +173,9 @@ export class WriteInput {
     const most = this.#config.limits.maxKeyBytes + 1;
     for (const bound of [extent?.start, extent?.end]) {
       if (bound === undefined || bound.length <= most) continue;
-      throw invalid(`a bound of ${bound.length} bytes is over limits.maxKeyBytes (${most - 1})`);
+      throw invalid(
+        `the range has a bound of ${bound.length} bytes, more than limits.maxKeyBytes (${most - 1})`,
+      );
     }
     if (extent === undefined) return [];
     const parts = aroundReserved(extent);
@@ -183,7 +185,8 @@ export class WriteInput {
 
   operations(operations: readonly BatchOperation[]): WalOperations {
     return readInput("a batch", () => {
-      if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
+      if (!Array.isArray(operations))
+        throw invalid(`a batch takes an array of operations, not ${describe(operations)}`);
       if (operations.length > ENCODED_AT_ONCE) return this.#encoded(operations);
       const read: WalOperation[] = [];
       const now = once(this.#now);
@@ -251,9 +254,9 @@ export class WriteInput {
 
   #clearIn(operation: BatchOperation, type: unknown): readonly RangeDelete[] {
     if (type !== "clear")
-      throw invalid(`an operation of a batch is a put, a delete or a clear, not ${describe(type)}`);
+      throw invalid(`the type of an operation must be "put", "delete" or "clear", not ${describe(type)}`);
     const { range } = operation as ClearOperation;
-    if (range === undefined) throw invalid("a clear in a batch has a `range`: {} for all keys");
+    if (range === undefined) throw invalid("a clear in a batch needs a `range`: give {} for all keys");
     return this.clear(toKeyBounds(range));
   }
 
@@ -262,7 +265,7 @@ export class WriteInput {
     const bytes = toBytes(key, "key");
     const { maxKeyBytes } = this.#config.limits;
     if (bytes.length > maxKeyBytes) {
-      throw invalid(`a key of ${bytes.length} bytes is over limits.maxKeyBytes (${maxKeyBytes})`);
+      throw invalid(`the key has ${bytes.length} bytes, more than limits.maxKeyBytes (${maxKeyBytes})`);
     }
     if (bytes[0] === 0xff) assertNotReserved(bytes);
     return bytes;
@@ -272,7 +275,7 @@ export class WriteInput {
     const bytes = toBytes(value, "value");
     const { maxValueBytes } = this.#config.limits;
     if (bytes.length > maxValueBytes) {
-      throw invalid(`a value of ${bytes.length} bytes is over limits.maxValueBytes (${maxValueBytes})`);
+      throw invalid(`the value has ${bytes.length} bytes, more than limits.maxValueBytes (${maxValueBytes})`);
     }
     return bytes;
   }

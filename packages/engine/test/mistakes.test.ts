@@ -28,9 +28,9 @@ describe("what does not fit", () => {
     const disk = new SimDisk();
     const engine = await open({ limits: { maxKeyBytes: 4, maxValueBytes: 8 } }, disk);
     const longKey = await rejection("KAYA_INVALID_ARGUMENT", engine.put("€€", "x"));
-    expect(longKey.message).toContain("a key of 6 bytes is over limits.maxKeyBytes (4)");
+    expect(longKey.message).toContain("the key has 6 bytes, more than limits.maxKeyBytes (4)");
     const longValue = await rejection("KAYA_INVALID_ARGUMENT", engine.put("key", "123456789"));
-    expect(longValue.message).toContain("a value of 9 bytes is over limits.maxValueBytes (8)");
+    expect(longValue.message).toContain("the value has 9 bytes, more than limits.maxValueBytes (8)");
     await rejection("KAYA_INVALID_ARGUMENT", engine.delete("12345"));
     const half: BatchOperation[] = [
       { type: "put", key: "fine", value: "x" },
@@ -151,7 +151,7 @@ describe("a wrong type", () => {
       expect(() => engine.snapshot().scan(wrong(range))).toThrow(KayaError);
     }
     expect(() => engine.scan(wrong({ start: "a" }))).toThrow(
-      "a range has no start (known: prefix, gt, gte, lt, lte, reverse, limit)",
+      "unknown option start in a range (known: prefix, gt, gte, lt, lte, reverse, limit)",
     );
     for (const size of [0, -1, 1.5, Number.NaN, "1", undefined]) {
       expect(() => engine.scan().pages(size as number)).toThrow("whole number >= 1");

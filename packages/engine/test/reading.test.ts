@@ -250,7 +250,7 @@ describe("a synchronous scan", () => {
     expect(iterator.next().done).toBe(false);
     expect(open()).toBe(0); // there can be no more
     expect(iterator.next()).toEqual({ done: true, value: undefined });
-    expect(() => [...scan]).toThrow("it is read once");
+    expect(() => [...scan]).toThrow("was read or closed already");
     {
       using _unread = db.scanSync();
       expect(open()).toBe(1);

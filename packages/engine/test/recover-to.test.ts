@@ -348,7 +348,7 @@ describe("the new directory", () => {
       "KAYA_INVALID_ARGUMENT",
       recoverTo({ dataDir: join(used, "nowhere") }, { lsn: 1, into: empty }),
     );
-    expect(message).toContain("there is no record");
+    expect(message).toContain("the log has no record");
     expect([existsSync(empty), existsSync(join(used, "nowhere"))]).toEqual([false, false]);
   });
 });

@@ -43,7 +43,7 @@ describe("a key of the engine's own", () => {
         [...many, { type: "put", key, value }],
       ] as const;
       const error = await rejection("KAYA_INVALID_ARGUMENT", engine.put(key, value));
-      expect(error.message).toContain("is the engine's own");
+      expect(error.message).toContain("is reserved for indexes");
       await expect(engine.delete(key)).rejects.toMatchObject(refused);
       await expect(engine.update(key, () => value)).rejects.toMatchObject(refused);
       await expect(everything.put(key, value)).rejects.toMatchObject(refused);

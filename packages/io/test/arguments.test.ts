@@ -92,7 +92,7 @@ describe("NodeDisk", () => {
 it("a SimDisk has no options of a polluted Object.prototype, and refuses unknown ones", () => {
   polluted.seed = "not a number";
   expect(() => new SimDisk({})).not.toThrow();
-  expect(() => new SimDisk({ sed: 1 } as object)).toThrow("has no sed");
+  expect(() => new SimDisk({ sed: 1 } as object)).toThrow("unknown option sed");
 });
 
 describe("what is no disk", () => {

@@ -301,13 +301,13 @@ describe("options", () => {
     const disk = new SimDisk();
     const wrong = { afterr: 1 } as object;
     const writer = await WalWriter.open({}, disk);
-    expect(() => writer.follow(wrong)).toThrow("has no afterr");
+    expect(() => writer.follow(wrong)).toThrow("unknown option afterr");
     await writer.close();
     await rejection(WalWriter.open({}, disk, wrong));
     await rejection(recoverWal({}, disk, wrong));
     await rejection(recoverWal({}, disk, { onRecord: 5 } as object));
     await rejection(WalWriter.open({}, disk, { onCommit: 5 } as object));
-    expect(() => inspectWal(disk, "x", wrong)).toThrow("has no afterr");
+    expect(() => inspectWal(disk, "x", wrong)).toThrow("unknown option afterr");
     expect(() => inspectWal(disk, "x", { from: -1 })).toThrow("from must be a whole number");
     await rejection(inspectWalPath(undefined as unknown as string));
     await rejection(inspectWalPath("a\0b"));

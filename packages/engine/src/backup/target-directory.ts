@@ -135,10 +135,11 @@ export class TargetDirectory {
 const NO_LOG = formatLogMark({ id: undefined, lsn: 0, segmentId: 0, length: 0 });
 
 function toDisk(target: string | Disk, what: string): Disk {
-  if (typeof target === "string" && target.length === 0) throw invalid(`${what} needs a directory`);
+  if (typeof target === "string" && target.length === 0)
+    throw invalid(`${what} needs a directory, and its path is empty`);
   if (typeof target === "string") return new NodeDisk(target);
   if (typeof target !== "object" || target === null)
-    throw invalid(`${what} goes into a directory, not ${describe(target)}`);
+    throw invalid(`${what} needs a directory or a disk, not ${describe(target)}`);
   assertDisk(target);
   return target;
 }

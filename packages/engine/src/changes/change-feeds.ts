@@ -59,7 +59,9 @@ export class ChangeFeeds {
       "the options of changes",
     );
     if (since !== undefined && consumer !== undefined)
-      throw invalid("give since or consumer, not both: to begin anew, add the consumer with a token");
+      throw invalid(
+        "give since or consumer, not both: to move a consumer, call addConsumer(name, { since })",
+      );
     checkSignal(signal);
     throwIfAborted(signal);
     const { wal, consumers, turns } = this.#engine;
@@ -85,7 +87,7 @@ export class ChangeFeeds {
     const options = readOptions(given, ["since", "copy"], "the options of addConsumer");
     checkCallback(options.copy, "copy of addConsumer");
     if (options.since !== undefined && options.copy !== undefined)
-      throw invalid("give since or copy, not both: copy takes its own token");
+      throw invalid("give since or copy, not both: with copy the consumer begins at a token of its own");
     return this.#engine.consumers.add(name, options, () => this.#now());
   }
 

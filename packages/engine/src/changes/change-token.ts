@@ -26,7 +26,10 @@ export function parseToken(text: unknown): ChangePosition | undefined {
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export function readToken(token: unknown): ChangePosition {
   const position = parseToken(token);
-  if (position === undefined) throw invalid(`a change token is what a change has, not ${describe(token)}`);
+  if (position === undefined)
+    throw invalid(
+      `${describe(token)} is no change token: pass the \`token\` of a change, or one of \`changesToken\``,
+    );
   return position;
 }
 

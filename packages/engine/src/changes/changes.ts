@@ -110,7 +110,7 @@ export class Changes implements AsyncIterableIterator<Change, undefined> {
   async acknowledge(token: string): Promise<void> {
     const { acknowledge } = this.#source;
     if (acknowledge === undefined)
-      throw invalid("this feed is no consumer's: open it with changes({ consumer })");
+      throw invalid("this feed belongs to no consumer: open it with changes({ consumer })");
     return acknowledge(token);
   }
 

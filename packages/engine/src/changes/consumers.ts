@@ -189,6 +189,6 @@ export class Consumers {
 function checkName(name: string): string {
   if (typeof name === "string" && NAME.test(name)) return name;
   throw invalid(
-    `a consumer's name has 1 to 128 characters, none of them a control character: not ${describe(name)}`,
+    `the name of a consumer must have 1 to 128 characters and no control characters, not ${describe(name)}`,
   );
 }

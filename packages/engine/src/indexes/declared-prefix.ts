@@ -15,11 +15,9 @@ export class DeclaredPrefix {
     const shared = RESERVED_PREFIX.subarray(0, prefix.length);
     const isReserved = Buffer.compare(prefix.subarray(0, RESERVED_PREFIX.length), shared) === 0;
     if (prefix.length === 0)
-      throw invalid("a view with indexes has a prefix: give it one that no other keys begin with");
+      throw invalid("a view with indexes needs a prefix: give it one that no other keys begin with");
     if (isReserved)
-      throw invalid(
-        `the prefix ${showKey(prefix)} is Kaya's own: indexes stand under it. Give the view another one`,
-      );
+      throw invalid(`the prefix ${showKey(prefix)} is reserved for indexes: give the view another one`);
     this.prefix = prefix;
   }
 

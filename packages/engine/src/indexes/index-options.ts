@@ -78,7 +78,9 @@ export function readIndexes(given: unknown, rows: Rows): readonly DeclaredIndex[
   if (given === undefined) return [];
   return readInput("the indexes of a view", () => {
     if (typeof given !== "object" || given === null || Array.isArray(given))
-      throw invalid(`the indexes of a view are an object of options by name, not ${describe(given)}`);
+      throw invalid(
+        `the indexes of a view must be an object with the options of each index under its name, not ${describe(given)}`,
+      );
     const declared = Object.entries(given).map(([name, options]) => readIndex(name, options, rows));
     return declared.sort((a, b) => (a.name < b.name ? -1 : 1));
   });
@@ -87,7 +89,7 @@ export function readIndexes(given: unknown, rows: Rows): readonly DeclaredIndex[
 function readIndex(name: string, given: IndexOptions, rows: Rows): DeclaredIndex {
   const what = `the index ${describe(name)}`;
   if (name === "" || name.includes("\0") || !(name as string & { isWellFormed(): boolean }).isWellFormed())
-    throw invalid(`the name of an index is text without a NUL character, not ${describe(name)}`);
+    throw invalid(`the name of an index must be text without a NUL character, not ${describe(name)}`);
   if (given === undefined) throw invalid(`${what} has no options: give { of: (value) => … }`);
   const options = readOptions(given, KNOWN, `the options of ${what}`);
   const { of, each, unique = false, key = "utf8", version = 1 } = options;
@@ -95,13 +97,13 @@ function readIndex(name: string, given: IndexOptions, rows: Rows): DeclaredIndex
   checkCallback(each, `each of ${what}`);
   if ((of === undefined) === (each === undefined))
     throw invalid(
-      `${what} has one of two functions: \`of\` gives a key of a row, \`each\` gives an array of keys`,
+      `${what} needs one of two functions: \`of\`, which returns the key of a row, or \`each\`, which returns an array of keys`,
     );
   if (typeof unique !== "boolean")
-    throw invalid(`unique of ${what} is true or false, not ${describe(unique)}`);
+    throw invalid(`unique of ${what} must be true or false, not ${describe(unique)}`);
   if (!Number.isSafeInteger(version) || version < 0)
     throw invalid(
-      `the version of ${what} is a whole number from 0 to ${MAX_INDEX_VERSION}, not ${describe(version)}`,
+      `the version of ${what} must be a whole number from 0 to ${MAX_INDEX_VERSION}, not ${describe(version)}`,
     );
   const codec = keyCodec<unknown, unknown>(key);
   const keys = new ViewKeys(NO_BYTES, codec);
@@ -139,7 +141,8 @@ function oneOf(of: (value: never, key: never) => unknown): KeysOf {
 function manyOf(what: string, each: (value: unknown, key: unknown) => unknown): KeysOf {
   return (value, key) => {
     const made = each(value, key);
-    if (!Array.isArray(made)) throw invalid(`each of ${what} gives an array of keys, not ${describe(made)}`);
+    if (!Array.isArray(made))
+      throw invalid(`each of ${what} must return an array of keys, not ${describe(made)}`);
     return made;
   };
 }

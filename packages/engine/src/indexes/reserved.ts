@@ -26,7 +26,7 @@ export function isReserved(key: Uint8Array): boolean {
 export function assertNotReserved(key: Uint8Array): void {
   if (!isReserved(key)) return;
   throw invalid(
-    `the key ${showKey(key)} is the engine's own: indexes stand under it. Write the rows with their view, which keeps their indexes; \`view.dropIndex(name)\` removes one`,
+    `the key ${showKey(key)} is reserved for indexes. Write the rows with their view, which keeps their indexes; \`view.dropIndex(name)\` removes an index`,
   );
 }
 

@@ -60,7 +60,7 @@ export class TransactionSource implements ReadSource, Moment {
     if (this.#isOver)
       throw new KayaError(
         "KAYA_CLOSED",
-        "the transaction is over: use it inside its function alone, and await there all that it reads",
+        "the transaction is over: use it only inside its function, and await every read there",
       );
     return this;
   }

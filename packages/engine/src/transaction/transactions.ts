@@ -1,4 +1,4 @@
-import { checkCallback, KayaError } from "@kaya/core";
+import { describe, KayaError } from "@kaya/core";
 import { showKey } from "../conditions.js";
 import { FairTurns, type Turn, untilAborted } from "../fair-turns.js";
 import { invalid } from "../input.js";
@@ -63,8 +63,7 @@ export class Transactions {
 
   async run<T>(fn: TransactionFunction<T>, options: RetryOptions | undefined): Promise<T> {
     this.#engine.assertWritable();
-    if (fn === undefined) throw invalid("transact takes a function");
-    checkCallback(fn, "the function of a transaction");
+    if (typeof fn !== "function") throw invalid(`transact takes a function, not ${describe(fn)}`);
     const asked = readRetryOptions(options, this.#input);
     // Outside the turn: those behind it need not wait for the disk.
     const { answer } = await this.#place(fn, asked);

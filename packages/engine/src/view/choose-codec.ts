@@ -50,7 +50,7 @@ function choose(
   if (isCodec(choice)) return choice;
   const names = [...named.keys()].map((name) => JSON.stringify(name)).join(", ");
   throw invalid(
-    `the ${what} of a view is ${names}, or a codec: an object with a name and two functions, encode and decode; not ${describe(choice)}`,
+    `the ${what} of a view must be ${names} or a codec (an object with a name and the functions encode and decode), not ${describe(choice)}`,
   );
 }
 

@@ -52,7 +52,7 @@ export function checkSchema(schema: unknown): void {
   const standard = (schema as Partial<StandardSchema> | null | undefined)?.["~standard"];
   if (typeof standard?.validate === "function" && standard.version === 1) return;
   throw invalid(
-    `the schema of a view is one of a library with Standard Schema, version 1 (zod, valibot, arktype), not ${describe(schema)}`,
+    `the schema of a view must be of a library with Standard Schema, version 1 (zod, valibot, arktype), not ${describe(schema)}`,
   );
 }
 
@@ -66,8 +66,8 @@ export function checked<Output>(schema: StandardSchema<unknown, Output>, value: 
   if (isPromise(result)) {
     result.then(undefined, () => undefined); // it is told below
     throw invalid(
-      `the schema (${vendor}) answers with a promise. A write has its place in the order of the calls, so a view takes no schema that is ` +
-        "asynchronous: check the value with it before",
+      `the schema (${vendor}) answers with a promise, and a view needs an answer at once, because writes keep the order of their calls: ` +
+        "check the value with the schema before you write it",
     );
   }
   if (result.issues === undefined) return result.value;

@@ -63,7 +63,7 @@ export class ViewKeys<K, P> {
     try {
       return this.#whole(this.#codec.encode(key));
     } catch (cause) {
-      throw this.#refused(`the key ${describe(key)}`, cause);
+      throw this.#refused(`the key (${describe(key)})`, cause);
     }
   }
 
@@ -71,10 +71,12 @@ export class ViewKeys<K, P> {
   encodePrefix(prefix: P): Uint8Array {
     try {
       if (this.#codec.encodePrefix === undefined)
-        throw invalid(`keys of the codec ${describe(this.#codec.name)} have none: give bounds (gte, lt)`);
+        throw invalid(
+          `the codec ${describe(this.#codec.name)} has no prefixes: give bounds (gte, lt) instead`,
+        );
       return this.#whole(this.#codec.encodePrefix(prefix));
     } catch (cause) {
-      throw this.#refused(`the prefix ${describe(prefix)}`, cause);
+      throw this.#refused(`the prefix (${describe(prefix)})`, cause);
     }
   }
 
@@ -85,8 +87,8 @@ export class ViewKeys<K, P> {
     } catch (cause) {
       throw new KayaError(
         "KAYA_DECODE_FAILED",
-        `the key ${showKey(key)} in ${this.view} is none of the codec ${describe(this.#codec.name)}: ${reason(cause)}. ` +
-          "Something else wrote it: read it as bytes, or give each kind of key a prefix of its own",
+        `the codec ${describe(this.#codec.name)} cannot read the key ${showKey(key)} in ${this.view}: ${reason(cause)}. ` +
+          "Something else wrote it: read it as bytes, and give each kind of key a prefix of its own",
         { cause, key: new Uint8Array(key) },
       );
     }
@@ -122,7 +124,7 @@ export class ViewKeys<K, P> {
   #whole(bytes: Uint8Array): Uint8Array {
     if (!isBytes(bytes))
       throw invalid(
-        `the codec ${describe(this.#codec.name)} encodes it into ${describe(bytes)}, and not a Uint8Array`,
+        `the codec ${describe(this.#codec.name)} returns ${describe(bytes)}, and not a Uint8Array`,
       );
     const { prefix } = this;
     if (prefix.length === 0) return bytes;

@@ -60,7 +60,8 @@ export class ViewOperations<K, In, P = never> {
 
   /** Deletes a range of the view; `{}` is all of it. @throws KayaError KAYA_INVALID_ARGUMENT */
   clear(range: ViewBounds<K, P>): ClearOperation {
-    if (range === undefined) throw invalid("a clear in a batch has a `range`: {} for all keys of the view");
+    if (range === undefined)
+      throw invalid("a clear in a batch needs a `range`: give {} for all keys of the view");
     return { type: "clear", range: this.#format.keys.bounds(range) };
   }
 
@@ -73,7 +74,8 @@ export class ViewOperations<K, In, P = never> {
   /** @internal */
   all(operations: readonly ViewOperation<K, In, P>[]): BatchOperation[] {
     return readInput("a batch", () => {
-      if (!Array.isArray(operations)) throw invalid("a batch is an array of operations");
+      if (!Array.isArray(operations))
+        throw invalid(`a batch takes an array of operations, not ${describe(operations)}`);
       return Array.from(operations as readonly ViewOperation<K, In, P>[], (operation) =>
         this.#one(operation),
       );
@@ -85,7 +87,8 @@ export class ViewOperations<K, In, P = never> {
     if (options === undefined || !Object.hasOwn(options, "conditions"))
       return options as BatchOptions | undefined;
     const { conditions, ...rest } = options;
-    if (!Array.isArray(conditions)) throw invalid("the conditions of a batch are an array");
+    if (!Array.isArray(conditions))
+      throw invalid(`the conditions of a batch must be an array, not ${describe(conditions)}`);
     return readInput("the conditions of a batch", () => ({
       ...rest,
       conditions: Array.from(conditions as readonly ViewCondition<K>[], (each) => this.condition(each)),
@@ -103,7 +106,7 @@ export class ViewOperations<K, In, P = never> {
       return this.delete((operation as Extract<typeof operation, { type: "delete" }>).key);
     if (type === "clear")
       return this.clear((operation as Extract<typeof operation, { type: "clear" }>).range);
-    throw invalid(`an operation of a batch is a put, a delete or a clear, not ${describe(type)}`);
+    throw invalid(`the type of an operation must be "put", "delete" or "clear", not ${describe(type)}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readInput } from "@kaya/core";
+import { describe, readInput } from "@kaya/core";
 import type { Entry } from "../entry.js";
 import type { IndexOf } from "../indexes/index-reader.js";
 import type { ViewIndexes } from "../indexes/view-indexes.js";
@@ -134,7 +134,7 @@ export class ViewReader<K, V, P = never, X = Record<never, never>> {
    */
   async getMany(keys: readonly K[]): Promise<(V | undefined)[]> {
     const encoded = readInput("the keys of getMany", () => {
-      if (!Array.isArray(keys)) throw invalid("getMany takes an array of keys");
+      if (!Array.isArray(keys)) throw invalid(`getMany takes an array of keys, not ${describe(keys)}`);
       return Array.from(keys as readonly K[], (key) => this.#keys.encode(key));
     });
     const values = await this.#reader.getMany(encoded);

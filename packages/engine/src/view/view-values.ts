@@ -24,10 +24,9 @@ export class ViewValues<V, In> {
     try {
       const given = this.#schema === undefined ? value : (checked(this.#schema, value) as In);
       if (given === undefined)
-        throw invalid("undefined is what an absent key has: delete the key, or put null");
+        throw invalid("undefined means that a key is absent: delete the key, or put null");
       const bytes = this.#codec.encode(given);
-      if (!isBytes(bytes))
-        throw invalid(`the codec encodes it into ${describe(bytes)}, and not a Uint8Array`);
+      if (!isBytes(bytes)) throw invalid(`the codec returns ${describe(bytes)}, and not a Uint8Array`);
       return bytes;
     } catch (cause) {
       throw invalidFor(
@@ -44,8 +43,8 @@ export class ViewValues<V, In> {
     } catch (cause) {
       throw new KayaError(
         "KAYA_DECODE_FAILED",
-        `the value of the key ${showKey(key)} is none of the codec ${describe(this.#codec.name)}: ${reason(cause)}. ` +
-          "It was written in another way: read it as bytes",
+        `the codec ${describe(this.#codec.name)} cannot read the value of the key ${showKey(key)}: ${reason(cause)}. ` +
+          "Something else wrote it: read it as bytes, or with the view that wrote it",
         { cause, key: new Uint8Array(key) },
       );
     }

@@ -152,7 +152,7 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
    *   KAYA_READ_ONLY, KAYA_CLOSED; or the signal's reason
    */
   async update(key: K, fn: ViewUpdateFunction<V, In>, options?: UpdateOptions): Promise<ViewUpdateResult<V>> {
-    if (typeof fn !== "function") throw invalid(`an update takes a function, not ${describe(fn)}`);
+    if (typeof fn !== "function") throw invalid(`update takes a function, not ${describe(fn)}`);
     const { keys, values } = this.#format;
     const bytes = keys.encode(key);
     const encode = (next: ViewUpdated<In>): Updated => {
@@ -324,7 +324,7 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
   in(reader: Reader): ViewReader<K, V, P, X> {
     if (reader instanceof Transaction) return new ViewTransaction(reader, this.#format);
     if (reader instanceof Reader) return new ViewReader(reader, this.#format);
-    throw invalid(`a view is read in a transaction, a snapshot or an engine, not in ${describe(reader)}`);
+    throw invalid(`\`in\` takes a transaction, a snapshot or an engine, not ${describe(reader)}`);
   }
 
   /**

@@ -99,9 +99,11 @@ export class Watches implements Watched {
     const options = { signal, initial, mostBytes };
     if (typeof what === "string" || isBytes(what))
       return new KeyWatch(this, new Uint8Array(toBytes(what, "key")), options);
-    if (what === undefined) throw invalid("watch takes a key or a range: {} is all of it");
+    if (typeof what !== "object" || what === null)
+      throw invalid(`watch takes a key or a range ({} for all keys), not ${describe(what)}`);
     const extent = extentOf(toKeyBounds(what));
-    if (extent === undefined) throw invalid("no key can be in the range that is to be watched");
+    if (extent === undefined)
+      throw invalid("no key can be in the range of the watch: its bounds exclude each other");
     return new RangeWatch(this, extent, options);
   }
 

@@ -169,7 +169,7 @@ describe("metrics for OpenTelemetry", () => {
 
   it("refuse options that would be ignored", () => {
     const refuse = (options: object) => () => instrument(options as InstrumentOptions);
-    expect(refuse({ name: "x" })).toThrow(/the options of instrument has no name/);
+    expect(refuse({ name: "x" })).toThrow(/unknown option name in the options of instrument/);
     expect(refuse({ slowFsyncMs: "1" })).toThrow(/slowFsyncMs must be a number of milliseconds >= 0/);
     expect(refuse({ storeName: "x" })).toThrow(/storeName must be a function/);
   });

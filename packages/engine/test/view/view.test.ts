@@ -234,7 +234,7 @@ describe("a view", () => {
     const users = usersOf(db);
     expect(await users.in(db).count()).toBe(0);
     expect(() => users.in({} as Engine)).toThrow(
-      "in a transaction, a snapshot or an engine, not in an object",
+      "takes a transaction, a snapshot or an engine, not an object",
     );
     await db.close();
   });
@@ -354,13 +354,13 @@ describe("what a view refuses", () => {
   it("are options that it does not know", async () => {
     const db = await open();
     const make = (options: object) => () => db.view(options as { key: "utf8"; value: "utf8" });
-    expect(make({ key: "utf8", value: "xml" })).toThrow('"json", "msgpack", "utf8", "bytes", or a codec');
+    expect(make({ key: "utf8", value: "xml" })).toThrow('"json", "msgpack", "utf8", "bytes" or a codec');
     expect(make({ value: "json" })).toThrow("the key of a view");
-    expect(make({ key: "utf8", value: "utf8", perfix: "a" })).toThrow("the options of a view has no perfix");
+    expect(make({ key: "utf8", value: "utf8", perfix: "a" })).toThrow("unknown option perfix in the options of a view");
     expect(make({ key: "utf8", value: "utf8", schema: {} })).toThrow("Standard Schema");
     expect(make({ key: { name: "x", encode: () => 1 }, value: "utf8" })).toThrow("encode and decode");
     expect(make({ key: "utf8", value: "utf8", prefix: 5 })).toThrow(
-      "a prefix of a view must be a string or a Uint8Array, not 5",
+      "the prefix of a view must be a string or a Uint8Array, not 5",
     );
     const view = db.view({ prefix: "v", key: "utf8", value: "utf8" });
     await rejection("KAYA_INVALID_ARGUMENT", view.count({ from: "a" } as object));
@@ -377,7 +377,7 @@ describe("what something else wrote", () => {
     const view = db.view({ prefix: "v:", key: "utf8", value: "json" });
     await db.put("v:a", "{");
     const error = await rejection("KAYA_DECODE_FAILED", view.get("a"));
-    expect(error.message).toContain('the value of the key "v:a" is none of the codec "json"');
+    expect(error.message).toContain('the codec "json" cannot read the value of the key "v:a"');
     expect([text(error.key), error.cause instanceof SyntaxError]).toStrictEqual(["v:a", true]);
     expect(() => view.getSync("a")).toThrow(KayaError);
     for (const read of [view.getEntry("a"), view.getMany(["a"])]) await rejection("KAYA_DECODE_FAILED", read);

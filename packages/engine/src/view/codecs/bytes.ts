@@ -10,6 +10,6 @@ export const BYTES: PrefixCodec<Uint8Array, Uint8Array> = {
 };
 
 function checked(value: Uint8Array): Uint8Array {
-  checkBytes(value, "what is given");
+  checkBytes(value, "it");
   return value;
 }

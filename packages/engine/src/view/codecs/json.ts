@@ -28,7 +28,7 @@ const JSON_CODEC: Codec<JsonValue, Something> = {
   name: "json",
   encode(value) {
     const text = JSON.stringify(value) as string | undefined;
-    if (text === undefined) throw invalid(`${describe(value)} has no JSON`);
+    if (text === undefined) throw invalid(`JSON cannot hold ${describe(value)}`);
     return Buffer.from(text);
   },
   decode: (bytes) => JSON.parse(decodeUtf8(bytes)) as JsonValue,

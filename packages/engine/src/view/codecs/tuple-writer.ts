@@ -114,6 +114,6 @@ export class TupleWriter {
 
 function notInTuple(what: string) {
   return invalid(
-    `a tuple holds null, booleans, numbers, bigints, Dates, strings, Uint8Arrays and tuples of these, not ${what}`,
+    `a tuple may hold null, booleans, numbers, bigints, Dates, strings, Uint8Arrays and tuples of these, not ${what}`,
   );
 }
