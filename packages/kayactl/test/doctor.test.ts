@@ -83,7 +83,7 @@ describe("doctor", () => {
     await writeFile(join(data, "photo\u001b[2J.jpg"), "x");
     const { stdout, stderr } = await kayactl(["doctor", "--data", data]);
     expect(stderr).toBe("");
-    expect(stdout).toMatch(/^note {5}foreign files {3}photo\\u001b\[2J\.jpg is none of Kaya's \(1 B\)$/m);
+    expect(stdout).toMatch(/^note {5}foreign files {3}photo\\u001b\[2J\.jpg is not Kaya's \(1 B\)$/m);
     expect(stdout).toMatch(/^ {25}Kaya leaves them alone/m);
     expect(stdout).toMatch(/\d+ notes?\.\n$/);
   });
@@ -195,7 +195,7 @@ describe("doctor", () => {
     await chmod(join(wal, SEGMENT), 0o666);
     const report = await doctor(data);
     expect(of(report, "foreign files")).toMatchObject([
-      { level: "note", found: "wal/notes.txt is none of Kaya's (1 B)" },
+      { level: "note", found: "wal/notes.txt is not Kaya's (1 B)" },
     ]);
     expect(of(report, "links")).toMatchObject([
       { level: "note", found: `wal/${SEGMENT} has another name somewhere (a hard link)` },

@@ -12,7 +12,7 @@ const LEVELS: readonly FindingLevel[] = ["problem", "warning", "note", "ok"];
 export const registerDoctor: Register = (program, execute) => {
   program
     .command("doctor")
-    .summary("what of this machine, disk and directory will hurt")
+    .summary("find problems of the machine, the disk and the data directory")
     .description(
       "Look at the file system, measure fsync in a temporary directory beside the data, and check space, owners, lock, clock, versions, limits and the log. " +
         "Takes no lock and changes nothing in the store; another process may have it open. A directory that is not there yet is looked at as the place " +
@@ -21,7 +21,7 @@ export const registerDoctor: Register = (program, execute) => {
     .addHelpText(
       "after",
       `
-Each line is ok, a note, a warning (it will hurt sooner or later) or a problem (writes are refused, or acknowledged data can be lost).
+Each line is ok, a note, a warning (expect trouble) or a problem (writes are refused, or acknowledged data can be lost).
 Exit code 1 where there is a problem. It does not read the tables: "kayactl verify" does.
 
 Examples:
@@ -64,7 +64,7 @@ function summary(findings: readonly Finding[]): string {
     const count = findings.filter((finding) => finding.level === level).length;
     return count === 0 ? [] : [plural(count, level)];
   });
-  return counts.length === 0 ? "Nothing will hurt." : `${counts.join(", ")}.`;
+  return counts.length === 0 ? "No trouble found." : `${counts.join(", ")}.`;
 }
 
 function colored({ green, cyan, yellow, red }: Colors, level: FindingLevel): (text: string) => string {

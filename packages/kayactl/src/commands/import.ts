@@ -21,8 +21,8 @@ export const registerImport: Register = (program, execute) => {
     .summary("write entries from JSON lines, or from another store")
     .description(
       "Write the entries of FILE, JSON lines as export makes them (- reads standard input), or those of a LevelDB, LMDB or SQLite database. Makes the " +
-        "data directory where it is absent. A key that has a value gets the new one. What was imported stays where a later line is refused: import " +
-        "again, once the line is right.",
+        "data directory if it is absent. A key that has a value gets the new value. If an entry is refused, all entries before it stay imported: correct " +
+        "it and import again.",
     )
     .argument("[FILE]");
   addImportOptions(command)
@@ -132,7 +132,7 @@ function durableText({ unit }: ImportSource, place: number): string {
   const units = unit === "entry" ? "entries" : `${unit}s`;
   if (place === 0) return "Nothing was imported";
   const which = place === 1 ? `The first ${unit} is` : `The first ${formatCount(place)} ${units} are`;
-  return `${which} imported and durable; import again to go on: what is there is written once more`;
+  return `${which} imported and durable. You can import all of it again: the result is the same`;
 }
 
 async function tellNotes({ err }: Context, { notes }: ImportSource): Promise<void> {

@@ -11,8 +11,8 @@ import { examineStore } from "./store.js";
 import { deviceOf, judgeLock, judgeSync, measureSync } from "./sync-time.js";
 
 /**
- * Everything of this machine, its disk and a data directory that will hurt. A directory that is not there yet is looked at as the place where
- * it would be made. Changes nothing in the store.
+ * Looks for problems of this machine, its disk and a data directory. For a directory that is not there yet, looks at the place where it would be
+ * made. Changes nothing in the store.
  * @throws KayaError KAYA_INVALID_ARGUMENT where the path leads to a file
  */
 export async function examine(context: Context): Promise<readonly Finding[]> {

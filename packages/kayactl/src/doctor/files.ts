@@ -91,7 +91,7 @@ function judgeNames(files: readonly FoundFile[]): Finding[] {
   if (foreign.length === 0) return [];
   return [
     note(
-      `${named(foreign)} ${foreign.length === 1 ? "is" : "are"} none of Kaya's (${formatBytes(sumBytes(foreign))})`,
+      `${named(foreign)} ${foreign.length === 1 ? "is" : "are"} not Kaya's (${formatBytes(sumBytes(foreign))})`,
       "Kaya leaves them alone, and no backup has them. Keep them elsewhere.",
     ),
   ];

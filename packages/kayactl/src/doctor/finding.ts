@@ -1,4 +1,4 @@
-/** `warning`: it will hurt sooner or later. `problem`: writes are refused, or acknowledged data can be lost. */
+/** `warning`: expect trouble. `problem`: writes are refused, or acknowledged data can be lost. */
 export type FindingLevel = "ok" | "note" | "warning" | "problem";
 
 /** What was found out about one thing. */
