@@ -7,7 +7,6 @@ import { type Formats, formatsOf } from "./value-format.js";
 
 /** A larger value is never loaded whole: it is shown in parts. */
 export const MOST_WHOLE = 1024 * 1024;
-const FIRST_BYTES = 64 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 const MOST_CHUNKS = 64;
 
@@ -72,13 +71,14 @@ export class OpenValue {
     }
     if (load !== this.#loads) return;
     this.#chunks.clear();
+    if (state.kind === "large") this.#chunks.set(0, state.head);
     this.partError.value = undefined;
     this.state.value = state;
   }
 
   async #read(): Promise<ValueState> {
     for (;;) {
-      const first = await getValue(this.key, 0, FIRST_BYTES, this.#aborter.signal);
+      const first = await getValue(this.key, 0, CHUNK_BYTES, this.#aborter.signal);
       if (first === undefined) return { kind: "absent" };
       const { bytes: head, ...seen } = first;
       if (seen.length > MOST_WHOLE) return { ...seen, kind: "large", head };

@@ -144,8 +144,7 @@ function Loaded({ value, state, onGone }: LoadedProps): JSX.Element {
       </div>
       {state.kind === "large" && (
         <p class="quiet">
-          The value is read in parts as you scroll. Values over 1 MiB are not decoded; download it to have all
-          of it.
+          It is larger than 1 MiB, so it is read in parts and not decoded. Download it to have all of it.
         </p>
       )}
       <Body value={value} state={state} format={format} />
