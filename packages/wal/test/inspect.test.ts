@@ -307,9 +307,9 @@ describe("inspectWalPath", () => {
     const root = await dataDir();
     const path = join(root, "wal", "0000000000000002.wal");
     await writeFile(path, fill(70));
-    const before = await readdir(root, { recursive: true });
+    const before = (await readdir(root, { recursive: true })).sort();
     await inspectWalPath(root);
-    expect(await readdir(root, { recursive: true })).toEqual(before);
+    expect((await readdir(root, { recursive: true })).sort()).toEqual(before);
     expect(Uint8Array.from(await readFile(path))).toEqual(fill(70));
   });
 
