@@ -17,8 +17,11 @@ export type EntryKind = typeof PUT | typeof TOMBSTONE | typeof EXPIRING;
  * key. It hides entries with a lower sequence only.
  */
 export interface RangeTombstone {
+  /** The first key that is deleted, if it is there. */
   readonly start: Uint8Array;
+  /** The first key behind the range; undefined: no upper bound. */
   readonly end: Uint8Array | undefined;
+  /** The sequence of the deletion: it hides only entries with a lower one. */
   readonly sequence: SequenceNumber;
 }
 
@@ -27,10 +30,13 @@ export interface RangeTombstone {
  * time: compare `expiresAt` with your clock.
  */
 export interface Found {
+  /** What the entry does to its key. */
   readonly kind: EntryKind;
+  /** The sequence of the write that made the entry. */
   readonly sequence: SequenceNumber;
   /** Of an `EXPIRING` entry: milliseconds since 1970, from 1 to 2^53 - 1. It has no value from then on. Of other entries 0. */
   readonly expiresAt: number;
+  /** The value; empty for a tombstone. */
   readonly value: Uint8Array;
 }
 
@@ -45,14 +51,20 @@ export interface Found {
  * KAYA_CORRUPTION for damage, KAYA_IO where reading fails, and KAYA_CLOSED after `close`; the cursor then stands on no entry.
  */
 export interface EntryCursor {
+  /** The key of the entry; valid until the next move. */
   readonly key: Uint8Array;
+  /** What the entry does to its key. */
   readonly kind: EntryKind;
+  /** The sequence of the write that made the entry. */
   readonly sequence: SequenceNumber;
   /** Of an `EXPIRING` entry: milliseconds since 1970. Of another entry it is any number. */
   readonly expiresAt: number;
+  /** The value of the entry; valid until the next move. */
   readonly value: Uint8Array;
 
+  /** Moves to the first entry; false if there is none. */
   seekFirst(): boolean | Promise<boolean>;
+  /** Moves to the last entry; false if there is none. */
   seekLast(): boolean | Promise<boolean>;
   /** To the first entry whose key is `key` or greater. */
   seek(key: Uint8Array): boolean | Promise<boolean>;

@@ -4,25 +4,35 @@ import { type CacheItem, ItemQueue } from "./cache-item.js";
 import { Ghosts } from "./ghosts.js";
 import { RowCache } from "./row-cache.js";
 
+/** The budget of a cache. */
 export interface BlockCacheOptions {
-  /** All that it may hold: data blocks, rows, indexes and filters of every table that uses it. 0 keeps nothing. */
+  /**
+   * Most bytes that it holds: data blocks, rows, indexes and filters of every table that uses it. 0 keeps
+   * nothing.
+   */
   readonly bytes: number;
 }
 
+/** What a cache holds, and how often it had what was asked for. */
 export interface BlockCacheStats {
-  /** What it was made with. */
+  /** The budget that it was made with. */
   readonly capacityBytes: number;
-  /** Bytes of buffers that it holds now, those that wait for their next use included. */
+  /** Bytes of buffers that it holds now, including those that wait for their next use. */
   readonly bytes: number;
-  /** Blocks, indexes and filters that are in it. */
+  /** How many blocks, indexes and filters are in it. */
   readonly items: number;
-  /** Looks for a data block, by whether it was there. One that was not needed, as its row was there, is neither. */
+  /**
+   * How often a data block was looked for and was there. A block that was not needed, because its row was
+   * there, does not count.
+   */
   readonly hits: number;
+  /** How often a data block was looked for and was not there. */
   readonly misses: number;
-  /** Single entries of blocks that are not in it, and how many gets they answered. */
+  /** How many single entries it holds of blocks that are not in it. */
   readonly rows: number;
+  /** How many gets a single entry answered. */
   readonly rowHits: number;
-  /** Items put out to make room. */
+  /** How many items were removed to make room. */
   readonly evictions: number;
 }
 
@@ -49,13 +59,15 @@ export class BlockCache {
   readonly #small = new ItemQueue();
   readonly #main = new ItemQueue();
   readonly #ghosts: Ghosts;
-  /** Of the tables that use it: each buffer holds a block. */
+  /** The buffers of the tables that use the cache: each holds a block. */
   readonly pool: BufferPool;
-  /** Of the cursors that read ahead in these tables. Outside the budget. */
+  /** The buffers of cursors that read ahead in these tables. They are outside the budget. */
   readonly readAheadPool = new BufferPool(READ_AHEAD_POOL);
-  /** Of the tables that use it. */
+  /** The single entries of the tables that use the cache. */
   readonly rows: RowCache;
+  /** How often a data block was looked for and was there. */
   hits = 0;
+  /** How often a data block was looked for and was not there. */
   misses = 0;
   #evictions = 0;
   #owners = 0;
@@ -77,6 +89,7 @@ export class BlockCache {
     this.rows = new RowCache(this.#usable * ROWS_PART, (bytes) => this.#makeRoom(bytes));
   }
 
+  /** What the cache holds, and how often it had what was asked for. */
   get stats(): BlockCacheStats {
     return {
       capacityBytes: this.#capacity,

@@ -8,11 +8,16 @@ const STEP_BYTES = 1024 * 1024;
 
 /** A table that can be copied. */
 export interface TableSource {
+  /** The level of the table in its tree. */
   readonly level: number;
+  /** The table, as its manifest describes it. */
   readonly meta: TableMeta;
-  /** Relative to the root of its disk. */
+  /** The path of the file, relative to the root of its disk. */
   readonly path: string;
-  /** Bytes of its file as they are; fewer than asked only at its end. */
+  /**
+   * Fills `into` with bytes of the file from `position` on; resolves to how many, fewer than asked only at its
+   * end.
+   */
   read(position: number, into: Uint8Array): Promise<number>;
 }
 

@@ -1,12 +1,15 @@
 /** How far a copy is. */
 export interface TreeCopyProgress {
-  /** Of what the copy will have, as far as it is written and read back: of a table that is being written the half counts. */
+  /**
+   * Bytes of the copy that are written and read back so far; of a table that is being written, half of its
+   * bytes count.
+   */
   readonly bytes: number;
-  /** Of what the copy will have, as far as it is known: tables that are added on top come on top. */
+  /** Bytes of the copy as far as they are known. Tables that are added later come on top. */
   readonly totalBytes: number;
-  /** Tables that are done. */
+  /** How many tables were copied and read back. */
   readonly copiedTables: number;
-  /** Those of an earlier copy, of which only reading back is left. */
+  /** How many tables of an earlier copy were kept and read back. */
   readonly reusedTables: number;
 }
 

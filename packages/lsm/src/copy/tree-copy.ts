@@ -35,24 +35,29 @@ import { listTables, type TableDirectory, tablePath } from "../version/table-fil
 import { copyTable, footerOfSource, hasFooter, isSameAsSource, type TableSource } from "./copy-table.js";
 import { CopyProgress, type TreeCopyProgress } from "./progress.js";
 
+/** What is copied, how new tables are written, and who is told. */
 export interface TreeCopyOptions {
-  /** Whose tables are copied; none where it is left out. Release it after the copy has ended. */
+  /** The snapshot whose tables are copied; without one none are. Release it after the copy has ended. */
   readonly from?: LsmSnapshot;
   /** How tables are written that are not copied. */
   readonly tables?: LsmOptions;
-  /** Called between steps. What it throws ends the copy. */
+  /** Called between steps. If it throws, the copy ends with that error. */
   readonly check?: () => void;
+  /** Called as the copy goes on. */
   readonly onProgress?: (progress: TreeCopyProgress) => void;
 }
 
 /** What a copy has. */
 export interface TreeCopyResult {
+  /** The position of the log's last record that is in the copy. */
   readonly covered: LogPosition;
+  /** How many tables the copy has. */
   readonly tables: number;
-  /** Of all its tables. */
+  /** Bytes of all its tables. */
   readonly bytes: number;
-  /** Those that were written for it: not those that an earlier copy had. */
+  /** How many tables were written for it. The others were there from an earlier copy. */
   readonly copiedTables: number;
+  /** Bytes of the tables that were written for it. */
   readonly copiedBytes: number;
 }
 
@@ -64,6 +69,10 @@ const OPTIONS: readonly (keyof TreeCopyOptions)[] = ["from", "tables", "check", 
 /** Errors of a table of an earlier copy after which it is copied anew. */
 const NOT_REUSABLE = ["KAYA_CORRUPTION", "KAYA_NOT_FOUND", "KAYA_UNSUPPORTED_VERSION", "KAYA_IO"] as const;
 
+/**
+ * A copy of a tree in another directory: the tables that a snapshot shows, and newer ones on top. It goes into
+ * an empty directory, or into one with an earlier copy, and then copies only new tables.
+ */
 export class TreeCopy {
   readonly #disk: Disk;
   readonly #options: ResolvedLsmOptions;

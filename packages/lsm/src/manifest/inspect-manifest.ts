@@ -9,20 +9,25 @@ import { readWhole } from "./read-manifest.js";
 import { findRecordBehind, type ManifestDamage, type ManifestRecordType } from "./record.js";
 import { replayManifest, type Verdict } from "./replay.js";
 
+/** One record of a manifest. */
 export interface ManifestInspectionRow extends ManifestPayload {
+  /** Offset of the record's first byte in its file. */
   readonly offset: number;
+  /** The type of the record. */
   readonly type: ManifestRecordType;
   /** 1, 2, 3 … over all manifests of a tree. */
   readonly number: number;
-  /** Header included. */
+  /** Bytes of the record, its header included. */
   readonly encodedLength: number;
 }
 
+/** The records of a manifest, and what is wrong with it. */
 export interface ManifestInspection {
-  /** The file's name. */
+  /** The name of the manifest's file. */
   readonly manifest: string;
+  /** Bytes of the file. */
   readonly bytes: number;
-  /** Up to the first thing that is wrong. */
+  /** Its records, up to the first that is wrong. */
   readonly rows: readonly ManifestInspectionRow[];
   /** What an opening would make of the file. */
   readonly verdict: Verdict;
@@ -30,7 +35,7 @@ export interface ManifestInspection {
   readonly damage?: ManifestDamage;
   /** Offset of the first record behind the damage whose checksums hold; absent where there is none. */
   readonly recordBehind?: number;
-  /** After the last row. */
+  /** The state after the last row. */
   readonly state: ManifestState;
 }
 

@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 
+/** The subdirectory of the manifests in a data directory: `manifest`. */
 export const MANIFEST_DIR = "manifest";
 
 /** Ends the name of an unfinished manifest; after a crash it is useless. */

@@ -9,23 +9,29 @@ export const LEVELS = 7;
 export interface TableMeta extends Extent {
   /** From 1. It names the file, and is never used again. */
   readonly id: number;
+  /** Bytes of the table's file. */
   readonly fileBytes: number;
   /** CRC-32C that the file's footer stores of itself. */
   readonly footerCrc: number;
-  /** Tombstones included. */
+  /** How many entries the table has, tombstones included. */
   readonly entries: number;
+  /** How many of them delete their key. */
   readonly tombstones: number;
+  /** How many range tombstones the table has. */
   readonly rangeTombstones: number;
-  /** Of keys and values, before compression. */
+  /** Bytes of keys and values, before compression. */
   readonly rawBytes: number;
-  /** Over entries and range tombstones. */
+  /** The lowest sequence of its entries and range tombstones. */
   readonly smallestSequence: SequenceNumber;
+  /** The highest sequence of its entries and range tombstones. */
   readonly largestSequence: SequenceNumber;
 }
 
 /** A table and its place. */
 export interface PlacedTable {
+  /** The level that the table is in. */
   readonly level: number;
+  /** The table, as the manifest describes it. */
   readonly table: TableMeta;
 }
 
@@ -43,10 +49,13 @@ export interface ManifestEdit {
 
 /** Everything that a manifest says. */
 export interface ManifestState {
+  /** The owner's text about the log that the tables belong to. */
   readonly logIdentity: string;
+  /** Ids below this one may be in use. */
   readonly nextTableId: number;
+  /** The position of the log's last record that is in the tables. */
   readonly covered: LogPosition;
-  /** Of level 0 the newest first, of the others in key order. */
+  /** The tables of each level: level 0 the newest first, the others in key order. */
   readonly levels: readonly (readonly TableMeta[])[];
 }
 

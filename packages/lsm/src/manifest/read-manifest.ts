@@ -10,16 +10,25 @@ const MOST_BYTES = 1024 * 1024 * 1024;
 
 /** What the manifest of a directory says, and what else is there. */
 export interface FoundManifest {
+  /** Everything that the manifest says. */
   readonly state: ManifestState;
+  /** The files in the directory of manifests, told apart. */
   readonly directory: ManifestDirectory;
-  /** Of the file that counts; 0 where there is none. */
+  /** The number of the file that counts; 0 if there is none. */
   readonly number: number;
-  /** Of its last record; 0 where there is none. */
+  /** The number of its last record; 0 if there is none. */
   readonly lastRecord: number;
   /** Bytes of its records. */
   readonly validLength: number;
   /** The last edit is torn: it was never durable. */
-  readonly torn?: { readonly path: string; readonly bytes: number; readonly damage: ManifestDamage };
+  readonly torn?: {
+    /** The path of the file. */
+    readonly path: string;
+    /** How many bytes of the file are not whole records. */
+    readonly bytes: number;
+    /** What is wrong with them. */
+    readonly damage: ManifestDamage;
+  };
 }
 
 /** How often a manifest is looked for again that another process began anew meanwhile. */

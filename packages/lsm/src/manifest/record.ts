@@ -10,6 +10,7 @@ const NO_CRC = new Uint8Array(4);
 
 const TYPES = { SNAPSHOT: 1, EDIT: 2 } as const;
 
+/** The type of a manifest's record: `SNAPSHOT` has the whole state, `EDIT` a change of it. */
 export type ManifestRecordType = keyof typeof TYPES;
 
 export interface ManifestRecord {
@@ -40,9 +41,13 @@ export interface ExpectedRecord {
   readonly number?: number | undefined;
 }
 
+/** What is wrong with a manifest. */
 export interface ManifestDamage {
+  /** The check that failed. */
   readonly kind: ManifestDamageKind;
+  /** Offset of the record that is wrong. */
   readonly offset: number;
+  /** The damage in words. */
   readonly message: string;
   /** Bytes of the record by its header; absent where the header does not hold, or belongs elsewhere. */
   readonly length?: number;

@@ -4,6 +4,7 @@ import { type EntryCursor, type EntryKind, EXPIRING, PUT, type RangeTombstone } 
 import { after, all, type Moved } from "./moves.js";
 import type { Run } from "./run.js";
 
+/** What a merge shows of tombstones and expired entries. */
 export interface MergeOptions {
   /** Point tombstones are given too, for a merge that has older entries below it. Default false. */
   readonly showTombstones?: boolean;
@@ -52,50 +53,70 @@ export class MergingCursor implements EntryCursor {
     this.#now = now;
   }
 
+  /** The key of the entry; valid until the next move. */
   get key(): Uint8Array {
     return this.#at.key;
   }
 
+  /** What the entry does to its key. */
   get kind(): EntryKind {
     return this.#at.run.cursor.kind;
   }
 
+  /** The sequence of the write that made the entry. */
   get sequence(): SequenceNumber {
     return this.#at.run.cursor.sequence;
   }
 
+  /** For an `EXPIRING` entry: when it expires, in milliseconds since 1970. For another entry any number. */
   get expiresAt(): number {
     return this.#at.run.cursor.expiresAt;
   }
 
+  /** The value of the entry; valid until the next move. */
   get value(): Uint8Array {
     return this.#at.run.cursor.value;
   }
 
+  /** Moves to the first entry; false if there is none. */
   seekFirst(): Moved {
     return this.#seekAll(false, (cursor) => cursor.seekFirst());
   }
 
+  /** Moves to the last entry; false if there is none. */
   seekLast(): Moved {
     return this.#seekAll(true, (cursor) => cursor.seekLast());
   }
 
+  /** Moves to the first entry whose key is `key` or greater; false if there is none. */
   seek(key: Uint8Array): Moved {
     return this.#seekAll(false, (cursor) => cursor.seek(key));
   }
 
+  /**
+   * Moves to the last entry whose key is less than `key`, or with `inclusive` equal to it; false if there is
+   * none.
+   */
   seekBefore(key: Uint8Array, inclusive: boolean): Moved {
     return this.#seekAll(true, (cursor) => cursor.seekBefore(key, inclusive));
   }
 
+  /**
+   * Moves to the next entry; false if there is none: then the cursor stands on no entry until the next seek.
+   */
   next(): Moved {
     return this.#step(false);
   }
 
+  /**
+   * Moves to the previous entry; false if there is none: then the cursor stands on no entry until the next
+   * seek.
+   */
   previous(): Moved {
     return this.#step(true);
   }
 
+  /** Closes the cursors of its runs. A second call does nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#leave();

@@ -6,8 +6,9 @@ import type { EntryCursor, RangeTombstone } from "../entry.js";
  * key, the newer says with a higher sequence.
  */
 export interface Run {
+  /** The entries of the run, in key order. */
   readonly cursor: EntryCursor;
-  /** No key is ever covered. */
+  /** False if no key of the run is ever covered by a range tombstone of it. */
   readonly hasRangeTombstones: boolean;
   /** None of its entries has a higher sequence. Undefined where that is not known. */
   readonly newest?: SequenceNumber;

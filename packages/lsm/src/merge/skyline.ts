@@ -14,13 +14,15 @@ export class Skyline {
     this.pieces = pieces;
   }
 
+  /** A skyline without range tombstones. */
   static readonly EMPTY: Skyline = new Skyline([]);
 
-  /** In n log n steps. */
+  /** The skyline of some range tombstones. It takes n log n steps. */
   static of(tombstones: readonly RangeTombstone[]): Skyline {
     return tombstones.length === 0 ? Skyline.EMPTY : new Skyline(sweep(tombstones));
   }
 
+  /** True if there are no range tombstones. */
   get isEmpty(): boolean {
     return this.pieces.length === 0;
   }

@@ -82,9 +82,11 @@ export function checksumSeed(seedCrc: number, offset: number): number {
   return crc32cRange(OFFSET, 0, 8, seedCrc);
 }
 
-/** What is wrong with a table, and from which offset on. */
+/** What is wrong with a table at an offset. */
 export interface TableDamage {
+  /** Offset of the damaged block in its file. */
   readonly offset: number;
+  /** The damage in words. */
   readonly message: string;
 }
 

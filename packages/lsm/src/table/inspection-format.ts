@@ -1,7 +1,7 @@
 import type { TableDamage, TableInspectionRow } from "./inspection.js";
 import type { TableProperties } from "./properties.js";
 
-/** A line for a block. */
+/** A block as one line of text. */
 export function formatTableRow(row: TableInspectionRow): string {
   let line = `offset=${row.offset} bytes=${row.length} kind=${row.kind}`;
   if (row.encoding !== "raw") line += ` encoding=${row.encoding} raw_bytes=${row.rawLength}`;
@@ -9,11 +9,12 @@ export function formatTableRow(row: TableInspectionRow): string {
   return `${line} crc32c=${row.checksum.toString(16).padStart(8, "0")} checksum=ok`;
 }
 
+/** Damage of a table as one line of text. */
 export function formatTableDamage({ offset, message }: TableDamage): string {
   return `CORRUPTION offset=${offset} ${message}`;
 }
 
-/** A line for the whole table. */
+/** What a table says of itself, as one line of text. */
 export function formatTableProperties(properties: TableProperties): string {
   const { entries, tombstones, rangeTombstones, dataBlocks, rawBytes, storedBytes, expiry } = properties;
   const expires =

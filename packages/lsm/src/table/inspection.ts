@@ -5,26 +5,33 @@ export type { TableDamage };
 
 /** One block of a table, or its footer. */
 export interface TableInspectionRow {
+  /** Offset of the block's first byte in its file. */
   readonly offset: number;
   /** Bytes in the file, trailer included. */
   readonly length: number;
+  /** The kind of the block. */
   readonly kind: "data" | "index" | "top-index" | "filter" | "range-tombstones" | "properties" | "footer";
+  /** How the block is stored: as it is, or compressed. */
   readonly encoding: "raw" | "snappy";
   /** Bytes when it is uncompressed. */
   readonly rawLength: number;
   /** Of a data block, an index or range tombstones: what is in it. */
   readonly entries?: number;
-  /** As it is stored. */
+  /** The checksum of the block, as it is stored. */
   readonly checksum: number;
 }
 
+/** The blocks of a table, and what is wrong with them. */
 export interface TableInspection {
-  /** The file's name. */
+  /** The name of the table's file. */
   readonly table: string;
+  /** Bytes of the file. */
   readonly bytes: number;
+  /** Its blocks, in the order of their offsets. */
   readonly rows: readonly TableInspectionRow[];
-  /** Undefined where they cannot be read. */
+  /** What the table says of itself; undefined if that cannot be read. */
   readonly properties: TableProperties | undefined;
+  /** What is wrong; empty if nothing is. */
   readonly damage: readonly TableDamage[];
 }
 

@@ -12,14 +12,17 @@ export interface TableProperties {
   readonly expiry: TableExpiry | undefined;
   /** The fragments that the range tombstones were cut into. */
   readonly rangeTombstones: number;
-  /**
-   * The bounds of what the table says anything about: its entries, and its range tombstones with their ends. `largestKey` is undefined
-   * where a range tombstone has no end.
-   */
+  /** The smallest key of its entries and range tombstones. */
   readonly smallestKey: Uint8Array;
+  /**
+   * The greatest key of its entries, or the end of its range tombstones; undefined if one of these has no end.
+   */
   readonly largestKey: Uint8Array | undefined;
+  /** The lowest sequence of its entries and range tombstones. */
   readonly smallestSequence: SequenceNumber;
+  /** The highest sequence of its entries and range tombstones. */
   readonly largestSequence: SequenceNumber;
+  /** How many data blocks the table has. */
   readonly dataBlocks: number;
   /** Bytes of keys and values. */
   readonly rawBytes: number;

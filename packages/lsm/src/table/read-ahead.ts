@@ -15,6 +15,7 @@ export const READ_AHEAD_BYTES = 256 * 1024;
  */
 const BLOCKS_TO_GO_ON = 4;
 
+/** How a cursor reads blocks that are not in memory. */
 export interface CursorOptions {
   /** Read several blocks at a time once it goes from one to the next, more and more of them, and the next ones beforehand. Default true. */
   readonly readAhead?: boolean;

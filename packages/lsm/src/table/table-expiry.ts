@@ -1,10 +1,12 @@
 /** When the entries of a table expire: of those that do. Times are milliseconds since 1970. */
 export interface TableExpiry {
-  /** Entries that expire, 1 or more. */
+  /** How many entries expire: 1 or more. */
   readonly entries: number;
+  /** When the first of them expires, in milliseconds since 1970. */
   readonly earliest: number;
   /** About half of them have expired by then. */
   readonly half: number;
+  /** When the last of them expires, in milliseconds since 1970. */
   readonly latest: number;
 }
 

@@ -5,11 +5,13 @@ import { type Disk, NodeDisk } from "@kaya/io";
 
 /** A table of the real file system. */
 export interface TableLocation {
+  /** The disk that reads it. */
   readonly disk: Disk;
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
-  /** The file's name. */
+  /** The name of the file. */
   readonly name: string;
-  /** In bytes. */
+  /** Bytes of the file. */
   readonly length: number;
 }
 

@@ -3,6 +3,7 @@ import { describe, isBytes, KayaError, readOptions } from "@kaya/core";
 import { COMPRESSIONS, type Compression } from "./compression.js";
 import { SEED_BYTES } from "./format.js";
 
+/** How a table is written. */
 export interface TableWriterOptions {
   /** Default `"none"`. `"snappy"` needs the optional package of that name. A block that does not shrink by an eighth is stored raw. */
   readonly compression?: Compression;

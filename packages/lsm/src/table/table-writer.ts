@@ -18,7 +18,9 @@ import { TableOutput } from "./table-output.js";
 
 /** What a table holds, and what tells its file from every other one. */
 export interface TableSummary extends TableProperties {
+  /** Bytes of the table's file. */
   readonly fileBytes: number;
+  /** CRC-32C that the file's footer stores of itself. */
   readonly footerCrc: number;
 }
 

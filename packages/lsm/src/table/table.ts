@@ -20,11 +20,17 @@ import { TableFilter } from "./table-filter.js";
 import { type IndexPart, TableIndex } from "./table-index.js";
 import { ValueCopier } from "./value-copier.js";
 
+/** The cache of a table, and which table it must be. */
 export interface TableOptions {
   /** Shared by any number of tables. */
   readonly cache: BlockCache;
   /** What the table's writer said of it: a file that is another one is refused. */
-  readonly expected?: { readonly fileBytes: number; readonly footerCrc: number };
+  readonly expected?: {
+    /** Bytes that the file must have. */
+    readonly fileBytes: number;
+    /** The CRC-32C that its footer must store of itself. */
+    readonly footerCrc: number;
+  };
 }
 
 /**
@@ -33,7 +39,9 @@ export interface TableOptions {
  * goes on being served. What fails to be read is KAYA_IO or KAYA_CORRUPTION, never "absent".
  */
 export class Table {
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
+  /** Bytes of the file. */
   readonly fileBytes: number;
   /** Cut so that they do not overlap, in order, each with the newest sequence of those that it was cut from. */
   readonly rangeTombstones: readonly RangeTombstone[];
@@ -117,7 +125,12 @@ export class Table {
     }
   }
 
-  /** As `get`, and a promise only where a block is not in the cache. What it finds out at once it throws at once. */
+  /**
+   * The entry of a key, even if it is a tombstone; undefined if there is none. It returns a promise only if a
+   * block is not in the cache; an error that it meets before that is thrown.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED
+   */
   find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
     this.#assertOpen();
     const hash = this.#hash;
@@ -132,7 +145,12 @@ export class Table {
     return part instanceof Promise ? this.#findBehind(part, copyBytes(key)) : this.#findIn(part, key);
   }
 
-  /** The same at once: what is not in the cache is read synchronously, which blocks the event loop for as long as that takes. */
+  /**
+   * The entry of a key, even if it is a tombstone; undefined if there is none. A block that is not in the cache
+   * is read synchronously.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED
+   */
   getSync(key: Uint8Array): Found | undefined {
     this.#assertOpen();
     const hash = this.#hash;

@@ -14,6 +14,7 @@ export class ValueCopier {
   #bytes = new Uint8Array(this.#block);
   #used = 0;
 
+  /** A copy of `bytes` from `start` up to, but without, `end`. */
   copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
     const length = end - start;
     if (length > LARGEST_SHARED) return Uint8Array.prototype.slice.call(bytes, start, end);

@@ -19,29 +19,42 @@ type Phase<Begin, Result> = {
     | { readonly phase: "failed"; readonly durationMs: number; readonly error: KayaError }
   );
 
+/** What a flush has written. */
 export interface FlushResult {
-  /** Of the table; 0 where nothing had to be written. */
+  /** Bytes of the table; 0 if nothing had to be written. */
   readonly bytes: number;
+  /** How many entries the table has; 0 if nothing had to be written. */
   readonly entries: number;
+  /** The position of the log's last record that is in the tables now. */
   readonly covered: LogPosition;
 }
 
+/** What a compaction is going to do. */
 export interface CompactionBegin {
-  /** `drop`: tables go unread. `move`: a table gets to another level as it is. `merge`: tables are written anew. */
+  /**
+   * `drop`: removes tables unread. `move`: puts a table into another level as it is. `merge`: writes tables
+   * anew.
+   */
   readonly kind: "drop" | "move" | "merge";
-  /** Where the outputs go; of a drop the deepest level that loses a table. */
+  /** The level that the outputs go to; for a drop the deepest level that loses a table. */
   readonly level: number;
+  /** How many tables go in. */
   readonly inputTables: number;
+  /** Bytes of the tables that go in. */
   readonly inputBytes: number;
 }
 
+/** What a compaction has written. */
 export interface CompactionResult {
+  /** How many tables were written. */
   readonly outputTables: number;
-  /** Written. */
+  /** Bytes of the tables that were written. */
   readonly bytes: number;
 }
 
+/** A message of the channel `kaya:lsm:flush`: a flush began, is durable, or failed. */
 export type FlushMessage = Phase<unknown, FlushResult>;
+/** A message of the channel `kaya:lsm:compaction`: a compaction began, is durable, or failed. */
 export type CompactionMessage = Phase<CompactionBegin, CompactionResult>;
 
 // Kept here, because Node forgets a channel without references.

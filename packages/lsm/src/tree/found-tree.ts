@@ -71,20 +71,25 @@ export class FoundTree implements TreeFacts {
     return new FoundTree(disk, options, cache, await readTree(disk, cache), begin);
   }
 
-  /** What of the log is in the tables. What is staged does not count. */
+  /** The position of the log's last record that is in the tables. Staged tables do not count. */
   get covered(): LogPosition {
     return this.#versions.covered;
   }
 
+  /** The owner's text about the log that the tables belong to. */
   get logIdentity(): string {
     return this.#versions.logIdentity;
   }
 
-  /** Of the manifest that counts, relative to the disk's root; of the directory of manifests where there is none. */
+  /**
+   * The path of the manifest that counts, relative to the disk's root; of the directory of manifests if there
+   * is none.
+   */
   get path(): string {
     return this.#files.found.directory.newest?.path ?? MANIFEST_DIR;
   }
 
+  /** How many tables there are. */
   get tables(): number {
     return tablesOf(this.#versions.current.state).length;
   }
@@ -100,7 +105,7 @@ export class FoundTree implements TreeFacts {
     return [...orphansOf(directory, found.state).map(({ path }) => path), ...directory.leftovers];
   }
 
-  /** As `LsmTree.stats`. */
+  /** The tables by level, their cache, and what was done with them. */
   stats(): LsmStats {
     return statsOf(this.#versions, this.#cache, this.#counters, this.#options);
   }

@@ -79,7 +79,7 @@ export class LsmTree {
     return this.#versions.covered;
   }
 
-  /** As `setLogIdentity` last left it; empty before that. */
+  /** The text that `setLogIdentity` has stored last; empty before that. */
   get logIdentity(): string {
     return this.#versions.logIdentity;
   }
@@ -93,15 +93,23 @@ export class LsmTree {
   }
 
   /**
-   * As `get`, and a promise only where a block must be read from the disk; gets under way for one block share one read. What it finds
-   * out at once it throws at once.
+   * The newest entry of a key; undefined if it has none, or a tombstone. It returns a promise only if a block
+   * must be read from the disk; reads of one block at the same time are one read. An error that it meets before
+   * that is thrown.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED
    */
   find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
     this.#checkOpen();
     return this.#versions.current.find(key);
   }
 
-  /** As `get`, before it returns: a block that is not cached is read with a synchronous read. */
+  /**
+   * The newest entry of a key, before it returns; undefined if it has none, or a tombstone. A block that is not
+   * cached is read synchronously.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED
+   */
   getSync(key: Uint8Array): Found | undefined {
     this.#checkOpen();
     return this.#versions.current.getSync(key);
@@ -182,6 +190,7 @@ export class LsmTree {
     await this.#compactor.settled();
   }
 
+  /** The tables by level, their cache, and what was done with them since the opening. */
   stats(): LsmStats {
     return statsOf(this.#versions, this.#cache, this.#counters, this.#options, this.#compactor);
   }

@@ -13,9 +13,11 @@ export interface TreeFacts {
   readonly covered: LogPosition;
   /** As the owner last gave it; empty where it never did. */
   readonly logIdentity: string;
+  /** How many tables there are. */
   readonly tables: number;
 }
 
+/** The shape of a tree, its cache, and when it compacts. Everything is optional. */
 export interface LsmOptions {
   /** Of blocks, indexes and filters. Default 64 MiB. */
   readonly cacheBytes?: number;

@@ -8,6 +8,7 @@ import type { TreeCursorOptions, Version } from "../version/version.js";
 
 /** A table of a snapshot. */
 export interface SnapshotTable extends TableMeta {
+  /** The level of the table. */
   readonly level: number;
   /** Relative to the disk's root. */
   readonly path: string;
@@ -52,30 +53,54 @@ export class LsmSnapshot {
     );
   }
 
-  /** As `LsmTree.get`. @throws KayaError KAYA_CLOSED after `release` */
+  /**
+   * The newest entry of a key in this snapshot; undefined if it has none, or a tombstone. The caller checks
+   * whether it has expired.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED after `release`
+   */
   async get(key: Uint8Array): Promise<Found | undefined> {
     return this.find(key);
   }
 
-  /** As `LsmTree.find`. @throws KayaError KAYA_CLOSED after `release` */
+  /**
+   * The newest entry of a key in this snapshot; undefined if it has none, or a tombstone. It returns a promise
+   * only if a block must be read from the disk.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED after `release`
+   */
   find(key: Uint8Array): Found | undefined | Promise<Found | undefined> {
     this.#check();
     return this.#version.find(key);
   }
 
-  /** As `LsmTree.getSync`. @throws KayaError KAYA_CLOSED after `release` */
+  /**
+   * The newest entry of a key in this snapshot, before it returns; undefined if it has none, or a tombstone. A
+   * block that is not cached is read synchronously.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED after `release`
+   */
   getSync(key: Uint8Array): Found | undefined {
     this.#check();
     return this.#version.getSync(key);
   }
 
-  /** As `LsmTree.cursor`. @throws KayaError KAYA_CLOSED after `release` */
+  /**
+   * A cursor over all entries of this snapshot that have a value. Close it before you release the snapshot.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_CLOSED after `release`
+   */
   cursor(options?: TreeCursorOptions): EntryCursor {
     this.#check();
     return holdingCursor(this.#version, options);
   }
 
-  /** As `LsmTree.approximateSize`. @throws KayaError KAYA_CLOSED after `release` */
+  /**
+   * About how many bytes of tables a range takes, from their indexes. Deleted and overwritten entries count
+   * too.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_IO, KAYA_CLOSED after `release`
+   */
   async approximateSize(extent: Extent): Promise<number> {
     this.#check();
     return held(this.#version, (version) => version.approximateSize(extent));
@@ -94,6 +119,7 @@ export class LsmSnapshot {
     this.#version.release();
   }
 
+  /** Releases the snapshot at the end of a `using` block, as `release` does. */
   [Symbol.dispose](): void {
     this.release();
   }

@@ -4,33 +4,54 @@ import { pendingBytes, type ShapeOptions, spaceAmplification } from "../compacti
 import type { Version } from "../version/version.js";
 import type { VersionSet } from "../version/version-set.js";
 
+/** The tables of one level. */
 export interface LevelStats {
+  /** The number of the level; 0 has the newest tables. */
   readonly level: number;
+  /** How many tables it has. */
   readonly tables: number;
   /** Of the files. */
   readonly bytes: number;
-  /** Tombstones included; a key counts once for each table that has it. */
+  /** How many entries it has, tombstones included; a key counts once for each table that has it. */
   readonly entries: number;
+  /** How many of its entries delete their key. */
   readonly tombstones: number;
   /** Entries that expire, or have expired and are still there. */
   readonly expiring: number;
+  /** How many range tombstones it has. */
   readonly rangeTombstones: number;
 }
 
+/** The tables of a tree, their cache, and what was done with them since the opening. */
 export interface LsmStats {
+  /** The position of the log's last record that is in the tables. */
   readonly covered: LogPosition;
-  /** Those that have tables. */
+  /** The levels that have tables. */
   readonly levels: readonly LevelStats[];
+  /** How many tables there are. */
   readonly tables: number;
+  /** Bytes of their files. */
   readonly bytes: number;
   /** Files that are not removed yet: open snapshots see them, or removing them failed. */
   readonly obsoleteFiles: number;
+  /** The cache that the tables use. */
   readonly cache: BlockCacheStats;
-  /** Since the opening. */
+  /** How many flushes have ended well since the opening. */
   readonly flushes: number;
+  /** Bytes that flushes have written since the opening. */
   readonly flushedBytes: number;
-  readonly compactions: { readonly drops: number; readonly moves: number; readonly merges: number };
+  /** How many compactions have ended well since the opening, by what they did. */
+  readonly compactions: {
+    /** Compactions that removed tables unread. */
+    readonly drops: number;
+    /** Compactions that put a table into another level as it was. */
+    readonly moves: number;
+    /** Compactions that wrote tables anew. */
+    readonly merges: number;
+  };
+  /** Bytes that compactions have read since the opening. */
   readonly compactionReadBytes: number;
+  /** Bytes that compactions have written since the opening. */
   readonly compactionWrittenBytes: number;
   /** What was written for each byte that was flushed, since the opening; undefined before the first flush. */
   readonly writeAmplification: number | undefined;
@@ -41,9 +62,11 @@ export interface LsmStats {
   readonly spaceAmplification: number | undefined;
   /** Bytes that compaction has to move down now until each level has what it should have. */
   readonly compactionPendingBytes: number;
-  /** Flushes that had to wait for a compaction, since the opening. */
+  /** How many flushes had to wait for a compaction since the opening. */
   readonly stalls: number;
+  /** How long flushes have waited for compactions since the opening, in milliseconds. */
   readonly stalledMs: number;
+  /** True while a compaction runs. */
   readonly isCompacting: boolean;
   /** Why the last compaction failed; undefined where it did not. It is tried again after the next flush. */
   readonly compactionFailure: KayaError | undefined;

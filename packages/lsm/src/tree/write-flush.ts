@@ -6,9 +6,13 @@ import type { TableMeta } from "../manifest/manifest-state.js";
 
 /** An entry that is flushed. Its bytes are not needed after the next one was asked for. */
 export interface FlushEntry {
+  /** The key of the entry. */
   readonly key: Uint8Array;
+  /** What the entry does to its key. */
   readonly kind: EntryKind;
+  /** The sequence of the write that made the entry. */
   readonly sequence: SequenceNumber;
+  /** The value of the entry; empty for a tombstone. */
   readonly value: Uint8Array;
   /** Of an `EXPIRING` entry, which needs one: whole milliseconds since 1970, from 1 to 2^53 - 1. */
   readonly expiresAt?: number;

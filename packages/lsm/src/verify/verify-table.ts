@@ -4,9 +4,15 @@ import { inspectTable } from "../table/inspect-table.js";
 import { isTableDamage, isTableRow, type TableDamage, type TableInspectionRow } from "../table/inspection.js";
 import type { TableProperties } from "../table/properties.js";
 
+/** Which table it must be, who is told, and what ends it. */
 export interface VerifyTableOptions {
   /** What a manifest says of it: a whole table that is another one is damage too. */
-  readonly expected?: { readonly fileBytes: number; readonly footerCrc: number };
+  readonly expected?: {
+    /** Bytes that the file must have. */
+    readonly fileBytes: number;
+    /** The CRC-32C that its footer must store of itself. */
+    readonly footerCrc: number;
+  };
   /** Called for each block with its bytes. */
   readonly onProgress?: (bytes: number) => void;
   /** Ends it between two blocks: it rejects with the signal's reason. */
@@ -15,10 +21,13 @@ export interface VerifyTableOptions {
 
 const OPTIONS = ["expected", "onProgress", "signal"] as const;
 
+/** What was read of a table, and what is wrong with it. */
 export interface TableVerification {
+  /** The path of the file, relative to the disk's root. */
   readonly path: string;
-  /** Blocks that are whole, the footer included, and their bytes. */
+  /** How many blocks are whole, the footer included. */
   readonly blocks: number;
+  /** Bytes of the blocks that are whole. */
   readonly bytes: number;
   /** Undefined where they cannot be read. */
   readonly properties: TableProperties | undefined;

@@ -11,34 +11,47 @@ import type { LsmWarning } from "../tree/warnings.js";
 import { listTables, tablePath } from "../version/table-files.js";
 import { type TableVerification, verifyTable } from "./verify-table.js";
 
+/** How much of a tree is verified. */
 export interface VerifyProgress {
+  /** How many tables are verified. */
   readonly tables: number;
+  /** How many tables there are. */
   readonly totalTables: number;
+  /** Bytes that were read. */
   readonly bytes: number;
+  /** Bytes of all tables. */
   readonly totalBytes: number;
 }
 
+/** Who is told how far a verification is, and what ends it. */
 export interface VerifyTreeOptions {
+  /** Called as the verification goes on. */
   readonly onProgress?: (progress: VerifyProgress) => void;
   /** Ends it between two blocks: it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
+/** Damage of a table of a tree. */
 export interface TreeDamage {
-  /** Relative to the disk's root. */
+  /** The path of the table's file, relative to the disk's root. */
   readonly path: string;
+  /** Offset of the damaged block in its file. */
   readonly offset: number;
+  /** The damage in words. */
   readonly message: string;
 }
 
+/** What was read of a tree, and what is wrong with it. */
 export interface TreeVerification {
   /** Path of the manifest that counts; undefined where there is none. */
   readonly manifest: string | undefined;
+  /** The position of the log's last record that is in the tables. */
   readonly covered: LogPosition;
+  /** The owner's text about the log that the tables belong to. */
   readonly logIdentity: string;
-  /** Level by level. */
+  /** The tables, level by level. */
   readonly tables: readonly (TableVerification & { readonly level: number })[];
-  /** Of all tables; empty where all is whole. */
+  /** What is wrong with all tables; empty if nothing is. */
   readonly damage: readonly TreeDamage[];
   /** What an opening would go on with. */
   readonly warnings: readonly LsmWarning[];

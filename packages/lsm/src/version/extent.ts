@@ -3,13 +3,16 @@ import { compareEnds } from "../merge/compare.js";
 
 /** The keys from `start` up to, but without, `end`; without an `end` up to the last key there can be. */
 export interface Extent {
+  /** The first key of the extent. */
   readonly start: Uint8Array;
+  /** The first key behind the extent; undefined: no upper bound. */
   readonly end: Uint8Array | undefined;
 }
 
-/** All keys. */
+/** The extent of all keys. */
 export const EVERYTHING: Extent = { start: new Uint8Array(0), end: undefined };
 
+/** True if a key is before the end of an extent; an end that is undefined is behind all keys. */
 export function isBefore(key: Uint8Array, end: Uint8Array | undefined): boolean {
   return end === undefined || compareBytes(key, end) < 0;
 }
@@ -18,6 +21,7 @@ export function contains({ start, end }: Extent, key: Uint8Array): boolean {
   return compareBytes(start, key) <= 0 && isBefore(key, end);
 }
 
+/** True if two extents have a key in common. */
 export function overlap(a: Extent, b: Extent): boolean {
   return isBefore(a.start, b.end) && isBefore(b.start, a.end);
 }

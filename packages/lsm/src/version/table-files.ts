@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 
+/** The subdirectory of the tables in a data directory: `sst`. */
 export const TABLE_DIR = "sst";
 
 /** Ends the name of a staged table: before an opening has made the manifest durable, no file gets a table's name. */
@@ -24,6 +25,7 @@ export interface TableDirectory {
   readonly unknown: readonly string[];
 }
 
+/** The path of the table with this id, relative to the disk's root. */
 export function tablePath(id: number): string {
   return `${TABLE_DIR}/${id.toString(16).padStart(16, "0")}.sst`;
 }

@@ -10,6 +10,7 @@ import type { CursorOptions } from "../table/read-ahead.js";
 import { contains, type Extent, firstEndingAfter, overlapping } from "./extent.js";
 import type { LiveTable } from "./live-table.js";
 
+/** What a cursor over a tree reads beside its tables, and which entries have expired. */
 export interface TreeCursorOptions extends CursorOptions {
   /** Runs that are newer than all tables, the newest first: the merge includes them. The cursor owns their cursors. */
   readonly newer?: readonly Run[];

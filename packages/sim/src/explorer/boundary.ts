@@ -30,6 +30,10 @@ export interface Recorder {
   onlyWhile(isOf: () => boolean): void;
 }
 
+/**
+ * The code under test, in use: it writes to `disk` and tells `history` what it attempts and what was
+ * acknowledged.
+ */
 export type Workload<T> = (disk: SimDisk, history: History<T>, recorder: Recorder) => Promise<void>;
 
 /**

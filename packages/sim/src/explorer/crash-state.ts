@@ -33,6 +33,7 @@ export type SystematicKind =
   | "torn"
   | "subset";
 
+/** The kind of a crash state: which of the unsynced operations it keeps. */
 export type CrashKind = CrashState["kind"];
 
 /** Ends `disk` in this way. Gives the outcome of each unsynced operation. */

@@ -8,32 +8,46 @@ import { type ExplorationProgress, type ExplorationReport, Tally } from "./repor
 import type { SectorSize } from "./tears.js";
 import { type CrashPoint, crashPoint } from "./violation.js";
 
+/** A workload, and the check that its result must pass after a crash. */
 export interface Explorable<T> {
-  /** The code under test, in use. It runs once, on a disk that is recorded; the same calls each time, please. */
+  /**
+   * The code under test, in use. It runs once, on a disk that is recorded. It must make the same calls each
+   * time.
+   */
   readonly workload: Workload<T>;
+  /** Opens the disk again after a crash, and throws if a promise is broken. */
   readonly check: Check<T>;
 }
 
+/** A workload with its check, and how many crash states are made of it. */
 export interface ExploreOptions<T> extends Explorable<T> {
-  /** Of random choices and of garbage. Default 0. */
+  /** The seed of random choices and of garbage. Default 0. */
   readonly seed?: number;
-  /** Default 512 and 4096. */
+  /** The sizes of the sectors that a torn write is made of. Default 512 and 4096. */
   readonly sectorSizes?: readonly SectorSize[];
-  /** So many moments of the workload are crashed, spread evenly over it, the first and the last among them. Default: all. */
+  /**
+   * How many moments of the workload are crashed, spread evenly over it, including the first and the last.
+   * Default: all.
+   */
   readonly maxBoundaries?: number;
-  /** Default 400. */
+  /** Most crash states that are made of one moment of the workload. Default 400. */
   readonly maxStatesPerBoundary?: number;
   /** How often a recovery is crashed in turn. Default 1. */
   readonly recoveryDepth?: number;
-  /** Default 12. */
+  /** Most crash states that are made of one moment of a recovery. Default 12. */
   readonly maxStatesPerRecoveryBoundary?: number;
-  /** The share of the states whose recovery is crashed in turn, from 0 to 1, which the seed chooses. Default 1. */
+  /**
+   * The share of the states whose recovery is crashed in turn, from 0 to 1. The seed chooses them. Default 1.
+   */
   readonly recoveryShare?: number;
-  /** It stops at so many. Default 10. */
+  /** The exploration stops at this many violations. Default 10. */
   readonly maxViolations?: number;
-  /** What takes longer to settle, workload or check, is a violation. Time in which the machine does something else does not count. Default 10,000. */
+  /**
+   * A workload or check that takes longer is a violation. Time in which the machine does something else does
+   * not count. Default 10,000.
+   */
   readonly timeoutMs?: number;
-  /** Called after each boundary of the workload. */
+  /** Called after each moment of the workload. */
   readonly onProgress?: (progress: ExplorationProgress) => void;
 }
 

@@ -16,10 +16,11 @@ import { type ExplorationBudget, type Scenario, scenario } from "./scenario.js";
 import { walCheck } from "./wal-check.js";
 import type { WalWrite } from "./wal-write.js";
 
+/** How many pairs of faults are tried, and which. */
 export interface FaultPairBudget {
   /** Chooses the pairs. Default 0. */
   readonly seed?: number;
-  /** Pairs of each scenario. Default 10. */
+  /** How many pairs each scenario gets. Default 10. */
   readonly rounds?: number;
 }
 

@@ -6,6 +6,7 @@ export type CrashCause = "power-cut" | "process-kill";
  * the two: acknowledged ⊆ recovered ⊆ attempted.
  */
 export interface HistoryView<T> {
+  /** Why the workload ended: the machine lost power, or the process was killed. */
   readonly cause: CrashCause;
   /** What may be there, in the order of its attempts: everything that was attempted and not rejected. */
   readonly attempted: readonly T[];

@@ -1,10 +1,12 @@
 import type { HistoryView } from "./history.js";
 
+/** How recovered items are compared with the attempted ones. */
 export interface PrefixOptions<T, R> {
   /** Where in the log `recovered` begins: what is before it is known to be there. Default 0. */
   readonly from?: number;
-  /** `index` is the place in the log, from 0. */
+  /** True if a recovered item is the attempted one. `index` is its place in the log, from 0. */
   readonly matches: (attempted: T, recovered: R, index: number) => boolean;
+  /** Shows an item in messages. */
   readonly describe?: (item: T | R) => string;
 }
 

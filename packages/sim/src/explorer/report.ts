@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import type { CrashKind } from "./crash-state.js";
 import type { CrashViolation } from "./violation.js";
 
+/** How many crash states were made and checked. */
 export interface StateCounts {
-  /** States that were made. */
+  /** How many states were made. */
   readonly raw: number;
   /** Those that differ in what is on the disk or in what was promised. Each of them was checked. */
   readonly distinct: number;
@@ -13,26 +14,35 @@ export interface StateCounts {
   readonly byKind: Readonly<Partial<Record<CrashKind, number>>>;
 }
 
+/** What an exploration has checked and found. */
 export interface ExplorationReport {
+  /** The seed of the exploration. */
   readonly seed: number;
   /** Moments of the workload at which it was crashed. */
   readonly boundaries: number;
   /** The pairs of faults that struck one after the other in the workload, as text. */
   readonly faultPairs: readonly string[];
+  /** How many crash states were made and checked. */
   readonly states: StateCounts;
+  /** The states in which the check failed. */
   readonly violations: readonly CrashViolation[];
   /** False where it stopped early, at `maxViolations`. */
   readonly complete: boolean;
   /** Stands for all states that were checked: the same seed gives the same digest. */
   readonly digest: string;
+  /** How long the exploration took, in milliseconds. */
   readonly durationMs: number;
 }
 
+/** How far an exploration is. */
 export interface ExplorationProgress {
-  /** Boundaries of the workload that are done, and how many there are. */
+  /** How many moments of the workload are done. */
   readonly boundary: number;
+  /** How many moments of the workload there are. */
   readonly boundaries: number;
+  /** How many crash states were made and checked so far. */
   readonly states: StateCounts;
+  /** How many violations were found so far. */
   readonly violations: number;
 }
 

@@ -5,12 +5,15 @@ import { DEFAULT_TIMEOUT_MS, type Explorable } from "./explore.js";
 import type { HistoryView } from "./history.js";
 import type { CrashPoint, CrashViolation } from "./violation.js";
 
+/** A violation, made again. */
 export interface Reproduction<T> {
   /** As the last crash left it: nothing ran on it. */
   readonly disk: SimDisk;
+  /** What was attempted and acknowledged before the crash. */
   readonly view: HistoryView<T>;
-  /** Whether the check threw, and what. */
+  /** True if the check threw. */
   readonly failed: boolean;
+  /** The error that the check threw; undefined if it did not. */
   readonly error: unknown;
 }
 

@@ -8,12 +8,19 @@ export type ExplorationBudget = Omit<ExploreOptions<unknown>, "workload" | "chec
 
 /** A workload and its check under a name, whatever their items are. */
 export interface Scenario {
+  /** The name of the scenario. */
   readonly name: string;
+  /** Explores the scenario within a budget. */
   explore(budget?: ExplorationBudget): Promise<ExplorationReport>;
+  /** Makes one violation again: the same crashes, on the same workload. */
   reproduce(violation: Pick<CrashViolation, "seed" | "crashes">): Promise<Reproduction<unknown>>;
 }
 
-/** @param limits of this scenario, where the budget names none */
+/**
+ * Makes a scenario of a name, a workload and its check.
+ *
+ * @param limits the limits of this scenario, if the budget names none
+ */
 export function scenario<T>(
   name: string,
   explorable: Explorable<T>,

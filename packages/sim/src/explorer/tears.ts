@@ -1,5 +1,6 @@
 import type { CrashItem, TornWrite } from "@kaya/io";
 
+/** Bytes of a disk's sector: 512 or 4096. */
 export type SectorSize = TornWrite["sectorBytes"];
 export type UnsyncedWrite = Extract<CrashItem, { kind: "write" }>;
 

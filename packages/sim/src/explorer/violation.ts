@@ -8,6 +8,7 @@ export interface CrashPoint {
   readonly boundary: number;
   /** What was about to be done. */
   readonly before: string;
+  /** The crash state: which of the unsynced operations survived. */
   readonly state: CrashState;
   /** What became of each unsynced operation. */
   readonly items: readonly CrashReportItem[];
@@ -15,12 +16,13 @@ export interface CrashPoint {
 
 /** A promise that was broken, with all that `reproduce` needs. Survives JSON, but for `error`. */
 export interface CrashViolation {
+  /** The seed of the exploration. */
   readonly seed: number;
   /** The crash of the workload, then those inside recovery. */
   readonly crashes: readonly CrashPoint[];
   /** The mutating operations of the workload up to the crash. */
   readonly operations: readonly string[];
-  /** Of `error`. */
+  /** The message of `error`. */
   readonly message: string;
   /** What the check threw. */
   readonly error: unknown;

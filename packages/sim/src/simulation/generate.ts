@@ -22,13 +22,15 @@ import {
   vary,
 } from "./weights.js";
 
+/** The seed of a run, its length, and what it is made of. */
 export interface GenerateOptions {
+  /** The seed: the same options with the same seed give the same run. */
   readonly seed: number;
   /** Steps of the run. Those of rows with indexes come in addition. */
   readonly operations: number;
-  /** In place of the default ones, step by step; 0 leaves a step out. */
+  /** How often each step comes, in place of the defaults; 0 leaves a step out. */
   readonly weights?: Partial<StepWeights>;
-  /** The same for kinds of faults; `false` for none. */
+  /** How often each kind of fault comes, in place of the defaults; `false` for none. */
   readonly faults?: Partial<FaultWeights> | false;
   /** How likely a step is to be one of a transaction. Default: none in three runs of four. */
   readonly transactions?: number;

@@ -5,18 +5,23 @@ import type { World } from "./world.js";
 
 /** What was done, in one run or in many. */
 export interface SimulationCounts {
+  /** How many steps were run. */
   readonly steps: number;
   /** Operations that changed the disk: each one a moment that a crash could have met. */
   readonly diskOperations: number;
+  /** How often the machine lost power. */
   readonly crashes: number;
+  /** How often the process was killed. */
   readonly kills: number;
   /** Faults that met an operation. */
   readonly faults: Readonly<Record<FaultKind, number>>;
   /** Faults that struck in what followed another one. */
   readonly faultPairs: number;
+  /** How often the engine was closed and opened again. */
   readonly reopenings: number;
-  /** Flushes that were done, and compactions: merges, moves and drops. */
+  /** How many flushes were done. */
   readonly flushes: number;
+  /** How many compactions were done: merges, moves and drops. */
   readonly compactions: number;
   /** Writes that were answered with success. */
   readonly acknowledged: number;
@@ -24,31 +29,37 @@ export interface SimulationCounts {
   readonly delivered: number;
   /** Read steps; besides, every key is read after every step. */
   readonly reads: number;
-  /** Transactions that were written; of these, called again before; and those that lost for good. */
+  /** How many transactions were written. */
   readonly transactions: number;
+  /** How many of these were called again before. */
   readonly retries: number;
+  /** How many transactions lost in all their attempts. */
   readonly lostTransactions: number;
   /** Changes that a consumer acknowledged. */
   readonly consumed: number;
   /** How often a consumer found that it was too slow for what is kept. */
   readonly truncated: number;
-  /** Backups that were done, and directories that were built as of some LSN. */
+  /** How many backups were done. */
   readonly backups: number;
   /** Backups that went over an earlier one. */
   readonly backupsAgain: number;
+  /** How many directories were built as of some log sequence number. */
   readonly recoveredTo: number;
   /** Openings of another process that only looked. */
   readonly looks: number;
-  /** Writes to rows of indexes that were acknowledged, and those that were told that another row has the key. */
+  /** How many writes to rows with indexes were acknowledged. */
   readonly indexedWrites: number;
+  /** How many of these writes were refused because another row has the key. */
   readonly indexedRefusals: number;
 }
 
 /** What one run did, and the first thing that went wrong in it. */
 export interface SimulationResult extends SimulationCounts {
+  /** The seed of the run. */
   readonly seed: number;
   /** Two runs in which the same happened, down to each operation of the disk, have the same. */
   readonly digest: string;
+  /** The broken promise; absent if none was found. */
   readonly violation?: Violation;
 }
 

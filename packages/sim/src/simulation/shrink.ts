@@ -6,18 +6,23 @@ import type { Step } from "./steps.js";
 import type { SimulationTarget } from "./target.js";
 import type { Trace } from "./trace.js";
 
+/** What is tested, and how long the search may take. */
 export interface ShrinkOptions {
+  /** The store that is tested. Default: the engine as it is. */
   readonly target?: SimulationTarget;
-  /** Runs it may take. Default 2,000. */
+  /** Most runs that the search may take. Default 2,000. */
   readonly maxAttempts?: number;
-  /** Ends the search; the smallest trace so far is given. */
+  /** Ends the search; it resolves to the smallest trace so far. */
   readonly signal?: AbortSignal;
 }
 
+/** A shorter trace that breaks the same rule. */
 export interface ShrunkTrace {
+  /** The shorter trace. */
   readonly trace: Trace;
   /** Of the shrunk trace: it breaks the same rule as the one that was given. */
   readonly result: SimulationResult;
+  /** How many runs the search took. */
   readonly attempts: number;
 }
 

@@ -3,6 +3,7 @@ import type { SimulationResult } from "./result.js";
 import { runTrace } from "./run-trace.js";
 import type { SimulationTarget } from "./target.js";
 
+/** The options of one simulated run. */
 export interface SimulationOptions extends GenerateOptions {
   /** What is tested. Default: the engine as it is. */
   readonly target?: SimulationTarget;

@@ -2,9 +2,15 @@ import type { SimulationCounts, SimulationResult } from "./result.js";
 import { runSimulation, type SimulationOptions } from "./simulation.js";
 import type { FaultKind } from "./steps.js";
 
+/** The options of a series of simulated runs. */
 export interface SimulationsOptions extends Omit<SimulationOptions, "seed"> {
-  /** Both ends are run. */
-  readonly seeds: { readonly from: number; readonly to: number };
+  /** The seeds of the runs, both ends included. */
+  readonly seeds: {
+    /** The first seed that is run. */
+    readonly from: number;
+    /** The last seed that is run. */
+    readonly to: number;
+  };
   /** Called after each run. */
   readonly onProgress?: (summary: SimulationSummary) => void;
   /** Ends the series after the run that is under way; the summary is of what was run. */
@@ -13,6 +19,7 @@ export interface SimulationsOptions extends Omit<SimulationOptions, "seed"> {
 
 /** The sums over many runs. */
 export interface SimulationSummary extends SimulationCounts {
+  /** How many runs were done. */
   readonly runs: number;
   /** The runs that found something, in the order of their seeds. */
   readonly failures: readonly SimulationResult[];

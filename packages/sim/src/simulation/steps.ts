@@ -1,14 +1,21 @@
 import type { DurabilityMode, EngineConfig, WalConfig } from "@kaya/core";
 import type { FailedSyncOutcome } from "@kaya/io";
 
-/** The bounds of a scan or a clear, as the engine's `RangeOptions`; text is one character a byte. */
+/** The range of a step; the names are those of `RangeOptions` of the engine. */
 export interface StepRange {
+  /** Only keys that begin with this text. */
   readonly prefix?: string;
+  /** Only keys after this one. */
   readonly gt?: string;
+  /** Only this key and keys after it. */
   readonly gte?: string;
+  /** Only keys before this one. */
   readonly lt?: string;
+  /** Only this key and keys before it. */
   readonly lte?: string;
+  /** True: from the last key to the first. */
   readonly reverse?: boolean;
+  /** At most this many entries. */
   readonly limit?: number;
 }
 
@@ -116,6 +123,7 @@ export type PlannedFault =
   | { readonly kind: "partial-write"; readonly bytes: number }
   | { readonly kind: "read-error" };
 
+/** The kind of a planned fault. */
 export type FaultKind = PlannedFault["kind"];
 
 /** Somebody outside follows the changes, from where it was in the last process; it leaves again. */
@@ -217,6 +225,7 @@ export type LifeStep =
   /** A second engine on the same directory, which must be refused. */
   | { readonly step: "intrude" };
 
+/** One step of a simulated run. */
 export type Step =
   | WriteStep
   | ReadStep
@@ -229,4 +238,5 @@ export type Step =
   | IndexStep
   | FaultStep
   | LifeStep;
+/** The name of a step. */
 export type StepName = Step["step"];

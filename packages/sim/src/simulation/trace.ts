@@ -12,14 +12,15 @@ export const TRACE_VERSION = 2;
 
 /** A run, step by step: all that is needed to have it again, on any machine. */
 export interface Trace {
-  /** Of the disk, and of the generator where the steps come from it. */
+  /** The seed of the disk, and of the generator if the steps come from it. */
   readonly seed: number;
-  /** What the engine is opened with first. */
+  /** The configuration of the log that the engine is first opened with. */
   readonly config: WalConfig;
-  /** The same of its memtables and tables; absent where it neither flushes nor compacts by itself. */
+  /** The configuration of its memtables and tables; absent if it neither flushes nor compacts by itself. */
   readonly store?: StoreConfig;
-  /** As the engine's `changes.maxKeptLogBytes`; absent where all is kept that consumers want. */
+  /** The engine's `changes.maxKeptLogBytes`; absent if all log is kept that consumers want. */
   readonly maxKeptLogBytes?: number;
+  /** The steps of the run, in order. */
   readonly steps: readonly Step[];
 }
 

@@ -21,9 +21,11 @@ export type BrokenRule =
 
 /** The first thing that went wrong in a run. */
 export interface Violation {
+  /** The rule that was broken. */
   readonly rule: BrokenRule;
   /** Index of the step it was seen in; the number of steps where it was seen at the end. */
   readonly step: number;
+  /** The violation in words. */
   readonly message: string;
 }
 

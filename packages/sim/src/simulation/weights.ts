@@ -10,6 +10,7 @@ export type StepWeights = Readonly<Record<DrawnStep, number>>;
 /** How often each kind of fault comes, in proportion to the others. */
 export type FaultWeights = Readonly<Record<FaultKind, number>>;
 
+/** How often each step comes by default, in proportion to the others. */
 export const STEP_WEIGHTS: StepWeights = {
   put: 40,
   delete: 6,
@@ -49,6 +50,7 @@ export const STEP_WEIGHTS: StepWeights = {
   look: 1.5,
 };
 
+/** How often each kind of fault comes by default, in proportion to the others. */
 export const FAULT_WEIGHTS: FaultWeights = {
   "fsync-failed": 3,
   "io-error": 3,
