@@ -1,13 +1,12 @@
 // Builds the page of `kayactl studio` from the working directory's src/studio/app into dist/studio: one script, one style sheet, and the
 // licences of what is bundled into them. The page loads nothing from anywhere else.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
 const APP = join("src", "studio", "app");
 const OUT = join("dist", "studio");
 
-rmSync(join(OUT, "app"), { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
 const { metafile } = await build({
   entryPoints: { app: join(APP, "main.tsx") },
