@@ -127,7 +127,8 @@ describe.skipIf(process.platform === "win32")("what goes into a directory of its
         await rejection("KAYA_INVALID_ARGUMENT", engine.backup(target)),
         await rejection("KAYA_INVALID_ARGUMENT", recoverTo({ dataDir }, { lsn: 1, into: target })),
       ].map(({ message }) => message);
-      for (const message of messages) expect(message).toContain("needs a directory outside the data directory");
+      for (const message of messages)
+        expect(message).toContain("needs a directory outside the data directory");
     }
     expect(existsSync(join(dataDir, "new"))).toBe(false);
     await mkdir(join(base, "elsewhere"));

@@ -159,7 +159,7 @@ describe("a scan of a view", () => {
       expect(text(key)).toBe("score:no tuple");
       key?.fill(0);
       expect(await db.has("score:no tuple")).toBe(true);
-      expect(message).toContain('cannot read the key');
+      expect(message).toContain("cannot read the key");
     }
     expect(db.stats().memtable.snapshots.open).toBe(0);
     await db.close();

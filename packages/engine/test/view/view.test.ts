@@ -356,7 +356,9 @@ describe("what a view refuses", () => {
     const make = (options: object) => () => db.view(options as { key: "utf8"; value: "utf8" });
     expect(make({ key: "utf8", value: "xml" })).toThrow('"json", "msgpack", "utf8", "bytes" or a codec');
     expect(make({ value: "json" })).toThrow("the key of a view");
-    expect(make({ key: "utf8", value: "utf8", perfix: "a" })).toThrow("unknown option perfix in the options of a view");
+    expect(make({ key: "utf8", value: "utf8", perfix: "a" })).toThrow(
+      "unknown option perfix in the options of a view",
+    );
     expect(make({ key: "utf8", value: "utf8", schema: {} })).toThrow("Standard Schema");
     expect(make({ key: { name: "x", encode: () => 1 }, value: "utf8" })).toThrow("encode and decode");
     expect(make({ key: "utf8", value: "utf8", prefix: 5 })).toThrow(
