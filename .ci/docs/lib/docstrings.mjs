@@ -8,7 +8,8 @@ const ELSEWHERE = [
   /^(?:as|like|see|same as|the same as) [`{[]/i,
   /\b(?:rejects?|throws) (?:\w+ )?(?:as|like)\b/i,
   /\bsee (?:above|below)\b/i,
-  /^(?:ditto|likewise|as above)\b/i,
+  /^(?:ditto|likewise|as above|of|those|the same)\b/i,
+  /\bKayaError as\b/,
 ];
 
 const DOCUMENTED = ReflectionKind.SomeMember | ReflectionKind.SomeExport;

@@ -5,7 +5,7 @@ const MiB = 1024 * 1024;
 /** Bytes of a record's header, and so of the smallest record. */
 export const RECORD_HEADER_BYTES = 40;
 
-/** Default of `maxRecordBytes`, header included. */
+/** The default of `maxRecordBytes`: 32 MiB, a record's header included. */
 export const DEFAULT_MAX_RECORD_BYTES = 32 * MiB;
 
 // payload_len is a u32 and offsets are doubles: this keeps all lengths and sums far below both limits.

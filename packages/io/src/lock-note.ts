@@ -9,7 +9,7 @@ export const NOTE_BYTES = 192;
 export interface LockNote {
   /** The id of the process that wrote the note. */
   readonly pid: number;
-  /** Of the machine, as it is called by `bootId`. */
+  /** The start of the machine in which the note was written. */
   readonly boot: string;
   /** `clean`: it let go, and everything was synced. */
   readonly state: "open" | "clean";

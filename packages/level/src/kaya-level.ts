@@ -80,7 +80,7 @@ export interface KayaLevel<KDefault = string, VDefault = string> {
   /**
    * Opens the database. Other calls open it by themselves.
    *
-   * @throws Error LEVEL_DATABASE_NOT_OPEN with a KayaError as its cause: KAYA_LOCK_CONFLICT, KAYA_CORRUPTION,
+   * @throws Error LEVEL_DATABASE_NOT_OPEN whose `cause` is a KayaError: KAYA_LOCK_CONFLICT, KAYA_CORRUPTION,
    *   KAYA_INVALID_ARGUMENT, KAYA_NOT_FOUND (`createIfMissing` is false), KAYA_IO
    */
   open(options?: OpenOptions): Promise<void>;

@@ -34,7 +34,7 @@ export interface Found {
   readonly kind: EntryKind;
   /** The sequence of the write that made the entry. */
   readonly sequence: SequenceNumber;
-  /** Of an `EXPIRING` entry: milliseconds since 1970, from 1 to 2^53 - 1. It has no value from then on. Of other entries 0. */
+  /** When an `EXPIRING` entry expires: milliseconds since 1970, from 1 to 2^53 - 1. For other entries 0. */
   readonly expiresAt: number;
   /** The value; empty for a tombstone. */
   readonly value: Uint8Array;
@@ -57,7 +57,7 @@ export interface EntryCursor {
   readonly kind: EntryKind;
   /** The sequence of the write that made the entry. */
   readonly sequence: SequenceNumber;
-  /** Of an `EXPIRING` entry: milliseconds since 1970. Of another entry it is any number. */
+  /** When an `EXPIRING` entry expires: milliseconds since 1970. For another entry any number. */
   readonly expiresAt: number;
   /** The value of the entry; valid until the next move. */
   readonly value: Uint8Array;

@@ -27,7 +27,7 @@ export interface MetricsServerResponse {
   end(body: string): unknown;
 }
 
-/** Those whose metrics are asked for; a function where they come and go. */
+/** The stores whose metrics are served; a function if stores come and go. */
 export type ServedStores = MetricStores | (() => MetricStores);
 
 /**
@@ -46,7 +46,7 @@ export function metricsHandler(
   };
 }
 
-/** The same for servers that have the `Request` and `Response` of `fetch`. */
+/** The metrics as a response of `fetch`, for servers that have its `Request` and `Response`. */
 export function metricsResponse(stores: ServedStores, request?: Request): Response {
   const { status, headers, body } = answer(
     stores,

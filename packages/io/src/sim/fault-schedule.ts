@@ -45,7 +45,7 @@ export class FaultSchedule implements FaultSource {
     this.#waiting = [...faults];
   }
 
-  /** Those that struck, in order. */
+  /** The faults that struck, in order. */
   get met(): readonly MetFault[] {
     return this.#met;
   }
@@ -55,7 +55,7 @@ export class FaultSchedule implements FaultSource {
     return this.#passed;
   }
 
-  /** Those that did not strike yet never will. */
+  /** Cancels all faults that have not struck yet. */
   cancel(): void {
     this.#waiting.length = 0;
   }

@@ -119,9 +119,12 @@ export class TreeCopy {
   }
 
   /**
-   * Writes a table that is newer than all so far, and reads it back. Any number of them; one call at a time.
-   * @param covered as that of `LsmTree.flush`
-   * @throws KayaError as `LsmTree.flush`; what `check` throws
+   * Writes a table that is newer than all so far, and reads it back. Call it any number of times, one call at a
+   * time.
+   *
+   * @param covered the last record of the log that is in `source`; at or behind the one that is covered already
+   * @throws KayaError KAYA_INVALID_ARGUMENT if a sequence is not above what is covered, or above `covered`, or
+   *   keys are not in order; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO; what `check` throws
    */
   async add(source: FlushSource, covered: LogPosition): Promise<void> {
     checkCovers(this.#covered, covered);

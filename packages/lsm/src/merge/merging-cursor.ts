@@ -68,7 +68,7 @@ export class MergingCursor implements EntryCursor {
     return this.#at.run.cursor.sequence;
   }
 
-  /** For an `EXPIRING` entry: when it expires, in milliseconds since 1970. For another entry any number. */
+  /** When an `EXPIRING` entry expires: milliseconds since 1970. For another entry any number. */
   get expiresAt(): number {
     return this.#at.run.cursor.expiresAt;
   }

@@ -15,7 +15,7 @@ export interface TableInspectionRow {
   readonly encoding: "raw" | "snappy";
   /** Bytes when it is uncompressed. */
   readonly rawLength: number;
-  /** Of a data block, an index or range tombstones: what is in it. */
+  /** How many entries a data block, an index or a block of range tombstones has. */
   readonly entries?: number;
   /** The checksum of the block, as it is stored. */
   readonly checksum: number;

@@ -6,7 +6,7 @@ import type { TableExpiry } from "./table-expiry.js";
 export interface TableProperties {
   /** Puts and tombstones. */
   readonly entries: number;
-  /** Those of them that delete their key. */
+  /** How many of the entries delete their key. */
   readonly tombstones: number;
   /** When those of them expire that do; undefined where none does. */
   readonly expiry: TableExpiry | undefined;

@@ -5,11 +5,17 @@ import { SEED_BYTES } from "./format.js";
 
 /** How a table is written. */
 export interface TableWriterOptions {
-  /** Default `"none"`. `"snappy"` needs the optional package of that name. A block that does not shrink by an eighth is stored raw. */
+  /**
+   * How blocks are compressed. Default `"none"`. `"snappy"` needs the optional package of that name. A block
+   * that does not shrink by an eighth is stored raw.
+   */
   readonly compression?: Compression;
   /** A data block ends before it gets longer, its trailer included; one entry that is longer has a block of its own. From 512 to 1 MiB, default 16 KiB. */
   readonly blockBytes?: number;
-  /** Of the filter; 0 makes none. From 0 to 24, default 10: 1 % of the absent keys are looked for in vain. */
+  /**
+   * Bits of the filter for each key; 0 makes no filter. From 0 to 24. Default 10: 1 % of absent keys are
+   * searched in vain.
+   */
   readonly bitsPerKey?: number;
   /** An index that gets longer is cut, and gets a level above it. From 512 to 64 MiB, default 1 MiB. */
   readonly indexBytes?: number;

@@ -113,12 +113,12 @@ export class TableWriter {
     return this.#rawBytes;
   }
 
-  /** Of the first entry; undefined before it. */
+  /** The key of the first entry; undefined before it. */
   get firstKey(): Uint8Array | undefined {
     return this.#firstKey;
   }
 
-  /** A copy of the last entry's; undefined before the first. */
+  /** A copy of the key of the last entry; undefined before the first. */
   get lastKey(): Uint8Array | undefined {
     return this.#entries > 0 ? copyBytes(this.#last.subarray(0, this.#lastLength)) : undefined;
   }

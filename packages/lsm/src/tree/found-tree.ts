@@ -117,10 +117,11 @@ export class FoundTree implements TreeFacts {
   }
 
   /**
-   * Moves on to what another process has written since. Snapshots stay as they are. Tables that both have stay open, and in the cache.
-   * @returns whether anything changed
-   * @throws KayaError as `LsmTree.look`, with everything as it was; KAYA_CORRUPTION also where the manifest is an older one;
-   *   KAYA_INVALID_ARGUMENT after `stage`; KAYA_CLOSED
+   * Moves on to what another process has written since. Snapshots stay as they are. Tables that both have stay
+   * open and in the cache. Resolves to true if anything has changed.
+   *
+   * @throws KayaError KAYA_CORRUPTION, also if the manifest is an older one; KAYA_UNSUPPORTED_VERSION, KAYA_IO;
+   *   KAYA_INVALID_ARGUMENT after `stage`; KAYA_CLOSED. Then everything is as it was
    */
   async refresh(): Promise<boolean> {
     this.#checkUsable();
@@ -128,11 +129,14 @@ export class FoundTree implements TreeFacts {
   }
 
   /**
-   * Writes what came since the last flush or stage into a table that no manifest names, for `open` to publish: so a long log needs no
-   * more memory than a memtable. Where the process ends before, the next opening removes the table.
-   * @param covered as that of `LsmTree.flush`; at or behind that of the last stage
-   * @throws KayaError KAYA_INVALID_ARGUMENT as `LsmTree.flush`; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO: the same may be staged
-   *   again; KAYA_CLOSED
+   * Writes what came since the last flush or stage into a table that no manifest names. `open` publishes it. So
+   * a long log needs no more memory than a memtable. If the process ends before that, the next opening removes
+   * the table.
+   *
+   * @param covered the last record of the log that is in `source`; at or behind that of the last stage
+   * @throws KayaError KAYA_INVALID_ARGUMENT if a sequence is not above what is covered, or above `covered`, or
+   *   keys are not in order; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO (the same may be staged again);
+   *   KAYA_CLOSED
    */
   async stage(source: FlushSource, covered: LogPosition): Promise<void> {
     this.#checkUsable();

@@ -152,7 +152,12 @@ export class LsmTree {
     return this.#flusher.flush(source, covered);
   }
 
-  /** Keeps a text of the owner's, up to 1,024 bytes in UTF-8, durably: which log the tables belong to. @throws KayaError as `flush` */
+  /**
+   * Stores a text of the owner, up to 1,024 bytes in UTF-8, durably: which log the tables belong to.
+   *
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO; KAYA_WRITER_FAILED if
+   *   another process writes; KAYA_CLOSED
+   */
   async setLogIdentity(logIdentity: string): Promise<void> {
     this.#checkOpen();
     if (Buffer.byteLength(logIdentity) > 1024)
@@ -161,9 +166,11 @@ export class LsmTree {
   }
 
   /**
-   * Moves everything in an extent to the deepest level: of each key one entry is left, no tombstone, and nothing that has expired. What is flushed meanwhile
-   * stays where it is.
-   * @throws KayaError as the tables and the disk; KAYA_CLOSED
+   * Moves everything in an extent to the deepest level: of each key one entry is left, no tombstone, and no
+   * expired entry. What is flushed meanwhile stays where it is.
+   *
+   * @throws KayaError KAYA_CORRUPTION if a table is damaged; KAYA_DISK_FULL, KAYA_FSYNC_FAILED, KAYA_IO;
+   *   KAYA_WRITER_FAILED if another process writes; KAYA_CLOSED
    */
   async compact(extent: Extent = EVERYTHING): Promise<void> {
     this.#checkOpen();

@@ -19,17 +19,17 @@ export interface TreeFacts {
 
 /** The shape of a tree, its cache, and when it compacts. Everything is optional. */
 export interface LsmOptions {
-  /** Of blocks, indexes and filters. Default 64 MiB. */
+  /** Most bytes of blocks, indexes and filters in memory. Default 64 MiB. */
   readonly cacheBytes?: number;
-  /** Default `none`. `snappy` needs the optional package of that name. */
+  /** How blocks are compressed. Default `none`. `snappy` needs the optional package of that name. */
   readonly compression?: TableFormat["compression"];
-  /** Of a data block, before compression. Default 16 KiB. */
+  /** Bytes of a data block, before compression. Default 16 KiB. */
   readonly blockBytes?: number;
-  /** Of the filter of each table; 0 makes none. Default 10. */
+  /** Bits of each table's filter for each key; 0 makes no filter. Default 10. */
   readonly bitsPerKey?: number;
   /** A table that is being written is synced after so many bytes, so that no sync takes long. Default 1 MiB. */
   readonly syncBytes?: number;
-  /** Of a table that a compaction writes, nearly. Default 32 MiB. */
+  /** About how many bytes a table has that a compaction writes. Default 32 MiB. */
   readonly tableBytes?: number;
   /** Level 0 is merged once it has so many tables. Default 4. */
   readonly level0Tables?: number;

@@ -34,14 +34,20 @@ export class LsmSnapshot {
     return this.#version.state;
   }
 
-  /** Of level 0 the newest first, of the others in key order. Until `release` their files stay as they are, to be copied. */
+  /**
+   * The tables of this snapshot: of level 0 the newest first, of the others in key order. Until `release` their
+   * files stay as they are, to be copied.
+   */
   get tables(): readonly SnapshotTable[] {
     return this.#version.state.levels.flatMap((metas, level) =>
       metas.map((meta) => ({ ...meta, level, path: tablePath(meta.id) })),
     );
   }
 
-  /** The same tables, to be copied: also where another process has removed their files meanwhile. */
+  /**
+   * The tables of this snapshot as sources of a copy, even if another process has removed their files
+   * meanwhile.
+   */
   get sources(): readonly TableSource[] {
     return this.#version.levels.flatMap((tables, level) =>
       tables.map(({ meta, table }) => ({

@@ -10,7 +10,7 @@ export interface LevelStats {
   readonly level: number;
   /** How many tables it has. */
   readonly tables: number;
-  /** Of the files. */
+  /** Bytes of the tables' files. */
   readonly bytes: number;
   /** How many entries it has, tombstones included; a key counts once for each table that has it. */
   readonly entries: number;

@@ -14,7 +14,10 @@ export interface FlushEntry {
   readonly sequence: SequenceNumber;
   /** The value of the entry; empty for a tombstone. */
   readonly value: Uint8Array;
-  /** Of an `EXPIRING` entry, which needs one: whole milliseconds since 1970, from 1 to 2^53 - 1. */
+  /**
+   * When an `EXPIRING` entry expires: whole milliseconds since 1970, from 1 to 2^53 - 1. Such an entry needs
+   * it.
+   */
   readonly expiresAt?: number;
 }
 

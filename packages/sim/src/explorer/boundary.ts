@@ -9,7 +9,7 @@ export interface Boundary {
   readonly next: { readonly kind: MutatingKind; readonly path: string } | undefined;
   /** The disk as it stood then. Not to be changed: make forks of it. */
   readonly disk: SimDisk;
-  /** Of the history. */
+  /** The version of the history at this moment. */
   readonly version: number;
 }
 

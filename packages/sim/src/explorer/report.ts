@@ -6,11 +6,11 @@ import type { CrashViolation } from "./violation.js";
 export interface StateCounts {
   /** How many states were made. */
   readonly raw: number;
-  /** Those that differ in what is on the disk or in what was promised. Each of them was checked. */
+  /** States that differ in what is on the disk or in what was promised. Each of them was checked. */
   readonly distinct: number;
-  /** Of the distinct ones: crashes inside recovery. */
+  /** How many of the distinct states are crashes inside recovery. */
   readonly insideRecovery: number;
-  /** The distinct ones by the kind that first led to them. */
+  /** The distinct states by the kind that first led to them. */
   readonly byKind: Readonly<Partial<Record<CrashKind, number>>>;
 }
 

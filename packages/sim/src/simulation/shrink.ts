@@ -20,7 +20,7 @@ export interface ShrinkOptions {
 export interface ShrunkTrace {
   /** The shorter trace. */
   readonly trace: Trace;
-  /** Of the shrunk trace: it breaks the same rule as the one that was given. */
+  /** The result of the shorter trace: it breaks the same rule as the one that was given. */
   readonly result: SimulationResult;
   /** How many runs the search took. */
   readonly attempts: number;
