@@ -18,7 +18,9 @@ const conflict = { code: "KAYA_LOCK_CONFLICT" };
 
 /** Another thread that opens a directory. Its first message is "open", or the code of the error. */
 async function openInThread(directory) {
-  const worker = new Worker(new URL("./thread.mjs", import.meta.url), { workerData: directory });
+  const worker = new Worker(new URL("../../packages/engine/test/support/thread.mjs", import.meta.url), {
+    workerData: directory,
+  });
   const [answer] = await once(worker, "message");
   return { worker, answer };
 }

@@ -1,7 +1,7 @@
-// A thread for program.mjs: opens the directory, says how that went, and closes it when it is told to.
+// A thread for threads.test.ts and .ci/runtimes: opens the directory, says how that went, and closes it when it is told to.
 import { once } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
-import { Engine } from "../../packages/engine/dist/index.js";
+import { Engine } from "../../dist/index.js";
 
 const db = await Engine.open({ dataDir: workerData }).catch(({ code }) => void parentPort.postMessage(code));
 if (db !== undefined) {
