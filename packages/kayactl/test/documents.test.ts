@@ -32,6 +32,7 @@ const NOT_TYPED_IN = new Map([
     'eval "$(kayactl completion',
     "changes files of the shell; completion.test.ts loads the scripts in each of them",
   ],
+  ["kayactl import", "needs databases of other stores; import-stores.test.ts makes and imports them"],
   ["kayactl studio", "serves until it is interrupted; studio-command.test.ts starts it"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],
 ]);
