@@ -41,6 +41,7 @@ export const SECTIONS = [
     title: "Running it",
     pages: [
       "docs/operations.md",
+      "docs/runtimes.md",
       "docs/errors.md",
       "packages/engine/ERRORS.md",
       "packages/kayactl/README.md",
