@@ -9,40 +9,56 @@ const tokenOf = (address = "") => new URL(address).searchParams.get("token") ?? 
 
 describe("the address that is shown", () => {
   test("lets one browser in, once: its token becomes a cookie that scripts do not see", async () => {
-    const { port, addresses, cookie } = await readingStudio(await filledDirectory(1));
-    expect(addresses[0]).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:${port}/\\?token=[\\w-]{43}$`));
-    expect(cookie).toMatch(new RegExp(`^kaya_studio_${port}=[\\w-]{43}$`));
-    const again = await ask(port, `/?token=${tokenOf(addresses[0])}`);
+    const { port, addresses, cookie, at } = await readingStudio(await filledDirectory(1));
+    expect(addresses[0]).toMatch(
+      new RegExp(`^http://127\\.0\\.0\\.1:${port}/[\\w-]{22}/\\?token=[\\w-]{43}$`),
+    );
+    expect(cookie).toMatch(/^kaya_studio=[\w-]{43}$/);
+    const again = await ask(port, at(`/?token=${tokenOf(addresses[0])}`));
     expect(again.status).toBe(403);
     expect(again.headers["set-cookie"]).toBeUndefined();
     expect(again.body.toString()).toContain("The terminal that runs kayactl studio shows one");
   });
 
   test("is followed by another one where it was spent, and never by more than one", async () => {
-    const { port, addresses } = await readingStudio(await filledDirectory(1));
-    for (let i = 0; i < 3; i++) expect((await ask(port, "/")).status).toBe(403);
+    const { port, addresses, at } = await readingStudio(await filledDirectory(1));
+    for (const path of ["/", at("/"), "/of-another-run/"]) expect((await ask(port, path)).status).toBe(403);
     expect(addresses).toHaveLength(2);
-    const second = await ask(port, `/?token=${tokenOf(addresses[1])}`);
-    expect(second).toMatchObject({ status: 303, headers: { location: "/" } });
+    const second = await ask(port, at(`/?token=${tokenOf(addresses[1])}`));
+    expect(second).toMatchObject({ status: 303, headers: { location: at("/") } });
+    // Servers of other users on 127.0.0.1 do not know the path, so a browser does not send them the cookie.
     expect(second.headers["set-cookie"]?.[0]).toMatch(
-      /^kaya_studio_\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/,
+      /^kaya_studio=[\w-]{43}; Path=\/[\w-]{22}\/; HttpOnly; SameSite=Strict$/,
     );
+    expect(second.headers["set-cookie"]?.[0]).toContain(`Path=${at("/")};`);
   });
 
   test("is not spent by a wrong token", async () => {
-    const { port, addresses } = await readingStudio(await filledDirectory(1));
+    const { port, addresses, at } = await readingStudio(await filledDirectory(1));
     await ask(port, "/");
     for (const token of ["", "x", "a".repeat(43), `${tokenOf(addresses[1])}A`, "%00", "é"])
-      expect((await ask(port, `/?token=${encodeURIComponent(token)}`)).status).toBe(403);
+      expect((await ask(port, at(`/?token=${encodeURIComponent(token)}`))).status).toBe(403);
     expect(await letIn(port, addresses[1] ?? "")).not.toBe("");
   });
 
   test("leads a page that is let in already to the page", async () => {
-    const { get, addresses } = await readingStudio(await filledDirectory(1));
+    const { get, addresses, at } = await readingStudio(await filledDirectory(1));
     expect(await get(`/?token=${tokenOf(addresses[0])}`)).toMatchObject({
       status: 303,
-      headers: { location: "/" },
+      headers: { location: at("/") },
     });
+  });
+
+  test("has a path that no other studio has, and nothing is served beside it", async () => {
+    const [one, other] = [
+      await readingStudio(await filledDirectory(1)),
+      await readingStudio(await filledDirectory(1)),
+    ];
+    expect(one.at("/")).not.toBe(other.at("/"));
+    const headers = { cookie: one.cookie };
+    for (const path of ["/api/store", "/app.js", other.at("/api/store")])
+      expect((await ask(one.port, path, { headers })).status).toBe(403);
+    expect((await ask(one.port, other.at("/"), { headers })).status).toBe(403);
   });
 });
 
@@ -50,15 +66,9 @@ describe("without the cookie", () => {
   test.each(["/api/store", "/api/rows", "/api/events", "/api/export", "/api/value?key=", "/nothing"])(
     "%s is refused",
     async (path) => {
-      const { port, cookie } = await readingStudio(await filledDirectory(1));
-      for (const other of [
-        "",
-        `${cookie}x`,
-        cookie.slice(0, -1),
-        `${cookie}; ${cookie}`,
-        "kaya_studio_1=x",
-      ]) {
-        const { status, body } = await ask(port, path, { headers: { cookie: other } });
+      const { port, cookie, at } = await readingStudio(await filledDirectory(1));
+      for (const other of ["", `${cookie}x`, cookie.slice(0, -1), `${cookie}; ${cookie}`, "kaya_studio=x"]) {
+        const { status, body } = await ask(port, at(path), { headers: { cookie: other } });
         expect(status).toBe(403);
         expect(problemOf(body).code).toBe("FORBIDDEN");
       }
@@ -66,9 +76,11 @@ describe("without the cookie", () => {
   );
 
   test("a write is refused, and nothing is written", async () => {
-    const { port, rows } = await writingStudio(await filledDirectory(1));
+    const { port, rows, at } = await writingStudio(await filledDirectory(1));
     const headers = { origin: `http://127.0.0.1:${port}`, "if-none-match": "*" };
-    expect((await ask(port, "/api/value?key=eA", { method: "PUT", headers, body: "1" })).status).toBe(403);
+    expect((await ask(port, at("/api/value?key=eA"), { method: "PUT", headers, body: "1" })).status).toBe(
+      403,
+    );
     expect((await rows()).rows).toHaveLength(1);
   });
 });
@@ -96,11 +108,11 @@ describe("a request that no page of the studio sends", () => {
   });
 
   test("a second Host is refused", async () => {
-    const { port, cookie } = await readingStudio(await filledDirectory(1));
+    const { port, cookie, at } = await readingStudio(await filledDirectory(1));
     const host = `Host: 127.0.0.1:${port}\r\n`;
     const answer = await raw(
       port,
-      `GET /api/store HTTP/1.1\r\n${host}${host}Cookie: ${cookie}\r\nConnection: close\r\n\r\n`,
+      `GET ${at("/api/store")} HTTP/1.1\r\n${host}${host}Cookie: ${cookie}\r\nConnection: close\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1\.1 40[03] /);
   });
@@ -153,8 +165,8 @@ describe("a request that no page of the studio sends", () => {
   ])("%s leads nowhere", async (path) => {
     const { get } = await readingStudio(await filledDirectory(1));
     const { status, body } = await get(path);
-    expect([400, 404]).toContain(status);
-    expect(problemOf(body).code).toMatch(/^(NOT_FOUND|BAD_REQUEST)$/);
+    expect([400, 403, 404]).toContain(status);
+    expect(problemOf(body).code).toMatch(/^(NOT_FOUND|FORBIDDEN|BAD_REQUEST)$/);
   });
 
   test.each([
@@ -255,7 +267,9 @@ describe("a connection that is no browser's", () => {
     await Promise.all(silent.map((socket) => once(socket, "connect")));
     for (const socket of silent) socket.on("error", () => undefined).write("GET / HTTP/1.1\r\n");
     expect((await studio.get("/api/store")).status).toBe(200);
-    const stream = await askOpen(studio.port, "/api/events", { headers: { cookie: studio.cookie } });
+    const stream = await askOpen(studio.port, studio.at("/api/events"), {
+      headers: { cookie: studio.cookie },
+    });
     stream.on("error", () => undefined);
     await studio.close();
     await expect(ask(studio.port, "/")).rejects.toThrow();

@@ -67,13 +67,14 @@ export class StudioDouble {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? "/", this.address);
-    const file = this.#files.get(pathname);
+    const path = pathname.slice(1);
+    const file = this.#files.get(path);
     const json = (status: number, body: unknown) => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     };
     if (file !== undefined) {
       response.writeHead(200, { "content-type": file.type }).end(file.bytes);
-    } else if (pathname === API.events && !this.isRefusing) {
+    } else if (path === API.events && !this.isRefusing) {
       response.writeHead(200, { "content-type": "text/event-stream" });
       this.#streams.add(response);
       response.on("close", () => this.#streams.delete(response));
@@ -81,14 +82,14 @@ export class StudioDouble {
     } else if (this.problem !== undefined) {
       const { status, ...problem } = this.problem;
       json(status, problem);
-    } else if (pathname === API.store) {
+    } else if (path === API.store) {
       json(200, this.info);
-    } else if (pathname === API.value) {
+    } else if (path === API.value) {
       this.#answerValue(searchParams.get("key") ?? "", json, response);
     } else {
       const keys = [...this.values.keys()].sort();
       const rows = keys.map((key): Row => ({ key: toText(key), length: 1, head: "" }));
-      json(200, pathname === API.tree ? { nodes: rows.map(({ key }) => ({ kind: "key", key })) } : { rows });
+      json(200, path === API.tree ? { nodes: rows.map(({ key }) => ({ kind: "key", key })) } : { rows });
     }
   }
 

@@ -24,7 +24,9 @@ const WRITER = fileURLToPath(new URL("studio-writer.mjs", import.meta.url));
 
 /** Events of a stream, until the test ends. */
 async function streamOf(studio: Studio, query = ""): Promise<Stream> {
-  const response = await askOpen(studio.port, `/api/events${query}`, { headers: { cookie: studio.cookie } });
+  const response = await askOpen(studio.port, studio.at(`/api/events${query}`), {
+    headers: { cookie: studio.cookie },
+  });
   return new Stream(response);
 }
 
@@ -194,7 +196,9 @@ describe.each([
     expect((await studio.get("/api/events")).status).toBe(503);
     streams[0]?.response.destroy();
     await vi.waitFor(async () => {
-      const response = await askOpen(studio.port, "/api/events", { headers: { cookie: studio.cookie } });
+      const response = await askOpen(studio.port, studio.at("/api/events"), {
+        headers: { cookie: studio.cookie },
+      });
       response.destroy();
       expect(response.statusCode).toBe(200);
     });

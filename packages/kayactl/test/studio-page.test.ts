@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { Engine } from "@kaya/engine";
 import { encode } from "@msgpack/msgpack";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { API } from "../src/studio/api.js";
 import { ReaderStore, readOnlyConfig } from "../src/studio/reader-store.js";
 import { WriterStore } from "../src/studio/writer-store.js";
 import { openBrowser, type TestBrowser, withoutBrowser } from "./browser.js";
@@ -263,7 +264,7 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     await studio.clickButton("Next part");
     await studio.untilText(".pager", "Part 2 of 64: 256.0 KiB from byte 262144");
     await studio.untilText(".text-line", "0123456789abcdef");
-    expect(studio.received.get("/api/value")).toBeLessThan(2 * 1024 * 1024);
+    expect(studio.received.get(API.value)).toBeLessThan(2 * 1024 * 1024);
     expect(await studio.evaluate("document.querySelector('a[download][href*=value]').href")).toContain(
       "download=1",
     );

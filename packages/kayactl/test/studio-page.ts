@@ -33,13 +33,15 @@ export async function serveStudio(store: StudioStore, dataDir: string): Promise<
 export class StudioPage {
   readonly page: Page;
   readonly problems: string[] = [];
-  /** Bytes of bodies by path. */
+  /** Bytes of bodies by path, behind that of the address. */
   readonly received = new Map<string, number>();
-  readonly #origin: string;
+  /** Without its token. */
+  readonly #address: string;
 
-  private constructor(page: Page, origin: string) {
+  private constructor(page: Page, address: string) {
+    const { origin, pathname } = new URL(address);
     this.page = page;
-    this.#origin = origin;
+    this.#address = origin + pathname;
     page.on("pageerror", (error) => this.problems.push(String(error)));
     page.on("console", (message) => {
       // An answer that the page expects: a conflict, a key without a value.
@@ -50,20 +52,19 @@ export class StudioPage {
       void dialog.dismiss();
     });
     page.on("request", (request) => {
-      const { url } = { url: request.url() };
+      const url = request.url();
       if (!url.startsWith(origin) && !url.startsWith("data:")) this.problems.push(`asked for ${url}`);
     });
     page.on("response", (response) => {
-      const { pathname } = new URL(response.url());
+      const path = new URL(response.url()).pathname.slice(pathname.length);
       const length = Number(response.headers()["content-length"] ?? 0);
-      this.received.set(pathname, (this.received.get(pathname) ?? 0) + length);
+      this.received.set(path, (this.received.get(path) ?? 0) + length);
     });
   }
 
   static async open(browser: Browser, address: string, hash = ""): Promise<StudioPage> {
     const page = await browser.newPage();
-    const { origin } = new URL(address);
-    const studio = new StudioPage(page, origin);
+    const studio = new StudioPage(page, address);
     await page.setViewport({ width: 1280, height: 800 });
     await page.goto(address);
     if (hash !== "") await studio.go(hash);
@@ -72,7 +73,7 @@ export class StudioPage {
   }
 
   async go(hash: string): Promise<void> {
-    await this.page.goto(`${this.#origin}/${hash}`);
+    await this.page.goto(`${this.#address}${hash}`);
   }
 
   /** Anew, as from a link. */

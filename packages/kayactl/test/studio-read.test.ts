@@ -56,7 +56,7 @@ test("looking changes nothing", async () => {
   const studio = await readingStudio(data);
   await studio.rows();
   await studio.tree();
-  const stream = await askOpen(studio.port, "/api/events", { headers: { cookie: studio.cookie } });
+  const stream = await askOpen(studio.port, studio.at("/api/events"), { headers: { cookie: studio.cookie } });
   stream.destroy();
   await studio.close();
   expect(await snapshot(data)).toEqual(before);
@@ -402,7 +402,9 @@ describe("an export", () => {
       return { [Symbol.asyncIterator]: counted } as unknown as Scan;
     });
     onTestFinished(() => spy.mockRestore());
-    const response = await askOpen(studio.port, "/api/export", { headers: { cookie: studio.cookie } });
+    const response = await askOpen(studio.port, studio.at("/api/export"), {
+      headers: { cookie: studio.cookie },
+    });
     // What the export reads ahead is read by then, or soon.
     for (let i = 0; i < 5; i++) await studio.get("/api/store");
     expect(scanned).toBeGreaterThan(0);

@@ -60,6 +60,8 @@ export interface Studio {
   readonly store: StudioStore;
   /** Of the page that was let in. */
   readonly cookie: string;
+  /** A path below that of the address, which the others are given without. */
+  at(path: string): string;
   get(path: string, ask?: Ask): Promise<Answer>;
   /** @throws where the answer is not 200 */
   json<T>(path: string): Promise<T>;
@@ -77,7 +79,7 @@ export interface Studio {
 }
 
 export const PAGE: PageFiles = new Map([
-  ["/", { type: "text/html; charset=utf-8", bytes: "<!doctype html><title>page</title>" }],
+  ["", { type: "text/html; charset=utf-8", bytes: "<!doctype html><title>page</title>" }],
 ]);
 
 export function optionsOf(data: string): GlobalOptions {
@@ -114,8 +116,9 @@ async function studioOf(
   };
   onTestFinished(close);
   const cookie = await letIn(port, addresses[0] ?? "");
+  const at = (path: string) => pathAt(addresses[0] ?? "", path);
   const get = (path: string, { headers, ...rest }: Ask = {}) =>
-    ask(port, path, { ...rest, headers: { cookie, ...headers } });
+    ask(port, at(path), { ...rest, headers: { cookie, ...headers } });
   const json = async <T>(path: string): Promise<T> => {
     const { status, body } = await get(path);
     if (status !== 200) throw new Error(`${path}: ${status} ${body}`);
@@ -127,6 +130,7 @@ async function studioOf(
     addresses,
     store,
     cookie,
+    at,
     get,
     json,
     send: (method, path, headers, body) =>
@@ -146,9 +150,14 @@ async function studioOf(
 
 /** Spends an address; gives the cookie. */
 export async function letIn(port: number, address: string): Promise<string> {
-  const { search } = new URL(address);
-  const { headers } = await ask(port, `/${search}`);
+  const { pathname, search } = new URL(address);
+  const { headers } = await ask(port, pathname + search);
   return headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
+}
+
+/** A path that begins with a slash, below that of an address. */
+export function pathAt(address: string, path: string): string {
+  return new URL(address).pathname + path.slice(1);
 }
 
 export interface SentEvent {

@@ -6,13 +6,14 @@
 /** Bytes of a key, prefix or value: base64url without padding. The empty string is the empty key, not an absent one. */
 export type Base64Url = string;
 
+/** Relative to the address of the page, which begins with a random path. */
 export const API = {
-  store: "/api/store",
-  tree: "/api/tree",
-  rows: "/api/rows",
-  value: "/api/value",
-  events: "/api/events",
-  export: "/api/export",
+  store: "api/store",
+  tree: "api/tree",
+  rows: "api/rows",
+  value: "api/value",
+  events: "api/events",
+  export: "api/export",
 } as const;
 
 /** `GET /api/store`: fetched once, when the page opens. */

@@ -51,14 +51,14 @@ export interface Route {
   readonly gate?: GateName;
 }
 
-/** Who answers an API request. @throws Refusal */
-export function routeOf({ method, url }: Target): Route {
-  const routes = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
+/** The route of an API request. @throws Refusal */
+export function routeOf(path: string, method: Target["method"]): Route {
+  const routes = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
   if (routes === undefined) throw notFound("nothing is here");
   const route = routes[method];
   if (route !== undefined) return route;
   const allow = Object.keys(routes).join(", ");
-  throw new Refusal(405, "BAD_REQUEST", `${url.pathname} takes ${allow}`, { allow });
+  throw new Refusal(405, "BAD_REQUEST", `${path} takes ${allow}`, { allow });
 }
 
 const getStore: Handler = async ({ store }, { response, target }) => {

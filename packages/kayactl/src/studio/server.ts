@@ -9,7 +9,7 @@ import { Live } from "./live.js";
 import type { PageFiles } from "./page-files.js";
 import { answerTo, forbidden } from "./refusal.js";
 import { type Exchange, type GateName, routeOf, type Served } from "./routes.js";
-import { cookieName, readCookie, Sessions } from "./session.js";
+import { COOKIE, randomPath, readCookie, Sessions } from "./session.js";
 
 const HOST = "127.0.0.1";
 
@@ -39,6 +39,8 @@ export class StudioServer {
   readonly #served: Served;
   readonly #files: PageFiles;
   readonly #sessions: Sessions;
+  /** Begins and ends with a slash. All but the way in is below it. */
+  readonly #root = randomPath();
   readonly #answering = new Set<Promise<void>>();
   readonly #gates = {
     reads: new Gate(MOST_AT_ONCE.reads),
@@ -49,7 +51,9 @@ export class StudioServer {
   private constructor({ files, onAddress, ...served }: StudioOptions) {
     this.#served = { ...served, live: new Live(served.store) };
     this.#files = files;
-    this.#sessions = new Sessions((token) => onAddress(`http://${HOST}:${this.port}/?token=${token}`));
+    this.#sessions = new Sessions((token) =>
+      onAddress(`http://${HOST}:${this.port}${this.#root}?token=${token}`),
+    );
     this.#server = createServer(
       {
         maxHeaderSize: MOST_HEADER_BYTES,
@@ -103,22 +107,25 @@ export class StudioServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = checkRequest(request, this.port);
     const { method, url } = target;
-    const isPage = url.pathname === "/";
-    const isKnown = this.#sessions.isKnown(readCookie(request.headers.cookie, cookieName(this.port)));
+    const isInside = url.pathname.startsWith(this.#root);
+    const path = isInside ? url.pathname.slice(this.#root.length) : url.pathname;
+    const isPage = isInside && path === "";
+    const isKnown = isInside && this.#sessions.isKnown(readCookie(request.headers.cookie, COOKIE));
     if (isPage && method === "GET" && url.searchParams.has("token"))
       return this.#exchange(target, response, isKnown);
     if (!isKnown) {
-      if (isPage) return this.#showTheWay(response);
+      // Also where a studio that has ended was.
+      if (method === "GET" && url.pathname.endsWith("/")) return this.#showTheWay(response);
       throw forbidden("open the studio's page first: the address that the terminal shows lets a browser in");
     }
-    const file = this.#files.get(url.pathname);
+    const file = this.#files.get(path);
     if (file !== undefined && method === "GET") return send(response, 200, file);
     if (isPage && this.#files.size === 0) return showNotBuilt(response);
-    await this.#handle({ request, response, target });
+    await this.#handle(path, { request, response, target });
   }
 
-  async #handle(exchange: Exchange): Promise<void> {
-    const { handle, gate } = routeOf(exchange.target);
+  async #handle(path: string, exchange: Exchange): Promise<void> {
+    const { handle, gate } = routeOf(path, exchange.target.method);
     if (gate === undefined) return handle(this.#served, exchange);
     await this.#gates[gate].pass(async () => {
       if (exchange.response.closed) return; // its reader has gone
@@ -135,9 +142,9 @@ export class StudioServer {
       return;
     }
     const headers = {
-      location: "/",
+      location: this.#root,
       ...(cookie !== undefined && {
-        "set-cookie": `${cookieName(this.port)}=${cookie}; Path=/; HttpOnly; SameSite=Strict`,
+        "set-cookie": `${COOKIE}=${cookie}; Path=${this.#root}; HttpOnly; SameSite=Strict`,
       }),
     };
     send(response, 303, { type: "text/plain; charset=utf-8", bytes: "" }, headers);

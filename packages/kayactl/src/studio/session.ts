@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
 /** A token has no meaning and cannot be guessed: 256 random bits. */
 const TOKEN_BYTES = 32;
+const PATH_BYTES = 16;
 
 /** A browser that comes after so many others takes the place of the first. */
 const MOST_SESSIONS = 16;
@@ -44,8 +45,8 @@ export class Sessions {
   }
 }
 
-function randomText(): string {
-  return randomBytes(TOKEN_BYTES).toString("base64url");
+function randomText(bytes = TOKEN_BYTES): string {
+  return randomBytes(bytes).toString("base64url");
 }
 
 /** What is kept is of no use to somebody who reads the memory, and all digests have one length, which a comparison in constant time needs. */
@@ -57,10 +58,15 @@ function isSame(known: Buffer, given: string): boolean {
   return timingSafeEqual(known, digest(given));
 }
 
-/** Cookies do not tell ports apart: the name does, so that two studios do not take each other's. */
-export function cookieName(port: number): string {
-  return `kaya_studio_${port}`;
+/**
+ * A path that nobody guesses, for the cookie and all that needs it. A browser sends a cookie of 127.0.0.1 to every port, so to the servers of
+ * other users too, but only below its path.
+ */
+export function randomPath(): string {
+  return `/${randomText(PATH_BYTES)}/`;
 }
+
+export const COOKIE = "kaya_studio";
 
 /** The value of a cookie; undefined where it is absent, or there twice. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
