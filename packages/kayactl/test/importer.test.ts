@@ -24,7 +24,12 @@ class DoubleEngine {
   durable = true;
   syncError: Error | undefined;
 
-  async ready(): Promise<void> {}
+  readError: Error | undefined;
+  readyError: Error | undefined;
+
+  async ready(): Promise<void> {
+    if (this.readyError !== undefined) throw this.readyError;
+  }
 
   batch(puts: readonly Put[]): Promise<{ durable: boolean }> {
     return new Promise((resolve, reject) => {
@@ -38,6 +43,7 @@ class DoubleEngine {
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    if (this.readError !== undefined) throw this.readError;
     return keys.map((key) => this.values.get(Buffer.from(key).toString()));
   }
 
@@ -47,9 +53,9 @@ class DoubleEngine {
   }
 }
 
-function importerInto(engine: DoubleEngine, skipExisting = false): Importer {
+function importerInto(engine: DoubleEngine, skipExisting = false, maxRecordBytes = 32 * MiB): Importer {
   const target = { engine: engine as unknown as Engine, writes: true, check: new EntryCheck(NO_LIMITS, []) };
-  const options = { skipExisting, expiresAt: undefined, maxRecordBytes: 32 * MiB, now: () => 1000 };
+  const options = { skipExisting, expiresAt: undefined, maxRecordBytes, now: () => 1000 };
   return new Importer({ unit: "line", name: "x" }, target, options);
 }
 
@@ -100,6 +106,42 @@ describe("an importer", () => {
     await importer.settle();
     expect(importer.durablePlace).toBe(1);
     expect(engine.batches).toHaveLength(3); // what came behind the failure was not sent
+  });
+
+  test("counts a batch as lost whose keys could not be read", async () => {
+    const engine = new DoubleEngine();
+    const importer = importerInto(engine, true);
+    await importer.add([large("a", 1)]);
+    engine.readError = new KayaError("KAYA_CORRUPTION", "a damaged table");
+    await expect(importer.add([small("b", 2), large("c", 3)])).rejects.toThrow("a damaged table");
+    await importer.settle();
+    expect(engine.batches).toEqual([]);
+    expect(importer.durablePlace).toBe(0);
+  });
+
+  test("counts a batch as lost that the engine had no room for, and those before it as durable", async () => {
+    const engine = new DoubleEngine();
+    const importer = importerInto(engine);
+    await importer.add([large("a", 1), large("b", 2)]);
+    engine.readyError = new KayaError("KAYA_WRITER_FAILED", "no more room");
+    const adding = expect(importer.add([large("c", 3)])).rejects.toThrow("no more room");
+    engine.batches[0]?.end();
+    await adding;
+    await importer.settle();
+    expect(engine.batches).toHaveLength(1);
+    expect(importer.durablePlace).toBe(1);
+  });
+
+  test("puts no more entries into a batch than a record holds", async () => {
+    const engine = new DoubleEngine();
+    const importer = importerInto(engine, false, 4096);
+    const adding = importer.add(Array.from({ length: 200 }, (_, i) => small("k", i + 1)));
+    await turn();
+    // A put has 9 bytes beside its key and value, and 8 more where it expires.
+    for (const { keys } of engine.batches) expect(keys.length * (9 + 8 + 2)).toBeLessThan(2048);
+    for (const { end } of engine.batches) end();
+    await adding;
+    expect(engine.batches.length).toBeGreaterThan(1);
   });
 
   test("what did not wait for the disk is durable once a sync says so, and not before", async () => {

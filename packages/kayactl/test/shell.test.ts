@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { Engine } from "@kaya/engine";
@@ -81,9 +81,31 @@ describe("commands from a pipe", () => {
   test("exit leaves out what follows, and an open quote is a mistake", async () => {
     const data = await filledDirectory(1);
     expect(await shell(data, "exit\nget nope\n")).toEqual({ code: 0, stdout: "", stderr: "" });
-    const { code, stderr } = await shell(data, "ls\nput a 'b\n");
+    const { code, stderr } = await shell(data, "ls\nput a 'b\nput c d\n");
     expect(code).toBe(4);
-    expect(stderr).toContain("a quote or a bracket is not closed in line 2");
+    expect(stderr).toContain("the command that begins in line 2: a quote or a bracket in it is not closed");
+  });
+
+  test("exit ends the process although the pipe stays open", async () => {
+    const child = spawn(process.execPath, [BIN, "shell", "--data", await filledDirectory(1)]);
+    child.stdin.write("exit\n");
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("Ctrl-C ends a shell that waits for its next line", async () => {
+    const data = await filledDirectory(1);
+    const interruption = new AbortController();
+    const stdout = new Writable({
+      write(_chunk, _encoding, done) {
+        setImmediate(() => interruption.abort());
+        done();
+      },
+    });
+    const stdin = new PassThrough();
+    stdin.write("ls\n");
+    const io = { stdin, stdout, stderr: new PassThrough(), signal: interruption.signal };
+    expect(await run(["shell", "--data", data], io)).toBe(130);
+    await (await Engine.open({ dataDir: data })).close(); // the lock is free
   });
 
   test("what a shell cannot do is refused", async () => {
@@ -314,6 +336,18 @@ describe("the history", () => {
     expect(again.entries[0]).toBe("get 1999");
     expect((await readFile(path, "utf8")).split("\n")).toHaveLength(MOST_ENTRIES + 1);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test("is shortened beside a file that an earlier process left", async () => {
+    const directory = await temporaryDirectory();
+    const path = join(directory, "history");
+    const lines = Array.from({ length: 2 * MOST_ENTRIES + 1 }, (_, i) => `get ${i}\n`);
+    await writeFile(path, lines.join(""));
+    const left = `history.${process.pid}.tmp`;
+    await writeFile(join(directory, left), "not ours");
+    expect((await History.open(path)).entries).toHaveLength(MOST_ENTRIES);
+    expect((await readFile(path, "utf8")).split("\n")).toHaveLength(MOST_ENTRIES + 1);
+    expect((await readdir(directory)).sort()).toEqual(["history", left]);
   });
 
   test("that others could read becomes its owner's", async () => {

@@ -8,10 +8,10 @@ import { addImportOptions, type ImportCommandOptions, openSource } from "../impo
 import { type Imported, importProgress } from "../import/import-progress.js";
 import type { ImportSource } from "../import/import-source.js";
 import { Importer } from "../import/importer.js";
-import { untilInterrupted } from "../import/until-interrupted.js";
 import { engineConfig } from "../options.js";
 import { escapeText } from "../text.js";
 import { formatCount } from "../units.js";
+import { untilInterrupted } from "../until-interrupted.js";
 import { whileShown } from "../while-shown.js";
 import { withEngine } from "../with-engine.js";
 

@@ -8,6 +8,7 @@ import { converse } from "../shell/conversation.js";
 import { ShellSession } from "../shell/session.js";
 import { runLines, Shell, type ShellLine } from "../shell/shell.js";
 import { escapeText } from "../text.js";
+import { untilInterrupted } from "../until-interrupted.js";
 
 interface ShellOptions {
   readonly readOnly?: boolean;
@@ -56,7 +57,7 @@ async function start(
   try {
     await openNow(context, session, isTerminal);
     const shell = new Shell(context, session);
-    if (!isTerminal) return await runLines(shell, linesOf(stdin), keepGoing);
+    if (!isTerminal) return await runLines(shell, untilInterrupted(linesOf(stdin), io.signal), keepGoing);
     shell.extend(program);
     await converse(shell, program);
     return io.signal?.aborted ? ExitCode.Interrupted : ExitCode.Ok;
@@ -80,11 +81,20 @@ async function openNow(context: Context, session: ShellSession, isTerminal: bool
 async function* linesOf(stdin: NodeJS.ReadableStream): AsyncGenerator<ShellLine, void> {
   const reader = new CommandReader();
   let number = 0;
-  for await (const line of createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    number++;
-    const command = reader.add(line);
-    if (command !== undefined) yield { words: command.words, number };
+  let begunIn = 0;
+  const readline = createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  try {
+    for await (const line of readline) {
+      number++;
+      if (!reader.isOpen) begunIn = number;
+      const command = reader.add(line);
+      if (command !== undefined) yield { words: command.words, number };
+    }
+  } finally {
+    readline.close(); // after `exit` a pipe that stays open must not keep the process
   }
   if (reader.isOpen)
-    throw invalid(`the input ends inside a command: a quote or a bracket is not closed in line ${number}`);
+    throw invalid(
+      `the input ends inside the command that begins in line ${begunIn}: a quote or a bracket in it is not closed`,
+    );
 }

@@ -6,6 +6,8 @@ import { type ImportEntry, type ImportSource, placeIn } from "./import-source.js
 /** Of one batch, which is one record of the log. */
 const BATCH_BYTES = 1024 * 1024;
 const BATCH_ENTRIES = 1000;
+/** More than a record has for each entry besides its key and value. */
+const ENTRY_BYTES = 32;
 /** Batches under way share an fsync. */
 const MOST_UNDER_WAY = 4;
 
@@ -55,6 +57,7 @@ export class Importer {
   readonly #batchBytes: number;
   readonly #underWay: Promise<void>[] = [];
   #batch: Put[] = [];
+  /** That a record takes for `#batch`. */
   #bytes = 0;
   /** Of `#batch`, where keys that have a value are left alone. */
   #keys = new Set<string>();
@@ -86,7 +89,7 @@ export class Importer {
     for (const entry of entries) {
       const problem = this.#target.check.problemOf(entry);
       if (problem !== undefined) throw invalid(`${placeIn(this.#source, entry.place)} ${problem}`);
-      const size = entry.key.length + entry.value.length;
+      const size = entry.key.length + entry.value.length + ENTRY_BYTES;
       const isFull = this.#batch.length >= BATCH_ENTRIES || this.#bytes + size > this.#batchBytes;
       if (this.#batch.length > 0 && isFull) await this.#send();
       this.#take(entry, size);
@@ -131,7 +134,18 @@ export class Importer {
     this.#bytes += size;
   }
 
+  /** A batch that does not get as far as the engine is a failure too: nothing behind it counts. */
   async #send(): Promise<void> {
+    try {
+      await this.#begin();
+    } catch (error) {
+      await this.#settleAll(); // what is under way came before it
+      this.#failure ??= error;
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
     const [batch, place] = [this.#batch, this.#given];
     [this.#batch, this.#bytes] = [[], 0];
     this.#keys = new Set();

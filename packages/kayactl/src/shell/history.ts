@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import type { ShellCommand } from "./command-reader.js";
@@ -65,13 +65,14 @@ function entryOf({ lines, words }: ShellCommand): string | undefined {
   return entry.length > MOST_CHARACTERS ? undefined : entry;
 }
 
+/** In a directory of its own, so that a failure removes nothing but what was made here. */
 async function replace(path: string, lines: readonly string[]): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const directory = await mkdtemp(`${path}.`);
   try {
-    await writeFile(temporary, `${lines.join("\n")}\n`, { mode: 0o600, flag: "wx" });
+    const temporary = join(directory, "history");
+    await writeFile(temporary, `${lines.join("\n")}\n`, { mode: 0o600 });
     await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-import { Interrupted } from "../output.js";
+import { Interrupted } from "./output.js";
 
 /** The same items, until the signal says that no more are wanted: also where the next one never comes. @throws Interrupted */
 export async function* untilInterrupted<T>(
