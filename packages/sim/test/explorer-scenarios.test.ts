@@ -10,20 +10,20 @@ import { walFaultScenarios } from "../src/explorer/wal-fault-scenarios.js";
 
 // Each scenario runs to its end, and is crashed at some of its moments. `npx pnpm@10 torture` crashes it at all of them.
 const BUDGET = {
-  maxBoundaries: 8,
-  maxStatesPerBoundary: 12,
+  maxBoundaries: 6,
+  maxStatesPerBoundary: 10,
   maxStatesPerRecoveryBoundary: 2,
   maxViolations: 1,
 };
 // An opening of an engine with tables takes ten times as long as an opening of a log.
 const ENGINE_BUDGET = {
   ...BUDGET,
-  maxBoundaries: 5,
-  maxStatesPerBoundary: 6,
+  maxBoundaries: 4,
+  maxStatesPerBoundary: 4,
   maxStatesPerRecoveryBoundary: 1,
   recoveryShare: 0.2,
 };
-const LEAST_STATES = 6_000;
+const LEAST_STATES = 3_000;
 
 let states = 0;
 

@@ -34,10 +34,11 @@ function targetOf(name: string): SimulationTarget {
 }
 
 describe("the simulation finds", () => {
-  for (const { name, target, within } of PLANTED_BUGS) {
+  for (const { name, target, within, seed = 1 } of PLANTED_BUGS) {
     it(`${name}, within ${within} seeds`, async () => {
-      expect(await firstSeedThatFinds(target, within)).toBeDefined();
-    }, 300_000);
+      const { violation } = await runSimulation({ seed, operations, target });
+      if (violation === undefined) expect(await firstSeedThatFinds(target, within)).toBeDefined();
+    });
   }
 });
 
