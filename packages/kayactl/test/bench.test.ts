@@ -97,6 +97,15 @@ describe("bench", () => {
     expect(await readdir(disk)).toEqual([]);
   });
 
+  test("a disk that is full already is told as such", async (context) => {
+    const disk = mountTmpfs("64k");
+    if (disk === undefined) return context.skip("mounting a tmpfs is not permitted");
+    const { code, stderr } = await kayactl(["bench", "--dir", disk]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error KAYA_DISK_FULL: cannot write .*ENOSPC/);
+    expect(await readdir(disk)).toEqual([]);
+  });
+
   test("a wrong call is refused", async () => {
     const directory = await temporaryDirectory();
     await writeFile(join(directory, "file"), "x");

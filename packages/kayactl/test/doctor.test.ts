@@ -6,6 +6,7 @@ import {
   readdir,
   readFile,
   rename,
+  rm,
   symlink,
   writeFile,
 } from "node:fs/promises";
@@ -132,7 +133,13 @@ describe("doctor", () => {
     const torn = await filledDirectory(3);
     const segment = join(torn, "wal", SEGMENT);
     await appendFile(segment, (await readFile(segment)).subarray(0, 50));
-    expect(levels(of(await doctor(torn), "log"))).toEqual(["ok", "note"]);
+    expect(of(await doctor(torn), "log")).toMatchObject([
+      { level: "ok" },
+      {
+        level: "note",
+        found: expect.stringMatching(/: wal\/0000000000000001\.wal, offset \d+: the log ends/),
+      },
+    ]);
     const damaged = await filledDirectory(3);
     await appendFile(join(damaged, "wal", SEGMENT), (await readFile(segment)).subarray(0, 50));
     await flipInFile(join(damaged, "wal", SEGMENT), 50);
@@ -146,6 +153,18 @@ describe("doctor", () => {
     expect(of(await doctor(refused), "store")).toMatchObject([
       { level: "problem", values: { code: expect.any(String) } },
     ]);
+  });
+
+  test("a lock file that cannot be read is a problem, and the other checks go on", async () => {
+    const data = await filledDirectory(3);
+    await rm(join(data, "LOCK"));
+    await mkdir(join(data, "LOCK"));
+    const report = await doctor(data);
+    expect(report).toMatchObject({ code: 1, ok: false });
+    expect(of(report, "store")).toMatchObject([
+      { level: "problem", found: expect.stringContaining(join(data, "LOCK")) },
+    ]);
+    expect(levels(of(report, "fsync"))).toHaveLength(1);
   });
 
   test("files of a newer version are a problem, and no damage", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Engine, KayaError } from "@kaya/engine";
 import { describe, expect, test } from "vitest";
@@ -162,7 +162,9 @@ describe("export --out", () => {
     }
     expect(await snapshot(data)).toEqual(before);
     expect(await readFile(file, "utf8")).toBe("mine");
+    await chmod(file, 0o600);
     expect((await kayactl(["export", "--out", file, "--force", "--data", data])).code).toBe(0);
+    if (process.platform !== "win32") expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(await readFile(file, "utf8")).toBe('{"key":"key-00000","value":"value-0"}\n');
     expect((await readdir(directory)).sort()).toEqual(["folder", "link", "there"]);
   });

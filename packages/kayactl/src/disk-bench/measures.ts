@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { fileError } from "../file-error.js";
 import { Interrupted } from "../output.js";
 import type { BenchStore } from "./bench-store.js";
 
@@ -55,22 +56,28 @@ async function rawSync({ directory }: BenchStore, round: Round): Promise<Sample>
   const path = join(directory, "fsync");
   const fd = openSync(path, "w");
   try {
-    const block = Buffer.alloc(BLOCK_BYTES, 0x6b);
-    for (let i = 0; i < BLOCKS; i++) writeSync(fd, block, 0, BLOCK_BYTES, i * BLOCK_BYTES);
-    fsyncSync(fd);
-    const timesMs: number[] = [];
-    do {
-      await nextTurn(); // the end may be wanted
-      const started = performance.now();
-      writeSync(fd, block, 0, BLOCK_BYTES, (timesMs.length % BLOCKS) * BLOCK_BYTES);
-      fsyncSync(fd);
-      timesMs.push(performance.now() - started);
-    } while (round.goesOn());
-    return { value: median(timesMs), timesMs };
+    return await syncTimes(fd, round);
+  } catch (cause) {
+    throw cause instanceof Interrupted ? cause : fileError(path, cause);
   } finally {
     closeSync(fd);
     await rm(path, { force: true });
   }
+}
+
+async function syncTimes(fd: number, round: Round): Promise<Sample> {
+  const block = Buffer.alloc(BLOCK_BYTES, 0x6b);
+  for (let i = 0; i < BLOCKS; i++) writeSync(fd, block, 0, BLOCK_BYTES, i * BLOCK_BYTES);
+  fsyncSync(fd);
+  const timesMs: number[] = [];
+  do {
+    await nextTurn(); // the end may be wanted
+    const started = performance.now();
+    writeSync(fd, block, 0, BLOCK_BYTES, (timesMs.length % BLOCKS) * BLOCK_BYTES);
+    fsyncSync(fd);
+    timesMs.push(performance.now() - started);
+  } while (round.goesOn());
+  return { value: median(timesMs), timesMs };
 }
 
 async function puts(store: BenchStore, round: Round, inFlight: number): Promise<Sample> {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { KayaError } from "@kaya/core";
+import { fileError } from "../file-error.js";
 import { BenchStore } from "./bench-store.js";
 import { MEASURES, roundOf, type Sample } from "./measures.js";
 import { type Latency, latencyOf, type Spread, spreadOf } from "./statistics.js";
@@ -46,15 +46,9 @@ const WARM_UP = 0.4;
  * @throws KayaError KAYA_IO, KAYA_DISK_FULL
  */
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
-  const directory = await mkdtemp(join(options.beside, ".kayactl-bench-")).catch(
-    (cause: NodeJS.ErrnoException) => {
-      throw new KayaError(
-        "KAYA_IO",
-        `cannot make a directory in ${options.beside}: ${cause.code ?? cause.message}`,
-        { cause },
-      );
-    },
-  );
+  const directory = await mkdtemp(join(options.beside, ".kayactl-bench-")).catch((cause: unknown) => {
+    throw fileError(options.beside, cause);
+  });
   try {
     const store = await BenchStore.open(directory, options.valueBytes);
     try {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { type ConsumerLook, lookAtConsumers, lookSteadily, type RecoveryReport } from "@kaya/engine";
 import { type LockHolder, NodeDisk, readLockHolder } from "@kaya/io";
-import { formatWarning, isDamage } from "@kaya/wal";
+import { formatWarning, isDamage, type WalWarning } from "@kaya/wal";
 import type { Context } from "../context.js";
 import { dryRun } from "../dry-run.js";
 import { tellingWarnings } from "../report.js";
@@ -24,7 +24,8 @@ export interface StoreFindings {
 /** What the files of the store say. Takes no lock and changes nothing. */
 export async function examineStore(context: Context): Promise<StoreFindings> {
   const { data, maxRecordBytes } = context.options;
-  const holder = await readLockHolder(join(data, "LOCK"));
+  const holder = await tryTo(() => readLockHolder(join(data, "LOCK")));
+  if (holder instanceof KayaError) return { findings: [judgeRefusal(holder)], tables: 0 };
   const writer = judgeHolder(holder);
   const report = await tryTo(() =>
     lookSteadily(
@@ -93,7 +94,7 @@ export function judgeLog(report: RecoveryReport, isInUse: boolean): Finding[] {
   const isTorn = damage.every(
     ({ kind }) => kind === "PartialHeader" || kind === "PartialPayload" || kind === "TailTruncated",
   );
-  const text = `${formatWarning(first)}${damage.length > 1 ? `, and ${formatCount(damage.length - 1)} more` : ""}`;
+  const text = `${placeOf(first, report)}${formatWarning(first)}${damage.length > 1 ? `, and ${formatCount(damage.length - 1)} more` : ""}`;
   if (isInUse && isTorn) return [...found, ok(`the end is in the middle of a write: ${text}`)];
   if (isTorn)
     return [
@@ -110,6 +111,13 @@ export function judgeLog(report: RecoveryReport, isInUse: boolean): Finding[] {
       'Copy the directory away first. Then `kayactl verify` lists all damage: see "Damage" in docs/operations.md.',
     ),
   ];
+}
+
+/** The file of a warning that names only an offset: recovery cuts no other segment than the one in which it found the damage. */
+function placeOf(warning: WalWarning, { warnings }: RecoveryReport): string {
+  if ("path" in warning) return "";
+  const cut = warnings.find(({ kind }) => kind === "TailTruncated");
+  return cut?.kind === "TailTruncated" ? `${cut.path}, ` : "";
 }
 
 export function judgeQuarantine({ quarantine }: Pick<RecoveryReport, "quarantine">): Finding[] {

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, lstat, open, realpath, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { KayaError } from "@kaya/core";
+import type { KayaError } from "@kaya/core";
 import { invalid } from "../bytes.js";
 import { isOfDataDirectory } from "../data-file.js";
+import { fileError, systemCodeOf } from "../file-error.js";
 
 const CHUNK_CHARACTERS = 256 * 1024;
 
@@ -41,7 +42,9 @@ export class NewFile {
     const handle = await open(temporary, "wx").catch((cause: unknown) => {
       throw fileError(file, cause);
     });
-    return new NewFile(file, temporary, handle, isForced);
+    const created = new NewFile(file, temporary, handle, isForced);
+    if (isForced) await created.#takeMode();
+    return created;
   }
 
   /** That were given so far. */
@@ -77,6 +80,16 @@ export class NewFile {
     await rm(this.#temporary, { force: true });
   }
 
+  /** A file that only its owner may read stays so when it is replaced. */
+  async #takeMode(): Promise<void> {
+    const replaced = await stat(this.#file).catch(() => undefined); // nothing is there
+    if (replaced === undefined) return;
+    await this.#handle.chmod(replaced.mode & 0o777).catch(async (cause) => {
+      await this.discard();
+      this.#failed(cause);
+    });
+  }
+
   async #flush(): Promise<void> {
     const bytes = Buffer.from(this.#pending.join(""), "utf8");
     this.#pending = [];
@@ -91,13 +104,13 @@ export class NewFile {
       await link(this.#temporary, this.#file);
       await rm(this.#temporary);
     } catch (cause) {
-      if (!NO_LINKS.includes(codeOf(cause))) this.#failed(cause);
+      if (!NO_LINKS.includes(systemCodeOf(cause))) this.#failed(cause);
       await rename(this.#temporary, this.#file).catch((error) => this.#failed(error));
     }
   }
 
   #failed(cause: unknown): never {
-    throw codeOf(cause) === "EEXIST" ? isThere(this.#file) : fileError(this.#file, cause);
+    throw systemCodeOf(cause) === "EEXIST" ? isThere(this.#file) : fileError(this.#file, cause);
   }
 }
 
@@ -133,17 +146,4 @@ async function syncDirectory(dir: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function fileError(file: string, cause: unknown, otherwise: "KAYA_IO" | "KAYA_FSYNC_FAILED" = "KAYA_IO") {
-  const code = codeOf(cause);
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
-  const advice = isFull ? ". Free some space there, or give a file on another disk" : "";
-  return new KayaError(isFull ? "KAYA_DISK_FULL" : otherwise, `cannot write ${file}: ${code}${advice}`, {
-    cause,
-  });
-}
-
-function codeOf(cause: unknown): string {
-  return (cause as NodeJS.ErrnoException).code ?? String(cause);
 }

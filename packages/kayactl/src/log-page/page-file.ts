@@ -1,10 +1,10 @@
 import { lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { KayaError } from "@kaya/core";
 import { NodeDisk } from "@kaya/io";
 import type { SegmentLocation } from "@kaya/wal";
 import { invalid } from "../bytes.js";
 import { isOfDataDirectory } from "../data-file.js";
+import { fileError } from "../file-error.js";
 import { GENERATOR } from "./html.js";
 
 /** A page says in its first bytes that it is one. */
@@ -63,8 +63,10 @@ async function isPage(path: string): Promise<boolean> {
  */
 export async function writePage(file: string, html: Uint8Array): Promise<void> {
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
+  const handle = await open(temporary, "wx").catch((cause: unknown) => {
+    throw fileError(file, cause);
+  });
   try {
-    const handle = await open(temporary, "wx");
     try {
       await handle.writeFile(html);
     } finally {
@@ -73,10 +75,6 @@ export async function writePage(file: string, html: Uint8Array): Promise<void> {
     await rename(temporary, file);
   } catch (cause) {
     await rm(temporary, { force: true });
-    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    const isFull = code === "ENOSPC" || code === "EDQUOT";
-    throw new KayaError(isFull ? "KAYA_DISK_FULL" : "KAYA_IO", `cannot write the page ${file}: ${code}`, {
-      cause,
-    });
+    throw fileError(file, cause);
   }
 }

@@ -1,0 +1,20 @@
+import { KayaError } from "@kaya/core";
+
+/** The system's code, such as `ENOSPC`; of what has none, its text. */
+export function systemCodeOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException).code ?? String(cause);
+}
+
+/** The error of a call that failed to write a file: KAYA_DISK_FULL where there is no room, else `otherwise`. */
+export function fileError(
+  file: string,
+  cause: unknown,
+  otherwise: "KAYA_IO" | "KAYA_FSYNC_FAILED" = "KAYA_IO",
+): KayaError {
+  const code = systemCodeOf(cause);
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const advice = isFull ? ". Free some space there, or give a file on another disk" : "";
+  return new KayaError(isFull ? "KAYA_DISK_FULL" : otherwise, `cannot write ${file}: ${code}${advice}`, {
+    cause,
+  });
+}
