@@ -1,4 +1,4 @@
-import { appendFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import {
   encodeRecord,
@@ -29,13 +29,14 @@ async function lastSegment(dataDir: string): Promise<LastSegment> {
 }
 
 /**
- * Writes the first half of the record that would have come next. Cutting the last whole record instead could take one that was
+ * Writes the first part of the record that would have come next, where it would have stood: the space behind it is
+ * allocated already. Cutting the last whole record instead could take one that was
  * acknowledged, which no crash does.
  */
 export async function tearLastRecord(
   dataDir: string,
 ): Promise<{ path: string; lsn: number; written: number; length: number }> {
-  const { path, lastRecord: last } = await lastSegment(dataDir);
+  const { path, inspection, lastRecord: last } = await lastSegment(dataDir);
   const lsn = (last?.lsn ?? 0) + 1;
   const key = new TextEncoder().encode("order:never-acknowledged");
   const record = encodeRecord({
@@ -43,9 +44,15 @@ export async function tearLastRecord(
     sequence: (last?.sequence ?? 0) + 1,
     payload: { type: "put", key, value: key },
   });
-  const half = record.subarray(0, Math.floor(record.length / 2));
-  await appendFile(path, half);
-  return { path, lsn, written: half.length, length: record.length };
+  const part = record.subarray(0, Math.floor(0.7 * record.length));
+  const before = inspection.rows.at(-1);
+  const file = await open(path, "r+");
+  try {
+    await file.write(part, 0, part.length, before === undefined ? 0 : before.offset + before.encodedLength);
+  } finally {
+    await file.close();
+  }
+  return { path, lsn, written: part.length, length: record.length };
 }
 
 /** The last records of the last segment, and what is wrong with it. */

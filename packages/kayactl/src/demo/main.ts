@@ -26,29 +26,31 @@ function printReport(report: RecoveryReport): void {
     console.log(`  ${colors.yellow("warning")}      ${formatWarning(warning)}`);
 }
 
-/** The acknowledged writes that are not there, or are not what was written. */
+/** The acknowledged writes that are missing or have another value. */
 function findLost(engine: Engine, acknowledged: readonly number[]): number[] {
   const decoder = new TextDecoder();
   return acknowledged.filter((n) => decoder.decode(engine.getSync(`order:${n}`)) !== `paid ${n * 7}`);
 }
 
 async function demo(dataDir: string): Promise<boolean> {
-  heading("1. A process writes, 64 strict puts in flight, and says which were acknowledged.");
+  heading("1. A process writes, 64 strict puts in flight, and reports each acknowledged write.");
   const acknowledged = await writeUntilKilled(dataDir, ACKNOWLEDGED_BEFORE_THE_KILL);
   console.log(
-    `  ${acknowledged.length} writes were acknowledged, then ${colors.red("SIGKILL")}: no close, no goodbye.`,
+    `  ${acknowledged.length} writes were acknowledged. Then the process got a ${colors.red("SIGKILL")}: it closed nothing.`,
   );
 
-  heading("2. The crash leaves half a record behind: torn by hand, as a power cut would.");
+  heading(
+    "2. Part of a record stands at the end of the log, as after a power cut: the demo writes it there.",
+  );
   const torn = await tearLastRecord(dataDir);
   console.log(
     `  ${torn.path}: ${torn.written} of the ${torn.length} bytes of record LSN ${torn.lsn} reached the file`,
   );
 
-  heading("3. What the inspector sees (kayactl inspect wal), the last lines:");
+  heading("3. The last lines of `kayactl inspect wal`:");
   await printLastSegment(dataDir);
 
-  heading("4. The engine is opened again. What recovery found and did:");
+  heading("4. The engine is opened again. Recovery reports:");
   // A close would flush into a table and drop the log, which is looked at once more.
   const engine = await Engine.open({ dataDir, tables: { autoFlush: false } });
   printReport(engine.lastRecovery);
@@ -61,11 +63,13 @@ async function demo(dataDir: string): Promise<boolean> {
   await engine.put("order:after", "the crash");
   await engine.close();
 
-  heading(
-    "6. The same segment now: the torn record is gone, and one more was written behind what was whole.",
-  );
+  heading("6. The same segment now: the torn record is gone, and a new record stands in its place.");
   await printLastSegment(dataDir);
-  return lost.length === 0;
+  if (lost.length > 0) return false;
+  console.log(
+    `\n${colors.bold(`Proved: after a SIGKILL and a torn write, all ${acknowledged.length} acknowledged writes are there, and recovery reported and kept what it cut.`)}`,
+  );
+  return true;
 }
 
 // `demo | head` stops reading; the demo still ends, and cleans up behind itself.
