@@ -19,6 +19,9 @@ await writeFile(join(PAGES, "index.md"), homePage(await readFile(join(ROOT, "REA
 await build(HERE);
 const dead = deadLinks(join(HERE, "dist", "site"));
 if (dead.length > 0) throw new Error(`${dead.length} links of the site lead nowhere:\n${dead.join("\n")}`);
+console.log(
+  "The site is in .ci/docs/dist/site. To read it here: npx pnpm@10 --filter @kaya/docs run preview",
+);
 
 async function take(source, page) {
   const file = join(PAGES, page);

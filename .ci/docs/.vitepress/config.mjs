@@ -46,7 +46,12 @@ export default defineConfig({
       "/": guideSidebar,
     },
     outline: [2, 3],
-    search: { provider: "local" },
+    search: { provider: "local", options: { miniSearch: { searchOptions: { boostDocument: guidesFirst } } } },
     docFooter: { prev: false, next: false },
   },
 });
+
+/** Pages that explain come before the reference of a field of the same name. VitePress sends the function's text to the browser. */
+function guidesFirst(page) {
+  return page.startsWith("/reference/") ? 0.3 : 1;
+}

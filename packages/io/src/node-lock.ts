@@ -199,8 +199,8 @@ async function conflict(handle: FileHandle, name: string): Promise<KayaError> {
         : `process ${holder.pid}`;
   return new KayaError(
     "KAYA_LOCK_CONFLICT",
-    `${name} is held by ${who}: only one may have the directory open. Close it there first. ` +
-      "The lock goes by itself when its process ends; deleting the file does not help.",
+    `${name} is held by ${who}: only one may write to the directory. Close it there first, ` +
+      "or only read with readOnly: true. The lock goes by itself when its process ends; deleting the file does not help.",
   );
 }
 

@@ -30,6 +30,8 @@ function hintFor(code: string, message: string): string | undefined {
   if (message.includes("maxRecordBytes")) return "use --max-record-bytes N";
   if (message.includes("disableLocking")) return "use --no-lock";
   if (message.includes("allowForeignFiles")) return "use --allow-foreign-files";
+  if (code === "KAYA_LOCK_CONFLICT")
+    return 'get, scan, export, verify, "shell --read-only" and "studio" without --write work meanwhile';
   if (code !== "KAYA_CORRUPTION") return undefined;
   if (NAMES_TABLES.test(message))
     return '"kayactl verify" lists all damage; no --recovery skips a manifest or a table, because the log that they cover was dropped';
@@ -53,6 +55,8 @@ export function usageError(error: CommanderError, command: Command, isInShell: b
   }
   const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
   const dashes =
-    error.code === "commander.unknownOption" ? " Put -- before a key or value that begins with a dash." : "";
+    error.code === "commander.unknownOption" && command.registeredArguments.length > 0
+      ? " Put -- before a key or value that begins with a dash."
+      : "";
   return invalid(`${message.replace(/(?<![.)])$/, ".")}${dashes} (${help})`);
 }

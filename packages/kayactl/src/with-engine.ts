@@ -1,7 +1,7 @@
 import { Engine, type RecoveryProgress } from "@kaya/engine";
 import { formatWarning } from "@kaya/wal";
 import type { Context, EngineNeeds } from "./context.js";
-import { requireDataDir } from "./data-dir.js";
+import { refuseFile, requireDataDir } from "./data-dir.js";
 import { engineConfig } from "./options.js";
 import { Progress } from "./progress.js";
 import { tellingWarnings } from "./report.js";
@@ -25,7 +25,7 @@ export async function openEngine(
   context: Context,
   { create = false, readOnly = false, runsOn = false }: EngineNeeds,
 ): Promise<Engine> {
-  if (!create) await requireDataDir(context.options.data);
+  await (create ? refuseFile : requireDataDir)(context.options.data);
   const engine = await withProgress(context, (onProgress) => {
     const { tables, ...config } = engineConfig(context.options);
     return Engine.open({ ...config, ...(!runsOn && { tables }), readOnly }, undefined, { onProgress });

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { unreadable } from "../src/data-dir.js";
 import { absentDirectory, filledDirectory, kayactl, temporaryDirectory } from "./helpers.js";
 
 const ok = (stdout: string) => ({ code: 0, stdout, stderr: "" });
@@ -99,6 +100,28 @@ describe("put and delete", () => {
     expect((await kayactl(["--data", data, "put", "--", "--json", "-x"])).stdout).toMatch(/^OK/);
     expect((await kayactl(["--data", data, "get", "--", "--json"])).stdout).toBe("-x\n");
     expect((await kayactl(["--data", data, "get", "-x"])).stderr).toContain("Put -- before");
+    expect((await kayactl(["--data", data, "stats", "-x"])).stderr).not.toContain("Put -- before");
+  });
+});
+
+describe("a path that is no data directory", () => {
+  test("a file is refused as such by commands that read and by those that write", async () => {
+    const file = join(await temporaryDirectory(), "file");
+    await writeFile(file, "x");
+    for (const argv of [["scan"], ["put", "a", "b"], ["doctor"]]) {
+      const { code, stderr } = await kayactl([...argv, "--data", file]);
+      expect(stderr).toContain(`${file} is a file, and a data directory is needed`);
+      expect(code).toBe(4);
+    }
+  });
+
+  test("a directory of another user gives advice", () => {
+    const denied = Object.assign(new Error("permission denied"), { code: "EACCES" });
+    const { code, message } = unreadable("/data", denied);
+    expect(code).toBe("KAYA_IO");
+    expect(message).toBe(
+      "cannot read the directory /data: EACCES. Run kayactl as the user whose files these are",
+    );
   });
 });
 

@@ -65,7 +65,7 @@ describe("kayactl studio", () => {
     expect((await kayactl(["put", "a", "b", "--data", data])).code).toBe(6);
     const { code, stderr } = await kayactl(["studio", "--write", "--data", data]);
     expect(code).toBe(6);
-    expect(stderr).toMatch(/^error KAYA_LOCK_CONFLICT: .*\n$/);
+    expect(stderr).toMatch(/^error KAYA_LOCK_CONFLICT: .*\nhint: .*"studio" without --write.*\n$/);
     expect(stderr).toContain(String(started.child.pid));
     expect(await interrupted(started)).toBe(0);
     const stats = await kayactl(["stats", "--json", "--data", data]);

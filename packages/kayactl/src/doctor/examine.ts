@@ -1,5 +1,5 @@
-import { KayaError } from "@kaya/core";
 import type { Context } from "../context.js";
+import { unreadable } from "../data-dir.js";
 import { judgeClock, timesNow } from "./clock.js";
 import { judgeFileSystem } from "./file-system.js";
 import { type FoundFile, filesIn, isOfKaya, judgeFiles, sumBytes } from "./files.js";
@@ -24,7 +24,7 @@ export async function examine(context: Context): Promise<readonly Finding[]> {
     ...judgePlace(place, files),
     ...judgeFileSystem(place.mount, place.real),
     ...(await examineSync(context, place)),
-    ...judgeSpace(await spaceOf(place.real), sumBytes(files)),
+    ...judgeSpace(await spaceOf(place.real), isOfKaya(files) ? sumBytes(files) : 0),
     ...(files.length === 0 ? [] : judgeFiles(files)),
     ...judgeClock(timesNow(newestFile)),
     judgeVersions(process.version, process.platform, process.arch),
@@ -36,13 +36,7 @@ export async function examine(context: Context): Promise<readonly Finding[]> {
 
 async function filesOf({ dataDir, real }: Place): Promise<readonly FoundFile[]> {
   return filesIn(real).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOTDIR")
-      throw new KayaError("KAYA_INVALID_ARGUMENT", `${dataDir} is a file, and a data directory is needed`, {
-        cause,
-      });
-    throw new KayaError("KAYA_IO", `cannot read the directory ${dataDir}: ${cause.code ?? cause.message}`, {
-      cause,
-    });
+    throw unreadable(dataDir, cause);
   });
 }
 

@@ -92,8 +92,8 @@ function BesideNote({ info }: { info: StoreInfo }): JSX.Element {
       {info.writerPid === undefined
         ? "The studio reads the files and changes nothing."
         : `The process ${info.writerPid} has the store open; the studio reads beside it and changes nothing.`}{" "}
-      It cannot know what only the writer has in memory: how long its writes and fsyncs take, and how its own
-      cache does. The memtable, cache and reads below are the studio's own.
+      It cannot know what only the writer has in memory: its cache, and how long its writes and fsyncs take.
+      The memtable, cache and reads below are the studio's own.
     </p>
   );
 }
@@ -139,8 +139,8 @@ function Levels({ look: { levels, flush, compaction } }: { look: Look }): JSX.El
       <p class="quiet">
         {flush.isRunning ? "A flush is running. " : ""}
         {compaction.isRunning ? "A compaction is running. " : ""}
-        {plural(flush.finished, "flush", "flushes")} and {plural(compaction.finished, "compaction")} since it
-        was opened.
+        {plural(flush.finished, "flush", "flushes")} and {plural(compaction.finished, "compaction")} since the
+        studio opened it.
       </p>
     </Card>
   );
@@ -221,7 +221,7 @@ function Memory({ look, info }: { look: Look; info: StoreInfo }): JSX.Element {
         />
       </div>
       <p class="quiet">
-        {formatCount(cache.hits)} hits and {formatCount(cache.misses)} misses since it was opened.
+        {plural(cache.hits, "hit")} and {plural(cache.misses, "miss", "misses")} since the studio opened it.
       </p>
     </Card>
   );
@@ -309,9 +309,7 @@ function Latencies({ look: { latency }, info }: { look: Look; info: StoreInfo })
           </div>
         </>
       )}
-      {info.mode === "reader" && (
-        <p class="quiet">Writes and fsyncs are the writer's, which alone measures them.</p>
-      )}
+      {info.mode === "reader" && <p class="quiet">Only the writer measures its writes and fsyncs.</p>}
     </Card>
   );
 }

@@ -184,7 +184,7 @@ function Facts({ state }: { state: WholeValue | LargeValue }): JSX.Element {
         </dd>
       </div>
       <div>
-        <dt>ETag</dt>
+        <dt>Sequence</dt>
         <dd class="mono">{etag.replaceAll('"', "")}</dd>
       </div>
     </dl>
