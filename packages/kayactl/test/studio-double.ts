@@ -23,6 +23,8 @@ export class StudioDouble {
   readonly values = new Map<string, string>();
   /** What each request but for events is answered, while it is there. */
   problem: (Problem & { readonly status: number }) | undefined;
+  /** Why the store cannot be followed, while it is there. */
+  followProblem: Problem | undefined;
   /** Events are answered so too. */
   isRefusing = false;
   info: StoreInfo = { dataDir: "/data", mode: "writer", version: "0.0.0", warnings: [] };
@@ -78,7 +80,8 @@ export class StudioDouble {
       response.writeHead(200, { "content-type": "text/event-stream" });
       this.#streams.add(response);
       response.on("close", () => this.#streams.delete(response));
-      this.send("look", LOOK);
+      if (this.followProblem === undefined) this.send("look", LOOK);
+      else this.send("problem", this.followProblem);
     } else if (this.problem !== undefined) {
       const { status, ...problem } = this.problem;
       json(status, problem);
@@ -96,7 +99,10 @@ export class StudioDouble {
   #answerValue(key: string, json: (status: number, body: unknown) => void, response: ServerResponse): void {
     const value = this.values.get(Buffer.from(key, "base64url").toString());
     if (value === undefined) json(404, { code: "NOT_FOUND", message: "the key has no value" });
-    else response.writeHead(200, { etag: `"1"`, "kaya-length": Buffer.byteLength(value) }).end(value);
+    else
+      response
+        .writeHead(200, { etag: `"${toText(value)}"`, "kaya-length": Buffer.byteLength(value) })
+        .end(value);
   }
 }
 

@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Engine } from "@kaya/engine";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Change, Look, Problem } from "../src/studio/api.js";
 import { absentDirectory, filledDirectory, SEGMENT } from "./helpers.js";
 import {
   askOpen,
   b64,
   eventsOf,
+  eventually,
   readingStudio,
   type SentEvent,
   type Studio,
@@ -195,7 +196,7 @@ describe.each([
     for (const stream of streams) await stream.next("look");
     expect((await studio.get("/api/events")).status).toBe(503);
     streams[0]?.response.destroy();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const response = await askOpen(studio.port, studio.at("/api/events"), {
         headers: { cookie: studio.cookie },
       });
@@ -250,9 +251,8 @@ describe("a studio that reads", () => {
       expect(reads).toBeGreaterThan(0);
       const count = Number((await done)?.replace("wrote ", ""));
       const last = `${round}:${String(count - 1).padStart(6, "0")}`;
-      await vi.waitFor(
-        async () => expect((await studio.get(`/api/value?key=${b64(last)}`)).status).toBe(200),
-        20_000,
+      await eventually(async () =>
+        expect((await studio.get(`/api/value?key=${b64(last)}`)).status).toBe(200),
       );
       await stream.untilKey(last);
       if (round === 1) writer.stdin.end("close\n");
@@ -262,7 +262,7 @@ describe("a studio that reads", () => {
     }
     const engine = await Engine.open({ dataDir: data });
     await engine.put("third", "1");
-    await vi.waitFor(async () => expect(await namesOf(studio, "third")).toEqual(["third"]));
+    await eventually(async () => expect(await namesOf(studio, "third")).toEqual(["third"]));
     await engine.close();
   });
 
@@ -275,11 +275,11 @@ describe("a studio that reads", () => {
     await truncate(path, length - 1);
     await rm(join(data, "LOCK")); // as after a crash: nothing says that the log was closed
     await (await Engine.open({ dataDir: data })).close();
-    await vi.waitFor(async () => expect(await namesOf(studio)).toEqual(["key-00000", "key-00001"]));
+    await eventually(async () => expect(await namesOf(studio)).toEqual(["key-00000", "key-00001"]));
     const engine = await Engine.open({ dataDir: data });
     await engine.put("new", "1");
     await engine.close();
-    await vi.waitFor(async () => expect(await namesOf(studio)).toEqual(["key-00000", "key-00001", "new"]));
+    await eventually(async () => expect(await namesOf(studio)).toEqual(["key-00000", "key-00001", "new"]));
   });
 
   test("shows another directory that took the place of this one", async () => {
@@ -290,12 +290,12 @@ describe("a studio that reads", () => {
     await stream.next("look");
     await rename(data, `${data}.old`);
     await cp(other, data, { recursive: true });
-    await vi.waitFor(async () => expect(await namesOf(studio)).toEqual(["key-00000"]));
+    await eventually(async () => expect(await namesOf(studio)).toEqual(["key-00000"]));
     const engine = await Engine.open({ dataDir: data });
     await untilTold(engine, stream);
     await engine.flush();
     await engine.close();
-    await vi.waitFor(async () => expect(await namesOf(studio)).toContain("sign0"));
+    await eventually(async () => expect(await namesOf(studio)).toContain("sign0"));
   });
 
   test("tells that the directory failed, also in the streams, and goes on once it is mended", async () => {
@@ -320,7 +320,7 @@ describe("a studio that reads", () => {
         Buffer.alloc(99, 1),
       ]),
     );
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { status, body } = await studio.get("/api/rows");
       expect(status).toBe(500);
       expect(JSON.parse(body.toString())).toMatchObject({
@@ -331,10 +331,10 @@ describe("a studio that reads", () => {
     expect(await stream.next<Problem>("problem")).toMatchObject({ code: "KAYA_CORRUPTION" });
     await expect(stream.next("look")).rejects.toThrow();
     await writeFile(path, bytes);
-    await vi.waitFor(async () => expect(await namesOf(studio)).toEqual(["a"]));
+    await eventually(async () => expect(await namesOf(studio)).toEqual(["a"]));
     await (await streamOf(studio)).next("look");
     await rm(data, { recursive: true });
-    await vi.waitFor(async () => expect((await studio.get("/api/rows")).status).not.toBe(200));
+    await eventually(async () => expect((await studio.get("/api/rows")).status).not.toBe(200));
   });
 
   test("shows a directory that nobody ever wrote to, and what comes into it", async () => {
@@ -361,6 +361,6 @@ describe("a studio that reads", () => {
     await appendFile(path, more.subarray(0, 30));
     expect(await namesOf(studio)).toHaveLength(2);
     await appendFile(path, more.subarray(30));
-    await vi.waitFor(async () => expect(await namesOf(studio)).toHaveLength(3));
+    await eventually(async () => expect(await namesOf(studio)).toHaveLength(3));
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openBrowser, type TestBrowser, withoutBrowser } from "./browser.js";
 import { StudioDouble } from "./studio-double.js";
 import { StudioPage } from "./studio-page.js";
@@ -11,6 +11,12 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     browser = await openBrowser();
     double = await StudioDouble.start();
     double.values.set("one", "first");
+  });
+
+  afterEach(() => {
+    double.problem = undefined;
+    double.followProblem = undefined;
+    double.isRefusing = false;
   });
 
   afterAll(async () => {
@@ -34,6 +40,25 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     await double.listen();
     await studio.until("document.querySelector('.banner') === null");
     await studio.untilText(".value-lines", "second");
+    // Nobody knows what was written meanwhile.
+    await studio.untilText(".stale", "Changes may be missing: refresh");
+    await studio.clickButton("Changes may be missing: refresh");
+    await studio.untilText(".tree-row", "two");
+    await studio.until("document.querySelector('.stale button') === null");
+    await studio.page.close();
+  });
+
+  test("says that a value was written while the connection was lost", async () => {
+    const studio = await StudioPage.open(browser.browser, double.address, "#/keys?key=one");
+    await studio.untilText(".value-lines", "first");
+    await double.close();
+    await studio.untilText(".banner", "lost");
+    double.values.set("one", "another");
+    await double.listen();
+    await studio.untilText(".changed-note", "This value was replaced.");
+    await studio.clickButton("Show it");
+    await studio.untilText(".value-lines", "another");
+    double.values.set("one", "first");
     await studio.page.close();
   });
 
@@ -45,7 +70,7 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     double.problem = { status: 403, code: "FORBIDDEN", message: "no cookie" };
     double.isRefusing = true;
     await double.listen();
-    await studio.untilText(".banner", "open the address that it printed");
+    await studio.untilText(".banner", "Open the address that it printed");
     double.problem = undefined;
     double.isRefusing = false;
     await studio.until("document.querySelector('.banner') === null");
@@ -72,13 +97,20 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     await studio.page.close();
   });
 
-  test("says what was left out, and that a store cannot be followed any more", async () => {
+  test("says what was left out, and why a store cannot be followed; then it follows again", async () => {
     const studio = await StudioPage.open(browser.browser, double.address, "#/changes");
     await studio.untilText(".activity", "live");
     double.send("skipped", { changes: 12 });
-    await studio.untilText(".note", "12 changes came faster than this page takes them");
-    double.send("problem", { code: "KAYA_IO", message: "wal: EIO" });
-    await studio.untilText(".note.is-bad", "wal: EIO");
+    await studio.untilText(".note", "12 changes are not listed");
+    double.followProblem = { code: "KAYA_IO", message: "wal: EIO" };
+    double.send("problem", double.followProblem);
+    await studio.untilText(".banner", "wal: EIO");
+    await studio.press("1");
+    await studio.untilText(".banner", "The page does not show changes.");
+    expect(await studio.violations()).toEqual([]);
+    double.followProblem = undefined;
+    await studio.clickButton("Try now");
+    await studio.until("document.querySelector('.banner') === null");
     await studio.page.close();
   });
 

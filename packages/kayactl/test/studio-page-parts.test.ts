@@ -1,7 +1,7 @@
 import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Row, RowPage } from "../src/studio/api.js";
+import type { Change, Row, RowPage, TreeNode } from "../src/studio/api.js";
 import {
   compare,
   decodeCutText,
@@ -14,12 +14,15 @@ import {
 } from "../src/studio/app/lib/bytes.js";
 import { keyLabel, showBehind, showBytes } from "../src/studio/app/lib/key-text.js";
 import { roughDuration } from "../src/studio/app/lib/time.js";
-import { follow } from "../src/studio/app/model/live.js";
+import { KeyTree } from "../src/studio/app/model/key-tree.js";
+import { follow, gaps } from "../src/studio/app/model/live.js";
+import { OpenValue } from "../src/studio/app/model/open-value.js";
 import { RowWindow } from "../src/studio/app/model/row-window.js";
 import { formatsOf } from "../src/studio/app/model/value-format.js";
 import { linesOf, openedAtFirst, parseJson } from "../src/studio/app/model/value-node.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
+const PATIENCE = { timeout: 60_000, interval: 5 };
 const key = (index: number) => `key-${String(index).padStart(6, "0")}`;
 
 describe("bytes", () => {
@@ -132,8 +135,21 @@ describe("a value", () => {
   });
 });
 
-describe("the rows of a query", () => {
+const put = (text: string): Change => ({ ...change("put", text), length: 9, head: "" });
+const remove = (text: string) => change("delete", text);
+const removeRange = (from: string, to: string): Change => ({
+  ...change("deleteRange", from),
+  end: toBase64Url(bytes(to)),
+});
+
+function change(kind: Change["kind"], text: string): Change {
+  return { lsn: 1, at: 5, kind, key: toBase64Url(bytes(text)) };
+}
+
+describe("keys and values that were read", () => {
   let stored: string[];
+  /** ETags by key. */
+  const etags = new Map<string, string>();
   let requests = 0;
 
   beforeAll(() => {
@@ -146,7 +162,16 @@ describe("the rows of a query", () => {
     );
     vi.stubGlobal("fetch", async (url: string) => {
       requests++;
-      const { searchParams } = new URL(url, "http://localhost");
+      const { pathname, searchParams } = new URL(url, "http://localhost");
+      if (pathname === "/api/value") {
+        const etag = etags.get(searchParams.get("key") ?? "");
+        if (etag === undefined) return Response.json({ code: "NOT_FOUND", message: "" }, { status: 404 });
+        return new Response("value", { headers: { etag, "kaya-length": "5" } });
+      }
+      if (pathname === "/api/tree") {
+        const nodes = stored.map((each): TreeNode => ({ kind: "key", key: toBase64Url(bytes(each)) }));
+        return Response.json({ nodes });
+      }
       const [cursor, limit] = [searchParams.get("cursor"), Number(searchParams.get("limit"))];
       const from = cursor === null ? 0 : stored.findIndex((each) => each > cursor);
       const rows = (from === -1 ? [] : stored.slice(from, from + limit)).map(
@@ -198,11 +223,83 @@ describe("the rows of a query", () => {
     stored = [key(1), key(3)];
     const rows = new RowWindow({});
     await show(rows, 0);
-    const change = (text: string, kind: "put" | "delete" = "put") =>
-      ({ lsn: 1, at: 0, kind, key: toBase64Url(bytes(text)), length: 9, head: "" }) as const;
-    rows.apply([change(key(3))]);
+    rows.apply([put(key(3))]);
     expect([rows.rowAt(1)?.length, rows.missed.value]).toEqual([9, 0]);
-    rows.apply([change(key(2)), change(key(9)), change(key(1), "delete"), change("no such", "delete")]);
+    rows.apply([put(key(2)), put(key(9)), remove(key(1)), remove("no such")]);
     expect(rows.missed.value).toBe(3);
+  });
+
+  test("do not count a change outside of their range", async () => {
+    stored = [key(1), key(3)];
+    const bounds = { gte: key(1), lt: key(5), prefix: "key-" };
+    const rows = new RowWindow(
+      Object.fromEntries(Object.entries(bounds).map(([name, text]) => [name, toBase64Url(bytes(text))])),
+    );
+    await show(rows, 0);
+    rows.apply([put(key(0)), put(key(5)), put(key(9)), put("other")]);
+    expect(rows.missed.value).toBe(0);
+    rows.apply([put(key(4))]);
+    expect(rows.missed.value).toBe(1);
+  });
+
+  test("show that a range of them was deleted, in the order of the changes", async () => {
+    stored = [key(1), key(2), key(3)];
+    const rows = new RowWindow({});
+    await show(rows, 0);
+    rows.apply([put(key(1)), removeRange(key(1), key(3)), put(key(2))]);
+    expect([...rows.gone]).toEqual([toBase64Url(bytes(key(1)))]);
+    expect(rows.missed.value).toBe(1);
+  });
+
+  test("are known to be old when the connection was lost", async () => {
+    stored = [key(1)];
+    const [rows, tree] = [new RowWindow({}), new KeyTree("", "Og")];
+    rows.reconnected();
+    tree.reconnected();
+    expect([rows.isOld.value, tree.isOld.value]).toEqual([false, false]);
+    await show(rows, 0);
+    await tree.loadMore("");
+    rows.reconnected();
+    tree.reconnected();
+    expect([rows.isOld.value, tree.isOld.value]).toEqual([true, true]);
+  });
+
+  test("count in a tree the keys that went, and no others", async () => {
+    stored = ["a", "b", "c"];
+    const tree = new KeyTree("", "Og");
+    await tree.loadMore("");
+    tree.apply([remove("group:closed"), put("a")]);
+    expect(tree.missed.value).toBe(0);
+    tree.apply([remove("a")]);
+    expect(tree.missed.value).toBe(1);
+    tree.apply([removeRange("b", "d"), put("c")]);
+    expect([...tree.gone]).toEqual(["a", "b"].map((text) => toBase64Url(bytes(text))));
+  });
+
+  test("are known to have another value: by key, by range, and by asking", async () => {
+    const id = toBase64Url(bytes("v"));
+    etags.set(id, "1");
+    const value = new OpenValue(id);
+    await vi.waitUntil(() => value.state.value.kind === "whole", PATIENCE);
+    value.apply([put("w"), removeRange("a", "v"), removeRange("w", "x")]);
+    expect(value.changed.value).toBeUndefined();
+    value.apply([removeRange("a", "w")]);
+    expect(value.changed.value).toEqual({ isGone: true, at: 5 });
+    value.apply([put("v")]);
+    expect(value.changed.value).toEqual({ isGone: false, at: 5 });
+    await value.load();
+    expect(value.changed.value).toBeUndefined();
+    await value.check(false);
+    expect(value.changed.value).toBeUndefined();
+    etags.set(id, "2");
+    await value.check(true); // all changes are told
+    expect(value.changed.value).toBeUndefined();
+    gaps.value++; // now one may have been missed
+    await value.check(true);
+    expect(value.changed.value).toEqual({ isGone: false });
+    await value.load();
+    etags.delete(id);
+    await value.check(false);
+    expect(value.changed.value).toEqual({ isGone: true });
   });
 });

@@ -82,17 +82,24 @@ export class StudioPage {
     await this.go(hash);
   }
 
-  async until(expression: string): Promise<void> {
+  /**
+   * @param polling `mutation`: looks after each change of the document, so that nothing is missed that is shown for a short time. Call it before
+   * the cause, and await it after.
+   */
+  async until(expression: string, polling: "raf" | "mutation" = "raf"): Promise<void> {
     try {
-      await this.page.waitForFunction(expression, { timeout: UNTIL_MS });
+      await this.page.waitForFunction(expression, { timeout: UNTIL_MS, polling });
     } catch (error) {
       throw new Error(`never: ${expression}\n${await this.text("body")}`, { cause: error });
     }
   }
 
-  async untilText(selector: string, text: string): Promise<void> {
+  async untilText(selector: string, text: string, polling?: "raf" | "mutation"): Promise<void> {
     const [where, what] = [selector, text].map((part) => JSON.stringify(part));
-    await this.until(`[...document.querySelectorAll(${where})].some((e) => e.textContent.includes(${what}))`);
+    await this.until(
+      `[...document.querySelectorAll(${where})].some((e) => e.textContent.includes(${what}))`,
+      polling,
+    );
   }
 
   text(selector: string): Promise<string> {

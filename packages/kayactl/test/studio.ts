@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { Engine } from "@kaya/engine";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import type { GlobalOptions } from "../src/options.js";
 import type { RowPage, TreeLevel } from "../src/studio/api.js";
 import type { PageFiles } from "../src/studio/page-files.js";
@@ -48,6 +48,11 @@ export async function askOpen(
   sent.end(body);
   const [response] = (await once(sent, "response")) as [IncomingMessage];
   return response;
+}
+
+/** Tries until nothing is thrown. The time limit ends a test that hangs: a loaded machine takes its time. */
+export function eventually(check: () => Promise<void>): Promise<void> {
+  return vi.waitFor(check, { timeout: 120_000, interval: 20 });
 }
 
 export const b64 = (bytes: string | Uint8Array) => Buffer.from(bytes as string).toString("base64url");

@@ -22,16 +22,6 @@ export function readBounds(parameters: Parameters): ByteBounds {
   return bounds;
 }
 
-export function isInBounds(key: Uint8Array, { prefix, gt, gte, lt, lte }: ByteBounds): boolean {
-  return (
-    (prefix === undefined || hasPrefix(key, prefix)) &&
-    (gt === undefined || Buffer.compare(key, gt) > 0) &&
-    (gte === undefined || Buffer.compare(key, gte) >= 0) &&
-    (lt === undefined || Buffer.compare(key, lt) < 0) &&
-    (lte === undefined || Buffer.compare(key, lte) <= 0)
-  );
-}
-
 export function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
   return key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0;
 }

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { Base64Url, Change, TreeNode } from "../../api.js";
 import { fromBase64Url, startsWith, toBase64Url } from "../lib/bytes.js";
 import { getTree } from "../lib/client.js";
+import { changesKey } from "./key-bounds.js";
 import { whenFollowed } from "./live.js";
 
 const LEVEL_NODES = 500;
@@ -36,6 +37,8 @@ export interface TreeRow {
 export class KeyTree {
   readonly version = signal(0);
   readonly missed = signal(0);
+  /** Set where changes were missed, so that it is not known how many. */
+  readonly isOld = signal(false);
   /** Keys that were deleted since they were read. */
   readonly gone = new Set<Base64Url>();
   readonly root: Base64Url;
@@ -132,6 +135,14 @@ export class KeyTree {
     return level.loading;
   }
 
+  /** The connection was lost and is there again. Levels that could not be read are read. */
+  reconnected(): void {
+    for (const [prefix, { nodes, error }] of this.#levels) {
+      if (nodes.length > 0) this.isOld.value = true;
+      if (error !== undefined) void this.loadMore(prefix);
+    }
+  }
+
   async #read(prefix: Base64Url, level: Level): Promise<void> {
     level.error = undefined;
     await whenFollowed();
@@ -157,13 +168,29 @@ export class KeyTree {
   /** Counts the changes that the tree as it stands does not show: a key that came, one that went. */
   apply(batch: readonly Change[], skipped = 0): void {
     let missed = skipped;
-    for (const { kind, key } of batch) {
-      if (kind === "delete") this.gone.add(key);
-      else if (kind === "put") this.gone.delete(key);
-      if (kind !== "put") missed++;
-      else if (!this.#shows(fromBase64Url(key), key)) missed++;
+    for (const change of batch) {
+      const { kind, key } = change;
+      if (kind === "put") {
+        this.gone.delete(key);
+        if (!this.#shows(fromBase64Url(key), key)) missed++;
+      } else if (kind === "deleteRange") {
+        missed++;
+        for (const read of this.#keys()) if (changesKey(change, fromBase64Url(read))) this.gone.add(read);
+      } else if (this.#has(key)) {
+        missed++;
+        this.gone.add(key);
+      }
     }
     this.missed.value += missed;
+  }
+
+  #keys(): Base64Url[] {
+    const nodes = [...this.#levels.values()].flatMap((level) => level.nodes);
+    return nodes.flatMap((node) => (node.kind === "key" ? [node.key] : []));
+  }
+
+  #has(key: Base64Url): boolean {
+    return [...this.#levels.values()].some(({ ids }) => ids.has(key));
   }
 
   #shows(bytes: Uint8Array, key: Base64Url): boolean {

@@ -14,15 +14,19 @@ const MOST_MARKS = 200;
 const SILENCE_MS = 6000;
 const FIRST_RETRY_MS = 500;
 const MOST_RETRY_MS = 5000;
+/** A store that could not be followed is tried again after so long. */
+const STOPPED_MS = 5000;
 
-/** `refused`: somebody answers, but not to this page: its token is of another run. */
-export type Connection = "connecting" | "open" | "lost" | "refused";
+/** `stopped`: the server answers, but cannot follow the store. `refused`: the server does not know this page: it is another run. */
+export type Connection = "connecting" | "open" | "lost" | "stopped" | "refused";
 
 export const connection = signal<Connection>("connecting");
-/** Moves each time that the connection is there again: what was asked before is asked again. */
+/** Moves each time that the connection is there again. Requests that failed are repeated; the changes in between are not known. */
 export const reconnects = signal(0);
+/** Moves each time that changes may have been missed: with each new stream, and where the stream left some out. */
+export const gaps = signal(0);
 export const looks = signal<readonly Look[]>([]);
-/** Why the store cannot be followed any more. */
+/** Why the store cannot be followed. */
 export const followProblem = signal<Problem | undefined>(undefined);
 
 /** The newest first. */
@@ -37,7 +41,7 @@ export const marks = signal<ReadonlyMap<Base64Url, Change>>(new Map());
 
 const ownWrites = new Set<number>();
 
-/** A write of this page: whoever made it knows of it. */
+/** Notes a write of this page, which is not told to the user as a change. */
 export function noteOwnWrite({ lsn }: { readonly lsn: number }): void {
   ownWrites.add(lsn);
 }
@@ -73,7 +77,7 @@ export function whenFollowed(): Promise<void> {
 }
 
 let source: EventSource | undefined;
-let prefixFollowed: Base64Url | undefined;
+let followed: Base64Url | undefined;
 let retryTimer: ReturnType<typeof setTimeout> | undefined;
 let retryMs = FIRST_RETRY_MS;
 let lastSign = 0;
@@ -83,8 +87,8 @@ let isFlushPlanned = false;
 
 /** Follows the keys below a prefix, and the store itself. The changes of another prefix are dropped. */
 export function follow(prefix: Base64Url): void {
-  if (prefix === prefixFollowed) return;
-  prefixFollowed = prefix;
+  if (prefix === followed) return;
+  followed = prefix;
   const before = begin;
   begun = new Promise((resolve) => {
     begin = () => {
@@ -101,17 +105,27 @@ export function follow(prefix: Base64Url): void {
   open();
 }
 
+/** The empty one: all changes are told. */
+export function prefixFollowed(): Base64Url {
+  return followed ?? "";
+}
+
 function open(): void {
   clearTimeout(retryTimer);
   source?.close();
-  const next = new EventSource(urlOf(API.events, { prefix: prefixFollowed }));
+  const next = new EventSource(urlOf(API.events, { prefix: followed }));
   source = next;
   lastSign = Date.now();
-  next.addEventListener("open", () => isHere());
+  let isFirstLook = true;
+  next.addEventListener("open", () => {
+    if (connection.value !== "stopped") isHere();
+  });
   next.addEventListener("error", () => lose());
   hear(next, "look", (look) => {
     isHere();
     begin();
+    if (isFirstLook) gaps.value++;
+    isFirstLook = false;
     looks.value = [...looks.value.slice(1 - MOST_LOOKS), look];
   });
   hear(next, "change", (change) => {
@@ -120,13 +134,15 @@ function open(): void {
   });
   hear(next, "skipped", ({ changes: count }) => {
     skipped.value += count;
+    gaps.value++;
     for (const listener of listeners) listener([], count);
   });
   hear(next, "problem", (problem) => {
     followProblem.value = problem;
     next.close();
-    connection.value = "open";
+    connection.value = "stopped";
     source = undefined;
+    retryTimer = setTimeout(open, STOPPED_MS);
   });
 }
 
@@ -141,8 +157,8 @@ function hear<K extends keyof Events>(from: EventSource, name: K, take: (data: E
 function isHere(): void {
   lastSign = Date.now();
   retryMs = FIRST_RETRY_MS;
-  followProblem.value = undefined;
   if (connection.value === "open") return;
+  followProblem.value = undefined;
   const wasLost = connection.value !== "connecting";
   connection.value = "open";
   if (wasLost) reconnects.value++;

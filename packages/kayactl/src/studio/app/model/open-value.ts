@@ -2,7 +2,8 @@ import { signal } from "@preact/signals";
 import type { Base64Url, Change } from "../../api.js";
 import { compare, concat, fromBase64Url } from "../lib/bytes.js";
 import { getValue } from "../lib/client.js";
-import { isOwnWrite, whenFollowed } from "./live.js";
+import { changesKey } from "./key-bounds.js";
+import { gaps, isOwnWrite, whenFollowed } from "./live.js";
 import { type Formats, formatsOf } from "./value-format.js";
 
 /** A larger value is never loaded whole: it is shown in parts. */
@@ -34,12 +35,19 @@ export type ValueState =
   | WholeValue
   | LargeValue;
 
+/** A key that has another value than the one that is shown, or none. */
+export interface OtherValue {
+  readonly isGone: boolean;
+  /** When it changed; undefined: the change was not told. */
+  readonly at?: number;
+}
+
 /** The value of one key, as it was when it was read. */
 export class OpenValue {
   readonly key: Base64Url;
   readonly state = signal<ValueState>({ kind: "loading" });
-  /** The last change of the key since it was read. */
-  readonly changed = signal<Change | undefined>(undefined);
+  /** Set once the key changed since it was read. */
+  readonly changed = signal<OtherValue | undefined>(undefined);
   /** Moves when a chunk arrives. */
   readonly version = signal(0);
   /** Why a part of it cannot be shown. */
@@ -47,6 +55,9 @@ export class OpenValue {
   readonly #aborter = new AbortController();
   readonly #chunks = new Map<number, Uint8Array<ArrayBuffer> | undefined>();
   #loads = 0;
+  /** `gaps` when the value was read or checked last. */
+  #gaps = -1;
+  #isChecking = false;
 
   constructor(key: Base64Url) {
     this.key = key;
@@ -63,6 +74,7 @@ export class OpenValue {
     this.changed.value = undefined;
     let state: ValueState;
     await whenFollowed();
+    const before = gaps.peek();
     try {
       state = await this.#read();
     } catch (error) {
@@ -70,6 +82,7 @@ export class OpenValue {
       state = { kind: "error", error };
     }
     if (load !== this.#loads) return;
+    this.#gaps = before;
     this.#chunks.clear();
     if (state.kind === "large") this.#chunks.set(0, state.head);
     this.partError.value = undefined;
@@ -137,16 +150,42 @@ export class OpenValue {
   }
 
   apply(batch: readonly Change[]): void {
-    const last = batch.findLast(({ key, kind }) => key === this.key && kind !== "deleteRange");
+    const bytes = fromBase64Url(this.key);
+    const last = batch.findLast((change) => changesKey(change, bytes));
     if (last === undefined || isOwnWrite(last)) return;
-    // What is shown already, or looks the same: nothing to tell, but its ETag is another one.
+    // The value looks the same, so there is nothing to tell. But its ETag is another one.
     if (isShown(last, this.state.value)) void this.load();
-    else this.changed.value = last;
+    else this.changed.value = { isGone: last.kind !== "put", at: last.at };
+  }
+
+  /**
+   * Asks whether the key changed, if that may not have been told.
+   * @param isFollowed false: no change of the key is told, because it is not below the prefix that is followed
+   */
+  async check(isFollowed: boolean): Promise<void> {
+    const before = gaps.peek();
+    const state = this.state.peek();
+    if (isFollowed && before === this.#gaps) return;
+    if (this.#isChecking || this.changed.peek() !== undefined) return;
+    if (state.kind === "loading" || state.kind === "error") return;
+    this.#isChecking = true;
+    const loads = this.#loads;
+    try {
+      const now = await getValue(this.key, 0, 0, this.#aborter.signal);
+      if (loads !== this.#loads) return;
+      this.#gaps = before;
+      const seen = state.kind === "absent" ? undefined : state.etag;
+      if (now?.etag !== seen) this.changed.value ??= { isGone: now === undefined };
+    } catch {
+      // The next check asks again; a connection that is lost is told elsewhere.
+    } finally {
+      this.#isChecking = false;
+    }
   }
 }
 
 function isShown({ kind, length, head = "", expiresAt }: Change, state: ValueState): boolean {
-  if (kind === "delete") return state.kind === "absent";
+  if (kind !== "put") return state.kind === "absent";
   if (state.kind !== "whole") return false;
   const start = fromBase64Url(head);
   // Of a longer value only the beginning is told.

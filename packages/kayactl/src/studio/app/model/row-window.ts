@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { Base64Url, Change, Row } from "../../api.js";
 import { compare, fromBase64Url } from "../lib/bytes.js";
 import { getRows, type Params } from "../lib/client.js";
+import { boundsOf, changesKey, isInBounds, type KeyBounds } from "./key-bounds.js";
 import { whenFollowed } from "./live.js";
 
 const PAGE_ROWS = 500;
@@ -30,9 +31,12 @@ export class RowWindow {
   readonly error = signal<unknown>(undefined);
   /** Keys that came or went since, which are not in the list as it stands. */
   readonly missed = signal(0);
+  /** Set where changes were missed, so that it is not known how many. */
+  readonly isOld = signal(false);
   /** Keys of the list that were deleted since. */
   readonly gone = new Set<Base64Url>();
   readonly #params: Params;
+  readonly #bounds: KeyBounds;
   readonly #aborter = new AbortController();
   #pages: Page[] = [];
   #next: string | undefined;
@@ -42,6 +46,7 @@ export class RowWindow {
 
   constructor(params: Params) {
     this.#params = params;
+    this.#bounds = boundsOf(params);
   }
 
   close(): void {
@@ -52,6 +57,10 @@ export class RowWindow {
   get known(): number {
     const last = this.#pages.at(-1);
     return last === undefined ? 0 : last.start + last.count;
+  }
+
+  get isLoaded(): boolean {
+    return this.known > 0 || this.#isAtEnd;
   }
 
   get isComplete(): boolean {
@@ -93,6 +102,12 @@ export class RowWindow {
   retry(): void {
     this.error.value = undefined;
     this.version.value++;
+  }
+
+  /** The connection was lost and is there again. */
+  reconnected(): void {
+    if (this.known > 0) this.isOld.value = true;
+    this.retry();
   }
 
   async #read(cursor: string | undefined) {
@@ -148,16 +163,16 @@ export class RowWindow {
 
   /** Takes changes into the rows that are shown. A key that is not among them is counted: nothing moves while somebody reads. */
   apply(batch: readonly Change[], skipped = 0): void {
-    const last = new Map(batch.map((change) => [change.key, change]));
+    const last = this.#lastByKey(batch);
     let isChanged = false;
-    let missed = skipped;
+    let missed = skipped + batch.filter(({ kind }) => kind === "deleteRange").length;
     for (const { rows = [] } of this.#pages) {
       for (const [index, { key }] of rows.entries()) {
         const change = last.get(key);
-        if (change === undefined || change.kind === "deleteRange") continue;
+        if (change === undefined) continue;
         last.delete(key);
-        if (change.kind === "delete") {
-          missed++;
+        if (change.kind !== "put") {
+          if (change.kind === "delete") missed++;
           this.gone.add(key);
         } else {
           rows[index] = rowOf(change);
@@ -168,10 +183,25 @@ export class RowWindow {
     }
     const isAmongRead = last.size > 0 ? this.#extents() : () => false;
     for (const { kind, key } of last.values()) {
-      if (kind === "deleteRange" || (kind === "put" && isAmongRead(fromBase64Url(key)))) missed++;
+      const bytes = fromBase64Url(key);
+      if (kind === "put" && isInBounds(bytes, this.#bounds) && isAmongRead(bytes)) missed++;
     }
     this.missed.value += missed;
     if (isChanged) this.version.value++;
+  }
+
+  /** The last change of each key. A range that is deleted is the change of each row in it. */
+  #lastByKey(batch: readonly Change[]): Map<Base64Url, Change> {
+    const last = new Map<Base64Url, Change>();
+    for (const change of batch) {
+      if (change.kind !== "deleteRange") {
+        last.set(change.key, change);
+        continue;
+      }
+      const rows = this.#pages.flatMap((page) => page.rows ?? []);
+      for (const { key } of rows) if (changesKey(change, fromBase64Url(key))) last.set(key, change);
+    }
+    return last;
   }
 
   /** Tells of a key whether it belongs between those that were read and are still here. Of pages that were let go nothing needs to be known. */

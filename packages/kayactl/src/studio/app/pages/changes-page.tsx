@@ -6,16 +6,7 @@ import { fromBase64Url, toBase64Url } from "../lib/bytes.js";
 import { showKey } from "../lib/key-text.js";
 import { bytesOf, go, hashWith, route } from "../lib/route.js";
 import { clockTime } from "../lib/time.js";
-import {
-  changes,
-  follow,
-  followProblem,
-  heldBack,
-  isPaused,
-  MOST_CHANGES,
-  setPaused,
-  skipped,
-} from "../model/live.js";
+import { changes, follow, heldBack, isPaused, MOST_CHANGES, setPaused, skipped } from "../model/live.js";
 import { BytesField } from "../parts/bytes-field.js";
 import { preview } from "../parts/key-list.js";
 import { Empty } from "../parts/notice.js";
@@ -26,7 +17,7 @@ import { type RowContent, VirtualRows } from "../parts/virtual-rows.js";
 const ROW_HEIGHT = 30;
 const KINDS = { put: "put", delete: "delete", deleteRange: "range" } as const;
 
-/** What the writer does, as it does it. */
+/** The changes of the store, the newest first, as they come. */
 export function ChangesPage(): JSX.Element {
   const prefixBytes = bytesOf(route.value, "prefix") ?? new Uint8Array();
   const prefix = toBase64Url(prefixBytes);
@@ -46,7 +37,6 @@ export function ChangesPage(): JSX.Element {
   const open = (change: Change | undefined) => {
     if (change !== undefined) location.hash = hashWith({ key: fromBase64Url(change.key) }, "keys");
   };
-  const problem = followProblem.value;
   return (
     <>
       <div class="query-bar">
@@ -61,28 +51,22 @@ export function ChangesPage(): JSX.Element {
             onEnter={focusList}
           />
           <button type="button" aria-pressed={isPaused.value} onClick={() => setPaused(!isPaused.value)}>
-            {isPaused.value ? "Go on" : "Hold"}
+            {isPaused.value ? "Resume" : "Pause"}
           </button>
           <span class="tools-end quiet" role="status">
-            {isPaused.value ? `Held: ${plural(heldBack.value, "change")} since` : countText(list.length)}
+            {isPaused.value ? `Paused: ${plural(heldBack.value, "change")} since` : countText(list.length)}
           </span>
         </div>
       </div>
       {skipped.value > 0 && (
         <p class="note">
-          {plural(skipped.value, "change")} came faster than this page takes them and{" "}
-          {skipped.value === 1 ? "is" : "are"} not listed. The store has all of them.
-        </p>
-      )}
-      {problem !== undefined && (
-        <p class="note is-bad" role="alert">
-          The store cannot be followed any more: {problem.message} <code class="code">{problem.code}</code>{" "}
-          Load this page again to start anew.
+          {plural(skipped.value, "change")} {skipped.value === 1 ? "is" : "are"} not listed: changes come
+          faster than this page takes them. The store has all of them.
         </p>
       )}
       <section class="panel feed" aria-label="Changes">
         {list.length === 0 ? (
-          <Empty title={isPaused.value ? "Held" : "Waiting for changes"}>
+          <Empty title={isPaused.value ? "Paused" : "Waiting for changes"}>
             {prefixBytes.length === 0
               ? "Each write shows up here as it reaches the log, the newest on top."
               : "Each write below this prefix shows up here as it reaches the log, the newest on top."}

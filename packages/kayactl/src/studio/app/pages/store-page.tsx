@@ -20,7 +20,7 @@ export function StorePage(): JSX.Element {
       {info.warnings.length > 0 && <Warnings warnings={info.warnings} />}
       {info.mode === "reader" && <BesideNote info={info} />}
       <div class="cards">
-        <Levels look={look} />
+        <Levels look={look} info={info} />
         <Log look={look} />
         <Memory look={look} info={info} />
         <Latencies look={look} info={info} />
@@ -76,7 +76,7 @@ function Headline({ look }: { look: Look }): JSX.Element {
 function Warnings({ warnings }: { warnings: readonly string[] }): JSX.Element {
   return (
     <section class="panel warnings" aria-label="Doubts">
-      <h2>What recovery doubted when the store was opened</h2>
+      <h2>Doubts of the recovery when the store was opened</h2>
       <ul>
         {warnings.map((warning) => (
           <li key={warning}>{warning}</li>
@@ -92,22 +92,21 @@ function BesideNote({ info }: { info: StoreInfo }): JSX.Element {
       {info.writerPid === undefined
         ? "The studio reads the files and changes nothing."
         : `The process ${info.writerPid} has the store open; the studio reads beside it and changes nothing.`}{" "}
-      It cannot know what only the writer has in memory: its cache, and how long its writes and fsyncs take.
+      It does not know what only the writer has in memory: the times of its writes and fsyncs, and its cache.
       The memtable, cache and reads below are the studio's own.
     </p>
   );
 }
 
 /** One bar a level, by bytes; their figures beside them. */
-function Levels({ look: { levels, flush, compaction } }: { look: Look }): JSX.Element {
+function Levels({ look, info }: { look: Look; info: StoreInfo }): JSX.Element {
+  const { levels, flush, compaction } = look;
   const most = Math.max(1, ...levels.map(({ bytes }) => bytes));
   const isEmpty = levels.every(({ tables }) => tables === 0);
   return (
     <Card title="Levels">
       {isEmpty ? (
-        <p class="quiet">
-          There is no table yet: all that is written is in the log. A flush makes the first one.
-        </p>
+        <p class="quiet">There is no table yet: all data is in the log. A flush writes the first table.</p>
       ) : (
         <table class="levels">
           <thead>
@@ -136,12 +135,14 @@ function Levels({ look: { levels, flush, compaction } }: { look: Look }): JSX.El
           </tbody>
         </table>
       )}
-      <p class="quiet">
-        {flush.isRunning ? "A flush is running. " : ""}
-        {compaction.isRunning ? "A compaction is running. " : ""}
-        {plural(flush.finished, "flush", "flushes")} and {plural(compaction.finished, "compaction")} since the
-        studio opened it.
-      </p>
+      {info.mode === "writer" && (
+        <p class="quiet">
+          {flush.isRunning ? "A flush is running. " : ""}
+          {compaction.isRunning ? "A compaction is running. " : ""}
+          {plural(flush.finished, "flush", "flushes")} and {plural(compaction.finished, "compaction")} since
+          the studio opened it.
+        </p>
+      )}
     </Card>
   );
 }

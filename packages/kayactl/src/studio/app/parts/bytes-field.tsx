@@ -105,7 +105,7 @@ export function BytesField(props: Props): JSX.Element {
         <button
           type="button"
           class="field-mode"
-          aria-label={`${isHex ? "hex" : "text"}: ${label} is typed so`}
+          aria-label={`${isHex ? "hex" : "text"}: how ${label} is typed`}
           title={isHex ? "Typed in hex. Switch to text" : "Typed as text. Switch to hex"}
           disabled={!canToggle}
           onClick={toggle}

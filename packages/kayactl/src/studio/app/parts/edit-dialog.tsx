@@ -83,6 +83,8 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
         const now = await getValue(written, 0, MOST_WHOLE);
         setTheirs(now ?? { bytes: undefined, length: 0 });
         setCondition(now === undefined ? "absent" : { etag: now.etag });
+        // "As now" would keep the expiry of their value.
+        if (expiry === "keep") setExpiry(seenExpiry(seen));
         setComparing(true);
       } catch (another) {
         setError(another);
@@ -109,13 +111,17 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
         </p>
         <p>
           {seen === undefined
-            ? "There is such a key already, so nothing was written."
+            ? "There is already a key of this name, so nothing was written."
             : isGone
               ? "It was deleted since you saw it, so nothing was written."
-              : "It was written since you saw it, so nothing was written over."}{" "}
-          Which version shall stay?
+              : "It was written since you saw it, so yours was not written."}{" "}
+          Which version do you want to keep?
         </p>
-        <Versions theirs={theirs} mine={{ bytes, length: bytes.length }} mineTitle="Yours" />
+        <Versions
+          theirs={theirs}
+          mine={{ bytes, length: bytes.length, ...(typeof expiry === "number" && { expiresAt: expiry }) }}
+          mineTitle="Yours"
+        />
         {error !== undefined && <ErrorNote error={error} />}
         <div class="dialog-buttons">
           <button type="button" onClick={() => setComparing(false)} autofocus>
@@ -187,11 +193,11 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
         <div class="dialog-buttons">
           {isLeaving && (
             <span class="leaving" role="alert">
-              What you typed is not stored.
+              Your changes are not saved.
             </span>
           )}
           <button type="button" onClick={leave}>
-            {isLeaving ? "Discard it" : "Cancel"}
+            {isLeaving ? "Discard changes" : "Cancel"}
           </button>
           <button
             type="submit"
@@ -206,22 +212,29 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
   );
 }
 
+/** The expiry that the user saw, of a value that is no longer the one in the store: an expiry that has passed is not kept. */
+function seenExpiry(seen: WholeValue | undefined): Expiry {
+  const { expiresAt = 0 } = seen ?? {};
+  return expiresAt > Date.now() ? expiresAt : "never";
+}
+
 function noteOf(bytes: Uint8Array | undefined, mode: "text" | "hex", wasJson: boolean): string {
   if (bytes === undefined) return "Not hex: two digits from 0 to f make a byte.";
   const size = formatBytes(bytes.length);
   const text = decodeText(bytes);
-  if (text === undefined) return `${size}. It is no text, so it is typed in hex.`;
-  if (!isTypeable(text)) return `${size}. It has characters that a text box changes, so it is typed in hex.`;
+  if (text === undefined) return `${size}. It is not text, so it is edited in hex.`;
+  if (!isTypeable(text))
+    return `${size}. A text box would change some of its characters, so it is edited in hex.`;
   if (!isPlain(text)) {
     return mode === "hex"
-      ? `${size}. It has characters that a text box hides or obeys: hex shows all of them.`
-      : `${size}. It has characters that are not seen here, or change how others are.`;
+      ? `${size}. A text box would hide some of its characters. Hex shows all of them.`
+      : `${size}. Some of its characters are invisible here, or change how others look.`;
   }
   if (!wasJson || mode === "hex") return size;
   try {
     JSON.parse(text);
     return `${size}, valid JSON`;
   } catch {
-    return `${size}. It was JSON and is not any more; it is stored as it stands.`;
+    return `${size}. It is no longer valid JSON. It can be saved as it is.`;
   }
 }

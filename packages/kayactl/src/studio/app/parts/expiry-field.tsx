@@ -32,7 +32,7 @@ export function ExpiryField({ seenAt, isNew, value, onChange }: Props): JSX.Elem
             {seenAt === undefined ? "Never, as now" : `As now: ${localTime(seenAt)}`}
           </option>
         )}
-        {(isNew || seenAt !== undefined) && <option value="never">Never</option>}
+        {(isNew || seenAt !== undefined || kind === "never") && <option value="never">Never</option>}
         <option value="at">At a time</option>
       </select>
       {kind === "at" && (

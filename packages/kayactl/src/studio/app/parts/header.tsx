@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { formatCount } from "../../../units.js";
 import { hashWith, PAGES, type PageName, route } from "../lib/route.js";
 import { THEMES, type Theme, theme } from "../lib/theme.js";
-import { connection, isPaused, looks, reconnectNow } from "../model/live.js";
+import { connection, followProblem, isPaused, looks, reconnectNow } from "../model/live.js";
 import { storeInfo } from "../model/store.js";
 import { SafeText } from "./safe-text.js";
 
@@ -94,21 +94,35 @@ function Activity(): JSX.Element {
   return (
     <span class={isLive ? "activity is-live" : "activity"} title="Records that the writer appends">
       <span class="pulse" aria-hidden="true" />
-      {!isLive ? "offline" : isPaused.value ? "held" : "live"}
+      {connection.value === "stopped" ? "stopped" : !isLive ? "offline" : isPaused.value ? "paused" : "live"}
       {isLive && rate !== undefined && <span class="rate">{formatCount(Math.round(rate))}/s</span>}
     </span>
   );
 }
 
-/** A connection that is gone, said at the top; it comes back by itself. */
+/** Says at the top that the connection is lost or of no use. */
 export function ConnectionNote(): JSX.Element | null {
   if (connection.value === "refused") {
     return (
       <div class="banner is-bad" role="alert">
         <p>
-          <strong>kayactl studio does not know this page.</strong> It was started anew: open the address that
-          it printed, which holds the token.
+          <strong>kayactl studio does not know this page.</strong> It was started again. Open the address that
+          it printed.
         </p>
+      </div>
+    );
+  }
+  const problem = followProblem.value;
+  if (connection.value === "stopped" && problem !== undefined) {
+    return (
+      <div class="banner is-bad" role="alert">
+        <p>
+          <strong>The studio cannot follow the store: {problem.message}</strong>{" "}
+          <code class="code">{problem.code}</code> The page does not show changes. It tries again by itself.
+        </p>
+        <button type="button" onClick={reconnectNow}>
+          Try now
+        </button>
       </div>
     );
   }

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
-import { formatBytes, formatCount } from "../../../units.js";
+import { formatBytes, plural } from "../../../units.js";
 import type { Base64Url, Row } from "../../api.js";
 import { decodeCutText, fromBase64Url } from "../lib/bytes.js";
 import { keyLabel, showBehind, showBytes } from "../lib/key-text.js";
@@ -42,7 +42,7 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
   }, [rows]);
   const tries = reconnects.value;
   useEffect(() => {
-    if (tries > 0) rows.retry();
+    if (tries > 0) rows.reconnected();
   }, [tries]);
   const version = rows.version.value;
   const [range, setRange] = useState<readonly [number, number]>([0, 0]);
@@ -81,10 +81,10 @@ export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Pro
     <>
       <p class="list-note">
         <span role="status">
-          {formatCount(rows.known)} {rows.known === 1 ? "key" : "keys"}
-          {rows.isComplete ? "" : " so far; more are read as you scroll"}
+          {rows.isLoaded ? plural(rows.known, "key") : ""}
+          {!rows.isLoaded || rows.isComplete ? "" : " so far; more are read as you scroll"}
         </span>
-        <Stale missed={rows.missed.value} onRefresh={onRefresh} />
+        <Stale missed={rows.missed.value} isOld={rows.isOld.value} onRefresh={onRefresh} />
       </p>
       {error !== undefined && <ErrorNote error={error} onRetry={() => rows.retry()} />}
       <VirtualRows

@@ -49,8 +49,7 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
   }, [tree]);
   const tries = reconnects.value;
   useEffect(() => {
-    if (tries > 0)
-      for (const { what, parent } of tree.rows) if (what.kind === "error") void tree.loadMore(parent);
+    if (tries > 0) tree.reconnected();
   }, [tries]);
   const version = tree.version.value;
   const { rows } = tree;
@@ -103,7 +102,7 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
     <>
       <p class="list-note">
         <span role="status">{tree.isLoaded ? summaryOf(tree) : ""}</span>
-        <Stale missed={tree.missed.value} onRefresh={onRefresh} />
+        <Stale missed={tree.missed.value} isOld={tree.isOld.value} onRefresh={onRefresh} />
       </p>
       <VirtualRows
         key={refreshes}
@@ -177,7 +176,7 @@ function rowContent(
 
 function RowText({ row: { what }, parent }: { row: TreeRow; parent: Uint8Array }): JSX.Element {
   if (what.kind === "more") return <span class="quiet">Reading…</span>;
-  if (what.kind === "empty") return <span class="quiet">No key any more</span>;
+  if (what.kind === "empty") return <span class="quiet">No keys left</span>;
   if (what.kind === "error") {
     return (
       <span class="row-error">

@@ -6,7 +6,7 @@ import { hasRange, type KeyQuery } from "../model/key-query.js";
 import { canWrite } from "../model/store.js";
 import { Empty } from "./notice.js";
 
-/** Instead of keys where there are none. */
+/** Stands in place of the keys where there are none. */
 export function NothingHere({ query }: { query: KeyQuery }): JSX.Element {
   const isWhole = query.prefix.length === 0 && !hasRange(query);
   if (isWhole) {
@@ -20,7 +20,7 @@ export function NothingHere({ query }: { query: KeyQuery }): JSX.Element {
   }
   return (
     <div class="empty">
-      <p class="empty-title">No key {hasRange(query) ? "in this range" : "begins so"}</p>
+      <p class="empty-title">No key {hasRange(query) ? "is in this range" : "begins with this prefix"}</p>
       {query.prefix.length > 0 && <p class="mono">{keyLabel(query.prefix)}</p>}
       <p>
         <button
@@ -43,13 +43,19 @@ export function NothingHere({ query }: { query: KeyQuery }): JSX.Element {
   );
 }
 
-/** The list as it stands is not the store any more. */
-export function Stale({ missed, onRefresh }: { missed: number; onRefresh: () => void }): JSX.Element {
+interface StaleProps {
+  readonly missed: number;
+  readonly isOld: boolean;
+  readonly onRefresh: () => void;
+}
+
+/** Says that the store changed since the list was read. */
+export function Stale({ missed, isOld, onRefresh }: StaleProps): JSX.Element {
   return (
     <span role="status" class="stale">
-      {missed > 0 && (
+      {(missed > 0 || isOld) && (
         <button type="button" class="pill" onClick={onRefresh} title="Read the keys again (r)">
-          {plural(missed, "change")} not shown: refresh
+          {isOld ? "Changes may be missing" : `${plural(missed, "change")} not shown`}: refresh
         </button>
       )}
     </span>

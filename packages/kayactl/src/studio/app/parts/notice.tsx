@@ -35,11 +35,11 @@ export async function copy(text: string, what: string): Promise<void> {
 
 const ADVICE: Readonly<Record<string, string>> = {
   [NO_ANSWER]: "Check that kayactl studio still runs. This page tries again by itself.",
-  FORBIDDEN: "Open the address that kayactl studio printed when it started: it holds the token.",
+  FORBIDDEN: "Open the address that kayactl studio printed last.",
   KAYA_READ_ONLY: "Start kayactl studio with --write to change the store.",
   KAYA_LOCKED: "Another process has the directory open. Close it, or look without --write.",
-  KAYA_CONFLICT: "Somebody changed the key since. Show its value again before you write.",
-  KAYA_DISK_FULL: "Make room on the disk, then try again.",
+  KAYA_CONFLICT: "The key has changed. Show its value again before you write.",
+  KAYA_DISK_FULL: "Free space on the disk, then try again.",
 };
 
 export function adviceFor(error: unknown): string | undefined {

@@ -16,7 +16,7 @@ const KEYS = [
   ["Escape", "Back to the keys"],
   ["n", "New key"],
   ["r", "Read the keys again"],
-  ["p", "Hold the changes"],
+  ["p", "Pause the changes"],
   ["1 2 3", "Keys, Changes, Store"],
   ["?", "This list"],
 ] as const;

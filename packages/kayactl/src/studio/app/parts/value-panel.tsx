@@ -1,14 +1,14 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { formatBytes, formatCount } from "../../../units.js";
-import type { Base64Url, Change } from "../../api.js";
-import { decodeCutText, decodeText, fromBase64Url, toHex } from "../lib/bytes.js";
+import type { Base64Url } from "../../api.js";
+import { decodeCutText, decodeText, fromBase64Url, startsWith, toHex } from "../lib/bytes.js";
 import { downloadUrl } from "../lib/client.js";
 import { keyLabel, showBytes } from "../lib/key-text.js";
 import { go, route, textOf } from "../lib/route.js";
 import { clockTime, localTime, now, roughDuration } from "../lib/time.js";
-import { onChanges, reconnects } from "../model/live.js";
-import { type LargeValue, OpenValue, type WholeValue } from "../model/open-value.js";
+import { looks, onChanges, prefixFollowed, reconnects } from "../model/live.js";
+import { type LargeValue, OpenValue, type OtherValue, type WholeValue } from "../model/open-value.js";
 import { canWrite } from "../model/store.js";
 import { FORMAT_NAMES, FORMATS, type Format, formatOfBeginning } from "../model/value-format.js";
 import { Choice } from "./choice.js";
@@ -24,8 +24,13 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
   const value = useMemo(() => new OpenValue(keyOf), [keyOf]);
   useEffect(() => {
     const stop = onChanges((batch) => value.apply(batch));
+    const bytes = fromBase64Url(keyOf);
+    const stopLooking = looks.subscribe(() => {
+      void value.check(startsWith(bytes, fromBase64Url(prefixFollowed())));
+    });
     return () => {
       stop();
+      stopLooking();
       value.close();
     };
   }, [value]);
@@ -39,9 +44,9 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
     if (matchMedia("(max-width: 52rem)").matches) heading.current?.focus();
   }, [keyOf]);
   const state = value.state.value;
-  const last = value.changed.value;
-  // One that has no value cannot lose it.
-  const change = last?.kind === "delete" && state.kind === "absent" ? undefined : last;
+  const other = value.changed.value;
+  // A key without a value cannot lose it.
+  const change = other?.isGone === true && state.kind === "absent" ? undefined : other;
   const keyBytes = fromBase64Url(keyOf);
   const shown = showBytes(keyBytes);
   return (
@@ -68,10 +73,8 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
         </button>
       </div>
       {change !== undefined && (
-        <div class={`changed-note is-${change.kind}`} role="status">
-          <span>
-            {changeText(change, state.kind === "absent")} at {clockTime(change.at)}.
-          </span>
+        <div class={`changed-note ${change.isGone ? "is-delete" : "is-put"}`} role="status">
+          <span>{changeText(change, state.kind === "absent")}</span>
           <button type="button" onClick={() => void value.load()}>
             Show it
           </button>
@@ -89,9 +92,11 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
   );
 }
 
-function changeText({ kind }: Change, wasAbsent: boolean): string {
-  if (kind !== "put") return "This key was deleted";
-  return wasAbsent ? "This key was written" : "This value was replaced";
+function changeText({ isGone, at }: OtherValue, wasAbsent: boolean): string {
+  const time = at === undefined ? "." : ` at ${clockTime(at)}.`;
+  // A change that was not told may be an expiry.
+  if (isGone) return at === undefined ? "This key has no value any more." : `This key was deleted${time}`;
+  return `${wasAbsent ? "This key was written" : "This value was replaced"}${time}`;
 }
 
 interface LoadedProps {
