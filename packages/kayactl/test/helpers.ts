@@ -140,6 +140,7 @@ export function child(
   argv: readonly string[],
   options: {
     uid?: number;
+    cwd?: string;
     env?: Record<string, string>;
     afterStart?: (started: ChildProcessWithoutNullStreams) => void;
   } = {},
@@ -147,6 +148,7 @@ export function child(
   const process_ = spawn(command, argv, {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
   });
   let stdout = "";

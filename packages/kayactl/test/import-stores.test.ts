@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -157,7 +158,7 @@ describe("import --from-lmdb", () => {
     const dup = await kayactl(["import", "--from-lmdb", path, "--db", "several", "--data", data]);
     expect(dup.code).toBe(4);
     expect(dup.stderr).toMatch(
-      /entry 3 of the database "several" of .+ has the key k once more: .+The first 2 entries are imported/,
+      /entry 3 of the database "several" of .+ has the key k again: .+The first 2 entries are imported/,
     );
     expect((await kayactl(["import", "--from-lmdb", path, "--db", "none", "--data", data])).stderr).toContain(
       'has no database "none"',
@@ -165,6 +166,26 @@ describe("import --from-lmdb", () => {
     const nowhere = join(path, "nowhere");
     expect((await kayactl(["import", "--from-lmdb", nowhere, "--data", data])).code).toBe(2);
     expect(await readdir(path)).toEqual(["data.mdb", "lock.mdb"]);
+  });
+
+  test("what is no database is refused before LMDB maps it, and nothing is made there", async () => {
+    const directory = await temporaryDirectory();
+    const [other, short] = [join(directory, "other"), join(directory, "short")];
+    await mkdir(join(directory, "empty"));
+    await writeFile(other, Buffer.alloc(20_000, "SQLite format 3"));
+    await writeFile(short, "x");
+    for (const [path, code, message] of [
+      [other, 4, `${other} is no LMDB database`],
+      [short, 4, `${short} is no LMDB database`],
+      [join(directory, "empty"), 2, "data.mdb is not there"],
+    ] as const) {
+      const argv = ["import", "--from-lmdb", path, "--data", await absentDirectory()];
+      // In a process of its own, which a mistake would end.
+      const outcome = await child(process.execPath, [BIN, ...argv], { cwd: process.cwd() });
+      expect(outcome).toMatchObject({ code, stderr: expect.stringContaining(message) });
+    }
+    expect((await readdir(directory)).sort()).toEqual(["empty", "other", "short"]);
+    expect(await readdir(join(directory, "empty"))).toEqual([]);
   });
 
   test("takes many entries and changes no data of the database", async () => {
@@ -243,11 +264,11 @@ describe("rows of SQLite", () => {
 
   test.each([
     [[row("null", null, "text", "1")], "has the k NULL, which is no key"],
-    [[row("real", 1.5, "text", "1")], "has the k 1.5, which is no key"],
+    [[row("real", 1.5, "text", "1")], "has the k 1.5 (REAL), which is no key"],
     [[row("text", "a", "null", null)], "has the v NULL, and Kaya has no such value"],
     [
       [row("text", "a", "text", "1"), row("blob", "a", "text", "2")],
-      "row 2 of the table t of x.db has the k a once more",
+      "row 2 of the table t of x.db has the k a again",
     ],
   ])("what cannot be kept is refused: %#", async (rows, message) => {
     await expect(entriesOf(rows)).rejects.toThrow(message);
@@ -301,11 +322,11 @@ describe("import --from-sqlite", () => {
         "--data",
         data,
       ]);
+    expect((await from("nowhere", "k", "v")).code).toBe(4);
+    expect(existsSync(data)).toBe(false); // a mistake is told before anything is made
     const odd = await from('odd "name', "k", "v", "--skip-nulls");
     expect(odd.stdout).toBe("OK entries=2 written=2 skipped=0 expired=0 bytes=7\n");
-    expect(odd.stderr).toBe(
-      `note: 1 rows of the table odd "name of ${file} were left out: their v is NULL\n`,
-    );
+    expect(odd.stderr).toBe(`note: 1 row of the table odd "name of ${file} was left out: v is NULL\n`);
     expect(await exported(data)).toBe(lines({ key: "a", value: "x\u0000y" }, { key: "b", value: "é" }));
     expect((await from('odd "name', "k", "other v", "--skip-nulls")).code).toBe(0);
     expect(await exported(data)).toBe(lines({ key: "a", value: "" }, { key: "b", valueHex: "00ff" }));

@@ -237,7 +237,7 @@ describe("import", () => {
     const text = lines({ key: "a", value: "1" }, { key: "user:2", value: '{"name":"Grace"}' });
     const { code, stderr } = await importing(dataDir, text);
     expect(code).toBe(4);
-    expect(stderr).toContain('line 2 of standard input is a row of the index "byName"');
+    expect(stderr).toContain('line 2 of standard input belongs to the index "byName"');
     expect((await kayactl(["get", "user:2", "--data", dataDir])).code).toBe(2);
     expect((await kayactl(["get", "a", "--data", dataDir])).stdout).toBe("1\n");
     expect((await importing(dataDir, text, "--past-indexes")).code).toBe(0);

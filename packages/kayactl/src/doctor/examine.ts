@@ -46,7 +46,7 @@ function judgePlace({ dataDir, isThere, real }: Place, files: readonly FoundFile
   if (!isOfKaya(files))
     return [
       problem(
-        `${dataDir} holds files of somebody else, and no data of Kaya: an opening refuses it`,
+        `${dataDir} holds files of other programs and no data of Kaya: opening it is refused`,
         "Give an empty or absent directory, or one of Kaya's (--data DIR).",
       ),
     ];

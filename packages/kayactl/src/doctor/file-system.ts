@@ -41,7 +41,7 @@ function judgeType(type: string, where: string, values: Finding["values"]): Find
   if (NETWORK.test(type))
     return warning(
       `${where}: another machine or process serves it`,
-      "That decides whether a lock keeps a second machine out and whether fsync means stable storage; it was not tried. Use a local file system.",
+      "Whether a lock excludes another machine, and whether fsync reaches stable storage, depends on it and was not tested. Use a local file system.",
       values,
     );
   if (type === "btrfs")
@@ -72,7 +72,7 @@ function judgeType(type: string, where: string, values: Finding["values"]): Find
 function judgeOptions(options: readonly string[], where: string): Finding[] {
   const found: Finding[] = [];
   if (options.includes("ro"))
-    found.push(problem(`${where}: read-only`, "A program can open the data with readOnly: true alone."));
+    found.push(problem(`${where}: read-only`, "A program can open the data only with readOnly: true."));
   const unsafe = options.filter((each) => ["nobarrier", "barrier=0", "barrier=none"].includes(each));
   if (unsafe.length > 0)
     found.push(

@@ -60,7 +60,7 @@ export function judgeMemory({ bytes, isContainer }: ReturnType<typeof memoryLimi
   const found = `${formatBytes(bytes)} in ${place}; a process takes ${formatBytes(needed)} with its defaults`;
   const values = { limitBytes: bytes, neededBytes: needed, isContainer };
   const advice =
-    "Raise the limit, or lower memory.memtableBytes and memory.cacheBytes, which come beside about 200 MiB.";
+    "Raise the limit, or lower memory.memtableBytes and memory.cacheBytes. The process needs about 200 MiB besides them.";
   if (bytes < needed) return problem(found, advice, values);
   if (bytes < 1.5 * needed) return warning(found, advice, values);
   return ok(found, undefined, values);

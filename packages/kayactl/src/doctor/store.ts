@@ -55,8 +55,7 @@ async function tryTo<T>(work: () => Promise<T>): Promise<T | KayaError> {
 
 export function judgeHolder(holder: LockHolder | undefined): Finding {
   const { ok, note } = findingsOf("writer");
-  if (holder === undefined)
-    return ok("no process has it open, and none had: there is no lock file, or it says nothing");
+  if (holder === undefined) return ok("no process has it open: there is no lock file, or it is empty");
   const { state, pid } = holder;
   if (state === "held")
     return ok(`process ${pid} has it open: kayactl can look, and not write`, undefined, { pid });
@@ -150,7 +149,7 @@ export function judgeConsumers(consumers: readonly ConsumerLook[]): Finding[] {
   if (lost.length > 0)
     found.push(
       warning(
-        `what comes next for ${names(lost)} is not in the log any more`,
+        `the log no longer has the next changes for ${names(lost)}`,
         "It has to read all data again. If it is gone for good: kayactl consumers --remove NAME",
       ),
     );

@@ -42,8 +42,8 @@ export class EntryCheck {
     const index = this.#indexes.find(({ prefix }) => startsWith(key, prefix));
     if (index === undefined) return undefined;
     return (
-      `is a row of the index ${JSON.stringify(index.name)}, which an import cannot keep: import into a directory without indexes, or give ` +
-      "--past-indexes, and count up the `version` of the index in the program, which builds it anew"
+      `belongs to the index ${JSON.stringify(index.name)}, which an import does not update: import into a directory without indexes, or give ` +
+      "--past-indexes and raise the `version` of the index in the program, which then builds it again"
     );
   }
 }

@@ -1,4 +1,5 @@
-import { stat } from "node:fs/promises";
+import { open as openFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { invalid, toHex } from "../bytes.js";
 import { displayBytes } from "../text.js";
@@ -29,6 +30,9 @@ const PAGE_BYTES = 1024 * 1024;
 /** Of what LMDB stores under the name of a database; the name ends with a 00. */
 const DATABASE_BYTES = 48;
 const DEEPEST = 64;
+/** In the first page, behind a header of 16 or 24 bytes. */
+const MAGIC = 0xbeefc0de;
+const HEAD_BYTES = 28;
 
 /**
  * The entries of an LMDB database, keys and values as LMDB has them: a text key is its UTF-8; other keys are in the order-preserving encoding of
@@ -40,21 +44,46 @@ export async function openLmdb(path: string, options: LmdbOptions): Promise<Impo
   const info = await stat(path).catch((cause: unknown) => {
     throw new KayaError("KAYA_NOT_FOUND", `there is no LMDB database ${path}`, { cause });
   });
+  await assertDatabase(path, info.isFile() ? path : join(path, "data.mdb"));
   const { db: name, compression, useVersions } = options;
   const asBytes = { keyEncoding: "binary", encoding: "binary", compression, useVersions };
   const root = opening(path, () => open({ path, readOnly: true, noSubdir: info.isFile(), ...asBytes }));
-  const db = name === undefined ? root : opening(path, () => root.openDB(name, asBytes));
-  if (db === undefined) {
+  try {
+    const db = name === undefined ? root : opening(path, () => root.openDB(name, asBytes));
+    if (db === undefined)
+      throw new KayaError("KAYA_NOT_FOUND", `${path} has no database ${JSON.stringify(name)}`);
+    return opening(path, () => new LmdbSource(path, root, db, name));
+  } catch (error) {
     await root.close();
-    throw new KayaError("KAYA_NOT_FOUND", `${path} has no database ${JSON.stringify(name)}`);
+    throw error;
   }
-  return new LmdbSource(path, root, db, name);
+}
+
+/** LMDB maps any file into memory and believes it: one that is no database ends the process with a segmentation fault. */
+async function assertDatabase(path: string, file: string): Promise<void> {
+  const handle = await openFile(file, "r").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT")
+      throw new KayaError("KAYA_NOT_FOUND", `${path} is no LMDB database: ${file} is not there`, { cause });
+    throw new KayaError("KAYA_IO", `cannot read ${file}: ${cause.code ?? cause.message}`, { cause });
+  });
+  try {
+    const head = Buffer.alloc(HEAD_BYTES);
+    const { bytesRead } = await handle.read(head, 0, HEAD_BYTES, 0);
+    const isDatabase = [16, 24].some(
+      (at) => head.readUInt32LE(at) === MAGIC || head.readUInt32BE(at) === MAGIC,
+    );
+    if (bytesRead < HEAD_BYTES || !isDatabase)
+      throw invalid(`${file} is no LMDB database: its first page is none of LMDB's`);
+  } finally {
+    await handle.close();
+  }
 }
 
 function opening<T>(path: string, open: () => T): T {
   try {
     return open();
   } catch (cause) {
+    if (KayaError.is(cause)) throw cause;
     throw new KayaError("KAYA_IO", `lmdb cannot open ${path}: ${(cause as Error).message}`, { cause });
   }
 }
@@ -92,8 +121,8 @@ class LmdbSource implements ImportSource {
       if (last !== undefined && Buffer.compare(last, key) === 0) {
         yield page;
         throw invalid(
-          `${placeIn(this, place)} has the key ${displayBytes(key)} once more: a database with several values to a key (dupSort) has no place ` +
-            "in Kaya, where a key has one. Give each value a key of its own",
+          `${placeIn(this, place)} has the key ${displayBytes(key)} again: Kaya has one value for each key, so a database with several ` +
+            "(dupSort) cannot be imported. Give each value its own key",
         );
       }
       last = key;

@@ -1,5 +1,6 @@
 import { invalid } from "../bytes.js";
 import { displayBytes } from "../text.js";
+import { plural } from "../units.js";
 import { type ImportEntry, type ImportSource, placeIn } from "./import-source.js";
 import { openSqliteDriver, type SqliteDriver, type SqlRow, sqlCall } from "./sqlite-driver.js";
 
@@ -18,7 +19,15 @@ const PAGE_BYTES = 1024 * 1024;
 
 /** @throws KayaError KAYA_NOT_FOUND, KAYA_INVALID_ARGUMENT, KAYA_IO */
 export async function openSqlite(file: string, options: SqliteOptions): Promise<ImportSource> {
-  return new SqliteSource(file, await openSqliteDriver(file), options);
+  const driver = await openSqliteDriver(file);
+  try {
+    const source = new SqliteSource(file, driver, options);
+    source.checkNames();
+    return source;
+  } catch (error) {
+    driver.close();
+    throw error;
+  }
 }
 
 /**
@@ -51,7 +60,13 @@ export class SqliteSource implements ImportSource {
 
   get notes(): readonly string[] {
     if (this.#nulls === 0) return [];
-    return [`${this.#nulls} rows of ${this.name} were left out: their ${this.#options.valueColumn} is NULL`];
+    const [rows, were] = [plural(this.#nulls, "row"), this.#nulls === 1 ? "was" : "were"];
+    return [`${rows} of ${this.name} ${were} left out: ${this.#options.valueColumn} is NULL`];
+  }
+
+  /** Reads no row. A wrong name is told before a data directory is made. @throws KayaError KAYA_INVALID_ARGUMENT */
+  checkNames(): void {
+    sqlCall(this.#file, () => [...this.#driver.rows(`${this.#sql()} LIMIT 0`)]);
   }
 
   async close(): Promise<void> {
@@ -103,7 +118,7 @@ export class SqliteSource implements ImportSource {
     const refuse = (problem: string) => invalid(`${placeIn(this, place)} ${problem}`);
     if (row.keyType === "null" || row.keyType === "real")
       throw refuse(
-        `has the ${keyColumn} ${row.keyType === "null" ? "NULL" : String(row.key)}, which is no key: it must be TEXT, BLOB or INTEGER`,
+        `has the ${keyColumn} ${row.keyType === "null" ? "NULL" : `${decimal(Number(row.key))} (REAL)`}, which is no key: it must be TEXT, BLOB or INTEGER`,
       );
     if (row.valueType === "null") {
       if (!skipNulls)
@@ -130,7 +145,7 @@ export class SqliteSource implements ImportSource {
       );
     if (last !== undefined && Buffer.compare(last, key) === 0)
       throw refuse(
-        `has the ${keyColumn} ${displayBytes(key)} once more, and a key has one value: give a column that is unique`,
+        `has the ${keyColumn} ${displayBytes(key)} again, and a key has one value: give a unique column`,
       );
     return { key, value, place };
   }

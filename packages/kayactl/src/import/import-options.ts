@@ -29,20 +29,23 @@ export interface ImportCommandOptions {
 export function addImportOptions(command: Command): Command {
   return command
     .option("--dry-run", "read and check everything, and write nothing")
-    .option("--skip-existing", "leave keys alone that have a value")
+    .option("--skip-existing", "do not write keys that already have a value")
     .addOption(
       new Option(
         "--ttl <time>",
-        "entries without an expiry go away after that: 500ms, 90s, 15m, 12h or 30d",
+        "entries without an expiry expire after this time: 500ms, 90s, 15m, 12h or 30d",
       ).argParser(parseDuration),
     )
-    .option("--past-indexes", "write rows of indexes too, whose entries then are not kept")
-    .option("--from-level <dir>", "a LevelDB directory, by the package classic-level")
-    .option("--from-lmdb <path>", "an LMDB database, by the package lmdb")
+    .option("--past-indexes", "also write rows that have a secondary index, without updating the index")
+    .option("--from-level <dir>", "read a LevelDB directory, with the package classic-level")
+    .option("--from-lmdb <path>", "read an LMDB database, with the package lmdb")
     .option("--db <name>", "of --from-lmdb: the database with this name")
     .option("--lmdb-compression", "of --from-lmdb: it was opened with compression: true")
     .option("--lmdb-versions", "of --from-lmdb: it was opened with useVersions: true")
-    .option("--from-sqlite <file>", "a table of SQLite, by the package better-sqlite3 or by Node itself")
+    .option(
+      "--from-sqlite <file>",
+      "read a table of SQLite, with the package better-sqlite3 or with Node itself",
+    )
     .option("--table <name>", "of --from-sqlite")
     .option("--key-column <name>", "of --from-sqlite: TEXT or BLOB, unique")
     .option("--value-column <name>", "of --from-sqlite: TEXT or BLOB")
