@@ -191,7 +191,7 @@ describe("sim replay", () => {
     const file = join(await temporaryDirectory(), "trace.jsonl");
     expect(await kayactl(["sim", "replay", file])).toMatchObject({
       code: 2,
-      stderr: `error KAYA_NOT_FOUND: there is no trace ${file}\n`,
+      stderr: `error KAYA_NOT_FOUND: there is no trace file ${file}\n`,
     });
     await writeFile(file, "{}\n");
     const { code, stderr } = await kayactl(["sim", "replay", file]);

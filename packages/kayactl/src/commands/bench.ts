@@ -47,7 +47,7 @@ export const registerBench: Register = (program, execute) => {
       "after",
       `
 Each figure is the median of five rounds, with the lowest and the highest. Keys have 12 bytes. For a comparison with other stores
-see docs/benchmarks.md.
+see docs/benchmarks.md in the repository.
 
 Examples:
   kayactl bench --data /var/lib/app

@@ -47,7 +47,7 @@ async function readTrace(path: string): Promise<string> {
     return await readFile(path, "utf8");
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-    if (code === "ENOENT") throw new KayaError("KAYA_NOT_FOUND", `there is no trace ${path}`, { cause });
+    if (code === "ENOENT") throw new KayaError("KAYA_NOT_FOUND", `there is no trace file ${path}`, { cause });
     throw new KayaError("KAYA_IO", `cannot read the trace ${path}: ${code}`, { cause });
   }
 }
