@@ -19,6 +19,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type CollectedPage, collectPage } from "../src/log-page/make-page.js";
 import { Output } from "../src/output.js";
+import { readOperations } from "../src/page/batch-operations.js";
 import { bytesFrom, placeOfLsn, readSegments } from "../src/page/log-model.js";
 import { type PageRow, RECORD_TYPES } from "../src/page/page-data.js";
 import { decodeRows, RowEncoder } from "../src/page/row-codec.js";
@@ -154,6 +155,30 @@ describe("the records in the page", () => {
     }
     expect(data.sizes).toEqual(expected);
   });
+});
+
+test("the operations of a batch are read to the last one, however short its key is", () => {
+  const key = (text: string) => new TextEncoder().encode(text);
+  const operations = [
+    { type: "put", key: key("a"), value: key("1") },
+    { type: "deleteRange", start: key("b"), end: key("c") },
+    { type: "delete", key: key("d") },
+    { type: "delete", key: new Uint8Array() },
+  ] as const;
+  const payload = encodeRecord({ lsn: 1, sequence: 1, payload: { type: "batch", operations } }).subarray(40);
+  expect(readOperations(payload, 9).map(({ kind }) => kind)).toEqual([
+    "PUT",
+    "DELETE_RANGE",
+    "DELETE",
+    "DELETE",
+  ]);
+  for (let length = 0; length < payload.length; length++)
+    expect(readOperations(payload.subarray(0, length), 9).length).toBeLessThan(4);
+});
+
+test("a segment with one record says so", async () => {
+  const { html } = await makePage(await filledDirectory(1));
+  expect(html).toContain(" 1 record, ");
 });
 
 describe("too many records for a page", () => {

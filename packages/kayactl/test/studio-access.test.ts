@@ -17,7 +17,7 @@ describe("the address that is shown", () => {
     const again = await ask(port, at(`/?token=${tokenOf(addresses[0])}`));
     expect(again.status).toBe(403);
     expect(again.headers["set-cookie"]).toBeUndefined();
-    expect(again.body.toString()).toContain("The terminal that runs kayactl studio shows one");
+    expect(again.body.toString()).toContain("Open the last one that the terminal with kayactl studio shows.");
   });
 
   test("is followed by another one where it was spent, and never by more than one", async () => {

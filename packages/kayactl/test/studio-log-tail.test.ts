@@ -80,7 +80,7 @@ describe("the tail of a log", () => {
     await truncate(pathOf(data), VECTOR.length);
     await appendFile(pathOf(data), Buffer.concat([put(4, "longer", 300), put(5, "b")]));
     await tail.poll(sink);
-    expect(told).toEqual(["4 put taken back", "5 put b"]);
+    expect(told).toEqual(["4 put taken back", "missed 1", "5 put b"]);
   });
 
   test("tells the records that have the place of those that a recovery cut", async () => {

@@ -368,6 +368,7 @@ describe.skipIf(withoutBrowser !== undefined)("the page of the studio", () => {
     expect(await page.text("main")).not.toMatch(/New key|Edit|Delete/);
     await page.press("3");
     await page.untilText(".note", "It does not know what only the writer has in memory");
+    expect(await page.text("main")).not.toMatch(/flush.* since the store was opened/);
     await page.untilText(".activity", "live");
     await page.press("2");
     await page.untilText(".feed", "Waiting for changes");

@@ -28,7 +28,7 @@ export class PageCollector implements InspectionPrinter {
   readonly notes: string[] = [];
   readonly sizes: number[][] = RECORD_TYPES.map(() => new Array<number>(POWERS).fill(0));
   recordCount = 0;
-  /** Of the last segment. */
+  /** The damage in the last segment. */
   lastDamage: readonly WalWarning[] = [];
   readonly #mostItems: number;
   #location: SegmentLocation | undefined;

@@ -56,7 +56,7 @@ ${data.segments.length === 0 ? "" : `<p>${text(contentsOf(data))}</p>`}
 `;
 }
 
-/** The script fills in what it alone knows; the rest stands there at once, in its place. */
+/** The script draws the records. All else is there before it runs, so that nothing moves. */
 function pictures(data: PageData): string {
   const [finding] = data.findings;
   const shown = data.segments[finding?.segment ?? 0];

@@ -74,7 +74,7 @@ export async function collectPage(
   return { data, block: gzipSync(Buffer.concat(blocks)), isDamaged };
 }
 
-/** What an opening reads and cuts without a doubt: nothing else is wrong in the log. */
+/** Whether the only damage of the log is an unfinished write that the next opening cuts. */
 async function hasTornEnd(
   context: Context,
   { locations }: InspectionTask,
@@ -86,7 +86,7 @@ async function hasTornEnd(
   return isCutByOpening(context, last, finding.offset);
 }
 
-/** The finding and the range of an unfinished write, called so. */
+/** Marks the finding and the range as an unfinished write. */
 function withTornEnd({ segments, findings }: PageCollector): Pick<PageData, "segments" | "findings"> {
   const range = segments.at(-1)?.ranges[0];
   const bytes = range === undefined ? 0 : range.to - range.from;

@@ -5,18 +5,18 @@ import type { SegmentLocation, WalWarning } from "@kaya/wal";
 import type { Context } from "../context.js";
 import { dryRun } from "../dry-run.js";
 
-/** What a record whose end is missing is told as. */
+/** The warnings about a record whose end is missing. */
 const UNFINISHED: readonly WalWarning["kind"][] = ["PartialHeader", "PartialPayload"];
 
-/** The damage of one segment that an end of the log may have. */
+/** Whether the damage of a segment may be an unfinished write at the end of the log. */
 export function mayBeTorn(damage: readonly WalWarning[]): boolean {
   const [only] = damage;
   return damage.length === 1 && only !== undefined && UNFINISHED.includes(only.kind);
 }
 
 /**
- * Whether the next opening cuts the last segment at `offset`, as it does with a write that a crash left unfinished. A recovery itself is asked,
- * without changing anything: it knows of more than the segment.
+ * Whether the next opening cuts the last segment at `offset`, as it does with a write that a crash left unfinished. A dry run of the recovery
+ * decides, because it reads more than this segment.
  */
 export async function isCutByOpening(
   context: Context,
@@ -33,7 +33,7 @@ export async function isCutByOpening(
       warnings.some((each) => UNFINISHED.includes(each.kind) && "offset" in each && each.offset === offset)
     );
   } catch (error) {
-    // It refuses: the page shows the damage itself.
+    // The recovery refuses: it is damage.
     if (error instanceof KayaError) return false;
     throw error;
   }

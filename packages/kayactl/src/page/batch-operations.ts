@@ -12,15 +12,15 @@ const OPERATION_KINDS = [undefined, "PUT", "DELETE", "DELETE_RANGE", "PUT_EXPIRI
 
 /**
  * The first operations of a batch (FORMAT.md), whose record was found whole.
- * @param payload it may be cut: an operation whose keys are not all there is left out, and all behind it
+ * @param payload it may be cut: the first operation whose keys are not complete, and all after it, are left out
  */
 export function readOperations(payload: Uint8Array, most: number): ShownOperation[] {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const found: ShownOperation[] = [];
   let at = 4;
-  while (found.length < most && at + 9 <= payload.length) {
+  while (found.length < most && at + 5 <= payload.length) {
     const kind = OPERATION_KINDS[payload[at] ?? 0];
-    if (kind === undefined) break;
+    if (kind === undefined || (kind !== "DELETE" && at + 9 > payload.length)) break;
     const first = view.getUint32(at + 1, true);
     const second = kind === "DELETE" ? 0 : view.getUint32(at + 5, true);
     const keyAt = at + { PUT: 9, DELETE: 5, DELETE_RANGE: 9, PUT_EXPIRING: 17 }[kind];

@@ -42,7 +42,7 @@ export function showRecord(place: Place, path: string): void {
   byId("record").replaceChildren(...parts.filter((part) => part !== undefined));
 }
 
-/** What a batch does, as far as the page has its bytes. */
+/** The operations of a batch, as far as the page has its bytes. */
 function operationsTable(place: Place, count: number, path: string): HTMLElement | undefined {
   const { segment, offset, item } = place;
   const record = bytesFrom(segment, offset, endOfPlace(place) - offset);

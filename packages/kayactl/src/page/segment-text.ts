@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from "../units.js";
+import { formatBytes, plural } from "../units.js";
 import type { PageSegment } from "./page-data.js";
 
 /** Without the zeros before it. */
@@ -15,5 +15,5 @@ export function segmentLabel(segment: PageSegment): string {
   const { name, records, bytes, ranges } = segment;
   const has = (kind: string) => ranges.some((range) => range.kind === kind);
   const state = has("damage") ? ", damaged" : has("torn") ? ", with an unfinished write at its end" : "";
-  return `${name}: ${lsnRange(segment)}, ${formatCount(records)} records, ${formatBytes(bytes)}${state}`;
+  return `${name}: ${lsnRange(segment)}, ${plural(records, "record")}, ${formatBytes(bytes)}${state}`;
 }

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { text as escapeHtml } from "../log-page/html-text.js";
 import type { Problem } from "./api.js";
 
-/** On every answer. The page takes scripts and styles from its own files alone, and talks to nobody but this server. */
+/** On every answer. The page loads scripts and styles only from its own files, and connects only to this server. */
 export const SECURITY_HEADERS: OutgoingHttpHeaders = {
   "cache-control": "no-store",
   "content-security-policy": [
@@ -58,7 +58,7 @@ export function sendProblem(
   send(response, status, { type: "application/json", bytes: JSON.stringify(problem) }, headers);
 }
 
-/** A page of a heading and a sentence: for somebody who has no page of the studio. */
+/** A page of a heading and a sentence, for a browser that does not have the studio's page. */
 export function sendNote(response: ServerResponse, status: number, heading: string, text: string): void {
   const html = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">

@@ -1,4 +1,4 @@
-// The studio's HTTP interface: what its server and its page say to each other. No imports: the page is compiled without Node's types.
+// The HTTP interface between the studio's server and its page. No imports: the page is compiled without Node's types.
 //
 // Each request needs the cookie. The server refuses a parameter that it does not know, and one that is given twice. Keys of Kaya's own (indexes)
 // are left out of every answer unless the request says `internal=1`; they are never written.
@@ -16,21 +16,21 @@ export const API = {
   export: "api/export",
 } as const;
 
-/** `GET /api/store`: fetched once, when the page opens. */
+/** `GET api/store`: fetched when the page opens, and after a lost connection. */
 export interface StoreInfo {
   /** The absolute path of the data directory. */
   readonly dataDir: string;
-  /** `writer`: this process has the directory open and `--write` was given. `reader`: it looks, beside another process or alone. */
+  /** `writer`: this process has the directory open and `--write` was given. `reader`: it only reads, beside another process or alone. */
   readonly mode: "reader" | "writer";
   /** The process that has the directory open, where there is one and its number is known. */
   readonly writerPid?: number;
   readonly version: string;
-  /** What recovery doubted when the directory was opened: one sentence each. */
+  /** The doubts of recovery when the directory was opened: one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * `GET /api/tree?prefix=&delimiter=&after=&limit=`: one level of the tree of keys below a prefix. Keys are grouped up to and with the next
+ * `GET api/tree?prefix=&delimiter=&after=&limit=`: one level of the tree of keys below a prefix. Keys are grouped up to and with the next
  * delimiter, which is one byte in base64url as all bytes are (`Og` is `:`, `Lw` is `/`); without a delimiter there are no groups. Found by seeks:
  * a group of a million keys costs as much as one of two. `limit` 1 to 1000, 200 without one.
  */
@@ -45,7 +45,7 @@ export type TreeNode =
   | { readonly kind: "key"; readonly key: Base64Url };
 
 /**
- * `GET /api/rows?prefix=&gt=&gte=&lt=&lte=&reverse=1&limit=&cursor=`: a page of keys in order, with the beginning of each value.
+ * `GET api/rows?prefix=&gt=&gte=&lt=&lte=&reverse=1&limit=&cursor=`: a page of keys in order, with the beginning of each value.
  * All bounds hold at once. `limit` 1 to 1000, 100 without one; where values are large a page has fewer rows, and still a `next`.
  */
 export interface RowPage {
@@ -65,11 +65,11 @@ export interface Row {
 }
 
 /**
- * `GET /api/value?key=&offset=&length=`: bytes of one value as `application/octet-stream`, 404 with a `Problem` where the key has none.
+ * `GET api/value?key=&offset=&length=`: bytes of one value as `application/octet-stream`, 404 with a `Problem` where the key has none.
  * Headers: `ETag` (what a write can be held to), `Kaya-Length` (of the whole value), `Kaya-Expires-At` where it expires.
  * `&download=1` adds `Content-Disposition: attachment`.
  *
- * `PUT /api/value?key=` with the new bytes as the body, and `DELETE /api/value?key=`: only in mode `writer`. Both need `If-Match: ETAG`;
+ * `PUT api/value?key=` with the new bytes as the body, and `DELETE api/value?key=`: only in mode `writer`. Both need `If-Match: ETAG`;
  * a PUT of a new key has `If-None-Match: *`. `&expiresAt=` gives an expiry in milliseconds since 1970, or `never`; without it the value that is
  * replaced keeps its own.
  * 412 with code KAYA_CONFLICT where the key changed since. 200 with `Written`.
@@ -80,7 +80,7 @@ export interface Written {
   readonly lsn: number;
 }
 
-/** `GET /api/events?prefix=`: server-sent events. `event: look` once a second, `event: change` as the writer appends. */
+/** `GET api/events?prefix=`: server-sent events. `event: look` once a second, `event: change` as the writer appends. */
 export interface Events {
   readonly look: Look;
   readonly change: Change;
@@ -146,10 +146,10 @@ export interface Change {
   readonly expiresAt?: number;
 }
 
-/** `GET /api/export?prefix=&gt=…&format=jsonl`: what `rows` shows, whole, as a download in the format of `kayactl export`. */
+/** `GET api/export?prefix=&gt=…&format=jsonl`: what `rows` shows, whole, as a download in the format of `kayactl export`. */
 export type Export = never;
 
-/** What every answer but 2xx has as its JSON body. */
+/** The JSON body of every answer but 2xx. */
 export interface Problem {
   /** A code of `KayaError`, or BAD_REQUEST, FORBIDDEN, NOT_FOUND. */
   readonly code: string;

@@ -4,7 +4,7 @@ import { SECURITY_HEADERS } from "./answers.js";
 import type { Events, Problem } from "./api.js";
 import { type ChangeFilter, PendingChanges } from "./pending-changes.js";
 
-/** A page gets its changes together, at most so often. */
+/** Changes are sent together, at most this often. */
 const TOGETHER_MS = 100;
 /** After which a browser connects again. */
 const RETRY_MS = 2000;
@@ -13,7 +13,7 @@ const RETRY_MS = 2000;
 export class EventStream {
   readonly #response: ServerResponse;
   readonly #changes: PendingChanges;
-  /** One that was not sent yet. */
+  /** The last look, until it is sent. */
   #look: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -35,7 +35,7 @@ export class EventStream {
     this.#sendLook();
   }
 
-  /** Keeps what the page wants to know of a record, whose bytes are lent. */
+  /** Keeps the changes of a record that the page wants. The bytes are valid only during the call. */
   changed(lsn: number, operations: Iterable<ChangeOperation>): void {
     this.#changes.add(lsn, operations);
   }
@@ -50,7 +50,7 @@ export class EventStream {
     if (this.#timer === undefined && this.#changes.hasSettled) this.#sendChanges();
   }
 
-  /** Tells why there is nothing more, and ends. */
+  /** Sends the reason, if there is one, and ends the stream. */
   end(problem?: Problem): void {
     clearTimeout(this.#timer);
     this.#response.end(problem === undefined ? "" : event("problem", JSON.stringify(problem)));

@@ -1,4 +1,4 @@
-/** So many at once, the others in the order in which they came. */
+/** Limits how many calls work at the same time. The others wait, in the order in which they came. */
 export class Gate {
   #free: number;
   readonly #waiting: (() => void)[] = [];

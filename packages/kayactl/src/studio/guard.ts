@@ -4,14 +4,14 @@ import { badRequest, forbidden, Refusal } from "./refusal.js";
 /** Of a request's first line: room for a prefix, bounds and a cursor of keys of some kilobytes. */
 const MOST_URL_CHARACTERS = 64 * 1024;
 
-/** How a request came, as far as its headers tell. */
+/** A request whose headers were checked. */
 export interface Target {
   readonly method: "GET" | "PUT" | "DELETE";
   readonly url: URL;
 }
 
 /**
- * Refuses what no page of the studio sends: another Host (a name that was bound to 127.0.0.1 to get past the browser's rules), another site's
+ * Refuses requests that the studio's page does not send: another Host (a name that was bound to 127.0.0.1 to get past the browser's rules), another site's
  * Origin, a fetch that another site began, a frame, a body where none belongs.
  * @param port that the server listens on
  * @throws Refusal
@@ -39,18 +39,18 @@ function checkMethod(method: string | undefined): Target["method"] {
   });
 }
 
-/** Whether the browser says that the studio's own page sent it. @throws Refusal where it says that something else did */
+/** Whether the browser says that the studio's own page sent it. @throws Refusal if it says that something else did */
 function checkOrigin(request: IncomingMessage, host: string): boolean {
   const origins = valuesOf(request, "origin");
   const sites = valuesOf(request, "sec-fetch-site");
   if (origins.some((origin) => origin !== `http://${host}`))
-    throw forbidden("a page of another origin asked for this");
+    throw forbidden("a page of another origin sent this request");
   // `none`: the user typed the address, or another program opened it.
   if (sites.some((site) => site !== "same-origin" && site !== "none"))
-    throw forbidden("another site led here. Paste the address into the address bar of the browser.");
+    throw forbidden("another site opened this address. Paste it into the address bar of the browser.");
   const [destination] = valuesOf(request, "sec-fetch-dest");
   if (destination !== undefined && FRAMES.has(destination))
-    throw forbidden("the studio is shown in no frame");
+    throw forbidden("the studio does not open in a frame");
   return origins.length > 0 || (sites.length > 0 && sites.every((site) => site === "same-origin"));
 }
 

@@ -2,7 +2,7 @@ import { type Engine, KayaError } from "@kaya/engine";
 import { displayBytes } from "../text.js";
 import { hasPrefix, RESERVED_PREFIX } from "./key-range.js";
 
-/** Begins the keys under which indexes are defined; the prefix of the rows, a 00 and the name of the index follow (INDEXES.md). */
+/** The keys of definitions of indexes begin with it; then come the prefix of the rows, a 00 and the name of the index (INDEXES.md). */
 const DEFINITION: Uint8Array = Buffer.concat([RESERVED_PREFIX, Buffer.from("d")]);
 
 interface IndexedPrefix {
@@ -10,7 +10,7 @@ interface IndexedPrefix {
   readonly name: string;
 }
 
-/** Which rows have indexes. @throws KayaError as a scan */
+/** The prefixes of the rows that have indexes. @throws KayaError as a scan */
 export async function readIndexedPrefixes(engine: Engine): Promise<readonly IndexedPrefix[]> {
   const keys = await engine.keys({ prefix: DEFINITION }).toArray();
   return keys.map((key) => {

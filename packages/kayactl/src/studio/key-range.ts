@@ -1,13 +1,13 @@
 import type { KeyBounds } from "@kaya/engine";
 import type { Parameters } from "./parameters.js";
 
-/** What requests name that are about a range of keys. */
+/** The parameters of requests for a range of keys. */
 export const RANGE_PARAMETERS: readonly string[] = ["prefix", "gt", "gte", "lt", "lte", "internal"];
 
 /** Keys of Kaya's own begin with this: `\xffkaya\0`. */
 export const RESERVED_PREFIX: Uint8Array = Buffer.from("\xffkaya\0", "latin1");
 
-/** Bounds in bytes, which all hold at once. */
+/** Bounds in bytes. All of them hold at once. */
 export type ByteBounds = { readonly [K in keyof KeyBounds]: Uint8Array };
 
 const BOUNDS = ["prefix", "gt", "gte", "lt", "lte"] as const;
@@ -26,7 +26,7 @@ export function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
   return key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0;
 }
 
-/** The first key behind all that begin with a prefix; undefined where no key is behind these. */
+/** The first key after all keys with a prefix; undefined if there can be none. */
 export function endOfPrefix(prefix: Uint8Array): Uint8Array | undefined {
   const last = prefix.findLastIndex((byte) => byte !== 0xff);
   if (last === -1) return undefined;
@@ -35,24 +35,24 @@ export function endOfPrefix(prefix: Uint8Array): Uint8Array | undefined {
   return end;
 }
 
-/** The bounds, and that keys are behind this one. */
+/** Narrows bounds to the keys after this one. */
 export function behind(bounds: ByteBounds, key: Uint8Array): ByteBounds {
   return bounds.gt !== undefined && Buffer.compare(bounds.gt, key) > 0 ? bounds : { ...bounds, gt: key };
 }
 
-/** The bounds, and that keys are this one or behind it. */
+/** Narrows bounds to this key and those after it. */
 export function from(bounds: ByteBounds, key: Uint8Array): ByteBounds {
   return bounds.gte !== undefined && Buffer.compare(bounds.gte, key) > 0 ? bounds : { ...bounds, gte: key };
 }
 
-/** The bounds, and that keys are before this one. */
+/** Narrows bounds to the keys before this one. */
 export function before(bounds: ByteBounds, key: Uint8Array): ByteBounds {
   return bounds.lt !== undefined && Buffer.compare(bounds.lt, key) < 0 ? bounds : { ...bounds, lt: key };
 }
 
 const RESERVED_END = endOfPrefix(RESERVED_PREFIX) as Uint8Array; // it is not of 0xff alone
 
-/** The parts of a range that are shown, in the order of their keys or against it: those of Kaya's own keys only where they are asked for. */
+/** The parts of a range to scan, in order. They leave out Kaya's own keys, unless `isInternal`. */
 export function shownParts(
   bounds: ByteBounds,
   isInternal: boolean,

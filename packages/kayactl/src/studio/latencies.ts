@@ -4,7 +4,7 @@ import type { Latency } from "./api.js";
 
 const NS_PER_MS = 1e6;
 
-/** How long something took, each time. */
+/** The durations of one kind of call. */
 export class Latencies {
   readonly #histogram = createHistogram();
 
@@ -17,7 +17,7 @@ export class Latencies {
     }
   }
 
-  /** Undefined before the first. */
+  /** Undefined before the first call. */
   get sum(): Latency | undefined {
     const histogram = this.#histogram;
     if (histogram.count === 0) return undefined;
@@ -31,7 +31,7 @@ export class Latencies {
   }
 }
 
-/** The same of what the log measured. */
+/** The same from a distribution that the log measured. */
 export function latencyOf(count: number, { mean, p50, p99, max }: Distribution): Latency | undefined {
   return count === 0 ? undefined : { count, mean, p50, p99, max };
 }

@@ -4,11 +4,11 @@ import { type Disk, NodeDisk } from "@kaya/io";
 import { MANIFEST_DIR } from "@kaya/lsm";
 import { inspectRecords, isWarning, listSegments, operationsOf, type SegmentFile } from "@kaya/wal";
 
-/** Who is told what was appended. */
+/** Receives the records that were appended. */
 export interface TailSink {
-  /** One record. Its bytes are lent. */
+  /** One record. Its bytes are valid only during the call. */
   changed(lsn: Lsn, operations: Iterable<ChangeOperation>): void;
-  /** So many records came and went between two polls. */
+  /** Records that came and went between two polls, or that another one replaced. */
   missed(records: number): void;
 }
 
@@ -23,8 +23,8 @@ interface End {
 }
 
 /**
- * Reads what another process appends to its log, from the files, without the lock. Nearly each byte is read once. Records are told as the
- * files show them: durable or not.
+ * Reads what another process appends to its log, from the files, without the lock. Nearly each byte is read once. Records are
+ * reported whether or not they are durable.
  */
 export class LogTail {
   readonly #disk: Disk;
@@ -64,8 +64,9 @@ export class LogTail {
     let end = await this.#read(segment, from, sink);
     if (end === undefined) return;
     if (from > 0 && end.isBroken && end.offset === from) {
-      // A write was taken back, and another one stands across the place where it ended.
+      // A write was taken back, and another one stands across the place where it ended: that has an LSN that was reported before.
       from = 0;
+      sink?.missed(1);
       end = (await this.#read(segment, from, sink)) ?? end;
     }
     // The whole segment ends before what was told: a recovery cut the log.
@@ -102,5 +103,5 @@ export class LogTail {
   }
 }
 
-/** What stands at the end of a log that is being written. */
+/** Warnings about the end of a log that is being written. */
 const UNFINISHED: ReadonlySet<string> = new Set(["PartialHeader", "PartialPayload", "ZeroFilledTail"]);

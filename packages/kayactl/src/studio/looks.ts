@@ -8,7 +8,7 @@ type Level = Look["levels"][number];
 
 const NO_TABLES: Level = { tables: 0, bytes: 0, entries: 0 };
 
-/** How long what this process does takes. */
+/** The durations of this process's own reads and writes. */
 export interface OwnLatencies {
   readonly gets: Latencies;
   readonly writes: Latencies;
@@ -107,7 +107,7 @@ function getOf({ gets }: OwnLatencies): Pick<Look["latency"], "get"> {
   return get === undefined ? {} : { get };
 }
 
-/** Those without tables too, so that a level's place is its number. */
+/** Also those without tables, so that the index of a level is its number. */
 function allLevels(found: readonly (Level & { readonly level: number })[]): Level[] {
   const levels: Level[] = Array.from({ length: (found.at(-1)?.level ?? -1) + 1 }, () => NO_TABLES);
   for (const { level, tables, bytes, entries } of found) levels[level] = { tables, bytes, entries };

@@ -7,7 +7,7 @@ import { HEAD_BYTES } from "./rows.js";
 const MOST_CHANGES = 100;
 const MOST_BYTES = 1024 * 1024;
 
-/** Which changes a page wants. */
+/** The changes that a page wants. */
 export interface ChangeFilter {
   readonly prefix: Uint8Array;
   readonly isInternal: boolean;
@@ -41,7 +41,7 @@ export class PendingChanges {
     return this.#settled > 0 || this.#skipped > 0;
   }
 
-  /** Takes one record. Its bytes are lent. */
+  /** Takes one record. Its bytes are valid only during the call. */
   add(lsn: number, operations: Iterable<ChangeOperation>): void {
     const at = Date.now();
     let last: ChangeOperation[] = [];
@@ -56,7 +56,7 @@ export class PendingChanges {
     for (const operation of last) this.#keep(keptOf(lsn, at, operation));
   }
 
-  /** So many records are not known. */
+  /** Counts records whose changes are not known. */
   miss(records: number): void {
     this.#skipped += records;
   }

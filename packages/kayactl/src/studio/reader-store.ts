@@ -20,12 +20,12 @@ const POLL_MS = 200;
 const QUICK_MS = 50;
 const MOST_REST_MS = 2000;
 
-/** A read waits so long for a refresh; then it shows what is there. */
+/** A read waits this long for a refresh; then it reads without it. */
 const PATIENCE_MS = 400;
 
 /**
- * A data directory that another process may have open, or none. It is looked at before each read, and where anything was written since, the
- * engine moves on (a read does not wait long for it): so it follows flushes, compactions, a close and another opening by itself.
+ * A data directory that another process may have open. A read first looks at the files, and refreshes the engine if anything was written since.
+ * So reads see flushes, compactions, a close and another opening. They do not wait long for it.
  */
 export class ReaderStore implements StudioStore {
   readonly maxValueBytes = 0;
@@ -35,7 +35,7 @@ export class ReaderStore implements StudioStore {
   readonly #engine: ReplaceableEngine;
   #tail: LogTail;
   #sink: ChangeSink | undefined;
-  /** What the files were like when the engine last looked at them. */
+  /** The state of the files at the last refresh of the engine. */
   #shown: string | undefined;
   /** When the next refresh may begin. */
   #refreshFrom = 0;
@@ -110,7 +110,7 @@ export class ReaderStore implements StudioStore {
     await this.#freshening; // an engine that it opened meanwhile is closed, too
   }
 
-  /** As `#freshen`, for somebody who does not wait long. */
+  /** As `#freshen`, but waits no longer than `PATIENCE_MS`. */
   async #freshenSoon(): Promise<void> {
     const impatience = new AbortController();
     const patience = sleep(PATIENCE_MS, undefined, { signal: impatience.signal }).catch(() => undefined);
@@ -147,9 +147,10 @@ export class ReaderStore implements StudioStore {
       await this.#engine.use((engine) => engine.refresh());
     } catch (error) {
       if (KayaError.is(error, "KAYA_CLOSED")) throw error;
-      // A recovery cut the log, or another directory took the place of this one: what is there now is opened, or says what is wrong.
+      // A recovery cut the log, or another directory took the place of this one: open what is there now, or throw what is wrong with it.
       await this.#engine.replace(await Engine.open(readOnlyConfig(this.#options)));
       this.#tail = this.#newTail();
+      this.#sink?.missed(1); // it is not known what changed: at least one record
     }
   }
 

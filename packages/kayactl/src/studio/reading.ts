@@ -1,7 +1,7 @@
 import type { Engine, Entry, RangeOptions, Rows, Scan, Snapshot } from "@kaya/engine";
 import type { Latencies } from "./latencies.js";
 
-/** The data at one moment, for one request. How long its lookups take is measured. */
+/** The data at one moment, for one request. It measures its lookups. */
 export class Reading {
   readonly #snapshot: Snapshot;
   readonly #latencies: Latencies;
@@ -27,7 +27,7 @@ export class Reading {
   }
 }
 
-/** Calls with the data of an engine as it is now, and lets go of it then. */
+/** Calls `work` with a snapshot of the engine, and closes the snapshot afterwards. */
 export async function readFrom<T>(
   engine: Engine,
   latencies: Latencies,

@@ -1,7 +1,7 @@
 import { KayaError, type KayaErrorCode } from "@kaya/core";
 import type { Problem } from "./api.js";
 
-/** Why a request gets no answer but a `Problem`. */
+/** A request that is answered with a `Problem`. */
 export class Refusal extends Error {
   readonly status: number;
   readonly code: "BAD_REQUEST" | "FORBIDDEN" | "NOT_FOUND";
@@ -42,7 +42,7 @@ const STATUS: Partial<Record<KayaErrorCode, number>> = {
   KAYA_DISK_FULL: 507,
 };
 
-/** What a request that failed is answered with. */
+/** The answer to a request that failed. */
 export interface FailedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@ interface Held {
   users: number;
 }
 
-/** An engine that another may take the place of: the old one is closed once nobody uses it any more. */
+/** An engine that can be replaced. The old one is closed once no call uses it any more. */
 export class ReplaceableEngine {
   #held: Held;
   #isClosed = false;

@@ -23,10 +23,10 @@ import {
 
 const EVENT_PARAMETERS: readonly string[] = ["prefix", "internal"];
 const MOST_STREAMS = 16;
-/** Of a body that is too long. */
+/** A body that is too long is read and dropped up to here. */
 const MOST_DROPPED_BYTES = 256 * 1024 * 1024;
 
-/** What requests are answered from. */
+/** The parts that answer requests. */
 export interface Served {
   readonly store: StudioStore;
   readonly live: Live;
@@ -47,14 +47,14 @@ export type GateName = "reads" | "values" | "exports";
 export interface Route {
   /** Resolves once the answer is made; of events, once they have ended. */
   readonly handle: Handler;
-  /** What it waits for its turn at. */
+  /** Where it waits for its turn; undefined: it does not wait. */
   readonly gate?: GateName;
 }
 
 /** The route of an API request. @throws Refusal */
 export function routeOf(path: string, method: Target["method"]): Route {
   const routes = Object.hasOwn(ROUTES, path) ? ROUTES[path] : undefined;
-  if (routes === undefined) throw notFound("nothing is here");
+  if (routes === undefined) throw notFound("there is no such address");
   const route = routes[method];
   if (route !== undefined) return route;
   const allow = Object.keys(routes).join(", ");
@@ -132,8 +132,7 @@ function parametersOf({ url }: Target, known: readonly string[]): Parameters {
 }
 
 /**
- * The body, once all of it is there. One that is too long is read to its end as well, and dropped: a browser that still sends does not hear
- * an answer.
+ * Resolves with the whole body. A body that is too long is read and dropped: a browser reads no answer while it sends.
  * @throws Refusal
  */
 async function readBody(request: IncomingMessage, mostBytes: number): Promise<Buffer> {

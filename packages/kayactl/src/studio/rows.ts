@@ -9,9 +9,9 @@ export const ROW_PARAMETERS: readonly string[] = [...RANGE_PARAMETERS, "reverse"
 
 const DEFAULT_ROWS = 100;
 const MOST_ROWS = 1000;
-/** Of values that are read for one page: it ends there, however few its rows are. */
+/** A page ends once the values that were read for it have this many bytes. */
 const MOST_VALUE_BYTES = 64 * 1024 * 1024;
-/** Of a value, in a row and in a change. */
+/** The part of a value that a row and a change have. */
 export const HEAD_BYTES = 256;
 
 export interface RowRequest {
@@ -49,7 +49,7 @@ export async function readRows(reading: Reading, request: RowRequest): Promise<R
   return { rows };
 }
 
-/** What is scanned one after the other. */
+/** The ranges to scan, one after the other. */
 export function rangesOf({ bounds, isInternal, isReverse }: Omit<RowRequest, "limit">): RangeOptions[] {
   return shownParts(bounds, isInternal, isReverse).map((part) => ({ ...part, reverse: isReverse }));
 }

@@ -13,14 +13,14 @@ import { COOKIE, randomPath, readCookie, Sessions } from "./session.js";
 
 const HOST = "127.0.0.1";
 
-/** Keys are in addresses. */
+/** Addresses hold keys. */
 const MOST_HEADER_BYTES = 96 * 1024;
 const MOST_CONNECTIONS = 128;
-/** Requests whose answers are made or on their way; others wait. A value or an export may have some ten mebibytes in memory. */
+/** Requests that are answered at the same time; others wait. A value or an export may take tens of mebibytes of memory. */
 const MOST_AT_ONCE: Readonly<Record<GateName, number>> = { reads: 8, values: 8, exports: 4 };
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 60_000;
-/** A reader that takes nothing for so long, or twice as long, is gone. */
+/** A connection on which nothing moves for this long is closed. */
 const IDLE_MS = 30_000;
 const KEEP_ALIVE_MS = 5_000;
 const CHECK_MS = 1_000;
@@ -29,7 +29,7 @@ export interface StudioOptions extends Omit<Served, "live"> {
   readonly files: PageFiles;
   /** 0: any that is free. */
   readonly port: number;
-  /** Given each address that lets one browser in, for whoever started the program. */
+  /** Called with each address that lets one browser in. Only the user who started the program may see it. */
   readonly onAddress: (address: string) => void;
 }
 
@@ -69,7 +69,7 @@ export class StudioServer {
     this.#server.on("clientError", refuseGarbage);
   }
 
-  /** Resolves once it takes requests. @throws KayaError KAYA_IO where the port cannot be had */
+  /** Resolves once it takes requests. @throws KayaError KAYA_IO if it cannot listen on the port */
   static async listen(options: StudioOptions): Promise<StudioServer> {
     const studio = new StudioServer(options);
     const { port } = options;
@@ -77,7 +77,7 @@ export class StudioServer {
       studio.#server.once("error", (cause: NodeJS.ErrnoException) => reject(portError(port, cause)));
       studio.#server.listen({ port, host: HOST, exclusive: true }, resolve);
     });
-    studio.#server.on("error", () => undefined); // of a connection that could not be taken: others can
+    studio.#server.on("error", () => undefined); // one connection could not be accepted: others can
     studio.#sessions.offer();
     return studio;
   }
@@ -114,7 +114,7 @@ export class StudioServer {
     if (isPage && method === "GET" && url.searchParams.has("token"))
       return this.#exchange(target, response, isKnown);
     if (!isKnown) {
-      // Also where a studio that has ended was.
+      // It may be the address of a studio that has ended.
       if (method === "GET" && url.pathname.endsWith("/")) return this.#showTheWay(response);
       throw forbidden("open the studio's page first: the address that the terminal shows lets a browser in");
     }
@@ -155,8 +155,8 @@ export class StudioServer {
     sendNote(
       response,
       403,
-      "This address lets nobody in",
-      "Each address of the studio is good once. The terminal that runs kayactl studio shows one that was not used yet: open that.",
+      "This address does not open the studio",
+      "Each address of the studio works once. Open the last one that the terminal with kayactl studio shows.",
     );
   }
 }
@@ -166,7 +166,7 @@ function showNotBuilt(response: ServerResponse): void {
     response,
     503,
     "The studio's page is missing",
-    "Its files are not in dist/studio of @kaya/kayactl. In a checkout, build them with: npx pnpm@10 build. Else install the package again.",
+    "Its files are not in dist/studio of @kaya/kayactl. In a checkout, build them with: npx pnpm@10 build. Otherwise, install the package again.",
   );
 }
 
@@ -177,16 +177,16 @@ async function sent(response: ServerResponse): Promise<void> {
 
 function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
   if (response.headersSent) {
-    response.destroy(); // what came must not be taken for all
+    response.destroy(); // the client must not take a part for all of it
     return;
   }
   const { status, headers, problem } = answerTo(error);
-  // The body of a stranger is not read. A page's is read and dropped: a browser that still sends hears no answer.
+  // The body of a request without access is not read. Any other is read and dropped: a browser reads no answer while it sends.
   const closing = problem.code === "FORBIDDEN" && !request.complete ? { connection: "close" } : {};
   sendProblem(response, status, problem, { ...headers, ...closing });
 }
 
-/** What is no HTTP, or came too slowly. */
+/** Answers input that is not HTTP, or that came too slowly. */
 function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();

@@ -4,10 +4,10 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 const TOKEN_BYTES = 32;
 const PATH_BYTES = 16;
 
-/** A browser that comes after so many others takes the place of the first. */
+/** One browser more takes the place of the first. */
 const MOST_SESSIONS = 16;
 
-/** Who may ask: a browser that brought the one-time token, and from then on its cookie. */
+/** The browsers that have access: one brings the token, which is good once, and gets a cookie. */
 export class Sessions {
   readonly #onToken: (token: string) => void;
   /** The digest of the token that is good once; undefined once it was used. */
@@ -15,12 +15,12 @@ export class Sessions {
   /** Digests of the cookies, oldest first. */
   readonly #cookies: Buffer[] = [];
 
-  /** @param onToken is given each new token; whoever started the program sees it, and nobody else */
+  /** @param onToken called with each new token. Only the user who started the program may see it. */
   constructor(onToken: (token: string) => void) {
     this.#onToken = onToken;
   }
 
-  /** Makes a token where none is good: there is never more than one. */
+  /** Makes a token if there is none: there is never more than one. */
   offer(): void {
     if (this.#token !== undefined) return;
     const token = randomText();
@@ -49,7 +49,7 @@ function randomText(bytes = TOKEN_BYTES): string {
   return randomBytes(bytes).toString("base64url");
 }
 
-/** What is kept is of no use to somebody who reads the memory, and all digests have one length, which a comparison in constant time needs. */
+/** The digest is kept, so that a dump of the memory gives no access. All digests have one length, which a comparison in constant time needs. */
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
@@ -59,7 +59,7 @@ function isSame(known: Buffer, given: string): boolean {
 }
 
 /**
- * A path that nobody guesses, for the cookie and all that needs it. A browser sends a cookie of 127.0.0.1 to every port, so to the servers of
+ * A path that cannot be guessed, for the page, its API and the cookie. A browser sends a cookie of 127.0.0.1 to every port, so to the servers of
  * other users too, but only below its path.
  */
 export function randomPath(): string {
@@ -68,7 +68,7 @@ export function randomPath(): string {
 
 export const COOKIE = "kaya_studio";
 
-/** The value of a cookie; undefined where it is absent, or there twice. */
+/** The value of a cookie; undefined if it is absent, or given twice. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   const values = (header ?? "")
     .split(";")

@@ -3,15 +3,15 @@ import type { Look, StoreInfo, Written } from "./api.js";
 import type { Reading } from "./reading.js";
 import type { WriteRequest } from "./value.js";
 
-/** Who is told of writes, in the order of the log. */
+/** Receives writes in the order of the log. */
 export interface ChangeSink {
-  /** From now on each change is told. */
+  /** From now on each change is reported. */
   begun(): void;
-  /** One record. Its bytes are lent. */
+  /** One record. Its bytes are valid only during the call. */
   changed(lsn: number, operations: Iterable<ChangeOperation>): void;
-  /** So many records were in the log and are not there any more. */
+  /** Records that are not reported: the log does not have them any more. */
   missed(records: number): void;
-  /** Reads show all of that now. */
+  /** Reads show everything that was reported. */
   settled(): void;
 }
 
@@ -19,14 +19,14 @@ export interface ChangeSink {
 export interface StudioStore {
   info(): Promise<StoreInfo>;
 
-  /** Calls with the data as it is now, and lets go of it then. @throws KayaError as the engine's reads; as `work` */
+  /** Calls `work` with the data as it is now. @throws KayaError as the engine's reads; as `work` */
   read<T>(work: (reading: Reading) => Promise<T>): Promise<T>;
 
   look(): Promise<Look>;
 
   /**
-   * Tells a sink of all writes from now on, until the signal aborts: then it resolves.
-   * @throws KayaError where they cannot be followed any more
+   * Reports all writes from now on to a sink. Resolves when the signal aborts.
+   * @throws KayaError if the store cannot be followed any more
    */
   follow(sink: ChangeSink, signal: AbortSignal): Promise<void>;
 
@@ -39,6 +39,6 @@ export interface StudioStore {
   /** As `put`. */
   delete(request: WriteRequest): Promise<Written>;
 
-  /** Of a value that may be put, in bytes; 0 where nothing may be written. */
+  /** The longest value that may be written, in bytes; 0 if nothing may be written. */
   readonly maxValueBytes: number;
 }

@@ -9,7 +9,7 @@ export const TREE_PARAMETERS: readonly string[] = ["prefix", "delimiter", "after
 const DEFAULT_NODES = 200;
 const MOST_NODES = 1000;
 
-/** Keys that are read before it is known whether they are of one group; more in a row that are of none. */
+/** Keys of one read: few where groups begin, since the rest of a group is skipped; many among keys without a group. */
 const FEW_KEYS = 8;
 const MANY_KEYS = 256;
 
@@ -36,7 +36,7 @@ export function readTreeRequest(parameters: Parameters): TreeRequest {
   };
 }
 
-/** A node, and the bounds of what comes behind it; no bounds where nothing does. */
+/** A node, and the bounds of the keys after it; undefined if there can be none. */
 interface FoundNode {
   readonly node: TreeNode;
   readonly rest: ByteBounds | undefined;
@@ -61,7 +61,7 @@ function isSame(last: TreeNode | undefined, node: TreeNode): boolean {
   return last?.kind === "group" && node.kind === "group" && last.prefix === node.prefix;
 }
 
-/** What is left of the level behind `after`. */
+/** The part of the level after `after`. */
 function partsOf({ prefix, after, isInternal, ...request }: TreeRequest): readonly ByteBounds[] {
   const level: ByteBounds = { prefix };
   const bounds = after === undefined ? level : nodeOf(after, level, { prefix, ...request }).rest;

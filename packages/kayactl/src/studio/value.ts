@@ -38,7 +38,7 @@ export function isFound(entry: Entry): entry is FoundEntry {
   return entry.value !== undefined;
 }
 
-/** The wanted bytes of a value, and what the headers tell of all of it. */
+/** The wanted bytes of a value, and headers about the whole value. */
 export function valueAnswer(
   { key, value, sequence, expiresAt }: FoundEntry,
   { offset, length, isDownload }: ValueRequest,
@@ -60,7 +60,7 @@ export function noValue(key: Uint8Array): Refusal {
   );
 }
 
-/** A name that every file system takes, and no header is broken by. */
+/** A name that every file system takes, and that cannot break the header. */
 function fileNameOf(key: Uint8Array): string {
   const name = Buffer.from(key.subarray(0, MOST_NAME_CHARACTERS)).toString("latin1");
   return name.replace(/[^A-Za-z0-9_.-]/g, "_").replace(/^\.+/, "_") || "value";

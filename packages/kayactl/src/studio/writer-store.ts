@@ -14,7 +14,7 @@ import { toEtag, type WriteRequest } from "./value.js";
 
 type IndexedPrefixes = Awaited<ReturnType<typeof readIndexedPrefixes>>;
 
-/** A data directory that this process has open: its writes are strict, and hold only if nobody changed the key since it was read. */
+/** A data directory that this process has open: its writes are strict, and are refused if the key changed since it was read. */
 export class WriterStore implements StudioStore {
   readonly maxValueBytes = resolveEngineConfig().limits.maxValueBytes;
   readonly #options: GlobalOptions;
@@ -30,7 +30,7 @@ export class WriterStore implements StudioStore {
     this.#looks = new EngineLooks(engine, this.#latencies);
   }
 
-  /** @param engine stays its owner's. @throws KayaError as the engine's reads */
+  /** @param engine the caller closes it. @throws KayaError as the engine's reads */
   static async of(options: GlobalOptions, engine: Engine): Promise<WriterStore> {
     return new WriterStore(options, engine, await readIndexedPrefixes(engine));
   }
@@ -67,7 +67,7 @@ export class WriterStore implements StudioStore {
   }
 
   assertWritable(): void {
-    // It always is; what the engine refuses it says itself.
+    // Always: the engine throws if it does not take a write.
   }
 
   async put(request: WriteRequest, value: Uint8Array): Promise<Written> {
@@ -96,7 +96,7 @@ export class WriterStore implements StudioStore {
   async #expiryOf({ key, sequence, expiresAt }: WriteRequest): Promise<number | undefined> {
     if (expiresAt !== "kept") return expiresAt;
     const entry = sequence === undefined ? undefined : await this.#engine.getEntry(key);
-    // Where the value is another one by now the condition refuses the write.
+    // If the value is another one by now, the condition refuses the write.
     return entry?.expiresAt;
   }
 }

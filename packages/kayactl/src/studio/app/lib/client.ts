@@ -8,7 +8,7 @@ import {
   type Written,
 } from "../../api.js";
 
-/** What the server answered instead of what was asked for; or that it did not answer. */
+/** The server refused a request, or did not answer. */
 export class StudioError extends Error {
   override readonly name = "StudioError";
   readonly code: string;
@@ -59,7 +59,7 @@ async function problemOf(response: Response): Promise<Problem> {
     const { code, message } = (await response.json()) as Partial<Problem>;
     if (typeof code === "string" && typeof message === "string") return { code, message };
   } catch {
-    // Not this server's body: its status has to do.
+    // The body is not a `Problem`.
   }
   return { code: `HTTP_${response.status}`, message: `The server answered ${response.status}.` };
 }

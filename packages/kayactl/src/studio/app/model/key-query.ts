@@ -11,7 +11,7 @@ export const BOUNDS = [
   { name: "lte", label: "To (≤)" },
 ] as const;
 
-/** Which keys the page shows: all of it stands in the hash. */
+/** The keys that the page shows, as the hash says. */
 export interface KeyQuery {
   readonly prefix: Uint8Array;
   readonly layout: "tree" | "list";

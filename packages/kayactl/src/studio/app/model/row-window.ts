@@ -193,13 +193,15 @@ export class RowWindow {
   /** The last change of each key. A range that is deleted is the change of each row in it. */
   #lastByKey(batch: readonly Change[]): Map<Base64Url, Change> {
     const last = new Map<Base64Url, Change>();
+    const hasRange = batch.some(({ kind }) => kind === "deleteRange");
+    const rows = (hasRange ? this.#pages : []).flatMap((page) => page.rows ?? []);
+    const keys = rows.map(({ key }) => [key, fromBase64Url(key)] as const);
     for (const change of batch) {
       if (change.kind !== "deleteRange") {
         last.set(change.key, change);
         continue;
       }
-      const rows = this.#pages.flatMap((page) => page.rows ?? []);
-      for (const { key } of rows) if (changesKey(change, fromBase64Url(key))) last.set(key, change);
+      for (const [key, bytes] of keys) if (changesKey(change, bytes)) last.set(key, change);
     }
     return last;
   }

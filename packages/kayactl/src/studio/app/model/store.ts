@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import type { StoreInfo } from "../../api.js";
 import { getStore } from "../lib/client.js";
 
-/** What the page knows of the store since it opened. */
+/** The facts about the store from when the page opened. */
 export const storeInfo = signal<StoreInfo | undefined>(undefined);
 export const storeError = signal<unknown>(undefined);
 

@@ -20,7 +20,7 @@ interface Props {
 /** Bytes of a value that is compared with another. */
 export const COMPARED_BYTES = 64 * 1024;
 
-/** Asks, and deletes the value that was seen: where it is another by now, it shows both and asks again. */
+/** Asks, then deletes the value that was seen. If the value has changed, it shows both and asks again. */
 export function DeleteDialog({ keyOf, seen, onClose, onDeleted }: Props): JSX.Element {
   const [etag, setEtag] = useState(seen.etag);
   const [theirs, setTheirs] = useState<Version | undefined>(undefined);
@@ -63,7 +63,7 @@ export function DeleteDialog({ keyOf, seen, onClose, onDeleted }: Props): JSX.El
         <KeyText shown={showKey(keyOf)} />
       </p>
       {theirs === undefined && (
-        <p>Its value is gone at once. Nothing is deleted if somebody changed it since you saw it.</p>
+        <p>This cannot be undone. Nothing is deleted if somebody has changed the value since you saw it.</p>
       )}
       {theirs !== undefined && (
         <>

@@ -31,12 +31,12 @@ function isTypeable(text: string | undefined): text is string {
   return text !== undefined && !text.includes("\r") && !text.includes("\0");
 }
 
-/** Has nothing that a text box would obey or hide. */
+/** Whether a text box shows all of its characters. */
 function isPlain(text: string): boolean {
   return !hasUnsafeCharacter(text.replace(/[\n\t]/g, ""));
 }
 
-/** Edits a value, or writes a new key: held to what was seen. Where it is another by now, it shows both and asks. */
+/** Edits a value, or writes a new key. If the value has changed since it was seen, it shows both and asks. */
 export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): JSX.Element {
   const seenText = seen === undefined ? "" : decodeText(seen.bytes);
   const canText = isTypeable(seenText);
@@ -64,7 +64,7 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
   };
   const changeKey = (next: Uint8Array | undefined) => {
     setKey(next ?? new Uint8Array());
-    // What was seen is of the key before.
+    // The ETag that was seen belongs to the key before.
     setCondition("absent");
   };
   const save = async () => {
@@ -92,7 +92,7 @@ export function EditDialog({ keyOf, seen, prefix, onClose, onWritten }: Props): 
     }
     setBusy(false);
   };
-  /** What was typed is lost only when that was said. */
+  /** The first call warns, the second one discards what was typed. */
   const leave = () => {
     if (typed === atFirst || isLeaving) onClose();
     else setLeaving(true);

@@ -6,7 +6,7 @@ import { storeInfo } from "../model/store.js";
 const toast = signal<{ text: string; stamp: number } | undefined>(undefined);
 const TOAST_MS = 4000;
 
-/** Says in a word what was done. */
+/** Shows a short message for some seconds. */
 export function say(text: string): void {
   const stamp = Date.now();
   toast.value = { text, stamp };

@@ -4,7 +4,7 @@ import type { ShownBytes } from "../lib/key-text.js";
 
 const PARTS = new RegExp(`(${UNSAFE_CHARACTER})`, "gu");
 
-/** Text of anybody's making: what a browser would obey or hide stands there as an escape. `keepTabs`: a tab is a tab. */
+/** Text from the store. Characters that a browser obeys or hides are shown as escapes. `keepTabs`: a tab is a tab. */
 export function SafeText({ text, keepTabs = false }: { text: string; keepTabs?: boolean }): JSX.Element {
   const parts = text.split(PARTS);
   return (

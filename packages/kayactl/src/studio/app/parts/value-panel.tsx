@@ -19,7 +19,7 @@ import { copy, Empty, ErrorNote } from "./notice.js";
 import { KeyText } from "./safe-text.js";
 import { HexView, LargeHex, LargeText, TextView } from "./value-body.js";
 
-/** One key with its value: what it is, and what can be done with it. */
+/** One key with its value, and the buttons to copy, save, edit and delete it. */
 export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => void }): JSX.Element {
   const value = useMemo(() => new OpenValue(keyOf), [keyOf]);
   useEffect(() => {
@@ -82,7 +82,7 @@ export function ValuePanel({ keyOf, onBack }: { keyOf: Base64Url; onBack: () => 
       )}
       {state.kind === "loading" && <p class="quiet loading">Reading…</p>}
       {state.kind === "absent" && (
-        <Empty title="This key has no value">It was deleted, it expired, or it never was written.</Empty>
+        <Empty title="This key has no value">It was deleted, it expired, or it was never written.</Empty>
       )}
       {state.kind === "error" && <ErrorNote error={state.error} onRetry={() => void value.load()} />}
       {(state.kind === "whole" || state.kind === "large") && (
@@ -149,7 +149,8 @@ function Loaded({ value, state, onGone }: LoadedProps): JSX.Element {
       </div>
       {state.kind === "large" && (
         <p class="quiet">
-          It is larger than 1 MiB, so it is read in parts and not decoded. Download it to have all of it.
+          It is larger than 1 MiB, so it is shown in parts and not decoded. Download it to get the whole
+          value.
         </p>
       )}
       <Body value={value} state={state} format={format} />
