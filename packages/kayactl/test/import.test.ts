@@ -300,7 +300,7 @@ describe("import", () => {
 });
 
 describe("an import that is killed", () => {
-  test("is run again, and ends in the right state", { timeout: 120_000 }, async () => {
+  test("is run again, and ends in the right state", async () => {
     const count = 25_000;
     const directory = await temporaryDirectory();
     const file = join(directory, "all.jsonl");

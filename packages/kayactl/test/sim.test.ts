@@ -108,7 +108,7 @@ describe("sim run", () => {
     }
   });
 
-  test("SIGINT does that in a process of its own", { timeout: 60_000 }, async () => {
+  test("SIGINT does that in a process of its own", async () => {
     const { code, stdout } = await child(process.execPath, [BIN, "sim", "run", "--runs", "1000000"], {
       // It tells how far it is every five seconds.
       afterStart: (simulation) => simulation.stderr.once("data", () => simulation.kill("SIGINT")),
@@ -118,9 +118,7 @@ describe("sim run", () => {
 });
 
 describe("a broken promise", () => {
-  test("is told with its seed, shrunk, saved, and breaks again in a replay", {
-    timeout: 60_000,
-  }, async () => {
+  test("is told with its seed, shrunk, saved, and breaks again in a replay", async () => {
     bug.isPlanted = true;
     const file = join(await temporaryDirectory(), "trace.jsonl");
     const { code, stdout, stderr } = await kayactl([
@@ -157,7 +155,7 @@ describe("a broken promise", () => {
     expect(await kayactl(["sim", "replay", file])).toMatchObject({ code: 0, stderr: "" });
   });
 
-  test("stands in the JSON, and a file that cannot be written is told", { timeout: 60_000 }, async () => {
+  test("stands in the JSON, and a file that cannot be written is told", async () => {
     bug.isPlanted = true;
     const directory = await temporaryDirectory();
     const file = join(directory, "trace.jsonl");
