@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { KayaError } from "@kaya/core";
-import { UNSAFE_CHARACTER } from "./escape-text.js";
+import { UNSAFE_CHARACTER } from "./terminal/escape-text.js";
 
 // `ignoreBOM`: a value that begins with a byte order mark keeps it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -1,7 +1,7 @@
 import type { Engine } from "@kaya/engine";
 import type { Command } from "commander";
 import type { GlobalOptions } from "./options.js";
-import type { Output, OutputStream } from "./output.js";
+import type { Output, OutputStream } from "./terminal/output.js";
 
 /** The exit codes of `kayactl`. */
 export const ExitCode = {

@@ -3,8 +3,8 @@ import type { Command, CommanderError } from "commander";
 import { invalid, toJson } from "./bytes.js";
 import { ExitCode } from "./context.js";
 import { pathOf } from "./help.js";
-import type { Output } from "./output.js";
-import { escapeText } from "./text.js";
+import type { Output } from "./terminal/output.js";
+import { escapeText } from "./terminal/text.js";
 
 export function exitCodeOf(error: unknown): number {
   return KayaError.is(error) ? error.exitCode : ExitCode.Failed;

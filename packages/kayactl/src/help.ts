@@ -1,6 +1,6 @@
 import { type Command, Help } from "commander";
 import { invalid } from "./bytes.js";
-import type { Output } from "./output.js";
+import type { Output } from "./terminal/output.js";
 
 const HELP_WIDTH = 100;
 

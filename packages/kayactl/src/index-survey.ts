@@ -8,7 +8,7 @@ import {
 import { asText, jsonField, toHex } from "./bytes.js";
 import type { Context } from "./context.js";
 import { engineConfig } from "./options.js";
-import { escapeText } from "./text.js";
+import { escapeText } from "./terminal/text.js";
 import { formatCount } from "./units.js";
 
 /** What a store without indexes has of them. */

@@ -1,3 +1,3 @@
 export { ExitCode, type Io } from "./context.js";
 export { run } from "./main.js";
-export type { OutputStream } from "./output.js";
+export type { OutputStream } from "./terminal/output.js";

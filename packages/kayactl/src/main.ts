@@ -3,8 +3,8 @@ import { type Command, CommanderError } from "commander";
 import { answer, COMPLETE } from "./completion/answer.js";
 import { type Context, type Execute, ExitCode, type Io, type Run, type Surroundings } from "./context.js";
 import { exitCodeOf, printError, usageError } from "./errors.js";
-import { Interrupted, Output, OutputClosed } from "./output.js";
 import { createProgram } from "./program.js";
+import { Interrupted, Output, OutputClosed } from "./terminal/output.js";
 
 /**
  * Runs a command line and resolves to its exit code. It never throws and never ends the process.

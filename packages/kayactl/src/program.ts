@@ -23,7 +23,7 @@ import { registerVerify } from "./commands/verify.js";
 import type { Execute } from "./context.js";
 import { configureHelp, registerHelp } from "./help.js";
 import { addGlobalOptions } from "./options.js";
-import type { Output } from "./output.js";
+import type { Output } from "./terminal/output.js";
 import { version } from "./version.js";
 
 /**

@@ -1,7 +1,7 @@
 import type { RecoveryReport } from "@kaya/engine";
 import { isDamage, type QuarantineSummary, type WalWarning } from "@kaya/wal";
-import { formatTables } from "./tables-look.js";
-import { escapeText } from "./text.js";
+import { formatTables } from "./inspect/tables-look.js";
+import { escapeText } from "./terminal/text.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
 /** The report as JSON shows it. */

@@ -3,10 +3,10 @@ import { formatWarning } from "@kaya/wal";
 import type { Context, EngineNeeds } from "./context.js";
 import { refuseFile, requireDataDir } from "./data-dir.js";
 import { engineConfig } from "./options.js";
-import { Progress } from "./progress.js";
 import { tellingWarnings } from "./report.js";
-import { escapeText } from "./text.js";
-import { whileShown } from "./while-shown.js";
+import { Progress } from "./terminal/progress.js";
+import { escapeText } from "./terminal/text.js";
+import { whileShown } from "./terminal/while-shown.js";
 
 /** Opens the engine, says what its recovery found, does the work, and closes: what it gives was closed without an error. */
 export async function withEngine<T>(

@@ -2,7 +2,7 @@ import { copyFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeRecord, inspectWalPath, type WalPayload } from "@kaya/wal";
 import { describe, expect, test } from "vitest";
-import { textWidth } from "../src/text.js";
+import { textWidth } from "../src/terminal/text.js";
 import {
   dataDirectory,
   filledDirectory,

@@ -17,13 +17,13 @@ import { gunzipSync } from "node:zlib";
 import { encodeRecord, inspectWalPath, locateSegments, type WalPayload } from "@kaya/wal";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { RecordFilter } from "../src/inspect/record-filter.js";
 import { type CollectedPage, collectPage } from "../src/log-page/make-page.js";
-import { Output } from "../src/output.js";
 import { readOperations } from "../src/page/batch-operations.js";
 import { bytesFrom, placeOfLsn, readSegments } from "../src/page/log-model.js";
 import { type PageRow, RECORD_TYPES } from "../src/page/page-data.js";
 import { decodeRows, RowEncoder } from "../src/page/row-codec.js";
-import { RecordFilter } from "../src/record-filter.js";
+import { Output } from "../src/terminal/output.js";
 import {
   dataDirectory,
   filledDirectory,

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
 import { jsonField, toJson } from "../src/bytes.js";
-import { columns, table } from "../src/columns.js";
 import { engineConfig } from "../src/options.js";
-import { columnsOf, type OutputStream } from "../src/output.js";
-import { Progress } from "../src/progress.js";
-import { clip, displayBytes, escapeLines, escapeText, padEnd, textWidth } from "../src/text.js";
+import { columns, table } from "../src/terminal/columns.js";
+import { columnsOf, type OutputStream } from "../src/terminal/output.js";
+import { Progress } from "../src/terminal/progress.js";
+import { clip, displayBytes, escapeLines, escapeText, padEnd, textWidth } from "../src/terminal/text.js";
 import { formatBytes, formatDuration } from "../src/units.js";
 import { Sink } from "./helpers.js";
 

@@ -5,8 +5,8 @@ import { Writable } from "node:stream";
 import { Engine } from "@kaya/engine";
 import { encodeRecord } from "@kaya/wal";
 import { describe, expect, test, vi } from "vitest";
-import { DirectoryWatch } from "../src/directory-watch.js";
 import { run } from "../src/index.js";
+import { DirectoryWatch } from "../src/look/directory-watch.js";
 import {
   absentDirectory,
   BIN,

@@ -1,5 +1,5 @@
 import { ExitCode, type Register } from "../context.js";
-import { withCopyProgress } from "../copy-progress.js";
+import { withCopyProgress } from "../terminal/copy-progress.js";
 import { withEngine } from "../with-engine.js";
 import { printNewDirectory } from "./new-directory.js";
 

@@ -7,11 +7,11 @@ import { benchLines, benchNotes } from "../disk-bench/bench-text.js";
 import { type BenchProgress, type BenchResult, runBench } from "../disk-bench/run-bench.js";
 import { placeOf } from "../doctor/place.js";
 import { parseWholeNumber } from "../options.js";
-import type { OutputStream } from "../output.js";
-import { ProgressLine } from "../progress-line.js";
-import { escapeText } from "../text.js";
+import type { OutputStream } from "../terminal/output.js";
+import { ProgressLine } from "../terminal/progress-line.js";
+import { escapeText } from "../terminal/text.js";
+import { type Shown, whileShown } from "../terminal/while-shown.js";
 import { formatBytes, formatDuration } from "../units.js";
-import { type Shown, whileShown } from "../while-shown.js";
 
 interface BenchCommandOptions {
   readonly dir?: string;

@@ -1,11 +1,11 @@
 import type { Engine, KeyBounds } from "@kaya/engine";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
-import { Interrupted, type OutputStream } from "../output.js";
-import { ProgressLine } from "../progress-line.js";
 import { addKeyBounds, type KeyBoundsOptions, toKeyBounds } from "../range-options.js";
+import { Interrupted, type OutputStream } from "../terminal/output.js";
+import { ProgressLine } from "../terminal/progress-line.js";
+import { type Shown, whileShown } from "../terminal/while-shown.js";
 import { formatBytes, formatDuration } from "../units.js";
-import { type Shown, whileShown } from "../while-shown.js";
 import { withEngine } from "../with-engine.js";
 
 const LOOK_MS = 100;

@@ -1,10 +1,10 @@
 import { type ConsumerLook, type Engine, KayaError, lookAtConsumers } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
 import { toJson } from "../bytes.js";
-import { columns } from "../columns.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
-import { escapeText } from "../text.js";
+import { columns } from "../terminal/columns.js";
+import { escapeText } from "../terminal/text.js";
 import { formatBytes, formatCount } from "../units.js";
 import { withEngine } from "../with-engine.js";
 

@@ -3,8 +3,8 @@ import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { examine } from "../doctor/examine.js";
 import type { Finding, FindingLevel } from "../doctor/finding.js";
-import type { Colors } from "../output.js";
-import { escapeText, padEnd } from "../text.js";
+import type { Colors } from "../terminal/output.js";
+import { escapeText, padEnd } from "../terminal/text.js";
 import { plural } from "../units.js";
 
 const LEVELS: readonly FindingLevel[] = ["problem", "warning", "note", "ok"];

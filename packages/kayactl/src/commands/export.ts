@@ -5,9 +5,9 @@ import { type Exported, exportProgress } from "../export/export-progress.js";
 import { jsonLines } from "../export/json-lines.js";
 import { NewFile } from "../export/new-file.js";
 import { addRange, type RangeScanOptions, toRange } from "../range-options.js";
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
+import { whileShown } from "../terminal/while-shown.js";
 import { plural } from "../units.js";
-import { whileShown } from "../while-shown.js";
 import { withEngine } from "../with-engine.js";
 
 interface ExportOptions extends RangeScanOptions {

@@ -1,6 +1,6 @@
 import { asText, jsonField, parseBytes, toHex, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
-import { escapeLines } from "../text.js";
+import { escapeLines } from "../terminal/text.js";
 import { withEngine } from "../with-engine.js";
 
 interface GetOptions {

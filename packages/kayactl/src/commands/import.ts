@@ -9,10 +9,10 @@ import { type Imported, importProgress } from "../import/import-progress.js";
 import type { ImportSource } from "../import/import-source.js";
 import { Importer } from "../import/importer.js";
 import { engineConfig } from "../options.js";
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
+import { untilInterrupted } from "../terminal/until-interrupted.js";
+import { whileShown } from "../terminal/while-shown.js";
 import { formatCount } from "../units.js";
-import { untilInterrupted } from "../until-interrupted.js";
-import { whileShown } from "../while-shown.js";
 import { withEngine } from "../with-engine.js";
 
 export const registerImport: Register = (program, execute) => {

@@ -1,8 +1,8 @@
 import { inspectManifestPath } from "@kaya/lsm";
 import type { Context } from "../context.js";
-import type { InspectedCount, InspectedFiles, InspectFilesOptions } from "../inspect-files.js";
-import { jsonManifests, manifestLines } from "../manifest-printer.js";
-import { Interrupted } from "../output.js";
+import type { InspectedCount, InspectedFiles, InspectFilesOptions } from "../inspect/inspect-files.js";
+import { jsonManifests, manifestLines } from "../inspect/manifest-printer.js";
+import { Interrupted } from "../terminal/output.js";
 
 export const inspectedManifests: InspectedFiles = {
   name: "manifest",

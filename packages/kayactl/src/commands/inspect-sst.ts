@@ -8,9 +8,9 @@ import {
   type TableProperties,
 } from "@kaya/lsm";
 import type { Context } from "../context.js";
-import type { InspectedCount, InspectedFiles, InspectFilesOptions } from "../inspect-files.js";
-import { Interrupted } from "../output.js";
-import { jsonTablePrinter, lineTablePrinter, type TablePrinter } from "../table-printer.js";
+import type { InspectedCount, InspectedFiles, InspectFilesOptions } from "../inspect/inspect-files.js";
+import { jsonTablePrinter, lineTablePrinter, type TablePrinter } from "../inspect/table-printer.js";
+import { Interrupted } from "../terminal/output.js";
 
 export const inspectedTables: InspectedFiles = {
   name: "sst",

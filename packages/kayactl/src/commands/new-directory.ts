@@ -1,7 +1,7 @@
 import type { WrittenDirectory } from "@kaya/engine";
 import { toJson } from "../bytes.js";
 import type { Context } from "../context.js";
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
 
 /**
  * What was written into `dir`: a data directory by itself.

@@ -3,7 +3,7 @@ import { Option } from "commander";
 import { invalid, parseBytes, parseHex } from "../bytes.js";
 import { ExitCode, type Io, type Register } from "../context.js";
 import { parseDuration, parseMoment } from "../options.js";
-import { Interrupted } from "../output.js";
+import { Interrupted } from "../terminal/output.js";
 import { withEngine } from "../with-engine.js";
 import { printWrite } from "./write-result.js";
 

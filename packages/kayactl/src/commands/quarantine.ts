@@ -2,11 +2,11 @@ import type { Engine } from "@kaya/engine";
 import { NodeDisk } from "@kaya/io";
 import { listQuarantine, type QuarantineFile } from "@kaya/wal";
 import { toJson } from "../bytes.js";
-import { columns } from "../columns.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
 import { parseWholeNumber } from "../options.js";
-import { escapeText } from "../text.js";
+import { columns } from "../terminal/columns.js";
+import { escapeText } from "../terminal/text.js";
 import { formatBytes } from "../units.js";
 import { withEngine } from "../with-engine.js";
 

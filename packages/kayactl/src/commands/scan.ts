@@ -2,11 +2,11 @@ import type { Engine, KeyValue, RangeOptions } from "@kaya/engine";
 import type { Command } from "commander";
 import { jsonField, toJson } from "../bytes.js";
 import { type Context, type Execute, ExitCode, type Register } from "../context.js";
-import { type EntryLines, tabbedLines, terminalLines } from "../entry-lines.js";
 import { entryJson } from "../export/json-lines.js";
-import { Interrupted } from "../output.js";
 import { pagesOf } from "../pages.js";
 import { addRange, type RangeScanOptions, toRange } from "../range-options.js";
+import { type EntryLines, tabbedLines, terminalLines } from "../terminal/entry-lines.js";
+import { Interrupted } from "../terminal/output.js";
 import { plural } from "../units.js";
 import { withEngine } from "../with-engine.js";
 

@@ -7,8 +7,8 @@ import { CommandReader } from "../shell/command-reader.js";
 import { converse } from "../shell/conversation.js";
 import { ShellSession } from "../shell/session.js";
 import { runLines, Shell, type ShellLine } from "../shell/shell.js";
-import { escapeText } from "../text.js";
-import { untilInterrupted } from "../until-interrupted.js";
+import { escapeText } from "../terminal/text.js";
+import { untilInterrupted } from "../terminal/until-interrupted.js";
 
 interface ShellOptions {
   readonly readOnly?: boolean;

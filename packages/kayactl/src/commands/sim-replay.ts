@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import { toJson } from "../bytes.js";
-import { table } from "../columns.js";
 import { ExitCode, type Register } from "../context.js";
-import { escapeText } from "../text.js";
+import { table } from "../terminal/columns.js";
+import { escapeText } from "../terminal/text.js";
 import { countRows, describeFailure } from "./sim-summary.js";
 
 export const registerSimReplay: Register = (sim, execute) => {

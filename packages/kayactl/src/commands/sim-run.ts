@@ -5,7 +5,7 @@ import { InvalidArgumentError } from "commander";
 import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { parseWholeNumber } from "../options.js";
-import { ProgressLine } from "../progress-line.js";
+import { ProgressLine } from "../terminal/progress-line.js";
 import { formatCount, plural } from "../units.js";
 import { printSummary, summaryJson } from "./sim-summary.js";
 import { saveShrunk } from "./sim-trace.js";

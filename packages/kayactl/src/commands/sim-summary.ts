@@ -1,7 +1,7 @@
 import type { SimulationResult, SimulationSummary } from "@kaya/sim";
-import { table } from "../columns.js";
-import type { Output } from "../output.js";
-import { escapeLines, escapeText } from "../text.js";
+import { table } from "../terminal/columns.js";
+import type { Output } from "../terminal/output.js";
+import { escapeLines, escapeText } from "../terminal/text.js";
 import { formatCount, formatDuration, plural } from "../units.js";
 import type { SavedTrace } from "./sim-trace.js";
 

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { KayaError } from "@kaya/core";
 import type { SimulationResult } from "@kaya/sim";
 import type { Context } from "../context.js";
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
 
 // Small is enough: what takes longer than this does not get much smaller.
 const SHRINK_MS = 30_000;

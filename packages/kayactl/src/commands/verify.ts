@@ -4,11 +4,8 @@ import { NodeDisk } from "@kaya/io";
 import type { TreeVerification } from "@kaya/lsm";
 import { formatWarning, isDamage } from "@kaya/wal";
 import { toJson } from "../bytes.js";
-import { table } from "../columns.js";
 import { type Context, ExitCode, type Register } from "../context.js";
-import { type DamageSurvey, surveyDamage } from "../damage.js";
 import { requireDataDir } from "../data-dir.js";
-import { dryRun } from "../dry-run.js";
 import {
   indexesJson,
   indexRows,
@@ -17,10 +14,13 @@ import {
   problemLine,
   surveyIndexes,
 } from "../index-survey.js";
+import { type DamageSurvey, surveyDamage } from "../inspect/damage.js";
+import { dryRun } from "../inspect/dry-run.js";
+import { notesOn, surveyTables, type TableSurvey } from "../inspect/table-damage.js";
+import { tryToLookAtTables } from "../inspect/tables-look.js";
 import { reportRows, speaksOfDamage, withoutRecords } from "../report.js";
-import { notesOn, surveyTables, type TableSurvey } from "../table-damage.js";
-import { tryToLookAtTables } from "../tables-look.js";
-import { escapeText } from "../text.js";
+import { table } from "../terminal/columns.js";
+import { escapeText } from "../terminal/text.js";
 import { formatBytes, formatCount, formatDuration } from "../units.js";
 
 /** What a recovery would do. */

@@ -1,6 +1,6 @@
 import type { RangeOptions } from "@kaya/engine";
 import { asText } from "../bytes.js";
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
 import type { Candidate } from "./candidates.js";
 
 /** As much of an engine, or of a snapshot, as completion needs. */

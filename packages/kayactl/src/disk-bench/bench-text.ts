@@ -1,4 +1,4 @@
-import { columns } from "../columns.js";
+import { columns } from "../terminal/columns.js";
 import { formatCount, formatDuration } from "../units.js";
 import type { BenchResult, BenchRow } from "./run-bench.js";
 

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileError } from "../file-error.js";
-import { Interrupted } from "../output.js";
+import { Interrupted } from "../terminal/output.js";
 import type { BenchStore } from "./bench-store.js";
 
 /** How long a round goes on, and whether it is still wanted. */

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { access, constants, lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { hasOwnName } from "../data-file.js";
+import { hasOwnName } from "../inspect/data-file.js";
 import { formatBytes, plural } from "../units.js";
 import { type Finding, findingsOf } from "./finding.js";
 

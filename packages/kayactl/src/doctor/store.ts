@@ -4,7 +4,7 @@ import { type ConsumerLook, lookAtConsumers, lookSteadily, type RecoveryReport }
 import { type LockHolder, NodeDisk, readLockHolder } from "@kaya/io";
 import { formatWarning, isDamage, type WalWarning } from "@kaya/wal";
 import type { Context } from "../context.js";
-import { dryRun } from "../dry-run.js";
+import { dryRun } from "../inspect/dry-run.js";
 import { tellingWarnings } from "../report.js";
 import { formatBytes, formatCount, formatDuration, plural } from "../units.js";
 import { type Finding, findingsOf } from "./finding.js";

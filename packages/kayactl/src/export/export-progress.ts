@@ -1,7 +1,7 @@
-import type { OutputStream } from "../output.js";
-import { ProgressLine } from "../progress-line.js";
+import type { OutputStream } from "../terminal/output.js";
+import { ProgressLine } from "../terminal/progress-line.js";
+import type { Shown } from "../terminal/while-shown.js";
 import { formatBytes, formatDuration, plural } from "../units.js";
-import type { Shown } from "../while-shown.js";
 
 /** What was written so far. */
 export interface Exported {

@@ -3,8 +3,8 @@ import { type FileHandle, link, lstat, open, realpath, rename, rm, stat } from "
 import { basename, dirname, join } from "node:path";
 import type { KayaError } from "@kaya/core";
 import { invalid } from "../bytes.js";
-import { isOfDataDirectory } from "../data-file.js";
 import { fileError, systemCodeOf } from "../file-error.js";
+import { isOfDataDirectory } from "../inspect/data-file.js";
 
 const CHUNK_CHARACTERS = 256 * 1024;
 

@@ -2,7 +2,7 @@ import { open as openFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { invalid, toHex } from "../bytes.js";
-import { displayBytes } from "../text.js";
+import { displayBytes } from "../terminal/text.js";
 import { type ImportEntry, type ImportSource, placeIn } from "./import-source.js";
 import { loadInstalled } from "./installed.js";
 

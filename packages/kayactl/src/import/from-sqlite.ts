@@ -1,5 +1,5 @@
 import { invalid } from "../bytes.js";
-import { displayBytes } from "../text.js";
+import { displayBytes } from "../terminal/text.js";
 import { plural } from "../units.js";
 import { type ImportEntry, type ImportSource, placeIn } from "./import-source.js";
 import { openSqliteDriver, type SqliteDriver, type SqlRow, sqlCall } from "./sqlite-driver.js";

@@ -5,7 +5,7 @@ import {
   type WalInspectionRow,
   type WalWarning,
 } from "@kaya/wal";
-import type { InspectionPrinter } from "../inspection-printer.js";
+import type { InspectionPrinter } from "../inspect/inspection-printer.js";
 import { GroupEncoder } from "../page/group-codec.js";
 import { type PageFinding, type PageSegment, RECORD_TYPES } from "../page/page-data.js";
 import { RowEncoder } from "../page/row-codec.js";

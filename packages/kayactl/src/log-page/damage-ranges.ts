@@ -1,6 +1,6 @@
 import type { SegmentLocation, WalWarning } from "@kaya/wal";
 import { formatWarning, WAL_HEADER_LENGTH } from "@kaya/wal";
-import { readBytes } from "../inspection-printer.js";
+import { readBytes } from "../inspect/inspection-printer.js";
 import type { PageRange } from "../page/page-data.js";
 
 /** Where a header says how long its payload is (FORMAT.md). */

@@ -1,5 +1,5 @@
 import type { SegmentLocation } from "@kaya/wal";
-import { readBytes } from "../inspection-printer.js";
+import { readBytes } from "../inspect/inspection-printer.js";
 import type { PageExcerpt, PageFinding } from "../page/page-data.js";
 
 /** Bytes of the files that a page may have besides those around damage. */

@@ -1,4 +1,4 @@
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
 
 /** Text of anybody's making as HTML. */
 export function text(value: string): string {

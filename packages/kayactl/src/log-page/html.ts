@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { toJson } from "../bytes.js";
+import type { TablesLook } from "../inspect/tables-look.js";
 import type { PageData } from "../page/page-data.js";
-import type { TablesLook } from "../tables-look.js";
 import { formatBytes, formatCount, plural } from "../units.js";
 import { firstPaintStyle, renderLegend, renderScale, renderSegments } from "./first-paint.js";
 import { text } from "./html-text.js";

@@ -1,6 +1,6 @@
 import type { TableMeta } from "@kaya/lsm";
-import { sumLevels, type TablesLook } from "../tables-look.js";
-import { displayBytes } from "../text.js";
+import { sumLevels, type TablesLook } from "../inspect/tables-look.js";
+import { displayBytes } from "../terminal/text.js";
 import { formatBytes, formatCount, plural } from "../units.js";
 import { text } from "./html-text.js";
 import { layOutTables, type TableBox, type TableLane } from "./table-layout.js";

@@ -1,9 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { toJson } from "../bytes.js";
 import type { Context } from "../context.js";
-import { type InspectionTask, inspectLocations } from "../inspect-log.js";
+import { type InspectionTask, inspectLocations } from "../inspect/inspect-log.js";
 import type { PageData } from "../page/page-data.js";
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
 import { formatBytes } from "../units.js";
 import { version } from "../version.js";
 import { MOST_ITEMS, PageCollector } from "./collect.js";

@@ -3,8 +3,8 @@ import { basename, dirname, join } from "node:path";
 import { NodeDisk } from "@kaya/io";
 import type { SegmentLocation } from "@kaya/wal";
 import { invalid } from "../bytes.js";
-import { isOfDataDirectory } from "../data-file.js";
 import { fileError } from "../file-error.js";
+import { isOfDataDirectory } from "../inspect/data-file.js";
 import { GENERATOR } from "./html.js";
 
 /** A page says in its first bytes that it is one. */

@@ -3,7 +3,7 @@ import { KayaError } from "@kaya/core";
 import { NodeDisk } from "@kaya/io";
 import type { SegmentLocation, WalWarning } from "@kaya/wal";
 import type { Context } from "../context.js";
-import { dryRun } from "../dry-run.js";
+import { dryRun } from "../inspect/dry-run.js";
 
 /** The warnings about a record whose end is missing. */
 const UNFINISHED: readonly WalWarning["kind"][] = ["PartialHeader", "PartialPayload"];

@@ -1,4 +1,4 @@
-import { escapeText } from "../escape-text.js";
+import { escapeText } from "../terminal/escape-text.js";
 
 const MOST_KEY_CHARACTERS = 200;
 

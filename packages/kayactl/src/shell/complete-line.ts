@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { type Candidate, candidatesAt } from "../completion/candidates.js";
 import { readBashLine } from "../completion/for-shell.js";
 import { keysBelow } from "../completion/keys.js";
-import { escapeText } from "../text.js";
+import { escapeText } from "../terminal/text.js";
 
 /** Someone waits at the prompt. */
 const MOST_MS = 600;

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Command } from "commander";
-import { clip, escapeText } from "../text.js";
+import { clip, escapeText } from "../terminal/text.js";
 import { CommandReader } from "./command-reader.js";
 import { completeLine } from "./complete-line.js";
 import { History, historyFile, MOST_ENTRIES } from "./history.js";

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Engine, KayaError } from "@kaya/engine";
 import type { Context, EngineNeeds, OpenedDirectory } from "../context.js";
 import type { GlobalOptions } from "../options.js";
-import type { OutputStream } from "../output.js";
+import type { OutputStream } from "../terminal/output.js";
 import { openEngine } from "../with-engine.js";
 
 /** Lines of a screen that are left for the prompt and for what follows a list. */

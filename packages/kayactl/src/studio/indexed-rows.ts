@@ -1,5 +1,5 @@
 import { type Engine, KayaError } from "@kaya/engine";
-import { displayBytes } from "../text.js";
+import { displayBytes } from "../terminal/text.js";
 import { hasPrefix, RESERVED_PREFIX } from "./key-range.js";
 
 /** The keys of definitions of indexes begin with it; then come the prefix of the rows, a 00 and the name of the index (INDEXES.md). */

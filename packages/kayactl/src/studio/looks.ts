@@ -1,5 +1,5 @@
 import type { Engine, EngineStats } from "@kaya/engine";
-import type { DirectoryLook } from "../directory-watch.js";
+import type { DirectoryLook } from "../look/directory-watch.js";
 import type { Look } from "./api.js";
 import { type Latencies, latencyOf } from "./latencies.js";
 

@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Engine, KayaError } from "@kaya/engine";
 import { readLockHolder } from "@kaya/io";
-import { DirectoryWatch } from "../directory-watch.js";
+import { DirectoryWatch } from "../look/directory-watch.js";
 import { engineConfig, type GlobalOptions } from "../options.js";
 import { version } from "../version.js";
 import { recoveryWarnings } from "../with-engine.js";

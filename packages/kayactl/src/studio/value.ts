@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { type Entry, isReservedKey } from "@kaya/engine";
-import { displayBytes } from "../text.js";
+import { displayBytes } from "../terminal/text.js";
 import type { Parameters } from "./parameters.js";
 import { badRequest, forbidden, notFound, Refusal } from "./refusal.js";
 

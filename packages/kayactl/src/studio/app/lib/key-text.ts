@@ -1,4 +1,4 @@
-import { escapeText } from "../../../escape-text.js";
+import { escapeText } from "../../../terminal/escape-text.js";
 import type { Base64Url } from "../../api.js";
 import { decodeText, fromBase64Url, startsWith, toHex } from "./bytes.js";
 

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { hasUnsafeCharacter } from "../../../escape-text.js";
+import { hasUnsafeCharacter } from "../../../terminal/escape-text.js";
 import { decodeText, encodeText, parseHex, toHex } from "../lib/bytes.js";
 
 interface Props {

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { hasUnsafeCharacter } from "../../../escape-text.js";
+import { hasUnsafeCharacter } from "../../../terminal/escape-text.js";
 import { formatBytes } from "../../../units.js";
 import type { Base64Url } from "../../api.js";
 import { decodeText, encodeText, parseHex, toBase64Url, toHex } from "../lib/bytes.js";

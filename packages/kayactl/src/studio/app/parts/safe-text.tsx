@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { escapeCharacter, UNSAFE_CHARACTER } from "../../../escape-text.js";
+import { escapeCharacter, UNSAFE_CHARACTER } from "../../../terminal/escape-text.js";
 import type { ShownBytes } from "../lib/key-text.js";
 
 const PARTS = new RegExp(`(${UNSAFE_CHARACTER})`, "gu");

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { toJson } from "./bytes.js";
-import { table } from "./columns.js";
-import type { Context } from "./context.js";
+import { toJson } from "../bytes.js";
+import type { Context } from "../context.js";
+import { table } from "../terminal/columns.js";
+import { Interrupted, type Output } from "../terminal/output.js";
+import { clip, escapeText } from "../terminal/text.js";
 import { type DirectoryLook, DirectoryWatch } from "./directory-watch.js";
 import { lookLine, lookRows } from "./look-text.js";
-import { Interrupted, type Output } from "./output.js";
-import { clip, escapeText } from "./text.js";
 
 /** Shows what the files of a data directory tell, every so many seconds, until it is interrupted: that is how it ends. */
 export async function watch({ io, out, options }: Context, seconds: number): Promise<void> {

@@ -1,6 +1,6 @@
+import { formatTables, type LevelSum } from "../inspect/tables-look.js";
+import { formatBytes, formatCount, plural } from "../units.js";
 import type { DirectoryLook } from "./directory-watch.js";
-import { formatTables, type LevelSum } from "./tables-look.js";
-import { formatBytes, formatCount, plural } from "./units.js";
 
 /** A look in names and values for people. */
 export function lookRows(look: DirectoryLook): [name: string, value: string][] {

@@ -1,6 +1,6 @@
 import { KayaError, type Lsn } from "@kaya/core";
 import { isDamage, locateSegments, type SegmentLocation, type WalWarning } from "@kaya/wal";
-import type { Context } from "./context.js";
+import type { Context } from "../context.js";
 import { LogInspector } from "./inspect-segment.js";
 
 export interface Damage {

@@ -1,5 +1,5 @@
 import stringWidth from "string-width";
-import { asText, toHex } from "./bytes.js";
+import { asText, toHex } from "../bytes.js";
 import { escapeText } from "./escape-text.js";
 
 export { escapeLines, escapeText } from "./escape-text.js";

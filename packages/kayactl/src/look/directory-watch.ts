@@ -4,7 +4,7 @@ import { lookAtConsumers } from "@kaya/engine";
 import { NodeDisk, readLockHolder } from "@kaya/io";
 import { listTables } from "@kaya/lsm";
 import { inspectWal, isWarning, locateSegments, type SegmentLocation } from "@kaya/wal";
-import { type LevelSum, lookAtTables, sumLevels, type TablesLook } from "./tables-look.js";
+import { type LevelSum, lookAtTables, sumLevels, type TablesLook } from "../inspect/tables-look.js";
 
 /** What the files of a data directory tell, whoever has it open. */
 export interface DirectoryLook {

@@ -1,7 +1,7 @@
+import { escapeText } from "../terminal/text.js";
+import { formatCount } from "../units.js";
 import type { InspectionTask, LogReading } from "./inspect-log.js";
 import type { InspectOptions } from "./inspect-options.js";
-import { escapeText } from "./text.js";
-import { formatCount } from "./units.js";
 
 /** Says why filters let no record through, and what is there. Undefined where something was shown, or no filter is set. */
 export function nothingShown(

@@ -1,4 +1,4 @@
-import type { Context } from "./context.js";
+import type { Context } from "../context.js";
 import { Interrupted, type OutputStream } from "./output.js";
 
 /** A line on a stream that says how far something is. */

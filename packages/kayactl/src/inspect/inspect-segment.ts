@@ -8,8 +8,8 @@ import {
   type WalRecord,
   type WalWarning,
 } from "@kaya/wal";
-import type { Context } from "./context.js";
-import { Interrupted } from "./output.js";
+import type { Context } from "../context.js";
+import { Interrupted } from "../terminal/output.js";
 
 /** May give a promise to be waited for. Most records need none, and there are many. `record` is there where it was asked for. */
 export type Visit = (row: WalInspectionRow, record: WalRecord | undefined) => Promise<void> | undefined;

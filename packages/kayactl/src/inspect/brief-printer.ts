@@ -1,6 +1,6 @@
+import type { Output } from "../terminal/output.js";
 import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
 import type { LogSummary } from "./log-summary.js";
-import type { Output } from "./output.js";
 
 /** With more records than this the lines of a directory are of no use to anybody: it is summed up instead. */
 export const BRIEF_RECORDS = 1000;

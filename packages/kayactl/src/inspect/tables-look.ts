@@ -1,7 +1,7 @@
 import { KayaError, type Lsn } from "@kaya/core";
 import { NodeDisk } from "@kaya/io";
 import { type ManifestState, readManifest } from "@kaya/lsm";
-import { formatBytes, formatCount } from "./units.js";
+import { formatBytes, formatCount } from "../units.js";
 
 /** What the manifest of a data directory says of its tables. */
 export interface TablesLook {

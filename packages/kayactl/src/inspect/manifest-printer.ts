@@ -1,7 +1,7 @@
 import type { ManifestInspection, ManifestInspectionRow, ManifestState, TableMeta } from "@kaya/lsm";
-import { jsonField, toJson } from "./bytes.js";
-import type { Colors } from "./output.js";
-import { displayBytes, escapeText } from "./text.js";
+import { jsonField, toJson } from "../bytes.js";
+import type { Colors } from "../terminal/output.js";
+import { displayBytes, escapeText } from "../terminal/text.js";
 
 export interface ManifestLinesOptions {
   /** Each manifest under a line of its own. */

@@ -1,7 +1,7 @@
 import type { Lsn } from "@kaya/core";
 import { operationsOf, type WalInspectionRow, type WalOperation, type WalRecord } from "@kaya/wal";
 import { InvalidArgumentError } from "commander";
-import { invalid, parseHex } from "./bytes.js";
+import { invalid, parseHex } from "../bytes.js";
 
 export interface LsnRange {
   readonly first: Lsn;

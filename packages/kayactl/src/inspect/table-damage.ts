@@ -10,12 +10,12 @@ import {
   type VerifyProgress,
   verifyTree,
 } from "@kaya/lsm";
-import type { Context } from "./context.js";
+import type { Context } from "../context.js";
+import type { OutputStream } from "../terminal/output.js";
+import { ProgressLine } from "../terminal/progress-line.js";
+import { type Shown, whileShown } from "../terminal/while-shown.js";
+import { formatBytes, formatCount } from "../units.js";
 import { MOST_DAMAGE } from "./damage.js";
-import type { OutputStream } from "./output.js";
-import { ProgressLine } from "./progress-line.js";
-import { formatBytes, formatCount } from "./units.js";
-import { type Shown, whileShown } from "./while-shown.js";
 
 /** The manifest and every block of every table. */
 export interface TableSurvey {

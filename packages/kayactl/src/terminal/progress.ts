@@ -1,7 +1,7 @@
 import type { RecoveryProgress } from "@kaya/engine";
+import { formatBytes, formatDuration } from "../units.js";
 import type { OutputStream } from "./output.js";
 import { ProgressLine } from "./progress-line.js";
-import { formatBytes, formatDuration } from "./units.js";
 
 /** How far the reading of the log behind the tables is. */
 export class Progress {

@@ -7,9 +7,9 @@ import {
   type TableLocation,
   type TableProperties,
 } from "@kaya/lsm";
-import { jsonField, toJson } from "./bytes.js";
-import type { Output } from "./output.js";
-import { escapeText } from "./text.js";
+import { jsonField, toJson } from "../bytes.js";
+import type { Output } from "../terminal/output.js";
+import { escapeText } from "../terminal/text.js";
 
 /** Writes an inspection of tables while it is made: `begin`, each table with its blocks and then the rest of it, `end`. */
 export interface TablePrinter {

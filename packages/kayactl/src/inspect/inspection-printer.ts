@@ -9,12 +9,12 @@ import {
   type WalRecord,
   type WalWarning,
 } from "@kaya/wal";
-import { jsonField, toHex, toJson } from "./bytes.js";
+import { jsonField, toHex, toJson } from "../bytes.js";
+import type { Colors, Output } from "../terminal/output.js";
+import { clip, displayBytes, escapeText, textWidth } from "../terminal/text.js";
+import { plural } from "../units.js";
 import { hexDump } from "./hex-dump.js";
-import type { Colors, Output } from "./output.js";
 import type { Match, RecordFilter } from "./record-filter.js";
-import { clip, displayBytes, escapeText, textWidth } from "./text.js";
-import { plural } from "./units.js";
 
 /** Writes an inspection while it is made: `begin`, each segment with its records and then its warnings, `end`. */
 export interface InspectionPrinter {

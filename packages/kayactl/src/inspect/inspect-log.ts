@@ -1,6 +1,6 @@
 import type { Lsn } from "@kaya/core";
 import { isDamage, type SegmentLocation } from "@kaya/wal";
-import type { Context } from "./context.js";
+import type { Context } from "../context.js";
 import { LogInspector } from "./inspect-segment.js";
 import type { InspectionPrinter } from "./inspection-printer.js";
 import type { RecordFilter } from "./record-filter.js";

@@ -1,7 +1,7 @@
 import { type RecoveryReport, recover } from "@kaya/engine";
-import type { Context } from "./context.js";
-import { engineConfig } from "./options.js";
-import { withProgress } from "./with-engine.js";
+import type { Context } from "../context.js";
+import { engineConfig } from "../options.js";
+import { withProgress } from "../with-engine.js";
 
 /** What a recovery would do. Changes nothing and takes no lock. */
 export function dryRun(context: Context): Promise<RecoveryReport> {

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { invalid } from "./bytes.js";
+import { invalid } from "../bytes.js";
 import { type LsnRange, parseKeyPrefix, parseLsnRange, RecordFilter } from "./record-filter.js";
 
 /** Options of `inspect wal`. */

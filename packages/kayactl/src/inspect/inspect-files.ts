@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Command } from "commander";
-import { type Context, type Execute, ExitCode } from "./context.js";
-import { escapeText } from "./text.js";
+import { type Context, type Execute, ExitCode } from "../context.js";
+import { escapeText } from "../terminal/text.js";
 
 /** A kind of file that `inspect` lists piece by piece. */
 export interface InspectedFiles {

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { KeyValue } from "@kaya/engine";
-import { toHex } from "./bytes.js";
+import { toHex } from "../bytes.js";
 import type { Output } from "./output.js";
 import { clip, displayBytes, escapeText, padEnd, textWidth } from "./text.js";
 

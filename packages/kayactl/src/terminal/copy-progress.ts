@@ -1,7 +1,7 @@
 import type { BackupProgress } from "@kaya/engine";
-import type { Context } from "./context.js";
+import type { Context } from "../context.js";
+import { formatBytes, plural } from "../units.js";
 import { ProgressLine } from "./progress-line.js";
-import { formatBytes, plural } from "./units.js";
 import { whileShown } from "./while-shown.js";
 
 const BAR_WIDTH = 24;

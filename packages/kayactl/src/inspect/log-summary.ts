@@ -6,13 +6,13 @@ import {
   type WalInspectionRow,
   type WalWarning,
 } from "@kaya/wal";
-import { toJson } from "./bytes.js";
-import { columns } from "./columns.js";
+import { toJson } from "../bytes.js";
+import { RECORD_TYPES, type RecordType } from "../page/page-data.js";
+import { columns } from "../terminal/columns.js";
+import { escapeText } from "../terminal/text.js";
+import { formatBytes, formatCount, plural } from "../units.js";
 import type { InspectionPrinter, LineSink } from "./inspection-printer.js";
-import { RECORD_TYPES, type RecordType } from "./page/page-data.js";
 import { formatTables, sumLevels, type TablesLook } from "./tables-look.js";
-import { escapeText } from "./text.js";
-import { formatBytes, formatCount, plural } from "./units.js";
 
 interface Counts {
   bytes: number;
