@@ -17,7 +17,7 @@ const OPTIONS = ["engines", "storeName", "slowFsyncMs", "meterProvider", "tracer
 export interface InstrumentOptions {
   /** Engines that are open already. Those that are opened later are found by themselves. */
   readonly engines?: readonly MetricSource[];
-  /** What `db.namespace` says of a store. Default: the path of its directory, and `memory` where it has none. */
+  /** What `db.namespace` says of a store. Default: the path of its directory, and `memory` where it has none; also where this throws. */
   readonly storeName?: (dataDir: string | undefined) => string;
   /** An fsync of the log that took at least so many milliseconds gets a span; one that failed always does. Default 100. */
   readonly slowFsyncMs?: number;
@@ -58,14 +58,27 @@ export function instrument(options?: InstrumentOptions): () => void {
   };
 }
 
+/** So many names are kept. The name of a store that is not among them is asked for again. */
+const MOST_NAMES = 1000;
+
 /** The attributes of each store, made once: a message comes with each fsync. */
 function namedOnce(storeName: (dataDir: string | undefined) => string) {
   const known = new Map<string | undefined, Attributes>();
   return (dataDir: string | undefined): Attributes => {
     const found = known.get(dataDir);
     if (found !== undefined) return found;
-    const attributes = { "db.system.name": "kaya", "db.namespace": storeName(dataDir) };
+    const attributes = { "db.system.name": "kaya", "db.namespace": nameBy(storeName, dataDir) };
+    if (known.size === MOST_NAMES) known.clear();
     known.set(dataDir, attributes);
     return attributes;
   };
+}
+
+/** What a subscriber of a channel throws would end the process. */
+function nameBy(storeName: (dataDir: string | undefined) => string, dataDir: string | undefined): string {
+  try {
+    return storeName(dataDir);
+  } catch {
+    return nameOfStore(dataDir);
+  }
 }

@@ -4,6 +4,9 @@ import { METRIC_ROWS } from "./metric-rows.js";
 import type { MetricSource, MetricStats } from "./metric-stats.js";
 import { samplesOf } from "./samples.js";
 
+/** A program that opens stores without end is told of the last ones that it closed. */
+const MOST_CLOSED = 100;
+
 /** Asks each store for its statistics once a collection, and gives what the rows read of them. */
 export class ObservedStores {
   readonly #stores = new Set<MetricSource>();
@@ -37,7 +40,12 @@ export class ObservedStores {
   remove(store: MetricSource): void {
     this.#stores.delete(store);
     const isOpenTwice = [...this.#stores].some(({ dataDir }) => dataDir === store.dataDir);
-    if (!isOpenTwice) this.#closed.add(store.dataDir);
+    if (isOpenTwice) return;
+    this.#closed.add(store.dataDir);
+    for (const oldest of this.#closed) {
+      if (this.#closed.size <= MOST_CLOSED) break;
+      this.#closed.delete(oldest);
+    }
   }
 
   *#stats(): Generator<[dataDir: string | undefined, stats: MetricStats]> {

@@ -19,7 +19,7 @@ import {
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Engine } from "../../src/index.js";
+import { ENGINE_CHANNELS, Engine } from "../../src/index.js";
 import { METRIC_ROWS } from "../../src/metrics/metric-rows.js";
 import { type InstrumentOptions, instrument } from "../../src/metrics/opentelemetry.js";
 import { prometheusText } from "../../src/metrics/prometheus.js";
@@ -152,6 +152,32 @@ describe("metrics for OpenTelemetry", () => {
     expect(await up()).toEqual({ "": 1 });
     await twin.close();
     expect(await up()).toEqual({ "": 0 });
+  });
+
+  it("are of the last stores that were closed, where a program opens stores without end", async () => {
+    begin();
+    for (let n = 0; n < 150; n++) {
+      const engine = { dataDir: `/store ${n}` };
+      for (const state of ["open", "closed"])
+        channel(ENGINE_CHANNELS.state).publish({ dataDir: engine.dataDir, state, engine });
+    }
+    const points = (await collected.metrics()).get("kaya.up")?.dataPoints ?? [];
+    const names = points.map(({ attributes }) => attributes["db.namespace"]);
+    expect(names).toHaveLength(100);
+    expect(names).toContain("/store 149");
+    expect(names).not.toContain("/store 49");
+  });
+
+  it("have the directory for a name where `storeName` throws", async () => {
+    begin({
+      storeName: () => {
+        throw new Error("no name");
+      },
+    });
+    const engine = await Engine.open(CONFIG, new SimDisk());
+    const [point] = (await collected.metrics()).get("kaya.up")?.dataPoints ?? [];
+    expect(point?.attributes["db.namespace"]).toBe("memory");
+    await engine.close();
   });
 
   it("end with what `instrument` returned, and so do the messages", async () => {
