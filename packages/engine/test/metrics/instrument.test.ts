@@ -155,7 +155,7 @@ describe("metrics for OpenTelemetry", () => {
   });
 
   it("are of the last stores that were closed, where a program opens stores without end", async () => {
-    begin();
+    begin({ storeName: String });
     for (let n = 0; n < 150; n++) {
       const engine = { dataDir: `/store ${n}` };
       for (const state of ["open", "closed"])
