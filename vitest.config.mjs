@@ -1,5 +1,6 @@
 // All tests of the repository in one run: `npx pnpm@10 test`. Within a package, `npx pnpm@10 exec vitest` runs the tests of that package.
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, sep } from "node:path";
 import { defineConfig } from "vitest/config";
 
@@ -31,6 +32,8 @@ const here = all.filter(({ root }) => `${process.cwd()}${sep}`.startsWith(`${roo
 export default defineConfig({
   root: ROOT,
   test: {
+    // Vitest leaves one core free, which is one of two on a small machine.
+    maxWorkers: availableParallelism(),
     projects: here.length > 0 ? here : all,
     reporters: here.length > 0 ? ["default"] : ["./.ci/test-reporter.mjs"],
     silent: here.length > 0 ? false : "passed-only",
