@@ -4,7 +4,7 @@ import type { Context, EngineNeeds } from "./context.js";
 import { refuseFile, requireDataDir } from "./data-dir.js";
 import { engineConfig } from "./options.js";
 import { tellingWarnings } from "./report.js";
-import { Progress } from "./terminal/progress.js";
+import { recoveryProgress } from "./terminal/progress.js";
 import { escapeText } from "./terminal/text.js";
 import { whileShown } from "./terminal/while-shown.js";
 
@@ -45,7 +45,7 @@ export function withProgress<T>(
   context: Context,
   work: (onProgress: (progress: RecoveryProgress) => void) => Promise<T>,
 ): Promise<T> {
-  return whileShown(context, (stream) => new Progress(stream), work);
+  return whileShown(context, recoveryProgress, work);
 }
 
 async function closeAfter<T>(engine: Engine, work: () => Promise<T>): Promise<T> {

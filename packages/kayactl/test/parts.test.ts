@@ -3,7 +3,7 @@ import { jsonField, toJson } from "../src/bytes.js";
 import { engineConfig } from "../src/options.js";
 import { columns, table } from "../src/terminal/columns.js";
 import { columnsOf, type OutputStream } from "../src/terminal/output.js";
-import { Progress } from "../src/terminal/progress.js";
+import { recoveryProgress } from "../src/terminal/progress.js";
 import { clip, displayBytes, escapeLines, escapeText, padEnd, textWidth } from "../src/terminal/text.js";
 import { formatBytes, formatDuration } from "../src/units.js";
 import { Sink } from "./helpers.js";
@@ -136,7 +136,7 @@ describe("progress", () => {
   test("a terminal gets a line after a second, redrawn and taken away", () => {
     let now = 0;
     const stream = new Sink(80);
-    const progress = new Progress(stream, () => now);
+    const progress = recoveryProgress(stream, () => now);
     progress.update(state(10 * MiB));
     expect(stream.bytes.length).toBe(0);
     now = 1000;
@@ -157,7 +157,7 @@ describe("progress", () => {
   test("anything else gets a plain line every five seconds", () => {
     let now = 0;
     const stream = new Sink();
-    const progress = new Progress(stream, () => now);
+    const progress = recoveryProgress(stream, () => now);
     for (now = 0; now <= 12_000; now += 500) progress.update(state((now / 500) * MiB));
     progress.done();
     expect(stream.bytes.toString()).toBe(
@@ -169,7 +169,7 @@ describe("progress", () => {
   test("an empty log is no division by zero", () => {
     let now = 0;
     const stream = new Sink(80);
-    const progress = new Progress(stream, () => now);
+    const progress = recoveryProgress(stream, () => now);
     now = 2000;
     progress.update({ bytes: 0, totalBytes: 0, records: 0 });
     expect(stream.bytes.toString()).toContain("100%");

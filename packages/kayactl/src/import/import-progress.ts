@@ -1,6 +1,4 @@
-import type { OutputStream } from "../terminal/output.js";
-import { ProgressLine } from "../terminal/progress-line.js";
-import type { Shown } from "../terminal/while-shown.js";
+import { shownAs } from "../terminal/progress-line.js";
 import { formatCount, formatDuration, plural } from "../units.js";
 
 /** How far an import is. */
@@ -11,10 +9,8 @@ export interface Imported {
   readonly totalBytes: number | undefined;
 }
 
-export function importProgress(stream: OutputStream): Shown<Imported> {
-  const line = new ProgressLine(stream);
-  return { update: (imported) => line.update((ms) => describe(imported, ms)), done: () => line.done() };
-}
+/** A line that says how far an import is. */
+export const importProgress = shownAs(describe);
 
 function describe({ entries, readBytes, totalBytes }: Imported, elapsedMs: number): string {
   const share =

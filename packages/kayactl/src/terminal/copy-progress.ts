@@ -1,7 +1,7 @@
 import type { BackupProgress } from "@kaya/engine";
 import type { Context } from "../context.js";
 import { formatBytes, plural } from "../units.js";
-import { ProgressLine } from "./progress-line.js";
+import { shownAs } from "./progress-line.js";
 import { whileShown } from "./while-shown.js";
 
 const BAR_WIDTH = 24;
@@ -12,17 +12,8 @@ export function withCopyProgress<T>(
   name: string,
   work: (onProgress: (progress: BackupProgress) => void) => Promise<T>,
 ): Promise<T> {
-  return whileShown<BackupProgress, T>(
-    context,
-    (stream) => {
-      const line = new ProgressLine(stream);
-      return {
-        update: (progress) => line.update(() => describe(name, progress)),
-        done: () => line.done(),
-      };
-    },
-    work,
-  );
+  const show = shownAs((progress: BackupProgress) => describe(name, progress));
+  return whileShown<BackupProgress, T>(context, show, work);
 }
 
 function describe(name: string, { bytes, totalBytes, copiedTables, reusedTables }: BackupProgress): string {

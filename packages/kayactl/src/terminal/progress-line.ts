@@ -1,5 +1,6 @@
 import { columnsOf, type OutputStream } from "./output.js";
 import { clip } from "./text.js";
+import type { Shown } from "./while-shown.js";
 
 const QUIET_MS = 1000;
 const REDRAW_MS = 100;
@@ -44,4 +45,17 @@ export class ProgressLine {
     if (this.#isDrawn) this.#stream.write(CLEAR_LINE);
     this.#isDrawn = false;
   }
+}
+
+/** A progress line that shows what `describe` says of the newest progress. */
+export function shownAs<P>(
+  describe: (progress: P, elapsedMs: number) => string,
+): (stream: OutputStream, now?: () => number) => Shown<P> {
+  return (stream, now) => {
+    const line = new ProgressLine(stream, now);
+    return {
+      update: (progress) => line.update((elapsedMs) => describe(progress, elapsedMs)),
+      done: () => line.done(),
+    };
+  };
 }

@@ -1,25 +1,9 @@
 import type { RecoveryProgress } from "@kaya/engine";
 import { formatBytes, formatDuration } from "../units.js";
-import type { OutputStream } from "./output.js";
-import { ProgressLine } from "./progress-line.js";
+import { shownAs } from "./progress-line.js";
 
 /** How far the reading of the log behind the tables is. */
-export class Progress {
-  readonly #line: ProgressLine;
-
-  constructor(stream: OutputStream, now?: () => number) {
-    this.#line = new ProgressLine(stream, now);
-  }
-
-  update(progress: RecoveryProgress): void {
-    this.#line.update((elapsedMs) => describeProgress(progress, elapsedMs));
-  }
-
-  /** Takes the line away. */
-  done(): void {
-    this.#line.done();
-  }
-}
+export const recoveryProgress = shownAs(describeProgress);
 
 function describeProgress({ bytes, totalBytes }: RecoveryProgress, elapsedMs: number): string {
   const share = totalBytes === 0 ? 1 : Math.min(1, bytes / totalBytes);
