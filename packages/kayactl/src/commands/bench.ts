@@ -4,13 +4,11 @@ import { Help, InvalidArgumentError, Option } from "commander";
 import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { benchLines, benchNotes } from "../disk-bench/bench-text.js";
-import { type BenchProgress, type BenchResult, runBench } from "../disk-bench/run-bench.js";
-import { placeOf } from "../doctor/place.js";
+import type { BenchProgress, BenchResult } from "../disk-bench/run-bench.js";
 import { parseWholeNumber } from "../options.js";
-import type { OutputStream } from "../terminal/output.js";
-import { ProgressLine } from "../terminal/progress-line.js";
+import { shownAs } from "../terminal/progress-line.js";
 import { escapeText } from "../terminal/text.js";
-import { type Shown, whileShown } from "../terminal/while-shown.js";
+import { whileShown } from "../terminal/while-shown.js";
 import { formatBytes, formatDuration } from "../units.js";
 
 interface BenchCommandOptions {
@@ -65,10 +63,12 @@ Examples:
 async function bench(context: Context, { dir, seconds, valueBytes }: BenchCommandOptions): Promise<void> {
   const { io, out, options } = context;
   if (dir !== undefined) await assertDirectory(dir);
+  const { runBench } = await import("../disk-bench/run-bench.js"); // large: only where it is used
+  const { placeOf } = await import("../doctor/place.js");
   // Beside a directory that is in `dir`, on whatever file system that is.
   const place = await placeOf(dir === undefined ? options.data : resolve(dir, "data"));
   const beside = dir ?? place.beside;
-  const result = await whileShown<BenchProgress, BenchResult>(context, toShown, (onProgress) =>
+  const result = await whileShown<BenchProgress, BenchResult>(context, benchProgress, (onProgress) =>
     runBench({ beside, seconds, valueBytes, signal: io.signal, onProgress }),
   );
   const fileSystem = place.mount?.type ?? "unknown";
@@ -93,16 +93,10 @@ async function assertDirectory(dir: string): Promise<void> {
   if (found?.isDirectory() !== true) throw invalid(`--dir ${dir} is no directory: give one that is there`);
 }
 
-function toShown(stream: OutputStream): Shown<BenchProgress> {
-  const line = new ProgressLine(stream);
-  return {
-    update: ({ round, rounds, measure }) =>
-      line.update(
-        () => `measuring: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}, ${measure}`,
-      ),
-    done: () => line.done(),
-  };
-}
+const benchProgress = shownAs(
+  ({ round, rounds, measure }: BenchProgress) =>
+    `measuring: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}, ${measure}`,
+);
 
 /** For commander. */
 function parseSeconds(text: string): number {

@@ -1,7 +1,6 @@
 import { Help } from "commander";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
-import { examine } from "../doctor/examine.js";
 import type { Finding, FindingLevel } from "../doctor/finding.js";
 import type { Colors } from "../terminal/output.js";
 import { escapeText, padEnd } from "../terminal/text.js";
@@ -30,6 +29,7 @@ Examples:
     )
     .action((_options: object, command) =>
       execute(command.optsWithGlobals(), async (context) => {
+        const { examine } = await import("../doctor/examine.js"); // large: only where it is used
         const findings = await examine(context);
         const hasProblem = findings.some(({ level }) => level === "problem");
         const { out, options } = context;

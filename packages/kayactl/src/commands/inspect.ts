@@ -11,7 +11,6 @@ import { LogSummary, summaryPrinter } from "../inspect/log-summary.js";
 import { nothingShown } from "../inspect/nothing-shown.js";
 import { requireSegment } from "../inspect/require-segment.js";
 import { type TablesLook, tryToLookAtTables } from "../inspect/tables-look.js";
-import { makePage } from "../log-page/make-page.js";
 import { escapeText } from "../terminal/text.js";
 import { formatCount } from "../units.js";
 import { inspectedManifests } from "./inspect-manifest.js";
@@ -64,6 +63,7 @@ async function inspectPath(context: Context, path: string, options: InspectOptio
   const tables = isDirectory ? await tablesOf(context, path) : undefined;
   const task: InspectionTask = { locations, tables, filter };
   if (options.html !== undefined) {
+    const { makePage } = await import("../log-page/make-page.js"); // large: only where it is used
     return (await makePage(context, task, path, options.html, options.force === true))
       ? ExitCode.Damaged
       : ExitCode.Ok;

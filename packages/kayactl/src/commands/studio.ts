@@ -1,19 +1,7 @@
-import { once } from "node:events";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { Engine } from "@kaya/engine";
 import { InvalidArgumentError } from "commander";
-import { toJson } from "../bytes.js";
-import { type Context, ExitCode, type Register } from "../context.js";
+import { ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
-import { readPageFiles } from "../studio/page-files.js";
-import { ReaderStore, readOnlyConfig } from "../studio/reader-store.js";
-import { StudioServer } from "../studio/server.js";
-import type { StudioStore } from "../studio/store.js";
-import { WriterStore } from "../studio/writer-store.js";
-import { recoveryWarnings, warn, withEngine, withProgress } from "../with-engine.js";
 
-const PAGE_DIRECTORY = fileURLToPath(new URL("../studio/", import.meta.url));
 const MOST_PORT = 65_535;
 
 interface StudioOptions {
@@ -43,53 +31,13 @@ Examples:
     .action(({ port, write = false }: StudioOptions, command) =>
       execute(command.optsWithGlobals(), async (context) => {
         await requireDataDir(context.options.data);
+        const { serveReading, serveWriting } = await import("../studio/serve.js"); // large: only where it is used
         if (write) await serveWriting(context, port);
         else await serveReading(context, port);
         return ExitCode.Ok;
       }),
     );
 };
-
-function serveWriting(context: Context, port: number): Promise<void> {
-  const serveEngine = async (engine: Engine) =>
-    serve(context, await WriterStore.of(context.options, engine), port);
-  return withEngine(context, serveEngine, { runsOn: true });
-}
-
-async function serveReading(context: Context, port: number): Promise<void> {
-  const config = readOnlyConfig(context.options);
-  const engine = await withProgress(context, (onProgress) => Engine.open(config, undefined, { onProgress }));
-  const store = new ReaderStore(context.options, engine);
-  try {
-    for (const warning of recoveryWarnings(engine)) await warn(context, warning);
-    await serve(context, store, port);
-  } finally {
-    await store.close();
-  }
-}
-
-/** Until it is interrupted. */
-async function serve({ io, out, options }: Context, store: StudioStore, port: number): Promise<void> {
-  const dataDir = resolve(options.data);
-  const files = await readPageFiles(PAGE_DIRECTORY);
-  const show = async (address: string) => {
-    await out.line(options.json ? toJson({ address, dataDir }) : address);
-    await out.flush();
-  };
-  const server = await StudioServer.listen({
-    store,
-    dataDir,
-    files,
-    port,
-    onAddress: (address) => void show(address).catch(() => undefined), // nobody reads it any more
-  });
-  try {
-    if (io.signal === undefined) await new Promise(() => undefined);
-    else if (!io.signal.aborted) await once(io.signal, "abort");
-  } finally {
-    await server.close();
-  }
-}
 
 /** For commander. */
 function parsePort(text: string): number {
