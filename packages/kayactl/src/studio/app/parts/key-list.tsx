@@ -1,13 +1,14 @@
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { formatBytes, plural } from "../../../units.js";
-import type { Base64Url, Row } from "../../api.js";
+import type { Row } from "../../api.js";
 import { decodeCutText, fromBase64Url } from "../lib/bytes.js";
 import { keyLabel, showBehind, showBytes } from "../lib/key-text.js";
 import { now, roughDuration } from "../lib/time.js";
-import { type KeyQuery, rowParams } from "../model/key-query.js";
-import { marks, onChanges, reconnects } from "../model/live.js";
+import { rowParams } from "../model/key-query.js";
+import { marks } from "../model/live.js";
 import { RowWindow } from "../model/row-window.js";
+import { type KeysProps, useLiveKeys } from "./live-keys.js";
 import { NothingHere, Stale } from "./nothing-here.js";
 import { ErrorNote } from "./notice.js";
 import { KeyText } from "./safe-text.js";
@@ -19,31 +20,11 @@ const PREVIEW_CHARACTERS = 160;
 const FIRST_ROWS = 200;
 const [LEAST_COLUMNS, MOST_COLUMNS] = [10, 36];
 
-interface Props {
-  readonly query: KeyQuery;
-  readonly selected: Base64Url | undefined;
-  readonly onSelect: (key: Base64Url) => void;
-  readonly refreshes: number;
-  readonly onRefresh: () => void;
-}
-
 /** Keys in their order, with the beginning of each value. */
-export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: Props): JSX.Element {
+export function KeyList({ query, selected, onSelect, refreshes, onRefresh }: KeysProps): JSX.Element {
   const params = rowParams(query);
   const rows = useMemo(() => new RowWindow(params), [JSON.stringify(params), refreshes]);
-  const [active, setActive] = useState(0);
-  useEffect(() => {
-    setActive(0);
-    const stop = onChanges((batch, skipped) => rows.apply(batch, skipped));
-    return () => {
-      stop();
-      rows.close();
-    };
-  }, [rows]);
-  const tries = reconnects.value;
-  useEffect(() => {
-    if (tries > 0) rows.reconnected();
-  }, [tries]);
+  const [active, setActive] = useLiveKeys(rows);
   const version = rows.version.value;
   const [range, setRange] = useState<readonly [number, number]>([0, 0]);
   useEffect(() => void rows.want(...range), [rows, range, version]);

@@ -6,7 +6,8 @@ import { encodeText, fromBase64Url, startsWith, toBase64Url } from "../lib/bytes
 import { keyLabel, showBehind } from "../lib/key-text.js";
 import type { KeyQuery } from "../model/key-query.js";
 import { KeyTree, type TreeRow } from "../model/key-tree.js";
-import { marks, onChanges, reconnects } from "../model/live.js";
+import { marks } from "../model/live.js";
+import { type KeysProps, useLiveKeys } from "./live-keys.js";
 import { NothingHere, Stale } from "./nothing-here.js";
 import { adviceFor, ErrorNote, messageOf } from "./notice.js";
 import { KeyText } from "./safe-text.js";
@@ -14,16 +15,8 @@ import { type RowContent, VirtualRows } from "./virtual-rows.js";
 
 const ROW_HEIGHT = 30;
 
-interface Props {
-  readonly query: KeyQuery;
-  readonly selected: Base64Url | undefined;
-  readonly onSelect: (key: Base64Url) => void;
-  readonly refreshes: number;
-  readonly onRefresh: () => void;
-}
-
 /** Keys grouped by what they begin with. */
-export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }: Props): JSX.Element {
+export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }: KeysProps): JSX.Element {
   const root = toBase64Url(query.prefix);
   const delimiter = toBase64Url(encodeText(query.delimiter));
   const before = useRef<KeyTree>(undefined);
@@ -32,25 +25,14 @@ export function KeyTreeView({ query, selected, onSelect, refreshes, onRefresh }:
     [root, delimiter, refreshes],
   );
   before.current = tree;
-  const [active, setActive] = useState(0);
+  const [active, setActive] = useLiveKeys(tree);
   useEffect(() => {
-    setActive(0);
-    const stop = onChanges((batch, skipped) => tree.apply(batch, skipped));
-    if (selected !== undefined && startsWith(fromBase64Url(selected), query.prefix)) {
-      void tree.reveal(selected).then(() => {
-        const at = tree.rows.findIndex(({ what }) => what.kind === "key" && what.key === selected);
-        if (at >= 0) setActive(at);
-      });
-    }
-    return () => {
-      stop();
-      tree.close();
-    };
+    if (selected === undefined || !startsWith(fromBase64Url(selected), query.prefix)) return;
+    void tree.reveal(selected).then(() => {
+      const at = tree.rows.findIndex(({ what }) => what.kind === "key" && what.key === selected);
+      if (at >= 0) setActive(at);
+    });
   }, [tree]);
-  const tries = reconnects.value;
-  useEffect(() => {
-    if (tries > 0) tree.reconnected();
-  }, [tries]);
   const version = tree.version.value;
   const { rows } = tree;
   const [range, setRange] = useState<readonly [number, number]>([0, 0]);
