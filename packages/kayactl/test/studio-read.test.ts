@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { RowPage, StoreInfo, TreeLevel } from "../src/studio/api.js";
 import { Reading } from "../src/studio/reading.js";
 import { absentDirectory, filledDirectory, kayactl, snapshot } from "./helpers.js";
-import { askOpen, b64, readingStudio, text } from "./studio.js";
+import { askOpen, b64, indexedDirectory, readingStudio, text } from "./studio.js";
 
 type Key = string | Uint8Array;
 
@@ -307,15 +307,8 @@ describe("a value", () => {
 
 describe("keys of Kaya's own", () => {
   async function indexed(): Promise<string> {
-    const data = await absentDirectory();
+    const data = await indexedDirectory();
     const engine = await Engine.open({ dataDir: data });
-    const users = engine.view({
-      prefix: "user:",
-      key: "utf8",
-      value: "json",
-      indexes: { byName: { key: "utf8", of: () => "x" } },
-    });
-    await users.put("1", { name: "Ada" });
     await engine.put(Buffer.from([0xff]), "before");
     await engine.put(Buffer.from([0xff, 0xff]), "behind");
     await engine.close();

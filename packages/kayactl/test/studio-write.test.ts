@@ -2,7 +2,7 @@ import { Engine } from "@kaya/engine";
 import { describe, expect, test } from "vitest";
 import type { Problem, StoreInfo, Written } from "../src/studio/api.js";
 import { absentDirectory, filledDirectory, kayactl, snapshot } from "./helpers.js";
-import { type Answer, b64, readingStudio, type Studio, writingStudio } from "./studio.js";
+import { type Answer, b64, indexedDirectory, readingStudio, type Studio, writingStudio } from "./studio.js";
 
 const pathOf = (key: string | Uint8Array, more = "") => `/api/value?key=${b64(key)}${more}`;
 const problemOf = ({ body }: Answer) => JSON.parse(body.toString()) as Problem;
@@ -161,16 +161,7 @@ describe("a studio that writes", () => {
   });
 
   test("leaves the rows of an index to the programs that declare it", async () => {
-    const data = await absentDirectory();
-    const engine = await Engine.open({ dataDir: data });
-    const users = engine.view({
-      prefix: "user:",
-      key: "utf8",
-      value: "json",
-      indexes: { byName: { key: "utf8", of: () => "x" } },
-    });
-    await users.put("1", { name: "Ada" });
-    await engine.close();
+    const data = await indexedDirectory();
     const studio = await writingStudio(data);
     const { etag } = await valueIn(studio, "user:1");
     for (const answer of [

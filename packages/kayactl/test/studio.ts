@@ -9,6 +9,7 @@ import { ReaderStore, readOnlyConfig } from "../src/studio/reader-store.js";
 import { StudioServer } from "../src/studio/server.js";
 import type { StudioStore } from "../src/studio/store.js";
 import { WriterStore } from "../src/studio/writer-store.js";
+import { absentDirectory } from "./helpers.js";
 
 export interface Answer {
   readonly status: number;
@@ -182,4 +183,19 @@ export async function* eventsOf(response: IncomingMessage): AsyncGenerator<SentE
       if (event !== undefined && data !== undefined) yield { event, data: JSON.parse(data) };
     }
   }
+}
+
+/** A data directory with the key "user:1", whose row an index has. */
+export async function indexedDirectory(): Promise<string> {
+  const data = await absentDirectory();
+  const engine = await Engine.open({ dataDir: data });
+  const users = engine.view({
+    prefix: "user:",
+    key: "utf8",
+    value: "json",
+    indexes: { byName: { key: "utf8", of: () => "x" } },
+  });
+  await users.put("1", { name: "Ada" });
+  await engine.close();
+  return data;
 }
