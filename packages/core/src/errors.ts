@@ -33,7 +33,7 @@ export type KayaErrorCode =
   | "KAYA_CONFLICT"
   /** A synchronous write would have to wait. Nothing was written: await what the message names, and write again. */
   | "KAYA_BUSY"
-  /** The log does not reach back to what was asked for. Read the data as it is now, and follow from a new token. */
+  /** The log no longer has the records that were asked for. Read the data as it is now, and follow from a new token. */
   | "KAYA_LOG_TRUNCATED"
   /** The engine was opened with `readOnly`. Nothing was written: open it without. */
   | "KAYA_READ_ONLY"

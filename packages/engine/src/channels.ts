@@ -21,7 +21,7 @@ export const ENGINE_CHANNELS = {
 export interface EngineStateMessage {
   /** The absolute path of the data directory; undefined for a disk that has none. */
   readonly dataDir: string | undefined;
-  /** What has happened: the engine was opened, or it is closed. */
+  /** `open` once the engine is open, `closed` once it is closed. */
   readonly state: "open" | "closed";
   /** The engine itself, for its `stats`. */
   readonly engine: Engine;

@@ -133,7 +133,7 @@ export class Engine extends Reader {
    *
    * @param config all optional: see `EngineConfig` for the defaults
    * @param disk used instead of the real directory `config.dataDir`
-   * @param given progress, and what makes tests repeatable
+   * @param given a callback for the progress; a clock, a log id and a random seed for repeatable tests
    * @throws KayaError KAYA_INVALID_ARGUMENT; KAYA_LOCK_CONFLICT if the directory is open elsewhere;
    *   KAYA_CORRUPTION for damage that no crash explains; KAYA_UNSUPPORTED_VERSION if a newer version wrote it;
    *   KAYA_DISK_FULL; KAYA_IO; KAYA_FSYNC_FAILED; with `readOnly` KAYA_NOT_FOUND if the directory is absent
@@ -429,7 +429,7 @@ export class Engine extends Reader {
 
   /**
    * About how many bytes a range takes in tables, taken from their indexes. It counts values that were
-   * overwritten or deleted and not compacted yet, and does not count what is only in memory. `limit` and
+   * overwritten or deleted and not compacted yet. It does not count values in the memtables. `limit` and
    * `reverse` make no difference.
    *
    * @throws KayaError KAYA_CORRUPTION if an index block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
@@ -447,7 +447,7 @@ export class Engine extends Reader {
   }
 
   /**
-   * Writes what is only in memory into a table, as of all writes before this call, and drops the log before it:
+   * Writes the memtable, with all writes before this call, into a table, and drops the log that the table covers:
    * the next opening has less to replay. The engine does this by itself when a memtable is full. Reads and
    * writes go on meanwhile.
    *

@@ -22,7 +22,7 @@ import { TargetDirectory } from "./target-directory.js";
 /** How many bytes of a backup, or of a recovered directory, are written and read back. */
 export type BackupProgress = TreeCopyProgress;
 
-/** What ends a backup, and who is told how far it is. */
+/** A signal that ends a backup, and a callback for its progress. */
 export interface BackupOptions {
   /** Ends the backup: it rejects with the signal's reason. */
   readonly signal?: AbortSignal;

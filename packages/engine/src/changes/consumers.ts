@@ -33,8 +33,8 @@ export interface AddedConsumer extends Consumer {
 /** Where a consumer begins, and how it reads the data that is there. */
 export interface AddConsumerOptions {
   /**
-   * Where it begins, or begins again, instead of `copy`: the token of a change, or one of `changesToken` that
-   * was taken before the data was read. The log is not kept for it until it is registered.
+   * Use it instead of `copy`. The consumer begins, or begins again, at this token: the token of a change, or a
+   * token that `changesToken` gave before the data was read. The log is not kept for it until it is registered.
    */
   readonly since?: string;
   /**

@@ -15,7 +15,7 @@ export interface ConsumerLook extends Consumer {
   readonly keptLogBytes: number;
 }
 
-/** What is known of the log already. */
+/** Settings of the log that `lookAtConsumers` reads. */
 export interface LookAtConsumersOptions {
   /**
    * The largest record of the log. Give it if the log was written with a larger `wal.maxRecordBytes`. Default

@@ -219,7 +219,7 @@ export class View<K, V, In = V, P = never, X = Record<never, never>> extends Vie
 
   /**
    * About how many bytes a range of the view takes in tables. It counts values that were overwritten or deleted
-   * and not compacted yet, and does not count what is only in memory.
+   * and not compacted yet. It does not count values in the memtables.
    *
    * @throws KayaError KAYA_CORRUPTION if an index block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */

@@ -47,7 +47,7 @@ function isReadable(text: string): boolean {
   return controls * 20 <= text.length;
 }
 
-/** Only maps, arrays, and what says by its first byte that it is a string or longer than a byte: any byte is a number in MessagePack. */
+/** The value of MessagePack bytes; undefined for other bytes. Bytes that begin with a small number are refused: text begins so, too. */
 function decodeMessagePack(bytes: Uint8Array): ValueNode | undefined {
   const first = bytes[0] ?? 0;
   if (bytes.length < 1 || first < 0x80 || first >= 0xe0) return undefined;
