@@ -42,7 +42,15 @@ export type KayaErrorCode =
   /** The codec of a view cannot read the bytes of `key`. Nothing is damaged: read them as bytes, or with the view that wrote them. */
   | "KAYA_DECODE_FAILED"
   /** Another row, `key`, has this key in a unique index. Nothing was written: choose another value, or change that row. */
-  | "KAYA_NOT_UNIQUE";
+  | "KAYA_NOT_UNIQUE"
+  /** Another node of the cluster is the writer: `leader` is its address, if it told one. Nothing was written: write there. */
+  | "KAYA_NOT_LEADER"
+  /** Another node became the writer before this write was in the log. Nothing of it was written: write there. */
+  | "KAYA_FENCED"
+  /** No majority of the machines that keep the log answered in time. Nothing was written: try again when they are back. */
+  | "KAYA_NO_MAJORITY"
+  /** No answer says whether the write is in the log. It is there whole or not at all: read, linearizably, once a majority answers. */
+  | "KAYA_IN_DOUBT";
 
 const EXIT_CODES: Partial<Record<KayaErrorCode, number>> = {
   KAYA_NOT_FOUND: 2,
@@ -75,23 +83,32 @@ export class KayaError extends Error {
   declare readonly key?: Uint8Array;
   /** KAYA_CONFLICT: the sequence of the write that changed the key. Absent if the key is absent and that write is not known any more. */
   declare readonly sequence?: number;
+  /** KAYA_NOT_LEADER, KAYA_FENCED: what the node that is the writer told as its address. Absent if there is none, or it told nothing. */
+  declare readonly leader?: string;
 
   /**
    * @param code the kind of the error
    * @param message the finding and the remedy, in plain English
-   * @param options the error underneath, the key and the sequence
+   * @param options the error underneath, the key, the sequence and the leader
    */
   constructor(
     code: KayaErrorCode,
     message: string,
-    options?: { cause?: unknown; key?: Uint8Array; sequence?: number | undefined },
+    options?: {
+      cause?: unknown;
+      key?: Uint8Array;
+      sequence?: number | undefined;
+      leader?: string | undefined;
+    },
   ) {
     // Own properties only: a polluted Object.prototype must not add a cause.
-    const { cause, key, sequence } = { cause: undefined, key: undefined, sequence: undefined, ...options };
+    const given = { cause: undefined, key: undefined, sequence: undefined, leader: undefined, ...options };
+    const { cause, key, sequence, leader } = given;
     super(message, options !== undefined && Object.hasOwn(options, "cause") ? { cause } : NO_OPTIONS);
     this.code = code;
     if (key !== undefined) this.key = key;
     if (sequence !== undefined) this.sequence = sequence;
+    if (leader !== undefined) this.leader = leader;
     Object.defineProperty(this, MARKER, { value: true });
   }
 

@@ -22,6 +22,10 @@ const EXIT_CODES: Record<KayaErrorCode, number> = {
   KAYA_DECODE_FAILED: 1,
   KAYA_NOT_UNIQUE: 1,
   KAYA_BUSY: 1,
+  KAYA_NOT_LEADER: 1,
+  KAYA_FENCED: 1,
+  KAYA_NO_MAJORITY: 1,
+  KAYA_IN_DOUBT: 1,
 };
 
 describe("KayaError", () => {
