@@ -89,7 +89,7 @@ export interface Disk {
 
   /**
    * Takes an exclusive lock that the kernel drops when the process dies. The file at `path` is created for it and
-   * stays. While the lock is held and another file gets its name, or none has it, that is KAYA_DIRECTORY_REPLACED too.
+   * stays, unless `release` removes it. While the lock is held and another file gets its name, or none has it, that is KAYA_DIRECTORY_REPLACED too.
    * @throws KayaError KAYA_LOCK_CONFLICT where it is held, by another process or this one; KAYA_INVALID_ARGUMENT where it is
    *   not a regular file; KAYA_IO; KAYA_DIRECTORY_REPLACED.
    */
@@ -296,4 +296,6 @@ export interface ReleaseOptions {
    * A text for the next holder, at most 64 printable characters without white space. Default: the last mark.
    */
   readonly mark?: string;
+  /** True: the lock's file is removed before somebody else can take the lock, and the next holder finds nothing. Default false: it stays. */
+  readonly remove?: boolean;
 }

@@ -152,9 +152,21 @@ export class NodeLock implements DiskLock {
   }
 
   async release(options?: ReleaseOptions): Promise<void> {
-    const { clean, mark } = readRelease(options);
-    this.#released ??= this.#release(clean, mark);
+    const { clean, mark, remove } = readRelease(options);
+    this.#released ??= remove ? this.#remove() : this.#release(clean, mark);
     return this.#released;
+  }
+
+  /** Somebody who has the file open by now finds that its name is gone, and makes another one. */
+  async #remove(): Promise<void> {
+    try {
+      await this.#letGo();
+      if (isNamed(this.#handle, this.#name)) await unlink(this.#name);
+    } catch (cause) {
+      throw KayaError.is(cause) ? cause : fromSystemError(cause, "remove the lock file", this.#name);
+    } finally {
+      await this.#close();
+    }
   }
 
   async #release(clean: boolean, mark: string | undefined): Promise<void> {

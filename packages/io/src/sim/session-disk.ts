@@ -23,7 +23,7 @@ import type { Session } from "./session.js";
 import type { SimDirectory } from "./sim-directory.js";
 import { SimFile } from "./sim-file.js";
 import type { SimInode } from "./sim-inode.js";
-import { putNote, SimLock, type SimLocks } from "./sim-locks.js";
+import { type LockLeft, putNote, SimLock, type SimLocks } from "./sim-locks.js";
 import {
   countNames,
   entriesOf,
@@ -163,13 +163,21 @@ export class SessionDisk implements Disk {
       putNote(inode, { ...left, cleanStart: false });
       return left;
     });
-    return new SimLock(left, (leaving) => {
+    return new SimLock(left, (leaving, remove) => {
       if (this.#session.isOver) return; // the lock ended with its holder, and may be another one's by now
-      this.#operations.observe({ kind: "release", path: name }, () => {
-        this.#locks.leave(name, leaving);
-        const inode = findFile(this.#root, name);
-        if (inode !== undefined) putNote(inode, leaving);
-      });
+      try {
+        if (remove) this.#remove(name);
+      } finally {
+        this.#release(name, leaving);
+      }
+    });
+  }
+
+  #release(name: string, leaving: LockLeft): void {
+    this.#operations.observe({ kind: "release", path: name }, () => {
+      this.#locks.leave(name, leaving);
+      const inode = findFile(this.#root, name);
+      if (inode !== undefined) putNote(inode, leaving);
     });
   }
 

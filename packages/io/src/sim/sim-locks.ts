@@ -63,10 +63,10 @@ export class SimLock implements DiskLock {
   readonly cleanStart: boolean;
   readonly mark: string | undefined;
   readonly lastMark: string | undefined;
-  readonly #leave: (left: LockLeft) => void;
+  readonly #leave: (left: LockLeft, remove: boolean) => void;
   #released = false;
 
-  constructor(left: LockLeft, leave: (left: LockLeft) => void) {
+  constructor(left: LockLeft, leave: (left: LockLeft, remove: boolean) => void) {
     this.cleanStart = left.cleanStart;
     this.mark = left.mark;
     this.lastMark = left.lastMark;
@@ -74,11 +74,11 @@ export class SimLock implements DiskLock {
   }
 
   async release(options?: ReleaseOptions): Promise<void> {
-    const { clean, mark } = readRelease(options);
+    const { clean, mark, remove } = readRelease(options);
     if (this.#released) return;
     this.#released = true;
     const last = mark ?? this.lastMark;
-    this.#leave(clean ? { cleanStart: true, mark: last, lastMark: last } : unclean(this));
+    this.#leave(clean ? { cleanStart: true, mark: last, lastMark: last } : unclean(this), remove);
   }
 }
 

@@ -24,6 +24,34 @@ export const lockChecks: readonly Check[] = [
     },
   },
   {
+    name: "a lock that is released with remove leaves no file, and can be taken again",
+    run: async ({ disk }) => {
+      const lock = await disk.lock("LOCK");
+      await lock.release({ remove: true });
+      assert.deepEqual(await disk.list(""), []);
+      const next = await disk.lock("LOCK");
+      assert.deepEqual([next.cleanStart, next.lastMark], [false, undefined]);
+      await rejectsWith("KAYA_LOCK_CONFLICT", disk.lock("LOCK"));
+      await next.release({ clean: true, mark: "marked" });
+      const marked = await disk.lock("LOCK");
+      await marked.release({ remove: true });
+      const last = await disk.lock("LOCK");
+      assert.deepEqual([last.cleanStart, last.mark, last.lastMark], [false, undefined, undefined]);
+      await last.release();
+    },
+  },
+  {
+    name: "removing the file of a lock leaves the disk usable under another lock",
+    run: async ({ disk }) => {
+      const outer = await disk.lock("LOCK");
+      const inner = await disk.lock("dir/LOCK");
+      await inner.release({ remove: true });
+      await (await disk.open("file", { create: true })).close();
+      assert.deepEqual(await disk.list("dir"), []);
+      await outer.release();
+    },
+  },
+  {
     name: "locks at different paths are independent",
     run: async ({ disk }) => {
       const first = await disk.lock("A");
