@@ -1,13 +1,13 @@
 import { KayaError, type LogPosition, type Lsn, type SequenceNumber, type WalConfig } from "@kaya/core";
-import { Batch, type ToResult } from "./batch.js";
+import { Batch, type BatchOptions, type ToResult } from "./batch.js";
 import type { WalOperation, WalPayload, WalRecord } from "./format.js";
-import type { RecordBufferOptions } from "./record-buffer.js";
+import type { EncodedRecord } from "./replicated.js";
 import type { SegmentStore } from "./segment-store.js";
 
 // A buffer that one huge record made grow is not kept for the small ones that follow.
 const KEPT_BUFFER_BYTES = 1024 * 1024;
 
-export type QueueConfig = Pick<WalConfig, "segmentMaxBytes"> & RecordBufferOptions;
+export type QueueConfig = Pick<WalConfig, "segmentMaxBytes"> & BatchOptions;
 
 /** What a write that is under way does to a key. */
 export interface PendingChange {
@@ -83,6 +83,16 @@ export class BatchQueue<T> {
     batch.addLast(payload, length, this.#nextLsn, this.#nextSequence, strict);
     this.#advance(operations);
     this.#open = undefined;
+    return batch;
+  }
+
+  /** Adds a record of the log in front of this one behind all others. Gives its batch, which has no records of this writer. */
+  addReplicated({ bytes, operations }: EncodedRecord): Batch<T> {
+    this.#assertNumbersLeft(operations);
+    if (this.#open !== undefined && this.#open.length > 0 && !this.#open.isReplicated) this.#open = undefined;
+    const batch = this.#batchFor(bytes.length);
+    batch.addReplicated(bytes, this.#nextSequence);
+    this.#advance(operations);
     return batch;
   }
 

@@ -41,12 +41,19 @@ export interface BatchPlace {
   readonly sequence: SequenceNumber;
 }
 
+export interface BatchOptions extends RecordBufferOptions {
+  /** A log in front of this one has each record before it is written here. */
+  readonly isAhead: boolean;
+}
+
 /**
  * Records that are written with one write and, if any of them is strict, made durable with one fsync. It settles in two steps:
  * the relaxed records ahead of the first strict one, then all others.
  */
 export class Batch<T> {
   readonly place: BatchPlace;
+  /** What is written is durable: a log in front of this one has it. */
+  readonly #isAhead: boolean;
   readonly #toResult: ToResult<T>;
   readonly #records: RecordBuffer;
   /** Of each record, counted from that of the first. */
@@ -54,14 +61,16 @@ export class Batch<T> {
   /** Records before the first that must wait for an fsync. */
   #relaxed = 0;
   #needsSync = false;
+  #isReplicated = false;
   #applied = 0;
   #written: Settlement<T> | undefined;
   #synced: Settlement<T> | undefined;
   /** Made when it is first asked for. */
   #keyChanges: KeyChanges | undefined;
 
-  constructor(place: BatchPlace, options: RecordBufferOptions, toResult: ToResult<T>, memory?: Uint8Array) {
+  constructor(place: BatchPlace, options: BatchOptions, toResult: ToResult<T>, memory?: Uint8Array) {
     this.place = place;
+    this.#isAhead = options.isAhead;
     this.#toResult = toResult;
     this.#records = new RecordBuffer(options, memory);
   }
@@ -124,6 +133,28 @@ export class Batch<T> {
   /** What the last record's `add` would have resolved with. */
   lastResult(): T {
     return this.#toResult(this.#resultOf(this.#records.count - 1, this.#needsSync));
+  }
+
+  /** Adds a record that came from the log in front of this one, encoded and checked; its bytes are not needed afterwards. */
+  addReplicated(record: Uint8Array, sequence: SequenceNumber): void {
+    this.#records.addEncoded(record);
+    this.#sequences.push(sequence - this.place.sequence);
+    this.#isReplicated = true;
+    if (!this.#needsSync) this.#relaxed++;
+  }
+
+  /** Its records came from the log in front of this one. */
+  get isReplicated(): boolean {
+    return this.#isReplicated;
+  }
+
+  get lastRecord(): WalRecord {
+    return this.#records.recordAt(this.#records.count - 1);
+  }
+
+  /** Resolves once everything in the batch is settled: with what was added later, if that needs no fsync. */
+  addFollower(): Promise<void> {
+    return (this.#needsSync ? this.#syncedSettlement() : this.#writtenSettlement()).addBarrier();
   }
 
   /** Resolves once everything in the batch is durable. */
@@ -194,7 +225,7 @@ export class Batch<T> {
   }
 
   #writtenSettlement(): Settlement<T> {
-    this.#written ??= this.#settlement(0, false);
+    this.#written ??= this.#settlement(0, this.#isAhead);
     return this.#written;
   }
 

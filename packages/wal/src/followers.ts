@@ -5,12 +5,17 @@ import { type FollowedLog, LogFollower, truncated } from "./log-follower.js";
 export class Followers {
   readonly #log: FollowedLog;
   readonly #recoveredLsn: Lsn;
+  readonly #hasLogAhead: boolean;
   readonly #reading = new Set<LogFollower>();
   #closed: KayaError | undefined;
 
-  /** @param recoveredLsn of the last record that recovery found */
-  constructor(log: Omit<FollowedLog, "begin" | "end">, recoveredLsn: Lsn) {
+  /**
+   * @param recoveredLsn of the last record that recovery found
+   * @param hasLogAhead another log is in front of this one: what this one does not have yet will come
+   */
+  constructor(log: Omit<FollowedLog, "begin" | "end">, recoveredLsn: Lsn, hasLogAhead: boolean) {
     this.#recoveredLsn = recoveredLsn;
+    this.#hasLogAhead = hasLogAhead;
     this.#log = {
       ...log,
       begin: (follower) => {
@@ -26,6 +31,11 @@ export class Followers {
     return Math.max(this.#log.progress.durableLsn, this.#recoveredLsn);
   }
 
+  /** False for a record that this log should have by now, and does not. */
+  mayReach(lsn: Lsn): boolean {
+    return this.#hasLogAhead || lsn <= this.endLsn;
+  }
+
   /** @throws KayaError KAYA_LOG_TRUNCATED, KAYA_INVALID_ARGUMENT */
   follow(after: Lsn): LogFollower {
     if (!Number.isSafeInteger(after) || after < 0) {
@@ -34,7 +44,7 @@ export class Followers {
     }
     const { beginsAfter } = this.#log.segments;
     if (after < beginsAfter) throw truncated(after, beginsAfter);
-    if (after > this.endLsn) throw beyondEnd(after, this.endLsn);
+    if (!this.mayReach(after)) throw beyondEnd(after, this.endLsn);
     return new LogFollower(this.#log, after);
   }
 

@@ -2,8 +2,10 @@ import { asKayaError, KayaError, type LogPosition, type Lsn, type SequenceNumber
 import type { Batch, OnCommit, ToResult } from "./batch.js";
 import { BatchQueue, type PendingChange, type QueueConfig } from "./batch-queue.js";
 import { type BusyReason, behindTheWrite, busyError, isFinal, notUndone } from "./commit-errors.js";
+import { behindTheCommit, type CommitTo, HandOver, neverHandedOver } from "./commit-to.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
+import type { EncodedRecord } from "./replicated.js";
 import type { SegmentStore } from "./segment-store.js";
 import { Watchers } from "./watchers.js";
 
@@ -28,6 +30,8 @@ export class GroupCommit<T> {
   readonly #onCommit: OnCommit | undefined;
   /** `onCommit` that is done when it returns. */
   readonly #onCommitSync: ((record: WalRecord) => void) | undefined;
+  /** Undefined if no log is in front of this one. */
+  readonly #handOver: HandOver | undefined;
   readonly #maxPendingBytes: number;
   #draining: Promise<void> | undefined;
   /** Why the first batch, or the log, cannot be finished in this turn. */
@@ -53,7 +57,7 @@ export class GroupCommit<T> {
     segments: SegmentStore,
     watch: LogWatch,
     last: LogPosition,
-    { onCommit, onCommitSync }: CommitCallbacks,
+    { onCommit, onCommitSync, commitTo }: CommitCallbacks,
     toResult: ToResult<T>,
   ) {
     this.#segments = segments;
@@ -61,6 +65,7 @@ export class GroupCommit<T> {
     this.#queue = new BatchQueue(config, segments, last, toResult);
     this.#onCommit = onCommit;
     this.#onCommitSync = onCommitSync;
+    this.#handOver = commitTo && new HandOver(commitTo);
     // One batch in flight, and one that gathers.
     this.#maxPendingBytes = 2 * config.maxBatchBytes;
     // R2: recovery made all of it durable, or the tail is finished before the first batch.
@@ -123,11 +128,26 @@ export class GroupCommit<T> {
 
   /** Queues a checked record of `length` bytes, which is encoded before this returns. */
   append(payload: WalPayload, length: number, operations: number, strict: boolean): Promise<T> {
-    const result = this.#queue.add(payload, length, operations, strict);
+    // With a log in front of this one no record waits for an fsync.
+    const waits = strict && this.#handOver === undefined;
+    const result = this.#queue.add(payload, length, operations, waits);
     this.#watch.appended(strict);
     this.#pendingBytes += length;
     this.#drainSoon();
     return result;
+  }
+
+  /** Queues checked records of the log in front of this one. Resolves when all can be read. */
+  appendReplicated(records: readonly EncodedRecord[]): Promise<void> {
+    let last: Batch<T> | undefined;
+    for (const record of records) {
+      last = this.#queue.addReplicated(record);
+      this.#watch.appended(false);
+      this.#pendingBytes += record.bytes.length;
+    }
+    if (last === undefined) return this.settle();
+    this.#drainSoon();
+    return last.addFollower();
   }
 
   /**
@@ -150,6 +170,20 @@ export class GroupCommit<T> {
     this.#assertFree(0);
     if (durable) this.#queue.last().mustSync();
     this.#commitNow();
+  }
+
+  /** Resolves when all records that were appended so far are as durable as a strict one. */
+  settle(): Promise<void> {
+    if (this.#handOver === undefined) return this.sync();
+    if (this.#queue.isEmpty) return Promise.resolve();
+    const settled = this.#queue.last().addFollower();
+    this.#drainSoon();
+    return settled;
+  }
+
+  /** Resolves when nothing is on its way to the log, whatever became of it. */
+  async idle(): Promise<void> {
+    while (this.#draining !== undefined) await this.#draining;
   }
 
   sync(): Promise<void> {
@@ -186,9 +220,12 @@ export class GroupCommit<T> {
     // Report the error only if an acknowledged record is not durable.
     const syncFailure = this.#failure === undefined ? await this.sync().catch(asSyncFailure) : undefined;
     await this.#draining;
+    // A write that the log in front of this one did not take has rejected that sync too.
+    if (this.#handOver !== undefined && this.#failure === undefined) await this.sync().catch(() => undefined); // the next opening makes the log durable
     this.#rejectWaitingForRoom(new KayaError("KAYA_CLOSED", "the log's writer was closed"));
     await this.#giveSpaceBack();
-    if (this.#durableLsn >= this.#acknowledgedLsn) return;
+    // What was acknowledged is in the log in front of this one.
+    if (this.#durableLsn >= this.#acknowledgedLsn || this.#handOver !== undefined) return;
     this.assertWorking();
     if (syncFailure !== undefined) throw syncFailure;
   }
@@ -263,6 +300,7 @@ export class GroupCommit<T> {
   }
 
   async #write(batch: Batch<T>): Promise<void> {
+    this.#handOver?.begin();
     this.#busyWith = "tail";
     if (!this.#segments.isTailFinished) {
       await this.#segments.finishTail();
@@ -277,8 +315,12 @@ export class GroupCommit<T> {
     }
     this.#assertNotFailed();
     this.#busyWith = "write";
-    if (batch.length > 0)
-      await this.#segments.write(batch.bytes, batch.place.offset, batch.length, batch.needsSync);
+    if (batch.length === 0) return;
+    if (this.#handOver !== undefined) {
+      await this.#handOver.commit(batch);
+      this.#assertNotFailed();
+    }
+    await this.#segments.write(batch.bytes, batch.place.offset, batch.length, batch.needsSync);
   }
 
   async #conclude(batch: Batch<T>): Promise<void> {
@@ -449,6 +491,12 @@ export class GroupCommit<T> {
     this.#telling = undefined;
   }
 
+  /** All that was written is in the log in front of this one, and followers may read it. */
+  #becameReadable(): void {
+    this.#segments.markDurable(this.#writtenLsn);
+    this.watchers.wake();
+  }
+
   /** All that was written is on stable storage now. */
   #becameDurable(): void {
     this.#durableLsn = this.#writtenLsn;
@@ -483,7 +531,9 @@ export class GroupCommit<T> {
   /** In the turn in which promises settle: their callers may commit synchronously in the next. */
   #settled(batch: Batch<T>, durable: boolean, before: number): void {
     this.#tellSettled(batch, durable, before);
-    if (durable) this.#becameDurable(); // last: followers must not be ahead of what can be read
+    if (durable)
+      this.#becameDurable(); // last: followers must not be ahead of what can be read
+    else if (this.#handOver !== undefined && !batch.needsSync) this.#becameReadable();
     if (durable || !batch.needsSync) this.#finish(batch);
     else this.#syncing = batch;
     this.#busyWith = undefined;
@@ -498,6 +548,14 @@ export class GroupCommit<T> {
 
   /** W3 if the failure can be undone, else W4. */
   async #recoverFrom(error: KayaError): Promise<void> {
+    if (this.#handOver?.isRejected === true) {
+      this.#rejectQueue(error, neverHandedOver(error)); // nothing was written here
+      return;
+    }
+    if (this.#handOver?.isDone === true) {
+      this.fail(behindTheCommit(error));
+      return;
+    }
     if (isFinal(error)) {
       this.#poison(error);
       return;
@@ -538,11 +596,13 @@ export class GroupCommit<T> {
     if (this.#failure === undefined) this.#poison(error);
   }
 
-  #rejectQueue(error: KayaError): void {
+  /** @param behind for all batches but the first */
+  #rejectQueue(error: KayaError, behind = error): void {
     this.#pendingBytes = 0;
-    for (const batch of this.#queue.takeBack()) {
-      this.#watch.rejected(batch, error);
-      batch.reject(error);
+    for (const [index, batch] of this.#queue.takeBack().entries()) {
+      const own = index === 0 ? error : behind;
+      this.#watch.rejected(batch, own);
+      batch.reject(own);
     }
     this.#letWaitersIn();
   }
@@ -564,6 +624,7 @@ export class GroupCommit<T> {
 interface CommitCallbacks {
   readonly onCommit: OnCommit | undefined;
   readonly onCommitSync: ((record: WalRecord) => void) | undefined;
+  readonly commitTo: CommitTo | undefined;
 }
 
 // Callers that write again at once join those that wait already. Else callers that a segment's end parted into two batches would stay in

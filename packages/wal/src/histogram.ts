@@ -39,7 +39,10 @@ export class Histogram {
     return this.#count;
   }
 
-  /** @param value >= 0; a fraction counts as the whole number above it, and what is over 2^32 as that */
+  /**
+   * Counts a value.
+   * @param value >= 0, in any unit. A fraction counts as the whole number above it, a value over 2^32 as 2^32
+   */
   record(value: number): void {
     const bucket = bucketOf(Math.min(Math.ceil(value), LARGEST));
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
@@ -48,7 +51,10 @@ export class Histogram {
     if (value > this.#max) this.#max = value;
   }
 
-  /** @param unit how many recorded units make 1 in the answer */
+  /**
+   * Mean, percentiles and maximum of the values so far.
+   * @param unit how many recorded units make 1 in the answer
+   */
   distribution(unit = 1): Distribution {
     return {
       mean: this.#count === 0 ? 0 : this.#sum / this.#count / unit,

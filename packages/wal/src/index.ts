@@ -9,6 +9,7 @@ export {
   type WalRotationMessage,
 } from "./channels.js";
 export type { KeptLog } from "./closed-segments.js";
+export type { CommitTo, CommittedBatch } from "./commit-to.js";
 export {
   operationCount,
   operationsOf,
@@ -22,7 +23,7 @@ export {
   type WalRecord,
   WalRecordType,
 } from "./format.js";
-export type { Distribution } from "./histogram.js";
+export { type Distribution, Histogram } from "./histogram.js";
 export {
   type InspectedRecord,
   type InspectOptions,
@@ -60,6 +61,7 @@ export { type DecodeResult, decodeRecord, encodeRecord } from "./record-codec.js
 export { type OnFileRecord, RecordBuffer, readRecordFile } from "./record-file.js";
 export { type RecoverOptions, recoverWal, type WalRecoveryReport } from "./recovery.js";
 export { type Decision, RECOVERY_TABLE, type Situation } from "./recovery-decision.js";
+export type { ReplicatedRecords } from "./replicated.js";
 export { makeNameDurable, readSealedFile, writeSealedFile } from "./sealed-file.js";
 export { locateSegments, type SegmentLocation } from "./segment-location.js";
 export { listSegments, type SegmentFile, WAL_DIR, type WalDirectory } from "./segments.js";

@@ -63,9 +63,9 @@ export class LogHistory {
     return id === this.#base?.id && lsn <= this.#base.lsn;
   }
 
-  /** The history of the log that is cut behind `lsn`, under a new id. */
+  /** The history of the log that is cut behind `lsn`, under a new id. A log that a shared log fills again keeps its id. */
   cutBehind(lsn: Lsn, id: string): LogHistory {
-    const known = [...this.#earlier, { id: this.id, lsn }];
+    const known = [...this.#earlier, { id: this.id, lsn }].filter((each) => each.id !== id);
     const earlier = known.map((each) => ({ id: each.id, lsn: Math.min(each.lsn, lsn) }));
     return new LogHistory(id, this.#base, earlier.slice(-MOST_EARLIER));
   }

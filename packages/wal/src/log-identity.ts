@@ -89,6 +89,12 @@ export class LogIdentity {
     return this.#making;
   }
 
+  /** Gives the log an id: what it has up to `lsn` stays known under the earlier ones. Durable. Rejects as `make`. */
+  async rename(lsn: Lsn, id: string): Promise<LogHistory> {
+    await this.#making;
+    return this.#write(this.#history?.cutBehind(lsn, id) ?? new LogHistory(id, this.#base));
+  }
+
   /** Whether `makeSync` has nothing to wait for. */
   get isFree(): boolean {
     return this.#making === undefined;

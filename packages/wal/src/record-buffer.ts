@@ -84,9 +84,22 @@ export class RecordBuffer {
       this.#starts ??= this.#ends.map((_, index) => this.endOf(index));
       this.#apart.push({ record: this.#ends.length, at: at + inBuffer, value: apart.value });
     }
+    this.#placed(at, length, inBuffer);
+  }
+
+  /** A record of `length` bytes stands in the buffer, with `inBuffer` of them. */
+  #placed(at: number, length: number, inBuffer: number): void {
     this.#starts?.push(at);
     this.#ends.push(this.length + length);
     this.#used = at + inBuffer;
+  }
+
+  /** A record that was encoded elsewhere, and checked; its bytes are not needed afterwards. */
+  addEncoded(record: Uint8Array): void {
+    const at = this.#used;
+    this.#makeRoom(record.length);
+    this.#bytes.set(record, at);
+    this.#placed(at, record.length, record.length);
   }
 
   /** A record whose bytes are views of the buffer, but for a large value: that is for whoever gets the record. */

@@ -22,7 +22,7 @@ interface OpenSegment {
   end: number;
   /** Length of the file. From `end` up to here are zeros: space for later records (W8). */
   fileEnd: number;
-  /** Its part on stable storage, and the last record of that. */
+  /** Its part that followers may read, and the last record of that: on stable storage, or in a log in front of this one. */
   durable: { readonly end: number; readonly lastLsn: Lsn };
 }
 
@@ -87,7 +87,7 @@ export class SegmentStore {
     return Math.max(this.#closed.lastLsn, this.#after);
   }
 
-  /** Of the last record that is on stable storage in the log itself. */
+  /** Of the last record in the log itself that followers may read. */
   get readableLsn(): Lsn {
     return this.#open?.durable.lastLsn ?? this.#closed.lastLsn;
   }
@@ -102,7 +102,7 @@ export class SegmentStore {
     return this.#closed.beginsAfter;
   }
 
-  /** Everything written is on stable storage; `lastLsn` is of the last record. */
+  /** Everything written is on stable storage, or in a log in front of this one; `lastLsn` is of the last record. */
   markDurable(lastLsn: Lsn): void {
     if (this.#open !== undefined) this.#open.durable = { end: this.#open.end, lastLsn };
   }

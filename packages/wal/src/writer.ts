@@ -15,18 +15,20 @@ import type { Disk } from "@kaya/io";
 import type { AppendResult, OnCommit, ToResult } from "./batch.js";
 import type { PendingChange } from "./batch-queue.js";
 import type { KeptLog } from "./closed-segments.js";
+import { type CommitTo, checkCommitTo } from "./commit-to.js";
 import { Followers } from "./followers.js";
 import { operationCount, WAL_HEADER_LENGTH, type WalPayload, type WalRecord } from "./format.js";
 import { GroupCommit } from "./group-commit.js";
 import type { FollowedLog, LogFollower } from "./log-follower.js";
 import type { LogHistory } from "./log-history.js";
-import type { LogIdentity } from "./log-identity.js";
+import { checkedLogId, type LogIdentity } from "./log-identity.js";
 import { formatLogMark } from "./log-mark.js";
 import { LogWatch, type WalActivity } from "./log-watch.js";
 import { ownPayload, payloadLength } from "./payload-codec.js";
 import { Quarantine, type QuarantineCleaned, type QuarantineSummary } from "./quarantine.js";
 import { LARGE_VALUE_BYTES } from "./record-buffer.js";
 import { type RecoveredLog, type RecoverOptions, recoverLog, type WalRecoveryReport } from "./recovery.js";
+import { newRecordsOf, type ReplicatedRecords } from "./replicated.js";
 import { SegmentStore } from "./segment-store.js";
 
 /** The size of a log, and what its writer has done. */
@@ -70,6 +72,11 @@ export interface WalWriterOptions<T = AppendResult> extends Omit<RecoverOptions,
   readonly largeValueBytes?: number;
   /** What `append` resolves with, made of its result: cheaper than a promise behind each append. It must not throw. */
   readonly toResult?: (result: AppendResult) => T;
+  /**
+   * A log in front of this one: each batch is handed to it first. A record that it has is durable, so no commit waits for an fsync here: strict and
+   * relaxed are the same, and followers read what was committed. `sync` and `rotate` sync as ever. `appendSync` is refused.
+   */
+  readonly commitTo?: CommitTo;
 }
 
 const WRITER_OPTIONS = [
@@ -86,6 +93,7 @@ const WRITER_OPTIONS = [
   "readOnly",
   "toResult",
   "largeValueBytes",
+  "commitTo",
 ];
 
 /** Made by `WalWriter.open`: nothing else may become a writer. */
@@ -108,6 +116,9 @@ export class WalWriter<T = AppendResult> {
   readonly #followers: Followers;
   readonly #isReadOnly: boolean;
   readonly #isSynchronous: boolean;
+  /** Undefined if no log is in front of this one. */
+  readonly #commitTo: CommitTo | undefined;
+  readonly #maxRecordBytes: number;
   readonly #disk: Disk;
   #quarantine: QuarantineSummary;
   /** The last change of the log's directory beside the commits; they run one after the other. */
@@ -122,6 +133,7 @@ export class WalWriter<T = AppendResult> {
     commit: GroupCommit<T>,
     watch: LogWatch,
     can: { readonly isReadOnly: boolean; readonly isSynchronous: boolean },
+    commitTo: CommitTo | undefined,
   ) {
     // `private` exists only for types.
     if (!opened.has(commit))
@@ -132,6 +144,8 @@ export class WalWriter<T = AppendResult> {
     this.#config = config;
     this.#isReadOnly = can.isReadOnly;
     this.#isSynchronous = can.isSynchronous;
+    this.#commitTo = commitTo;
+    this.#maxRecordBytes = Math.min(config.maxRecordBytes, commitTo?.maxBatchBytes ?? config.maxRecordBytes);
     this.#disk = disk;
     this.#quarantine = log.quarantine;
     this.recovery = log.report;
@@ -143,6 +157,7 @@ export class WalWriter<T = AppendResult> {
     this.#followers = new Followers(
       { disk, segments, maxRecordBytes, progress: progressOf(commit, segments) },
       log.last.lsn,
+      commitTo !== undefined,
     );
   }
 
@@ -161,13 +176,14 @@ export class WalWriter<T = AppendResult> {
   ): Promise<WalWriter<T>> {
     const resolved = resolveWalConfig(config);
     const options = readOptions(given, WRITER_OPTIONS, "the options of WalWriter.open");
-    const { onCommit, onCommitSync, readOnly = false, identified = false } = options;
+    const { onCommit, onCommitSync, commitTo, readOnly = false, identified = false } = options;
     const { toResult = asItIs as ToResult<T> } = options;
     const { largeValueBytes = LARGE_VALUE_BYTES } = options;
     checkLargeValueBytes(largeValueBytes);
     checkCallback(onCommit, "onCommit");
     checkCallback(onCommitSync, "onCommitSync");
     checkCallback(toResult, "toResult");
+    checkCommitTo(commitTo);
     const recovered = await recoverLog(
       resolved,
       disk,
@@ -183,21 +199,18 @@ export class WalWriter<T = AppendResult> {
       { ...log, identity: identified ? identity : undefined },
       watch,
     );
-    const callbacks = { onCommit, onCommitSync };
-    const commit = new GroupCommit(
-      { ...resolved, largeValueBytes },
-      segments,
-      watch,
-      log.last,
-      callbacks,
-      toResult,
-    );
+    const callbacks = { onCommit, onCommitSync, commitTo };
+    const queue = {
+      ...resolved,
+      maxBatchBytes: Math.min(resolved.maxBatchBytes, commitTo?.maxBatchBytes ?? resolved.maxBatchBytes),
+      largeValueBytes,
+      isAhead: commitTo !== undefined,
+    };
+    const commit = new GroupCommit(queue, segments, watch, log.last, callbacks, toResult);
     opened.add(commit);
     const isSynchronous = onCommit === undefined || onCommitSync !== undefined;
-    return new WalWriter(resolved, disk, log, segments, commit, watch, {
-      isReadOnly: readOnly,
-      isSynchronous,
-    });
+    const can = { isReadOnly: readOnly, isSynchronous };
+    return new WalWriter(resolved, disk, log, segments, commit, watch, can, commitTo);
   }
 
   /**
@@ -212,6 +225,7 @@ export class WalWriter<T = AppendResult> {
   append(payload: WalPayload, mode: DurabilityMode = "strict"): Promise<T> {
     try {
       this.#assertWritable();
+      this.#assertAccepted();
       const isStrict = readMode(mode);
       return readInput("a record", () => {
         const own = ownPayload(payload);
@@ -221,6 +235,42 @@ export class WalWriter<T = AppendResult> {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Appends records that the log in front of this one has, and resolves when they are applied and can be read. All of them are checked before
+   * anything is written: checksums, and that LSNs and sequences go on behind the last record without a gap. Records that are here already are
+   * skipped. The bytes are read before the call returns. No record is handed to `commitTo`, and none is as durable here as a strict one. Only while
+   * no other records are on their way.
+   *
+   * @throws KayaError KAYA_CORRUPTION, KAYA_UNSUPPORTED_VERSION or KAYA_INVALID_ARGUMENT (nothing was appended); KAYA_DISK_FULL or KAYA_IO (those
+   *   that cannot be read were taken back, and the writer goes on); KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL or
+   *   KAYA_INVARIANT_VIOLATION (final); KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
+   */
+  appendReplicated(records: ReplicatedRecords): Promise<void> {
+    return this.#whenWritable(() => {
+      const { nextLsn, nextSequence } = this;
+      const last = { lsn: nextLsn - 1, sequence: nextSequence - 1 };
+      return this.#commit.appendReplicated(
+        newRecordsOf(records, { last, maxRecordBytes: this.#config.maxRecordBytes }),
+      );
+    });
+  }
+
+  /**
+   * Resolves when all records that were appended so far are as durable as a strict one: on stable storage, or with `commitTo` in the log in front
+   * of this one.
+   *
+   * @throws KayaError the error of a record that could not be made durable: KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL,
+   *   KAYA_INVARIANT_VIOLATION, or that of `commitTo`; KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
+   */
+  settle(): Promise<void> {
+    return this.#whenWritable(() => this.#commit.settle());
+  }
+
+  /** Resolves when nothing is on its way to the log any more, whatever became of it. Never rejects. */
+  idle(): Promise<void> {
+    return this.#commit.idle();
   }
 
   /**
@@ -387,6 +437,18 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
+   * Gives the log an id, durably. Positions of its earlier ids stay known up to its last record, so that it may go on as another log does.
+   *
+   * @param id 16 lower-case hex digits
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED (final), KAYA_WRITER_FAILED, KAYA_READ_ONLY, KAYA_CLOSED
+   */
+  async rename(id: string): Promise<LogHistory> {
+    this.#assertWritable();
+    checkedLogId(() => id);
+    return this.#inTurn(() => this.#identity.rename(this.nextLsn - 1, id), "give the log an id");
+  }
+
+  /**
    * The log's records behind `after` (default: all), in order: first those in the segments, then each new one
    * when it is durable. Any number of followers may read at their own pace: none holds up the writer or
    * another. `close` ends them.
@@ -478,10 +540,18 @@ export class WalWriter<T = AppendResult> {
 
   /**
    * Log sequence number of the last durable record; or of the last one that recovery found, if a full disk
-   * keeps it from being made durable.
+   * keeps it from being made durable. With `commitTo` a record is durable when it was committed.
    */
   get endLsn(): Lsn {
     return this.#followers.endLsn;
+  }
+
+  /**
+   * Whether a record with this log sequence number is one of this log. One behind `endLsn` is not: the log lost what it had. But with `commitTo` it
+   * may still come.
+   */
+  mayReach(lsn: Lsn): boolean {
+    return this.#followers.mayReach(lsn);
   }
 
   /**
@@ -567,8 +637,19 @@ export class WalWriter<T = AppendResult> {
     if (this.#isReadOnly) throw readOnlyError();
   }
 
+  /** @throws KayaError as `CommitTo.refusal` */
+  #assertAccepted(): void {
+    const refusal = this.#commitTo?.refusal();
+    if (refusal !== undefined) throw refusal;
+  }
+
   #assertSynchronous(): void {
     this.#assertWritable();
+    if (this.#commitTo !== undefined)
+      throw new KayaError(
+        "KAYA_INVALID_ARGUMENT",
+        "nothing was written: a synchronous write cannot wait for the log in front of this one. Use `append`.",
+      );
     if (this.#isSynchronous) return;
     const message = "`appendSync` needs `onCommitSync` beside `onCommit` in the options of WalWriter.open";
     throw new KayaError("KAYA_INVALID_ARGUMENT", message);
@@ -580,11 +661,12 @@ export class WalWriter<T = AppendResult> {
   }
 
   #checkLength(length: number): number {
-    if (length <= this.#config.maxRecordBytes) return length;
-    throw new KayaError(
-      "KAYA_INVALID_ARGUMENT",
-      `a record of ${length} bytes is over maxRecordBytes (${this.#config.maxRecordBytes}): split it, or raise the limit`,
-    );
+    if (length <= this.#maxRecordBytes) return length;
+    const limit =
+      this.#commitTo?.maxBatchBytes === this.#maxRecordBytes
+        ? `${this.#maxRecordBytes}, the most that the shared log takes: split it. No setting raises this limit`
+        : `maxRecordBytes (${this.#maxRecordBytes}): split it, or raise the limit`;
+    throw new KayaError("KAYA_INVALID_ARGUMENT", `a record of ${length} bytes is over ${limit}`);
   }
 }
 
