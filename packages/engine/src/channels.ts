@@ -1,6 +1,7 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import { asKayaError, type KayaError } from "@kaya/core";
 import type { Engine } from "./engine.js";
+import type { MetricSource } from "./metrics/metric-stats.js";
 import type { RecoveryReport } from "./recover.js";
 import type { FlushResult } from "./store/flusher.js";
 
@@ -15,6 +16,8 @@ export const ENGINE_CHANNELS = {
   recovery: "kaya:engine:recovery",
   /** An engine was opened, or is closed. Messages are `EngineStateMessage`s. */
   state: "kaya:engine:state",
+  /** Something with metrics beside those of an engine was opened, or is closed: a node of a cluster. Messages are `SourceStateMessage`s. */
+  source: "kaya:engine:source",
 } as const;
 
 /** A message of the channel `kaya:engine:state`: an engine was opened or closed. */
@@ -25,6 +28,16 @@ export interface EngineStateMessage {
   readonly state: "open" | "closed";
   /** The engine itself, for its `stats`. */
   readonly engine: Engine;
+}
+
+/** A message of the channel `kaya:engine:source`: something that has metrics of its own was opened or closed. */
+export interface SourceStateMessage {
+  /** The absolute path of the data directory; undefined for a disk that has none. */
+  readonly dataDir: string | undefined;
+  /** `open` once it is open, `closed` once it is closed. */
+  readonly state: "open" | "closed";
+  /** What is asked for its statistics. */
+  readonly source: MetricSource;
 }
 
 /** A message about work that takes time: one when it begins, and one when it ends. */

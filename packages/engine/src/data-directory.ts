@@ -4,6 +4,7 @@ import type { WalWriter } from "@kaya/wal";
 import { assertNotForeign } from "./foreign-files.js";
 import { invalid } from "./input.js";
 import { LOCK_PATH } from "./lock-path.js";
+import { assertFinished } from "./unfinished.js";
 
 /**
  * The disk that was given, or else the directory that the configuration names.
@@ -26,6 +27,7 @@ interface RecoveryOptions {
  * @throws KayaError KAYA_INVALID_ARGUMENT where it holds files of somebody else, and nothing was changed; KAYA_LOCK_CONFLICT, KAYA_IO
  */
 export async function takeDirectory(config: EngineConfig, disk: Disk): Promise<DiskLock | undefined> {
+  await assertFinished(disk);
   if (!config.allowForeignFiles) await assertNotForeign(disk);
   return config.disableLocking ? undefined : disk.lock(LOCK_PATH);
 }

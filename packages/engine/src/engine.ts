@@ -8,6 +8,7 @@ import {
 import type { Disk, DiskLock } from "@kaya/io";
 import type { LsmTree } from "@kaya/lsm";
 import type { NewLogId, QuarantineCleaned, WalWriter } from "@kaya/wal";
+import type { AppliedLog } from "./apply.js";
 import { type BackupOptions, type BackupResult, writeBackup } from "./backup/backup.js";
 import { ChangeFeeds, type ChangesOptions } from "./changes/change-feeds.js";
 import type { Changes } from "./changes/changes.js";
@@ -24,6 +25,9 @@ import { extentOf, type KeyBounds, type RangeOptions, toKeyRange } from "./range
 import { Reader } from "./reader.js";
 import type { RecoveryReport } from "./recover.js";
 import { type OpenEngineOptions, type RecoveredState, recoverState } from "./recover-state.js";
+import { assertNoReplica } from "./replica/no-replica.js";
+import type { ReplicaRole } from "./replica/replica-role.js";
+import type { ShippedEngine } from "./shipping.js";
 import { Snapshot } from "./snapshot.js";
 import { type EngineState, type EngineStats, engineStats } from "./stats.js";
 import type { FlushResult } from "./store/flusher.js";
@@ -53,7 +57,51 @@ interface EngineParts extends RecoveredState {
   readonly turns: Turns;
   readonly newLogId: NewLogId | undefined;
   readonly randomSeed: (() => Uint8Array) | undefined;
+  readonly role: ReplicaRole | undefined;
 }
+
+/** The options of `Engine.open`. */
+export const OPEN_OPTIONS: readonly string[] = [
+  "onProgress",
+  "newLogId",
+  "hashSecret",
+  "randomSeed",
+  "turns",
+  "largeValueBytes",
+  "clock",
+];
+
+/** Opens an engine as a replica. */
+export const OPEN: unique symbol = Symbol("open");
+
+/** The engine's method that gives what a replica needs of it. */
+export const REPLICATION: unique symbol = Symbol("replication");
+
+/** How an engine is opened. */
+interface Opening {
+  /** Undefined for an engine that is no replica. */
+  readonly role?: ReplicaRole;
+  /** The id that the log gets where it needs one. Default: another one each time. */
+  readonly logId?: string;
+  /** Called with the directory once it is locked for writing, before anything in it is changed. */
+  check(disk: Disk): Promise<void>;
+}
+
+/** What a replica needs of its engine. */
+export interface Replication {
+  readonly disk: Disk;
+  readonly wal: WalWriter<WriteResult>;
+  readonly applied: AppliedLog;
+  /** @throws KayaError KAYA_CLOSED */
+  assertOpen(): void;
+  /** Updates and transactions whose functions have not ended are rejected. */
+  interrupt(reason: unknown): void;
+  /** Index builds go on. */
+  resumeIndexes(): void;
+}
+
+/** Gives an engine as the source of a copy elsewhere: for `shippedEngine`. */
+export const SHIPPED: unique symbol = Symbol("shipped");
 
 /** What `Engine.open` made: nothing else may become an engine. */
 const opened = new WeakSet<EngineParts>();
@@ -86,6 +134,7 @@ export class Engine extends Reader {
   #refreshing: Promise<unknown> = Promise.resolve();
   readonly #newLogId: NewLogId | undefined;
   readonly #randomSeed: (() => Uint8Array) | undefined;
+  readonly #role: ReplicaRole | undefined;
   /** Made by the first view. */
   #indexes: Indexes | undefined;
   #closing: Promise<void> | undefined;
@@ -104,6 +153,7 @@ export class Engine extends Reader {
     this.#held = { lock: parts.lock, own: parts.own };
     this.#newLogId = parts.newLogId;
     this.#randomSeed = parts.randomSeed;
+    this.#role = parts.role;
     const flushes = parts.tree && new Flushes({ ...parts, tree: parts.tree });
     this.#flushes = flushes;
     if (flushes !== undefined) {
@@ -111,10 +161,12 @@ export class Engine extends Reader {
         () => flushes.throttle(),
         () => flushes.pace(),
       );
-      parts.applied.onCommitted = () => flushes.consider();
+      parts.applied.onCommitted =
+        parts.role === undefined ? () => flushes.consider() : () => this.#committed(flushes);
     }
     this.#consumers = parts.consumers;
-    this.#writes = new Writes({ ...parts, flushes, assertWritable: () => this.#assertWritable() });
+    const config = writtenConfig(parts);
+    this.#writes = new Writes({ ...parts, config, flushes, assertWritable: () => this.#assertAccepted() });
     this.#feeds = this.#feedsOf(parts);
     this.#watches = new Watches({ applied: parts.applied, wal: parts.wal, source });
     this.#report = parts.report;
@@ -140,15 +192,17 @@ export class Engine extends Reader {
    */
   static async open(config?: PartialEngineConfig, disk?: Disk, given?: OpenEngineOptions): Promise<Engine> {
     const resolved = resolveEngineConfig(config);
-    const options = readRecoveryOptions(given, [
-      "onProgress",
-      "newLogId",
-      "hashSecret",
-      "randomSeed",
-      "turns",
-      "largeValueBytes",
-      "clock",
-    ]);
+    const options = readRecoveryOptions(given, OPEN_OPTIONS);
+    return Engine[OPEN](resolved, disk, options, { check: assertNoReplica });
+  }
+
+  /** @internal For `openReplica`. */
+  static async [OPEN](
+    resolved: EngineConfig,
+    disk: Disk | undefined,
+    options: OpenEngineOptions,
+    { role, logId, check }: Opening,
+  ): Promise<Engine> {
     const { now } = clockOf(options.clock);
     const { turns = SYSTEM_TURNS, newLogId, randomSeed } = options;
     const target = diskOf(resolved, disk);
@@ -156,9 +210,13 @@ export class Engine extends Reader {
     if (own !== undefined && resolved.readOnly) await assertDirectory(resolved.dataDir);
     let lock: DiskLock | undefined;
     try {
-      if (!resolved.readOnly) lock = await takeDirectory(resolved, target);
+      if (!resolved.readOnly) {
+        lock = await takeDirectory(resolved, target);
+        await check(target);
+      }
       const looked = resolved.readOnly ? await lookAtState(resolved, target, { ...options, now }) : undefined;
-      const state = looked ?? (await recoverState(resolved, target, lock, { ...options, now }));
+      const log = role && { commitTo: role.commitTo, newLogId: () => logId as string };
+      const state = looked ?? (await recoverState(resolved, target, lock, { ...options, now, ...log }));
       const parts = {
         ...state,
         looked,
@@ -169,6 +227,7 @@ export class Engine extends Reader {
         turns,
         newLogId,
         randomSeed,
+        role,
       };
       opened.add(parts);
       const engine = new Engine(parts);
@@ -221,16 +280,59 @@ export class Engine extends Reader {
         get wal() {
           return wal();
         },
-        assertWritable: () => this.#assertWritable(),
+        assertWritable: () => this.#assertAccepted(),
         append: (payload, durability) => writes.append(payload, durability),
       },
       isReadOnly: this.#config.readOnly,
+      isFollowing: () => this.#role?.isLeading === false,
       maxKeyBytes: this.#config.limits.maxKeyBytes,
       turns: source.turns,
       ready: () => this.ready(),
     });
     writes.keepIndexes(this.#indexes);
     return this.#indexes;
+  }
+
+  /** @internal For copies elsewhere. */
+  [SHIPPED](): ShippedEngine {
+    this.#assertOpen();
+    const [source, wal] = [this.#source, () => this.#wal];
+    const isReadOnly = this.#config.readOnly;
+    return {
+      disk: this.#disk,
+      config: this.#config,
+      isReadOnly,
+      tables: () => {
+        source.assertOpen();
+        return source.applied.store.tables.snapshot();
+      },
+      identify: async () => (isReadOnly ? wal().history : wal().identify()),
+      get endLsn() {
+        return wal().endLsn;
+      },
+      get beginsAfter() {
+        return wal().beginsAfter;
+      },
+      follow: (after) => wal().follow({ after }),
+    };
+  }
+
+  /** @internal For replicas. */
+  [REPLICATION](): Replication {
+    return {
+      disk: this.#disk,
+      wal: this.#wal,
+      applied: this.#source.applied,
+      assertOpen: () => this.#assertOpen(),
+      interrupt: (reason) => this.#writes.interrupt(reason),
+      resumeIndexes: () => this.#indexes?.resume(),
+    };
+  }
+
+  /** After each record of a replica. */
+  #committed(flushes: Flushes): void {
+    if (this.#role?.isLeading === false) this.#indexes?.changedElsewhere();
+    flushes.consider();
   }
 
   /**
@@ -766,9 +868,22 @@ export class Engine extends Reader {
     if (this.#config.readOnly) throw readOnly();
   }
 
+  /** For writes of data. */
+  #assertAccepted(): void {
+    this.#assertWritable();
+    this.#role?.assertLeads();
+  }
+
   #assertOpen(): void {
     this.#source.assertOpen();
   }
+}
+
+/** A record of a replica must fit one batch of the shared log. */
+function writtenConfig({ config, role }: Pick<EngineParts, "config" | "role">): EngineConfig {
+  if (role === undefined) return config;
+  const maxRecordBytes = Math.min(config.wal.maxRecordBytes, role.maxBatchBytes);
+  return { ...config, wal: { ...config.wal, maxRecordBytes } };
 }
 
 function readOnly(): KayaError {

@@ -3,9 +3,17 @@ import { type DirEntry, type Disk, readLockNote } from "@kaya/io";
 import { listManifests, listTables, MANIFEST_DIR, TABLE_DIR } from "@kaya/lsm";
 import { listSegments, WAL_DIR } from "@kaya/wal";
 import { LOCK_PATH } from "./lock-path.js";
+import { REPLICA_PATH } from "./replica-path.js";
 
 /** What an engine has in the root of its directory: something else under such a name is somebody else's. */
-const OWN_FILES = [LOCK_PATH, `${LOCK_PATH}.tmp`, "consumers", "consumers.tmp"];
+const OWN_FILES = [
+  LOCK_PATH,
+  `${LOCK_PATH}.tmp`,
+  "consumers",
+  "consumers.tmp",
+  REPLICA_PATH,
+  `${REPLICA_PATH}.tmp`,
+];
 const OWN_DIRECTORIES = [WAL_DIR, MANIFEST_DIR, TABLE_DIR];
 
 /** More than a note has. */

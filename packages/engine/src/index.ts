@@ -20,6 +20,7 @@ export {
   type FlushMessage,
   type PhaseMessage,
   type RecoveryMessage,
+  type SourceStateMessage,
 } from "./channels.js";
 export type { ClockSource } from "./clock.js";
 export type { BatchCondition } from "./conditions.js";

@@ -12,6 +12,7 @@ import { lookSteadily } from "./steady-look.js";
 import { FoundStore } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
 import { reportOf } from "./store/tables-report.js";
+import { assertFinished } from "./unfinished.js";
 import type { WriteResult } from "./write.js";
 
 type LookOptions = Pick<RecoverStateOptions, "onProgress" | "hashSecret" | "turns" | "now">;
@@ -38,6 +39,7 @@ export async function lookAtState(
   options: LookOptions,
 ): Promise<LookedAtState> {
   const directory = { config, disk, options };
+  await assertFinished(disk);
   const lookOnce = async () => {
     const found = await LsmTree.look(disk, lsmOptions(config, disk));
     try {

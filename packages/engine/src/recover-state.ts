@@ -1,7 +1,7 @@
 import type { EngineConfig } from "@kaya/core";
 import type { Disk, DiskLock } from "@kaya/io";
 import { LsmTree } from "@kaya/lsm";
-import { WalWriter } from "@kaya/wal";
+import { type CommitTo, WalWriter } from "@kaya/wal";
 import type { AppliedLog } from "./apply.js";
 import { Consumers } from "./changes/consumers.js";
 import { Registrations } from "./changes/registrations.js";
@@ -39,7 +39,11 @@ export interface OpenEngineOptions {
 }
 
 /** With the time that readers see. */
-export type RecoverStateOptions = Omit<OpenEngineOptions, "clock"> & { readonly now?: Now };
+export type RecoverStateOptions = Omit<OpenEngineOptions, "clock"> & {
+  readonly now?: Now;
+  /** See `WalWriterOptions.commitTo`. */
+  readonly commitTo?: CommitTo;
+};
 
 export interface RecoveredState {
   readonly applied: AppliedLog;
@@ -67,7 +71,16 @@ async function load(
   config: EngineConfig,
   disk: Disk,
   lock: DiskLock | undefined,
-  { onProgress, newLogId, hashSecret, randomSeed, turns, largeValueBytes, now }: RecoverStateOptions,
+  {
+    onProgress,
+    newLogId,
+    hashSecret,
+    randomSeed,
+    turns,
+    largeValueBytes,
+    now,
+    commitTo,
+  }: RecoverStateOptions,
 ): Promise<RecoveredState> {
   const started = performance.now();
   const registrations = await Registrations.read(disk);
@@ -100,6 +113,7 @@ async function load(
       ...(newLogId !== undefined && { newLogId }),
       ...(onProgress !== undefined && { onProgress }),
       ...(largeValueBytes !== undefined && { largeValueBytes }),
+      ...(commitTo !== undefined && { commitTo }),
     });
     tree = await store.open(wal.history?.id ?? found.logIdentity);
     const consumers = new Consumers(registrations, wal, config.changes.maxKeptLogBytes);

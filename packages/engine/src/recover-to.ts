@@ -26,6 +26,7 @@ import { coversOf } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
 import { StagedReplay } from "./store/staged-replay.js";
 import { Store } from "./store/store.js";
+import { assertFinished } from "./unfinished.js";
 
 /** The state that is wanted, and the directory that it is written into. */
 export interface RecoverToOptions {
@@ -82,6 +83,7 @@ export async function recoverTo(
   const { into, signal } = options;
   throwIfAborted(signal);
   const source = diskOf(resolved, disk);
+  await assertFinished(source);
   await assertOutside("the recovered data", into, source);
   const { disableLocking } = resolved;
   const target = await TargetDirectory.find(into, { what: "the recovered data", disableLocking });

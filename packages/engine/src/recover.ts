@@ -11,6 +11,7 @@ import { lookSteadily } from "./steady-look.js";
 import { FoundStore } from "./store/found-store.js";
 import { lsmOptions } from "./store/lsm-options.js";
 import { reportOf, type TablesReport } from "./store/tables-report.js";
+import { assertFinished } from "./unfinished.js";
 
 /** What a recovery found in a data directory, and what it changed. */
 export interface RecoveryReport extends WalRecoveryReport {
@@ -48,6 +49,7 @@ export async function recover(
   const options = readRecoveryOptions(given, ["dryRun", "onProgress"]);
   const target = diskOf(resolved, disk);
   if (options.dryRun === true) {
+    await assertFinished(target);
     // A log without a record behind the tables does not show whether it belongs to them.
     const isDoubtful = ({ recordCount }: RecoveryReport) => recordCount === 0;
     return lookSteadily(target, () => dryRun(resolved, target, options), isDoubtful);

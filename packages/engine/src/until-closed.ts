@@ -24,6 +24,11 @@ export class UntilClosed {
 
   close(reason: unknown): void {
     this.#closed ??= { reason };
+    this.interrupt(reason);
+  }
+
+  /** Rejects all that wait now. */
+  interrupt(reason: unknown): void {
     for (const reject of this.#waiting) reject(reason);
     this.#waiting.clear();
   }

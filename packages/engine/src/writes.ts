@@ -19,6 +19,7 @@ import type { Indexes } from "./indexes/indexes.js";
 import type { Bytes } from "./input.js";
 import type { KeyRange } from "./memtable/key-range.js";
 import type { HeadEngine } from "./modify.js";
+import { type ReplicaRole, refuseSynchronous } from "./replica/replica-role.js";
 import type { Flushes } from "./store/flushes.js";
 import type { Transaction } from "./transaction/transaction.js";
 import { Transactions } from "./transaction/transactions.js";
@@ -51,7 +52,9 @@ interface WrittenEngine {
   /** Undefined where the engine only looks. */
   readonly flushes: Flushes | undefined;
   readonly turns: Turns;
-  /** @throws KayaError KAYA_CLOSED, KAYA_READ_ONLY */
+  /** Undefined for an engine that is no replica. */
+  readonly role: ReplicaRole | undefined;
+  /** @throws KayaError KAYA_CLOSED, KAYA_READ_ONLY, KAYA_NOT_LEADER */
   assertWritable(): void;
 }
 
@@ -117,6 +120,11 @@ export class Writes {
   /** Updates and transactions whose functions have not come to their end are rejected with it. */
   close(reason: unknown): void {
     this.#untilClosed.close(reason);
+  }
+
+  /** Those that are under way now are rejected with it. */
+  interrupt(reason: unknown): void {
+    this.#untilClosed.interrupt(reason);
   }
 
   /** Writes to the rows of indexes keep these from now on. */
@@ -207,7 +215,8 @@ export class Writes {
     toPayload: (expiresAt: number | undefined) => WalPayload,
     known = WRITE_OPTIONS,
   ): WriteResult {
-    const { wal, applied, flushes, assertWritable } = this.#engine;
+    const { wal, applied, flushes, role, assertWritable } = this.#engine;
+    if (role !== undefined) refuseSynchronous();
     assertWritable();
     const { durability, conditions, expiresAt } = this.#input.options(options, known);
     const payload = toPayload(expiresAt);
@@ -253,14 +262,14 @@ export class Writes {
     const { wal } = this.#engine;
     if (durability !== "strict" && wal.failure === undefined) return this.#applied();
     const last = { lsn: wal.nextLsn - 1, sequence: wal.nextSequence - 1 };
-    await wal.sync();
+    await wal.settle();
     return { ...last, durable: true };
   }
 
   /** Of the last write that is applied. */
   #applied(): WriteResult {
-    const { wal, applied } = this.#engine;
-    return { ...applied.position, durable: applied.position.lsn <= wal.durableLsn };
+    const { wal, applied, role } = this.#engine;
+    return { ...applied.position, durable: role !== undefined || applied.position.lsn <= wal.durableLsn };
   }
 
   /**

@@ -33,6 +33,7 @@ describe("the channels of an engine", () => {
       flush: "kaya:engine:flush",
       recovery: "kaya:engine:recovery",
       state: "kaya:engine:state",
+      source: "kaya:engine:source",
     });
   });
 
@@ -120,7 +121,8 @@ describe("the channels of an engine", () => {
 
   it("name the directory, as those of the log do", async () => {
     const root = await mkdtemp(join(tmpdir(), "kaya-channels-"));
-    const names = [...Object.values(ENGINE_CHANNELS), WAL_CHANNELS.commit];
+    const { source: _ofOthers, ...own } = ENGINE_CHANNELS;
+    const names = [...Object.values(own), WAL_CHANNELS.commit];
     const messages = names.map((name) => listen<{ dataDir: string }>(name));
     const engine = await Engine.open({ ...CONFIG, dataDir: join(root, "data") });
     await engine.put("a", "1");

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Engine, json, type PartialEngineConfig } from "../src/index.js";
 import { definitionKey } from "../src/indexes/definition.js";
 import { entriesIn, type Row, rowsOf } from "./support/indexed-rows.js";
+import { holdUp } from "./support/intercepted-disk.js";
 import { putReserved } from "./support/reserved.js";
 import { rejection, text } from "./support/text.js";
 
@@ -37,6 +38,25 @@ const stateOf = async (engine: Engine, name = "m") =>
   JSON.parse(text(await engine.get(definitionKey(Buffer.from("r:"), name))) ?? "null");
 
 describe("an index over rows that are there already", () => {
+  it("is read once its last entries are applied, also by those who did not ask for the build", async () => {
+    let holds = false;
+    const { disk, release, held } = holdUp(
+      await filled(3, () => ({ m: ["x"] })),
+      ({ kind }) => holds && kind === "sync",
+    );
+    const engine = await Engine.open({ durability: "relaxed" }, disk);
+    engines.push(engine);
+    const index = rowsOf(engine).index("m");
+    holds = true; // the last page is strict
+    const building = rowsOf(engine).ready();
+    await held;
+    const found = index.get("x");
+    for (let i = 0; i < 20; i++) await nextTurn();
+    release();
+    expect((await found).map(({ key }) => key)).toEqual(["0000", "0001", "0002"]);
+    await building;
+  });
+
   it("is built at the first use, and ready from then on, also in the next process", async () => {
     const disk = await filled(700, (i) => ({ u: `${i}`, m: [`${i % 7}`] }));
     const engine = await open(disk);

@@ -1,20 +1,26 @@
 import { describe, KayaError } from "@kaya/core";
-import { assertDisk, type Disk, type DiskLock, NodeDisk, readLockNote } from "@kaya/io";
-import { formatLogMark } from "@kaya/wal";
+import { assertDisk, type Disk, type DiskLock, NodeDisk, parentOf, readLockNote } from "@kaya/io";
+import { MANIFEST_DIR, TABLE_DIR } from "@kaya/lsm";
+import { formatLogMark, WAL_DIR } from "@kaya/wal";
 import { letGo, letGoAsFound } from "../data-directory.js";
 import { lockContent } from "../foreign-files.js";
 import { invalid } from "../input.js";
 import { LOCK_PATH } from "../lock-path.js";
+import { unfinishedFiles } from "../unfinished.js";
 import type { StoreIdentity } from "./backup-identity.js";
+import { MadeDirectories } from "./made-directories.js";
 import { contentOf, type TargetContent } from "./target-content.js";
 
+/** How a target directory is checked, locked and named in errors. */
 export interface TargetOptions {
   /** What goes there, for the error: "a backup". */
   readonly what: string;
-  /** As of the engine: then nothing keeps a second writer out. */
+  /** True: the directory is not locked, and nothing keeps a second writer out. */
   readonly disableLocking: boolean;
   /** An earlier backup of this store may be there. Default: none may. */
   readonly backupOf?: StoreIdentity;
+  /** True: a broken-off filling with the same `what` may be there. `take` removes its files, except for the mark. Needs the lock. Default false. */
+  readonly beginsAgain?: boolean;
 }
 
 /**
@@ -29,6 +35,10 @@ export class TargetDirectory {
   readonly #own: Disk | undefined;
   #lock: DiskLock | undefined;
   #isTaken = false;
+  /** The lock's file was made here. */
+  #hasMadeLock = false;
+  /** Directories that were absent; undefined on a disk that is no directory. */
+  #made: MadeDirectories | undefined;
 
   private constructor(disk: Disk, options: TargetOptions, path: string | undefined) {
     this.#disk = disk;
@@ -46,7 +56,8 @@ export class TargetDirectory {
     const disk = toDisk(target, options.what);
     const directory = new TargetDirectory(disk, options, typeof target === "string" ? target : undefined);
     // One that is being written now: its lock will say so.
-    directory.#check(await contentOf(disk), await directory.#mayBeUnfinished());
+    if ((await directory.#unfinished()) === undefined)
+      directory.#check(await contentOf(disk), await directory.#mayBeUnfinished());
     return directory;
   }
 
@@ -58,9 +69,15 @@ export class TargetDirectory {
   async take(): Promise<Disk> {
     if (this.#isTaken) return this.#disk;
     const mayBeUnfinished = await this.#mayBeUnfinished();
+    await this.#lookAround();
     const lock = this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
     try {
-      this.#check(await contentOf(this.#disk), mayBeUnfinished && lock?.lastMark === undefined);
+      if (!(await this.#clearUnfinished())) {
+        const content = await contentOf(this.#disk);
+        this.#check(content, mayBeUnfinished && lock?.lastMark === undefined);
+        // Somebody else may have had the directory since it was looked at: then there is a mark, or a table.
+        this.#hasMadeLock &&= content.kind === "nothing" && lock?.lastMark === undefined;
+      }
       // By the lock's file the next writing tells what this one leaves if it is killed: no table survives without it.
       if (lock !== undefined) await this.#disk.syncDir("");
     } catch (error) {
@@ -79,6 +96,60 @@ export class TargetDirectory {
     } finally {
       await this.#own?.close?.();
     }
+  }
+
+  /**
+   * Lets go of the directory after a writing that failed and has removed its files: the lock's file and the directories go too, if this made them.
+   * A directory that was absent is absent again.
+   */
+  async undo(): Promise<void> {
+    if (!this.#isTaken) return this.end(false);
+    try {
+      await this.#made?.removeBelow();
+    } finally {
+      await this.#letGoUndone();
+    }
+    await this.#made?.removeRoot();
+  }
+
+  async #letGoUndone(): Promise<void> {
+    try {
+      await this.#lock?.release({ remove: this.#hasMadeLock });
+      if (this.#hasMadeLock) await this.#disk.syncDir("");
+    } finally {
+      await this.#own?.close?.();
+    }
+  }
+
+  /** The files of a broken-off filling that may begin again here. Without a lock it may still be under way. */
+  async #unfinished(): Promise<readonly string[] | undefined> {
+    const { what, beginsAgain, disableLocking } = this.#options;
+    if (beginsAgain !== true || disableLocking) return undefined;
+    try {
+      return await unfinishedFiles(this.#disk, what);
+    } catch (error) {
+      // Then the directory is refused like any other that holds something.
+      if (KayaError.is(error, "KAYA_CORRUPTION")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Removes what a broken-off filling left. Its mark stays, so that a crash leaves the same. @returns whether there was one */
+  async #clearUnfinished(): Promise<boolean> {
+    const files = await this.#unfinished();
+    if (files === undefined) return false;
+    for (const path of files) await this.#disk.remove(path);
+    for (const dir of new Set(files.map(parentOf))) await this.#disk.syncDir(dir);
+    this.#hasMadeLock = true; // the broken-off filling made it
+    return true;
+  }
+
+  /** What is there before something is made. */
+  async #lookAround(): Promise<void> {
+    const root = await this.#disk.list("");
+    this.#hasMadeLock = !root.some(({ path }) => path === LOCK_PATH);
+    if (this.#disk instanceof NodeDisk)
+      this.#made = await MadeDirectories.lookAt(this.#disk.root, [MANIFEST_DIR, TABLE_DIR, WAL_DIR]);
   }
 
   /**

@@ -12,6 +12,7 @@ const TOKEN = /^([0-9a-f]{16})-(0|[1-9][0-9]{0,15})$/;
 
 const START_ANEW = "Read the data as it is now, and follow it from a new token.";
 
+/** The change token of a position: it stands behind the record with that LSN. */
 export function toToken({ id, lsn }: ChangePosition): string {
   return `${id}-${lsn}`;
 }

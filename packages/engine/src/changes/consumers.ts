@@ -46,7 +46,10 @@ export interface AddConsumerOptions {
   readonly copy?: () => void | Promise<void>;
 }
 
-type ConsumedLog = Pick<WalWriter<unknown>, "beginsAfter" | "endLsn" | "history" | "noteFailure">;
+type ConsumedLog = Pick<
+  WalWriter<unknown>,
+  "beginsAfter" | "endLsn" | "mayReach" | "history" | "noteFailure"
+>;
 
 /** Those for whom the log is kept, and how far each has got. */
 export class Consumers {
@@ -169,7 +172,7 @@ export class Consumers {
   #check(token: string): ChangePosition {
     const position = readToken(token);
     const lsn = toLsn(this.#log.history, position);
-    if (lsn > this.#log.endLsn) {
+    if (!this.#log.mayReach(lsn)) {
       const message = `the change token ${toToken(position)} is beyond the log's end, LSN ${this.#log.endLsn}: the log lost what it had`;
       throw new KayaError("KAYA_LOG_TRUNCATED", message);
     }

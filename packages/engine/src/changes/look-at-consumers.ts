@@ -56,7 +56,13 @@ async function look(disk: Disk, options: LookAtConsumersOptions): Promise<readon
   const history = await readLogHistory(disk);
   const covered = (await readManifest(disk)).state.covered.lsn;
   const { segments, firstLsn = covered + 1 } = await lookAtSegments(disk, options);
-  const log = { history, beginsAfter: firstLsn - 1, endLsn: 0, noteFailure: () => undefined };
+  const log = {
+    history,
+    beginsAfter: firstLsn - 1,
+    endLsn: 0,
+    mayReach: () => false,
+    noteFailure: () => undefined,
+  };
   return new Consumers(registrations, log, 0).list().map((consumer) => {
     const isKept = ({ lastLsn = Number.POSITIVE_INFINITY }: LookedAtSegment) =>
       !consumer.isTruncated && lastLsn > consumer.lsn && lastLsn <= covered;

@@ -23,6 +23,7 @@ type ByName = ReadonlyMap<string, IndexDefinition>;
  */
 export class Definitions {
   readonly #engine: Pick<HeadEngine, "applied" | "wal">;
+  readonly #isFollowing: () => boolean;
   #byPrefix: Map<string, Map<string, IndexDefinition>> | undefined;
   /** By the names of their keys. */
   readonly #unreadable = new Map<string, UnreadableDefinition>();
@@ -31,8 +32,15 @@ export class Definitions {
   #wal: unknown;
   #generation = 0;
 
-  constructor(engine: Pick<HeadEngine, "applied" | "wal">) {
+  /** @param isFollowing what is queued comes from another node: it counts once it is applied */
+  constructor(engine: Pick<HeadEngine, "applied" | "wal">, isFollowing: () => boolean) {
     this.#engine = engine;
+    this.#isFollowing = isFollowing;
+  }
+
+  /** They may be others: they are read again. */
+  forget(): void {
+    this.#byPrefix = undefined;
   }
 
   /** Another number whenever something changed. @throws KayaError as `of` */
@@ -120,7 +128,7 @@ export class Definitions {
     const snapshot = applied.snapshot();
     // What is queued counts too: before the first view, a range with all of them may have been cleared.
     const queue = new QueueView(applied, wal);
-    const ahead = queue.isEmpty ? undefined : queue.moment().snapshot();
+    const ahead = queue.isEmpty || this.#isFollowing() ? undefined : queue.moment().snapshot();
     const above = ahead === undefined ? [] : [ahead.run()];
     const range = rangeOfPrefix(definitionsPrefix());
     const reader = new RangeReader(snapshot.cursor(range, { sync: true, above }), range);

@@ -24,6 +24,8 @@ export const INDEXES: unique symbol = Symbol("indexes");
 export interface IndexHost {
   readonly head: HeadEngine;
   readonly isReadOnly: boolean;
+  /** Of a replica: other nodes write. */
+  isFollowing(): boolean;
   readonly maxKeyBytes: number;
   readonly turns: Turns;
   /** Resolves when there is room for more writes. */
@@ -50,7 +52,7 @@ export class Indexes {
 
   constructor(host: IndexHost) {
     this.#host = host;
-    this.#definitions = new Definitions(host.head);
+    this.#definitions = new Definitions(host.head, () => host.isFollowing());
     this.#head = new GrowingHead(host.head);
   }
 
@@ -62,6 +64,28 @@ export class Indexes {
     declared.declare(indexes);
     this.#declared.set(name, declared);
     this.#isIdle = false;
+  }
+
+  /** Another node may have written definitions. */
+  changedElsewhere(): void {
+    this.#definitions.forget();
+    this.#isIdle = false;
+  }
+
+  /** Goes on with the builds of indexes that the program declares: this node, or another one, was broken off. */
+  resume(): void {
+    this.changedElsewhere();
+    for (const declared of this.#declared.values())
+      for (const index of declared.indexes.values()) this.#resume(declared, index);
+  }
+
+  #resume(declared: DeclaredPrefix, index: DeclaredIndex): void {
+    try {
+      const found = this.#definitions.of(declared.prefix).get(index.name);
+      if (found?.state === "building" && isAlike(found, index)) void this.#build(declared, index);
+    } catch {
+      // The next read of the index, or write to its rows, is told what cannot be read.
+    }
   }
 
   /** Neither the store nor the program has an index, as a write has found out: others need not ask for more. */
@@ -195,8 +219,10 @@ export class Indexes {
   async ready(prefix: Uint8Array, name?: string): Promise<void> {
     const declared = this.#declared.get(nameOfBytes(prefix));
     for (const index of declared?.indexes.values() ?? []) {
-      if ((name !== undefined && index.name !== name) || this.definition(prefix, index.name) !== undefined)
-        continue;
+      if (name !== undefined && index.name !== name) continue;
+      const ending = this.#ending(prefix, index.name);
+      if (ending !== undefined) await ending;
+      if (this.definition(prefix, index.name) !== undefined) continue;
       const { isReadOnly, head } = this.#host;
       if (isReadOnly)
         throw new KayaError(
@@ -206,6 +232,12 @@ export class Indexes {
       head.assertWritable();
       await this.#build(declared as DeclaredPrefix, index); // it has indexes
     }
+  }
+
+  /** A build says "ready" with its last entries, which are not to be read before they are applied. Those who asked for it are told if it fails. */
+  #ending(prefix: Uint8Array, name: string): Promise<void> | undefined {
+    if (this.#builds.size === 0 || this.definition(prefix, name) === undefined) return undefined;
+    return this.#builds.get(nameOfBytes(definitionKey(prefix, name)))?.catch(() => undefined);
   }
 
   /** The definition by which an index can be read; undefined where it is not ready. @throws KayaError as `Definitions.of` */

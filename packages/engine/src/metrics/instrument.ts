@@ -1,8 +1,9 @@
 import { checkCallback, describe, readOptions } from "@kaya/core";
 import { type Attributes, type MeterProvider, metrics, type TracerProvider, trace } from "@opentelemetry/api";
-import { ENGINE_CHANNELS, type EngineStateMessage } from "../channels.js";
+import { ENGINE_CHANNELS, type EngineStateMessage, type SourceStateMessage } from "../channels.js";
 import { invalid } from "../input.js";
 import { Listeners } from "./listeners.js";
+import { METRIC_ROWS } from "./metric-rows.js";
 import type { MetricSource } from "./metric-stats.js";
 import { ObservedStores } from "./observe-stores.js";
 import { recordHistograms } from "./record-histograms.js";
@@ -44,13 +45,22 @@ export function instrument(options?: InstrumentOptions): () => void {
   const tracer = (given.tracerProvider ?? trace.getTracerProvider()).getTracer(SCOPE);
 
   const stores = new ObservedStores(meter, attributesOf);
-  for (const engine of engines) stores.add(engine);
   const listeners = new Listeners();
+  const add = (source: MetricSource): void => {
+    const added = stores.observe(source.metrics ?? []);
+    recordHistograms(added, meter, listeners, attributesOf);
+    stores.add(source);
+  };
+  for (const engine of engines) add(engine);
   listeners.on<EngineStateMessage>(ENGINE_CHANNELS.state, ({ state, engine }) => {
     if (state === "open") stores.add(engine);
     else stores.remove(engine);
   });
-  recordHistograms(meter, listeners, attributesOf);
+  listeners.on<SourceStateMessage>(ENGINE_CHANNELS.source, ({ state, source }) => {
+    if (state === "open") add(source);
+    else stores.remove(source);
+  });
+  recordHistograms(METRIC_ROWS, meter, listeners, attributesOf);
   traceMessages({ tracer, attributesOf, slowFsyncMs }, listeners);
   return () => {
     listeners.stop();

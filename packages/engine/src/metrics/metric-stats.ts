@@ -1,6 +1,7 @@
 import type { KayaError } from "@kaya/core";
 import type { Distribution } from "@kaya/wal";
 import type { EngineStats } from "../stats.js";
+import type { MetricRow } from "./metric-row.js";
 
 /** The same, where each part may be missing. */
 type Some<T> = T extends KayaError | Distribution | string | number | boolean
@@ -21,4 +22,6 @@ export interface MetricSource {
   readonly dataDir: string | undefined;
   /** The counts and sizes at this moment: `Engine.stats`. */
   stats(): EngineStats;
+  /** Metrics beside those of an engine, read of the same statistics. Default: none. */
+  readonly metrics?: readonly MetricRow[];
 }

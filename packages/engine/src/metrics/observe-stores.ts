@@ -1,5 +1,5 @@
 import type { Attributes, Meter, Observable } from "@opentelemetry/api";
-import type { ValueRow } from "./metric-row.js";
+import type { MetricRow, ValueRow } from "./metric-row.js";
 import { METRIC_ROWS } from "./metric-rows.js";
 import type { MetricSource, MetricStats } from "./metric-stats.js";
 import { samplesOf } from "./samples.js";
@@ -12,16 +12,33 @@ export class ObservedStores {
   readonly #stores = new Set<MetricSource>();
   /** Directories of closed stores: an SDK goes on giving the last value of what is no longer observed. */
   readonly #closed = new Set<string | undefined>();
-  readonly #stop: () => void;
+  readonly #meter: Meter;
+  readonly #attributesOf: (dataDir: string | undefined) => Attributes;
+  readonly #observed = new Set<MetricRow>();
+  readonly #stops: (() => void)[] = [];
 
   constructor(meter: Meter, attributesOf: (dataDir: string | undefined) => Attributes) {
-    const instruments = METRIC_ROWS.flatMap((row) =>
-      row.kind === "histogram" ? [] : [{ row, observable: observableOf(meter, row) }],
-    );
+    this.#meter = meter;
+    this.#attributesOf = attributesOf;
+    this.observe(METRIC_ROWS);
+  }
+
+  /** Observes these metrics, too. @returns those that were not observed yet */
+  observe(rows: readonly MetricRow[]): readonly MetricRow[] {
+    const added = rows.filter((row) => !this.#observed.has(row));
+    for (const row of added) this.#observed.add(row);
+    const values = added.filter((row) => row.kind !== "histogram");
+    if (values.length > 0) this.#observeValues(values);
+    return added;
+  }
+
+  #observeValues(rows: readonly ValueRow[]): void {
+    const meter = this.#meter;
+    const instruments = rows.map((row) => ({ row, observable: observableOf(meter, row) }));
     const observables = instruments.map(({ observable }) => observable);
     const observe: Parameters<Meter["addBatchObservableCallback"]>[0] = (result) => {
       for (const [dataDir, stats] of this.#stats()) {
-        const ofStore = attributesOf(dataDir);
+        const ofStore = this.#attributesOf(dataDir);
         for (const { row, observable } of instruments) {
           for (const [value, labels] of samplesOf(row, stats))
             result.observe(observable, value as number, { ...ofStore, ...prefixed(labels) });
@@ -29,7 +46,7 @@ export class ObservedStores {
       }
     };
     meter.addBatchObservableCallback(observe, observables);
-    this.#stop = () => meter.removeBatchObservableCallback(observe, observables);
+    this.#stops.push(() => meter.removeBatchObservableCallback(observe, observables));
   }
 
   add(store: MetricSource): void {
@@ -54,7 +71,7 @@ export class ObservedStores {
   }
 
   stop(): void {
-    this.#stop();
+    for (const stop of this.#stops.splice(0)) stop();
     this.#stores.clear();
   }
 }

@@ -1,13 +1,11 @@
 import type { HistogramRow, MetricRow } from "./metric-row.js";
-import { METRIC_ROWS } from "./metric-rows.js";
 import type { MetricStats } from "./metric-stats.js";
 import { countedOf, samplesOf } from "./samples.js";
-import { type MetricStores, statsByStore } from "./stores.js";
+import { type MetricStores, type NamedStats, rowsOf, statsByStore } from "./stores.js";
 
 /** `prometheus`: the text format 0.0.4. `openmetrics`: OpenMetrics 1.0. */
 export type MetricsFormat = "prometheus" | "openmetrics";
 
-type Store = readonly [store: string, stats: MetricStats];
 type Labels = Readonly<Record<string, string>>;
 
 const SUFFIXES: Readonly<Record<string, string>> = { By: "bytes", s: "seconds" };
@@ -15,7 +13,7 @@ const SUFFIXES: Readonly<Record<string, string>> = { By: "bytes", s: "seconds" }
 /** The metrics of stores as a scrape of Prometheus wants them. @throws KayaError KAYA_INVALID_ARGUMENT */
 export function prometheusText(stores: MetricStores, format: MetricsFormat = "prometheus"): string {
   const all = statsByStore(stores);
-  const families = METRIC_ROWS.map((row) => familyOf(row, all, format));
+  const families = rowsOf(stores).map((row) => familyOf(row, all, format));
   return families.join("") + (format === "openmetrics" ? "# EOF\n" : "");
 }
 
@@ -26,9 +24,9 @@ export function prometheusName({ name, unit, kind }: MetricRow): string {
 }
 
 /** A metric of all stores: they stand together, below one head. Nothing where no store has it. */
-function familyOf(row: MetricRow, stores: readonly Store[], format: MetricsFormat): string {
+function familyOf(row: MetricRow, stores: readonly NamedStats[], format: MetricsFormat): string {
   const name = prometheusName(row);
-  const lines = stores.flatMap(([store, stats]) =>
+  const lines = stores.flatMap(({ store, stats }) =>
     row.kind === "histogram"
       ? histogramLines(row, name, store, stats)
       : samplesOf(row, stats).map(([value, labels]) => line(name, { store, ...labels }, value as number)),

@@ -1,4 +1,12 @@
 // What `@kaya/engine/prometheus` gives.
+export type {
+  Counted,
+  HistogramRow,
+  MetricDescription,
+  MetricRow,
+  Sample,
+  ValueRow,
+} from "./metric-row.js";
 export type { MetricSource, MetricStats } from "./metric-stats.js";
 export {
   type MetricsRequest,

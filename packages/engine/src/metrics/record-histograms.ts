@@ -1,14 +1,15 @@
 import type { Attributes, Meter } from "@opentelemetry/api";
 import type { Listeners } from "./listeners.js";
-import { METRIC_ROWS } from "./metric-rows.js";
+import type { MetricRow } from "./metric-row.js";
 
 /** Records what messages tell: OpenTelemetry takes no histogram that was counted by somebody else. */
 export function recordHistograms(
+  rows: readonly MetricRow[],
   meter: Meter,
   listeners: Listeners,
   attributesOf: (dataDir: string | undefined) => Attributes,
 ): void {
-  for (const row of METRIC_ROWS) {
+  for (const row of rows) {
     if (row.kind !== "histogram") continue;
     const { name, unit, help, bounds, channel, ofMessage } = row;
     const advice = { explicitBucketBoundaries: [...bounds] };

@@ -160,7 +160,7 @@ export class Transactions {
     const { wal } = this.#engine;
     if (queued === undefined) return { answer: Promise.resolve().then(answer) };
     if (queued.takeBacks !== wal.takeBacks) return { lost: TAKEN_BACK };
-    return { answer: wal.sync().then(answer) };
+    return { answer: wal.settle().then(answer) };
   }
 
   async #commit<T>(

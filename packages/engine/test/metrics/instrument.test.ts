@@ -20,6 +20,7 @@ import {
 } from "@opentelemetry/sdk-trace-base";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ENGINE_CHANNELS, Engine } from "../../src/index.js";
+import type { MetricRow } from "../../src/metrics/metric-row.js";
 import { METRIC_ROWS } from "../../src/metrics/metric-rows.js";
 import { type InstrumentOptions, instrument } from "../../src/metrics/opentelemetry.js";
 import { prometheusText } from "../../src/metrics/prometheus.js";
@@ -152,6 +153,39 @@ describe("metrics for OpenTelemetry", () => {
     expect(await up()).toEqual({ "": 1 });
     await twin.close();
     expect(await up()).toEqual({ "": 0 });
+  });
+
+  it("are of sources that have metrics of their own, from the message of their opening on", async () => {
+    const engine = await Engine.open(CONFIG, new SimDisk());
+    const told = channel("kaya:test:told");
+    const rows: MetricRow[] = [
+      { name: "kaya.test.lsn", kind: "gauge", unit: "{record}", help: "", read: ({ lastLsn }) => lastLsn },
+      {
+        name: "kaya.test.took",
+        kind: "histogram",
+        unit: "s",
+        help: "",
+        bounds: [1, 2],
+        read: () => undefined,
+        channel: told.name as string,
+        ofMessage: (message) => (message as { seconds: number }).seconds,
+      },
+    ];
+    const source = { dataDir: "/srv/node", stats: () => engine.stats(), metrics: rows };
+    const tell = (state: "open" | "closed", each = source) =>
+      channel(ENGINE_CHANNELS.source).publish({ dataDir: each.dataDir, state, source: each });
+    begin();
+    for (const each of [source, { ...source, dataDir: "/srv/other" }]) tell("open", each);
+    told.publish({ dataDir: "/srv/node", seconds: 1.5 });
+    await engine.put("a", "1");
+    const metrics = await collected.metrics();
+    expect(valuesOf(metrics.get("kaya.test.lsn"))).toEqual({ "": 1 });
+    const [took] = metrics.get("kaya.test.took")?.dataPoints ?? [];
+    expect(took?.value).toMatchObject({ count: 1, buckets: { counts: [0, 1, 0] } });
+    tell("closed");
+    stop();
+    expect(told.hasSubscribers).toBe(false);
+    await engine.close();
   });
 
   it("are of the last stores that were closed, where a program opens stores without end", async () => {

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Engine } from "../../src/index.js";
 import { METRIC_ROWS } from "../../src/metrics/metric-rows.js";
 import {
+  type MetricRow,
   metricsHandler,
   metricsResponse,
   prometheusText,
@@ -112,6 +113,29 @@ describe("the text for Prometheus", () => {
     expect(prometheusText(engine)).toContain('kaya_up{store="memory"} 1');
     const source = { dataDir: "/srv/app", stats: () => engine.stats() };
     expect(prometheusText(source)).toContain('kaya_up{store="/srv/app"} 1');
+  });
+
+  it("has metrics that only some stores have, behind the others and once", async () => {
+    const engine = await open();
+    const role: MetricRow = {
+      name: "kaya.test.role",
+      kind: "gauge",
+      unit: "{store}",
+      help: "A metric of its own",
+      read: ({ lastLsn }) => lastLsn,
+    };
+    await engine.put("a", "1");
+    const source = { dataDir: "/srv/node", stats: () => engine.stats(), metrics: [role] };
+    const expected = ["# HELP kaya_test_role A metric of its own", "# TYPE kaya_test_role gauge"];
+    const text = prometheusText({ a: source, b: source });
+    expect(text.split("\n").slice(-5)).toEqual([
+      ...expected,
+      'kaya_test_role{store="a"} 1',
+      'kaya_test_role{store="b"} 1',
+      "",
+    ]);
+    expect(prometheusText(source)).toContain('kaya_test_role{store="/srv/node"} 1');
+    expect(prometheusText({ engine })).not.toContain("kaya_test_role");
   });
 
   it("refuses what is no store", () => {

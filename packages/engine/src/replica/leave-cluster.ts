@@ -1,0 +1,48 @@
+import { type PartialEngineConfig, resolveEngineConfig } from "@kaya/core";
+import { assertDisk, type Disk, type DiskLock, NodeDisk } from "@kaya/io";
+import { randomLogId, type WalWriter } from "@kaya/wal";
+import { letGo, letGoAsFound, takeDirectory } from "../data-directory.js";
+import { type RecoveredState, recoverState } from "../recover-state.js";
+import { readMarker, removeMarker } from "./replica-marker.js";
+
+/**
+ * Makes a replica an ordinary store, with all records that it has. Its log gets an id of its own, because other records may follow from now on.
+ * Change tokens up to the last record stay valid. Nothing happens if the directory is no replica.
+ *
+ * @param target a directory, or a disk
+ * @param given as for `Engine.open`; `dataDir` is not used
+ * @throws KayaError KAYA_LOCK_CONFLICT if the directory is open; KAYA_INVALID_ARGUMENT; KAYA_CORRUPTION for damage that no crash explains;
+ *   KAYA_UNSUPPORTED_VERSION if a newer version wrote it; KAYA_DISK_FULL; KAYA_IO; KAYA_FSYNC_FAILED
+ */
+export async function leaveCluster(target: string | Disk, given?: PartialEngineConfig): Promise<void> {
+  const config = resolveEngineConfig(given);
+  const disk = typeof target === "string" ? new NodeDisk(target) : target;
+  assertDisk(disk);
+  const own = disk === target ? undefined : disk;
+  let lock: DiskLock | undefined;
+  let wal: WalWriter<unknown> | undefined;
+  try {
+    // The marker is read before the lock is taken, because the lock would create a directory for a mistyped path.
+    if ((await readMarker(disk)) === undefined) return;
+    lock = await takeDirectory(config, disk);
+    if ((await readMarker(disk)) === undefined) return;
+    const state = await recoverState(config, disk, lock, {});
+    wal = state.wal;
+    await leave(disk, state);
+  } finally {
+    if (wal === undefined) await letGoAsFound(lock);
+    else await letGo({ lock, own: undefined }, wal);
+    await own?.close?.();
+  }
+}
+
+/** Changes the id before it removes the marker: nobody writes while the marker is there. */
+async function leave(disk: Disk, { wal, closeTables }: RecoveredState): Promise<void> {
+  try {
+    await wal.rename(randomLogId());
+    await removeMarker(disk);
+  } finally {
+    await closeTables();
+    await wal.close();
+  }
+}
