@@ -14,7 +14,8 @@ export const LAYERS = [
   ["lsm"],
   ["engine"],
   ["sim"],
-  ["kayactl", "level", "bench"],
+  ["level", "cluster"],
+  ["kayactl", "bench"],
 ];
 
 const RUNTIME_FIELDS = ["dependencies", "peerDependencies", "optionalDependencies"];

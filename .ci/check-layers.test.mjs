@@ -97,10 +97,10 @@ const violationsInManifests = {
 };
 
 for (const field of ["peerDependencies", "optionalDependencies", "devDependencies"]) {
-  violationsInManifests[`${field} within the last layer`] = {
-    files: { "packages/level/package.json": manifest("level", { [field]: { "@kaya/bench": "*" } }) },
+  violationsInManifests[`${field} within a layer`] = {
+    files: { "packages/level/package.json": manifest("level", { [field]: { "@kaya/cluster": "*" } }) },
     found: [
-      `packages/level/package.json:10  ${field}: @kaya/level must not use @kaya/bench, which is of the same layer`,
+      `packages/level/package.json:10  ${field}: @kaya/level must not use @kaya/cluster, which is of the same layer`,
     ],
   };
 }

@@ -1,0 +1,163 @@
+import { KayaError } from "@kaya/core";
+import type { ClusterClock } from "../clock.js";
+import type { SimCall, SimDelay, SimFault, SimPartition } from "./sim-faults.js";
+
+/** What a call does to the log, and what its caller allows. */
+export interface SimRequest<T> {
+  readonly call: SimCall;
+  readonly fault: SimFault | undefined;
+  /** True: without an answer it is in doubt. */
+  readonly isWrite: boolean;
+  readonly perform: () => T;
+}
+
+interface Gate {
+  readonly opened: Promise<void>;
+  readonly open: () => void;
+}
+
+/** The way from the nodes to the majority and back, and everything that goes wrong on it. */
+export class SimNetwork {
+  readonly #name: string;
+  readonly #clock: ClusterClock;
+  readonly #latencyMs: number;
+  readonly #timeoutMs: number;
+  readonly #partitions = new Map<string, SimPartition>();
+  readonly #paused = new Map<string, Gate>();
+  #majority: Gate | undefined;
+  #hasDroppedPending = false;
+
+  constructor(name: string, clock: ClusterClock, latencyMs: number, timeoutMs: number) {
+    this.#name = name;
+    this.#clock = clock;
+    this.#latencyMs = latencyMs;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  partition(client: string, how: SimPartition): void {
+    this.#partitions.set(client, how);
+  }
+
+  heal(client: string): void {
+    this.#partitions.delete(client);
+  }
+
+  pause(client: string): void {
+    if (!this.#paused.has(client)) this.#paused.set(client, gate());
+  }
+
+  resume(client: string): void {
+    this.#paused.get(client)?.open();
+    this.#paused.delete(client);
+  }
+
+  loseMajority(): void {
+    this.#majority ??= gate();
+  }
+
+  restoreMajority(pending: "done" | "dropped"): void {
+    this.#hasDroppedPending = pending === "dropped";
+    this.#majority?.open();
+    this.#majority = undefined;
+  }
+
+  /** One request and its reply. Without an answer it rejects at the end of the time limit. */
+  async exchange<T>(request: SimRequest<T>): Promise<T> {
+    const { call, fault } = request;
+    await this.#running(call.client);
+    this.#refuseAtOnce(request);
+    const limit = new AbortController();
+    const timeout = this.#clock.sleep(this.#limitOf(fault), limit.signal);
+    try {
+      return await Promise.race([this.#deliver(request), timeout.then(() => this.#giveUp(request))]);
+    } finally {
+      limit.abort();
+    }
+  }
+
+  async #deliver<T>(request: SimRequest<T>): Promise<T> {
+    const { call, fault, perform } = request;
+    if (fault?.kind === "requestLost" || this.#partitions.get(call.client) === "drop") return never();
+    await this.#wait(fault?.kind === "delay" ? fault.request : undefined);
+    if (!(await this.#reachesMajority())) return never();
+    const answer = attempt(perform);
+    if (fault?.kind === "replyLost" || this.#partitions.has(call.client)) return never();
+    await this.#wait(fault?.kind === "delay" ? fault.reply : undefined);
+    await this.#running(call.client);
+    return answer();
+  }
+
+  #limitOf(fault: SimFault | undefined): number {
+    const isLost = fault?.kind === "requestLost" || fault?.kind === "replyLost";
+    return isLost ? (fault.afterMs ?? this.#timeoutMs) : this.#timeoutMs;
+  }
+
+  #refuseAtOnce({ call, fault }: SimRequest<unknown>): void {
+    const isRefused = this.#partitions.get(call.client) === "refuse";
+    if (fault?.kind === "noMajority" || isRefused)
+      throw this.#error("KAYA_NO_MAJORITY", `${call.kind}: no machine could be reached. Nothing was done`);
+    if (fault?.kind === "diskFull")
+      throw this.#error("KAYA_DISK_FULL", `${call.kind}: no space is left. Nothing was done`);
+    if (fault?.kind === "refused")
+      throw this.#error("KAYA_IO", `${call.kind}: the password was refused. Nothing was done`);
+  }
+
+  async #giveUp({ call, isWrite }: SimRequest<unknown>): Promise<never> {
+    await this.#running(call.client);
+    if (isWrite)
+      throw this.#error("KAYA_IN_DOUBT", `${call.kind}: no answer came. It may be done, or be done later`);
+    throw this.#error("KAYA_NO_MAJORITY", `${call.kind}: no answer came in time`);
+  }
+
+  // A request that waits for the majority is done when it comes back, or was lost with the machine that had it.
+  async #reachesMajority(): Promise<boolean> {
+    let hasWaited = false;
+    while (this.#majority !== undefined) {
+      hasWaited = true;
+      await this.#majority.opened;
+    }
+    return !(hasWaited && this.#hasDroppedPending);
+  }
+
+  async #running(client: string): Promise<void> {
+    for (let paused = this.#paused.get(client); paused !== undefined; paused = this.#paused.get(client))
+      await paused.opened;
+  }
+
+  async #wait(extra: SimDelay | undefined): Promise<void> {
+    if (this.#latencyMs > 0) await this.#clock.sleep(this.#latencyMs);
+    if (typeof extra === "number") await this.#clock.sleep(extra);
+    else await extra;
+  }
+
+  #error(
+    code: "KAYA_NO_MAJORITY" | "KAYA_DISK_FULL" | "KAYA_IO" | "KAYA_IN_DOUBT",
+    found: string,
+  ): KayaError {
+    return new KayaError(code, `${this.#name}: ${found}`);
+  }
+}
+
+function gate(): Gate {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+// The answer, whichever it is, still has to travel back.
+function attempt<T>(perform: () => T): () => T {
+  try {
+    const value = perform();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
