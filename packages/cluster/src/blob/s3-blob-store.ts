@@ -1,0 +1,218 @@
+import { describe, KayaError, readOptions, throwIfAborted } from "@kaya/core";
+import type { BlobInfo, BlobOptions, BlobRange, BlobStore } from "../blob-store.js";
+import { noSuchObject } from "./blob-errors.js";
+import { checkBlobName, checkBlobPrefix, checkBlobRange } from "./blob-name.js";
+import { S3Api, type S3ClientLike, statusOf } from "./s3-api.js";
+import { S3Upload } from "./s3-upload.js";
+
+/** Where a bucket is, and how it is reached. */
+export interface S3BlobStoreOptions {
+  /** The name of the bucket. It must exist. */
+  readonly bucket: string;
+  /** Begins the key of each object: `backups/orders`. Default: none. */
+  readonly prefix?: string;
+  /** An `S3Client` of `@aws-sdk/client-s3` that is used as it is. It is not closed. Give it, or the next four. */
+  readonly client?: S3ClientLike;
+  /** The region of the bucket. Default: the SDK takes it from the environment. */
+  readonly region?: string;
+  /** The address of a server that is not Amazon's. */
+  readonly endpoint?: string;
+  /** True: the bucket is a part of the path, not of the host's name. Most servers with an `endpoint` need it. Default false. */
+  readonly forcePathStyle?: boolean;
+  /** The access key. Default: the SDK looks in the environment, in files, and at the machine's role. */
+  readonly credentials?: {
+    /** The id of the access key. */
+    readonly accessKeyId: string;
+    /** The secret of that key. */
+    readonly secretAccessKey: string;
+    /** The session token, for temporary credentials. */
+    readonly sessionToken?: string;
+  };
+  /** Bytes of one part of a multipart upload, and of one read of `stream`: 5 MiB to 1 GiB. Default 8 MiB. */
+  readonly partBytes?: number;
+}
+
+const OPTIONS = [
+  "bucket",
+  "prefix",
+  "client",
+  "region",
+  "endpoint",
+  "forcePathStyle",
+  "credentials",
+  "partBytes",
+] as const;
+
+const MIB = 1024 * 1024;
+const DEFAULT_PART_BYTES = 8 * MIB;
+const LEAST_PART_BYTES = 5 * MIB;
+const MOST_PART_BYTES = 1024 * MIB;
+
+/**
+ * A blob store in a bucket of S3, or of a server that speaks its protocol. It needs the package `@aws-sdk/client-s3`, which is loaded with the
+ * first call. Objects of at least `partBytes` go up in parts; parts of an upload that failed are removed. Requests are
+ * repeated as the SDK is configured to.
+ *
+ * If the process is killed during an upload in parts, the parts stay, cost money, and are no object: give the bucket a lifecycle rule
+ * that removes incomplete multipart uploads.
+ *
+ * @throws KayaError KAYA_INVALID_ARGUMENT for wrong options; each call also if the package is not installed
+ */
+export function s3BlobStore(options: S3BlobStoreOptions): BlobStore {
+  return new S3BlobStore(checkOptions(options));
+}
+
+class S3BlobStore implements BlobStore {
+  readonly name: string;
+  readonly #api: S3Api;
+  readonly #prefix: string;
+  readonly #partBytes: number;
+
+  constructor({ bucket, prefix = "", partBytes = DEFAULT_PART_BYTES, ...client }: S3BlobStoreOptions) {
+    this.#prefix = prefix === "" ? "" : `${prefix}/`;
+    this.#partBytes = partBytes;
+    this.name = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
+    this.#api = new S3Api(bucket, client);
+  }
+
+  async put(
+    name: string,
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+    options: BlobOptions = {},
+  ): Promise<void> {
+    const key = this.#keyOf(name);
+    throwIfAborted(options.signal);
+    const upload = new S3Upload(this.#api, key, this.#partBytes, options.signal);
+    await upload.run(content instanceof Uint8Array ? only(content) : content);
+  }
+
+  async get(name: string, options: BlobRange = {}): Promise<Uint8Array> {
+    const key = this.#keyOf(name);
+    const { offset, length } = checkBlobRange(options);
+    if (length === 0) {
+      await this.#sizeOf(name, options.signal);
+      return new Uint8Array(0);
+    }
+    const { bytes } = await this.#read(name, key, { offset, length, signal: options.signal });
+    return bytes;
+  }
+
+  /** Each piece is a request of its own, so that a connection that is lost costs one piece. */
+  async *stream(name: string, options: BlobRange = {}): AsyncGenerator<Uint8Array, void> {
+    const key = this.#keyOf(name);
+    const { signal } = options;
+    const { offset, length } = checkBlobRange(options);
+    let etag: string | undefined;
+    let end = offset + Math.min(length, Number.MAX_SAFE_INTEGER - offset);
+    for (let at = offset; at < end; ) {
+      const wanted = Math.min(this.#partBytes, end - at);
+      const piece = await this.#read(name, key, { offset: at, length: wanted, signal, etag });
+      if (piece.bytes.length > 0) yield piece.bytes;
+      etag = piece.etag;
+      end = Math.min(end, piece.size);
+      at += wanted;
+    }
+    if (length === 0) await this.#sizeOf(name, signal);
+  }
+
+  async head(name: string, options: BlobOptions = {}): Promise<BlobInfo | undefined> {
+    const size = await this.#api.sizeOf(this.#keyOf(name), options.signal);
+    return size === undefined ? undefined : { name, size };
+  }
+
+  async *list(prefix: string, options: BlobOptions = {}): AsyncGenerator<BlobInfo, void> {
+    checkBlobPrefix(prefix);
+    for await (const { key, size } of this.#api.list(this.#prefix + prefix, options.signal)) {
+      const name = key.slice(this.#prefix.length);
+      if (isName(name)) yield { name, size };
+    }
+  }
+
+  async delete(name: string, options: BlobOptions = {}): Promise<void> {
+    await this.#api.delete(this.#keyOf(name), options.signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#api.close();
+  }
+
+  async #read(
+    name: string,
+    key: string,
+    range: {
+      readonly offset: number;
+      readonly length: number;
+      readonly signal: AbortSignal | undefined;
+      readonly etag?: string | undefined;
+    },
+  ): Promise<{ readonly bytes: Uint8Array; readonly size: number; readonly etag: string | undefined }> {
+    try {
+      return await this.#api.read(key, range);
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === 404) throw noSuchObject(this.name, name, error);
+      // Behind the end of the object.
+      if (status === 416)
+        return { bytes: new Uint8Array(0), size: await this.#sizeOf(name, range.signal), etag: range.etag };
+      throw error;
+    }
+  }
+
+  async #sizeOf(name: string, signal: AbortSignal | undefined): Promise<number> {
+    const found = await this.head(name, { ...(signal && { signal }) });
+    if (found === undefined) throw noSuchObject(this.name, name);
+    return found.size;
+  }
+
+  #keyOf(name: string): string {
+    return this.#prefix + checkBlobName(name);
+  }
+}
+
+/** A bucket may hold foreign keys under the same prefix: they are no objects of this store. */
+function isName(name: string): boolean {
+  try {
+    checkBlobName(name);
+    return true;
+  } catch {
+    return false; // it says why, and nobody asks
+  }
+}
+
+async function* only(content: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield content;
+}
+
+function checkOptions(given: S3BlobStoreOptions): S3BlobStoreOptions {
+  const options = readOptions(given, OPTIONS, "the options of s3BlobStore") as S3BlobStoreOptions;
+  const { bucket, prefix, client, partBytes, region, endpoint, credentials } = options;
+  if (typeof bucket !== "string" || !/^[A-Za-z0-9._-]{1,255}$/.test(bucket))
+    throw invalid(`bucket must be the name of a bucket, not ${describe(bucket)}`);
+  if (prefix !== undefined && prefix !== "") checkBlobName(prefix);
+  if (client !== undefined) {
+    if (typeof client !== "object" || client === null || typeof client.send !== "function")
+      throw invalid(`client must be an S3Client of @aws-sdk/client-s3, not ${describe(client)}`);
+    if (region !== undefined || endpoint !== undefined || credentials !== undefined)
+      throw invalid("give client, or region, endpoint and credentials, not both");
+  }
+  for (const [what, value] of Object.entries({ region, endpoint })) {
+    if (value !== undefined && (typeof value !== "string" || value === ""))
+      throw invalid(`${what} must be a text, not ${describe(value)}`);
+  }
+  checkPartBytes(partBytes);
+  return options;
+}
+
+function checkPartBytes(partBytes: number | undefined): void {
+  if (partBytes === undefined) return;
+  const isWithin =
+    Number.isSafeInteger(partBytes) && partBytes >= LEAST_PART_BYTES && partBytes <= MOST_PART_BYTES;
+  if (isWithin) return;
+  throw invalid(
+    `partBytes must be a whole number from ${LEAST_PART_BYTES} to ${MOST_PART_BYTES}, not ${describe(partBytes)}`,
+  );
+}
+
+function invalid(message: string): KayaError {
+  return new KayaError("KAYA_INVALID_ARGUMENT", message);
+}
