@@ -1,0 +1,84 @@
+import { randomBytes } from "node:crypto";
+import { KayaError, type LogPosition, throwIfAborted } from "@kaya/core";
+import type { Engine } from "@kaya/engine";
+import { shippedEngine } from "@kaya/engine/shipping";
+import type { BlobStore } from "../blob-store.js";
+import { encodeBase, readBase } from "./base-object.js";
+import { digits, epochDigits, namePart } from "./object-name.js";
+import { shipTables } from "./ship-tables.js";
+
+/** The writer that makes a base, and the base before it. */
+export interface MakeBaseOptions {
+  /** The epoch of the writer. */
+  readonly epoch: number;
+  /** The writer. */
+  readonly nodeId: string;
+  /**
+   * The base that the log names, as of this writer's claim or later: its tables are not stored again. `collectBases` of an earlier writer never
+   * removes them. Default: all tables are stored.
+   */
+  readonly previous?: string | undefined;
+  /** Milliseconds since 1970, for people who look. Default: the time of day. */
+  readonly now?: number;
+  /** Ends it: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A base that is durable in the store, and was read back. */
+export interface MadeBase extends LogPosition {
+  /** The name of the object that names its tables. */
+  readonly name: string;
+  /** How many tables were stored for it. The others were there. */
+  readonly newTables: number;
+  /** Bytes of the tables that were stored for it. */
+  readonly newBytes: number;
+}
+
+/**
+ * Makes a base of an engine: flushes it, stores the tables that are new, and then the object that names them all. The base has
+ * everything up to the last record before the call. One call at a time for an epoch.
+ *
+ * @throws KayaError KAYA_CORRUPTION if a table is damaged; the store's errors; those of `flush`; or the signal's reason. Then the store may
+ *   have objects that nothing names: `collectBases` removes them
+ */
+export async function makeBase(
+  engine: Engine,
+  store: BlobStore,
+  options: MakeBaseOptions,
+): Promise<MadeBase> {
+  const { epoch, nodeId, previous, now = Date.now(), signal } = options;
+  const pass = { ...(signal && { signal }) };
+  throwIfAborted(signal);
+  await engine.flush();
+  const shipped = shippedEngine(engine);
+  const history = await shipped.identify();
+  if (history === undefined)
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      "a base needs an engine that writes, and this one only looks",
+    );
+  const stored = previous === undefined ? [] : (await readBase(store, previous, pass)).tables;
+  const snapshot = shipped.tables();
+  try {
+    const writer = `${epochDigits(epoch)}-${namePart(nodeId)}`;
+    let [newTables, newBytes] = [0, 0];
+    const tables = await shipTables(snapshot, store, {
+      folder: `table/${writer}`,
+      stored,
+      signal,
+      onTable: ({ meta }) => {
+        newTables++;
+        newBytes += meta.fileBytes;
+      },
+    });
+    const { covered, state } = snapshot;
+    const base = { covered, history, nextTableId: state.nextTableId, tables, time: now, epoch };
+    // An attempt without an answer may have stored another object for the same record.
+    const name = `base/${writer}/${digits(covered.lsn)}-${randomBytes(4).toString("hex")}`;
+    await store.put(name, encodeBase(base), pass);
+    await readBase(store, name, pass);
+    return { name, ...covered, newTables, newBytes };
+  } finally {
+    snapshot.release();
+  }
+}
