@@ -1,0 +1,277 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Engine } from "@kaya/engine";
+import { SimDisk } from "@kaya/io";
+import { describe, expect, it } from "vitest";
+import { type BlobStore, ClusterEngine, directoryBlobStore } from "../src/index.js";
+import { Cluster, rowsOf } from "./cluster.js";
+
+const ENTRY = 4_096;
+/** Each value is a quarter of an entry: the bound is 64 of them. */
+const SIZES = { tailMaxBytes: 16 * ENTRY } as const;
+
+function setUp() {
+  const cluster = new Cluster({ maxEntryBytes: ENTRY });
+  return { cluster, store: directoryBlobStore(new SimDisk()) };
+}
+
+async function fill(node: ClusterEngine, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) await node.put(`key ${i % 50}`, `${i} ${"x".repeat(1_000)}`);
+}
+
+describe("the tail of the shared log", () => {
+  it("stays under its bound, by bases behind which it is trimmed; old bases go", async () => {
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store });
+    let most = 0;
+    for (let i = 0; i < 400; i += 10) {
+      await fill(a, i, i + 10);
+      most = Math.max(
+        most,
+        cluster.log.entries.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      );
+    }
+    await cluster.until(() => a.stats().cluster.tail.bytes < SIZES.tailMaxBytes / 2);
+    expect(most).toBeLessThanOrEqual(SIZES.tailMaxBytes);
+    const { bases, trims, base } = a.stats().cluster;
+    expect(bases).toBeGreaterThan(3);
+    expect(trims).toBeGreaterThan(2);
+    expect(base?.lsn).toBe(cluster.log.base?.lsn);
+    const names: string[] = [];
+    for await (const { name } of store.list("base/")) names.push(name);
+    expect(names.length).toBeLessThanOrEqual(3);
+    await cluster.close();
+  });
+
+  it("is the beginning of a node that comes late, or again after a long time", async () => {
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store });
+    const c = await cluster.open("c", { ...SIZES, blobStore: store, role: "follower" });
+    await fill(a, 0, 10);
+    await c.catchUp();
+    await c.close();
+    await fill(a, 10, 300);
+    const late = await cluster.open("b", { ...SIZES, blobStore: store });
+    expect(await rowsOf(late)).toEqual(await rowsOf(a));
+    const again = await cluster.open("c", { ...SIZES, blobStore: store });
+    expect(await rowsOf(again)).toEqual(await rowsOf(a));
+    expect([late, again].map((node) => node.stats().cluster.baseLoads)).toEqual([1, 1]);
+    expect(await late.changesToken()).toBe(await a.changesToken());
+    await cluster.close();
+  });
+
+  it("leaves nothing of the load in the directory of the node, nor of one that was broken off", async () => {
+    const { cluster, store } = setUp();
+    const options = { ...SIZES, blobStore: store };
+    const a = await cluster.open("a", options);
+    await fill(a, 0, 300);
+    const broken = new SimDisk();
+    cluster.disks.set("b", broken);
+    await cluster.open("b", options).then((node) => node.close());
+    expect(await broken.list("loading/sst")).toEqual([]);
+    const left = await broken.open("loading/sst/left", { create: true });
+    await left.close();
+    const b = await cluster.open("b", options);
+    expect(await broken.list("loading/sst")).toEqual([]);
+    expect(await rowsOf(b)).toEqual(await rowsOf(a));
+    const dataDir = await mkdtemp(join(tmpdir(), "kaya-loading-"));
+    try {
+      const log = cluster.log.client("c");
+      const timers = cluster.clock;
+      const c = await ClusterEngine.open({ ...options, log, dataDir, nodeId: "c" }, undefined, { timers });
+      expect(c.stats().cluster.baseLoads).toBe(1);
+      expect(await rowsOf(c)).toEqual(await rowsOf(a));
+      await c.close();
+      expect(await readdir(dataDir)).not.toContain("loading");
+    } finally {
+      await rm(dataDir, { recursive: true, force: true });
+    }
+    await cluster.close();
+  });
+
+  it("is left behind by a slow follower, which begins again with a base while it lives; its views go on", async () => {
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store });
+    const b = await cluster.open("b", { ...SIZES, blobStore: store });
+    const view = b.view({ prefix: "key ", key: "utf8", value: "utf8" });
+    await fill(a, 0, 10);
+    await b.catchUp();
+    const snapshot = b.snapshot();
+    cluster.log.partition("b");
+    await fill(a, 10, 300);
+    expect(await view.get("9")).toMatch(/^9 /); // as it was
+    cluster.log.heal("b");
+    await cluster.until(() => b.stats().cluster.baseLoads === 1);
+    await b.catchUp();
+    expect(await rowsOf(b)).toEqual(await rowsOf(a));
+    expect(await view.get("9")).toMatch(/^259 /);
+    await expect(snapshot.get("key 9")).rejects.toMatchObject({ code: "KAYA_CLOSED" });
+    // And it can become the writer.
+    await b.promote();
+    await view.put("9", "new");
+    expect(await a.get("key 9", { consistency: "linearizable" })).toEqual(new Uint8Array(Buffer.from("new")));
+    await cluster.close();
+  });
+
+  it("is trimmed behind the base that is there, after trims that failed", async () => {
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store, commitTimeoutMs: 500 });
+    cluster.log.faults = ({ kind }) => (kind === "trim" ? { kind: "requestLost", afterMs: 0 } : undefined);
+    const refused = fill(a, 0, 400).catch((error) => error.code);
+    expect(await refused).toBe("KAYA_DISK_FULL");
+    expect(cluster.log.base).toBeDefined();
+    cluster.log.faults = undefined;
+    await cluster.until(() => a.stats().cluster.tail.bytes < SIZES.tailMaxBytes / 2);
+    await fill(a, 400, 500);
+    await cluster.close();
+  });
+
+  it("slows and refuses writes while no base can be made, and goes on when it can", async () => {
+    const { cluster, store } = setUp();
+    let isBroken = true;
+    const broken: BlobStore = {
+      name: "broken",
+      get: (...given) => store.get(...given),
+      stream: (...given) => store.stream(...given),
+      head: (...given) => store.head(...given),
+      list: (...given) => store.list(...given),
+      delete: (...given) => store.delete(...given),
+      put: (...given) => (isBroken ? Promise.reject(new Error("out of order")) : store.put(...given)),
+    };
+    const a = await cluster.open("a", { ...SIZES, blobStore: broken, commitTimeoutMs: 1_000 });
+    await expect(fill(a, 0, 100)).rejects.toMatchObject({
+      code: "KAYA_DISK_FULL",
+      message: expect.stringContaining("tailMaxBytes"),
+    });
+    expect(cluster.log.head?.bytes).toBeLessThanOrEqual(SIZES.tailMaxBytes);
+    expect(a.role).toBe("writer");
+    isBroken = false;
+    await cluster.until(() => a.stats().cluster.trims > 0);
+    await fill(a, 0, 20);
+    await cluster.close();
+  });
+
+  it("gets a base at once when the shared log has no room, which is named before the next write that has room", async () => {
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store });
+    const names = async () => {
+      const found: string[] = [];
+      for await (const { name } of store.list("base/")) found.push(name);
+      return found;
+    };
+    await fill(a, 0, 5); // far from a base
+    cluster.log.isFull = true;
+    await expect(a.put("k", "1")).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    await cluster.until(async () => (await names()).length > 0);
+    await cluster.clock.sleep(5_000);
+    await expect(a.put("k", "1")).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    expect(await names()).toHaveLength(1); // not made anew at each try
+    expect(cluster.log.base).toBeUndefined();
+    cluster.log.isFull = false;
+    await a.put("k", "2");
+    expect(cluster.log.base?.lsn).toBe(5);
+    expect(cluster.log.entries.map(({ firstLsn }) => firstLsn)).toEqual([6]);
+    const b = await cluster.open("b", { ...SIZES, blobStore: store });
+    expect(await rowsOf(b)).toEqual(await rowsOf(a));
+    await cluster.close();
+  });
+
+  it("is trimmed behind its base at once when the shared log has no room: a trim needs none", async () => {
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store });
+    await fill(a, 0, 25);
+    await cluster.until(() => a.stats().cluster.bases === 1);
+    const through = cluster.log.base?.lsn ?? 0;
+    expect(cluster.log.entries[0]?.firstLsn).toBeLessThanOrEqual(through); // the margin of slow followers
+    cluster.log.isFull = true;
+    await expect(a.put("k", "1")).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    await cluster.until(() => (cluster.log.entries[0]?.firstLsn ?? through + 1) > through);
+    expect(cluster.log.base?.lsn).toBe(through);
+    await cluster.close();
+  });
+
+  it("is refused at its bound without a blob store, with the remedy, after a warning at half of it", async () => {
+    const { cluster } = setUp();
+    const a = await cluster.open("a", SIZES);
+    const told: string[] = [];
+    a.on("trouble", ({ code, message }) => told.push(`${code} ${message}`));
+    await expect(fill(a, 0, 100)).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    expect(told).toEqual([expect.stringMatching(/^KAYA_DISK_FULL .*half.*blobStore/)]);
+    await cluster.close();
+  });
+
+  it("is refused a write that is larger than an entry, by name", async () => {
+    const { cluster } = setUp();
+    const a = await cluster.open("a", SIZES);
+    await expect(a.put("k", "x".repeat(ENTRY))).rejects.toMatchObject({
+      code: "KAYA_INVALID_ARGUMENT",
+      message: expect.stringMatching(
+        / 4096, the most that the shared log takes: split it. No setting raises/,
+      ),
+    });
+    const b = await cluster.open("b", { wal: { maxRecordBytes: 1_000 } });
+    await b.promote();
+    await expect(b.put("k", "x".repeat(1_000))).rejects.toMatchObject({
+      code: "KAYA_INVALID_ARGUMENT",
+      message: expect.stringMatching(/maxRecordBytes \(1000\): split it, or raise the limit/),
+    });
+    await cluster.close();
+  });
+});
+
+describe("an ordinary store", () => {
+  const filled = async (cluster: Cluster) => {
+    const disk = new SimDisk();
+    const engine = await Engine.open({}, disk);
+    await engine.put("old", "1");
+    await engine.put("large", "x".repeat(3 * ENTRY));
+    await engine.close();
+    cluster.disks.set("a", disk);
+  };
+
+  it("becomes the first node of a log, with its data", async () => {
+    const { cluster, store } = setUp();
+    await filled(cluster);
+    const a = await cluster.open("a", { blobStore: store, adopt: true });
+    expect(a).toMatchObject({ role: "writer", epoch: 1, lsn: 2 });
+    const b = await cluster.open("b", { blobStore: store, adopt: true });
+    await a.put("new", "2");
+    await b.catchUp();
+    expect(Object.keys(await rowsOf(b))).toEqual(["large", "new", "old"]);
+    await cluster.close();
+  });
+
+  it("is refused without `adopt` or a blob store, and stays as it is", async () => {
+    const { cluster, store } = setUp();
+    await filled(cluster);
+    for (const options of [
+      {},
+      { adopt: true },
+      { blobStore: store },
+      { blobStore: store, adopt: true, role: "follower" },
+    ] as const)
+      await expect(cluster.open("a", options)).rejects.toMatchObject({ code: "KAYA_INVALID_ARGUMENT" });
+    const engine = await Engine.open({}, cluster.disks.get("a"));
+    expect(await engine.count()).toBe(2);
+    await engine.close();
+  });
+
+  it("is refused by a log that has begun, and by a log that lost its head", async () => {
+    const { cluster, store } = setUp();
+    await filled(cluster);
+    const c = await cluster.open("c");
+    await expect(cluster.open("a", { blobStore: store })).rejects.toMatchObject({
+      code: "KAYA_INVALID_ARGUMENT",
+    });
+    await c.put("k", "1");
+    await c.close();
+    const other = new Cluster();
+    other.disks.set("c", cluster.disks.get("c") as SimDisk);
+    await expect(other.open("c")).rejects.toMatchObject({ code: "KAYA_CORRUPTION" });
+    const d = await other.open("d");
+    await expect(other.open("c")).rejects.toMatchObject({ code: "KAYA_CORRUPTION" });
+    await d.close();
+    await cluster.close();
+  });
+});
