@@ -122,16 +122,17 @@ async function look({ original, copy, mutant, budget, signal }) {
     makePatchedCopy(original, copy, mutant);
     const seeds = mutant?.instrument === "explorer" ? 0 : budget.seeds;
     const isReal = mutant?.instrument === "real";
+    const isCluster = mutant?.instrument === "cluster";
     // explorer-lsm.test.ts shows that they find nothing in the code as it is.
     const withTrees = mutant?.file.startsWith("lsm/") === true;
     const result = await runChild(
       copy,
-      { ...budget, seeds, isReal, withTrees, first: mutant?.first },
+      { ...budget, seeds, isReal, isCluster, withTrees, first: mutant?.first },
       signal,
     );
     // The code as it is passes through all instruments.
     if (mutant === undefined && result.found === undefined)
-      Object.assign(result, await realFindings(copy, budget, signal));
+      Object.assign(result, await otherFindings(copy, budget, signal));
     return judge(result);
   } catch (error) {
     const outcome = error instanceof StaleMutantError ? "stale" : "broken";
@@ -139,8 +140,10 @@ async function look({ original, copy, mutant, budget, signal }) {
   }
 }
 
-async function realFindings(copy, budget, signal) {
-  const { found } = await runChild(copy, { ...budget, isReal: true }, signal);
+async function otherFindings(copy, budget, signal) {
+  const real = await runChild(copy, { ...budget, isReal: true }, signal);
+  if (real.found !== undefined) return { found: real.found };
+  const { found } = await runChild(copy, { ...budget, isCluster: true }, signal);
   return found === undefined ? {} : { found };
 }
 
@@ -171,7 +174,7 @@ function judge({ found, states, seeds, unfinished, cpuMs }) {
   const { instrument, where, place, message } = found;
   return {
     outcome: NONSENSE.test(message) ? "broken" : "found",
-    foundBy: instrument === "simulation" ? instrument : where,
+    foundBy: instrument === "simulation" ? instrument : instrument === "cluster" ? `cluster ${where}` : where,
     cost: costOf(instrument, states, seeds),
     states,
     seeds,
@@ -183,6 +186,7 @@ function judge({ found, states, seeds, unfinished, cpuMs }) {
 
 function costOf(instrument, states, seeds) {
   if (instrument === "real") return "1 program";
+  if (instrument === "cluster") return `${seeds} ${seeds === 1 ? "run" : "runs"}`;
   if (instrument === "explorer") return `${states} states`;
   return `${seeds} ${seeds === 1 ? "seed" : "seeds"}`;
 }

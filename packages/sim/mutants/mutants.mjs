@@ -1,4 +1,5 @@
 import { BLOCK_FORMAT_MUTANTS } from "./block-format-mutants.mjs";
+import { CLUSTER_MUTANTS } from "./cluster-mutants.mjs";
 import { COPY_MUTANTS } from "./copy-mutants.mjs";
 import { DIR_MUTANTS } from "./dir-mutants.mjs";
 import { ENGINE_MUTANTS } from "./engine-mutants.mjs";
@@ -43,7 +44,7 @@ import { WRITE_MUTANTS } from "./write-mutants.mjs";
  * @property {string} replace
  * @property {string} [append] what the replacement needs besides, at the end of the file
  * @property {readonly Patch[]} [also] where the bug has more than one place
- * @property {"explorer" | "real"} [instrument] the one that must find it; default: any but "real"
+ * @property {"explorer" | "real" | "cluster"} [instrument] the one that must find it; default: any but "real" and "cluster"
  * @property {string} [first] what is looked at before all else, to save time: scenarios with this in their name, or "simulation". Where it begins
  *   with "two faults", 24 seeds of those schedules come first
  */
@@ -60,6 +61,9 @@ const tableMutants = [
 const storeMutants = STORE_MUTANTS.map((mutant) => ({ first: "simulation", ...mutant }));
 /** @type {Mutant[]} */
 const realMutants = REAL_MUTANTS.map((mutant) => ({ instrument: "real", ...mutant }));
+
+/** @type {Mutant[]} */
+const clusterMutants = CLUSTER_MUTANTS.map((mutant) => ({ instrument: "cluster", ...mutant }));
 
 // No scenario but those of @kaya/lsm uses it.
 const treeMutants = [...TREE_MUTANTS, ...STAGING_MUTANTS].map((mutant) => ({
@@ -96,6 +100,7 @@ export const MUTANTS = [
   ...RANGE_MUTANTS,
   ...SYNC_MUTANTS,
   ...realMutants,
+  ...clusterMutants,
   ...tableMutants,
   ...treeMutants,
 ];

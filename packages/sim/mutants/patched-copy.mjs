@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const PACKAGES = fileURLToPath(new URL("../../", import.meta.url));
-const COPIED = ["core", "io", "wal", "lsm", "engine", "sim"];
+const COPIED = ["core", "io", "wal", "lsm", "engine", "sim", "cluster"];
 const SCOPE = "@kaya";
 
 /** The piece of code that a mutant replaces is not there, or is there more than once: the mutant must be looked at again. */

@@ -17,13 +17,14 @@ import { REAL_PROGRAMS } from "./real-programs.mjs";
  * @property {number} operations of each simulation
  * @property {boolean} [oneFault] without schedules of two faults: to see what those are needed for
  * @property {boolean} [isReal] the programs in real/ look, and nothing else
+ * @property {boolean} [isCluster] the simulation and the explorer of the cluster look, and nothing else
  * @property {boolean} [withTrees] also the scenarios of trees of tables, which nothing but @kaya/lsm uses
  * @property {string} [scenarios] those alone that have this in their name; default: all
  * @property {import("./places.mjs").Place} [place] is looked at before all else: where the bug was found before
  * @property {string} [first] scenarios with this in their name, or "simulation", come next
  *
  * @typedef {object} Finding
- * @property {"explorer" | "simulation" | "real"} instrument
+ * @property {"explorer" | "simulation" | "real" | "cluster"} instrument
  * @property {string} where the scenario, the seed, or the program
  * @property {import("./places.mjs").Place} [place] of an explorer's or a simulation's finding
  * @property {string} message
@@ -52,6 +53,11 @@ const PAIR_SEEDS = 2;
 const PAIR_ROUNDS = 10;
 const REAL = fileURLToPath(new URL("real/", import.meta.url));
 const REAL_TIMEOUT_MS = 30_000;
+// Of the cluster: how often seeds and runs with faults take turns, and how many of each.
+const CLUSTER_TURNS = 4;
+const CLUSTER_SEEDS = 25;
+const CLUSTER_RUNS = 15;
+const CLUSTER_STEPS = 200;
 
 /** Of the search, without the place that was looked at before it. */
 let searchedSeeds = 0;
@@ -61,10 +67,55 @@ const budget = JSON.parse(budgetText);
 /** @type {RunnerResult} */
 const result = { states: 0, seeds: 0, unfinished: [], cpuMs: 0 };
 if (budget.isReal) result.found = await runReal();
+else if (budget.isCluster) result.found = await runCluster();
 else await run();
 const { user, system } = process.cpuUsage();
 result.cpuMs = Math.round((user + system) / 1000);
 process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0)); // promises of a store that hangs stay open
+
+/**
+ * Three nodes over one log: the run that found the bug before; then seeds and runs with one or two faults, by turns.
+ * @returns {Promise<Finding | undefined>}
+ */
+async function runCluster() {
+  const { exploreCluster, exploreFaults, runClusterSimulation } = await import(
+    pathToFileURL(join(root, "node_modules/@kaya/cluster/dist/testing/index.js")).href
+  );
+  process.setMaxListeners(1000);
+  const finding = (how, which, { rule, message }) => {
+    const where = `${how} ${which}`;
+    return { instrument: "cluster", where, place: `cluster ${where}`, message: `${rule}: ${message}` };
+  };
+  const simulated = async (seed) => {
+    result.seeds++;
+    const { violation } = await runClusterSimulation({ seed, steps: CLUSTER_STEPS });
+    return violation && finding("seed", seed, violation);
+  };
+  const struck = async (faults) => {
+    result.seeds++;
+    const { violation } = await exploreFaults(faults);
+    return violation && finding("faults", faults, violation);
+  };
+  const [, how, which] = /^cluster (\S+) (.*)$/.exec(budget.place ?? "") ?? [];
+  const known =
+    how === "seed" ? await simulated(Number(which)) : how === "faults" ? await struck(which) : undefined;
+  if (known !== undefined) return known;
+  for (let turn = 1; turn <= CLUSTER_TURNS; turn++) {
+    for (let seed = CLUSTER_SEEDS * (turn - 1) + 1; seed <= CLUSTER_SEEDS * turn; seed++) {
+      const found = await simulated(seed);
+      if (found !== undefined) return found;
+    }
+    const { violations, singles, pairs } = await exploreCluster({
+      maxRuns: CLUSTER_RUNS,
+      seed: turn,
+      untilFirst: true,
+    });
+    result.seeds += singles + pairs;
+    const [first] = violations;
+    if (first !== undefined) return finding("faults", first.faults, first.violation);
+  }
+  return undefined;
+}
 
 /** Programs on a real disk, for what no simulated one has: the one that is named first, or all. @returns {Promise<Finding | undefined>} */
 async function runReal() {

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { checkCluster } from "./cluster.mjs";
 import { jobsOf } from "./jobs.mjs";
 import { describeMachine } from "./machine.mjs";
 import { checkMutants } from "./mutants.mjs";
@@ -78,9 +79,15 @@ async function look(options, dir, tally, interruption, started) {
     show();
   });
   for (const soFar of killing.values()) tally.addKills(soFar); // of what was interrupted
-  phase = ", looking for the mutants";
+  phase = ", looking at the cluster and for the mutants";
   const isWanted = options.mutants && !interruption.signal.aborted;
-  const mutants = isWanted ? await mutantsOrNone(interruption.signal, tally, show) : undefined;
+  // The cluster waits for timeouts most of the time.
+  const [mutants] = await Promise.all([
+    isWanted ? mutantsOrNone(interruption.signal, tally, show) : undefined,
+    options.cluster > 0 && !interruption.signal.aborted
+      ? lookAtCluster(options, interruption.signal, tally, show)
+      : undefined,
+  ]);
   progress.done();
   return mutants;
 }
@@ -125,6 +132,25 @@ async function runJobs(options, pool, tally, dir, onDone) {
     else tally.addSimulation(result, job.operations);
     onDone(job);
   });
+}
+
+/**
+ * @param {import("./options.mjs").TortureOptions} options
+ * @param {AbortSignal} signal
+ * @param {Tally} tally
+ * @param {() => void} show
+ */
+async function lookAtCluster({ cluster, order }, signal, tally, show) {
+  const timer = setInterval(show, 500);
+  try {
+    tally.cluster = await checkCluster({ seconds: cluster, order }, signal);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const again = "node packages/cluster/torture/main.mjs";
+    if (!signal.aborted) tally.broken.push({ seed: order, message, again });
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**

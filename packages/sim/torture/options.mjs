@@ -14,6 +14,8 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --minutes N      once they are over, no more scenarios, seeds and generated workloads are begun; what is left out is told (4)
   --seed N         of the kills, the month and the generated workloads (1)
   --order N        draws the order of the scenarios, of which the time may not suffice for all (the number of the day since 1970)
+  --cluster N      seconds for simulation and explorer of the cluster; the chaos over a real etcd takes about 60 more, and is left out
+                   where etcd is not installed; 0: nothing of the cluster (30)
   --no-mutants     without the mutation check
   --processes N    child processes (the number of cores)
   --dir DIR        where the real writers write; kept where something is wrong (a temporary directory)
@@ -33,6 +35,7 @@ printed, as for everything that is found. Exit code 1 where a promise was broken
  * @property {number} minutes
  * @property {number} seed
  * @property {number} order
+ * @property {number} cluster
  * @property {boolean} mutants
  * @property {number} processes
  * @property {string | undefined} dir
@@ -57,6 +60,7 @@ export function parseOptions(argv) {
       minutes: { type: "string", default: "4" },
       seed: { type: "string", default: "1" },
       order: { type: "string", default: `${Math.floor(Date.now() / DAY)}` },
+      cluster: { type: "string", default: "30" },
       "no-mutants": { type: "boolean", default: false },
       processes: { type: "string", default: `${availableParallelism()}` },
       dir: { type: "string" },
@@ -74,6 +78,7 @@ export function parseOptions(argv) {
     minutes: wholeNumber("--minutes", values.minutes),
     seed: wholeNumber("--seed", values.seed),
     order: wholeNumber("--order", values.order),
+    cluster: wholeNumber("--cluster", values.cluster),
     mutants: !values["no-mutants"],
     processes: Math.max(1, wholeNumber("--processes", values.processes)),
     dir: values.dir,

@@ -76,6 +76,7 @@ export function figures(tally, mutants, { machine, ms, processes, order, isInter
     ],
   ];
   if (month.lives > 0) rows.push(...monthRows(month));
+  rows.push(...clusterRows(tally.cluster));
   if (mutants !== undefined) {
     const missed = mutants.survivors.map(({ name }) => name);
     const found = mutants.mutants.filter(({ name }) => !missed.includes(name)).length;
@@ -105,6 +106,17 @@ function cutRows({ scenarios, seeds, states }) {
   ];
   if (parts.length === 0) return [];
   return [["CUT", `the time was up (--minutes): not begun are ${parts.join(", ")}`]];
+}
+
+/** @param {import("./tally.mjs").Tally["cluster"]} cluster */
+function clusterRows({ figures: rows, violations: found, skipped }) {
+  if (rows.length + skipped.length === 0) return [];
+  const first = ["cluster", `${violations(found.length)}`];
+  return [
+    first,
+    ...rows.map(([name = "", text = ""]) => ["", name === "" ? text : `${name}: ${text}`]),
+    ...skipped.map((text) => ["", `SKIPPED ${text}`]),
+  ];
 }
 
 /** @param {import("./month/figures.mjs").MonthFigures} month */
@@ -159,7 +171,7 @@ function counts(record) {
  * @param {import("./tally.mjs").Tally} tally
  * @param {import("./mutants.mjs").MutantFigures | undefined} mutants
  */
-export function failures({ crashViolations, simulationViolations, kills, month, broken }, mutants) {
+export function failures({ crashViolations, simulationViolations, kills, month, cluster, broken }, mutants) {
   const lines = [...crashViolations, ...simulationViolations, ...broken].map(
     ({ message, again }) => `VIOLATION ${message}\n  again: ${again}`,
   );
@@ -169,6 +181,7 @@ export function failures({ crashViolations, simulationViolations, kills, month, 
   for (const { seed, generation, dir, message } of month.violations) {
     lines.push(`VIOLATION life ${generation} of seed ${seed}: ${message}\n  the directory is kept: ${dir}`);
   }
+  for (const message of cluster.violations) lines.push(`VIOLATION of the cluster: ${message}`);
   for (const { name, outcome = "survived", message = "" } of mutants?.survivors ?? []) {
     lines.push(
       `MUTANT ${outcome}: ${name} ${message}\n  again: node packages/sim/mutants/main.mjs --only '${name}'`,

@@ -46,6 +46,8 @@ export class Tally {
   simulationMs = 0;
   kills = noKills();
   month = noMonth();
+  /** Of the cluster. @type {{ figures: string[][], violations: string[], skipped: string[] }} */
+  cluster = { figures: [], violations: [], skipped: [] };
   /** @type {Found[]} */
   crashViolations = [];
   /** @type {Found[]} */
@@ -111,8 +113,15 @@ export class Tally {
   }
 
   get violations() {
-    const { crashViolations, simulationViolations, kills, month, broken } = this;
-    const found = [crashViolations, simulationViolations, kills.violations, month.violations, broken];
+    const { crashViolations, simulationViolations, kills, month, cluster, broken } = this;
+    const found = [
+      crashViolations,
+      simulationViolations,
+      kills.violations,
+      month.violations,
+      cluster.violations,
+      broken,
+    ];
     return found.reduce((sum, { length }) => sum + length, 0);
   }
 }

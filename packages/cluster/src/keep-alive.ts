@@ -1,0 +1,21 @@
+/** The longest interval that a timer can have. */
+const LONG_MS = 2 ** 31 - 1;
+
+let calls = 0;
+let timer: NodeJS.Timeout | undefined;
+
+/**
+ * Keeps the process alive until a call settles. The pauses of a node alone do not keep it alive: an open node without calls lets the process end.
+ */
+export async function keepAlive<T>(call: Promise<T>): Promise<T> {
+  timer ??= setInterval(() => undefined, LONG_MS);
+  calls++;
+  try {
+    return await call;
+  } finally {
+    if (--calls === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { KayaError } from "@kaya/core";
+import type { LogHead } from "./shared-log.js";
+
+/** Another node is the writer. */
+export function notLeader(name: string, { writer, address, epoch }: LogHead): KayaError {
+  const where = address === undefined ? "It told no address" : `Write there: ${address}`;
+  return new KayaError(
+    "KAYA_NOT_LEADER",
+    `${name}: node ${writer} is the writer, since epoch ${epoch}. Nothing was written. ${where}.`,
+    { leader: address },
+  );
+}
+
+/** This node knows no writer. */
+export function noWriter(name: string, trouble: KayaError | undefined): KayaError {
+  if (trouble === undefined)
+    return new KayaError(
+      "KAYA_NOT_LEADER",
+      `${name}: this node is not the writer, and knows of no other. Nothing was written: try again in a moment.`,
+    );
+  return new KayaError(
+    "KAYA_NO_MAJORITY",
+    `${name}: the shared log does not answer (${trouble.message}), and no writer is known. Nothing was written: try again when a majority is back.`,
+    { cause: trouble },
+  );
+}
+
+/** An epoch has the name of this node, which did not claim it. */
+export function sameNode(name: string, { writer, epoch }: LogHead): KayaError {
+  return new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `${name}: epoch ${epoch} was claimed as node ${writer}, and not by this process, unless a claim of it arrived late. If this goes on, another process has the same id: give each node its own \`nodeId\`. A copy of a data directory has the id of the original in its file NODE.`,
+  );
+}
+
+/** The node did not become the writer in time. */
+export function stillClaiming(name: string, timeoutMs: number): KayaError {
+  return new KayaError(
+    "KAYA_NO_MAJORITY",
+    `${name}: this node did not become the writer in ${timeoutMs} ms. Nothing was written: try again.`,
+  );
+}
+
+/** The node only reads. */
+export function writesFailed(failure: KayaError): KayaError {
+  return new KayaError(
+    "KAYA_WRITER_FAILED",
+    `this node takes no writes and no records of the shared log since a failure; close it, act on that, and open it again. First: ${failure.message}`,
+    { cause: failure },
+  );
+}

@@ -1,0 +1,68 @@
+import { Random } from "@kaya/io";
+
+const LOW = 2 ** 21;
+
+/**
+ * The configurations that a search has seen: which operations are placed, and the state. Each is known by 106 bits: a sum over random numbers
+ * (Zobrist hashing), so that a step changes it in constant time. Two of 10^9 configurations have the same with a probability below 10^-13.
+ */
+export class Configurations {
+  readonly #ofOperation: Numbers;
+  readonly #ofPair: Numbers;
+  readonly #seen = new Map<number, Set<number>>();
+  #operationsLow = 0;
+  #operationsHigh = 0;
+  #stateLow = 0;
+  #stateHigh = 0;
+  /** How many it has seen. */
+  count = 0;
+
+  constructor(operations: number, pairs: number) {
+    this.#ofOperation = new Numbers(operations, 1);
+    this.#ofPair = new Numbers(pairs, 2);
+  }
+
+  /** Places an operation, or takes it back. */
+  toggleOperation(operation: number): void {
+    this.#operationsLow ^= this.#ofOperation.low(operation);
+    this.#operationsHigh ^= this.#ofOperation.high(operation);
+  }
+
+  /** Makes a pair part of the state, or takes it out. */
+  togglePair(pair: number): void {
+    this.#stateLow ^= this.#ofPair.low(pair);
+    this.#stateHigh ^= this.#ofPair.high(pair);
+  }
+
+  /** False if this configuration was there before. */
+  add(): boolean {
+    const operations = (this.#operationsLow >>> 0) * LOW + this.#operationsHigh;
+    const state = (this.#stateLow >>> 0) * LOW + this.#stateHigh;
+    const states = this.#seen.get(operations);
+    if (states?.has(state)) return false;
+    this.count++;
+    if (states === undefined) this.#seen.set(operations, new Set([state]));
+    else states.add(state);
+    return true;
+  }
+}
+
+/** 53 random bits for each index. */
+class Numbers {
+  readonly #low: Int32Array;
+  readonly #high: Int32Array;
+
+  constructor(count: number, seed: number) {
+    const random = new Random(seed);
+    this.#low = Int32Array.from({ length: count }, () => random.uint32());
+    this.#high = Int32Array.from({ length: count }, () => random.below(LOW));
+  }
+
+  low(index: number): number {
+    return this.#low[index] as number;
+  }
+
+  high(index: number): number {
+    return this.#high[index] as number;
+  }
+}

@@ -1,0 +1,203 @@
+import { KayaError, type Lsn, type PartialEngineConfig } from "@kaya/core";
+import { type Disk, SimDisk } from "@kaya/io";
+import type { BlobStore } from "../../blob-store.js";
+import { ClusterEngine } from "../../cluster-engine.js";
+import type { OpenClusterOptions } from "../../open-node.js";
+import type { SimClock } from "../sim-clock.js";
+import type { SimLog } from "../sim-log.js";
+import { NodeClock } from "./node-clock.js";
+import { ClusterRuleBroken, mustHold } from "./violation.js";
+
+/** What all nodes of a simulated cluster share. */
+export interface NodeWorld {
+  readonly seed: number;
+  readonly clock: SimClock;
+  readonly log: SimLog;
+  readonly blobStore: BlobStore;
+  readonly engine: PartialEngineConfig;
+  readonly tailMaxBytes: number;
+}
+
+/** Errors of an opening that what surrounds the node explains. */
+const TRANSIENT = [
+  "KAYA_NO_MAJORITY",
+  "KAYA_NOT_FOUND",
+  "KAYA_CLOSED",
+  "KAYA_DISK_FULL",
+  "KAYA_IO",
+  "KAYA_FSYNC_FAILED",
+  "KAYA_WRITER_FAILED",
+  "KAYA_LOG_TRUNCATED",
+];
+
+/** One machine: a disk, and the process on it, which dies and begins anew. */
+export class SimNode {
+  readonly id: string;
+  disk: SimDisk;
+  /** Counts the processes. Answers to calls of an earlier one are nobody's. */
+  life = 0;
+  readonly #world: NodeWorld;
+  readonly #index: number;
+  #db: ClusterEngine | undefined;
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #clock: NodeClock;
+  #highest: Lsn = 0;
+  #seeds = 0;
+  /** Called when the process dies. */
+  onDeath: () => void = () => undefined;
+  /** What an opening was refused with, if nothing explains it. */
+  failure: ClusterRuleBroken | undefined;
+
+  constructor(world: NodeWorld, index: number) {
+    this.#world = world;
+    this.#index = index;
+    this.id = `n${index}`;
+    this.#clock = new NodeClock(world.clock);
+    this.disk = this.#newDisk();
+  }
+
+  /** The name of its process for the shared log. */
+  get client(): string {
+    return `${this.id}.${this.life}`;
+  }
+
+  /** The store, if it can be called now. */
+  get db(): ClusterEngine | undefined {
+    return this.#clock.isStopped || this.#closing !== undefined ? undefined : this.#db;
+  }
+
+  get isStopped(): boolean {
+    return this.#clock.isStopped;
+  }
+
+  get isDown(): boolean {
+    return this.#db === undefined && this.#opening === undefined;
+  }
+
+  /** Resolves when nothing of an opening or a closing is under way. */
+  async settled(): Promise<void> {
+    await this.#opening;
+    await this.#closing;
+  }
+
+  /** What can be read on it now; never less than before in the life of a process. */
+  lsnOf(db: ClusterEngine): Lsn {
+    const { lsn } = db;
+    if (db !== this.#db) return lsn;
+    mustHold(
+      lsn >= this.#highest,
+      "backwards",
+      () => `${this.id} had LSN ${this.#highest}, and now has ${lsn}`,
+    );
+    this.#highest = lsn;
+    return lsn;
+  }
+
+  open(): void {
+    if (!this.isDown) return;
+    this.life++;
+    this.#highest = 0;
+    const { life } = this;
+    this.#clock = new NodeClock(this.#world.clock);
+    this.#opening = this.#open(this.disk.session(), this.#clock).then(
+      (db) => {
+        if (life === this.life) this.#db = db;
+      },
+      (error: unknown) => {
+        if (life === this.life) this.#note(error);
+      },
+    );
+    void this.#opening.then(() => {
+      if (life === this.life) this.#opening = undefined;
+    });
+  }
+
+  /** It is closed, as a program does that ends. */
+  close(): void {
+    const db = this.#db;
+    if (db === undefined || this.#closing !== undefined || this.isStopped) return;
+    const { life } = this;
+    this.#closing = db
+      .close()
+      .catch((error: unknown) => this.#note(error))
+      .then(() => {
+        if (life !== this.life) return;
+        this.#db = undefined;
+        this.#closing = undefined;
+      });
+  }
+
+  /** SIGKILL; `crash`: the machine loses its power; `wipe`: and its disk. */
+  die(how: "kill" | "crash" | "wipe"): void {
+    this.#world.log.pause(this.client); // nothing leaves it any more, and nothing returns
+    this.#clock.stop();
+    this.life++;
+    this.#db = undefined;
+    this.#opening = undefined;
+    this.#closing = undefined;
+    if (how === "kill") this.disk.killProcess();
+    else this.disk.crash({ survive: "random" });
+    if (how === "wipe") this.disk = this.#newDisk();
+    this.onDeath();
+  }
+
+  /** SIGSTOP. */
+  stop(): void {
+    if (this.isDown) return;
+    this.#clock.stop();
+    this.#world.log.pause(this.client);
+  }
+
+  /** SIGCONT. */
+  goOn(): void {
+    if (this.isDown) return;
+    this.#clock.goOn();
+    this.#world.log.resume(this.client);
+  }
+
+  #newDisk(): SimDisk {
+    return new SimDisk({ seed: this.#world.seed * 16 + this.#index });
+  }
+
+  #open(disk: Disk, timers: NodeClock): Promise<ClusterEngine> {
+    const { seed, log, blobStore, engine, tailMaxBytes, clock } = this.#world;
+    const given: OpenClusterOptions = {
+      timers,
+      clock: { wall: () => 1_000_000 + clock.now(), elapsed: () => clock.now() },
+      hashSecret: { low: 1, high: 2 },
+      newLogId: () => (seed * 16 + this.#index + 1).toString(16).padStart(16, "0"),
+      randomSeed: () => this.#nextSeed(),
+    };
+    const options = {
+      ...engine,
+      log: log.client(this.client),
+      nodeId: this.id,
+      address: `http://${this.id}`,
+      blobStore,
+      tailMaxBytes,
+      commitTimeoutMs: 3_000,
+      presenceMs: 1_000,
+    };
+    return ClusterEngine.open(options, disk, given);
+  }
+
+  #note(error: unknown): void {
+    if (TRANSIENT.some((code) => KayaError.is(error) && error.code === code)) return;
+    const message = error instanceof Error ? `${error.stack}` : `${error}`;
+    this.failure ??= new ClusterRuleBroken(
+      "wrong-refusal",
+      `${this.id} cannot be opened or closed: ${message}`,
+    );
+  }
+
+  /** No two alike: they tell tables from each other. */
+  #nextSeed(): Uint8Array {
+    const bytes = new Uint8Array(16);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, ++this.#seeds);
+    view.setUint32(4, this.#index);
+    view.setUint32(8, this.life);
+    return bytes;
+  }
+}
