@@ -1,3 +1,4 @@
+import type { SharedLog } from "@kaya/cluster";
 import type { Engine } from "@kaya/engine";
 import type { Command } from "commander";
 import type { GlobalOptions } from "./options.js";
@@ -29,6 +30,8 @@ export interface Io {
   readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   /** Ends the run with exit code 130 when it aborts. */
   readonly signal?: AbortSignal;
+  /** Opens the shared log that a `cluster` command works with, and closes. Default: the etcd that its options name. */
+  readonly openLog?: () => SharedLog;
 }
 
 /** The data directory that a shell has opened for all of its commands. */

@@ -30,6 +30,8 @@ function hintFor(code: string, message: string): string | undefined {
   if (message.includes("maxRecordBytes")) return "use --max-record-bytes N";
   if (message.includes("disableLocking")) return "use --no-lock";
   if (message.includes("allowForeignFiles")) return "use --allow-foreign-files";
+  if (message.includes("leaveCluster"))
+    return 'write with the program whose node it is; or "kayactl cluster leave DIR"';
   if (code === "KAYA_LOCK_CONFLICT")
     return 'get, scan, export, verify, "shell --read-only" and "studio" without --write work meanwhile';
   if (code !== "KAYA_CORRUPTION") return undefined;

@@ -18,3 +18,11 @@ export function fileError(
     cause,
   });
 }
+
+/** The error of a call that failed to read a file: KAYA_NOT_FOUND where there is none, else KAYA_IO. */
+export function unreadableFile(file: string, cause: unknown): KayaError {
+  const code = systemCodeOf(cause);
+  return code === "ENOENT"
+    ? new KayaError("KAYA_NOT_FOUND", `there is no file ${file}`, { cause })
+    : new KayaError("KAYA_IO", `cannot read ${file}: ${code}`, { cause });
+}

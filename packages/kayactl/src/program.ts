@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { registerBackup } from "./commands/backup.js";
 import { registerBench } from "./commands/bench.js";
+import { registerCluster } from "./commands/cluster.js";
 import { registerCompact } from "./commands/compact.js";
 import { registerCompletion } from "./commands/completion.js";
 import { registerConsumers } from "./commands/consumers.js";
@@ -14,6 +15,8 @@ import { registerInspect } from "./commands/inspect.js";
 import { registerPut } from "./commands/put.js";
 import { registerQuarantine } from "./commands/quarantine.js";
 import { registerRecover } from "./commands/recover.js";
+import { registerReplicate } from "./commands/replicate.js";
+import { registerRestore } from "./commands/restore.js";
 import { registerLs, registerScan } from "./commands/scan.js";
 import { registerShell } from "./commands/shell.js";
 import { registerSim } from "./commands/sim.js";
@@ -62,12 +65,16 @@ export function createProgram(execute: Execute, out: Output, writeOut: (text: st
     registerFlush,
     registerCompact,
     registerBackup,
+    registerReplicate,
+    registerRestore,
     registerConsumers,
     registerQuarantine,
     registerInspect,
   ]) {
     register(program, execute);
   }
+  program.commandsGroup("Several machines:");
+  registerCluster(program, execute);
   program.commandsGroup("Proof:");
   for (const register of [registerSim, registerBench]) register(program, execute);
   program.commandsGroup("Terminal:");

@@ -40,6 +40,19 @@ describe("the built program", () => {
     expect((await bin("verify", "--data", data)).code).toBe(3);
   });
 
+  test("says so and ends with 1 if no etcd can be reached", async () => {
+    const { code, stderr } = await bin(
+      "cluster",
+      "status",
+      "--etcd",
+      "http://127.0.0.1:1",
+      "--prefix",
+      "/orders",
+    );
+    expect(stderr).toMatch(/^error KAYA_NO_MAJORITY: etcd 127\.0\.0\.1:1 \/orders: .*ECONNREFUSED/);
+    expect(code).toBe(1);
+  });
+
   test("| head ends it quietly with 0", async () => {
     const data = await filledDirectory(50_000); // far over what a pipe holds
     for (const command of [

@@ -62,7 +62,7 @@ describe("a line of bash", () => {
     ["kayactl --no-color inspect w", ["values", "wal"]],
     ["kayactl help inspect s", ["values", "sst"]],
     ["kayactl se", ["values", "set"]],
-    ["kayactl r", ["values", "rm", "recover"]],
+    ["kayactl r", ["values", "rm", "recover", "replicate", "restore"]],
     ["kayactl put --dur", ["values", "--durability"]],
     ["kayactl --durability ", ["values", "strict", "relaxed"]],
     ["kayactl put --durability=re", ["values", "relaxed"]],

@@ -33,7 +33,12 @@ const NOT_TYPED_IN = new Map([
     "changes files of the shell; completion.test.ts loads the scripts in each of them",
   ],
   ["kayactl import", "needs databases of other stores; import-stores.test.ts makes and imports them"],
+  ["kayactl replicate", "needs a bucket; replicate.test.ts runs both commands with a directory"],
   ["kayactl studio", "serves until it is interrupted; studio-command.test.ts starts it"],
+  ["rev=$(etcdctl", "needs an etcd that is full; the tests of etcdLog do the same through its API"],
+  ["etcdctl role", "needs an etcd with users; the tests of etcdLog do the same through its API"],
+  ["etcd --data-dir", "needs etcd and four terminals; etcd-nodes.test.ts of @kaya/cluster opens such nodes"],
+  ["export KAYA_ETCD", "needs etcd; cluster-etcd.test.ts runs each where it is installed"],
   ["kayactl sim", "takes minutes, and prints how long; sim.test.ts runs both commands"],
 ]);
 

@@ -14,7 +14,11 @@ const MOST_LINES = 60;
 
 const KILLED = fileURLToPath(new URL("./killed", import.meta.url));
 const files = (await readdir(KILLED)).filter((file) => file.endsWith(".ts"));
-const modules = (await collectExamples()).filter(({ isModule }) => isModule);
+/** Kills of nodes are in the tests of @kaya/cluster. */
+const STORES_NOTHING = ["cluster-forwarder.ts"];
+const modules = (await collectExamples()).filter(
+  ({ isModule, file }) => isModule && !STORES_NOTHING.includes(file),
+);
 const programs = new ProgramDirectory(".killed");
 
 let root = "";

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { SharedLog } from "@kaya/cluster";
 import { Engine } from "@kaya/engine";
 import { afterEach } from "vitest";
 import { type Io, run } from "../src/index.js";
@@ -118,6 +119,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Both streams are a terminal so wide. */
   readonly columns?: number;
+  /** What `cluster` commands work with. */
+  readonly openLog?: () => SharedLog;
 }
 
 /** One command line, in this process. */
@@ -129,6 +132,7 @@ export async function kayactl(argv: readonly string[], options: RunOptions = {})
     stderr,
     stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
     ...(options.signal !== undefined && { signal: options.signal }),
+    ...(options.openLog !== undefined && { openLog: options.openLog }),
   };
   const code = await run(argv, io);
   return { code, stdout: stdout.bytes.toString(), stderr: stderr.bytes.toString() };

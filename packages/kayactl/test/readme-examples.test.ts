@@ -41,7 +41,9 @@ describe("the programs in the documents", () => {
 
   test("there is at least one for every package that is imported, and for every example", async () => {
     const covered = new Set(examples.map(({ document }) => document));
-    const packages = ["core", "io", "wal", "engine", "level"].map((name) => `packages/${name}/README.md`);
+    const packages = ["core", "io", "wal", "engine", "level", "cluster"].map(
+      (name) => `packages/${name}/README.md`,
+    );
     const programs = (await documents()).filter((document) => document.startsWith("docs/examples/"));
     for (const document of ["README.md", ...packages, ...programs]) expect(covered).toContain(document);
   });

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { Engine, EngineStats, MemtableStats } from "@kaya/engine";
+import { readReplicaMarker } from "@kaya/engine/replica";
 import { readLockHolder } from "@kaya/io";
 import type { LsmStats } from "@kaya/lsm";
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import { toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { requireDataDir } from "../data-dir.js";
@@ -13,11 +14,12 @@ import { consumerRows, lookRows } from "../look/look-text.js";
 import { watch } from "../look/watch.js";
 import { quarantineRows } from "../report.js";
 import { columns, table } from "../terminal/columns.js";
+import { parseSeconds } from "../terminal/repeat.js";
+import { escapeText } from "../terminal/text.js";
 import { formatBytes, formatCount, plural } from "../units.js";
 import { withEngine } from "../with-engine.js";
 
 const DEFAULT_SECONDS = 1;
-const MOST_SECONDS = 86_400;
 
 interface StatsOptions {
   readonly watch?: number | true;
@@ -79,7 +81,7 @@ async function printOnce(context: Context): Promise<void> {
   if (holder?.state === "held") return printFromOutside(context);
   const stats = await withEngine(context, async (engine: Engine) => engine.stats(), { readOnly: true });
   if (json) return context.out.line(toJson(stats));
-  await context.out.line(table(statsRows(stats)));
+  await context.out.line(table([...(await replicaRows(data)), ...statsRows(stats)]));
   for (const line of levelLines(stats.tables)) await context.out.line(line);
 }
 
@@ -91,6 +93,12 @@ async function printFromOutside({ out, err, options }: Context): Promise<void> {
   await err.line(
     "note: these figures come from the files; only the process that has the directory open knows its memory and what it has done since",
   );
+}
+
+/** A row only for the directory of a node of a cluster. */
+async function replicaRows(data: string): Promise<[name: string, value: string][]> {
+  const marker = await readReplicaMarker(data);
+  return marker === undefined ? [] : [["node of", escapeText(marker.logName)]];
 }
 
 function statsRows({ memtable, tables, ...stats }: EngineStats): [name: string, value: string][] {
@@ -135,11 +143,4 @@ function levelLines({ levels }: LsmStats): string[] {
     formatCount(tombstones + rangeTombstones),
   ]);
   return ["", ...columns([["level", "tables", "bytes", "entries", "tombstones"], ...rows], [])];
-}
-
-/** For commander. */
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (/^\d*\.?\d+$/.test(text) && seconds >= 0.1 && seconds <= MOST_SECONDS) return seconds;
-  throw new InvalidArgumentError(`It must be a number of seconds from 0.1 to ${MOST_SECONDS}.`);
 }

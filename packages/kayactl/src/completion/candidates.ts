@@ -27,7 +27,7 @@ type Place =
 /** Values by the names that arguments have in help. */
 const KINDS: readonly (readonly [name: RegExp, kind: "key" | "files" | "directories"])[] = [
   [/^(key|prefix)$/i, "key"],
-  [/^(dir|directory)$/i, "directories"],
+  [/^(dir|directory|store)$/i, "directories"],
   [/^(path|file|trace)$/i, "files"],
 ];
 

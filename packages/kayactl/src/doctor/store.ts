@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { type ConsumerLook, lookAtConsumers, lookSteadily, type RecoveryReport } from "@kaya/engine";
+import { type ReplicaMarker, readReplicaMarker } from "@kaya/engine/replica";
 import { type LockHolder, NodeDisk, readLockHolder } from "@kaya/io";
 import { formatWarning, isDamage, type WalWarning } from "@kaya/wal";
 import type { Context } from "../context.js";
@@ -37,8 +38,10 @@ export async function examineStore(context: Context): Promise<StoreFindings> {
   if (report instanceof KayaError) return { findings: [writer, judgeRefusal(report)], tables: 0 };
   const limit = maxRecordBytes === undefined ? {} : { maxRecordBytes };
   const consumers = await tryTo(() => lookAtConsumers(new NodeDisk(data), limit));
+  const replica = await tryTo(() => readReplicaMarker(data));
   const findings = [
     writer,
+    ...(replica instanceof KayaError ? [judgeRefusal(replica)] : judgeReplica(replica)),
     ...judgeLog(report, holder?.state === "held"),
     ...judgeQuarantine(report),
     ...(consumers instanceof KayaError ? [judgeRefusal(consumers)] : judgeConsumers(consumers)),
@@ -65,6 +68,15 @@ export function judgeHolder(holder: LockHolder | undefined): Finding {
     "The next opening recovers by itself. End a service with a signal that ends in engine.close().",
     { pid },
   );
+}
+
+function judgeReplica(marker: ReplicaMarker | undefined): Finding[] {
+  if (marker === undefined) return [];
+  const { ok } = findingsOf("cluster");
+  const { logId, logName } = marker;
+  return [
+    ok(`a node of the log ${logName}: only a ClusterEngine writes here`, undefined, { logId, logName }),
+  ];
 }
 
 export function judgeRefusal(error: KayaError): Finding {

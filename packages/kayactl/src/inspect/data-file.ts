@@ -3,8 +3,8 @@ import { basename, dirname, join } from "node:path";
 import { KayaError } from "@kaya/core";
 import { readLockHolder } from "@kaya/io";
 
-/** Files that stand in a data directory itself. */
-const IN_ROOT = /^(LOCK|consumers(\.tmp)?)$/;
+/** Files that stand in a data directory itself: of an engine, of a node of a cluster, and of a copy that is being loaded. */
+const IN_ROOT = /^(LOCK|(consumers|REPLICA|NODE|UNFINISHED)(\.tmp)?)$/;
 
 /** Files by the directory that they stand in. */
 const IN_DIRECTORY: readonly (readonly [dir: string, name: RegExp])[] = [

@@ -18,7 +18,8 @@ export async function* untilInterrupted<T>(
   }
 }
 
-function orInterrupted<T>(next: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** What it resolves to, unless the signal comes first. @throws Interrupted */
+export function orInterrupted<T>(next: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return next;
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(new Interrupted());

@@ -1,0 +1,16 @@
+import type { Register } from "../context.js";
+import { registerClusterFollow } from "./cluster-follow.js";
+import { registerClusterLeave } from "./cluster-leave.js";
+import { registerClusterPromote } from "./cluster-promote.js";
+import { registerClusterStatus } from "./cluster-status.js";
+
+export const registerCluster: Register = (program, execute) => {
+  const cluster = program
+    .command("cluster")
+    .summary("look at and steer a store on several machines")
+    .description("Look at a cluster whose log is in etcd, choose its writer, follow it, or leave it.");
+  registerClusterStatus(cluster, execute);
+  registerClusterPromote(cluster, execute);
+  registerClusterFollow(cluster, execute);
+  registerClusterLeave(cluster, execute);
+};
