@@ -52,7 +52,7 @@ export function parseOptions(argv: readonly string[], write?: (text: string) => 
 
 function createCommand(): Command {
   return new Command("bench")
-    .usage("[options]      (npx pnpm@10 bench builds first)")
+    .usage("[options]      (npx pnpm@10 bench builds first; bench cluster --help)")
     .description("Measures Kaya beside its peers, in one run, and says which targets are reached.")
     .addOption(new Option("--quick", "about a minute, the default").conflicts(["full", "large"]))
     .addOption(

@@ -153,6 +153,12 @@ describe("a document with generated parts", () => {
     expect(result.match(/Measured on/g)).toHaveLength(2);
   });
 
+  test("keeps the part of another bench", () => {
+    const cluster = "<!-- bench:cluster -->\nkept\n<!-- /bench -->\n";
+    expect(intoDocument(document + cluster, FIXED_RUN, "a.md")).toMatch(new RegExp(`${cluster}$`));
+    expect(() => intoDocument(cluster, FIXED_RUN, "a.md")).toThrow(/^a.md has no <!-- bench/);
+  });
+
   test("is refused by its name where it has no such parts, or one that there is not", () => {
     expect(() => intoDocument("# T\n", FIXED_RUN, "a.md")).toThrow(/^a.md has no <!-- bench/);
     expect(() => intoDocument(document.replace("summary", "plot"), FIXED_RUN, "a.md")).toThrow(

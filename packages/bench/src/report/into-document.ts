@@ -3,6 +3,8 @@ import { toMarkdown } from "./markdown.js";
 import { toSummary } from "./summary.js";
 
 const PARTS: Readonly<Record<string, (run: Run) => string>> = { summary: toSummary, report: toMarkdown };
+/** What `bench cluster` replaces. */
+const OF_CLUSTER = "cluster";
 const MARKED = /(<!-- bench:(\w+) -->\n)[\s\S]*?(<!-- \/bench -->)/g;
 
 /**
@@ -13,7 +15,8 @@ const MARKED = /(<!-- bench:(\w+) -->\n)[\s\S]*?(<!-- \/bench -->)/g;
  */
 export function intoDocument(document: string, run: Run, name: string): string {
   let replaced = 0;
-  const result = document.replace(MARKED, (_, begin: string, part: string, end: string) => {
+  const result = document.replace(MARKED, (all, begin: string, part: string, end: string) => {
+    if (part === OF_CLUSTER) return all;
     const generate = PARTS[part];
     if (generate === undefined)
       throw new Error(`${name}: bench:${part} is none of ${Object.keys(PARTS).join(", ")}`);
