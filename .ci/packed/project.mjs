@@ -1,5 +1,5 @@
 // An empty project that the tarballs are installed into: by npm, as a user would, but without a network.
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, readManifest, run } from "./packages.mjs";
 
@@ -71,9 +71,19 @@ function packInstalled(installed, work) {
   return Object.fromEntries([...installed.keys()].map((name, i) => [name, `file:${tarballs[i]}`]));
 }
 
-/** Paths of the tarballs that npm makes of directories. */
+/**
+ * Paths of the tarballs that npm makes of directories. npm packs copies: pnpm hard-links two equal files of a package to one file, and npm 11
+ * fails on a package with such links ("zlib: stream error", and with --silent without a word).
+ */
 export function packDirectories(directories, work) {
-  const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", work, ...directories];
+  mkdirSync(work, { recursive: true });
+  const copies = mkdtempSync(join(work, "to-pack-"));
+  const copied = directories.map((dir, i) => {
+    const copy = join(copies, String(i));
+    cpSync(dir, copy, { recursive: true });
+    return copy;
+  });
+  const args = ["pack", "--silent", "--ignore-scripts", "--pack-destination", work, ...copied];
   return run("npm", args)
     .trim()
     .split("\n")

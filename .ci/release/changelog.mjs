@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** In the order in which a reader meets them. */
-const PACKAGES = ["engine", "kayactl", "level", "wal", "lsm", "io", "core", "sim"];
+const PACKAGES = ["engine", "kayactl", "level", "cluster", "wal", "lsm", "io", "core", "sim"];
 const HEAD = "# Changelog\n\nAll packages are released together, under one version.\n";
 
 /** The sections of a package's changelog: for each version its entries, without the headings of changesets. */

@@ -10,13 +10,15 @@ import { ReferenceTheme } from "./theme.mjs";
 const HERE = fileURLToPath(new URL("..", import.meta.url));
 
 /** From the one that people call to the ones below it. */
-const ORDER = ["engine", "level", "kayactl", "core", "io", "wal", "lsm", "sim"];
+const ORDER = ["engine", "cluster", "level", "kayactl", "core", "io", "wal", "lsm", "sim"];
 
 /** What those beside the package's own entry point are. */
 const PARTS = {
   "./testing": "Its part for tests",
   "./prometheus": "Its metrics for Prometheus",
   "./opentelemetry": "Its metrics and spans for OpenTelemetry",
+  "./replica": "Its part for nodes of a cluster",
+  "./shipping": "Its part for copies elsewhere",
 };
 
 /** The entry points that users may import, as `exports` of each public package names them. */
