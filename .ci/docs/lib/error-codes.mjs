@@ -1,4 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./pages.mjs";
+
 const PAGE = "/guide/errors.md";
+/** Environment variables begin with KAYA_ too. */
+const CODES = new Set(readFileSync(join(ROOT, "docs/errors.md"), "utf8").match(/(?<=^## )KAYA_[A-Z_]+$/gm));
 const CODE = /\bKAYA_[A-Z]+(?:_[A-Z]+)*\b/g;
 
 /** A markdown-it plugin: each error code that is no link leads to what the page of errors says about it. */
@@ -18,8 +24,7 @@ function withLinks(tokens, Token) {
     if (token.type === "link_open") depth++;
     if (token.type === "link_close") depth--;
     if (depth > 0) return [token];
-    if (token.type === "code_inline" && /^KAYA_[A-Z_]+$/.test(token.content))
-      return link(token.content, token, Token);
+    if (token.type === "code_inline" && CODES.has(token.content)) return link(token.content, token, Token);
     return token.type === "text" ? linksInText(token, Token) : [token];
   });
 }
@@ -28,6 +33,7 @@ function linksInText(token, Token) {
   const result = [];
   let from = 0;
   for (const { 0: code, index } of token.content.matchAll(CODE)) {
+    if (!CODES.has(code)) continue;
     const inner = new Token("code_inline", "code", 0);
     inner.content = code;
     result.push(textToken(token.content.slice(from, index), Token), ...link(code, inner, Token));
