@@ -129,23 +129,6 @@ export const CLUSTER_MUTANTS = [
     replace: "",
   },
   {
-    name: "cluster: a linearizable read shares a look at the head that began before it",
-    rule: "reads",
-    file: "cluster/dist/linearizable.js",
-    find: "this.#next = undefined; // calls from now on come after the head read began",
-    replace: "",
-    also: [
-      {
-        file: "cluster/dist/linearizable.js",
-        find: "this.#current = next.catch(() => undefined);",
-        replace: `const over = () => {
-            this.#next = undefined;
-        };
-        this.#current = next.then(over, over);`,
-      },
-    ],
-  },
-  {
     name: "cluster: the local log is written before the shared log",
     rule: "C1",
     file: "wal/dist/group-commit.js",

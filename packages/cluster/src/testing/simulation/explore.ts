@@ -125,11 +125,11 @@ export async function exploreCluster(
     calls.push(call);
     return undefined;
   });
-  const single = singlesOf(calls);
-  const pair = pairs ? pairsOf(calls) : [];
+  const singles = singlesOf(calls);
+  const places = new FaultPairs(pairs ? calls : []);
   const totals = { singles: 0, pairs: 0, acknowledged: 0, inDoubt: 0, refused: 0 };
   const violations = calm.violation === undefined ? [] : [{ faults: "", violation: calm.violation }];
-  for (const faults of chosen(single, pair, maxRuns, seed)) {
+  for (const faults of chosen(singles, places, maxRuns, seed)) {
     if (signal?.aborted === true || (untilFirst && violations.length > 0)) break;
     const { clients, violation } = await exploreFaults(faults);
     if (faults.includes(",")) totals.pairs++;
@@ -139,7 +139,7 @@ export async function exploreCluster(
     totals.refused += clients.refused;
     if (violation !== undefined) violations.push({ faults, violation });
   }
-  return { calls: calls.length, all: single.length + pair.length, ...totals, violations };
+  return { calls: calls.length, all: singles.length + places.count, ...totals, violations };
 }
 
 /**
@@ -180,36 +180,50 @@ function singlesOf(calls: readonly SimCall[]): string[] {
   return calls.flatMap(({ number }) => kinds.map((kind) => `${number}:${kind}`));
 }
 
-function pairsOf(calls: readonly SimCall[]): string[] {
-  const decisive = calls.filter(({ kind }) => DECISIVE.includes(kind));
-  const firsts = singlesOf(decisive);
-  return firsts.flatMap((first) => {
-    const behind = decisive.filter(({ number }) => number > Number.parseInt(first, 10));
-    return singlesOf(behind).map((second) => `${first},${second}`);
-  });
+/** All pairs of faults at decisive calls, the second behind the first. They are more than a list should hold. */
+class FaultPairs {
+  readonly count: number;
+  readonly #faults: readonly string[];
+  readonly #kinds = Object.keys(STRIKES).length;
+  readonly #given = new Set<string>();
+
+  constructor(calls: readonly SimCall[]) {
+    const decisive = calls.filter(({ kind }) => DECISIVE.includes(kind));
+    this.#faults = singlesOf(decisive);
+    this.count = ((decisive.length * (decisive.length - 1)) / 2) * this.#kinds ** 2;
+  }
+
+  /** One that was not drawn yet; undefined: there is none. */
+  draw(random: Random): string | undefined {
+    while (this.#given.size < this.count) {
+      const [a, b] = [random.below(this.#faults.length), random.below(this.#faults.length)];
+      if (Math.floor(a / this.#kinds) === Math.floor(b / this.#kinds)) continue;
+      const faults = `${this.#faults[Math.min(a, b)]},${this.#faults[Math.max(a, b)]}`;
+      if (this.#given.has(faults)) continue;
+      this.#given.add(faults);
+      return faults;
+    }
+    return undefined;
+  }
 }
 
 /** All, or so many of them, in a drawn order: singles and pairs by turns, so that an exploration that ends early has seen both. */
 function* chosen(
   singles: readonly string[],
-  pairs: readonly string[],
+  pairs: FaultPairs,
   count: number,
   seed: number,
 ): Generator<string> {
   const random = new Random(seed, 4);
-  const [first, second] = [drawn(singles, random), drawn(pairs, random)];
-  const longest = Math.max(first.length, second.length);
-  let left = count;
-  for (let i = 0; i < longest; i++) {
-    for (const faults of [first[i], second[i]]) {
-      if (faults === undefined) continue;
-      if (left-- <= 0) return;
-      yield faults;
-    }
+  const left = drawn(singles, random);
+  for (let i = 0; i < count; i++) {
+    const faults = i % 2 === 0 ? (left.pop() ?? pairs.draw(random)) : (pairs.draw(random) ?? left.pop());
+    if (faults === undefined) return;
+    yield faults;
   }
 }
 
-function drawn(all: readonly string[], random: Random): readonly string[] {
+function drawn(all: readonly string[], random: Random): string[] {
   const lots = all.map((faults) => ({ faults, lot: random.uint32() }));
   lots.sort((a, b) => a.lot - b.lot);
   return lots.map(({ faults }) => faults);
