@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { jsonOf } from "./json-of.mjs";
 
 // A package of a later layer: it is run, not imported.
 const SCRIPT = fileURLToPath(new URL("../../cluster/torture/main.mjs", import.meta.url));
@@ -15,24 +15,5 @@ const SCRIPT = fileURLToPath(new URL("../../cluster/torture/main.mjs", import.me
 export function checkCluster({ seconds, order }, signal) {
   if (!existsSync(SCRIPT)) throw new Error(`${SCRIPT} is not there`);
   const args = [SCRIPT, "--json", "--seconds", `${seconds}`, "--order", `${order}`];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], signal });
-  let [output, errors] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text) => {
-    output += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    errors += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => {
-      try {
-        resolve(JSON.parse(output));
-      } catch {
-        reject(
-          new Error(`the proof of the cluster ended with ${code}: ${errors || output || "it said nothing"}`),
-        );
-      }
-    });
-  });
+  return jsonOf("the proof of the cluster", args, signal);
 }

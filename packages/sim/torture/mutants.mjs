@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { jsonOf } from "./json-of.mjs";
 
 const SCRIPT = fileURLToPath(new URL("../mutants/main.mjs", import.meta.url));
 
@@ -15,25 +15,5 @@ const SCRIPT = fileURLToPath(new URL("../mutants/main.mjs", import.meta.url));
  * @throws Error where it came to no end
  */
 export function checkMutants(signal) {
-  const child = spawn(process.execPath, [SCRIPT, "--json", "--no-control"], {
-    stdio: ["ignore", "pipe", "pipe"],
-    signal,
-  });
-  let [output, errors] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text) => {
-    output += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    errors += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => {
-      try {
-        resolve(JSON.parse(output));
-      } catch {
-        reject(new Error(`the mutation check ended with ${code}: ${errors || output || "it said nothing"}`));
-      }
-    });
-  });
+  return jsonOf("the mutation check", [SCRIPT, "--json", "--no-control"], signal);
 }
