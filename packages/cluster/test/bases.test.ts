@@ -8,6 +8,7 @@ import { loadBase } from "../src/shipment/load-base.js";
 import { makeBase } from "../src/shipment/make-base.js";
 import { crashStates } from "./crashes.js";
 import { FaultyBlobStore } from "./faulty-blob-store.js";
+import { bytesOf, replaceBytes } from "./support/copies.js";
 
 const WRITER = { epoch: 3, nodeId: "node one/a" };
 
@@ -37,22 +38,6 @@ async function setUp() {
   await fill(engine, 50, 70);
   const blobs = new SimDisk();
   return { disk, engine, blobs, store: directoryBlobStore(blobs) };
-}
-
-async function bytesOf(disk: SimDisk, path: string): Promise<Buffer> {
-  const file = await disk.open(path, { readOnly: true });
-  const bytes = Buffer.alloc(await file.length());
-  await file.readAt(0, bytes);
-  await file.close();
-  return bytes;
-}
-
-async function replaceBytes(disk: SimDisk, path: string, bytes: Uint8Array | undefined): Promise<void> {
-  await disk.remove(path);
-  if (bytes === undefined) return;
-  const file = await disk.open(path, { create: true });
-  await file.append(bytes);
-  await file.close();
 }
 
 describe("a base", () => {

@@ -1,44 +1,10 @@
 import { Engine, type KayaError } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
-import {
-  type BlobStore,
-  directoryBlobStore,
-  listRestorable,
-  type ReplicateOptions,
-  replicate,
-  restore,
-} from "../src/index.js";
+import { directoryBlobStore, listRestorable, replicate, restore } from "../src/index.js";
 import { crashStates } from "./crashes.js";
 import { FaultyBlobStore } from "./faulty-blob-store.js";
-
-/** No look at the log but those that a test asks for. */
-const QUIET: ReplicateOptions = { intervalMs: 86_400_000 };
-
-type Rows = Record<string, string>;
-
-async function rowsOf(engine: Engine): Promise<Rows> {
-  const rows: Rows = {};
-  for await (const { key, value } of engine.scan())
-    rows[Buffer.from(key).toString()] = Buffer.from(value).toString();
-  return rows;
-}
-
-async function namesIn(store: BlobStore, prefix = ""): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of store.list(prefix)) names.push(name);
-  return names;
-}
-
-async function restoredRows(store: BlobStore, lsn?: number): Promise<{ rows: Rows; lsn: number }> {
-  const disk = new SimDisk();
-  const result = await restore(store, { disk, ...(lsn !== undefined && { lsn }) });
-  const copy = await Engine.open({}, disk);
-  const rows = await rowsOf(copy);
-  expect(copy.stats().lastLsn).toBe(result.lsn);
-  await copy.close();
-  return { rows, lsn: result.lsn };
-}
+import { namesIn, QUIET, type Rows, restoredRows, rowsOf } from "./support/copies.js";
 
 async function fill(engine: Engine, from: number, to: number): Promise<void> {
   for (let i = from; i < to; i++) await engine.put(`key ${i % 40}`, `value ${i}`);

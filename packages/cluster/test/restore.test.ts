@@ -13,7 +13,6 @@ import {
   type BlobStore,
   directoryBlobStore,
   listRestorable,
-  type ReplicateOptions,
   replicate,
   restore,
   s3BlobStore,
@@ -21,50 +20,7 @@ import {
 import { loadBase } from "../src/shipment/load-base.js";
 import { crashStates } from "./crashes.js";
 import { type S3Server, startS3Server } from "./s3-server.js";
-
-/** No look at the log but those that a test asks for. */
-const QUIET: ReplicateOptions = { intervalMs: 86_400_000 };
-
-type Rows = Record<string, string>;
-
-async function rowsOf(engine: Engine): Promise<Rows> {
-  const rows: Rows = {};
-  for await (const { key, value } of engine.scan())
-    rows[Buffer.from(key).toString()] = Buffer.from(value).toString();
-  return rows;
-}
-
-async function namesIn(store: BlobStore, prefix = ""): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of store.list(prefix)) names.push(name);
-  return names;
-}
-
-async function restoredRows(store: BlobStore, lsn?: number): Promise<{ rows: Rows; lsn: number }> {
-  const disk = new SimDisk();
-  const result = await restore(store, { disk, ...(lsn !== undefined && { lsn }) });
-  const copy = await Engine.open({}, disk);
-  const rows = await rowsOf(copy);
-  expect(copy.stats().lastLsn).toBe(result.lsn);
-  await copy.close();
-  return { rows, lsn: result.lsn };
-}
-
-async function bytesOf(disk: SimDisk, path: string): Promise<Buffer> {
-  const file = await disk.open(path, { readOnly: true });
-  const bytes = Buffer.alloc(await file.length());
-  await file.readAt(0, bytes);
-  await file.close();
-  return bytes;
-}
-
-async function replaceBytes(disk: SimDisk, path: string, bytes: Uint8Array | undefined): Promise<void> {
-  await disk.remove(path);
-  if (bytes === undefined) return;
-  const file = await disk.open(path, { create: true });
-  await file.append(bytes);
-  await file.close();
-}
+import { bytesOf, namesIn, QUIET, type Rows, replaceBytes, restoredRows, rowsOf } from "./support/copies.js";
 
 /** A replica with two runs, tables and records, and what each LSN had. */
 async function replicaWithAll(blobs: SimDisk): Promise<{ store: BlobStore; models: Rows[]; disk: SimDisk }> {

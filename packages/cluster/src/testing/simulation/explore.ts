@@ -159,16 +159,6 @@ export function exploreFaults(faults: string): Promise<ClusterSimulationResult> 
   });
 }
 
-/** @internal The calls of a run without faults. */
-export async function calmCalls(): Promise<readonly SimCall[]> {
-  const calls: SimCall[] = [];
-  await run((call) => {
-    calls.push(call);
-    return undefined;
-  });
-  return calls;
-}
-
 function run(
   strike: (call: SimCall, world: ClusterWorld) => SimFault | undefined,
 ): Promise<ClusterSimulationResult> {
