@@ -14,7 +14,7 @@ export interface FollowHost {
   entering(epoch: number): Promise<void>;
   /** Records were applied: they can be read here. */
   applied(): void;
-  /** The log does not answer for now. */
+  /** Called when the log does not answer. It is tried again. */
   trouble(error: unknown): void;
 }
 

@@ -227,7 +227,7 @@ class Attempt {
     }
   }
 
-  /** No attempt begins where the pause took what was left: without time for an answer it could only leave a doubt. */
+  /** Ends the append if no time is left after the pause: an attempt without time for an answer only leaves a doubt. */
   async #wait(error: unknown): Promise<void> {
     if (this.#left > 0) await this.#options.clock.sleep(Math.min(this.#pause, this.#left));
     this.#pause = Math.min(2 * this.#pause, MAX_PAUSE_MS);

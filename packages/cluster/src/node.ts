@@ -547,7 +547,7 @@ export class ClusterNode {
     while (this.#failure === undefined && this.#role !== "writer" && !this.#closing.signal.aborted) {
       target ??= this.#known.head?.lsn;
       const isLate = clock.now() - began >= commitTimeoutMs;
-      // Whoever does not find out who writes follows all the same.
+      // A node that cannot find the writer in time follows.
       const isDecided = this.#role === "follower" && (isLate || this.#candidate.hasDecidedToFollow);
       if (isDecided && target !== undefined && this.lsn >= target) return;
       if (isLate && (!this.#known.answers || this.#stuck !== undefined)) {

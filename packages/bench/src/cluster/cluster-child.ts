@@ -16,7 +16,7 @@ export type ChildOrder = {
   | { readonly job: "join" }
 );
 
-/** What it tells its parent. */
+/** A message to the parent process. */
 export type ChildReport =
   | { readonly type: "acknowledged" }
   | {

@@ -2,7 +2,7 @@ import { formatFigure, formatRatio, formatSpread } from "../report/format.js";
 import { spreadOf } from "../statistics.js";
 import type { ClusterRun, LagFigures } from "./cluster-run.js";
 
-/** What is wanted: durable puts with 1,024 in flight over direct ones, and the slowest takeover. */
+/** The goals: the ratio of durable puts with 1,024 in flight to direct ones, and the slowest takeover. */
 const RATIO_GOAL = 20;
 const TAKEOVER_GOAL_MS = 3000;
 

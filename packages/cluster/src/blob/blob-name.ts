@@ -31,7 +31,7 @@ export function checkBlobName(name: string): string {
  */
 export function checkBlobPrefix(prefix: string): string {
   if (prefix === "") return prefix;
-  // What it may be the beginning of: a name that goes on with a letter.
+  // A prefix is valid if a name that begins with it is.
   checkText(prefix, "the prefix of names");
   const parts = prefix.split("/");
   const last = parts.pop() as string;

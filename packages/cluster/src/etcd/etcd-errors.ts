@@ -42,7 +42,7 @@ export class EtcdError extends Error {
   }
 }
 
-// By code and text, as etcd's `rpctypes` has them. Whatever is not listed is `unknown`.
+// By code and text, as in etcd's `rpctypes`. All others are `unknown`.
 const ANSWERS: readonly (readonly [code: status, text: RegExp, outcome: Outcome])[] = [
   [status.UNAUTHENTICATED, /invalid auth token/, "unauthenticated"],
   [status.INVALID_ARGUMENT, /revision of auth store is old/, "unauthenticated"],

@@ -25,7 +25,7 @@ function method(requestType: string, responseType: string, isStream = false) {
 
 const HEADER = { header: ["ResponseHeader", 1] } as const;
 
-// Of etcd's `rpc.proto`, `kv.proto` and `auth.proto`, what is used here. Field numbers are fixed for ever; unknown fields are skipped.
+// The used parts of etcd's `rpc.proto`, `kv.proto` and `auth.proto`. Field numbers never change; unknown fields are skipped.
 const MESSAGES = {
   ResponseHeader: message({
     clusterId: ["uint64", 1],

@@ -75,7 +75,7 @@ export function decodeNode(log: string, kv: KeyValue): NodeInfo {
   };
 }
 
-/** Who is wanted, as JSON. */
+/** The node that was asked to become the writer, as JSON. */
 export function encodeWanted(id: string): Buffer {
   return json({ id });
 }
@@ -122,7 +122,7 @@ export function decodeEntry(log: string, lastLsn: number, value: Buffer): LogEnt
   };
 }
 
-// The LSN is in the key, and belongs to what is checked.
+// The checksum covers the LSN too, which is in the key.
 function headerChecksum(value: Buffer, lastLsn: number): number {
   const checked = Buffer.alloc(36);
   value.copy(checked, 0, 0, 28);
