@@ -59,12 +59,15 @@ function followed(log: SharedLog, after = 0) {
     for await (const page of log.follow(after, options))
       lsns.push(...page.entries.map(({ lastLsn }) => lastLsn));
   })();
+  ended.catch(() => undefined); // a test that fails before it awaits this closes the log under it
   const end = async () => {
     stop.abort();
     await ended;
   };
   return { lsns, troubles, end, ended };
 }
+
+const HISTORY_VALUE = Buffer.alloc(700_000).toString("base64");
 
 const upTo = (lsn: number) => Array.from({ length: lsn }, (_, index) => index + 1);
 
@@ -413,6 +416,8 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
 describe.skipIf(missing !== undefined)(`etcd without room${skipped}`, () => {
   test("a database beyond its quota refuses appends and claims, is read and followed, and goes on when there is room", async () => {
     await using etcd = await startEtcd({ quotaBytes: 16 * 1024 * 1024 });
+    // Half of the quota is history, so that a compaction makes room whatever the entries need.
+    for (let i = 0; i < 12; i++) await etcd.admin("/v3/kv/put", { key: "aGlzdG9yeQ==", value: HISTORY_VALUE });
     const log = logOf(etcd, { compact: false });
     let head = await claimed(log);
     let base = await log.base();
@@ -441,13 +446,12 @@ describe.skipIf(missing !== undefined)(`etcd without room${skipped}`, () => {
     await until("all is followed", () => following.lsns.at(-1) === head.lsn);
     expect(await log.base()).toEqual(base);
 
-    await etcd.admin("/v3/maintenance/alarm", { action: "DEACTIVATE", alarm: "NOSPACE" }).catch(() => {});
-    await etcd.makeRoom();
-    const shrunk = { lsn: head.lsn, sequence: head.sequence, bytes: head.bytes, epoch: 1, name: "base" };
+    const through = { lsn: head.lsn, sequence: head.sequence, bytes: head.bytes, epoch: 1, name: "base" };
     await until("there is room", async () => {
-      const named = await log.setBase(base, shrunk).catch(() => undefined);
-      base = named ?? base;
-      return named !== undefined;
+      await etcd.makeRoom(); // each time: a slow member may raise its alarm after the first
+      const outcome = await codeOf(log.setBase(base, through));
+      base = await log.base();
+      return outcome === "done" || base?.name === through.name;
     });
     if (base !== undefined) await log.trim(base, head.lsn);
     await etcd.makeRoom();
