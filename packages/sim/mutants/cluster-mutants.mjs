@@ -93,9 +93,9 @@ export const CLUSTER_MUTANTS = [
   {
     name: "cluster: a writer accepts before it has the records of the one before",
     rule: "C6",
-    file: "cluster/dist/node.js",
-    find: "return await replayTo(this.#host, claimed.lsn, signal, isMine);",
-    replace: "return true;",
+    file: "cluster/dist/following.js",
+    find: `return (await replayTo(this.#host, claimed.lsn, signal, isMine)) ? "level" : "over";`,
+    replace: `return "level";`,
   },
   {
     name: "cluster: a follower skips the first entry of a page",

@@ -1,0 +1,199 @@
+import { asKayaError } from "@kaya/core";
+import type { BaseKeeper } from "./base-keeper.js";
+import type { Candidate } from "./candidate.js";
+import { claimLog } from "./claim.js";
+import { assertNotAhead, isFinal } from "./follower.js";
+import { Following } from "./following.js";
+import { Leading } from "./leading.js";
+import type { NodeState } from "./node-state.js";
+import type { PresenceKeeper } from "./presence.js";
+import type { LogBase, LogHead } from "./shared-log.js";
+import { Wake } from "./wake.js";
+
+/**
+ * The roles of a node, one after the other: it follows until it is elected, claims the log, replays to the head that its claim made, and leads. Each role ends its
+ * calls before the next begins. C6: the node accepts writes only after the replay.
+ */
+export class RoleLoop {
+  readonly #state: NodeState;
+  readonly #candidate: Candidate;
+  readonly #presence: PresenceKeeper;
+  readonly #following: Following;
+  readonly #membersChanged = new Wake();
+  #running: Promise<void> | undefined;
+  /** Undefined while the node is not the writer. */
+  #leading: Leading | undefined;
+  /** The keeper of this node's newest epoch as the writer. */
+  #keeper: BaseKeeper | undefined;
+  /** Settles when that epoch has ended. */
+  #led: Promise<void> = Promise.resolve();
+
+  constructor(state: NodeState, candidate: Candidate, presence: PresenceKeeper) {
+    this.#state = state;
+    this.#candidate = candidate;
+    this.#presence = presence;
+    this.#following = new Following(state);
+    state.onHead = (head) => this.#leading?.observe(head);
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when the node has closed or failed, and no call of a role is under way any more. */
+  async finished(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Other nodes came or went, or a node is wanted as the writer. */
+  membersChanged(): void {
+    this.#candidate.wake();
+    this.#membersChanged.wake();
+  }
+
+  /** Ends writing here once the writes under way have settled. Other nodes come first to take over. */
+  async stepDown(): Promise<void> {
+    this.#candidate.yield();
+    this.#leading?.stop();
+    await this.#led.catch(() => undefined); // `#run` handles the error
+  }
+
+  /** Bytes of records in the shared log; 0 if the node is not the writer. */
+  get tailBytes(): number {
+    return this.#leading?.keeper.tailBytes ?? 0;
+  }
+
+  /** The newest base that this node has seen as the writer. */
+  get base(): LogBase | undefined {
+    return this.#keeper?.base;
+  }
+
+  /** It never rejects. */
+  async #run(): Promise<void> {
+    const state = this.#state;
+    let { claimed } = state.options;
+    try {
+      while (!state.ended.aborted) {
+        if (claimed === undefined) await this.#follow();
+        if (state.ended.aborted) break;
+        const head: LogHead | undefined = await this.#becomeWriter(claimed);
+        claimed = undefined;
+        if (head !== undefined) await this.#lead(head);
+        if (state.failure !== undefined) throw state.failure;
+      }
+    } catch (error) {
+      state.fail(asKayaError(error, "work as a node of a cluster"));
+    }
+  }
+
+  /** Follows until this node should become the writer. */
+  async #follow(): Promise<void> {
+    const state = this.#state;
+    state.toldRole = "follower";
+    state.setRole("follower");
+    void this.#presence.tell();
+    const stop = new AbortController();
+    const end = () => stop.abort();
+    state.ended.addEventListener("abort", end, { once: true });
+    const following = this.#following.run(stop.signal);
+    try {
+      await Promise.race([this.#candidate.untilElected(stop.signal), following]);
+    } finally {
+      state.ended.removeEventListener("abort", end);
+      stop.abort();
+      await following;
+    }
+  }
+
+  /**
+   * C6: claims, and replays to the head that the claim made.
+   * @returns that head; undefined if this node does not become the writer
+   */
+  async #becomeWriter(claimed: LogHead | undefined): Promise<LogHead | undefined> {
+    const state = this.#state;
+    const before = state.known.head;
+    state.toldRole = "writer";
+    state.setRole("claiming");
+    await this.#presence.tell();
+    try {
+      const head = claimed ?? (await this.#claim());
+      if (head === undefined) return undefined;
+      state.known.saw(head);
+      const replayed = await this.#following.replay(head, state.ended);
+      // Nobody takes over from a node that is becoming the writer: it lets others try.
+      if (replayed === "stuck") this.#candidate.yield();
+      if (replayed !== "level") return undefined;
+      await state.entering(head.epoch);
+      state.counters.claims++;
+      if (before !== undefined && before.writer !== state.options.nodeId) state.counters.takeovers++;
+      return head;
+    } catch (cause) {
+      if (state.ended.aborted) return undefined;
+      const error = asKayaError(cause, "become the writer");
+      if (isFinal(error)) throw error;
+      state.trouble(error);
+      this.#candidate.yield();
+      return undefined;
+    }
+  }
+
+  async #claim(): Promise<LogHead | undefined> {
+    const state = this.#state;
+    const { log, clock, nodeId, address, commitTimeoutMs, logId } = state.options;
+    const { lsn, sequence } = state.replica.position;
+    const seen = state.known.head;
+    const { isAsked } = this.#candidate;
+    const head = await claimLog({
+      log,
+      clock,
+      claim: { writer: nodeId, address, origin: { logId, lsn, sequence } },
+      timeoutMs: commitTimeoutMs,
+      reading: () => state.known.reading(),
+      // A node that claimed the log since this one was elected is the writer.
+      mayClaim: (head) => {
+        if (head === undefined) return false;
+        assertNotAhead(log.name, state.replica, head);
+        return head.epoch === (seen?.epoch ?? head.epoch) || head.writer === nodeId;
+      },
+      isAsked,
+      onTrouble: (error) => state.trouble(error),
+      signal: state.ended,
+    });
+    // The node follows for a while before it tries again.
+    if (head === undefined && !isAsked) this.#candidate.yield();
+    return head;
+  }
+
+  /** Leads until this node is no longer the writer. */
+  async #lead(head: LogHead): Promise<void> {
+    const state = this.#state;
+    const { ended } = state;
+    if (ended.aborted) return;
+    const leading = new Leading({
+      ...state.options,
+      head,
+      replica: state.replica,
+      known: state.known,
+      counters: state.counters,
+      membersChanged: this.#membersChanged,
+      message: () => state.message(),
+      trouble: (error) => state.trouble(error),
+      ended: () => state.setRole("follower"),
+      yielded: () => this.#candidate.yield(),
+    });
+    const end = () => leading.stop();
+    ended.addEventListener("abort", end, { once: true });
+    this.#leading = leading;
+    this.#keeper = leading.keeper;
+    state.setRole("writer");
+    state.progressed();
+    this.#candidate.answered();
+    this.#led = leading.run();
+    try {
+      await this.#led;
+    } finally {
+      ended.removeEventListener("abort", end);
+      this.#leading = undefined;
+    }
+  }
+}
