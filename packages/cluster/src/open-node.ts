@@ -1,8 +1,9 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { KayaError, type PartialEngineConfig } from "@kaya/core";
-import { Engine, type OpenEngineOptions } from "@kaya/engine";
+import type { OpenEngineOptions } from "@kaya/engine";
 import { openReplica, type Replica, readReplicaMarker } from "@kaya/engine/replica";
-import { type Disk, NodeDisk } from "@kaya/io";
+import type { Disk } from "@kaya/io";
+import { adoptStore, isAdopted } from "./adopt-store.js";
 import { BaseKeeper } from "./base-keeper.js";
 import {
   assertBehind,
@@ -12,15 +13,23 @@ import {
   removeLoading,
   takeLoaded,
 } from "./base-loading.js";
-import { claimLog } from "./claim.js";
 import { type ClusterClock, SYSTEM_CLOCK } from "./clock.js";
 import { assertNotAhead } from "./follower.js";
 import { lostRecords } from "./known-log.js";
 import { ClusterNode } from "./node.js";
-import { readNodeNote, writeNodeNote } from "./node-note.js";
+import { readNodeNote } from "./node-note.js";
+import {
+  claimFirst,
+  type Found,
+  noteEpoch,
+  type Opening,
+  onDisk,
+  readHead,
+  Silent,
+  silent,
+} from "./opening.js";
 import type { ResolvedClusterOptions } from "./options.js";
 import type { LogBase, LogHead } from "./shared-log.js";
-import { type MadeBase, makeBase } from "./shipment/make-base.js";
 import { within } from "./within.js";
 
 /** Settings of a node that make tests repeatable, beside those of an engine. */
@@ -30,17 +39,6 @@ export interface OpenClusterOptions extends OpenEngineOptions {
 }
 
 const POLL_MS = 50;
-
-/** The state of a directory before it is opened. */
-interface Found {
-  /** The id of the log that it is a replica of. */
-  readonly logId: string | undefined;
-  /** It is an ordinary store. */
-  readonly isStore: boolean;
-  readonly nodeId: string | undefined;
-  /** See `NodeNote`. */
-  readonly epoch: number;
-}
 
 /** @throws KayaError as `ClusterEngine.open` */
 export async function openNode(
@@ -62,17 +60,11 @@ export async function openNode(
       options.log.name,
       `it has no head, and this directory is a replica of log ${found.logId}`,
     );
-  if (found.isStore) return adoptStore(opening);
+  if (found.isStore) {
+    const claimed = await adoptStore(opening);
+    return openWith(opening, claimed.logId, claimed, claimed, true);
+  }
   return openFirst(opening);
-}
-
-interface Opening {
-  readonly options: ResolvedClusterOptions;
-  readonly disk: Disk | undefined;
-  readonly clock: ClusterClock;
-  readonly given: OpenEngineOptions;
-  readonly found: Found;
-  readonly nodeId: string;
 }
 
 async function lookAt(disk: Disk, config: PartialEngineConfig): Promise<Found> {
@@ -90,22 +82,6 @@ async function lookAt(disk: Disk, config: PartialEngineConfig): Promise<Found> {
   };
 }
 
-/** The log did not answer in time. */
-class Silent {
-  constructor(readonly why: unknown) {}
-}
-
-/** The head, or `Silent` if the log does not answer in time. */
-async function readHead({ options, clock }: Opening): Promise<LogHead | undefined | Silent> {
-  const { log, commitTimeoutMs } = options;
-  try {
-    return await within(clock, commitTimeoutMs, (signal) => log.head({ signal }));
-  } catch (error) {
-    if (KayaError.is(error) && !["KAYA_NO_MAJORITY", "KAYA_IN_DOUBT"].includes(error.code)) throw error;
-    return new Silent(error); // an open node tries again, and reports it
-  }
-}
-
 /** Opens an empty directory on a log that no node has claimed yet. */
 async function openFirst(opening: Opening): Promise<ClusterNode> {
   const { options } = opening;
@@ -119,25 +95,6 @@ async function openFirst(opening: Opening): Promise<ClusterNode> {
   if (head instanceof Silent) throw silent(options, head.why);
   if (head === undefined) throw silent(options);
   return openWith(opening, head.logId, head);
-}
-
-function claimFirst(
-  { options, clock, given, nodeId }: Opening,
-  position: { readonly lsn: number; readonly sequence: number },
-): Promise<LogHead | undefined> {
-  const { log, address, commitTimeoutMs } = options;
-  const logId = given.newLogId?.() ?? randomBytes(8).toString("hex");
-  return claimLog({
-    log,
-    clock,
-    claim: { writer: nodeId, address, origin: { logId, ...position } },
-    timeoutMs: commitTimeoutMs,
-    reading: () => () => undefined,
-    mayClaim: (head) => head === undefined || (head.writer === nodeId && head.logId === logId),
-    isAsked: true,
-    onTrouble: () => undefined, // the caller rejects with KAYA_NO_MAJORITY
-    signal: new AbortController().signal,
-  });
 }
 
 /** Waits for the first claim: a follower cannot begin a log. */
@@ -222,54 +179,11 @@ async function openWith(
   return node;
 }
 
-/** Makes an ordinary store the first node: its data becomes the base, and the log goes on behind it. */
-async function adoptStore(opening: Opening): Promise<ClusterNode> {
-  const { options, disk, clock, given, nodeId } = opening;
-  const { log, blobStore, commitTimeoutMs } = options;
-  if (!options.adopt || blobStore === undefined || options.isFollowerOnly) throw noNode(options);
-  const engine = await Engine.open(asItWas(options.engine), disk, given);
-  let made: MadeBase;
-  try {
-    made = await makeBase(engine, blobStore, { epoch: 1, nodeId });
-  } finally {
-    await engine.close();
-  }
-  await noteEpoch(opening, 0);
-  const { name, lsn, sequence } = made;
-  const claimed = await claimFirst(opening, { lsn, sequence });
-  if (claimed === undefined) throw silent(options);
-  const base = { name, lsn, sequence, bytes: 0, epoch: claimed.epoch };
-  // If this fails, the writer makes another base at once.
-  await within(clock, commitTimeoutMs, (signal) => log.setBase(undefined, base, { signal })).catch(
-    () => undefined,
-  );
-  return openWith(opening, claimed.logId, claimed, claimed, true);
-}
-
-/** Whether a crash broke off `adoptStore` behind its claim. Claims may have followed since, and no record. */
-function isAdopted({ options, found }: Opening, { lsn, starts: [first] }: LogHead): boolean {
-  if (!options.adopt || !found.isStore) return false;
-  return first?.epoch === 1 && first.lsn === lsn && first.writer === found.nodeId;
-}
-
 /** An earlier process of this node may have written until the directory was taken, which is after the head was read: then a newer head counts. */
 async function assertKnown(opening: Opening, replica: Replica, head: LogHead): Promise<void> {
   const newer = replica.position.lsn > head.lsn ? await readHead(opening) : head;
   if (newer !== undefined && !(newer instanceof Silent))
     assertNotAhead(opening.options.log.name, replica, newer);
-}
-
-/** The configuration of a store before it becomes a node: its log may have larger records. */
-function asItWas({ wal, ...config }: PartialEngineConfig): PartialEngineConfig {
-  const { maxBatchBytes: _batch, maxRecordBytes: _record, ...rest } = wal ?? {};
-  return { ...config, wal: rest };
-}
-
-function noNode({ log, engine: { dataDir = "./data" } }: ResolvedClusterOptions): KayaError {
-  return new KayaError(
-    "KAYA_INVALID_ARGUMENT",
-    `${dataDir} holds an ordinary store, and nobody has begun ${log.name}. Nothing was changed. To begin the log with what is there, open it with role "auto", \`adopt: true\` and a \`blobStore\`, which gets a copy of it for the other nodes; or give an empty directory.`,
-  );
 }
 
 /** Replaces the node's data by the base that the log names. The engine reads on until the base is loaded. */
@@ -301,32 +215,5 @@ function cannotLoad({ log }: ResolvedClusterOptions, base: LogBase | undefined):
   return new KayaError(
     "KAYA_LOG_TRUNCATED",
     `${log.name}: records that this node needs are not in the log any more, and ${missing}`,
-  );
-}
-
-function noteEpoch({ options, disk, nodeId }: Opening, epoch: number): Promise<void> {
-  return onDisk(options.engine, disk, (it) => writeNodeNote(it, { nodeId, epoch }));
-}
-
-async function onDisk<T>(
-  { dataDir = "./data" }: PartialEngineConfig,
-  disk: Disk | undefined,
-  run: (disk: Disk) => Promise<T>,
-): Promise<T> {
-  if (disk !== undefined) return run(disk);
-  const own = new NodeDisk(dataDir);
-  try {
-    return await run(own);
-  } finally {
-    await own.close();
-  }
-}
-
-function silent({ log, commitTimeoutMs }: ResolvedClusterOptions, why?: unknown): KayaError {
-  const reason = KayaError.is(why) ? why.message : `${log.name}: no answer in ${commitTimeoutMs} ms`;
-  return new KayaError(
-    "KAYA_NO_MAJORITY",
-    `${reason}. This directory has no data yet, so the node cannot open before the log answers`,
-    { cause: why },
   );
 }

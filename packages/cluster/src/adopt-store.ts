@@ -1,0 +1,55 @@
+import { KayaError, type PartialEngineConfig } from "@kaya/core";
+import { Engine } from "@kaya/engine";
+import { claimFirst, noteEpoch, type Opening, silent } from "./opening.js";
+import type { ResolvedClusterOptions } from "./options.js";
+import type { LogHead } from "./shared-log.js";
+import { type MadeBase, makeBase } from "./shipment/make-base.js";
+import { within } from "./within.js";
+
+/**
+ * Makes an ordinary store the first node of a log: its data becomes the base, and the log goes on behind it. A crash may break it off: before the claim
+ * nothing has begun, and behind it `isAdopted` tells.
+ *
+ * @returns the head that the claim made
+ */
+export async function adoptStore(opening: Opening): Promise<LogHead> {
+  const { options, disk, clock, given, nodeId } = opening;
+  const { log, blobStore, commitTimeoutMs } = options;
+  if (!options.adopt || blobStore === undefined || options.isFollowerOnly) throw noNode(options);
+  const engine = await Engine.open(asItWas(options.engine), disk, given);
+  let made: MadeBase;
+  try {
+    made = await makeBase(engine, blobStore, { epoch: 1, nodeId });
+  } finally {
+    await engine.close();
+  }
+  await noteEpoch(opening, 0);
+  const { name, lsn, sequence } = made;
+  const claimed = await claimFirst(opening, { lsn, sequence });
+  if (claimed === undefined) throw silent(options);
+  const base = { name, lsn, sequence, bytes: 0, epoch: claimed.epoch };
+  // If this fails, the writer makes another base at once.
+  await within(clock, commitTimeoutMs, (signal) => log.setBase(undefined, base, { signal })).catch(
+    () => undefined,
+  );
+  return claimed;
+}
+
+/** Whether a crash broke off `adoptStore` behind its claim. Claims may have followed since, and no record. */
+export function isAdopted({ options, found }: Opening, { lsn, starts: [first] }: LogHead): boolean {
+  if (!options.adopt || !found.isStore) return false;
+  return first?.epoch === 1 && first.lsn === lsn && first.writer === found.nodeId;
+}
+
+/** The configuration of a store before it becomes a node: its log may have larger records. */
+function asItWas({ wal, ...config }: PartialEngineConfig): PartialEngineConfig {
+  const { maxBatchBytes: _batch, maxRecordBytes: _record, ...rest } = wal ?? {};
+  return { ...config, wal: rest };
+}
+
+function noNode({ log, engine: { dataDir = "./data" } }: ResolvedClusterOptions): KayaError {
+  return new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `${dataDir} holds an ordinary store, and nobody has begun ${log.name}. Nothing was changed. To begin the log with what is there, open it with role "auto", \`adopt: true\` and a \`blobStore\`, which gets a copy of it for the other nodes; or give an empty directory.`,
+  );
+}
