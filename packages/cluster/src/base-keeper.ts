@@ -16,8 +16,8 @@ import { within } from "./within.js";
 export interface KeeperHost {
   /** The engine of the writer. */
   engine(): Engine;
-  /** The last record that can be read here. */
-  lsn(): Lsn;
+  /** Resolves once the records up to `lsn` can be read here. @throws KayaError KAYA_WRITER_FAILED; or the signal's reason */
+  untilApplied(lsn: Lsn, signal: AbortSignal): Promise<void>;
   /** The head that this writer made last. */
   head(): LogHead;
   readonly counters: ClusterCounters;
@@ -44,7 +44,6 @@ const MARGIN_SHARE = 1 / 2;
 const SLOW_SHARE = 3 / 4;
 const SLOWEST_MS = 250;
 const LOOK_MS = 1_000;
-const POLL_MS = 2;
 
 /**
  * Keeps the tail of the shared log short, for the writer of one epoch.
@@ -226,11 +225,11 @@ export class BaseKeeper {
 
   /** @returns the base, durable in the blob store; undefined if nothing was written since the one before */
   async #storeBase(store: BlobStore, before: LogBase | undefined): Promise<StoredBase | undefined> {
-    const { nodeId, host, clock } = this.#options;
+    const { nodeId, host } = this.#options;
     const { signal } = this.#end;
     const head = host.head();
     // The base must have at least the records that this head counts.
-    while (host.lsn() < head.lsn && !signal.aborted) await clock.sleep(POLL_MS, signal);
+    await host.untilApplied(head.lsn, signal);
     const { name, lsn, sequence } = await makeBase(host.engine(), store, {
       epoch: this.#epoch,
       nodeId,

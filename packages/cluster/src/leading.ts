@@ -1,4 +1,4 @@
-import { asKayaError, KayaError } from "@kaya/core";
+import { asKayaError, KayaError, type Lsn } from "@kaya/core";
 import type { Replica, ReplicaBatch } from "@kaya/engine/replica";
 import type { BaseKeeper, KeeperHost } from "./base-keeper.js";
 import { type NodeMessage, tell } from "./channels.js";
@@ -27,6 +27,8 @@ export interface LeadingOptions {
   readonly membersChanged: Wake;
   readonly keeper: (host: KeeperHost) => BaseKeeper;
   message(): NodeMessage;
+  /** Resolves once the records up to `lsn` can be read here. @throws KayaError KAYA_WRITER_FAILED; or the signal's reason */
+  untilApplied(lsn: Lsn, signal: AbortSignal): Promise<void>;
   trouble(error: unknown): void;
   /** No write is accepted any more. Called once. */
   ended(): void;
@@ -65,7 +67,7 @@ export class Leading {
     });
     this.#keeper = options.keeper({
       engine: () => replica.engine,
-      lsn: () => replica.position.lsn,
+      untilApplied: (lsn, signal) => options.untilApplied(lsn, signal),
       head: () => this.#appender.head,
       counters,
       message: () => options.message(),

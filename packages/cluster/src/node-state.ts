@@ -43,9 +43,7 @@ export interface NodeOptions {
   readonly noteEpoch: (epoch: number) => Promise<void>;
 }
 
-/** How often a reader on the writer checks whether a record is applied. */
-const POLL_MS = 2;
-/** How often a reader on a follower checks that, if nothing wakes it. */
+/** How often a reader checks whether a record is applied, if nothing wakes it. */
 const LOOK_MS = 1_000;
 
 /**
@@ -79,6 +77,8 @@ export class NodeState {
   #replica: Replica;
   /** After "failed" only "closed" follows, and nothing after "closed". */
   #role: NodeRole = "follower";
+  /** True: the next batch that the replica applies wakes `changed`. */
+  #listens = false;
   /** The first error counts. It stays. */
   #failure: KayaError | undefined;
   /** No record here has a later epoch. It never goes back. */
@@ -173,6 +173,7 @@ export class NodeState {
   /** The node has another replica, which began with a base. */
   replaceReplica(replica: Replica): void {
     this.#replica = replica;
+    this.#listens = false;
     this.counters.baseLoads++;
     this.onEngine(replica.engine);
     this.watchFailure();
@@ -245,11 +246,21 @@ export class NodeState {
     while (this.lsn < lsn) {
       if (this.failure !== undefined) throw writesFailed(this.failure);
       signal.throwIfAborted();
-      // Nothing wakes this pause when the writer applies its own records.
-      await (this.#role === "writer"
-        ? clock.sleep(POLL_MS, signal)
-        : this.changed.pause(clock, LOOK_MS, signal));
+      this.#listen();
+      await this.changed.pause(clock, LOOK_MS, signal);
     }
+  }
+
+  /** The replica of the writer applies its own records: it wakes those who wait. Without any, a batch costs nothing. */
+  #listen(): void {
+    if (this.#listens) return;
+    this.#listens = true;
+    const replica = this.#replica;
+    replica.onApplied(() => {
+      if (this.#replica !== replica) return;
+      this.#listens = false;
+      this.changed.wake();
+    });
   }
 
   #sawHead(head: LogHead, before: LogHead | undefined): void {

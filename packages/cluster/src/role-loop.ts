@@ -177,6 +177,7 @@ export class RoleLoop {
       counters: state.counters,
       membersChanged: this.#membersChanged,
       message: () => state.message(),
+      untilApplied: (lsn, signal) => state.untilApplied(lsn, signal),
       trouble: (error) => state.trouble(error),
       ended: () => state.setRole("follower"),
       yielded: () => this.#candidate.yield(),

@@ -132,6 +132,35 @@ describe("a replica that leads", () => {
     await again.engine.close();
   });
 
+  it("tells once that more can be read, or that nothing more will come", async () => {
+    const disk = new SimDisk();
+    const log = new MemoryLog();
+    const replica = await leader(log, disk);
+    const { engine } = replica;
+    await engine.put("a", "1");
+    const told: number[] = [];
+    const listen = () => replica.onApplied(() => told.push(replica.position.lsn));
+    listen();
+    expect(told).toEqual([]);
+    await engine.put("b", "2");
+    await engine.put("c", "3");
+    expect(told).toEqual([2]);
+    listen()();
+    await engine.put("d", "4");
+    expect(told).toEqual([2]);
+    listen();
+    disk.addFault({ at: disk.nextOperation, kind: "disk-full" });
+    await rejection("KAYA_FSYNC_FAILED", engine.put("e", "5"));
+    expect(told).toEqual([2, 4]);
+    await engine.close();
+    const follower = await replicaOn(disk);
+    let calls = 0;
+    follower.onApplied(() => calls++);
+    await log.bring(follower);
+    expect([calls, follower.position.lsn]).toEqual([1, 5]);
+    await follower.engine.close();
+  });
+
   it("refuses what no batch of the log holds, before anything is queued; a clear is split", async () => {
     const log = new MemoryLog();
     const replica = await replicaOn(new SimDisk(), {}, { maxBatchBytes: 300 });

@@ -555,6 +555,17 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
+   * Calls `call` once when followers may read more of the log, or when the log fails. It may also be called when neither happened.
+   *
+   * @returns a function that ends the waiting
+   */
+  onProgress(call: () => void): () => void {
+    const { watchers } = this.#commit;
+    watchers.add(call);
+    return () => watchers.delete(call);
+  }
+
+  /**
    * Calls `call` once when the log fails and takes no more writes until it is opened again; never if it has
    * failed already.
    *

@@ -57,6 +57,10 @@ export class EngineReplica implements Replica {
     this.#role.stopped();
   }
 
+  onApplied(call: () => void): () => void {
+    return this.#engine.wal.onProgress(call);
+  }
+
   onFailure(call: () => void): () => void {
     return this.#engine.wal.onFailure(call);
   }

@@ -81,6 +81,12 @@ export interface Replica {
    */
   follow(): Promise<void>;
   /**
+   * Calls `call` once when a batch was applied and `position` has moved, or when the engine fails. It may also be called when neither happened.
+   *
+   * @returns a function that removes `call`
+   */
+  onApplied(call: () => void): () => void;
+  /**
    * Calls `call` once when the engine fails. A failed engine takes no records and no writes until it is opened again; reads go on. An engine that has
    * failed already never calls it.
    *
