@@ -1,12 +1,12 @@
 import { asKayaError, KayaError, type Lsn } from "@kaya/core";
 import type { ClusterClock } from "./clock.js";
 import type { LogHead, SharedLog } from "./shared-log.js";
-import { within } from "./within.js";
+import { unlessAborted, within } from "./within.js";
 
 export interface ReadBarrierOptions {
   readonly log: SharedLog;
   readonly clock: ClusterClock;
-  /** How long one read may take, in milliseconds. */
+  /** How long a call may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Called before each read of the head; the returned function gets the head. See `KnownLog.reading`. */
   readonly reading: () => (head: LogHead | undefined) => void;
@@ -14,14 +14,23 @@ export interface ReadBarrierOptions {
   readonly applied: (lsn: Lsn, signal: AbortSignal) => Promise<void>;
 }
 
+/** A read of the head for calls that came before it began. */
+interface SharedRead {
+  readonly lsn: Promise<Lsn>;
+  /** When the last of these calls has no time left. */
+  deadline: number;
+}
+
 /**
  * Makes a read linearizable, on any node: reads the head, and waits until its records are applied here. Every write that was acknowledged before the call
- * is at or below that head. Calls during a read of the head share the next read, which begins after them.
+ * is at or below that head. Calls during a read of the head share the next read, which begins after them. Each call has one deadline for all of its waiting.
  */
 export class ReadBarrier {
   readonly #options: ReadBarrierOptions;
+  /** Settles when the read of the head that is under way has ended. One is under way at a time. */
   #current: Promise<unknown> = Promise.resolve();
-  #next: Promise<Lsn> | undefined;
+  /** It has not begun, so calls may still join it. */
+  #next: SharedRead | undefined;
 
   constructor(options: ReadBarrierOptions) {
     this.#options = options;
@@ -30,54 +39,81 @@ export class ReadBarrier {
   /**
    * Resolves once everything that was acknowledged before this call can be read here.
    * @returns the LSN of the head that it read
-   * @throws KayaError KAYA_NO_MAJORITY if that took too long
+   * @throws KayaError KAYA_NO_MAJORITY if that took longer than `timeoutMs`
    */
   async pass(closing: AbortSignal): Promise<Lsn> {
-    const { clock, timeoutMs } = this.#options;
-    const began = clock.now();
-    const lsn = await this.#headLsn(closing);
-    const left = Math.max(timeoutMs - (clock.now() - began), 1);
+    const { clock, timeoutMs, applied } = this.#options;
+    const deadline = clock.now() + timeoutMs;
+    const head = this.#headLsn(deadline, closing);
+    let lsn: Lsn | undefined;
     try {
-      await within(clock, left, (signal) => this.#options.applied(lsn, signal), closing);
+      lsn = await this.#until(deadline, closing, (signal) => unlessAborted(head, signal));
+      const found = lsn;
+      await this.#until(deadline, closing, (signal) => applied(found, signal));
+      return lsn;
     } catch (error) {
       if (KayaError.is(error)) throw error;
       closing.throwIfAborted();
-      throw new KayaError(
-        "KAYA_NO_MAJORITY",
-        `${this.#options.log.name}: this node did not get the records up to LSN ${lsn} in ${timeoutMs} ms. Nothing was read: try again, or read with { consistency: "local" }.`,
-        { cause: error },
-      );
+      throw lsn === undefined ? this.#noHead(error) : this.#notApplied(lsn, error);
     }
-    return lsn;
   }
 
-  #headLsn(closing: AbortSignal): Promise<Lsn> {
-    if (this.#next !== undefined) return this.#next;
-    const next = this.#current.then(() => {
-      this.#next = undefined; // calls from now on come after the head read began
-      return this.#readHead(closing);
-    });
-    this.#next = next;
-    this.#current = next.catch(() => undefined); // each caller is told
-    return next;
+  /** The LSN of a head that is read after this call. */
+  #headLsn(deadline: number, closing: AbortSignal): Promise<Lsn> {
+    if (this.#next !== undefined) {
+      this.#next.deadline = deadline;
+      return this.#next.lsn;
+    }
+    const read: SharedRead = {
+      deadline,
+      lsn: this.#current.then(() => {
+        this.#next = undefined; // calls from now on come after the head read began
+        return this.#readHead(read.deadline, closing);
+      }),
+    };
+    this.#next = read;
+    this.#current = read.lsn.catch(() => undefined); // each caller is told
+    return read.lsn;
   }
 
-  async #readHead(closing: AbortSignal): Promise<Lsn> {
-    const { log, clock, timeoutMs, reading } = this.#options;
+  async #readHead(deadline: number, closing: AbortSignal): Promise<Lsn> {
+    const { log, reading } = this.#options;
     const saw = reading();
     try {
-      const head = await within(clock, timeoutMs, (signal) => log.head({ signal }), closing);
+      const head = await this.#until(deadline, closing, (signal) => log.head({ signal }));
       saw(head);
       return head?.lsn ?? 0;
     } catch (error) {
       closing.throwIfAborted();
-      if (KayaError.is(error, "KAYA_CORRUPTION")) throw error;
-      const { message } = asKayaError(error, "read the head");
-      throw new KayaError(
-        "KAYA_NO_MAJORITY",
-        `${log.name}: the head cannot be read, and a linearizable read needs it: ${message}. Nothing was read: try again, or read with { consistency: "local" }.`,
-        { cause: error },
-      );
+      throw KayaError.is(error, "KAYA_CORRUPTION") ? error : this.#noHead(error);
     }
+  }
+
+  /** @throws `closing.reason` when it aborts; else as `run`, whose signal aborts at the deadline */
+  async #until<T>(
+    deadline: number,
+    closing: AbortSignal,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { clock } = this.#options;
+    return within(clock, Math.max(deadline - clock.now(), 0), run, closing);
+  }
+
+  #noHead(cause: unknown): KayaError {
+    const { message } = asKayaError(cause, "read the head");
+    return this.#noMajority(`the head cannot be read, and a linearizable read needs it: ${message}`, cause);
+  }
+
+  #notApplied(lsn: Lsn, cause: unknown): KayaError {
+    const { timeoutMs } = this.#options;
+    return this.#noMajority(`this node did not get the records up to LSN ${lsn} in ${timeoutMs} ms`, cause);
+  }
+
+  #noMajority(found: string, cause: unknown): KayaError {
+    return new KayaError(
+      "KAYA_NO_MAJORITY",
+      `${this.#options.log.name}: ${found}. Nothing was read: try again, or read with { consistency: "local" }.`,
+      { cause },
+    );
   }
 }

@@ -30,3 +30,13 @@ export async function within<T>(
     outer?.removeEventListener("abort", giveUp);
   }
 }
+
+/** As the work, but it rejects with the signal's reason as soon as the signal aborts. The work goes on, and its outcome is not told then. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -2,7 +2,7 @@ import { KayaError } from "@kaya/core";
 import { describe, expect, it } from "vitest";
 import { ReadBarrier } from "../src/linearizable.js";
 import type { LogHead, SharedLog } from "../src/shared-log.js";
-import { SimClock } from "../src/testing/index.js";
+import { SimClock, SimLog } from "../src/testing/index.js";
 import { head } from "./scripted-log.js";
 
 interface Read {
@@ -93,6 +93,38 @@ describe("a linearizable read", () => {
     await turn();
     reads[1]?.answer(head({ lsn: 7 }));
     await expect(clock.run(passed)).rejects.toMatchObject({ code: "KAYA_NO_MAJORITY" });
+  });
+
+  it("has one deadline, also behind a read of the head that hangs", async () => {
+    const clock = new SimClock();
+    const sim = new SimLog({ clock, timeoutMs: 60_000 });
+    const log = sim.client("a");
+    await log.claim(undefined, { writer: "a", origin: { logId: "0123456789abcdef", lsn: 0, sequence: 0 } });
+    const closing = new AbortController().signal;
+    const applied = async () => undefined;
+    const reading = () => () => undefined;
+    const barrier = new ReadBarrier({ log, clock, timeoutMs: 1_000, reading, applied });
+    const outcomes: { readonly code: string; readonly afterMs: number }[] = [];
+    const pass = () => {
+      const began = clock.now();
+      const told = (code: string) => outcomes.push({ code, afterMs: clock.now() - began });
+      barrier.pass(closing).then(
+        () => told("passed"),
+        ({ code }: KayaError) => told(code),
+      );
+    };
+    sim.partition("a", "drop");
+    for (const ms of [1, 499, 300, 900, 50]) {
+      pass();
+      await clock.advance(ms);
+    }
+    await clock.advance(1_000);
+    expect(outcomes).toEqual(Array(5).fill({ code: "KAYA_NO_MAJORITY", afterMs: 1_000 }));
+    sim.heal("a");
+    await clock.advance(1_000);
+    pass();
+    await clock.advance(1);
+    expect(outcomes.at(-1)).toMatchObject({ code: "passed" });
   });
 
   it("rejects with KAYA_CLOSED when the node closes", async () => {

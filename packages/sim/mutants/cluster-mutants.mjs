@@ -125,7 +125,7 @@ export const CLUSTER_MUTANTS = [
     name: "cluster: a linearizable read does not wait for the records up to the head",
     rule: "reads",
     file: "cluster/dist/linearizable.js",
-    find: "await within(clock, left, (signal) => this.#options.applied(lsn, signal), closing);",
+    find: "await this.#until(deadline, closing, (signal) => applied(found, signal));",
     replace: "",
   },
   {

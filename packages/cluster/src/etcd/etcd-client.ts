@@ -4,6 +4,7 @@ import { asKayaError, type KayaError, throwIfAborted } from "@kaya/core";
 import { SYSTEM_CLOCK } from "../clock.js";
 import { closed } from "../log-rules.js";
 import type { CallOptions } from "../shared-log.js";
+import { unlessAborted } from "../within.js";
 import { type CallLimits, type Member, membersOf } from "./channels.js";
 import { EtcdError, inDoubt, noMajority, type Outcome, refusal } from "./etcd-errors.js";
 import type { EtcdSettings } from "./options.js";
@@ -259,12 +260,4 @@ function withToken(token: string | undefined): Metadata {
 
 function never(): Promise<never> {
   return new Promise(() => {});
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
