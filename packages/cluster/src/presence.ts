@@ -36,7 +36,10 @@ export class PresenceKeeper {
     return this.#told;
   }
 
-  /** Ends the presence, so that others need not wait until it runs out. Resolves when no call is under way any more. */
+  /**
+   * Ends the presence, so that others need not wait until it runs out. Resolves when no call is under way any more: after `presenceMs` at most, also if the log
+   * is silent.
+   */
   async end(): Promise<void> {
     this.#end.abort();
     await this.#loop;
@@ -45,7 +48,7 @@ export class PresenceKeeper {
     this.#presence = undefined;
     const { clock, presenceMs } = this.#options;
     // It runs out by itself if this fails.
-    await within(clock, presenceMs, () => presence?.end() ?? Promise.resolve()).catch(() => undefined);
+    await within(clock, presenceMs, async (call) => presence?.end({ signal: call })).catch(() => undefined);
   }
 
   async #run(): Promise<void> {
@@ -73,7 +76,7 @@ export class PresenceKeeper {
     const presence = this.#presence;
     if (presence !== undefined) {
       try {
-        return await within(clock, presenceMs, () => presence.renew(info()), signal);
+        return await within(clock, presenceMs, (call) => presence.renew(info(), { signal: call }), signal);
       } catch (error) {
         if (!KayaError.is(error, "KAYA_NOT_FOUND")) throw error;
         this.#presence = undefined; // it ran out

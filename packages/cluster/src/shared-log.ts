@@ -113,14 +113,14 @@ export interface Members {
 /** A presence that runs out by itself if it is not renewed. It says when to try to become the writer, and protects nothing. */
 export interface Presence {
   /** Publishes the node's facts anew, and renews the presence. @throws KayaError KAYA_NOT_FOUND if it ran out: announce again */
-  renew(node: NodeInfo): Promise<void>;
+  renew(node: NodeInfo, options?: CallOptions): Promise<void>;
   /** Ends the presence now, so that others need not wait until it runs out. */
-  end(): Promise<void>;
+  end(options?: CallOptions): Promise<void>;
 }
 
 /** A call that may be given up. */
 export interface CallOptions {
-  /** Ends the call: it rejects with the signal's reason. For `append`, `claim` and `setBase` it may still be done. */
+  /** Ends the call: it rejects with the signal's reason. A call that changes the log may still be done. */
   readonly signal?: AbortSignal;
 }
 

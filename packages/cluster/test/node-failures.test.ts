@@ -1,3 +1,4 @@
+import type { KayaError } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
@@ -80,6 +81,30 @@ describe("close", () => {
     await a.close();
     expect(cluster.clock.now() - began).toBeLessThan(10_000);
     expect(await write).toBe("KAYA_IN_DOUBT");
+  });
+
+  it("waits for no call that a silent log keeps, whatever the node does", async () => {
+    const presenceMs = 2_000;
+    const commitTimeoutMs = 1_000;
+    const cluster = new Cluster({ timeoutMs: 3_600_000 });
+    const options = { presenceMs, commitTimeoutMs };
+    const writer = await cluster.open("a", options);
+    const writes = await cluster.open("b", options);
+    const claims = await cluster.open("c", options);
+    await writes.promote();
+    await cluster.until(() => writer.role === "follower");
+    cluster.log.loseMajority();
+    const write = writes.put("k", "v").catch(({ code }: KayaError) => code);
+    const promotion = claims.promote().catch(({ code }: KayaError) => code);
+    // Renewals of all nodes are under way by now.
+    await cluster.clock.sleep(presenceMs / 2);
+    for (const node of [writer, writes, claims]) {
+      const began = cluster.clock.now();
+      await node.close();
+      expect(cluster.clock.now() - began).toBeLessThan(presenceMs + commitTimeoutMs);
+    }
+    expect(await write).toBe("KAYA_IN_DOUBT");
+    expect(await promotion).toMatch(/KAYA_NO_MAJORITY|KAYA_CLOSED/);
   });
 
   it("lets reads that wait for the log reject with KAYA_CLOSED", async () => {

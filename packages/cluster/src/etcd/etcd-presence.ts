@@ -1,4 +1,4 @@
-import { KayaError } from "@kaya/core";
+import { KayaError, throwIfAborted } from "@kaya/core";
 import { SYSTEM_CLOCK } from "../clock.js";
 import type { CallOptions, NodeInfo, Presence } from "../shared-log.js";
 import type { EtcdClient } from "./etcd-client.js";
@@ -48,8 +48,8 @@ export class EtcdPresence implements Presence {
     }
   }
 
-  async renew(node: NodeInfo): Promise<void> {
-    const { TTL } = await this.#keepAlive();
+  async renew(node: NodeInfo, options?: CallOptions): Promise<void> {
+    const { TTL } = await this.#keepAlive(options);
     if (Number(TTL) <= 0) throw ranOut(this.#name, node.id);
     const value = encodeNode(node);
     if (value.equals(this.#told)) return;
@@ -60,7 +60,7 @@ export class EtcdPresence implements Presence {
       success: [{ requestPut: { key, value, lease: this.#lease } }],
     };
     try {
-      const { succeeded } = await this.#client.write("renewing", RPC.txn, request);
+      const { succeeded } = await this.#client.write("renewing", RPC.txn, request, options);
       if (!succeeded) throw ranOut(this.#name, node.id);
       this.#told = value;
     } catch (error) {
@@ -70,9 +70,9 @@ export class EtcdPresence implements Presence {
     }
   }
 
-  async end(): Promise<void> {
+  async end(options?: CallOptions): Promise<void> {
     try {
-      await this.#client.write("ending the presence", RPC.leaseRevoke, { ID: this.#lease });
+      await this.#client.write("ending the presence", RPC.leaseRevoke, { ID: this.#lease }, options);
     } catch (error) {
       // It has run out already.
       if (!(error instanceof EtcdError && error.outcome === "leaseNotFound"))
@@ -80,12 +80,13 @@ export class EtcdPresence implements Presence {
     }
   }
 
-  async #keepAlive(): Promise<LeaseResponse> {
+  async #keepAlive(options: CallOptions | undefined): Promise<LeaseResponse> {
     const limit = AbortSignal.timeout(this.#client.timeoutMs);
-    const stream = await this.#client.stream("renewing", RPC.leaseKeepAlive);
+    const stream = await this.#client.stream("renewing", RPC.leaseKeepAlive, options);
     const cancel = () => stream.cancel();
     limit.addEventListener("abort", cancel, { once: true });
-    if (limit.aborted) cancel(); // it took all the time to open the stream
+    options?.signal?.addEventListener("abort", cancel, { once: true });
+    if (limit.aborted || options?.signal?.aborted === true) cancel(); // it took all the time to open the stream
     try {
       return await new Promise<LeaseResponse>((resolve, reject) => {
         stream.on("data", resolve);
@@ -94,10 +95,12 @@ export class EtcdPresence implements Presence {
         stream.write({ ID: this.#lease });
       });
     } catch (error) {
-      this.#client.rotate();
+      this.#client.rotate(); // also if the caller gave up: the member was slow
+      throwIfAborted(options?.signal);
       throw noMajority(this.#name, "renewing the presence", error);
     } finally {
       limit.removeEventListener("abort", cancel);
+      options?.signal?.removeEventListener("abort", cancel);
       stream.cancel();
     }
   }

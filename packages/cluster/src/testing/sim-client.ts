@@ -128,8 +128,8 @@ export class SimLogClient implements SharedLog {
     checkPresence(this.name, node, ttlMs);
     const announcement = await this.#call("announce", options, () => this.#state.announce(node, ttlMs));
     return {
-      renew: (next) => this.#call("renew", undefined, () => this.#state.renew(next, ttlMs, announcement)),
-      end: () => this.#call("end", undefined, () => this.#state.endPresence(node.id, announcement)),
+      renew: (next, given) => this.#call("renew", given, () => this.#state.renew(next, ttlMs, announcement)),
+      end: (given) => this.#call("end", given, () => this.#state.endPresence(node.id, announcement)),
     };
   }
 

@@ -86,6 +86,15 @@ export async function rejects(code: KayaErrorCode, call: Promise<unknown>): Prom
   throw new assert.AssertionError({ message: `it did not reject with ${code}` });
 }
 
+/** The call must reject with that reason, which its signal has. */
+export async function rejectsWith(reason: unknown, call: Promise<unknown>): Promise<void> {
+  const found = await call.then(
+    () => new assert.AssertionError({ message: "it did not reject" }),
+    (error: unknown) => error,
+  );
+  assert.equal(found, reason);
+}
+
 /** Pages must continue each other from behind `after`. @returns the LSN of the last record */
 export function lastOf(pages: readonly LogPage[], after: number): number {
   let lsn = after;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type LogCheck, node, ORIGIN, rejects } from "./log-under-test.js";
+import { type LogCheck, node, ORIGIN, rejects, rejectsWith } from "./log-under-test.js";
 
 const TTL_MS = 2000;
 
@@ -47,6 +47,28 @@ export const MEMBERS: readonly LogCheck[] = [
       await earlier.end();
       assert.deepEqual((await log.members()).nodes, [node("a", 2)]);
       await later.renew(node("a", 4));
+      assert.deepEqual((await log.members()).nodes, [node("a", 4)]);
+    },
+  },
+  {
+    name: "a renewal and an end of a presence reject with the reason of their signal when it aborts",
+    run: async (test) => {
+      const log = test.client();
+      const presence = await log.announce(node("a", 1), TTL_MS);
+      const reason = new Error("given up");
+      const given = AbortSignal.abort(reason);
+      await rejectsWith(reason, presence.renew(node("a", 2), { signal: given }));
+      await rejectsWith(reason, presence.end({ signal: given }));
+      assert.deepEqual((await log.members()).nodes, [node("a", 1)]);
+      const stop = new AbortController();
+      const calls = [
+        presence.renew(node("a", 3), { signal: stop.signal }),
+        presence.end({ signal: stop.signal }),
+      ];
+      stop.abort(reason);
+      for (const call of calls) await rejectsWith(reason, call);
+      // Either may have been done.
+      await log.announce(node("a", 4), TTL_MS);
       assert.deepEqual((await log.members()).nodes, [node("a", 4)]);
     },
   },
