@@ -78,7 +78,7 @@ export class Candidate {
       const election = await this.#look(signal);
       if (election?.decision === "claim") {
         since ??= clock.now();
-        if (clock.now() - since >= this.#waitFor(election, step)) return;
+        if (clock.now() >= this.#claimsAt(election, since, step)) return;
       } else {
         since = undefined;
       }
@@ -86,9 +86,10 @@ export class Candidate {
     }
   }
 
-  #waitFor(election: Election & { readonly decision: "claim" }, step: number): number {
-    if (election.reason === "asked") return 0;
-    return Math.max(election.rank * step, this.#yieldsUntil - this.#options.clock.now());
+  /** @param since when it was first the case that this node should claim */
+  #claimsAt(election: Election & { readonly decision: "claim" }, since: number, step: number): number {
+    if (election.reason === "asked") return since;
+    return Math.max(since + election.rank * step, this.#yieldsUntil);
   }
 
   /** Undefined if the log does not answer. */

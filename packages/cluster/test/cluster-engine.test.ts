@@ -114,6 +114,16 @@ describe("the role", () => {
     await cluster.close();
   });
 
+  it("comes back to a node that stepped down, after `presenceMs`, if no other takes over", async () => {
+    const cluster = new Cluster();
+    const a = await cluster.open("a", { presenceMs: 2_000 });
+    await a.stepDown();
+    const began = cluster.clock.now();
+    await cluster.until(() => a.role === "writer");
+    expect(cluster.clock.now() - began).toBeGreaterThanOrEqual(2_000);
+    await cluster.close();
+  });
+
   it("comes back to a writer that was restarted, whatever its old presence says", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
