@@ -25,7 +25,10 @@ export class Candidate {
   readonly #options: CandidateOptions;
   readonly #wake = new Wake();
   #isAsked = false;
+  /** Not before this moment, unless it is asked. */
   #yieldsUntil = 0;
+  /** Not before this moment, whoever wants it. */
+  #restsUntil = 0;
   #members: Members | undefined;
   #election: Election | undefined;
 
@@ -51,12 +54,18 @@ export class Candidate {
   /** This process was asked to become the writer. */
   ask(): void {
     this.#isAsked = true;
+    this.#restsUntil = 0;
     this.wake();
   }
 
   /** True if this node was asked to become the writer, here or through the log. */
   get isAsked(): boolean {
-    return this.#isAsked || this.#members?.wanted === this.#options.info().id;
+    return this.#isAsked || this.isWanted;
+  }
+
+  /** True if this node was asked to become the writer through the log. */
+  get isWanted(): boolean {
+    return this.#members?.wanted === this.#options.info().id;
   }
 
   /** Ends `ask`: the node became the writer, or gave up. */
@@ -67,6 +76,13 @@ export class Candidate {
   /** Lets other candidates come first for `presenceMs`. */
   yield(): void {
     this.#yieldsUntil = this.#options.clock.now() + this.#options.presenceMs;
+  }
+
+  /** This node cannot become the writer now: it tries again after half of `presenceMs` at the earliest, also if the log wants it. `ask` ends that. */
+  rest(): void {
+    const { clock, presenceMs } = this.#options;
+    this.#restsUntil = clock.now() + presenceMs / 2;
+    this.yield();
   }
 
   /** Resolves when this node should claim the log, or when the signal aborts: it never rejects. */
@@ -88,7 +104,7 @@ export class Candidate {
 
   /** @param since when it was first the case that this node should claim */
   #claimsAt(election: Election & { readonly decision: "claim" }, since: number, step: number): number {
-    if (election.reason === "asked") return since;
+    if (election.reason === "asked") return this.#restsUntil;
     return Math.max(since + election.rank * step, this.#yieldsUntil);
   }
 

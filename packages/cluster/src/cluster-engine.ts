@@ -215,7 +215,8 @@ export class ClusterEngine extends ClusterReads {
   /**
    * Makes this node the writer, also one that was opened as a follower. Resolves when it takes writes. The writer before it acknowledges nothing more.
    *
-   * @throws KayaError KAYA_NO_MAJORITY if that took longer than `commitTimeoutMs`; KAYA_WRITER_FAILED if this node has failed; KAYA_CLOSED
+   * @throws KayaError KAYA_NO_MAJORITY if that took longer than `commitTimeoutMs`; KAYA_DISK_FULL, KAYA_IO if this node's disk takes no writes;
+   *   KAYA_WRITER_FAILED if this node has failed; KAYA_CLOSED
    */
   promote(): Promise<void> {
     return keepAlive(this.#node.promote());

@@ -34,6 +34,8 @@ export interface LeadingOptions {
   ended(): void;
   /** Another node was asked to become the writer: it comes first. */
   yielded(): void;
+  /** This node's directory refuses writes: nodes that have room come first. */
+  refusedHere(error: KayaError): void;
 }
 
 /** One epoch of a node as the writer: from the first write that it accepts until the last one has settled. */
@@ -73,7 +75,10 @@ export class Leading {
       message: () => options.message(),
       trouble: (error) => options.trouble(error),
     });
-    replica.lead((batch) => this.#commit(batch));
+    replica.lead(
+      (batch) => this.#commit(batch),
+      (error) => this.#refusedHere(error),
+    );
     this.#keeper.start();
   }
 
@@ -138,6 +143,13 @@ export class Leading {
       tell("append", () => ({ ...message(), firstLsn, lastLsn, result: "refused", error }));
       throw error;
     }
+  }
+
+  /** The directory refuses writes, and nothing of them is in the shared log. It would refuse the next ones too: the node makes way. */
+  #refusedHere(error: KayaError): void {
+    if (this.#stop.signal.aborted) return;
+    this.#options.refusedHere(error);
+    this.stop();
   }
 
   async #append(batch: ReplicaBatch): Promise<void> {

@@ -63,6 +63,8 @@ export class NodeState {
   toldRole: NodeInfo["role"] = "follower";
   /** Why a base that this node needs cannot be loaded, or records cannot be written here. The next record that is applied clears it. */
   stuck: KayaError | undefined;
+  /** Why this directory took no writes at the last look before a claim; undefined if it did, or if there was no need to look. */
+  noRoom: KayaError | undefined;
   /** Called with another engine, before it is read or written. */
   onEngine: (engine: Engine) => void = () => undefined;
   /** Called with each newer head. */
@@ -208,11 +210,16 @@ export class NodeState {
     this.changed.wake();
   }
 
-  /** Tells a failure that is tried again. */
+  /** Tells a failure of a call of the shared log, which is tried again. */
   trouble(cause: unknown): void {
     const error = troubleOf(this.options.log.name, cause);
-    this.counters.trouble(error);
     if (isNoAnswer(error)) this.known.failed(error);
+    this.ownTrouble(error);
+  }
+
+  /** Tells a failure of this node itself: it says nothing about the shared log. */
+  ownTrouble(error: KayaError): void {
+    this.counters.trouble(error);
     if (!this.#newTroubles.isNew(error)) return;
     tell("trouble", () => ({ ...this.message(), error }));
     this.events.tell("trouble", error);

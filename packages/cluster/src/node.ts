@@ -1,4 +1,4 @@
-import { KayaError, type Lsn } from "@kaya/core";
+import { asKayaError, KayaError, type Lsn } from "@kaya/core";
 import type { Engine } from "@kaya/engine";
 import type { Replica } from "@kaya/engine/replica";
 import { Candidate } from "./candidate.js";
@@ -8,7 +8,7 @@ import { ReadBarrier } from "./linearizable.js";
 import type { NodeEvents } from "./node-events.js";
 import { type NodeOptions, NodeState } from "./node-state.js";
 import { PresenceKeeper } from "./presence.js";
-import { notLeader, noWriter, stillClaiming, writesFailed } from "./refusals.js";
+import { noRoom, notLeader, noWriter, stillClaiming, writesFailed } from "./refusals.js";
 import { RoleLoop } from "./role-loop.js";
 import type { ClusterStats } from "./stats.js";
 import { within } from "./within.js";
@@ -138,11 +138,12 @@ export class ClusterNode {
 
   /** The error of a write that this node does not take. */
   refusal(): KayaError {
-    const { failure, known, options } = this.#state;
+    const { failure, known, options, noRoom: cause } = this.#state;
     const { log, nodeId } = options;
     if (failure !== undefined) return writesFailed(failure);
     const { head } = known;
     if (head !== undefined && head.writer !== nodeId) return notLeader(log.name, head);
+    if (cause !== undefined) return noRoom(log.name, cause);
     return noWriter(log.name, known.answers ? undefined : known.lastTrouble);
   }
 
@@ -155,11 +156,12 @@ export class ClusterNode {
     return lsn;
   }
 
-  /** Becomes the writer. @throws KayaError KAYA_NO_MAJORITY if it did not in time */
+  /** Becomes the writer. @throws KayaError KAYA_NO_MAJORITY if it did not in time; KAYA_DISK_FULL, KAYA_IO if its directory takes no writes */
   async promote(): Promise<void> {
     const { options, closing, changed } = this.#state;
     const { clock, commitTimeoutMs, log, nodeId } = options;
     const deadline = clock.now() + commitTimeoutMs;
+    await this.#assertRoom();
     this.#candidate.ask();
     try {
       await this.#wish(nodeId);
@@ -175,6 +177,18 @@ export class ClusterNode {
       throw error;
     } finally {
       this.#candidate.answered();
+    }
+  }
+
+  /** Before the present writer makes way for this node. */
+  async #assertRoom(): Promise<void> {
+    const { options, closing } = this.#state;
+    try {
+      await this.#roles.assertRoom();
+    } catch (error) {
+      closing.throwIfAborted();
+      if (this.failure !== undefined) throw writesFailed(this.failure);
+      throw noRoom(options.log.name, asKayaError(error, "become the writer"));
     }
   }
 

@@ -25,6 +25,15 @@ export function noWriter(name: string, trouble: KayaError | undefined): KayaErro
   );
 }
 
+/** This node's directory takes no writes. */
+export function noRoom(name: string, cause: KayaError): KayaError {
+  return new KayaError(
+    cause.code,
+    `${name}: this node cannot become the writer, because its directory takes no writes. Nothing was written. Make room, or mend the disk: the node looks again by itself. First: ${cause.message}`,
+    { cause },
+  );
+}
+
 /** An epoch has the name of this node, which did not claim it. */
 export function sameNode(name: string, { writer, epoch }: LogHead): KayaError {
   return new KayaError(

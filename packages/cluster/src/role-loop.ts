@@ -9,6 +9,7 @@ import type { NodeState } from "./node-state.js";
 import type { PresenceKeeper } from "./presence.js";
 import type { LogBase, LogHead } from "./shared-log.js";
 import { Wake } from "./wake.js";
+import { within } from "./within.js";
 
 /**
  * The roles of a node, one after the other: it follows until it is elected, claims the log, replays to the head that its claim made, and leads. Each role ends its
@@ -27,6 +28,8 @@ export class RoleLoop {
   #keeper: BaseKeeper | undefined;
   /** Settles when that epoch has ended. */
   #led: Promise<void> = Promise.resolve();
+  /** This directory has refused records: the node looks whether it takes writes before it claims. */
+  #mustHaveRoom = false;
 
   constructor(state: NodeState, candidate: Candidate, presence: PresenceKeeper) {
     this.#state = state;
@@ -58,6 +61,20 @@ export class RoleLoop {
     await this.#led.catch(() => undefined); // `#run` handles the error
   }
 
+  /** If this directory has refused records, looks whether it takes writes now. @throws KayaError as `Replica.assertRoom` */
+  async assertRoom(): Promise<void> {
+    if (!this.#mustHaveRoom) return;
+    const state = this.#state;
+    try {
+      await state.replica.assertRoom();
+      this.#mustHaveRoom = false;
+      state.noRoom = undefined;
+    } catch (error) {
+      state.noRoom = asKayaError(error, "look whether this node can write");
+      throw error;
+    }
+  }
+
   /** Bytes of records in the shared log; 0 if the node is not the writer. */
   get tailBytes(): number {
     return this.#leading?.keeper.tailBytes ?? 0;
@@ -76,6 +93,7 @@ export class RoleLoop {
       while (!state.ended.aborted) {
         if (claimed === undefined) await this.#follow();
         if (state.ended.aborted) break;
+        if (!(await this.#hasRoom())) continue;
         const head: LogHead | undefined = await this.#becomeWriter(claimed);
         claimed = undefined;
         if (head !== undefined) await this.#lead(head);
@@ -106,6 +124,38 @@ export class RoleLoop {
   }
 
   /**
+   * Whether this node may claim. Without this look a node without room would claim an epoch, refuse the first write, make way, and claim again.
+   * @throws KayaError the error with which the node fails
+   */
+  async #hasRoom(): Promise<boolean> {
+    const state = this.#state;
+    try {
+      await this.assertRoom();
+      return true;
+    } catch (cause) {
+      const error = asKayaError(cause, "look whether this node can write");
+      if (state.failure !== undefined || isFinal(error)) throw error;
+      if (state.ended.aborted) return false;
+      state.ownTrouble(error);
+      this.#candidate.rest();
+      await this.#withdraw();
+      return false;
+    }
+  }
+
+  /** Withdraws a request for this node, which it cannot fulfil: for as long as it stands the present writer makes way again and again. */
+  async #withdraw(): Promise<void> {
+    const { options, ended } = this.#state;
+    const { log, clock, presenceMs } = options;
+    if (!this.#candidate.isWanted) return;
+    try {
+      await within(clock, presenceMs, (call) => log.want(undefined, { signal: call }), ended);
+    } catch (error) {
+      if (!ended.aborted) this.#state.trouble(error); // the next look finds the request again
+    }
+  }
+
+  /**
    * C6: claims, and replays to the head that the claim made.
    * @returns that head; undefined if this node does not become the writer
    */
@@ -121,7 +171,7 @@ export class RoleLoop {
       state.known.saw(head);
       const replayed = await this.#following.replay(head, state.ended);
       // Nobody takes over from a node that is becoming the writer: it lets others try.
-      if (replayed === "stuck") this.#candidate.yield();
+      if (replayed === "stuck") this.#makeWay(state.stuck !== undefined);
       if (replayed !== "level") return undefined;
       await state.entering(head.epoch);
       state.counters.claims++;
@@ -131,10 +181,16 @@ export class RoleLoop {
       if (state.ended.aborted) return undefined;
       const error = asKayaError(cause, "become the writer");
       if (isFinal(error)) throw error;
-      state.trouble(error);
-      this.#candidate.yield();
+      state.ownTrouble(error); // only steps on the own disk reject
+      this.#makeWay(true);
       return undefined;
     }
+  }
+
+  /** Other nodes come first to become the writer. @param isRefused this directory has refused records */
+  #makeWay(isRefused: boolean): void {
+    this.#mustHaveRoom ||= isRefused;
+    this.#candidate.yield();
   }
 
   async #claim(): Promise<LogHead | undefined> {
@@ -181,6 +237,10 @@ export class RoleLoop {
       trouble: (error) => state.trouble(error),
       ended: () => state.setRole("follower"),
       yielded: () => this.#candidate.yield(),
+      refusedHere: (error) => {
+        state.ownTrouble(error);
+        this.#makeWay(true);
+      },
     });
     const end = () => leading.stop();
     ended.addEventListener("abort", end, { once: true });

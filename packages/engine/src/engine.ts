@@ -161,8 +161,10 @@ export class Engine extends Reader {
         () => flushes.throttle(),
         () => flushes.pace(),
       );
+      const { role } = parts;
       parts.applied.onCommitted =
-        parts.role === undefined ? () => flushes.consider() : () => this.#committed(flushes);
+        role === undefined ? () => flushes.consider() : () => this.#committed(flushes);
+      if (role !== undefined) flushes.onRefused = (error) => role.refusedHere(error);
     }
     this.#consumers = parts.consumers;
     const config = writtenConfig(parts);

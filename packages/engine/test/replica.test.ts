@@ -132,6 +132,24 @@ describe("a replica that leads", () => {
     await again.engine.close();
   });
 
+  it("tells that its directory refuses writes, until there is room", async () => {
+    const disk = new SimDisk();
+    const log = new MemoryLog();
+    const replica = await replicaOn(disk);
+    const refused: string[] = [];
+    expect(() => replica.lead(log.commit, 1 as never)).toThrow(/refusedHere must be a function/);
+    replica.lead(log.commit, ({ code }) => refused.push(code));
+    const faults = disk.scheduleFaults(...Array(30).fill({ kind: "disk-full", after: 0, only: "open" }));
+    await rejection("KAYA_DISK_FULL", replica.engine.put("a", "1"));
+    await rejection("KAYA_DISK_FULL", replica.assertRoom());
+    expect([refused, log.entries.length, replica.isLeading]).toEqual([["KAYA_DISK_FULL"], 0, true]);
+    faults.cancel();
+    await replica.assertRoom();
+    await replica.engine.put("a", "2");
+    expect(replica.position.lsn).toBe(1);
+    await replica.engine.close();
+  });
+
   it("tells once that more can be read, or that nothing more will come", async () => {
     const disk = new SimDisk();
     const log = new MemoryLog();

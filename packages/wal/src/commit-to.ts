@@ -25,13 +25,18 @@ export interface CommitTo {
    * fails. If it rejects, the batch and all behind it are taken back: nothing was written here, and their LSNs are free.
    */
   readonly commit: (batch: CommittedBatch) => Promise<void>;
+  /**
+   * Called with the error before writes reject because this log cannot take them: `commit` was not called for them. This log goes on, and takes writes again
+   * when its disk does. It must not throw.
+   */
+  readonly refusedHere?: (error: KayaError) => void;
 }
 
 /** @throws KayaError KAYA_INVALID_ARGUMENT */
 export function checkCommitTo(commitTo: CommitTo | undefined): void {
   if (commitTo === undefined) return;
-  const { maxBatchBytes, refusal, commit } = commitTo;
-  for (const [name, call] of Object.entries({ refusal, commit })) {
+  const { maxBatchBytes, refusal, commit, refusedHere = () => undefined } = commitTo;
+  for (const [name, call] of Object.entries({ refusal, commit, refusedHere })) {
     if (typeof call === "function") continue;
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
@@ -68,6 +73,12 @@ export class HandOver {
     this.#state = "begun";
     await this.#commitTo.commit(toCommit(batch));
     this.#state = "done";
+  }
+
+  /** Tells that batches are taken back, none of which was handed over. Those that came from that log do not count, and those without records. */
+  refusedHere(batches: readonly Batch<unknown>[], error: KayaError): void {
+    if (batches.some(({ length, isReplicated }) => length > 0 && !isReplicated))
+      this.#commitTo.refusedHere?.(error);
   }
 
   /** `commit` was called for the batch, and has not resolved. */

@@ -194,10 +194,11 @@ export class GroupCommit<T> {
     return durable;
   }
 
-  /** Creates the first segment, durably, where there is none. */
+  /** Opens a segment behind what was appended so far, if the last one is not empty; resolves when it is there. */
   prepare(): Promise<void> {
-    const durable = this.#queue.firstSegment()?.addBarrier();
-    if (durable === undefined) return Promise.resolve();
+    const batch = this.#queue.firstSegment() ?? this.#queue.lastInNewSegment();
+    const durable = batch?.addBarrier();
+    if (durable === undefined) return this.sync();
     this.#drainSoon();
     return durable;
   }
@@ -567,6 +568,7 @@ export class GroupCommit<T> {
       return;
     }
     if (this.#segments.isTailFinished) this.#becameDurable();
+    this.#handOver?.refusedHere(this.#queue.all(), error);
     this.#rejectQueue(error);
   }
 

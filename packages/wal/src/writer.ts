@@ -333,6 +333,17 @@ export class WalWriter<T = AppendResult> {
   }
 
   /**
+   * Resolves when the log has an empty segment for the next record: it creates the first segment, or closes the open one and creates the next. An empty
+   * segment stays as it is. All earlier records are durable then.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED,
+   *   KAYA_READ_ONLY, KAYA_CLOSED
+   */
+  prepare(): Promise<void> {
+    return this.#whenWritable(() => this.#commit.prepare());
+  }
+
+  /**
    * Lets a caller hold writes up. `hold` is called before each batch is taken for writing. If it returns a
    * promise, the batch waits for that, and records that are appended meanwhile join it. It must neither throw
    * nor reject.

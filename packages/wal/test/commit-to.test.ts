@@ -165,6 +165,7 @@ describe("a log in front", () => {
       ["maxBatchBytes", 1.5],
       ["refusal", undefined],
       ["commit", 1],
+      ["refusedHere", "no"],
     ] as const) {
       const commitTo = {
         maxBatchBytes: 40,
@@ -311,6 +312,49 @@ describe("what fails", () => {
     }
     expect(takenBack).toBeGreaterThan(0);
     expect(final).toBeGreaterThan(0);
+  });
+
+  it("before the log in front has a batch is told, once for all batches, and not for records that come from that log", async () => {
+    const disk = new SimDisk();
+    const refused: KayaError[] = [];
+    const ahead = Object.assign(new LogAhead(), { refusedHere: (error: KayaError) => refused.push(error) });
+    const writer = await open(disk, ahead, config);
+    const LARGE = fill(140); // two do not fit a segment
+    await writer.append(put("first", LARGE));
+    const rest = Array(30).fill({ kind: "disk-full", after: 0, only: "open" });
+    const faults = disk.scheduleFaults(...rest);
+    const writes = await Promise.all([0, 1, 2, 3].map((n) => told(writer.append(put(`${n}`, LARGE)))));
+    expect(writes.every((result) => "error" in result && result.error.code === "KAYA_DISK_FULL")).toBe(true);
+    expect(refused).toEqual([errorOf(writes[0])]);
+    expect(ahead.entries).toHaveLength(1);
+    // No write is refused.
+    await expect(writer.prepare()).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    const source = new LogAhead();
+    const other = await open(new SimDisk(), source);
+    for (const key of ["first", "next"]) await other.append(put(key, LARGE));
+    const entry = source.entries[1] as CommittedBatch;
+    await expect(writer.appendReplicated(entry)).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
+    expect(refused).toHaveLength(1);
+    faults.cancel();
+    await writer.prepare();
+    await writer.appendReplicated(entry);
+    await writer.close();
+    await other.close();
+  });
+
+  it("opens the first segment, and the next one, when it is asked to prepare", async () => {
+    const disk = new SimDisk();
+    const writer = await open(disk, new LogAhead());
+    for (const id of [1, 2]) {
+      // An empty segment stays as it is.
+      for (let calls = 0; calls < 2; calls++) {
+        await writer.prepare();
+        expect(disk.readFile(segmentPath(id))).toHaveLength(0);
+        expect(disk.readFile(segmentPath(id + 1))).toBeUndefined();
+      }
+      await writer.append(put("a"));
+    }
+    await writer.close();
   });
 
   it("is told as final, with the failed write as its cause, and nothing more is handed over", async () => {

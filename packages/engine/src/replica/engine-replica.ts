@@ -1,4 +1,4 @@
-import { describe, type LogPosition } from "@kaya/core";
+import { describe, type KayaError, type LogPosition } from "@kaya/core";
 import { type Engine, REPLICATION, type Replication } from "../engine.js";
 import { invalid } from "../input.js";
 import type { Replica, ReplicaBatch, ReplicaEntry } from "./replica.js";
@@ -36,14 +36,16 @@ export class EngineReplica implements Replica {
     }
   }
 
-  lead(commit: (batch: ReplicaBatch) => Promise<void>): void {
+  lead(commit: (batch: ReplicaBatch) => Promise<void>, refusedHere?: (error: KayaError) => void): void {
     if (typeof commit !== "function") throw invalid(`commit must be a function, not ${describe(commit)}`);
+    if (refusedHere !== undefined && typeof refusedHere !== "function")
+      throw invalid(`refusedHere must be a function, not ${describe(refusedHere)}`);
     if (this.#role.isLeading) throw invalid("the replica leads already");
     if (this.#role.isStopping) throw invalid("await `follow` before the replica leads again");
     if (this.#appending > 0) throw invalid("await `append` before the replica leads");
     this.#engine.assertOpen();
     this.#engine.wal.assertWorking();
-    this.#role.lead(commit);
+    this.#role.lead(commit, refusedHere);
     this.#engine.resumeIndexes();
   }
 
@@ -55,6 +57,11 @@ export class EngineReplica implements Replica {
     }
     await wal.idle();
     this.#role.stopped();
+  }
+
+  async assertRoom(): Promise<void> {
+    await this.engine.flush();
+    await this.#engine.wal.prepare();
   }
 
   onApplied(call: () => void): () => void {

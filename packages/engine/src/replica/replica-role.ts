@@ -4,12 +4,14 @@ import { invalid } from "../input.js";
 import type { ReplicaBatch, ReplicaOptions } from "./replica.js";
 
 type Commit = (batch: ReplicaBatch) => Promise<void>;
+type RefusedHere = (error: KayaError) => void;
 
 /** The role of a replica: whether it accepts writes, and the `commit` of its batches. */
 export class ReplicaRole {
   readonly #refusal: () => KayaError;
   readonly #maxBatchBytes: number;
   #commit: Commit | undefined;
+  #refusedHere: RefusedHere | undefined;
   #isLeading = false;
 
   constructor({ refusal, maxBatchBytes }: Pick<ReplicaOptions, "refusal" | "maxBatchBytes">) {
@@ -39,7 +41,13 @@ export class ReplicaRole {
         if (this.#commit === undefined) throw this.#refusal();
         await this.#commit(batch);
       },
+      refusedHere: (error) => this.refusedHere(error),
     };
+  }
+
+  /** This directory cannot take writes now: they are refused before they are handed over. */
+  refusedHere(error: KayaError): void {
+    if (this.#isLeading) this.#refusedHere?.(error);
   }
 
   /** The error with which writes reject while it follows. */
@@ -52,8 +60,9 @@ export class ReplicaRole {
     if (!this.#isLeading) throw this.#refusal();
   }
 
-  lead(commit: Commit): void {
+  lead(commit: Commit, refusedHere: RefusedHere | undefined): void {
     this.#commit = commit;
+    this.#refusedHere = refusedHere;
     this.#isLeading = true;
   }
 

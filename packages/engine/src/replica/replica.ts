@@ -72,9 +72,18 @@ export interface Replica {
    * same code, or with KAYA_FENCED if that leaves their fate open; `cause` is the first error. Their LSNs are free again. If something fails here
    * after `commit` has resolved, the engine has failed (`onFailure`): the records are in the shared log, and this node does not have them.
    *
+   * @param refusedHere called with the error when this directory refuses writes that were not handed to `commit`: a segment cannot be opened, or a memtable
+   *   cannot be flushed, because the disk is full or broken. The replica goes on, and refuses writes for as long as the cause lasts: `follow` lets another
+   *   node write. It must not throw
    * @throws KayaError KAYA_INVALID_ARGUMENT if it leads already, or an `append` is under way; KAYA_WRITER_FAILED, KAYA_CLOSED
    */
-  lead(commit: (batch: ReplicaBatch) => Promise<void>): void;
+  lead(commit: (batch: ReplicaBatch) => Promise<void>, refusedHere?: (error: KayaError) => void): void;
+  /**
+   * Does the steps that a refused write would need: it flushes the memtables, and opens the next segment. It resolves if this directory takes writes.
+   *
+   * @throws KayaError KAYA_DISK_FULL, KAYA_IO: it does not now; KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_CLOSED
+   */
+  assertRoom(): Promise<void>;
   /**
    * From now on writes reject with `refusal()`, and so do updates and transactions whose functions have not ended. Writes that already have an LSN still go
    * through `commit`. Resolves when no write is under way any more. It may be called while the replica follows.

@@ -47,6 +47,8 @@ export class Flushes {
   readonly #wal: WalWriter<unknown>;
   readonly #applied: AppliedLog;
   readonly #flusher: Flusher;
+  /** Called with the error of each write that `assertRoom` refuses. */
+  onRefused: (error: KayaError) => void = () => undefined;
   #heldUp = 0;
 
   constructor({ config, disk, wal, applied, tree, consumers }: FlushedEngine) {
@@ -75,11 +77,13 @@ export class Flushes {
     const { failure } = this.#flusher;
     if (failure === undefined || this.#applied.store.sealed === undefined || !this.#isFull()) return;
     if (!this.#flusher.isRunning) this.#runInBackground();
-    throw new KayaError(
+    const refused = new KayaError(
       failure.code,
       `nothing was written: memory.memtableBytes are used up, and what is in memory cannot be flushed into a table. ${failure.message}`,
       { cause: failure },
     );
+    this.onRefused(refused);
+    throw refused;
   }
 
   /**
