@@ -12,18 +12,24 @@ const ROOT = import.meta.dirname;
 // A test may take as long as it needs on a busy machine. The limit ends a test that hangs.
 const PATIENCE = 300_000;
 
-/** The tests below a directory, under a name. */
-function project(name, directory, include) {
+/** The tests below a directory, under a name. Loading modules takes a third of the time, so test files share them unless they are isolated. */
+function project(name, directory, include, { exclude = [], isolate = false } = {}) {
   const root = join(ROOT, directory);
-  // A third of the time is for loading modules, so the files of a package share them: but where a test mocks a module (io), or helpers have hooks
-  // for each file (kayactl).
-  const isolate = name === "io" || name === "kayactl";
-  return { root, test: { name, include, isolate, testTimeout: PATIENCE, hookTimeout: PATIENCE } };
+  return { root, test: { name, include, exclude, isolate, testTimeout: PATIENCE, hookTimeout: PATIENCE } };
 }
+
+// Tests of kayactl that need a process of their own: Chromium finds its libraries by the environment of its first import, and one file mocks a module.
+const ISOLATED = ["test/*-browser.test.ts", "test/sim.test.ts"];
 
 const packages = readdirSync(join(ROOT, "packages"));
 const all = [
-  ...packages.map((name) => project(name, join("packages", name), ["test/**/*.test.ts"])),
+  ...packages.map((name) =>
+    project(name, join("packages", name), ["test/**/*.test.ts"], {
+      exclude: name === "kayactl" ? ISOLATED : [],
+      isolate: name === "io", // its tests mock modules
+    }),
+  ),
+  project("isolated", join("packages", "kayactl"), ISOLATED, { isolate: true }),
   project("packed", ".ci", ["{packed,release}/*.test.mjs"]),
   project("repository", ".ci", ["*.test.mjs", "{docs/test,runtimes}/*.test.mjs"]),
 ];

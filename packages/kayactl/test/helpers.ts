@@ -7,7 +7,7 @@ import { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { SharedLog } from "@kaya/cluster";
 import { Engine } from "@kaya/engine";
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import { type Io, run } from "../src/index.js";
 
 export const BIN = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
@@ -25,16 +25,10 @@ export const SEGMENT = "0000000000000001.wal";
 // What runs the tests may ask for colours.
 for (const name of ["FORCE_COLOR", "NO_COLOR"]) delete process.env[name];
 
-const directories: string[] = [];
-
-afterEach(async () => {
-  for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true });
-});
-
 /** A new directory, gone after the test. */
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "kayactl-"));
-  directories.push(directory);
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
 

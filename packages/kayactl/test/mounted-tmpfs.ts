@@ -2,16 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
-
-const mounted: string[] = [];
-
-afterEach(() => {
-  for (const path of mounted.splice(0)) {
-    spawnSync("umount", ["--lazy", path]); // a test that failed may have left a file open in it
-    rmdirSync(path);
-  }
-});
+import { onTestFinished } from "vitest";
 
 /** A small file system of its own, gone after the test; undefined where this process may not mount one. */
 export function mountTmpfs(size: string): string | undefined {
@@ -19,7 +10,10 @@ export function mountTmpfs(size: string): string | undefined {
   const path = mkdtempSync(join(tmpdir(), "kayactl-tmpfs-"));
   const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path]);
   if (status === 0) {
-    mounted.push(path);
+    onTestFinished(() => {
+      spawnSync("umount", ["--lazy", path]); // a test that failed may have left a file open in it
+      rmdirSync(path);
+    });
     return path;
   }
   rmdirSync(path);

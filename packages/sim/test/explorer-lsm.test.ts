@@ -3,7 +3,7 @@ import { describeCrashViolation, lsmScenarios } from "../src/explorer/index.js";
 
 // Each scenario runs to its end, and is crashed at some of its moments. `npx pnpm@10 torture` crashes it at all of them.
 const BUDGET = {
-  maxBoundaries: 6,
+  maxBoundaries: 4,
   maxStatesPerBoundary: 3,
   maxStatesPerRecoveryBoundary: 1,
   maxViolations: 1,

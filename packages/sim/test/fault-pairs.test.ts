@@ -16,8 +16,8 @@ vi.setConfig({ testTimeout: 600_000 }); // a second of a processor each
 // At some of their moments: `npx pnpm@10 torture` crashes them at all.
 const BUDGET = {
   maxViolations: 1,
-  maxBoundaries: 8,
-  maxStatesPerBoundary: 3,
+  maxBoundaries: 4,
+  maxStatesPerBoundary: 2,
   maxStatesPerRecoveryBoundary: 1,
 };
 
