@@ -94,7 +94,8 @@ export async function recoverTo(
     isWhole = true;
     return { ...built, durationMs: performance.now() - started };
   } finally {
-    await target.end(isWhole);
+    if (isWhole) await target.end(true);
+    else await target.undo();
   }
 }
 

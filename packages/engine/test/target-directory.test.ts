@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { NodeDisk, SimDisk } from "@kaya/io";
+import { type Disk, type FaultRule, NodeDisk, SimDisk } from "@kaya/io";
 import { afterAll, describe, expect, it } from "vitest";
 import { Engine, recoverTo } from "../src/index.js";
 import { holdUp } from "./support/intercepted-disk.js";
@@ -22,12 +22,14 @@ const WAYS = [
   // A backup that comes after the other one goes on from it.
   [
     "a backup",
-    (engine: Engine, _source: SimDisk, into: SimDisk) => engine.backup(into),
+    (engine: Engine, _source: Disk, into: Disk | string, onBytes?: () => void) =>
+      engine.backup(into, onBytes && { onProgress: onBytes }),
     ["done", "KAYA_LOCK_CONFLICT"],
   ],
   [
     "what is recovered to an LSN",
-    (_engine: Engine, source: SimDisk, into: SimDisk) => recoverTo({}, { lsn: ENTRIES, into }, source),
+    (_engine: Engine, source: Disk, into: Disk | string, onBytes?: () => void) =>
+      recoverTo({}, { lsn: ENTRIES, into, ...(onBytes && { onWrite: onBytes }) }, source),
     ["done", "KAYA_LOCK_CONFLICT", "KAYA_INVALID_ARGUMENT"],
   ],
 ] as const;
@@ -60,7 +62,7 @@ describe.each(WAYS)("the directory of %s", (_what, write, later) => {
     const engine = await filled(source);
     const target = new SimDisk();
     const gate = holdUp(target, ({ kind }) => kind === "append");
-    const running = write(engine, source, gate.disk as unknown as SimDisk);
+    const running = write(engine, source, gate.disk);
     await gate.held;
     await rejection("KAYA_LOCK_CONFLICT", Engine.open({}, target));
     gate.release();
@@ -68,6 +70,68 @@ describe.each(WAYS)("the directory of %s", (_what, write, later) => {
     const copy = await Engine.open({}, target);
     expect(await copy.count()).toBe(ENTRIES);
     await copy.close();
+    await engine.close();
+  });
+
+  it("is as it was where the writing fails: without the LOCK and the directories that it made", async () => {
+    const source = new SimDisk();
+    const engine = await filled(source);
+    const work = await directories.make();
+    const fail = (into: Disk | string) => {
+      const failing = write(engine, source, into, () => {
+        throw new Error("enough");
+      });
+      return expect(failing).rejects.toThrow("enough");
+    };
+    const [absent, empty, own, locked] = ["new/absent", "empty", "own", "locked"].map((name) =>
+      join(work, name),
+    ) as [string, string, string, string];
+    for (const dir of [empty, join(own, "sst")]) await mkdir(dir, { recursive: true });
+    await (await new NodeDisk(locked).lock("LOCK")).release();
+    for (const dir of [absent, empty, own, locked]) await fail(dir);
+    expect((await readdir(work)).sort()).toEqual(["empty", "locked", "own"]);
+    expect([await readdir(empty), await readdir(own), await readdir(locked)]).toEqual([
+      [],
+      ["sst"],
+      ["LOCK"],
+    ]);
+
+    const disk = new NodeDisk(absent);
+    await fail(disk);
+    expect((await readdir(work)).sort()).toEqual(["empty", "locked", "own"]);
+    await write(engine, source, disk); // a disk that was given can be used again
+    const copy = await Engine.open({}, disk);
+    expect(await copy.count()).toBe(ENTRIES);
+    await copy.close();
+    await engine.close();
+  });
+
+  it("has a LOCK behind a failure of the disk only if something else is left there too", async () => {
+    const source = new SimDisk();
+    const engine = await filled(source);
+    const whole = new SimDisk();
+    await write(engine, source, whole);
+    const kinds = ["disk-full", "fsync-failed", "io-error"] as const satisfies FaultRule["kind"][];
+    let removed = 0;
+    for (let at = 0; at < whole.nextOperation; at++) {
+      for (const kind of kinds) {
+        const target = new SimDisk({ faults: [{ at, kind }] });
+        const result = await Promise.allSettled([write(engine, source, target)]);
+        if (result[0].status === "fulfilled") continue;
+        for (const survive of ["everything", "nothing", "random"] as const) {
+          const left = target.fork();
+          left.crash({ survive });
+          const files = [...(await left.list("sst")), ...(await left.list("manifest"))];
+          const hasLock = (await left.list("")).some(({ path }) => path === "LOCK");
+          if (survive === "everything")
+            expect(hasLock, `${kind} at ${at}: ${files.map(({ path }) => path)}`).toBe(files.length > 0);
+          if (files.length > 0) expect(hasLock, `${kind} at ${at}, ${survive}`).toBe(true);
+          if (!hasLock) removed++;
+          await write(engine, source, left); // and it can be tried again
+        }
+      }
+    }
+    expect(removed).toBeGreaterThan(whole.nextOperation);
     await engine.close();
   });
 });

@@ -5,7 +5,7 @@ export const EVIDENCE_MUTANTS = [
     first: "beside another into the same directory",
     rule: "backup",
     file: "engine/dist/backup/target-directory.js",
-    find: "this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH)",
+    find: "await this.#lockDirectory()",
     replace: "undefined",
   },
   {

@@ -58,7 +58,7 @@ export class NewDirectory {
         throw error;
       }
     } finally {
-      if (isAbandoned) await target.undo().catch(ignoreBehindFirst);
+      if (isAbandoned) await target.undo();
       // Not told to be clean: the next opening reads the log to its end.
       else await target.end(false);
     }
@@ -161,9 +161,6 @@ export class NewDirectory {
     }
   }
 }
-
-/** What is left then is a lock's file or an empty directory. The first failure is the one to report. */
-function ignoreBehindFirst(): void {}
 
 function notAsWritten(why: string): KayaError {
   return new KayaError("KAYA_IO", `the new directory does not read back as it was written: ${why}`);

@@ -137,7 +137,8 @@ async function fill(
     }
   } finally {
     from.release();
-    await directory.end(isWhole);
+    if (isWhole) await directory.end(true);
+    else await directory.undo();
   }
 }
 

@@ -11,6 +11,8 @@ import type { StoreIdentity } from "./backup-identity.js";
 import { MadeDirectories } from "./made-directories.js";
 import { contentOf, type TargetContent } from "./target-content.js";
 
+const DIRECTORIES = [MANIFEST_DIR, TABLE_DIR, WAL_DIR];
+
 /** How a target directory is checked, locked and named in errors. */
 export interface TargetOptions {
   /** What goes there, for the error: "a backup". */
@@ -69,24 +71,38 @@ export class TargetDirectory {
   async take(): Promise<Disk> {
     if (this.#isTaken) return this.#disk;
     const mayBeUnfinished = await this.#mayBeUnfinished();
-    await this.#lookAround();
-    const lock = this.#options.disableLocking ? undefined : await this.#disk.lock(LOCK_PATH);
+    const hadLock = await this.#lookAround();
+    const lock = await this.#lockDirectory();
     try {
-      if (!(await this.#clearUnfinished())) {
+      if (await this.#clearUnfinished()) {
+        this.#hasMadeLock = true; // the broken-off filling made it
+      } else {
         const content = await contentOf(this.#disk);
-        this.#check(content, mayBeUnfinished && lock?.lastMark === undefined);
         // Somebody else may have had the directory since it was looked at: then there is a mark, or a table.
-        this.#hasMadeLock &&= content.kind === "nothing" && lock?.lastMark === undefined;
+        this.#hasMadeLock = !hadLock && content.kind === "nothing" && lock?.lastMark === undefined;
+        this.#check(content, mayBeUnfinished && lock?.lastMark === undefined);
       }
       // By the lock's file the next writing tells what this one leaves if it is killed: no table survives without it.
       if (lock !== undefined) await this.#disk.syncDir("");
     } catch (error) {
-      await letGoAsFound(lock);
+      if (this.#hasMadeLock) await this.#undo(lock).catch(ignoreBehindFirst);
+      else await letGoAsFound(lock);
       throw error;
     }
     this.#lock = lock;
     this.#isTaken = true;
     return this.#disk;
+  }
+
+  async #lockDirectory(): Promise<DiskLock | undefined> {
+    if (this.#options.disableLocking) return undefined;
+    try {
+      return await this.#disk.lock(LOCK_PATH);
+    } catch (error) {
+      // It makes the directory before the lock's file.
+      await this.#made?.removeRoot().catch(ignoreBehindFirst);
+      throw error;
+    }
   }
 
   /** Lets go of the directory. @param isWhole what was written there is whole, and durable */
@@ -100,24 +116,41 @@ export class TargetDirectory {
 
   /**
    * Lets go of the directory after a writing that failed and has removed its files: the lock's file and the directories go too, if this made them.
-   * A directory that was absent is absent again.
+   * A directory that was absent is absent again. If a file of the writing is left, so is the lock's file: by it the next writing tells what is left.
+   * It never rejects, because the failure before it is the one to report.
    */
   async undo(): Promise<void> {
-    if (!this.#isTaken) return this.end(false);
+    try {
+      if (this.#isTaken) await this.#undo(this.#lock);
+    } catch {
+      // A lock's file or an empty directory is left then.
+    } finally {
+      await this.#own?.close?.();
+    }
+  }
+
+  async #undo(lock: DiskLock | undefined): Promise<void> {
+    if (!(await this.#isCleared())) return lock?.release();
     try {
       await this.#made?.removeBelow();
     } finally {
-      await this.#letGoUndone();
+      await lock?.release({ remove: this.#hasMadeLock });
+      if (this.#hasMadeLock) await this.#disk.syncDir("");
     }
-    await this.#made?.removeRoot();
+    if (this.#made === undefined) return;
+    await this.#disk.close?.(); // a disk that is used again makes the directories anew
+    await this.#made.removeRoot();
   }
 
-  async #letGoUndone(): Promise<void> {
+  /** Whether no file of the writing is left, and no power cut brings one back. */
+  async #isCleared(): Promise<boolean> {
     try {
-      await this.#lock?.release({ remove: this.#hasMadeLock });
-      if (this.#hasMadeLock) await this.#disk.syncDir("");
-    } finally {
-      await this.#own?.close?.();
+      const root = await this.#disk.list("");
+      for (const dir of DIRECTORIES)
+        if (root.some(({ path, isDirectory }) => path === dir && isDirectory)) await this.#disk.syncDir(dir);
+      return (await contentOf(this.#disk)).kind === "nothing";
+    } catch {
+      return false; // a disk that fails here has failed before, and that failure is reported
     }
   }
 
@@ -140,16 +173,15 @@ export class TargetDirectory {
     if (files === undefined) return false;
     for (const path of files) await this.#disk.remove(path);
     for (const dir of new Set(files.map(parentOf))) await this.#disk.syncDir(dir);
-    this.#hasMadeLock = true; // the broken-off filling made it
     return true;
   }
 
-  /** What is there before something is made. */
-  async #lookAround(): Promise<void> {
+  /** What is there before something is made. @returns whether there is a lock's file */
+  async #lookAround(): Promise<boolean> {
     const root = await this.#disk.list("");
-    this.#hasMadeLock = !root.some(({ path }) => path === LOCK_PATH);
     if (this.#disk instanceof NodeDisk)
-      this.#made = await MadeDirectories.lookAt(this.#disk.root, [MANIFEST_DIR, TABLE_DIR, WAL_DIR]);
+      this.#made = await MadeDirectories.lookAt(this.#disk.root, DIRECTORIES);
+    return root.some(({ path }) => path === LOCK_PATH);
   }
 
   /**
@@ -201,6 +233,9 @@ export class TargetDirectory {
     );
   }
 }
+
+/** A lock's file or an empty directory is left then. The first failure is the one to report. */
+function ignoreBehindFirst(): void {}
 
 /** The mark of a log without segments. */
 const NO_LOG = formatLogMark({ id: undefined, lsn: 0, segmentId: 0, length: 0 });
