@@ -48,7 +48,8 @@ export function withProgress<T>(
   return whileShown(context, recoveryProgress, work);
 }
 
-async function closeAfter<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
+/** Closes an engine after the work. The result of the work counts only if the engine was closed without an error. */
+export async function closeAfter<T>(engine: Pick<Engine, "close">, work: () => Promise<T>): Promise<T> {
   let result: T;
   try {
     result = await work();

@@ -23,6 +23,19 @@ const importing = (data: string, stdin: string | Uint8Array, ...argv: string[]) 
   kayactl(["import", "-", ...argv, "--data", data], { stdin });
 const lines = (...documents: unknown[]) => documents.map((each) => `${JSON.stringify(each)}\n`).join("");
 
+/** A store with a row of an index. */
+async function makeIndexed(dataDir: string): Promise<void> {
+  const engine = await Engine.open({ dataDir });
+  const options = {
+    prefix: "user:",
+    key: "utf8",
+    value: "json",
+    indexes: { byName: { key: "utf8", of: (user: unknown) => (user as { name: string }).name } },
+  } as const;
+  await engine.view(options).put("1", { name: "Ada" });
+  await engine.close();
+}
+
 describe("import", () => {
   test("what export wrote comes out again byte for byte", async () => {
     const from = await absentDirectory();
@@ -179,6 +192,28 @@ describe("import", () => {
     expect(stderr.bytes.toString()).toContain("line 1 of standard input is over ");
   });
 
+  test.each([
+    ["nothing", "", [], 0],
+    ["empty lines", "\n \n", [], 0],
+    ["a first line that is no JSON", "x\n", [], 4],
+    ["a first key that is too long", lines({ key: "k".repeat(70_000), value: "1" }), [], 4],
+    [
+      "only entries that have expired and would hide nothing",
+      lines({ key: "a", value: "1", expiresAt: 1 }),
+      ["--skip-existing"],
+      0,
+    ],
+  ])("of %s makes no data directory, and nothing in an empty one", async (_what, stdin, argv, code) => {
+    const absent = await absentDirectory();
+    expect((await importing(absent, stdin, ...argv)).code).toBe(code);
+    expect(existsSync(absent)).toBe(false);
+    const empty = await temporaryDirectory();
+    expect((await importing(empty, stdin, ...argv)).code).toBe(code);
+    expect(await readdir(empty)).toEqual([]);
+    expect((await importing(empty, lines({ key: "a", value: "1" }))).code).toBe(0);
+    expect((await kayactl(["get", "a", "--data", empty])).stdout).toBe("1\n");
+  });
+
   test("--dry-run checks everything and writes nothing", async () => {
     const text = lines({ key: "a", value: "1" }, { key: "key-00000", value: "2" });
     const absent = await absentDirectory();
@@ -225,15 +260,7 @@ describe("import", () => {
 
   test("rows of an index are refused, unless they are to go past it", async () => {
     const dataDir = await absentDirectory();
-    const engine = await Engine.open({ dataDir });
-    const options = {
-      prefix: "user:",
-      key: "utf8",
-      value: "json",
-      indexes: { byName: { key: "utf8", of: (user: unknown) => (user as { name: string }).name } },
-    } as const;
-    await engine.view(options).put("1", { name: "Ada" });
-    await engine.close();
+    await makeIndexed(dataDir);
     const text = lines({ key: "a", value: "1" }, { key: "user:2", value: '{"name":"Grace"}' });
     const { code, stderr } = await importing(dataDir, text);
     expect(code).toBe(4);
@@ -242,6 +269,19 @@ describe("import", () => {
     expect((await kayactl(["get", "a", "--data", dataDir])).stdout).toBe("1\n");
     expect((await importing(dataDir, text, "--past-indexes")).code).toBe(0);
     expect((await kayactl(["get", "user:2", "--data", dataDir])).code).toBe(0);
+  });
+
+  test("is refused if a program makes a store with indexes while the first entries are read", async () => {
+    const data = await absentDirectory();
+    async function* beside() {
+      yield Buffer.from(lines({ key: "user:2", value: '{"name":"Grace"}' }));
+      await makeIndexed(data);
+    }
+    const stderr = new Sink();
+    const io = { stdout: new Sink(), stderr, stdin: Readable.from(beside()) };
+    expect(await run(["import", "-", "--data", data], io)).toBe(4);
+    expect(stderr.bytes.toString()).toContain("has indexes now");
+    expect((await kayactl(["get", "user:2", "--data", data])).code).toBe(2);
   });
 
   test("Ctrl-C ends it with 130, and says what is durable", async () => {

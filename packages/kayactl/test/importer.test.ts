@@ -54,8 +54,10 @@ class DoubleEngine {
 }
 
 function importerInto(engine: DoubleEngine, skipExisting = false, maxRecordBytes = 32 * MiB): Importer {
-  const target = { engine: engine as unknown as Engine, writes: true, check: new EntryCheck(NO_LIMITS, []) };
-  const options = { skipExisting, expiresAt: undefined, maxRecordBytes, now: () => 1000 };
+  const opened = engine as unknown as Engine;
+  const target = { engine: opened, open: async () => opened };
+  const check = new EntryCheck(NO_LIMITS, []);
+  const options = { check, skipExisting, expiresAt: undefined, maxRecordBytes, now: () => 1000 };
   return new Importer({ unit: "line", name: "x" }, target, options);
 }
 

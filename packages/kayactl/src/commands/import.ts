@@ -1,19 +1,19 @@
-import { access } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { KayaError, resolveEngineConfig } from "@kaya/core";
-import type { Engine } from "@kaya/engine";
 import { invalid, toJson } from "../bytes.js";
 import { type Context, ExitCode, type Register } from "../context.js";
 import { definedIndexes, EntryCheck } from "../import/entry-check.js";
 import { addImportOptions, type ImportCommandOptions, openSource } from "../import/import-options.js";
 import { type Imported, importProgress } from "../import/import-progress.js";
 import type { ImportSource } from "../import/import-source.js";
-import { Importer } from "../import/importer.js";
+import { Importer, type ImportTarget } from "../import/importer.js";
+import { NewStore } from "../import/new-store.js";
 import { engineConfig } from "../options.js";
 import { escapeText } from "../terminal/text.js";
 import { untilInterrupted } from "../terminal/until-interrupted.js";
 import { whileShown } from "../terminal/while-shown.js";
 import { formatCount } from "../units.js";
-import { withEngine } from "../with-engine.js";
+import { closeAfter, withEngine } from "../with-engine.js";
 
 export const registerImport: Register = (program, execute) => {
   const command = program
@@ -63,40 +63,53 @@ async function importFrom(
   options: ImportCommandOptions,
 ): Promise<void> {
   const isDry = options.dryRun === true;
-  const work = (engine: Engine | undefined) => importInto(context, source, engine, options);
-  const importer =
-    isDry && !(await isThere(context.options.data))
-      ? await work(undefined)
-      : await withEngine(context, work, { create: !isDry, readOnly: isDry, runsOn: true });
+  const importer = (await isNew(context))
+    ? await importIntoNew(context, source, options)
+    : await withEngine(
+        context,
+        (engine) =>
+          importInto(context, source, { engine, open: isDry ? undefined : async () => engine }, options),
+        { create: !isDry, readOnly: isDry, runsOn: true },
+      );
   await tellNotes(context, source);
   await printSummary(context, importer, isDry);
 }
 
-async function isThere(dir: string): Promise<boolean> {
-  return access(dir).then(
-    () => true,
-    () => false, // an import would make it, or says why it cannot
+/** Whether the data directory is absent or empty. */
+async function isNew({ session, options: { data } }: Context): Promise<boolean> {
+  if (session?.isOf(data)) return false; // the shell has it open
+  return readdir(data).then(
+    (names) => names.length === 0,
+    (cause: NodeJS.ErrnoException) => cause.code === "ENOENT", // the opening tells any other reason
   );
+}
+
+function importIntoNew(
+  context: Context,
+  source: ImportSource,
+  options: ImportCommandOptions,
+): Promise<Importer> {
+  if (options.dryRun === true)
+    return importInto(context, source, { engine: undefined, open: undefined }, options);
+  const store = new NewStore(context, options.pastIndexes === true);
+  return closeAfter(store, () => importInto(context, source, store, options));
 }
 
 async function importInto(
   context: Context,
   source: ImportSource,
-  engine: Engine | undefined,
+  target: ImportTarget,
   { dryRun = false, skipExisting = false, pastIndexes = false, ttl }: ImportCommandOptions,
 ): Promise<Importer> {
   const config = resolveEngineConfig(engineConfig(context.options));
-  const indexes = engine === undefined || pastIndexes ? [] : await definedIndexes(engine);
-  const importer = new Importer(
-    source,
-    { engine, writes: !dryRun, check: new EntryCheck(config, indexes) },
-    {
-      skipExisting,
-      expiresAt: ttl === undefined ? undefined : Date.now() + ttl,
-      maxRecordBytes: config.wal.maxRecordBytes,
-      now: Date.now,
-    },
-  );
+  const indexes = target.engine === undefined || pastIndexes ? [] : await definedIndexes(target.engine);
+  const importer = new Importer(source, target, {
+    check: new EntryCheck(config, indexes),
+    skipExisting,
+    expiresAt: ttl === undefined ? undefined : Date.now() + ttl,
+    maxRecordBytes: config.wal.maxRecordBytes,
+    now: Date.now,
+  });
   try {
     await whileShown<Imported, void>(context, importProgress, (onProgress) =>
       addAll(context, source, importer, onProgress),

@@ -12,6 +12,7 @@ const ENTRY_BYTES = 32;
 const MOST_UNDER_WAY = 4;
 
 export interface ImportOptions {
+  readonly check: EntryCheck;
   /** Leaves keys alone that have a value. */
   readonly skipExisting: boolean;
   /** When entries go away that do not say so themselves, in milliseconds since 1970. */
@@ -41,12 +42,12 @@ interface Put {
   readonly expiresAt?: number;
 }
 
-/** Where entries are written to, and whether they are. */
+/** The store that entries are written to. */
 export interface ImportTarget {
-  /** Undefined: there is no store yet, and nothing is written. */
+  /** Undefined while there is no store. */
   readonly engine: Engine | undefined;
-  readonly writes: boolean;
-  readonly check: EntryCheck;
+  /** Called before each batch: makes the store if there is none. Undefined: nothing is written. */
+  readonly open: (() => Promise<Engine>) | undefined;
 }
 
 /** Writes entries in batches, in their order, and knows up to which of them everything is durable. */
@@ -87,7 +88,7 @@ export class Importer {
   /** @throws KayaError KAYA_INVALID_ARGUMENT for one that cannot be written; else as `Engine.batch` rejects */
   async add(entries: readonly ImportEntry[]): Promise<void> {
     for (const entry of entries) {
-      const problem = this.#target.check.problemOf(entry);
+      const problem = this.#options.check.problemOf(entry);
       if (problem !== undefined) throw invalid(`${placeIn(this.#source, entry.place)} ${problem}`);
       const size = entry.key.length + entry.value.length + ENTRY_BYTES;
       const isFull = this.#batch.length >= BATCH_ENTRIES || this.#bytes + size > this.#batchBytes;
@@ -157,12 +158,12 @@ export class Importer {
     this.#counts.skipped += batch.length - puts.length;
     this.#counts.written += puts.length;
     for (const { key, value } of puts) this.#counts.bytes += key.length + value.length;
-    const { engine, writes } = this.#target;
-    if (!writes || engine === undefined) return;
+    if (this.#target.open === undefined) return;
     if (puts.length === 0) {
       this.#wrote(place, this.#durable === this.#written);
       return;
     }
+    const engine = await this.#target.open();
     await engine.ready();
     const writing = engine.batch(puts).then(
       ({ durable }) => this.#wrote(place, durable),
