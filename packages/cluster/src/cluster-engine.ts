@@ -33,6 +33,7 @@ import type {
 import type { Disk } from "@kaya/io";
 import type { QuarantineCleaned } from "@kaya/wal";
 import type { NodeRole } from "./channels.js";
+import { SYSTEM_CLOCK } from "./clock.js";
 import { ClusterReads } from "./cluster-reads.js";
 import { ClusterViews } from "./cluster-view.js";
 import { keepAlive } from "./keep-alive.js";
@@ -118,7 +119,7 @@ export class ClusterEngine extends ClusterReads {
     disk?: Disk,
     given: OpenClusterOptions = {},
   ): Promise<ClusterEngine> {
-    return keepAlive(ClusterEngine.#open(options, disk, given));
+    return keepAlive(given.timers ?? SYSTEM_CLOCK, ClusterEngine.#open(options, disk, given));
   }
 
   static async #open(
@@ -219,7 +220,7 @@ export class ClusterEngine extends ClusterReads {
    *   KAYA_WRITER_FAILED if this node has failed; KAYA_CLOSED
    */
   promote(): Promise<void> {
-    return keepAlive(this.#node.promote());
+    return keepAlive(this.#node.clock, this.#node.promote());
   }
 
   /**
@@ -227,7 +228,7 @@ export class ClusterEngine extends ClusterReads {
    * does. Resolves when this node follows; at once if it is not the writer.
    */
   stepDown(): Promise<void> {
-    return keepAlive(this.#node.stepDown());
+    return keepAlive(this.#node.clock, this.#node.stepDown());
   }
 
   /**
@@ -457,7 +458,7 @@ export class ClusterEngine extends ClusterReads {
     });
     this.#waiting++;
     try {
-      await keepAlive(this.#node.decided());
+      await keepAlive(this.#node.clock, this.#node.decided());
       await before;
       return run(this.#engine);
     } finally {

@@ -133,9 +133,12 @@ export class Leading {
 
   /** C2, C3: the engine hands over one batch at a time, and acknowledges nothing before this resolves. */
   async #commit(batch: ReplicaBatch): Promise<void> {
-    const { counters, message } = this.#options;
+    const { clock, counters, message } = this.#options;
     try {
-      await keepAlive(this.#keeper.admit(batch.bytes.length).then(() => this.#append(batch)));
+      await keepAlive(
+        clock,
+        this.#keeper.admit(batch.bytes.length).then(() => this.#append(batch)),
+      );
     } catch (cause) {
       const error = asKayaError(cause, "append to the shared log");
       counters.refused(error);

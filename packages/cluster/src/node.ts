@@ -3,6 +3,7 @@ import type { Engine } from "@kaya/engine";
 import type { Replica } from "@kaya/engine/replica";
 import { Candidate } from "./candidate.js";
 import type { NodeRole } from "./channels.js";
+import type { ClusterClock } from "./clock.js";
 import { keepAlive } from "./keep-alive.js";
 import { ReadBarrier } from "./linearizable.js";
 import type { NodeEvents } from "./node-events.js";
@@ -43,6 +44,10 @@ export class ClusterNode {
     const applied = (lsn: Lsn, signal: AbortSignal) => state.untilApplied(lsn, signal);
     this.#barrier = new ReadBarrier({ log, clock, timeoutMs: commitTimeoutMs, reading, applied });
     state.onFailed = () => void this.#presence.end();
+  }
+
+  get clock(): ClusterClock {
+    return this.#state.options.clock;
   }
 
   /** The engine of this node now. After a base was loaded it is another one. */
@@ -151,7 +156,7 @@ export class ClusterNode {
   async catchUp(): Promise<Lsn> {
     const { options, closing, counters } = this.#state;
     const began = options.clock.now();
-    const lsn = await keepAlive(this.#barrier.pass(closing));
+    const lsn = await keepAlive(options.clock, this.#barrier.pass(closing));
     counters.madeLinearizable(options.clock.now() - began);
     return lsn;
   }
@@ -210,7 +215,7 @@ export class ClusterNode {
 
   /** Finishes the writes under way, ends the presence, and closes the engine. A second call returns the same promise. */
   close(): Promise<void> {
-    this.#closed ??= keepAlive(this.#close());
+    this.#closed ??= keepAlive(this.clock, this.#close());
     return this.#closed;
   }
 

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { describeClusterViolation, exploreCluster, runClusterSimulation } from "@kaya/cluster/testing";
 import { describe, expect, it } from "vitest";
 
@@ -34,6 +36,22 @@ describe("a simulated cluster", () => {
     const again = await runClusterSimulation({ seed: 9, steps: 150 });
     expect(again).toEqual(once);
   });
+
+  it("leaves nothing behind that keeps the process alive, although processes were killed in their calls", async () => {
+    const program = `
+      import { runClusterSimulation } from "@kaya/cluster/testing";
+      const { faults } = await runClusterSimulation({ seed: 1, steps: 100 });
+      console.log(JSON.stringify({ kills: (faults.kill ?? 0) + (faults.crash ?? 0), handles: process.getActiveResourcesInfo() }));
+    `;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--input-type=module", "--eval", program],
+      { cwd: import.meta.dirname, timeout: 60_000 },
+    );
+    const { kills, handles } = JSON.parse(stdout) as { kills: number; handles: string[] };
+    expect(kills).toBeGreaterThan(0);
+    expect(handles.filter((handle) => handle === "Timeout")).toEqual([]);
+  }, 90_000);
 
   it("keeps its word with a fault at a call, and with two", async () => {
     const { violations, singles, pairs } = await exploreCluster({ maxRuns: 10 });

@@ -18,8 +18,7 @@ else {
   const report = await torture(options);
   if (options.json) console.log(JSON.stringify(report));
   else print(report);
-  // A simulation that found a promise that never settles leaves it behind.
-  process.exit(report.violations.length === 0 ? 0 : 1);
+  process.exitCode = report.violations.length === 0 ? 0 : 1;
 }
 
 function read() {
