@@ -1,4 +1,4 @@
-// Keeps the packages in their order: each may use only those of earlier layers, by their public names.
+// Keeps the packages in their order: each may use only those of earlier layers, by their public names, and depends on none that it does not use.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,6 +37,7 @@ export function checkLayers(root) {
         files++;
       }
     }
+    violations.push(...checkUnused(pkg));
   }
   return { violations: violations.map((found) => format(root, found)), packages: packages.length, files };
 }
@@ -49,7 +50,8 @@ function readPackages(root) {
       const dir = join(packagesDir, entry.name);
       const manifestFile = join(dir, "package.json");
       const manifestText = readFileSync(manifestFile, "utf8");
-      return { folder: entry.name, dir, manifestFile, manifestText, manifest: JSON.parse(manifestText) };
+      const manifest = JSON.parse(manifestText);
+      return { folder: entry.name, dir, manifestFile, manifestText, manifest, used: new Set() };
     });
 }
 
@@ -79,6 +81,18 @@ function checkManifest(pkg) {
   return violations;
 }
 
+/** Whoever installs a package gets its dependencies too. */
+function checkUnused(pkg) {
+  return Object.keys(pkg.manifest.dependencies ?? {})
+    .filter((name) => name.startsWith(SCOPE) && !pkg.used.has(name))
+    .filter((name) => layerViolation(pkg.manifest.name, name) === undefined)
+    .map((name) => ({
+      file: pkg.manifestFile,
+      line: lineOf(pkg, "dependencies", name),
+      message: `dependencies: nothing in src uses ${name}`,
+    }));
+}
+
 function checkFile(context) {
   const { pkg, area, file } = context;
   const at = (line, message) => ({ file, line, message });
@@ -90,6 +104,7 @@ function checkFile(context) {
   }
   const violations = [];
   for (const { specifier, line } of source.imports) {
+    if (area === "src") pkg.used.add(specifier.split("/", 2).join("/"));
     const message = specifierViolation(specifier, context);
     if (message) violations.push(at(line, message));
   }

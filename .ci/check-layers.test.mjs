@@ -94,6 +94,14 @@ const violationsInManifests = {
     files: { "packages/core/package.json": manifest("core", { devDependencies: { "@kaya/core": "*" } }) },
     found: ["packages/core/package.json:10  devDependencies: @kaya/core must not use itself by name"],
   },
+  "a dependency that only tests use": {
+    files: {
+      "packages/lsm/package.json": manifest("lsm", { dependencies: { "@kaya/io": "*", "@kaya/wal": "*" } }),
+      "packages/lsm/src/tree.ts": 'import "@kaya/io/testing";\n',
+      "packages/lsm/test/tree.test.ts": 'import "@kaya/wal";\n',
+    },
+    found: ["packages/lsm/package.json:11  dependencies: nothing in src uses @kaya/wal"],
+  },
 };
 
 for (const field of ["peerDependencies", "optionalDependencies", "devDependencies"]) {
