@@ -1,6 +1,6 @@
 export { directoryBlobStore } from "./blob/directory-blob-store.js";
-export type { S3ClientLike } from "./blob/s3-api.js";
-export { type S3BlobStoreOptions, s3BlobStore } from "./blob/s3-blob-store.js";
+export { s3BlobStore } from "./blob/s3-blob-store.js";
+export type { S3BlobStoreOptions, S3ClientLike } from "./blob/s3-options.js";
 export type { BlobInfo, BlobOptions, BlobRange, BlobStore } from "./blob-store.js";
 export {
   type AppendMessage,

@@ -1,27 +1,11 @@
 import { describe, KayaError, throwIfAborted } from "@kaya/core";
-
-/** The methods of an `S3Client` of `@aws-sdk/client-s3` that a blob store calls. */
-export interface S3ClientLike {
-  /** Sends a command. */
-  send(command: never, options?: never): Promise<unknown>;
-  /** Closes its connections. */
-  destroy?(): void;
-}
+import type { S3BlobStoreOptions } from "./s3-options.js";
 
 type Sdk = typeof import("@aws-sdk/client-s3");
 type Client = InstanceType<Sdk["S3Client"]>;
 
-interface ClientOptions {
-  readonly client?: S3ClientLike;
-  readonly region?: string;
-  readonly endpoint?: string;
-  readonly forcePathStyle?: boolean;
-  readonly credentials?: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
-}
+/** How the bucket is reached. */
+type ClientOptions = Omit<S3BlobStoreOptions, "bucket" | "prefix" | "partBytes">;
 
 /** How often a body that broke off is requested again. The SDK itself repeats only requests without an answer. */
 const BODY_ATTEMPTS = 4;
