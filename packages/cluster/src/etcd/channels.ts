@@ -11,6 +11,7 @@ import { KayaError } from "@kaya/core";
 import { EtcdError, etcdErrorOf, isHandshakeFailure } from "./etcd-errors.js";
 import type { EtcdSettings, EtcdTls } from "./options.js";
 import type { Rpc } from "./protocol.js";
+import { secured } from "./secured.js";
 
 const OPTIONS = {
   // etcd limits its requests. Each request of this client limits the answer.
@@ -49,8 +50,9 @@ export class Member {
 
   constructor(address: string, tls: EtcdTls | undefined) {
     this.address = address;
-    const secured = tls === undefined ? credentials.createInsecure() : secure(tls);
-    this.#client = new Client(address, secured, OPTIONS);
+    const { credentials: way, options } =
+      tls === undefined ? { credentials: credentials.createInsecure(), options: {} } : secured(address, tls);
+    this.#client = new Client(address, way, { ...OPTIONS, ...options });
   }
 
   /**
@@ -167,15 +169,6 @@ export function membersOf(settings: EtcdSettings): readonly Member[] {
   } catch (cause) {
     throw new KayaError("KAYA_INVALID_ARGUMENT", `etcdLog: tls cannot be used: ${String(cause)}`, { cause });
   }
-}
-
-function secure({ ca, cert, key }: EtcdTls) {
-  return credentials.createSsl(bytesOf(ca), bytesOf(key), bytesOf(cert));
-}
-
-function bytesOf(pem: string | Uint8Array | undefined): Buffer | null {
-  if (pem === undefined) return null;
-  return typeof pem === "string" ? Buffer.from(pem) : Buffer.from(pem);
 }
 
 // gRPC breaks lines in the middle, and ends with a note that is empty.

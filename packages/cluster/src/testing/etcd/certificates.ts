@@ -24,8 +24,13 @@ export interface TestCertificates {
   };
 }
 
-/** An authority, and certificates of it for 127.0.0.1 and for a client; with the `openssl` program. */
-export async function makeCertificates(directory: string): Promise<TestCertificates> {
+const THIS_MACHINE = "IP:127.0.0.1,DNS:localhost";
+
+/**
+ * An authority, and certificates of it for a server and for a client; with the `openssl` program.
+ * @param names what the certificates are for, as `subjectAltName` of openssl
+ */
+export async function makeCertificates(directory: string, names = THIS_MACHINE): Promise<TestCertificates> {
   const at = (name: string) => join(directory, name);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   const authority = [
@@ -39,10 +44,7 @@ export async function makeCertificates(directory: string): Promise<TestCertifica
     "/CN=kaya-test-ca",
   ];
   await run("openssl", ["req", "-x509", ...key, ...authority]);
-  await writeFile(
-    at("extensions"),
-    "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n",
-  );
+  await writeFile(at("extensions"), `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`);
   for (const name of ["server", "client"]) {
     const request = ["-keyout", at(`${name}.key`), "-out", at(`${name}.csr`), "-subj", `/CN=kaya-${name}`];
     await run("openssl", ["req", ...key, ...request]);
