@@ -153,6 +153,9 @@ describe("a blob store in a bucket", () => {
       { bucket: "b", prefix: "../x" },
       { bucket: "b", partBytes: 1 },
       { bucket: "b", client: {} },
+      { bucket: "b", client: { send: () => undefined }, region: "us-east-1" },
+      { bucket: "b", client: { send: () => undefined }, forcePathStyle: true },
+      { bucket: "b", forcePathStyle: "true" },
       { bucket: "b", endpoint: "" },
       { bucket: "b", other: 1 },
     ];

@@ -55,20 +55,22 @@ const MOST_PART_BYTES = 1024 * MIB;
 /** The options, read once. @throws KayaError KAYA_INVALID_ARGUMENT */
 export function checkS3Options(given: S3BlobStoreOptions): S3BlobStoreOptions {
   const options = readOptions(given, OPTIONS, "the options of s3BlobStore") as S3BlobStoreOptions;
-  const { bucket, prefix, client, partBytes, region, endpoint, credentials } = options;
+  const { bucket, prefix, client, partBytes, region, endpoint, credentials, forcePathStyle } = options;
   if (typeof bucket !== "string" || !/^[A-Za-z0-9._-]{1,255}$/.test(bucket))
     throw invalid(`bucket must be the name of a bucket, not ${describe(bucket)}`);
   if (prefix !== undefined && prefix !== "") checkBlobName(prefix);
   if (client !== undefined) {
     if (typeof client !== "object" || client === null || typeof client.send !== "function")
       throw invalid(`client must be an S3Client of @aws-sdk/client-s3, not ${describe(client)}`);
-    if (region !== undefined || endpoint !== undefined || credentials !== undefined)
-      throw invalid("give client, or region, endpoint and credentials, not both");
+    if ([region, endpoint, forcePathStyle, credentials].some((each) => each !== undefined))
+      throw invalid("give client, or region, endpoint, forcePathStyle and credentials, not both");
   }
   for (const [what, value] of Object.entries({ region, endpoint })) {
     if (value !== undefined && (typeof value !== "string" || value === ""))
       throw invalid(`${what} must be a text, not ${describe(value)}`);
   }
+  if (forcePathStyle !== undefined && typeof forcePathStyle !== "boolean")
+    throw invalid(`forcePathStyle must be true or false, not ${describe(forcePathStyle)}`);
   checkPartBytes(partBytes);
   return options;
 }
