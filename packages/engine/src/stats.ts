@@ -40,8 +40,8 @@ export interface EngineStats {
   /** Whether the engine takes writes. */
   readonly state: EngineState;
   /**
-   * About how many keys have a value. It counts a key once for each table and memtable that has it, even if the
-   * value has expired; compaction brings it closer. `count()` is exact.
+   * About how many keys have a value; entries of indexes are keys too. It counts a key once for each table and
+   * memtable that has it, even if the value has expired; compaction brings it closer. `count()` is exact.
    */
   readonly entries: number;
   /** The memtables: data that is in no table yet. */
