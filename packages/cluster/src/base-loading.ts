@@ -9,7 +9,7 @@ import type { LogBase } from "./shared-log.js";
 import { loadBase } from "./shipment/load-base.js";
 import { SubDisk } from "./sub-disk.js";
 
-/** The directory in which a base is loaded before it replaces the node's data. */
+/** The directory into which a base is loaded before it replaces the node's data. */
 const LOADING_DIR = "loading";
 /** The directories that a base replaces. Consumers, the marker and the node's id stay. */
 const REPLACED = ["wal", "manifest", "sst"] as const;
@@ -25,7 +25,7 @@ export interface LoadOptions {
 }
 
 /**
- * Loads a base beside the data of a node. Reads go on meanwhile.
+ * Loads a base into a directory of its own beside the node's data. The node can still be read during that time.
  * @throws KayaError as `loadBase`: then the node's data is unchanged
  */
 export async function loadBeside(disk: Disk, { store, base, config, signal }: LoadOptions): Promise<void> {
@@ -39,8 +39,8 @@ export async function loadBeside(disk: Disk, { store, base, config, signal }: Lo
 }
 
 /**
- * Replaces the data of a node by the base that was loaded beside it. The engine must be closed. A crash in between leaves the file `UNFINISHED`: the node
- * then empties the directory, and loads again.
+ * Replaces the data of a node by the base that was loaded beside it. The engine must be closed. A crash during the replacement leaves the
+ * file `UNFINISHED`. The node then empties the directory, and loads the base again.
  */
 export async function takeLoaded(disk: Disk, config: PartialEngineConfig): Promise<void> {
   await replacing(disk, config, async () => {
@@ -49,7 +49,7 @@ export async function takeLoaded(disk: Disk, config: PartialEngineConfig): Promi
   });
 }
 
-/** Empties a directory in which a crash has broken off `takeLoaded`. The shared log and its base have all of its records. */
+/** Empties a directory after a crash during `takeLoaded`. No record is lost: the shared log and its base have all of them. */
 export async function emptyUnfinished(disk: Disk, config: PartialEngineConfig): Promise<void> {
   await replacing(disk, config, async () => {
     for (const dir of [...REPLACED, LOADING_DIR]) await removeFiles(disk, dir);
@@ -57,8 +57,10 @@ export async function emptyUnfinished(disk: Disk, config: PartialEngineConfig): 
 }
 
 /**
- * Removes what a load has left that ended or was broken off. The caller holds the lock of the node's directory, so that no load is under way.
- * @param isLast nothing is done on this disk afterwards: its directories go too. A disk keeps handles of them
+ * Removes the files of a load that ended or was interrupted. The caller holds the lock of the node's directory, so no other load is
+ * running.
+ * @param isLast true: the caller uses the disk for nothing else, so the directories are removed too. Otherwise they stay, because a disk
+ *   keeps handles of its directories
  */
 export async function removeLoading(disk: Disk, isLast: boolean): Promise<void> {
   await removeFiles(disk, LOADING_DIR);
@@ -71,21 +73,24 @@ function ignoreAbsent(error: NodeJS.ErrnoException): void {
   if (error.code !== "ENOENT") throw error;
 }
 
-/** Whether a crash has broken off `takeLoaded`, or the loading of anything else. */
+/** Whether a crash interrupted `takeLoaded`, or another call that fills a directory. */
 export async function isUnfinished(disk: Disk): Promise<boolean> {
   return (await disk.list("")).some(({ path }) => path === UNFINISHED_PATH);
 }
 
-/** @throws KayaError KAYA_CORRUPTION if the base ends before the local log: records in between are lost */
+/** @throws KayaError KAYA_CORRUPTION if the base does not reach beyond the local log: then the trimmed records are lost */
 export function assertBehind(name: string, base: LogBase, { lsn }: LogPosition): void {
   if (base.lsn > lsn) return;
   throw new KayaError(
     "KAYA_CORRUPTION",
-    `${name}: the records behind LSN ${lsn} were trimmed, and the base ends with LSN ${base.lsn}: records are missing in between. Somebody removed them from the log by hand.`,
+    `${name}: the records after LSN ${lsn} were trimmed, and the base ends with LSN ${base.lsn}: the records between them are missing. Somebody removed them from the log by hand.`,
   );
 }
 
-/** The lock file has a mark of the end of the log. The mark is reset before the log is removed, or the next opening would miss that log. */
+/**
+ * Runs a replacement of the log. The lock file has a mark of the end of the log. The mark must be reset before the log is removed:
+ * otherwise the next opening would report that the log is missing.
+ */
 async function replacing(
   disk: Disk,
   { disableLocking }: PartialEngineConfig,

@@ -1,26 +1,26 @@
 import { channel } from "node:diagnostics_channel";
 import type { KayaError, Lsn } from "@kaya/core";
 
-/** The role of a node. A node that is `claiming` becomes the writer; one that has `failed` only reads. */
+/** The role of a node. A `claiming` node is becoming the writer. A `failed` node can only be read until it is opened again. */
 export type NodeRole = "writer" | "follower" | "claiming" | "failed" | "closed";
 
 /** Names of the `node:diagnostics_channel`s on which a node publishes. */
 export const CLUSTER_CHANNELS = {
   /** The node has another role. Messages are `RoleMessage`s. */
   role: "kaya:cluster:role",
-  /** The node fell behind the shared log, or is level with it again. Messages are `LagMessage`s. */
+  /** The node fell behind the shared log, or has caught up with it. Messages are `LagMessage`s. */
   lag: "kaya:cluster:lag",
-  /** A group commit is in the shared log, or was refused. Messages are `AppendMessage`s. */
+  /** A group commit was appended to the shared log, or was refused. Messages are `AppendMessage`s. */
   append: "kaya:cluster:append",
-  /** A base was named, or loaded, or the shared log was trimmed. Messages are `BaseMessage`s. */
+  /** The shared log names a new base, this node loaded a base, or the shared log was trimmed. Messages are `BaseMessage`s. */
   base: "kaya:cluster:base",
-  /** A failure that is tried again; the same one comes again after pauses that double. Messages are `TroubleMessage`s. */
+  /** A call failed and is tried again. If it keeps failing, the message is repeated after pauses that double. Messages are `TroubleMessage`s. */
   trouble: "kaya:cluster:trouble",
 } as const;
 
 /** The node that publishes. */
 export interface NodeMessage {
-  /** The absolute path of the data directory; undefined for a disk that has none. */
+  /** The absolute path of the data directory; undefined for a disk without one. */
   readonly dataDir: string | undefined;
   /** The id of the node. */
   readonly nodeId: string;
@@ -28,54 +28,57 @@ export interface NodeMessage {
 
 /** A message of the channel `kaya:cluster:role`. */
 export interface RoleMessage extends NodeMessage {
-  /** The role now. */
+  /** The new role. */
   readonly role: NodeRole;
-  /** The role before. */
+  /** The previous role. */
   readonly before: NodeRole;
-  /** The epoch of the newest head that the node has seen; 0 before the first. */
+  /** The epoch of the newest head that the node has seen; 0 before it has seen one. */
   readonly epoch: number;
 }
 
 /** A message of the channel `kaya:cluster:lag`. */
 export interface LagMessage extends NodeMessage {
-  /** `behind`: the node lacks records that it knows of. `level`: it has them all. */
+  /** `behind`: the node knows of records that it does not have. `level`: it has all records that it knows of. */
   readonly state: "behind" | "level";
-  /** The last record that can be read here. */
+  /** LSN of the last record that can be read on this node. */
   readonly lsn: Lsn;
-  /** The last record of the newest head that the node has seen. */
+  /** LSN of the last record of the newest head that the node has seen. */
   readonly headLsn: Lsn;
-  /** How long it has been behind, in milliseconds; 0 for `behind`. */
+  /** How long the node has been behind, in milliseconds; 0 for the state `behind`. */
   readonly lagMs: number;
 }
 
 /** A message of the channel `kaya:cluster:append`. */
 export type AppendMessage = NodeMessage & {
-  /** The first record of the group commit. */
+  /** LSN of the first record of the group commit. */
   readonly firstLsn: Lsn;
-  /** Its last record. */
+  /** LSN of its last record. */
   readonly lastLsn: Lsn;
 } & (
     | {
-        /** It is in the shared log. */
+        /** The group commit is in the shared log. */
         readonly result: "appended";
-        /** Bytes of its records. */
+        /** The size of its records in bytes. */
         readonly bytes: number;
         /** From the first attempt until the log confirmed it, in milliseconds. */
         readonly durationMs: number;
       }
     | {
-        /** It is not in the shared log; with KAYA_IN_DOUBT it may be. */
+        /** The group commit is not in the shared log; with KAYA_IN_DOUBT it may be. */
         readonly result: "refused";
-        /** The error of its writes. */
+        /** The error with which its writes reject. */
         readonly error: KayaError;
       }
   );
 
 /** A message of the channel `kaya:cluster:base`. */
 export interface BaseMessage extends NodeMessage {
-  /** `named`: the writer made a base. `loaded`: this node began with a base. `trimmed`: the writer removed records that a base has. */
+  /**
+   * `named`: the writer made a base, and the log names it. `loaded`: this node loaded a base. `trimmed`: the writer removed records that a
+   * base has.
+   */
   readonly state: "named" | "loaded" | "trimmed";
-  /** The last record of the base, or the last one that was trimmed. */
+  /** LSN of the last record of the base, or of the last record that was trimmed. */
   readonly lsn: Lsn;
 }
 
@@ -85,7 +88,7 @@ export interface TroubleMessage extends NodeMessage {
   readonly error: KayaError;
 }
 
-// Kept here, because Node drops a channel without references.
+// The references stay here because Node.js drops a channel without references.
 const channels = {
   role: channel(CLUSTER_CHANNELS.role),
   lag: channel(CLUSTER_CHANNELS.lag),

@@ -1,12 +1,12 @@
-/** Time, so that simulations need none. Durations only: no node compares its time of day with another's. */
+/** The clock of a node; simulations replace it. It measures durations only: no node compares its time of day with that of another node. */
 export interface ClusterClock {
-  /** Milliseconds from some moment on; never backwards. */
+  /** Milliseconds since some fixed moment. It never goes backwards. */
   now(): number;
-  /** Resolves after so many milliseconds, or when the signal aborts: it never rejects. It keeps no process alive. */
+  /** Resolves after `ms` milliseconds, or when the signal aborts. It never rejects, and does not keep the process alive. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The machine's own. */
+/** The clock of this machine. */
 export const SYSTEM_CLOCK: ClusterClock = {
   now: () => performance.now(),
   sleep: (ms, signal) =>

@@ -48,46 +48,47 @@ import type { ClusterStats } from "./stats.js";
 
 /** Counts and sizes of a node: those of its engine, and those of its part in the cluster. */
 export interface ClusterEngineStats extends EngineStats {
-  /** What the node did in the cluster, and how far it is. */
+  /** The activity and the position of the node in the cluster. */
   readonly cluster: ClusterStats;
 }
 
-/** The nodes that `ClusterEngine.open` made. The constructor takes no others. */
+/** The nodes that `ClusterEngine.open` made. The constructor accepts no others. */
 const opened = new WeakSet<ClusterNode>();
 
 /**
- * One node of a cluster: an engine in a directory of its own, whose log is a prefix of a log that a majority of machines keeps. All nodes read. One
- * of them writes; if it goes, another takes over, and no acknowledged write is lost.
+ * One node of a cluster: an engine in a directory of its own. Its log is a prefix of a log that a majority of machines keeps. All nodes can
+ * be read. One node writes. If the writer stops, another node takes over, and no acknowledged write is lost.
  *
- * A write resolves when a majority has it on stable storage and it can be read here. A write that rejects changed nothing, except with
- * KAYA_IN_DOUBT: then it is in the log whole, or not at all; and with KAYA_FSYNC_FAILED, or another error with which this node fails: then the log may
- * have it, and other nodes show it. Writes on a node that is not the writer reject with KAYA_NOT_LEADER, and `leader` is the address of the writer.
+ * A write resolves when a majority has it on stable storage and this node can read it. A write that rejects changed nothing, with two
+ * exceptions. KAYA_IN_DOUBT: the whole write is in the log, or nothing of it. KAYA_FSYNC_FAILED, or another error with which this node
+ * fails: the write may be in the log, and other nodes then show it. On a node that is not the writer, writes reject with KAYA_NOT_LEADER,
+ * and `leader` is the address of the writer.
  *
- * The methods are those of `Engine`, but those that write before they return. `durability` makes no difference: every write is as durable as the
- * shared log.
+ * It has the methods of `Engine`, except the synchronous writes. `durability` makes no difference: every write is as durable as the shared
+ * log.
  */
 export class ClusterEngine extends ClusterReads {
   readonly #node: ClusterNode;
   readonly #views: ClusterViews;
-  /** Writes that wait for the node to become the writer. */
+  /** The number of writes that wait until the node is the writer. */
   #waiting = 0;
-  /** Resolves when the last of them has begun. */
+  /** Resolves when the last waiting write has begun. */
   #lastTurn: Promise<void> = Promise.resolve();
 
   /**
-   * A part of the store in types of your own, as `Engine.view`. A view goes on when this node loads a base. Snapshots, scans, watches, change feeds and
-   * readers of an index that were made from it end with KAYA_CLOSED then.
+   * A view of a part of the store in types of your own. It has the options of `Engine.view`. A view stays valid when this node loads a
+   * base. But the snapshots, scans, watches, change feeds and index readers that were made from it end with KAYA_CLOSED then.
    *
    * @throws KayaError KAYA_INVALID_ARGUMENT for wrong options, and if `value` is "msgpack" and the package msgpackr is not installed
    */
   readonly view: Engine["view"];
 
-  /** Its metrics beside those of an engine: `metricsHandler` and `instrument` of @kaya/engine show both. */
+  /** The metrics of the node, in addition to those of an engine: `metricsHandler` and `instrument` of @kaya/engine show both. */
   readonly metrics = CLUSTER_METRICS;
 
   private constructor(node: ClusterNode) {
     super(node);
-    // JavaScript does not know `private` constructors.
+    // JavaScript does not enforce `private` constructors.
     if (!opened.has(node)) throw new TypeError("open a node with ClusterEngine.open");
     this.#node = node;
     const write = <T>(run: (engine: Engine) => Promise<T>) => this.#write(run);
@@ -102,17 +103,18 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Opens a data directory as a node of a cluster. An absent or empty directory becomes one. The first node of a log begins it. A node of role
-   * "auto" becomes the writer if there is none.
+   * Opens a data directory as a node of a cluster. The directory may be absent or empty. The first node that opens begins the log. A node
+   * of role "auto" becomes the writer if there is none.
    *
-   * It resolves when the node is the writer, or has the records that the log had at the opening. If the log does not answer, a node that has data
-   * opens after `commitTimeoutMs`, and only reads until the log answers.
+   * It resolves when the node is the writer, or has all records that the log had when the call was made. If the log does not answer within
+   * `commitTimeoutMs`, a node that has data opens nevertheless. It can only be read until the log answers.
    *
-   * @param options the log, and those of an engine but `readOnly`
+   * @param options the log, and the options of an engine except `readOnly`
    * @param disk used instead of the real directory `dataDir`
-   * @param given those of `Engine.open`, for repeatable tests, and a clock
-   * @throws KayaError KAYA_INVALID_ARGUMENT; KAYA_NO_MAJORITY if the log does not answer and the directory has no data; KAYA_NOT_FOUND for a follower of a
-   *   log that nobody has begun; KAYA_CORRUPTION if the log and the directory do not belong together; else as `Engine.open`
+   * @param given the same as for `Engine.open`, for repeatable tests; and a clock
+   * @throws KayaError KAYA_INVALID_ARGUMENT; KAYA_NO_MAJORITY if the log does not answer and the directory has no data; KAYA_NOT_FOUND if
+   *   the role is "follower" and no node has begun the log; KAYA_CORRUPTION if the log and the directory do not belong together; and the
+   *   errors of `Engine.open`
    */
   static async open(
     options: ClusterOptions,
@@ -140,17 +142,20 @@ export class ClusterEngine extends ClusterReads {
     return engine;
   }
 
-  /** The role of this node. Only a `writer` takes writes. A node that is `claiming` becomes the writer, and lets writes wait. One that has `failed` only reads. */
+  /**
+   * The role of this node. Only a `writer` accepts writes. A `claiming` node is becoming the writer; writes wait for that. A `failed` node
+   * can only be read.
+   */
   get role(): NodeRole {
     return this.#node.role;
   }
 
-  /** The epoch of the newest head that this node has seen: it grows by one each time a node becomes the writer. 0 before the first head. */
+  /** The epoch of the newest head that this node has seen; 0 before it has seen one. The epoch grows by one each time a node becomes the writer. */
   get epoch(): number {
     return this.#node.epoch;
   }
 
-  /** The address of the writer that this node knows; undefined if it gave none. On the writer its own address. */
+  /** The address of the writer that this node knows; undefined if the writer gave none. On the writer it is the node's own address. */
   get leader(): string | undefined {
     return this.#node.leader;
   }
@@ -160,22 +165,22 @@ export class ClusterEngine extends ClusterReads {
     return this.#node.nodeId;
   }
 
-  /** The last record that can be read here. */
+  /** LSN of the last record that can be read on this node. */
   get lsn(): Lsn {
     return this.#node.lsn;
   }
 
-  /** The absolute path of the data directory; undefined on a disk that has none. */
+  /** The absolute path of the data directory; undefined on a disk without one. */
   get dataDir(): string | undefined {
     return this.#engine.dataDir;
   }
 
-  /** What recovery found when this directory was opened. */
+  /** The report of the recovery that ran when this directory was opened. */
   get lastRecovery(): RecoveryReport {
     return this.#engine.lastRecovery;
   }
 
-  /** `"open"`; `"failed"` if this node only reads until it is opened again; `"closed"`. */
+  /** `"open"`; `"failed"` if this node can only be read until it is opened again; `"closed"`. */
   get state(): EngineState {
     const { role } = this.#node;
     if (role === "closed" || role === "failed") return role;
@@ -187,18 +192,18 @@ export class ClusterEngine extends ClusterReads {
     return this.#node.failure;
   }
 
-  /** Counts and sizes of memory, tables, log and feeds, and of the node in its cluster, at this moment. */
+  /** Current counts and sizes of memory, tables, log and feeds, and of the node in its cluster. */
   stats(): ClusterEngineStats {
     return { ...this.#engine.stats(), state: this.state, cluster: this.#node.stats };
   }
 
-  /** Calls a listener at each event of that name: the role changed, another node became the writer, or a call failed and is tried again. */
+  /** Adds a listener for an event: the role changed, another node became the writer, or a call failed and is tried again. */
   on<K extends keyof ClusterEvents>(event: K, listener: (...args: ClusterEvents[K]) => void): this {
     this.#node.events.on(event, listener);
     return this;
   }
 
-  /** Calls a listener at the next event of that name, and never again. */
+  /** Adds a listener for the next event of that name only. */
   once<K extends keyof ClusterEvents>(event: K, listener: (...args: ClusterEvents[K]) => void): this {
     const first = (...args: ClusterEvents[K]) => {
       this.off(event, first);
@@ -207,14 +212,15 @@ export class ClusterEngine extends ClusterReads {
     return this.on(event, first);
   }
 
-  /** Ends what `on` began. */
+  /** Removes a listener that `on` added. */
   off<K extends keyof ClusterEvents>(event: K, listener: (...args: ClusterEvents[K]) => void): this {
     this.#node.events.off(event, listener);
     return this;
   }
 
   /**
-   * Makes this node the writer, also one that was opened as a follower. Resolves when it takes writes. The writer before it acknowledges nothing more.
+   * Makes this node the writer, also if it was opened with the role "follower". Resolves when it accepts writes. The previous writer
+   * acknowledges nothing more.
    *
    * @throws KayaError KAYA_NO_MAJORITY if that took longer than `commitTimeoutMs`; KAYA_DISK_FULL, KAYA_IO if this node's disk takes no writes;
    *   KAYA_WRITER_FAILED if this node has failed; KAYA_CLOSED
@@ -224,20 +230,20 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Ends writing here, and lets another node take over; writes that are under way are finished first. If no other node does within `presenceMs`, this one
-   * does. Resolves when this node follows; at once if it is not the writer.
+   * Finishes the writes that are under way, stops being the writer, and lets another node take over. If no other node takes over within
+   * `presenceMs`, this node does. Resolves when this node follows; at once if it is not the writer.
    */
   stepDown(): Promise<void> {
     return keepAlive(this.#node.clock, this.#node.stepDown());
   }
 
   /**
-   * Stores a value under a key and replaces the value that was there. With `ttlMs` or `expiresAt` the value expires.
+   * Stores a value under a key and replaces the previous value. With `ttlMs` or `expiresAt` the value expires.
    *
    * @param key at most `limits.maxKeyBytes` (4,096 by default); text is stored as UTF-8
-   * @param value what fits an entry of the shared log with its key (1 MiB in etcd); text is stored as UTF-8
-   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE, KAYA_NOT_LEADER, KAYA_FENCED, KAYA_NO_MAJORITY, KAYA_IN_DOUBT, KAYA_DISK_FULL, KAYA_IO,
-   *   KAYA_FSYNC_FAILED (the node failed, and the write may be in the shared log), KAYA_WRITER_FAILED, KAYA_CLOSED
+   * @param value key and value together must fit into an entry of the shared log (1 MiB in etcd); text is stored as UTF-8
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_UNIQUE, KAYA_NOT_LEADER, KAYA_FENCED, KAYA_NO_MAJORITY, KAYA_IN_DOUBT,
+   *   KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED (the node failed, and the write may be in the shared log), KAYA_WRITER_FAILED, KAYA_CLOSED
    */
   put(key: Bytes, value: Bytes, options?: PutOptions): Promise<WriteResult> {
     if (!this.#mustWait) return this.#engine.put(key, value, options);
@@ -246,10 +252,10 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Removes a key. If the key is absent, nothing changes, and the deletion still takes a record and a sequence.
+   * Removes a key. If the key is absent, the deletion changes no data, but still uses a record and a sequence number.
    *
-   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_LEADER, KAYA_FENCED, KAYA_NO_MAJORITY, KAYA_IN_DOUBT, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED,
-   *   KAYA_WRITER_FAILED, KAYA_CLOSED
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_LEADER, KAYA_FENCED, KAYA_NO_MAJORITY, KAYA_IN_DOUBT, KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED, KAYA_CLOSED
    */
   delete(key: Bytes, options?: WriteOptions): Promise<WriteResult> {
     if (!this.#mustWait) return this.#engine.delete(key, options);
@@ -258,10 +264,10 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Writes several operations, all or nothing, in order: neither a reader of any node nor a crash sees a part of them. If a condition does not hold,
-   * nothing is written. Conditions look at all writes before this one in the shared log.
+   * Writes several operations in order, all or nothing: no reader of any node sees a part of them, also not after a crash. If a condition
+   * does not hold, nothing is written. Conditions see all writes that are before this one in the shared log.
    *
-   * @throws KayaError KAYA_CONFLICT with the `key`; KAYA_CORRUPTION (a block that a condition needs is damaged); else as `put`
+   * @throws KayaError KAYA_CONFLICT with the `key`; KAYA_CORRUPTION (a block that a condition needs is damaged); and the errors of `put`
    */
   batch(operations: readonly BatchOperation[], options?: BatchOptions): Promise<WriteResult> {
     if (!this.#mustWait) return this.#engine.batch(operations, options);
@@ -270,9 +276,10 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Gives a key the value that a function makes of its value. No other write comes between the two, on any node.
+   * Replaces the value of a key by the value that a function computes from it. No other write of any node comes between the read and the
+   * write.
    *
-   * @throws KayaError KAYA_CONFLICT after `attempts`; KAYA_CORRUPTION; else as `put`; or the signal's reason
+   * @throws KayaError KAYA_CONFLICT after `attempts`; KAYA_CORRUPTION; the errors of `put`; or the signal's reason
    */
   update(key: Bytes, fn: UpdateFunction, options?: UpdateOptions): Promise<UpdateResult> {
     const own = this.#mustWait ? copyOf(key) : key;
@@ -280,19 +287,19 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Runs a function as a transaction on this node, and resolves to its result once its writes are in the shared log. Transactions have the effect of one
-   * after the other, in the order of the log (serializable).
+   * Runs a function as a transaction on this node. Resolves to its result when its writes are in the shared log. Transactions are
+   * serializable, in the order of the log.
    *
-   * @throws KayaError KAYA_CONFLICT after `attempts`; KAYA_CORRUPTION; else as `put`; or the signal's reason
+   * @throws KayaError KAYA_CONFLICT after `attempts`; KAYA_CORRUPTION; the errors of `put`; or the signal's reason
    */
   transact<T>(fn: (tx: Transaction) => T | Promise<T>, options?: RetryOptions): Promise<T> {
     return this.#write((engine) => engine.transact(fn, options));
   }
 
   /**
-   * Deletes a range of keys, or all keys, as it is once all earlier writes are in.
+   * Deletes all keys of a range (default: all keys), including those of all earlier writes.
    *
-   * @throws KayaError KAYA_CORRUPTION (a block that it needs is damaged); else as `put`
+   * @throws KayaError KAYA_CORRUPTION (a block that it needs is damaged); and the errors of `put`
    */
   clear(range?: RangeOptions, options?: WriteOptions): Promise<WriteResult> {
     return this.#write((engine) => engine.clear(range, options));
@@ -308,46 +315,45 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Flushes, then compacts a range of this node to the deepest level.
+   * Flushes this node, then compacts a range of it to the deepest level.
    *
-   * @throws KayaError KAYA_CORRUPTION if a table is damaged, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED,
-   *   KAYA_CLOSED, KAYA_INVALID_ARGUMENT
+   * @throws KayaError KAYA_CORRUPTION if a table is damaged, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED,
+   *   KAYA_WRITER_FAILED, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
   compact(range?: RangeOptions): Promise<void> {
     return this.#engine.compact(range);
   }
 
   /**
-   * Copies everything that can be read on this node into another directory. The copy opens as an ordinary store.
+   * Copies everything that can be read on this node into another directory. The copy can be opened as an ordinary store.
    *
-   * @throws KayaError KAYA_INVALID_ARGUMENT if the directory holds something else (nothing was changed there); KAYA_LOCK_CONFLICT if another process
-   *   writes there; KAYA_CORRUPTION with file and offset if a table here is damaged; KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED; or the
-   *   signal's reason
+   * @throws KayaError KAYA_INVALID_ARGUMENT if the directory holds something else (nothing was changed there); KAYA_LOCK_CONFLICT if
+   *   another process writes there; KAYA_CORRUPTION with file and offset if a table here is damaged; KAYA_DISK_FULL, KAYA_IO,
+   *   KAYA_FSYNC_FAILED, KAYA_CLOSED; or the signal's reason
    */
   backup(targetDir: string | Disk, options?: BackupOptions): Promise<BackupResult> {
     return this.#engine.backup(targetDir, options);
   }
 
   /**
-   * The changes in the order of the shared log, as this node gets them. A token works on every node. The feed ends with KAYA_CLOSED if this node
-   * has to begin again with a base: go on from the last token.
+   * The changes in the order of the shared log, as this node receives them. A token is valid on every node. The feed ends with KAYA_CLOSED
+   * if this node has to load a base: open another feed from the last token.
    *
-   * @throws KayaError KAYA_LOG_TRUNCATED if the log of this node does not reach back that far; KAYA_NOT_FOUND if the consumer is not registered here;
-   *   KAYA_INVALID_ARGUMENT, KAYA_CLOSED
+   * @throws KayaError KAYA_LOG_TRUNCATED if the log of this node does not reach back that far; KAYA_NOT_FOUND if the consumer is not
+   *   registered here; KAYA_INVALID_ARGUMENT, KAYA_CLOSED
    */
   changes(options?: ChangesOptions): Changes {
     return this.#engine.changes(options);
   }
 
   /**
-   * The newest entry of a key, as this node gets it: first the entry that the key has (unless `initial` is false), then each new one.
+   * Watches the entry of a key on this node: first the current entry (unless `initial` is false), then each new one.
    *
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_CLOSED; or the signal's reason if it has aborted already
    */
   watch(key: Bytes, options?: WatchOptions): Watch<Entry>;
   /**
-   * The changes of a range, as this node gets them: first a put for each entry that it has, then of each key the newest change, and deletions of
-   * ranges.
+   * Watches a range on this node: first a put for each current entry, then the newest change of each key, and deletions of ranges.
    *
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_CLOSED; or the signal's reason if it has aborted already
    */
@@ -357,7 +363,7 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * A token for `changes` of any node, behind all that can be read here.
+   * A token for `changes` on any node. The feed then begins after all writes that can be read on this node now.
    *
    * @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_WRITER_FAILED, KAYA_CLOSED
    */
@@ -366,17 +372,17 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Registers a consumer by name on this node: its flushes keep the log behind the change that the consumer acknowledged last.
+   * Registers a consumer by name on this node. Flushes of this node then keep the log after the change that the consumer acknowledged last.
    *
-   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOG_TRUNCATED (the log of this node does not reach back to `since`), KAYA_DISK_FULL, KAYA_IO,
-   *   KAYA_FSYNC_FAILED, KAYA_CLOSED; or what `copy` throws
+   * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_LOG_TRUNCATED (the log of this node does not reach back to `since`), KAYA_DISK_FULL,
+   *   KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED; or the errors of `copy`
    */
   addConsumer(name: string, options?: AddConsumerOptions): Promise<AddedConsumer> {
     return this.#engine.addConsumer(name, options);
   }
 
   /**
-   * Forgets a consumer of this node. Resolves to false if there was none of that name.
+   * Removes a consumer of this node. Resolves to false if there was none of that name.
    *
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_CLOSED
    */
@@ -385,7 +391,7 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * The consumers of this node, in order of their names, and how far each has got.
+   * The consumers of this node, in the order of their names, with the position of each.
    *
    * @throws KayaError KAYA_CLOSED
    */
@@ -394,7 +400,7 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Removes torn ends of this node's log that recoveries kept in `wal/quarantine/`, as `Engine.cleanQuarantine`.
+   * Removes the torn ends of this node's log that recoveries kept in `wal/quarantine/`, in the way of `Engine.cleanQuarantine`.
    *
    * @param options `maxBytes`: a whole number >= 0
    * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_IO, KAYA_CLOSED
@@ -404,7 +410,7 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Resolves when all that can be read here is on this node's own stable storage. The shared log has it already.
+   * Resolves when all that can be read on this node is on this node's own stable storage. The shared log has it already.
    *
    * @throws KayaError KAYA_FSYNC_FAILED, KAYA_DISK_FULL, KAYA_IO, KAYA_DIRECTORY_REPLACED, KAYA_WRITER_FAILED, KAYA_CLOSED
    */
@@ -413,7 +419,8 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Resolves when there is room for more writes. For callers that write without awaiting each write: it bounds the memory that waiting writes take.
+   * Resolves when there is room for more writes. A caller that does not await each write can await this instead: that bounds the memory of
+   * waiting writes.
    *
    * @throws KayaError KAYA_CLOSED
    */
@@ -422,8 +429,8 @@ export class ClusterEngine extends ClusterReads {
   }
 
   /**
-   * Finishes the writes that are under way, for `commitTimeoutMs` at most, ends this node's presence, and releases the directory and the shared log. A
-   * second call returns the same promise.
+   * Finishes the writes that are under way (for `commitTimeoutMs` at most), ends this node's presence, and releases the directory and the
+   * shared log. A second call returns the same promise.
    *
    * @throws KayaError KAYA_WRITER_FAILED or KAYA_FSYNC_FAILED if records could not be made durable in this directory
    */
@@ -440,7 +447,7 @@ export class ClusterEngine extends ClusterReads {
     return this.#node.engine;
   }
 
-  /** A write may not begin at once: the node is becoming the writer, or earlier writes still wait for that. */
+  /** A write has to wait while the node is becoming the writer, or while earlier writes still wait for that. */
   get #mustWait(): boolean {
     return this.#waiting > 0 || this.#node.role === "claiming";
   }
@@ -449,7 +456,7 @@ export class ClusterEngine extends ClusterReads {
     return this.#mustWait ? this.#writeInTurn(run) : run(this.#engine);
   }
 
-  /** Writes that wait begin in the order of their calls. */
+  /** Waiting writes begin in the order of their calls. */
   async #writeInTurn<T>(run: (engine: Engine) => Promise<T>): Promise<T> {
     const before = this.#lastTurn;
     let begun = (): void => undefined;

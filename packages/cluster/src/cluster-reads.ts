@@ -15,16 +15,16 @@ import type {
 } from "@kaya/engine";
 import type { ClusterNode } from "./node.js";
 
-/** Which writes a read of a node shows. */
+/** The consistency of a read. */
 export interface ReadOptions {
   /**
-   * `"local"`: the data of this node, at once. Another node may have newer data. It never goes back while the node is open. `"linearizable"`: all writes
-   * that were acknowledged on any node before the call. The read asks the shared log once. Default `"local"`.
+   * `"local"`: the current data of this node, at once. Another node may have newer data. Local reads of an open node never go back.
+   * `"linearizable"`: all writes that any node acknowledged before the call. The read asks the shared log once. Default `"local"`.
    */
   readonly consistency?: "local" | "linearizable";
 }
 
-/** The reading methods of a node. With `consistency: "linearizable"` they see all writes that any node has acknowledged. */
+/** The methods that read from a node. With `consistency: "linearizable"` they see all writes that any node acknowledged before the call. */
 export abstract class ClusterReads {
   readonly #node: ClusterNode;
 
@@ -34,11 +34,11 @@ export abstract class ClusterReads {
   }
 
   /**
-   * Resolves when all writes that were acknowledged on any node before this call can be read here. It gives the LSN of the last one. Reads, scans and
-   * snapshots after it are linearizable. Concurrent calls share a read of the log's head.
+   * Resolves to an LSN when this node can read all writes that any node acknowledged before this call. The LSN is that of the last record.
+   * Reads, scans and snapshots that begin after it are linearizable. Concurrent calls share a read of the log's head.
    *
-   * @throws KayaError KAYA_NO_MAJORITY if that took longer than `commitTimeoutMs`; KAYA_WRITER_FAILED if this node has failed; KAYA_CORRUPTION if the
-   *   shared log lost records; KAYA_CLOSED
+   * @throws KayaError KAYA_NO_MAJORITY if it takes longer than `commitTimeoutMs`; KAYA_WRITER_FAILED if this node has failed;
+   *   KAYA_CORRUPTION if the shared log lost records; KAYA_CLOSED
    */
   catchUp(): Promise<Lsn> {
     return this.#node.catchUp();
@@ -47,8 +47,8 @@ export abstract class ClusterReads {
   /**
    * The value of a key, as a copy; undefined if the key is absent or has expired.
    *
-   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable" also as
-   *   `catchUp`
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable"
+   *   also the errors of `catchUp`
    */
   async get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
     if (isLinearizable(options)) await this.#node.catchUp();
@@ -56,8 +56,8 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The value of a key of this node, as a copy; undefined if the key is absent or has expired. It reads a block that is not in memory
-   * synchronously.
+   * The value of a key of this node, as a copy; undefined if the key is absent or has expired. If it needs a block that is not in memory,
+   * it reads it synchronously.
    *
    * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
@@ -66,10 +66,10 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The value of a key with the sequence of the write that made it, and when it expires. It serves as a condition of a later batch, on any node.
+   * The value of a key, the sequence number of the write that made it, and its expiry. It can be a condition of a later batch on any node.
    *
-   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable" also as
-   *   `catchUp`
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable"
+   *   also the errors of `catchUp`
    */
   async getEntry(key: Bytes, options?: ReadOptions): Promise<Entry> {
     if (isLinearizable(options)) await this.#node.catchUp();
@@ -77,7 +77,7 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The value of a key of this node with the sequence of the write that made it, and when it expires, without a promise.
+   * The value of a key of this node, the sequence number of the write that made it, and its expiry, without a promise.
    *
    * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */
@@ -88,8 +88,8 @@ export abstract class ClusterReads {
   /**
    * Resolves to true if the key has a value that has not expired.
    *
-   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable" also as
-   *   `catchUp`
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable"
+   *   also the errors of `catchUp`
    */
   async has(key: Bytes, options?: ReadOptions): Promise<boolean> {
     if (isLinearizable(options)) await this.#node.catchUp();
@@ -97,11 +97,11 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The values of several keys at one moment, in the keys' order; undefined for each absent key. Do not change the bytes of the keys until it
-   * resolves.
+   * The values of several keys at one moment, in the order of the keys; undefined for each absent key. Do not change the bytes of the keys
+   * before it resolves.
    *
-   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable" also as
-   *   `catchUp`
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable"
+   *   also the errors of `catchUp`
    */
   async getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
     if (isLinearizable(options)) await this.#node.catchUp();
@@ -109,8 +109,8 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The entries of a range in key order, as this node has them at this call, whatever is written while they are read. Await `catchUp` before, if they
-   * must not be old.
+   * The entries of a range in key order, as this node has them at this call. Later writes do not change the scan. If the data must not be
+   * old, await `catchUp` first.
    *
    * @param range default: all keys
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
@@ -120,7 +120,7 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The entries of a range in key order, for a loop without `await`. The event loop stands still while the loop runs.
+   * The entries of a range in key order, for a loop without `await`. The loop blocks the event loop.
    *
    * @param range default: all keys
    * @throws KayaError KAYA_CLOSED, KAYA_INVALID_ARGUMENT
@@ -162,8 +162,8 @@ export abstract class ClusterReads {
   /**
    * The entry with the smallest key within the bounds; undefined if there is none.
    *
-   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable" also as
-   *   `catchUp`
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable"
+   *   also the errors of `catchUp`
    */
   async first(bounds?: KeyBounds, options?: ReadOptions): Promise<KeyValue | undefined> {
     if (isLinearizable(options)) await this.#node.catchUp();
@@ -173,8 +173,8 @@ export abstract class ClusterReads {
   /**
    * The entry with the greatest key within the bounds; undefined if there is none.
    *
-   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable" also as
-   *   `catchUp`
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable"
+   *   also the errors of `catchUp`
    */
   async last(bounds?: KeyBounds, options?: ReadOptions): Promise<KeyValue | undefined> {
     if (isLinearizable(options)) await this.#node.catchUp();
@@ -182,10 +182,10 @@ export abstract class ClusterReads {
   }
 
   /**
-   * How many entries a range has. The count is exact: it reads the keys, so its time grows with the range.
+   * The number of entries in a range. The count is exact. It reads all keys, so its time grows with the range.
    *
-   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable" also as
-   *   `catchUp`
+   * @throws KayaError KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT; with "linearizable"
+   *   also the errors of `catchUp`
    */
   async count(range?: RangeOptions, options?: ReadOptions): Promise<number> {
     if (isLinearizable(options)) await this.#node.catchUp();
@@ -193,10 +193,10 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The next `size` entries of a range, and a `cursor` for the entries behind them. A cursor is valid on every node.
+   * The next `size` entries of a range, and a `cursor` for the entries after them. A cursor is valid on every node.
    *
-   * @throws KayaError KAYA_INVALID_ARGUMENT, also for the cursor of another range; KAYA_CORRUPTION if a block that it needs is damaged, KAYA_IO,
-   *   KAYA_CLOSED; with "linearizable" also as `catchUp`
+   * @throws KayaError KAYA_INVALID_ARGUMENT, also for the cursor of another range; KAYA_CORRUPTION if a block that it needs is damaged,
+   *   KAYA_IO, KAYA_CLOSED; with "linearizable" also the errors of `catchUp`
    */
   async page(
     range: Omit<RangeOptions, "limit"> | undefined,
@@ -208,8 +208,8 @@ export abstract class ClusterReads {
   }
 
   /**
-   * The data of this node as it is now, to read from for as long as you want. Close it: until then it keeps a memtable in memory and files on the
-   * disk. It ends with KAYA_CLOSED if this node has to begin again with a base.
+   * A fixed view of this node's current data. You can read from it as long as you want. Close it: until then it keeps a memtable in memory
+   * and files on the disk. It ends with KAYA_CLOSED if this node has to load a base.
    *
    * @throws KayaError KAYA_CLOSED
    */
@@ -218,7 +218,7 @@ export abstract class ClusterReads {
   }
 
   /**
-   * About how many bytes a range takes in tables of this node.
+   * An estimate of the bytes that a range takes in the tables of this node.
    *
    * @throws KayaError KAYA_CORRUPTION if an index block is damaged, KAYA_IO, KAYA_CLOSED, KAYA_INVALID_ARGUMENT
    */

@@ -1,10 +1,10 @@
 import type { Engine } from "@kaya/engine";
 
-/** The node of a view: its engine, and its writes. */
+/** The node that a view belongs to: its engine, and its writes. */
 export interface ViewHost {
-  /** The engine of the node now. After a base was loaded it is another one. */
+  /** The current engine of the node. It is replaced when the node loads a base. */
   readonly engine: Engine;
-  /** A write, which waits while the node is becoming the writer. */
+  /** Runs a write. It waits while the node is becoming the writer. */
   write<T>(run: (engine: Engine) => Promise<T>): Promise<T>;
 }
 
@@ -14,26 +14,26 @@ type MakeView = (engine: Engine) => AnyView;
 const WRITES: ReadonlySet<PropertyKey> = new Set(["put", "delete", "batch", "update", "clear", "dropIndex"]);
 
 /**
- * The views of a node. A view belongs to one engine, and a node gets another engine when it loads a base. So each view of a node forwards its calls to a
- * view of the engine that the node has now.
+ * The views of a node. A view of an engine belongs to that one engine, but a node gets a new engine when it loads a base. So each view of a
+ * node forwards its calls to a view of the node's current engine.
  */
 export class ClusterViews {
   readonly #host: ViewHost;
-  /** Views that declare indexes, by what they declare: another engine must know them before it writes rows. */
+  /** The views that declare indexes, by their declaration. A new engine must know the indexes before it writes rows. */
   readonly #declaring = new Map<string, MakeView>();
 
   constructor(host: ViewHost) {
     this.#host = host;
   }
 
-  /** @param make makes the view of an engine; it throws at once for wrong options */
+  /** @param make makes the view of an engine; it throws immediately for wrong options */
   make<T extends object>(options: unknown, make: (engine: Engine) => T): T {
     const key = declarationKey(options);
     if (key !== undefined) this.#declaring.set(key, make as unknown as MakeView);
     return this.#standIn(make as unknown as MakeView) as unknown as T;
   }
 
-  /** Declares the indexes of all views in another engine. */
+  /** Declares the indexes of all views in a new engine. */
   declareIn(engine: Engine): void {
     for (const make of this.#declaring.values()) make(engine);
   }
@@ -70,7 +70,7 @@ export class ClusterViews {
   }
 }
 
-/** Undefined for a view without indexes. */
+/** The text of a view's index declaration; undefined for a view without indexes. */
 function declarationKey(options: unknown): string | undefined {
   if (typeof options !== "object" || options === null) return undefined;
   const { prefix, indexes } = options as { readonly prefix?: unknown; readonly indexes?: object };

@@ -1,19 +1,19 @@
 import type { LogEntry, LogHead } from "./shared-log.js";
 
-/** The fate of an entry that a writer tried to append in an epoch, as a head shows it. */
+/** The outcome of an append, as a later head shows it. */
 export type EntryFate =
   /** It is in the log. */
   | "appended"
-  /** The head is the one that the append expected: the entry is not in the log, and may still come. */
+  /** The head is the one that the append expected. The entry is not in the log, but the request may still arrive. */
   | "open"
-  /** Another epoch began before the entry: it is not in the log, and never will be. */
+  /** Another epoch began before the entry. The entry is not in the log, and never will be. */
   | "never"
-  /** The head does not show it: it remembers too few epochs, or the log was replaced. */
+  /** The head does not show the outcome: it remembers too few epochs, or the log was replaced. */
   | "unknown";
 
 /**
- * C4: decides by a head that was read after the append. Only the writer of an epoch appends in it, one entry at a time. So if the epoch reached the
- * entry's last LSN, the entry is in the log.
+ * C4: finds the outcome of an append in a head that was read after it. Only the writer of an epoch appends in it, one entry at a time. So
+ * if the epoch reached the entry's last LSN, the entry is in the log.
  * @param expected the head that the append compared with: the last one of this writer in `epoch`
  */
 export function fateOf(
@@ -28,16 +28,16 @@ export function fateOf(
   }
   const next = head.starts.find(({ epoch }) => epoch > expected.epoch);
   if (next === undefined) return "unknown";
-  if (next.lsn < entry.firstLsn) return "never"; // earlier epochs began at or before it
+  if (next.lsn < entry.firstLsn) return "never"; // the epochs between the two began at or before it
   return next.epoch === expected.epoch + 1 && next.lsn >= entry.lastLsn ? "appended" : "unknown";
 }
 
-/** A head that was seen, or an older state of it: the log had this record in this epoch. */
+/** The parts of a seen head that prove a history: the log had this record in this epoch. */
 export type SeenHead = Pick<LogHead, "logId" | "epoch" | "lsn">;
 
 /**
- * The reason why `now` cannot be a later head of the log that had the head `before`; undefined if it can be one. A reason means that the log lost records
- * of a majority: it was restored from an older copy, or replaced.
+ * Why `now` cannot be a later head of the log that had the head `before`; undefined if it can be one. A reason means that the log lost
+ * records that a majority had: it was restored from an older copy, or replaced.
  */
 export function breakBetween(before: SeenHead, now: LogHead): string | undefined {
   if (now.logId !== before.logId) return `its id is ${now.logId}, and was ${before.logId}`;
@@ -45,5 +45,5 @@ export function breakBetween(before: SeenHead, now: LogHead): string | undefined
   if (now.lsn < before.lsn) return `its last LSN is ${now.lsn}, and was ${before.lsn}`;
   const cut = now.starts.find(({ epoch, lsn }) => epoch > before.epoch && lsn < before.lsn);
   if (cut === undefined) return undefined;
-  return `epoch ${cut.epoch} began behind LSN ${cut.lsn}, and epoch ${before.epoch} had reached LSN ${before.lsn}`;
+  return `epoch ${cut.epoch} began after LSN ${cut.lsn}, and epoch ${before.epoch} had reached LSN ${before.lsn}`;
 }

@@ -7,7 +7,8 @@ let calls = 0;
 let timer: NodeJS.Timeout | undefined;
 
 /**
- * Keeps the process alive until a call settles. The pauses of a node alone do not keep it alive: an open node without calls lets the process end.
+ * Keeps the process alive until a call settles. The timers of a node do not keep it alive: if an open node has no pending calls, the
+ * process may end.
  * A clock of virtual time keeps nothing alive, because a call of a simulated process that was killed never settles.
  */
 export async function keepAlive<T>(clock: ClusterClock, call: Promise<T>): Promise<T> {

@@ -13,7 +13,7 @@ export class Lag {
     this.#message = message;
   }
 
-  /** Milliseconds; 0 while it is level. */
+  /** How long the node has been behind, in milliseconds; 0 if it is not behind. */
   get ms(): number {
     return this.#behindSince === undefined ? 0 : this.#clock.now() - this.#behindSince;
   }

@@ -4,15 +4,15 @@ import { fateOf } from "./epoch-starts.js";
 import type { LogEntry, LogHead, SharedLog } from "./shared-log.js";
 import { within } from "./within.js";
 
-/** One group commit that the engine hands over. */
+/** One group commit of the engine. */
 export interface AppendBatch {
-  /** The first of its records. */
+  /** LSN of its first record. */
   readonly firstLsn: Lsn;
-  /** The last of its records. */
+  /** LSN of its last record. */
   readonly lastLsn: Lsn;
-  /** The last operation of its last record. */
+  /** Sequence number of the last operation of its last record. */
   readonly lastSequence: SequenceNumber;
-  /** The records, encoded, one behind the other. They stay as they are until the append settles. */
+  /** The encoded records, one after the other. The bytes do not change until the append settles. */
   readonly bytes: Uint8Array;
 }
 
@@ -22,7 +22,7 @@ export interface AppendEvents {
   appended(batch: AppendBatch, durationMs: number): void;
   /** An attempt got no answer. */
   doubted(error: unknown): void;
-  /** This writer appends nothing more. Called once. */
+  /** This writer can append nothing more. Called once. */
   ended(reason: KayaError): void;
 }
 
@@ -36,17 +36,18 @@ export interface AppenderOptions {
   readonly events: AppendEvents;
 }
 
-/** How long an append waits before it tries again, at first and at most. */
+/** The first pause before an append is tried again; it doubles up to `MAX_PAUSE_MS`. */
 const PAUSE_MS = 10;
 const MAX_PAUSE_MS = 250;
 
 /**
- * The writer of one epoch: appends batches to the shared log, one at a time.
+ * The writer of one epoch. It appends batches to the shared log, one at a time.
  *
- * - C2: each append compares the head that this writer made last. Nothing else fences.
+ * - C2: each append compares the head with the last head that this writer made. Only this comparison keeps two writers apart.
  * - C3: `append` resolves only if the batch is in the log.
- * - C4: after an attempt without an answer it reads the head, which shows whether the entry is in the log. It repeats the compare only with the same bytes.
- *   A fate that is open at the deadline ends the writer: a late request could still land, so it writes no other bytes at these LSNs in its epoch.
+ * - C4: after an attempt without an answer it reads the head, which shows whether the entry is in the log. It repeats the attempt only with
+ *   the same bytes. If the outcome is still unknown at the deadline, the writer ends: a late request may still arrive, so the writer must
+ *   send no other bytes at these LSNs in its epoch.
  */
 export class LogAppender {
   readonly #options: AppenderOptions;
@@ -63,23 +64,21 @@ export class LogAppender {
     return this.#head;
   }
 
-  /** Why it appends nothing more; undefined while it does. */
+  /** The error that ended this writer; undefined while it can append. */
   get end(): KayaError | undefined {
     return this.#end;
   }
 
-  /**
-   * Ends the writer if the head shows a newer epoch. An append that is under way learns its fate from its own answer.
-   */
+  /** Ends the writer if the head shows a newer epoch. A pending append gets its outcome from its own answer. */
   observe(head: LogHead): void {
     if (head.epoch > this.#head.epoch) this.#stop(fenced(this.#head, head, undefined));
   }
 
   /**
-   * Appends a batch. The caller waits for it before it appends the next.
-   * @throws KayaError KAYA_FENCED: another node became the writer, nothing of the batch is in the log, and this writer ended;
-   *   KAYA_NO_MAJORITY, KAYA_DISK_FULL, KAYA_INVALID_ARGUMENT, KAYA_IO: nothing of it is there, and the next may succeed; KAYA_IN_DOUBT: it may be
-   *   there, or may still come, and this writer ended
+   * Appends a batch. The caller waits for it before it appends the next one.
+   * @throws KayaError KAYA_FENCED: another node became the writer, nothing of the batch is in the log, and this writer has ended;
+   *   KAYA_NO_MAJORITY, KAYA_DISK_FULL, KAYA_INVALID_ARGUMENT, KAYA_IO: nothing of the batch is in the log, and the next one may succeed;
+   *   KAYA_IN_DOUBT: the batch may be in the log, or may still arrive, and this writer has ended
    */
   async append(batch: AppendBatch): Promise<void> {
     const { events, clock } = this.#options;
@@ -94,7 +93,7 @@ export class LogAppender {
       const { lsn } = this.#head;
       throw new KayaError(
         "KAYA_INVARIANT_VIOLATION",
-        `${this.#name}: a batch that begins with LSN ${batch.firstLsn} does not continue LSN ${lsn}`,
+        `${this.#name}: a batch that begins with LSN ${batch.firstLsn} does not follow LSN ${lsn}`,
       );
     }
     const attempt = new Attempt(this.#options, this.#head, batch);
@@ -109,7 +108,7 @@ export class LogAppender {
   }
 
   #refusal(cause: KayaError): KayaError {
-    const message = `nothing of it was written: this node is not the writer any more. ${cause.message}`;
+    const message = `nothing was written: this node is no longer the writer. ${cause.message}`;
     return new KayaError("KAYA_FENCED", message, { cause, leader: cause.leader });
   }
 
@@ -124,17 +123,17 @@ export class LogAppender {
   }
 }
 
-/** One batch on its way: repeats the same compare with the same bytes until the fate is known or the time is up. */
+/** The append of one batch. It repeats the same comparison with the same bytes until the outcome is known or the time is over. */
 class Attempt {
-  /** No later batch may be tried after this one. */
+  /** True: this writer must append no later batch. */
   isLast = false;
-  /** A head of a later epoch that was seen. */
+  /** The head of a later epoch, if one was seen. */
   newer: LogHead | undefined;
   readonly #options: AppenderOptions;
   readonly #expected: LogHead;
   readonly #entry: LogEntry;
   readonly #deadline: number;
-  /** An earlier attempt may have been done, or may still be. */
+  /** The error of the first attempt with an unknown outcome. That attempt may have been done, or may still be done. */
   #doubt: unknown;
   #pause = PAUSE_MS;
 
@@ -142,12 +141,12 @@ class Attempt {
     this.#options = options;
     this.#expected = expected;
     const { firstLsn, lastLsn, lastSequence, bytes } = batch;
-    // A copy: a request that was given up may still be sent, and the buffer has other bytes by then.
+    // The bytes are copied: an aborted request may still be sent after the engine has reused the buffer.
     this.#entry = { firstLsn, lastLsn, lastSequence, bytes: new Uint8Array(bytes) };
     this.#deadline = options.clock.now() + options.commitTimeoutMs;
   }
 
-  /** @returns the head of which the entry is the last */
+  /** @returns the head whose last entry is this one */
   async run(): Promise<LogHead> {
     for (;;) {
       try {
@@ -162,14 +161,14 @@ class Attempt {
 
   #try(): Promise<LogHead> {
     const { log, clock, commitTimeoutMs } = this.#options;
-    // A quarter of the time: a request without an answer leaves time for others.
+    // An attempt gets a quarter of the time, so that a request without an answer leaves time for more attempts.
     const ms = Math.min(this.#left, Math.max(commitTimeoutMs / 4, 1));
     return within(clock, ms, (signal) => log.append(this.#expected, this.#entry, { signal }));
   }
 
   /**
-   * Finds out the fate of a failed attempt.
-   * @returns the head, if the entry is in the log nevertheless; undefined: try again
+   * Finds the outcome of a failed attempt.
+   * @returns the head if the entry is in the log nevertheless; undefined: try again
    * @throws KayaError as `LogAppender.append`
    */
   async #clearUp(error: unknown): Promise<LogHead | undefined> {
@@ -180,13 +179,13 @@ class Attempt {
     const isFenced = KayaError.is(error, "KAYA_FENCED");
     if (this.#doubt === undefined && !isFenced) {
       if (KayaError.is(error, "KAYA_NO_MAJORITY")) return undefined;
-      throw error; // nothing of it is there
+      throw error; // nothing of the entry is in the log
     }
     const read = await this.#readHead();
     if (!read.isKnown) {
       if (this.#doubt !== undefined) return undefined;
       this.isLast = true;
-      throw error; // fenced, by an unknown node
+      throw error; // fenced by an unknown node
     }
     return this.#judge(read.head, error, isFenced);
   }
@@ -196,7 +195,7 @@ class Attempt {
     if (head !== undefined && head.epoch > this.#expected.epoch) this.newer = head;
     switch (fate) {
       case "appended":
-        return this.#headOfEntry(head as LogHead); // a head that is unknown has no fate
+        return this.#headOfEntry(head as LogHead); // `fateOf` says "appended" only for a known head
       case "open":
         return undefined;
       case "never":
@@ -209,7 +208,7 @@ class Attempt {
     }
   }
 
-  /** The head as it was right after the entry, also if a later epoch has moved it on. */
+  /** The head right after the entry, also if a later epoch has changed the head since then. */
   #headOfEntry(head: LogHead): LogHead {
     if (head.epoch === this.#expected.epoch) return head;
     const { lastLsn, lastSequence } = this.#entry;
@@ -218,16 +217,19 @@ class Attempt {
 
   async #readHead(): Promise<ReadHead> {
     const { log, clock } = this.#options;
-    // A fenced writer has a moment to read the new head, also at its deadline.
+    // Even at its deadline, a fenced writer gets a short time to read the new head.
     const ms = Math.max(this.#left, PAUSE_MS);
     try {
       return { isKnown: true, head: await within(clock, ms, (signal) => log.head({ signal })) };
     } catch {
-      return { isKnown: false }; // the caller tells the error of the append
+      return { isKnown: false }; // the caller reports the error of the append
     }
   }
 
-  /** Ends the append if no time is left after the pause: an attempt without time for an answer only leaves a doubt. */
+  /**
+   * Pauses before the next attempt, and ends the append if no time is left after the pause. An attempt that has no time for an answer would
+   * only create doubt.
+   */
   async #wait(error: unknown): Promise<void> {
     if (this.#left > 0) await this.#options.clock.sleep(Math.min(this.#pause, this.#left));
     this.#pause = Math.min(2 * this.#pause, MAX_PAUSE_MS);
@@ -242,7 +244,7 @@ class Attempt {
     const { log, commitTimeoutMs } = this.#options;
     return new KayaError(
       "KAYA_IN_DOUBT",
-      `${log.name}, epoch ${this.#expected.epoch}: within ${commitTimeoutMs} ms no answer says whether LSN ${firstLsn} to ${lastLsn} are in the log. They are there whole or not at all. This node gave up its epoch: once a later epoch has begun, read with { consistency: "linearizable" } to see.`,
+      `${log.name}, epoch ${this.#expected.epoch}: no answer within ${commitTimeoutMs} ms says whether LSN ${firstLsn} to ${lastLsn} are in the log. Either all of them are, or none. This node ended its epoch. When a later epoch has begun, read with { consistency: "linearizable" } to find out.`,
       { cause },
     );
   }
@@ -262,20 +264,20 @@ const DEFINITE = [
   "KAYA_IO",
 ] as const;
 
-/** Whether the failed attempt did nothing, and never will. */
+/** Whether the failed attempt is known to have done nothing, now and later. */
 export function isDefinite(error: unknown): boolean {
   return DEFINITE.some((code) => KayaError.is(error, code));
 }
 
-/** The error of a writer that another node has replaced. */
+/** The error of a writer that another node replaced. */
 export function fenced(own: LogHead, head: LogHead | undefined, cause: unknown): KayaError {
   const by =
     head === undefined || head.epoch <= own.epoch
-      ? "its head is not the one that this node made"
+      ? "the head is not the one that this node made"
       : `${head.writer}${head.address === undefined ? "" : ` (${head.address})`} became the writer with epoch ${head.epoch}`;
   return new KayaError(
     "KAYA_FENCED",
-    `log ${own.logId}: ${by}, and this node wrote up to LSN ${own.lsn} in epoch ${own.epoch}. Nothing of the write is in the log: write there.`,
+    `log ${own.logId}: ${by}, and this node wrote up to LSN ${own.lsn} in epoch ${own.epoch}. Nothing of the write is in the log: write to the new writer.`,
     { leader: head?.address, ...(cause !== undefined && { cause }) },
   );
 }

@@ -1,45 +1,48 @@
 import type { KayaError } from "@kaya/core";
 import type { ClusterClock } from "./clock.js";
 
-interface Told {
+interface Report {
   at: number;
-  /** How long it is not told again, in milliseconds. */
+  /** The error is not reported again for this time, in milliseconds. */
   pauseMs: number;
 }
 
-/** The pause of a trouble doubles up to this many first pauses. */
+/** The longest pause between two reports of an error, as a multiple of the first pause. */
 const MOST_PAUSES = 64;
-/** More messages than this are not remembered. */
+/** If there are more different errors than this, all are forgotten. */
 const MOST_MESSAGES = 100;
 
-/** Decides whether a trouble is told. Calls are tried again several times a second, and fail with the same error for as long as its cause lasts. */
+/** Decides whether an error is reported. Calls are tried again several times a second, and fail with the same error until its cause is removed. */
 export class NewTroubles {
   readonly #clock: ClusterClock;
   readonly #firstPauseMs: number;
-  readonly #told = new Map<string, Told>();
+  readonly #reports = new Map<string, Report>();
 
   constructor(clock: ClusterClock, firstPauseMs: number) {
     this.#clock = clock;
     this.#firstPauseMs = firstPauseMs;
   }
 
-  /** False if the same error was told shortly before. The pause between two doubles each time. A pause that passed without the error begins anew. */
+  /**
+   * False if the same error was reported recently. The pause between two reports doubles each time. It starts again with the first pause if more
+   * than twice the pause has passed since the last report.
+   */
   isNew({ code, message }: KayaError): boolean {
     const key = `${code} ${message}`;
     const now = this.#clock.now();
-    const before = this.#told.get(key);
+    const before = this.#reports.get(key);
     if (before !== undefined && now - before.at < before.pauseMs) return false;
     const isOver = before === undefined || now - before.at > 2 * before.pauseMs;
     const pauseMs = isOver
       ? this.#firstPauseMs
       : Math.min(2 * before.pauseMs, MOST_PAUSES * this.#firstPauseMs);
-    if (this.#told.size >= MOST_MESSAGES) this.#told.clear();
-    this.#told.set(key, { at: now, pauseMs });
+    if (this.#reports.size >= MOST_MESSAGES) this.#reports.clear();
+    this.#reports.set(key, { at: now, pauseMs });
     return true;
   }
 
-  /** The cause has gone: the next error is told at once. */
+  /** Call it when calls succeed again: the next error is then reported immediately. */
   clear(): void {
-    this.#told.clear();
+    this.#reports.clear();
   }
 }

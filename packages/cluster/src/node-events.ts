@@ -5,18 +5,18 @@ import type { NodeRole } from "./channels.js";
 export interface ClusterEvents {
   /** The node has another role. */
   readonly role: readonly [role: NodeRole, before: NodeRole];
-  /** A node became the writer: its address (undefined if it gave none), its id, and its epoch. */
+  /** Another node became the writer: its address (undefined if it gave none), its id, and its epoch. */
   readonly leader: readonly [address: string | undefined, nodeId: string, epoch: number];
   /**
-   * A failure that is tried again, or that needs an operator. The message says which. While the log does not move on, the same message comes again only
-   * after a pause: `presenceMs` at first, then twice as long each time, up to 64 times `presenceMs`.
+   * A failure that is tried again, or that needs an operator. The message says which. While the log makes no progress, the same message
+   * comes again only after a pause: `presenceMs` at first, then twice as long each time, up to 64 times `presenceMs`.
    */
   readonly trouble: readonly [error: KayaError];
 }
 
 type Listener<K extends keyof ClusterEvents> = (...args: ClusterEvents[K]) => void;
 
-/** The listeners of a node. An error of a listener becomes an uncaught exception, and does not reach the node. */
+/** The listeners of a node. An error that a listener throws becomes an uncaught exception, and does not affect the node. */
 export class NodeEvents {
   readonly #listeners = new Map<keyof ClusterEvents, Set<Listener<never>>>();
 

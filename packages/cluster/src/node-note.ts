@@ -1,10 +1,10 @@
 import type { Disk } from "@kaya/io";
 import { readSealedFile, writeSealedFile } from "@kaya/wal";
 
-/** The file `NODE` in a node's directory: its id, and the newest epoch of its records. */
+/** The content of the file `NODE` in a node's directory: the node's id, and the newest epoch of its records. */
 export interface NodeNote {
   readonly nodeId: string;
-  /** No record of this node has a later epoch. 0: not known. */
+  /** The records of this node have no later epoch. 0: not known. */
   readonly epoch: number;
 }
 
@@ -17,7 +17,7 @@ export async function readNodeNote(disk: Disk): Promise<NodeNote | undefined> {
   return { nodeId, epoch: Number(epoch ?? 0) || 0 };
 }
 
-/** Durably. @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED */
+/** Writes the file `NODE` durably. @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED */
 export function writeNodeNote(disk: Disk, { nodeId, epoch }: NodeNote): Promise<void> {
   return writeSealedFile(disk, NODE_PATH, `${nodeId}\n${epoch}\n`);
 }

@@ -2,34 +2,36 @@ import { describe, KayaError, type PartialEngineConfig, readOptions, resolveEngi
 import type { BlobStore } from "./blob-store.js";
 import type { SharedLog } from "./shared-log.js";
 
-/** How a node of a cluster is opened: its directory, the shared log, and the options of an engine. */
+/** The options of a node: the shared log, the node's part in the cluster, and the options of its engine. */
 export interface ClusterOptions extends Omit<PartialEngineConfig, "readOnly"> {
-  /** The log that all nodes share. The node closes it when it closes: each node takes one of its own. */
+  /** The log that all nodes share. The node closes it when it closes, so each node needs an object of its own. */
   readonly log: SharedLog;
-  /**
-   * `"auto"`: becomes the writer when there is none. `"follower"`: only follows, until it is promoted. Default `"auto"`.
-   */
+  /** `"auto"`: the node becomes the writer when there is none. `"follower"`: it only follows, until it is promoted. Default `"auto"`. */
   readonly role?: "auto" | "follower";
-  /** Where clients reach this node. Other nodes give it as `leader`, also in errors. 1 to 1,024 characters. Default: none. */
+  /** The address at which clients reach this node. Other nodes show it as `leader`, also in errors. 1 to 1,024 characters. Default: none. */
   readonly address?: string;
-  /** The id of the node: unique among the nodes, the same after a restart. 1 to 1,024 characters. Default: made at the first opening, kept in the directory. */
+  /**
+   * The id of the node. It must be unique among the nodes, and stay the same after a restart. 1 to 1,024 characters. Default: a random id
+   * that is made at the first opening and kept in the directory.
+   */
   readonly nodeId?: string;
   /**
-   * The store of bases: copies of the data that allow trims of the shared log. All nodes share one. Without it the log is never trimmed, and writes reject
-   * once it has `tailMaxBytes`.
+   * The store of bases: copies of the data that allow the node to trim the shared log. All nodes share one store. Without it the log is
+   * never trimmed, and writes reject when it has reached `tailMaxBytes`.
    */
   readonly blobStore?: BlobStore;
   /** How long a write tries to reach the shared log, and how long a linearizable read may take. Milliseconds, 100 to 600,000; default 10,000. */
   readonly commitTimeoutMs?: number;
   /**
-   * How long this node's presence lasts after its last renewal. If the writer's presence runs out, another node takes over. Milliseconds, 100 to 600,000;
-   * default 2,000.
+   * How long this node's presence lasts after its last renewal. If the writer's presence expires, another node takes over. Milliseconds,
+   * 100 to 600,000; default 2,000.
    */
   readonly presenceMs?: number;
-  /** Most bytes of records in the shared log. At least four times the largest entry. Default 256 MiB. */
+  /** The largest size of the records in the shared log, in bytes. At least four times the largest entry. Default 256 MiB. */
   readonly tailMaxBytes?: number;
   /**
-   * Makes an ordinary store the first node of a new log. Its data goes into the `blobStore` as the first base. No effect if the log has begun. Default false.
+   * True: makes an ordinary store the first node of a new log. Its data is uploaded into the `blobStore` as the first base. No effect if
+   * the log has begun. Default false.
    */
   readonly adopt?: boolean;
 }
@@ -76,11 +78,11 @@ const OF_ENGINE = [
 const MiB = 1024 * 1024;
 const LONGEST_MS = 600_000;
 const SHORTEST_MS = 100;
-/** Methods by which a wrong `log` is recognized before anything is opened. */
+/** Some methods that a shared log must have, so that a wrong `log` is recognized before anything is opened. */
 const LOG_METHODS = ["head", "claim", "append", "read", "follow"] as const;
 
 /**
- * Defaults and validation.
+ * Fills in the defaults and validates the options.
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export function resolveClusterOptions(given: ClusterOptions): ResolvedClusterOptions {
@@ -91,7 +93,7 @@ export function resolveClusterOptions(given: ClusterOptions): ResolvedClusterOpt
   for (const key of OF_ENGINE) if (options[key] !== undefined) engine[key] = options[key];
   engine.wal = readWal(options.wal, log);
   const config = engine as PartialEngineConfig;
-  resolveEngineConfig(config); // before anything is opened
+  resolveEngineConfig(config); // throws before anything is opened
   const entryBytes = log.maxEntryBytes;
   return {
     engine: config,
@@ -117,14 +119,14 @@ function readLog(log: unknown): SharedLog {
     typeof log === "object" &&
     log !== null &&
     LOG_METHODS.every((name) => typeof (log as Record<string, unknown>)[name] === "function");
-  if (!isLog) throw invalid(`log must be a shared log, as \`etcdLog\` makes one, not ${describe(log)}`);
+  if (!isLog) throw invalid(`log must be a shared log, for example of \`etcdLog\`, not ${describe(log)}`);
   return log as SharedLog;
 }
 
-/** A group commit is one entry of the shared log, and so is its largest record. */
+/** The options of the local log. A group commit, and so its largest record, must fit into one entry of the shared log. */
 function readWal(wal: unknown, log: SharedLog): unknown {
   const given = wal === undefined ? {} : wal;
-  if (typeof given !== "object" || given === null) return given; // is refused as an engine's configuration
+  if (typeof given !== "object" || given === null) return given; // the engine refuses it later
   const limits = given as { maxBatchBytes?: unknown; maxRecordBytes?: unknown; segmentMaxBytes?: unknown };
   const { segmentMaxBytes } = limits;
   const most =
@@ -134,7 +136,7 @@ function readWal(wal: unknown, log: SharedLog): unknown {
     if (typeof value !== "number") return value ?? most;
     if (value > log.maxEntryBytes)
       throw invalid(
-        `wal.${name} (${value}) must not be over ${log.maxEntryBytes}, the most bytes of an entry of ${log.name}`,
+        `wal.${name} (${value}) must not be over ${log.maxEntryBytes}, the largest size of an entry of ${log.name}`,
       );
     return value;
   };
@@ -148,7 +150,7 @@ function readRole(role: unknown): "auto" | "follower" {
 
 function readText(value: unknown, name: string): string | undefined {
   if (value === undefined) return undefined;
-  // One line: messages show it, and a file keeps it.
+  // It must be one line: it appears in messages, and a file keeps it.
   if (typeof value === "string" && /^[^\p{C}\p{Zl}\p{Zp}]{1,1024}$/u.test(value)) return value;
   throw invalid(`${name} must be one line of 1 to 1,024 characters, not ${describe(value)}`);
 }
@@ -158,7 +160,7 @@ function readBlobStore(store: unknown): BlobStore | undefined {
   if (typeof store === "object" && store !== null && typeof (store as BlobStore).put === "function")
     return store as BlobStore;
   throw invalid(
-    `blobStore must be a blob store, as \`directoryBlobStore\` makes one, not ${describe(store)}`,
+    `blobStore must be a blob store, for example of \`directoryBlobStore\`, not ${describe(store)}`,
   );
 }
 

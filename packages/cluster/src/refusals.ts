@@ -1,9 +1,9 @@
 import { KayaError } from "@kaya/core";
 import type { LogHead } from "./shared-log.js";
 
-/** Another node is the writer. */
+/** The error of a write on a node that is not the writer. */
 export function notLeader(name: string, { writer, address, epoch }: LogHead): KayaError {
-  const where = address === undefined ? "It told no address" : `Write there: ${address}`;
+  const where = address === undefined ? "It gave no address" : `Write there: ${address}`;
   return new KayaError(
     "KAYA_NOT_LEADER",
     `${name}: node ${writer} is the writer, since epoch ${epoch}. Nothing was written. ${where}.`,
@@ -11,12 +11,12 @@ export function notLeader(name: string, { writer, address, epoch }: LogHead): Ka
   );
 }
 
-/** This node knows no writer. */
+/** The error of a write if this node knows of no writer. */
 export function noWriter(name: string, trouble: KayaError | undefined): KayaError {
   if (trouble === undefined)
     return new KayaError(
       "KAYA_NOT_LEADER",
-      `${name}: this node is not the writer, and knows of no other. Nothing was written: try again in a moment.`,
+      `${name}: this node is not the writer, and knows of no writer. Nothing was written: try again in a moment.`,
     );
   return new KayaError(
     "KAYA_NO_MAJORITY",
@@ -34,15 +34,15 @@ export function noRoom(name: string, cause: KayaError): KayaError {
   );
 }
 
-/** An epoch has the name of this node, which did not claim it. */
+/** The error if the log has an epoch in the name of this node that this process did not claim. */
 export function sameNode(name: string, { writer, epoch }: LogHead): KayaError {
   return new KayaError(
     "KAYA_INVALID_ARGUMENT",
-    `${name}: epoch ${epoch} was claimed as node ${writer}, and not by this process, unless a claim of it arrived late. If this goes on, another process has the same id: give each node its own \`nodeId\`. A copy of a data directory has the id of the original in its file NODE.`,
+    `${name}: epoch ${epoch} was claimed for node ${writer}, but not by this process (or a late claim of this process arrived). If this repeats, another process has the same id: give each node its own \`nodeId\`. A copy of a data directory has the id of the original in its file NODE.`,
   );
 }
 
-/** The node did not become the writer in time. */
+/** The error of a write if the node did not become the writer in time. */
 export function stillClaiming(name: string, timeoutMs: number): KayaError {
   return new KayaError(
     "KAYA_NO_MAJORITY",
@@ -50,11 +50,11 @@ export function stillClaiming(name: string, timeoutMs: number): KayaError {
   );
 }
 
-/** The node only reads. */
+/** The error of a write on a node that failed. */
 export function writesFailed(failure: KayaError): KayaError {
   return new KayaError(
     "KAYA_WRITER_FAILED",
-    `this node takes no writes and no records of the shared log since a failure; close it, act on that, and open it again. First: ${failure.message}`,
+    `this node failed. It accepts no writes, and takes no records of the shared log. Close it, remove the cause, and open it again. Cause: ${failure.message}`,
     { cause: failure },
   );
 }

@@ -2,29 +2,29 @@ import type { KayaError, Lsn } from "@kaya/core";
 import { type Distribution, Histogram } from "@kaya/wal";
 import type { NodeRole } from "./channels.js";
 
-/** Counts and position of a node of a cluster. Counts begin with its opening. */
+/** Counts and positions of a node of a cluster. The counts start when the node is opened. */
 export interface ClusterStats {
   /** The id of the node. */
   readonly nodeId: string;
-  /** Its role now. */
+  /** Its current role. */
   readonly role: NodeRole;
-  /** The epoch of the newest head that it has seen; 0: none yet. */
+  /** The epoch of the newest head that it has seen; 0 before it has seen one. */
   readonly epoch: number;
   /** The address of the writer; undefined if no writer is known, or it gave no address. */
   readonly leader: string | undefined;
-  /** The last record that can be read here. */
+  /** LSN of the last record that can be read on this node. */
   readonly lsn: Lsn;
-  /** The last record of the newest head that it has seen. */
+  /** LSN of the last record of the newest head that it has seen. */
   readonly headLsn: Lsn;
-  /** How many records up to that head the node lacks. */
+  /** The number of records up to that head that the node does not have yet. */
   readonly lagRecords: number;
-  /** How long the node has lacked records that it knows of, in milliseconds; 0 if it has all. */
+  /** How long the node has known of records that it does not have, in milliseconds; 0 if it has all. */
   readonly lagMs: number;
   /** Milliseconds since the last answer of the shared log; undefined before the first. */
   readonly contactAgeMs: number | undefined;
-  /** Group commits that this node put into the shared log. */
+  /** The group commits that this node appended to the shared log. */
   readonly appends: {
-    /** How many group commits are in the log. */
+    /** The number of appended group commits. */
     readonly count: number;
     /** Bytes of their records. */
     readonly bytes: number;
@@ -35,24 +35,24 @@ export interface ClusterStats {
   readonly doubts: number;
   /** Group commits that were refused, by reason. */
   readonly rejections: {
-    /** Another node had become the writer. */
+    /** A group commit was refused because another node had become the writer. */
     readonly fenced: number;
-    /** No answer came in time: it may be in the log. */
+    /** No answer came in time: the group commit may be in the log. */
     readonly inDoubt: number;
     /** No majority answered. */
     readonly noMajority: number;
-    /** The log, or its bound, was full. */
+    /** The log was full, or had reached its bound. */
     readonly diskFull: number;
     /** Refused for any other reason. */
     readonly other: number;
   };
   /** How often this node became the writer. */
   readonly claims: number;
-  /** How many of `claims` followed another node. */
+  /** How many of `claims` took the log over from another node. */
   readonly takeovers: number;
-  /** The part of the shared log that was not trimmed. Bytes are known to the writer only, otherwise 0. */
+  /** The part of the shared log that was not trimmed. Only the writer knows its bytes; on other nodes they are 0. */
   readonly tail: {
-    /** Bytes of its records. */
+    /** Bytes of the records in it. */
     readonly bytes: number;
     /** The configured bound: `tailMaxBytes`. */
     readonly limitBytes: number;
@@ -60,26 +60,26 @@ export interface ClusterStats {
   /** The newest base that this node knows of. */
   readonly base:
     | {
-        /** The last record that is in it. */
+        /** LSN of the last record of the base. */
         readonly lsn: Lsn;
       }
     | undefined;
-  /** Bases that this node made. */
+  /** The number of bases that this node made. */
   readonly bases: number;
   /** How often this node trimmed the log. */
   readonly trims: number;
-  /** How often this node had to begin with a base, because the log had been trimmed. */
+  /** How often this node had to load a base, because records that it needed had been trimmed. */
   readonly baseLoads: number;
-  /** Reads that were made linearizable, and how long that took. */
+  /** Linearizable reads, and how long they waited. */
   readonly linearizableReads: {
-    /** How many reads were made linearizable. */
+    /** The number of linearizable reads. */
     readonly count: number;
-    /** How long they waited before they read, in milliseconds. */
+    /** How long they waited before they read the data, in milliseconds. */
     readonly durationMs: Distribution;
   };
-  /** Failures that were tried again. */
+  /** The number of failed calls that were tried again. */
   readonly troubles: number;
-  /** The last of them. */
+  /** The error of the last of them. */
   readonly lastTrouble: KayaError | undefined;
 }
 
@@ -126,7 +126,7 @@ export class ClusterCounters {
     this.#waited.record(durationMs * 1_000);
   }
 
-  /** The counters' part of the statistics. */
+  /** The part of the statistics that the counters give. */
   get counts() {
     return {
       appends: {

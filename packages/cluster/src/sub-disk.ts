@@ -7,13 +7,13 @@ import {
   type OpenOptions,
 } from "@kaya/io";
 
-/** A directory of a disk, as a disk. It has no synchronous methods. */
+/** Presents a directory of a disk as a disk. It has no synchronous methods. */
 export class SubDisk implements Disk {
   readonly root: string | undefined;
   readonly #disk: Disk;
   readonly #dir: string;
 
-  /** @param dir its path on the disk */
+  /** @param dir the path of the directory on the disk */
   constructor(disk: Disk, dir: string) {
     assertDisk(disk);
     this.#disk = disk;
@@ -44,7 +44,7 @@ export class SubDisk implements Disk {
 
   async syncDir(dir: string): Promise<void> {
     await this.#disk.syncDir(this.#path(dir));
-    if (dir === "") await this.#disk.syncDir(""); // its own name
+    if (dir === "") await this.#disk.syncDir(""); // makes the name of `dir` durable
   }
 
   lock(path: string): Promise<DiskLock> {

@@ -5,20 +5,20 @@ export class Wake {
   readonly #waiting = new Set<() => void>();
   #isSet = false;
 
-  /** Ends all pauses. Without a pause under way, the next `loopPause` ends at once. */
+  /** Ends all current pauses. If there is none, the next `loopPause` ends immediately. */
   wake(): void {
     this.#isSet = this.#waiting.size === 0;
     for (const end of [...this.#waiting]) end();
   }
 
-  /** A pause for a loop: it also ends if `wake` was called since the loop's last pause. */
+  /** A pause of a loop. It also ends if `wake` was called since the loop's last pause. */
   async loopPause(clock: ClusterClock, ms: number, signal: AbortSignal): Promise<void> {
     const isSet = this.#isSet;
     this.#isSet = false;
     if (!isSet) await this.pause(clock, ms, signal);
   }
 
-  /** Resolves after `ms`, when it is woken, or when the signal aborts: it never rejects. */
+  /** Resolves after `ms`, when `wake` is called, or when the signal aborts. It never rejects. */
   async pause(clock: ClusterClock, ms: number, signal?: AbortSignal): Promise<void> {
     const woken = new AbortController();
     const end = () => woken.abort();

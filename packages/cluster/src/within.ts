@@ -1,13 +1,13 @@
 import type { ClusterClock } from "./clock.js";
 
-/** The error of a call whose time was over. The call may have been done. */
+/** The error of a call whose time is over. The call may have been done. */
 export class TimeIsUp extends Error {
   override readonly name = "TimeIsUp";
 }
 
 /**
- * Calls `run` with a signal that aborts after `ms`, or with `outer`.
- * @returns the result of `run`, which must end when the signal aborts
+ * Calls `run` with a signal that aborts after `ms`, or when `outer` aborts.
+ * @returns the result of `run`, which must settle when the signal aborts
  */
 export async function within<T>(
   clock: ClusterClock,

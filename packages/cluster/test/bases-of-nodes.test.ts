@@ -8,7 +8,7 @@ import { type BlobStore, ClusterEngine, directoryBlobStore } from "../src/index.
 import { Cluster, rowsOf } from "./cluster.js";
 
 const ENTRY = 4_096;
-/** Each value is a quarter of an entry: the bound is 64 of them. */
+/** Each value fills a quarter of an entry, and the bound is 64 values. */
 const SIZES = { tailMaxBytes: 16 * ENTRY } as const;
 
 function setUp() {
@@ -21,7 +21,7 @@ async function fill(node: ClusterEngine, from: number, to: number): Promise<void
 }
 
 describe("the tail of the shared log", () => {
-  it("stays under its bound, by bases behind which it is trimmed; old bases go", async () => {
+  it("stays below its bound: the writer makes bases, trims the log up to them, and removes old bases", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });
     let most = 0;
@@ -44,7 +44,7 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("is the beginning of a node that comes late, or again after a long time", async () => {
+  it("is trimmed: a new node, and one that was closed for a long time, begin with a base", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });
     const c = await cluster.open("c", { ...SIZES, blobStore: store, role: "follower" });
@@ -61,7 +61,7 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("leaves nothing of the load in the directory of the node, nor of one that was broken off", async () => {
+  it("leaves no files of a load in the node's directory, also if the load was interrupted", async () => {
     const { cluster, store } = setUp();
     const options = { ...SIZES, blobStore: store };
     const a = await cluster.open("a", options);
@@ -90,7 +90,7 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("is left behind by a slow follower, which begins again with a base while it lives; its views go on", async () => {
+  it("is trimmed under a slow follower, which loads a base while it is open; its views stay valid", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });
     const b = await cluster.open("b", { ...SIZES, blobStore: store });
@@ -100,21 +100,21 @@ describe("the tail of the shared log", () => {
     const snapshot = b.snapshot();
     cluster.log.partition("b");
     await fill(a, 10, 300);
-    expect(await view.get("9")).toMatch(/^9 /); // as it was
+    expect(await view.get("9")).toMatch(/^9 /); // the old data
     cluster.log.heal("b");
     await cluster.until(() => b.stats().cluster.baseLoads === 1);
     await b.catchUp();
     expect(await rowsOf(b)).toEqual(await rowsOf(a));
     expect(await view.get("9")).toMatch(/^259 /);
     await expect(snapshot.get("key 9")).rejects.toMatchObject({ code: "KAYA_CLOSED" });
-    // And it can become the writer.
+    // It can also become the writer.
     await b.promote();
     await view.put("9", "new");
     expect(await a.get("key 9", { consistency: "linearizable" })).toEqual(new Uint8Array(Buffer.from("new")));
     await cluster.close();
   });
 
-  it("is trimmed behind the base that is there, after trims that failed", async () => {
+  it("is trimmed up to the existing base after failed trims", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store, commitTimeoutMs: 500 });
     cluster.log.faults = ({ kind }) => (kind === "trim" ? { kind: "requestLost", afterMs: 0 } : undefined);
@@ -127,7 +127,7 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("slows and refuses writes while no base can be made, and goes on when it can", async () => {
+  it("slows and refuses writes while no base can be made, and accepts them again afterwards", async () => {
     const { cluster, store } = setUp();
     let isBroken = true;
     const broken: BlobStore = {
@@ -137,7 +137,7 @@ describe("the tail of the shared log", () => {
       head: (...given) => store.head(...given),
       list: (...given) => store.list(...given),
       delete: (...given) => store.delete(...given),
-      put: (...given) => (isBroken ? Promise.reject(new Error("out of order")) : store.put(...given)),
+      put: (...given) => (isBroken ? Promise.reject(new Error("the store is broken")) : store.put(...given)),
     };
     const a = await cluster.open("a", { ...SIZES, blobStore: broken, commitTimeoutMs: 1_000 });
     await expect(fill(a, 0, 100)).rejects.toMatchObject({
@@ -152,7 +152,7 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("gets a base at once when the shared log has no room, which is named before the next write that has room", async () => {
+  it("gets a base immediately when the shared log is full; the base is named before the next write that fits", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });
     const names = async () => {
@@ -160,13 +160,13 @@ describe("the tail of the shared log", () => {
       for await (const { name } of store.list("base/")) found.push(name);
       return found;
     };
-    await fill(a, 0, 5); // far from a base
+    await fill(a, 0, 5); // no base is due yet
     cluster.log.isFull = true;
     await expect(a.put("k", "1")).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await cluster.until(async () => (await names()).length > 0);
     await cluster.clock.sleep(5_000);
     await expect(a.put("k", "1")).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
-    expect(await names()).toHaveLength(1); // not made anew at each try
+    expect(await names()).toHaveLength(1); // not made again at each attempt
     expect(cluster.log.base).toBeUndefined();
     cluster.log.isFull = false;
     await a.put("k", "2");
@@ -177,13 +177,13 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("is trimmed behind its base at once when the shared log has no room: a trim needs none", async () => {
+  it("is trimmed up to its base immediately when the shared log is full: a trim needs no room", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });
     await fill(a, 0, 25);
     await cluster.until(() => a.stats().cluster.bases === 1);
     const through = cluster.log.base?.lsn ?? 0;
-    expect(cluster.log.entries[0]?.firstLsn).toBeLessThanOrEqual(through); // the margin of slow followers
+    expect(cluster.log.entries[0]?.firstLsn).toBeLessThanOrEqual(through); // some records stay for slow followers
     cluster.log.isFull = true;
     await expect(a.put("k", "1")).rejects.toMatchObject({ code: "KAYA_DISK_FULL" });
     await cluster.until(() => (cluster.log.entries[0]?.firstLsn ?? through + 1) > through);
@@ -191,7 +191,7 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("is refused at its bound without a blob store, with the remedy, after a warning at half of it", async () => {
+  it("without a blob store: a warning at half of the bound, and writes are refused at the bound with a remedy", async () => {
     const { cluster } = setUp();
     const a = await cluster.open("a", SIZES);
     const told: string[] = [];
@@ -201,7 +201,7 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
-  it("is refused a write that is larger than an entry, by name", async () => {
+  it("a write that is larger than an entry is refused, with the name of the option", async () => {
     const { cluster } = setUp();
     const a = await cluster.open("a", SIZES);
     await expect(a.put("k", "x".repeat(ENTRY))).rejects.toMatchObject({
@@ -242,7 +242,7 @@ describe("an ordinary store", () => {
     await cluster.close();
   });
 
-  it("is refused without `adopt` or a blob store, and stays as it is", async () => {
+  it("is refused without `adopt` or a blob store, and stays unchanged", async () => {
     const { cluster, store } = setUp();
     await filled(cluster);
     for (const options of [

@@ -29,7 +29,7 @@ async function fill(engine: Engine, from: number, to: number): Promise<void> {
   for (let i = from; i < to; i++) await engine.put(`key ${i % 40}`, `value ${i} ${"x".repeat(200)}`);
 }
 
-/** A store with an engine that has several tables. */
+/** Makes a blob store, and an engine that has several tables. */
 async function setUp() {
   const disk = new SimDisk();
   const engine = await Engine.open({}, disk);
@@ -41,7 +41,7 @@ async function setUp() {
 }
 
 describe("a base", () => {
-  it("becomes a directory with the same rows, the same log id, and the next LSN", async () => {
+  it("is loaded into a directory with the same rows and the same log id, which continues at the next LSN", async () => {
     const { disk, engine, store } = await setUp();
     const token = await engine.changesToken();
     const made = await makeBase(engine, store, WRITER);
@@ -63,7 +63,7 @@ describe("a base", () => {
     await again.close();
   });
 
-  it("of an empty store is an empty store", async () => {
+  it("of an empty store is loaded as an empty store", async () => {
     const engine = await Engine.open({}, new SimDisk());
     const store = directoryBlobStore(new SimDisk());
     const { name, lsn } = await makeBase(engine, store, WRITER);
@@ -76,7 +76,7 @@ describe("a base", () => {
     await engine.close();
   });
 
-  it("stores only tables that the base before does not have", async () => {
+  it("stores only tables that the previous base does not have", async () => {
     const { engine, store } = await setUp();
     const first = await makeBase(engine, store, WRITER);
     await fill(engine, 70, 80);
@@ -91,7 +91,7 @@ describe("a base", () => {
     await engine.close();
   });
 
-  it("goes only into an empty directory", async () => {
+  it("is loaded only into an empty directory", async () => {
     const { engine, store } = await setUp();
     const { name } = await makeBase(engine, store, WRITER);
     const into = new SimDisk();
@@ -103,7 +103,7 @@ describe("a base", () => {
     await engine.close();
   });
 
-  it("is refused if one of its objects is damaged, cut or missing, and nothing that opens is left", async () => {
+  it("is refused if one of its objects is damaged, cut or missing, and leaves nothing that can be opened", async () => {
     const { engine, store, blobs } = await setUp();
     const { name } = await makeBase(engine, store, WRITER);
     await engine.close();
@@ -135,7 +135,7 @@ describe("a base", () => {
     await loadBase(store, name, new SimDisk());
   });
 
-  it("is loaded whole, or not at all, whenever the machine stops", async () => {
+  it("is loaded completely or not at all, at whatever step the machine stops", async () => {
     const { engine, store } = await setUp();
     const rows = await rowsOf(engine);
     const { name } = await makeBase(engine, store, WRITER);
@@ -159,13 +159,13 @@ describe("a base", () => {
         });
       }
     }
-    // Empty: the mark was not durable yet, and nothing else was there.
+    // An empty directory is only possible before the mark is durable.
     expect(seen.empty).toBeLessThan(20);
     expect(seen.refused).toBeGreaterThan(20);
     expect(seen.whole).toBeGreaterThan(1);
   });
 
-  it("leaves nothing that opens if the disk fails at any step", async () => {
+  it("leaves nothing that can be opened, at whatever step the disk fails", async () => {
     const { engine, store } = await setUp();
     const rows = await rowsOf(engine);
     const { name } = await makeBase(engine, store, WRITER);
@@ -189,7 +189,7 @@ describe("a base", () => {
     expect(failed).toBeGreaterThan(30);
   });
 
-  it("is made and loaded again after any call of the store failed", async () => {
+  it("can be made and loaded again, whichever call of the store failed", async () => {
     const { engine, blobs } = await setUp();
     const rows = await rowsOf(engine);
     let calls = 0;

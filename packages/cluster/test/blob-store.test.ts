@@ -25,7 +25,7 @@ describe("a blob store in a directory", () => {
   ))
     it(name, run);
 
-  it("has no objects that somebody else's file could be", async () => {
+  it("does not list files of other programs as objects", async () => {
     const path = await temporary();
     await writeFile(join(path, "~left-by-a-crash"), "half");
     const store = directoryBlobStore(path);
@@ -63,23 +63,23 @@ describe("a blob store in a bucket", () => {
     const store = s3BlobStore({ ...server.options, prefix: `test/${next++}` });
     async function* failing(): AsyncGenerator<Uint8Array, void> {
       yield new Uint8Array(20 * 1024 * 1024);
-      throw new Error("the content fails");
+      throw new Error("the content failed");
     }
-    await expect(store.put("half", failing())).rejects.toThrow("the content fails");
+    await expect(store.put("half", failing())).rejects.toThrow("the content failed");
     expect(server.requests.some((line) => line.startsWith("POST") && line.includes("uploads"))).toBe(true);
     expect(server.uploads.size).toBe(0);
     await store.close?.();
   });
 
-  it("gets what it asked for although requests are refused, and answers are lost or break off", async () => {
+  it("reads and writes correctly although requests are refused, and answers are lost or break off", async () => {
     const store = s3BlobStore({ ...server.options, prefix: `test/${next++}`, partBytes: 5 * 1024 * 1024 });
     const content = Buffer.alloc(11 * 1024 * 1024, "some bytes");
     const seen = new Set<string>();
     server.fault = (method, url) => {
-      // Each kind of request fails once, in turn in each of the three ways.
+      // Each kind of request fails once, and the three kinds of failure take turns.
       const kind = `${method} ${[...url.searchParams.keys()].filter((key) => key !== "x-id").join()}`;
       const fault = (["refused", "lost", "broken"] as const).find((each) => !seen.has(`${kind} ${each}`));
-      if (fault === "lost" && kind === "POST uploadId") return undefined; // in doubt: tested below
+      if (fault === "lost" && kind === "POST uploadId") return undefined; // the outcome is unknown: tested below
       if (fault !== undefined) seen.add(`${kind} ${fault}`);
       return fault === "broken" && method !== "GET" ? undefined : fault;
     };
@@ -105,9 +105,9 @@ describe("a blob store in a bucket", () => {
     await store.close?.();
   });
 
-  it("rejects if the end of an upload stays unanswered, and leaves no parts", async () => {
+  it("rejects if the end of an upload gets no answer, and leaves no parts", async () => {
     const store = s3BlobStore({ ...server.options, prefix: `test/${next++}` });
-    server.uploads.clear(); // one whose beginning was lost
+    server.uploads.clear(); // an upload whose first answer was lost
     server.fault = (method, url) =>
       method === "POST" && url.searchParams.has("uploadId") ? "refused" : undefined;
     try {
@@ -123,7 +123,7 @@ describe("a blob store in a bucket", () => {
     await store.close?.();
   });
 
-  it("names bucket and key in an error, and no secret", async () => {
+  it("names bucket and key in an error, but no secret", async () => {
     const store = s3BlobStore({ ...server.options, bucket: "not-there" });
     const error: unknown = await store.get("some/key").catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "KAYA_IO" });

@@ -4,7 +4,7 @@ import { Cluster, rowsOf } from "./cluster.js";
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString();
 
 describe("a writer and a follower", () => {
-  it("have the same data, and only the writer takes writes", async () => {
+  it("have the same data, and only the writer accepts writes", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     expect(a).toMatchObject({ role: "writer", epoch: 1, leader: "http://a" });
@@ -31,7 +31,7 @@ describe("a writer and a follower", () => {
 });
 
 describe("another node takes over", () => {
-  it("when the writer's presence has run out, with all that was acknowledged", async () => {
+  it("when the writer's presence has expired, and has all acknowledged writes", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -47,7 +47,7 @@ describe("another node takes over", () => {
     expect(text(await c.get("k", { consistency: "linearizable" }))).toBe("2");
     expect(c).toMatchObject({ role: "follower", leader: "http://b" });
     expect(b.stats().cluster).toMatchObject({ claims: 1, takeovers: 1 });
-    // The writer that slept through it acknowledges nothing, and follows.
+    // The old writer slept during the takeover. It acknowledges nothing, and then follows.
     const late = a.put("k", "3");
     cluster.log.resume("a");
     await expect(late).rejects.toMatchObject({ code: expect.stringMatching(/FENCED|NOT_LEADER/) });
@@ -58,7 +58,7 @@ describe("another node takes over", () => {
 });
 
 describe("the role", () => {
-  it("goes to the node that is promoted, also to one that only follows", async () => {
+  it("writer goes to a promoted node, also if its role option is follower", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b", { role: "follower" });
@@ -71,7 +71,7 @@ describe("the role", () => {
     await cluster.close();
   });
 
-  it("goes to the node that the log wants, once", async () => {
+  it("writer goes once to the node that was asked in the log", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -84,7 +84,7 @@ describe("the role", () => {
     await cluster.close();
   });
 
-  it("goes to another node when the writer steps down, and comes back if there is none", async () => {
+  it("writer goes to another node when the writer steps down, and comes back if there is no other", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -101,7 +101,7 @@ describe("the role", () => {
     await cluster.close();
   });
 
-  it("goes on at once when the writer closes", async () => {
+  it("writer goes to another node immediately when the writer closes", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -124,7 +124,7 @@ describe("the role", () => {
     await cluster.close();
   });
 
-  it("comes back to a writer that was restarted, whatever its old presence says", async () => {
+  it("writer comes back to a restarted node, although its old presence still exists", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     await a.put("k", "1");
@@ -138,7 +138,7 @@ describe("the role", () => {
     await a.close().catch(() => undefined);
   });
 
-  it("is told by events, in order, with the leader", async () => {
+  it("is reported by events in order, with the leader", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -151,7 +151,7 @@ describe("the role", () => {
     await cluster.close();
   });
 
-  it("is never that of two nodes that acknowledge: many writes over many takeovers are all there, once", async () => {
+  it("writer never acknowledges on two nodes: after many takeovers each of many writes is in the log once", async () => {
     const cluster = new Cluster({ latencyMs: 3 });
     const nodes = [await cluster.open("a"), await cluster.open("b"), await cluster.open("c")];
     const acknowledged: string[] = [];
@@ -185,7 +185,7 @@ describe("the role", () => {
   });
 });
 
-it("a writer that cannot tell that it is there writes on, and followers go on following it", async () => {
+it("a writer that cannot announce its presence can still write, and followers follow it", async () => {
   const cluster = new Cluster({ latencyMs: 3 });
   const a = await cluster.open("a");
   const b = await cluster.open("b");
@@ -212,7 +212,7 @@ it("a writer that cannot tell that it is there writes on, and followers go on fo
 });
 
 describe("a log that does not answer", () => {
-  it("refuses writes with KAYA_NO_MAJORITY, and reads go on", async () => {
+  it("refuses writes with KAYA_NO_MAJORITY, and can still be read", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a", { commitTimeoutMs: 2_000 });
     await a.put("k", "1");
@@ -229,7 +229,7 @@ describe("a log that does not answer", () => {
     await cluster.close();
   });
 
-  it("leaves a write in doubt, which is there or not, and the node claims another epoch", async () => {
+  it("leaves a write in doubt, and the node claims another epoch", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a", { commitTimeoutMs: 2_000 });
     await a.put("k", "1");
@@ -243,13 +243,13 @@ describe("a log that does not answer", () => {
     cluster.log.heal("a");
     await cluster.until(() => a.role === "writer");
     expect(a.epoch).toBe(2);
-    // The reply was lost, and the write was done.
+    // The write was done, and only its reply was lost.
     expect(text(await a.get("k"))).toBe("2");
     expect(trouble).toContain("KAYA_IN_DOUBT");
     await cluster.close();
   });
 
-  it("whose replies are lost for a while lets each write count once", async () => {
+  it("has each write once if its replies are lost for a while", async () => {
     const cluster = new Cluster();
     let calls = 0;
     const a = await cluster.open("a");
@@ -263,7 +263,7 @@ describe("a log that does not answer", () => {
     await cluster.close();
   });
 
-  it("opens a node that has data after a while, to read", async () => {
+  it("lets a node that has data open for reading after a timeout", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     await a.put("k", "1");
@@ -282,7 +282,7 @@ describe("a log that does not answer", () => {
     await cluster.close();
   });
 
-  it("that is full refuses writes as a full disk does", async () => {
+  it("refuses writes with KAYA_DISK_FULL if it is full", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     cluster.log.isFull = true;

@@ -13,7 +13,7 @@ export class Cluster {
     this.log = new SimLog({ latencyMs: 1, ...options, clock: this.clock });
   }
 
-  /** Opens a node, on the disk that it had before. */
+  /** Opens a node. It gets the disk that it had before. */
   async open(name: string, options: Partial<ClusterOptions> = {}): Promise<ClusterEngine> {
     const disk = this.disks.get(name) ?? new SimDisk();
     this.disks.set(name, disk);
@@ -24,7 +24,7 @@ export class Cluster {
     return node;
   }
 
-  /** As SIGKILL, but for the memory: nothing of the node reaches the log any more, and a crash leaves its disk. */
+  /** Simulates SIGKILL of a node: it cannot reach the log any more, and the next `open` gets the disk that a crash leaves. */
   kill(name: string): void {
     this.log.pause(name);
     const left = this.disks.get(name)?.fork();
@@ -32,10 +32,10 @@ export class Cluster {
     if (left !== undefined) this.disks.set(name, left);
   }
 
-  /** Resolves when `holds` gives true. */
+  /** Waits until `holds` returns true. */
   async until(holds: () => boolean | Promise<boolean>): Promise<void> {
     for (let i = 0; !(await holds()); i++) {
-      if (i > 10_000) throw new Error("it does not come true");
+      if (i > 10_000) throw new Error("the condition did not become true");
       await this.clock.sleep(10);
     }
   }

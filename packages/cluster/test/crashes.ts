@@ -1,6 +1,6 @@
 import type { SimDisk } from "@kaya/io";
 
-/** What a crash may leave at each step of what `run` does to a disk: nothing unsynced, everything, or something. */
+/** Runs `run` on a disk, and gives the disk states that a crash at each step may leave: with all unsynced data, without any, or with some of it. */
 export async function crashStates(
   disk: SimDisk,
   run: (disk: SimDisk) => Promise<unknown>,

@@ -29,7 +29,7 @@ function decision(
 }
 
 describe("a node that does not write", () => {
-  it("follows while the writer is there", () => {
+  it("follows while the writer is present", () => {
     expect(decision(node("b"), [node("a", { role: "writer" }), node("b")])).toEqual({ decision: "follow" });
   });
 
@@ -41,24 +41,24 @@ describe("a node that does not write", () => {
     });
   });
 
-  it("claims when the writer's presence has run out", () => {
+  it("claims when the writer's presence has expired", () => {
     expect(decision(node("b"), [node("b")])).toEqual({ decision: "claim", reason: "gone", rank: 0 });
   });
 
-  it("claims when the writer is there and says that it does not write", () => {
+  it("claims when the writer is present with another role than writer", () => {
     expect(decision(node("b", { lsn: 11 }), [node("a")])).toMatchObject({
       decision: "claim",
       rank: 0,
     });
   });
 
-  it("claims after a restart, whatever its own presence from before still says", () => {
+  it("claims after a restart, although its own earlier presence still exists", () => {
     expect(decision(node("a"), [node("a", { role: "writer" }), node("b")])).toMatchObject({
       decision: "claim",
     });
   });
 
-  it("lets those that have more of the log come first, then those with lesser ids", () => {
+  it("comes after nodes that have more of the log, then after nodes with smaller ids", () => {
     const nodes = [node("b", { lsn: 12 }), node("c"), node("d"), node("e", { lsn: 9 })];
     expect(nodes.map((self) => decision(self, nodes))).toMatchObject([
       { rank: 0 },
@@ -68,12 +68,12 @@ describe("a node that does not write", () => {
     ]);
   });
 
-  it("lets all others come first once it has stepped down", () => {
+  it("comes after all other nodes when it has stepped down", () => {
     const nodes = [node("a", { lsn: 99 }), node("b"), node("c", { isFollowerOnly: true })];
     expect(decision(nodes[0] as NodeInfo, nodes, { hasYielded: true })).toMatchObject({ rank: 1 });
   });
 
-  it("never claims by itself if it only follows, and does if it is asked", () => {
+  it("with the role option follower claims only if it is asked", () => {
     const self = node("b", { isFollowerOnly: true });
     expect(decision(self, [self])).toEqual({ decision: "follow" });
     expect(decision(self, [self, node("a", { role: "writer" })], { wanted: "b" })).toEqual({
@@ -82,14 +82,14 @@ describe("a node that does not write", () => {
     });
   });
 
-  it("lets the node that was asked come first", () => {
+  it("comes after the node that was asked", () => {
     expect(decision(node("b", { lsn: 99 }), [node("b"), node("c")], { wanted: "c" })).toMatchObject({
       rank: 1,
     });
   });
 });
 
-it("the present writer made the head and says that it writes", () => {
+it("the present writer is the node that made the head and has the role writer", () => {
   const a = node("a", { role: "writer" });
   expect(presentWriter({ head: ofA, members: members([a]) })).toBe(a);
   expect(presentWriter({ head: head({ writer: "b" }), members: members([a]) })).toBeUndefined();

@@ -44,12 +44,12 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + 120_000;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`it did not happen: ${what}`);
+    if (Date.now() > end) throw new Error(`this did not happen: ${what}`);
     await sleep(50);
   }
 }
 
-/** A follower that collects what comes. */
+/** Follows the log, and collects the entries. */
 function followed(log: SharedLog, after = 0) {
   const stop = new AbortController();
   const lsns: number[] = [];
@@ -71,7 +71,7 @@ const HISTORY_VALUE = Buffer.alloc(700_000).toString("base64");
 
 const upTo = (lsn: number) => Array.from({ length: lsn }, (_, index) => index + 1);
 
-/** Appends as a writer must: what got no answer is cleared up by the head. */
+/** Appends in the way of a writer: if there is no answer, the head shows the outcome. */
 async function appendSurely(log: SharedLog, head: LogHead, entry: LogEntry): Promise<LogHead> {
   let expected = head;
   for (;;) {
@@ -106,7 +106,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     await Promise.all(etcd.members.map(({ proxy }) => proxy.set(mode)));
   }
 
-  test("a reply that is lost after the append was done leaves it in doubt, and the head says that it was done", async () => {
+  test("if the reply of an append is lost, the append is in doubt, and the head shows that it was done", async () => {
     const log = logOf(etcd, { requestTimeoutMs: 1000 });
     const head = await claimed(log);
     await cutAll("replies");
@@ -116,7 +116,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     expect(await codeOf(log.append(head, entryAfter(head)))).toBe("KAYA_FENCED");
   });
 
-  test("a connection that breaks under an append leaves it in doubt at once", async () => {
+  test("if the connection breaks during an append, the append is in doubt immediately", async () => {
     const log = logOf(etcd, { requestTimeoutMs: 60_000 });
     const head = await claimed(log);
     await cutAll("replies");
@@ -130,11 +130,11 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     expect(await outcome).toBe("KAYA_IN_DOUBT");
   });
 
-  test("an append that reaches no member is known to have done nothing", async () => {
+  test("an append that reaches no member rejects as not done", async () => {
     const log = logOf(etcd);
     const head = await claimed(log);
     await cutAll("refuse");
-    // Until the client has noticed: on a connection that has just broken a write is in doubt.
+    // Until the client has noticed: a write on a connection that has just broken is in doubt.
     expect(await codeOf(log.head())).toBe("KAYA_NO_MAJORITY");
     const error = await log.append(head, entryAfter(head)).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "KAYA_NO_MAJORITY" });
@@ -144,19 +144,19 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     expect((await log.append(head, entryAfter(head))).lsn).toBe(1);
   });
 
-  test("an append passes over members that refuse connections, and is done once", async () => {
+  test("an append skips members that refuse connections, and is done once", async () => {
     const log = logOf(etcd);
     let head = await claimed(log);
     for (const member of etcd.members) {
       await member.proxy.set("refuse");
-      // A client that never had a connection to it.
+      // A new client, which never had a connection to that member.
       head = await logOf(etcd, { prefix: prefixOf(log) }).append(head, entryAfter(head));
       await member.proxy.set("pass");
     }
     expect((await log.read(0)).entries.map(({ lastLsn }) => lastLsn)).toEqual([1, 2, 3]);
   });
 
-  test("reads pass over a member that is silent, and so do writes after the one in doubt", async () => {
+  test("reads skip a silent member, and so do writes after one write in doubt", async () => {
     const log = logOf(etcd, { requestTimeoutMs: 3000 });
     let head = await claimed(log);
     for (const member of etcd.members) {
@@ -168,7 +168,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     expect(head.lsn).toBe(3);
   });
 
-  test("a member that is killed, and started again, is not missed by writer and follower", async () => {
+  test("writer and follower continue while a member is killed and started again", async () => {
     const log = logOf(etcd);
     let head = await claimed(log);
     const following = followed(log);
@@ -178,12 +178,12 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
       await member.restart();
       await etcd.healthy();
     }
-    await until("all is followed", () => following.lsns.at(-1) === 15);
+    await until("all entries are followed", () => following.lsns.at(-1) === 15);
     expect(following.lsns).toEqual(upTo(15));
     await following.end();
   });
 
-  test("without a majority writes and reads are refused, and go on when it is back", async () => {
+  test("without a majority writes and reads are refused, and work again when it is back", async () => {
     const log = logOf(etcd, { requestTimeoutMs: 1000 });
     const head = await claimed(log);
     const following = followed(log);
@@ -191,17 +191,17 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     await Promise.all([second?.kill(), third?.kill()]);
     expect(["KAYA_IN_DOUBT", "KAYA_NO_MAJORITY"]).toContain(await codeOf(log.append(head, entryAfter(head))));
     expect(await codeOf(log.head())).toBe("KAYA_NO_MAJORITY");
-    await until("the follower tells its trouble", () => following.troubles.length > 0);
+    await until("the follower reports its trouble", () => following.troubles.length > 0);
     await Promise.all([second?.restart(), third?.restart()]);
     await etcd.healthy();
     const next = await appendSurely(log, head, entryAfter(head));
     await appendSurely(log, next, entryAfter(next));
-    await until("all is followed", () => following.lsns.at(-1) === 2);
+    await until("all entries are followed", () => following.lsns.at(-1) === 2);
     expect(following.lsns).toEqual([1, 2]);
     await following.end();
   });
 
-  test("a leader that stands still is replaced, and nothing is lost or doubled", async () => {
+  test("a paused leader of etcd is replaced, and no entry is lost or doubled", async () => {
     const log = logOf(etcd, { requestTimeoutMs: 1000 });
     let head = await claimed(log);
     const following = followed(log);
@@ -213,12 +213,12 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
       await etcd.healthy();
     }
     expect((await log.read(0)).entries.map(({ lastLsn }) => lastLsn)).toEqual(upTo(10));
-    await until("all is followed", () => following.lsns.at(-1) === 10);
+    await until("all entries are followed", () => following.lsns.at(-1) === 10);
     expect(following.lsns).toEqual(upTo(10));
     await following.end();
   });
 
-  test("a follower whose member falls silent notices, and goes on with another", async () => {
+  test("a follower notices that its member is silent, and continues with another one", async () => {
     const log = logOf(etcd);
     const head = await claimed(log);
     const reader = logOf(etcd, { prefix: prefixOf(log) });
@@ -232,7 +232,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     for (const { proxy } of etcd.members) {
       await proxy.set("drop");
       last = await writing.append(last, entryAfter(last));
-      await until("it goes on", () => following.lsns.at(-1) === last.lsn);
+      await until("it continues", () => following.lsns.at(-1) === last.lsn);
       await proxy.set("pass");
     }
     expect(following.lsns).toEqual(upTo(4));
@@ -245,14 +245,14 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     const following = followed(log);
     await until("it follows", async () => (await log.head()) !== undefined);
     for (let round = 0; round < 5; round++) {
-      // Cut off while history is written and compacted: its watch cannot go on.
+      // The follower is cut off while history is written and compacted, so its watch cannot continue.
       await cutAll("drop");
       const direct = etcd.members.map(({ port }) => `http://127.0.0.1:${port}`);
       const writing = logOf(etcd, { endpoints: direct, prefix: prefixOf(log) });
       for (let count = 0; count < 5; count++) head = await writing.append(head, entryAfter(head));
       await etcd.admin("/v3/kv/compaction", { revision: head.version, physical: true });
       await cutAll("pass");
-      await until("it goes on", () => following.lsns.at(-1) === head.lsn);
+      await until("it continues", () => following.lsns.at(-1) === head.lsn);
     }
     expect(following.lsns).toEqual(upTo(25));
     await following.end();
@@ -277,7 +277,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     await etcd.admin("/v3/kv/range", { ...range, revision: before });
   });
 
-  test("entries of the most bytes are followed without a gap while they are written at full speed", async () => {
+  test("entries of the largest size are followed without a gap while they are written at full speed", async () => {
     const log = logOf(etcd);
     let head = await claimed(log);
     const pages: LogPage[] = [];
@@ -285,21 +285,21 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     const following = (async () => {
       for await (const page of log.follow(0, { signal: stop.signal })) {
         pages.push(page);
-        // Slower than the writer: what waits must stay bounded.
+        // The reader is slower than the writer, so the number of waiting bytes must stay bounded.
         if (pages.length < 5) await sleep(500);
       }
     })();
     for (let count = 0; count < 40; count++)
       head = await log.append(head, entryAfter(head, log.maxEntryBytes));
     const lsns = () => pages.flatMap(({ entries }) => entries.map(({ lastLsn }) => lastLsn));
-    await until("all is followed", () => lsns().at(-1) === 40);
+    await until("all entries are followed", () => lsns().at(-1) === 40);
     expect(lsns()).toEqual(upTo(40));
     for (const { entries } of pages) expect(entries.length).toBeLessThanOrEqual(18);
     stop.abort();
     await following;
   });
 
-  test("a prefix that something else uses is refused before anything is written", async () => {
+  test("a prefix that another program uses is refused before anything is written", async () => {
     const prefix = `/foreign/${randomUUID()}`;
     const put = (key: string, value: string) =>
       etcd.admin("/v3/kv/put", {
@@ -314,7 +314,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     expect(await codeOf(log.head())).toBe("KAYA_CORRUPTION");
   });
 
-  test("a head that somebody deleted is told, and the log cannot be claimed anew", async () => {
+  test("a deleted head is reported, and the log cannot be claimed again", async () => {
     const log = logOf(etcd);
     const head = await claimed(log);
     await log.append(head, entryAfter(head));
@@ -329,10 +329,10 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
     expect(await codeOf(log.append(head, entryAfter(head)))).toBe("KAYA_FENCED");
   });
 
-  describe("what etcd answers", () => {
+  describe("an answer of etcd", () => {
     const NO_SPACE = "etcdserver: mvcc: database space exceeded";
     const answers = [
-      // The first transaction beyond the quota is applied, and answered with this error.
+      // etcd applies the first transaction beyond its quota, and answers it with this error.
       { code: status.RESOURCE_EXHAUSTED, details: NO_SPACE, isDone: true, outcome: "done" },
       { code: status.RESOURCE_EXHAUSTED, details: NO_SPACE, isDone: false, outcome: "KAYA_DISK_FULL" },
       {
@@ -404,7 +404,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
       });
   });
 
-  test("a presence outlives the member that granted it, and is renewed by another", async () => {
+  test("a presence outlives the member that granted its lease, and is renewed through another member", async () => {
     const log = logOf(etcd);
     const presence = await log.announce(NODE, 5000);
     await etcd.members[0]?.kill();
@@ -414,7 +414,7 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
 });
 
 describe.skipIf(missing !== undefined)(`etcd without room${skipped}`, () => {
-  test("a database beyond its quota refuses appends and claims, is read and followed, and goes on when there is room", async () => {
+  test("a database beyond its quota refuses appends and claims, can be read and followed, and accepts writes when there is room", async () => {
     await using etcd = await startEtcd({ quotaBytes: 16 * 1024 * 1024 });
     // Half of the quota is history, so that a compaction makes room whatever the entries need.
     for (let i = 0; i < 12; i++) await etcd.admin("/v3/kv/put", { key: "aGlzdG9yeQ==", value: HISTORY_VALUE });
@@ -434,7 +434,7 @@ describe.skipIf(missing !== undefined)(`etcd without room${skipped}`, () => {
       code: "KAYA_DISK_FULL",
       message: expect.stringMatching(/NOSPACE/),
     });
-    // It says exactly what is there: nothing is in doubt.
+    // Nothing is in doubt: the head shows exactly what was done.
     expect(await log.head()).toEqual(head);
     expect((await log.alarms()).map(({ alarm }) => alarm)).toContain("NOSPACE");
     expect(await codeOf(log.append(head, entryAfter(head)))).toBe("KAYA_DISK_FULL");
@@ -443,7 +443,7 @@ describe.skipIf(missing !== undefined)(`etcd without room${skipped}`, () => {
     await presence.renew(NODE);
     expect((await log.members()).nodes).toEqual([NODE]);
     expect((await log.read(0)).entries[0]?.firstLsn).toBe(1);
-    await until("all is followed", () => following.lsns.at(-1) === head.lsn);
+    await until("all entries are followed", () => following.lsns.at(-1) === head.lsn);
     expect(await log.base()).toEqual(base);
 
     const through = { lsn: head.lsn, sequence: head.sequence, bytes: head.bytes, epoch: 1, name: "base" };
@@ -456,7 +456,7 @@ describe.skipIf(missing !== undefined)(`etcd without room${skipped}`, () => {
     if (base !== undefined) await log.trim(base, head.lsn);
     await etcd.makeRoom();
     const next = await log.append(head, entryAfter(head));
-    await until("it goes on", () => following.lsns.at(-1) === next.lsn);
+    await until("it continues", () => following.lsns.at(-1) === next.lsn);
     expect(following.lsns).toEqual(upTo(next.lsn));
     await following.end();
   });
@@ -488,7 +488,7 @@ describe.skipIf(missing !== undefined)(`etcd with passwords${skipped}`, () => {
     expect(String(wrong)).not.toMatch(/wrong"|"secret/);
   });
 
-  test("a user with permission for the prefix does all that a log needs", async () => {
+  test("a user with permission for the prefix can do everything that a log needs", async () => {
     const log = logOf(etcd, login);
     let head = await claimed(log);
     const following = followed(log);
@@ -496,7 +496,7 @@ describe.skipIf(missing !== undefined)(`etcd with passwords${skipped}`, () => {
     for (let count = 0; count < 5; count++) head = await log.append(head, entryAfter(head));
     const named = { lsn: head.lsn, sequence: head.sequence, bytes: 0, epoch: head.epoch, name: "base" };
     const base = await log.setBase(await log.base(), named);
-    await until("all is followed", () => following.lsns.length === 5);
+    await until("all entries are followed", () => following.lsns.length === 5);
     await log.trim(base, 3);
     await log.want("b");
     await presence.renew({ ...NODE, lsn: 9 });
@@ -505,11 +505,11 @@ describe.skipIf(missing !== undefined)(`etcd with passwords${skipped}`, () => {
     await following.end();
   });
 
-  test("a token that etcd has forgotten is renewed, and the call is done once", async () => {
+  test("a token that etcd forgot is renewed, and the call is done once", async () => {
     const log = logOf(etcd, login);
     let head = await claimed(log);
     const following = followed(log, head.lsn);
-    // Members keep tokens in memory.
+    // Members keep tokens only in memory.
     for (const member of etcd.members) {
       await member.restart();
       await etcd.healthy();
@@ -517,7 +517,7 @@ describe.skipIf(missing !== undefined)(`etcd with passwords${skipped}`, () => {
     const first = head.lsn;
     for (let count = 0; count < 3; count++) head = await appendSurely(log, head, entryAfter(head));
     expect(head.lsn).toBe(first + 3);
-    await until("all is followed", () => following.lsns.at(-1) === head.lsn);
+    await until("all entries are followed", () => following.lsns.at(-1) === head.lsn);
     await following.end();
   });
 });
@@ -533,7 +533,7 @@ describe.skipIf(missingForTls !== undefined)(
     });
     afterAll(() => etcd?.stop());
 
-    test("certificates of both sides are checked, and entries of the most bytes pass", async () => {
+    test("both sides check certificates, and entries of the largest size pass", async () => {
       const log = logOf(etcd);
       const head = await claimed(log);
       const following = followed(log);
@@ -554,7 +554,7 @@ describe.skipIf(missingForTls !== undefined)(
       expect(() => logOf(etcd, { tls: { ca, cert: "no certificate", key } })).toThrow(/tls cannot be used/);
     });
 
-    test("a client without TLS is told", async () => {
+    test("a client without TLS gets a clear error", async () => {
       const endpoints = etcd.endpoints.map((endpoint) => endpoint.replace("https", "http"));
       const log = etcdLog({ endpoints, prefix: "/plain", requestTimeoutMs: 1000 });
       open.push(log);

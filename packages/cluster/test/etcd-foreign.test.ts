@@ -10,7 +10,7 @@ const missing = whyNoEtcd();
 const ORIGIN = { logId: "0123456789abcdef", lsn: 0, sequence: 0 };
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-describe.skipIf(missing !== undefined)("keys of etcd that somebody else touched", () => {
+describe.skipIf(missing !== undefined)("keys of etcd that another program changed", () => {
   let etcd: EtcdCluster;
   const open: EtcdLog[] = [];
 
@@ -32,7 +32,7 @@ describe.skipIf(missing !== undefined)("keys of etcd that somebody else touched"
     return log;
   }
 
-  it("a presence and a wish that cannot be read are passed over: nodes take over all the same", async () => {
+  it("an unreadable presence and an unreadable request for a writer are skipped: nodes still take over", async () => {
     const prefix = `/foreign/${randomUUID()}`;
     for (const key of ["nodes/zz", "wanted"])
       await etcd.admin("/v3/kv/put", { key: base64(`${prefix}/${key}`), value: base64("not ours") });
@@ -43,7 +43,7 @@ describe.skipIf(missing !== undefined)("keys of etcd that somebody else touched"
     await node.close();
   });
 
-  it("a log whose head was deleted is not begun anew, also if all entries were trimmed", async () => {
+  it("a log whose head was deleted is not begun again, also if all entries were trimmed", async () => {
     const prefix = `/foreign/${randomUUID()}`;
     const log = logOf(prefix);
     await log.claim(undefined, { writer: "a", origin: ORIGIN });
@@ -53,7 +53,7 @@ describe.skipIf(missing !== undefined)("keys of etcd that somebody else touched"
     });
   });
 
-  it("a claim that etcd answers with NOSPACE is its caller's by no look at the head: it may be of another process of the node", async () => {
+  it("a claim that etcd answers with NOSPACE stays in doubt although the head looks right: another process of the node may have made it", async () => {
     const gateway = new EtcdGateway(`127.0.0.1:${etcd.members[0]?.port}`);
     try {
       const prefix = `/foreign/${randomUUID()}`;
@@ -63,7 +63,7 @@ describe.skipIf(missing !== undefined)("keys of etcd that somebody else touched"
         code: status.RESOURCE_EXHAUSTED,
         details: "etcdserver: mvcc: database space exceeded",
       };
-      // The first transaction reads the base.
+      // The first transaction of a claim only reads the base.
       gateway.fault = (nth) => (nth === 2 ? { isDone: true, answer } : undefined);
       await expect(log.claim(head, { writer: "a", origin: ORIGIN })).rejects.toMatchObject({
         code: "KAYA_IN_DOUBT",

@@ -10,21 +10,21 @@ import {
 const TXN = "/etcdserverpb.KV/Txn";
 const same = (bytes: Buffer) => bytes;
 
-/** What happens to a transaction: `isDone` says whether etcd gets it, `answer` what the client gets instead of etcd's answer. */
+/** The fault of a transaction. `isDone`: whether etcd gets the transaction. `answer`: the answer that the client gets instead of etcd's. */
 export interface TxnFault {
   readonly isDone: boolean;
   readonly answer: { readonly code: status; readonly details: string };
 }
 
-/** Passes transactions on to an etcd, and answers some of them otherwise: as etcd does in states that a test cannot bring about at will. */
+/** Forwards transactions to an etcd, and replaces some answers by those of states that a test cannot cause in a real etcd. */
 export class EtcdGateway {
-  /** Asked for each transaction; undefined: nothing goes wrong. */
+  /** Called for each transaction; undefined: no fault. */
   fault: (nth: number) => TxnFault | undefined = () => undefined;
   readonly #server = new Server();
   readonly #client: Client;
   #count = 0;
 
-  /** @param target `host:port` of a member */
+  /** @param target `host:port` of the member */
   constructor(target: string) {
     this.#client = new Client(target, credentials.createInsecure());
     const definition = {

@@ -15,7 +15,7 @@ function historyOf(options: { isCompacting?: boolean; fails?: unknown } = {}) {
   return { history: new EtcdHistory(client, options.isCompacting ?? true), revisions };
 }
 
-test("history is compacted each time appends have replaced 8 MiB of heads, to the head before the newest", async () => {
+test("history is compacted up to the head before the newest, each time appends have replaced 8 MiB of heads", async () => {
   const { history, revisions } = historyOf();
   for (let version = 1; version <= 40; version++) {
     history.superseded(String(version), MIB);
@@ -24,25 +24,25 @@ test("history is compacted each time appends have replaced 8 MiB of heads, to th
   expect(revisions).toEqual(["8", "16", "24", "32", "40"]);
 });
 
-test("small heads count with what etcd needs to keep them", async () => {
+test("small heads count with the space that etcd needs for each", async () => {
   const { history, revisions } = historyOf();
   for (let version = 1; version <= 50_000; version++) history.superseded(String(version), 1);
   expect(revisions).toHaveLength(1);
 });
 
-test("an etcd that others compact is left alone", async () => {
+test("an etcd that other programs compact is not compacted", async () => {
   const { history, revisions } = historyOf({ isCompacting: false });
   history.superseded("1", 100 * MIB);
   await history.compactTo("1");
   expect(revisions).toEqual([]);
 });
 
-test("history that was compacted further already is no error, anything else is", async () => {
+test("history that is already compacted is not an error, any other failure is", async () => {
   const compacted = new EtcdError("compacted", "127.0.0.1:2379", "required revision has been compacted");
   await historyOf({ fails: compacted }).history.compactTo("5");
   const other = new Error("other");
   await expect(historyOf({ fails: other }).history.compactTo("5")).rejects.toBe(other);
-  // In the background it is tried again with the next part.
+  // In the background the next part is compacted after a failure.
   const { history, revisions } = historyOf({ fails: other });
   for (let version = 1; version <= 2; version++) {
     history.superseded(String(version), 8 * MIB);

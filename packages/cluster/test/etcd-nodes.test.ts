@@ -7,7 +7,7 @@ import { type EtcdCluster, startEtcd, whyNoEtcd } from "../src/testing/index.js"
 import { rowsOf } from "./cluster.js";
 
 const reason = await whyNoEtcd();
-if (reason !== undefined) console.log(`no etcd here: ${reason}`);
+if (reason !== undefined) console.log(`the tests over etcd are skipped: ${reason}`);
 
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString();
 
@@ -34,7 +34,7 @@ describe.skipIf(reason !== undefined)("nodes over three members of etcd", () => 
     await rm(root, { recursive: true, force: true });
   });
 
-  /** A log of its own for each test. */
+  /** Gives each test a log of its own. */
   function setUp() {
     const prefix = `/test-${++logs}`;
     return async (name: string, options: Partial<ClusterOptions> = {}): Promise<ClusterEngine> => {
@@ -46,7 +46,7 @@ describe.skipIf(reason !== undefined)("nodes over three members of etcd", () => 
     };
   }
 
-  it("have the same data; another takes over when the writer goes; each can be restarted", async () => {
+  it("have the same data; another node takes over when the writer stops; each node can be restarted", async () => {
     const node = setUp();
     const a = await node("a");
     const b = await node("b");
@@ -74,7 +74,7 @@ describe.skipIf(reason !== undefined)("nodes over three members of etcd", () => 
     const b = await node("b", { role: "follower" });
     await a.put("n", "0");
     let isOver = false;
-    // A busy writer makes way.
+    // A busy writer also makes way.
     const writing = (async () => {
       while (!isOver) await a.put("n", "1").catch(() => pause(5));
     })();
@@ -89,7 +89,7 @@ describe.skipIf(reason !== undefined)("nodes over three members of etcd", () => 
     await a.put("n", "3");
   });
 
-  it("acknowledge each write once where replies of etcd are lost", async () => {
+  it("write each acknowledged write once although replies of etcd are lost", async () => {
     const node = setUp();
     const a = await node("a");
     let isOver = false;
@@ -122,7 +122,7 @@ describe.skipIf(reason !== undefined)("nodes over three members of etcd", () => 
     expect(added).toBeGreaterThan(10);
   });
 
-  it("read on, and write again, when a majority was away", async () => {
+  it("can be read without a majority, and write again when it is back", async () => {
     const node = setUp();
     const a = await node("a", { commitTimeoutMs: 1_500 });
     await a.put("k", "1");
@@ -144,7 +144,7 @@ describe.skipIf(reason !== undefined)("nodes over three members of etcd", () => 
     expect(text(await a.get("k", { consistency: "linearizable" }))).toBe("3");
   });
 
-  it("begin with a base behind the trim", async () => {
+  it("begin with a base after a trim", async () => {
     const node = setUp();
     const blobStore = directoryBlobStore(join(root, `blobs-${logs}`));
     const options = { blobStore, tailMaxBytes: 4 * 1024 * 1024 };
@@ -152,7 +152,7 @@ describe.skipIf(reason !== undefined)("nodes over three members of etcd", () => 
     for (let i = 0; i < 80; i++) await a.put(`k${i % 20}`, Buffer.alloc(100_000, i));
     await until(() => a.stats().cluster.trims > 0);
     const b = await node("b", options);
-    expect(b.stats().cluster.baseLoads).toBeGreaterThan(0); // more if the log is trimmed again meanwhile
+    expect(b.stats().cluster.baseLoads).toBeGreaterThan(0); // more than once if the log is trimmed again during the load
     expect(await rowsOf(b)).toEqual(await rowsOf(a));
     expect(a.stats().cluster.tail.bytes).toBeLessThanOrEqual(options.tailMaxBytes);
   });

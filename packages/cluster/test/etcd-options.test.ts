@@ -4,7 +4,7 @@ import { type EtcdLogOptions, etcdLog } from "../src/index.js";
 
 const ENDPOINTS = ["http://127.0.0.1:2379"];
 
-// An option without effect would be a log without a password, or one that compacts what others need.
+// An ignored option could mean a log without a password, or a log that compacts history that other programs need.
 it.each([
   ["a misspelt option", { endpoints: ENDPOINTS, prefix: "/orders", compaction: false }, /compaction/],
   ["a misspelt user", { endpoints: ENDPOINTS, prefix: "/orders", user: "ada", password: "x" }, /user/],
@@ -13,7 +13,7 @@ it.each([
     { endpoints: ["https://127.0.0.1:2379"], prefix: "/orders", tls: { cacert: "x" } },
     /cacert/,
   ],
-  ["one text instead of endpoints", { endpoints: ENDPOINTS[0], prefix: "/orders" }, /endpoints/],
+  ["one string instead of endpoints", { endpoints: ENDPOINTS[0], prefix: "/orders" }, /endpoints/],
   ["no options", undefined, /endpoints/],
 ])("etcdLog refuses %s", (_, options, message) => {
   expect(() => etcdLog(options as unknown as EtcdLogOptions)).toThrowError(

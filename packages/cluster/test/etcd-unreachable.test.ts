@@ -42,7 +42,7 @@ describe("a node whose etcd cannot be reached", () => {
     return (error as Error).message;
   }
 
-  it("tells why, if nobody listens at the address", async () => {
+  it("reports the reason if no process listens at the address", async () => {
     const port = await listen();
     const [server] = servers.splice(0);
     await new Promise((resolve) => server?.close(resolve));
@@ -51,7 +51,7 @@ describe("a node whose etcd cannot be reached", () => {
     expect(message).not.toMatch(/Resolution note|\n/);
   });
 
-  it("tells the address, if something else than etcd listens there", async () => {
+  it("reports the address if another program than etcd listens there", async () => {
     const port = await listen();
     expect(await messageOf(`http://127.0.0.1:${port}`)).toContain(`127.0.0.1:${port}: `);
   });

@@ -1,16 +1,16 @@
 import { KayaError } from "@kaya/core";
 import type { BlobOptions, BlobRange, BlobStore } from "../src/index.js";
 
-/** `before`: the call does nothing. `after`: it is done, and fails all the same. */
+/** `before`: the call fails and does nothing. `after`: the call is done, and then fails. */
 export type BlobFault = "before" | "after";
 
-/** A blob store whose calls fail where a test says so. */
+/** A blob store whose calls fail where a test wants it. */
 export class FaultyBlobStore implements BlobStore {
   readonly name: string;
   readonly #inner: BlobStore;
   /** Method and name of each call so far. */
   readonly calls: string[] = [];
-  /** Says which call fails, counted from 0. */
+  /** Chooses which calls fail. Calls are counted from 0. */
   fault: (call: number, method: string, name: string) => BlobFault | undefined = () => undefined;
 
   constructor(inner: BlobStore) {

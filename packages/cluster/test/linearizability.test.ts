@@ -40,7 +40,7 @@ describe("histories of registers", () => {
     expect(verdictOf()).toBe("linearizable");
   });
 
-  it("let a read see a concurrent write, or not", () => {
+  it("let a read see a concurrent write or the value before it", () => {
     const write = put([1, 10], "a", "1");
     expect(verdictOf(write, get([2, 3], "a", "1"), get([4, 5], "a", "1"))).toBe("linearizable");
     expect(verdictOf(write, get([2, 3], "a"), get([4, 5], "a", "1"))).toBe("linearizable");
@@ -51,14 +51,14 @@ describe("histories of registers", () => {
     expect(verdictOf(put([1, 2], "a", "1"), put([3, 4], "a", "2"), get([5, 6], "a", "1"))).toBe("violation");
   });
 
-  it("refuse a lost write, and one that came back", () => {
+  it("refuse a lost write, and a write that comes back", () => {
     expect(verdictOf(put([1, 2], "a", "1"), get([3, 4], "a"))).toBe("violation");
     const overwritten = [put([1, 2], "a", "1"), put([3, 4], "a", "2"), get([5, 6], "a", "2")];
     expect(verdictOf(...overwritten, get([7, 8], "a", "1"))).toBe("violation");
     expect(verdictOf(put([1, 2], "a", "1"), remove([3, 4], "a"), get([5, 6], "a", "1"))).toBe("violation");
   });
 
-  it("refuse a value that nobody wrote", () => {
+  it("refuse a value that no operation wrote", () => {
     expect(verdictOf(put([1, 2], "a", "1"), get([3, 4], "a", "7"))).toBe("violation");
   });
 
@@ -75,18 +75,18 @@ describe("histories of registers", () => {
     expect(verdictOf(...deleted, get([7, 8], "a"), get([9, 10], "a", "1"))).toBe("violation");
   });
 
-  it("refuse a failed write that is seen", () => {
+  it("refuse a failed write that a read sees", () => {
     expect(verdictOf(put([1, 2], "a", "1", "failed"), get([3, 4], "a"))).toBe("linearizable");
     expect(verdictOf(put([1, 2], "a", "1", "failed"), get([3, 4], "a", "1"))).toBe("violation");
   });
 
-  it("begin with what is given", () => {
+  it("begin with the given values", () => {
     const history = [get([1, 2], "a", "0"), put([3, 4], "a", "1")];
     expect(checkLinearizability(history, { initial: new Map([["a", "0"]]) }).verdict).toBe("linearizable");
     expect(checkLinearizability(history).verdict).toBe("violation");
   });
 
-  it("may write a value again that was there before", () => {
+  it("may write the same value again", () => {
     const again = [
       put([1, 2], "a", "1"),
       put([3, 4], "a", "2"),
@@ -120,13 +120,13 @@ describe("histories of conditional batches", () => {
     expect(verdictOf(write, batch([3, 4], [pair("a", "1")], [pair("b", "1")], "conflict"))).toBe("violation");
   });
 
-  it("explain a conflict by a concurrent write that nobody saw", () => {
+  it("explain a conflict by a concurrent write that no read saw", () => {
     const seen = [put([1, 4], "a", "1"), put([2, 7], "a", "2")];
     const lost = batch([5, 8], [pair("a", "1")], [pair("b", "1")], "conflict");
     expect(verdictOf(...seen, lost)).toBe("linearizable");
   });
 
-  it("refuse two batches that both saw the same", () => {
+  it("refuse two batches that both saw the same value and replaced it", () => {
     const one = batch([1, 5], [pair("a")], [pair("a", "1")]);
     const other = batch([2, 6], [pair("a")], [pair("a", "2")]);
     expect(verdictOf(one, other)).toBe("violation");
@@ -162,14 +162,14 @@ describe("histories of conditional batches", () => {
   });
 });
 
-describe("a bad history", () => {
-  it("is told with the operation that fits nowhere, its surroundings, and the smallest bad part", () => {
+describe("a history that is not linearizable", () => {
+  it("is described by the operation that cannot be placed, the operations around it, and the smallest bad part", () => {
     const noise = randomHistory({ seed: 1, operations: 300, processes: 8, keys: 4, batches: 30, unknown: 5 });
     const late = Math.max(...noise.map(({ returned }) => returned));
     const bad = [put([late + 1, late + 2], "k0", "x"), put([late + 3, late + 4], "k0", "y")];
     const result = checkLinearizability([...noise, ...bad, get([late + 5, late + 6], "k0", "x")]);
     expect(result.verdict).toBe("violation");
-    // The write of y would take x away, which the read has still to see.
+    // The write of y would replace x, which the read still has to see.
     expect(result.violation?.stuck).toMatchObject({ name: "put", writes: [pair("k0", "y")] });
     expect(result.violation?.minimal).toHaveLength(3);
     const text = describeLinearizability(result);
@@ -193,7 +193,7 @@ describe("random histories", () => {
     }
   });
 
-  it("of 20,000 operations by 30 processes are decided soon", () => {
+  it("of 20,000 operations by 30 processes are decided within the limit", () => {
     const size = { operations: 20_000, processes: 30, batches: 10 };
     for (const keys of [50, 1000]) {
       const history = randomHistory({ seed: keys, keys, unknown: 1, ...size });
@@ -247,7 +247,7 @@ describe("random histories", () => {
 });
 
 describe("a recorder", () => {
-  it("keeps the first answer, and counts a call without any as unknown", () => {
+  it("keeps the first answer, and gives a call without an answer the outcome unknown", () => {
     const recorder = new HistoryRecorder();
     const write = recorder.call({ process: "p", name: "put", writes: [pair("a", "1")] });
     recorder.call({ process: "q", name: "put", writes: [pair("a", "2")] });
@@ -269,7 +269,7 @@ function isRead({ outcome, writes }: HistoryOperation): boolean {
   return outcome === "ok" && writes.length === 0;
 }
 
-/** One read of the last half sees something else. */
+/** Changes the answer of one read in the last half. */
 function changeRead(
   history: HistoryOperation[],
   random: Random,
@@ -287,7 +287,7 @@ function changeRead(
   return history.map((each) => (each === chosen ? changed : each));
 }
 
-/** A value of a key that was overwritten by so many writes, each of which returned before the next was called, and all before `at`. */
+/** A value that was overwritten by this many sequential writes, all of which returned before `at`. */
 function valueBefore(
   history: HistoryOperation[],
   key: string,
@@ -309,7 +309,7 @@ function valueBefore(
   return value;
 }
 
-/** What a key has at the end, as far as acknowledged writes say. */
+/** The last acknowledged value of a key. */
 function lastOf(history: HistoryOperation[], key: string): string | undefined {
   const writes = history.filter(
     (each) => each.outcome === "ok" && each.writes.some((write) => write.key === key),

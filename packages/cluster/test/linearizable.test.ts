@@ -73,7 +73,7 @@ describe("a linearizable read", () => {
     expect(await Promise.all([first, ...later])).toEqual([7, 9, 9]);
   });
 
-  it("begins again behind a head read that failed", async () => {
+  it("reads the head again after a failed head read", async () => {
     const { reads, pass } = setUp();
     const first = pass();
     await turn();

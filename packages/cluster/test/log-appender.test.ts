@@ -38,7 +38,7 @@ const codeOf = (promise: Promise<unknown>) =>
   );
 
 describe("the writer of one epoch appends to the shared log", () => {
-  it("one batch behind the other", async () => {
+  it("one batch after the other", async () => {
     const { log, told, appender } = setUp();
     await appender.append(batch(11));
     await appender.append(batch(13, 1));
@@ -52,7 +52,7 @@ describe("the writer of one epoch appends to the shared log", () => {
     expect(log.attempts).toBe(0);
   });
 
-  it("hands over a copy: the buffer may be used again while a lost request is on its way", async () => {
+  it("with a copy of the bytes: the buffer may be reused while a late request is on its way", async () => {
     const { log, appender } = setUp("late", "silence");
     const given = batch(11);
     await appender.append(given);
@@ -63,13 +63,13 @@ describe("the writer of one epoch appends to the shared log", () => {
 
 describe("C4: an attempt without an answer", () => {
   it.each<[name: string, script: Fate[], attempts: number]>([
-    ["whose request was lost is made again", ["lost-request"], 2],
-    ["whose reply was lost is found in the log, and not made again", ["lost-reply"], 1],
-    ["whose request arrives late is found in the log", ["late"], 1],
-    ["that stays silent is given up and made again", ["silence"], 2],
-    ["is made again as long as there is time", ["lost-request", "lost-request", "silence", "lost-reply"], 4],
-    ["is made again over a missing majority", ["no-majority", "no-majority"], 3],
-    ["is made again although a later one was refused for lack of space", ["lost-request", "disk-full"], 3],
+    ["is repeated if its request was lost", ["lost-request"], 2],
+    ["is found in the log, and not repeated, if its reply was lost", ["lost-reply"], 1],
+    ["is found in the log if its request arrives late", ["late"], 1],
+    ["is aborted and repeated if it stays without an answer", ["silence"], 2],
+    ["is repeated as long as there is time", ["lost-request", "lost-request", "silence", "lost-reply"], 4],
+    ["is repeated while there is no majority", ["no-majority", "no-majority"], 3],
+    ["is repeated although a later attempt was refused for lack of space", ["lost-request", "disk-full"], 3],
   ])("%s", async (_, script, attempts) => {
     const { log, appender } = setUp(...script);
     await appender.append(batch(11));
@@ -79,8 +79,8 @@ describe("C4: an attempt without an answer", () => {
     expect(log.entries.map(({ lastLsn }) => lastLsn)).toEqual([12, 14]);
   });
 
-  it("that arrives between a head read and its repetition counts once", async () => {
-    // The first request is on its way until the second attempt, which then finds the head moved by the first.
+  it("counts once if its request arrives between a head read and the next attempt", async () => {
+    // The first request arrives at the second attempt, which then finds the head that the first one made.
     const { log, appender } = setUp("late", "done");
     log.silentHeads = 1;
     await appender.append(batch(11));
@@ -90,7 +90,7 @@ describe("C4: an attempt without an answer", () => {
     expect(log.entries).toHaveLength(2);
   });
 
-  it("counts if its epoch had reached it when another began, and ends the writer", async () => {
+  it("counts, and ends the writer, if the entry was in the log before another epoch began", async () => {
     const { told, appender } = setUp("claimed-after");
     await appender.append(batch(11));
     expect(told).toEqual(["doubted", "ended KAYA_FENCED", "appended 12"]);
@@ -98,7 +98,7 @@ describe("C4: an attempt without an answer", () => {
   });
 
   it.each<Fate>(["claimed-before", "claimed-many-before"])(
-    "is refused where another epoch began before it (%s)",
+    "is refused if another epoch began before it (%s)",
     async (fate) => {
       const { log, told, appender } = setUp("lost-request", fate);
       const failed = appender.append(batch(11));
@@ -108,35 +108,35 @@ describe("C4: an attempt without an answer", () => {
     },
   );
 
-  it("stays in doubt where the head remembers too few epochs", async () => {
+  it("stays in doubt if the head remembers too few epochs", async () => {
     const { appender } = setUp("claimed-many-after");
     expect(await codeOf(appender.append(batch(11)))).toBe("KAYA_IN_DOUBT");
     expect(appender.end?.code).toBe("KAYA_IN_DOUBT");
   });
 
-  it("stays in doubt where the log is not the one that it was", async () => {
+  it("stays in doubt if the log was replaced by an older copy", async () => {
     const { appender } = setUp("restored");
     expect(await codeOf(appender.append(batch(11)))).toBe("KAYA_IN_DOUBT");
   });
 
   it.each<[name: string, fate: Fate]>([
-    ["nothing else answers", "silence"],
-    ["no majority is there", "no-majority"],
+    ["no later call gets an answer", "silence"],
+    ["there is no majority", "no-majority"],
     ["there is no space", "disk-full"],
-  ])("stays in doubt at the deadline where afterwards %s, and ends the writer for good", async (_, fate) => {
+  ])("stays in doubt at the deadline if afterwards %s, and ends the writer for good", async (_, fate) => {
     const { log, told, appender, clock } = setUp("lost-request", ...Array<Fate>(500).fill(fate));
     expect(await codeOf(appender.append(batch(11)))).toBe("KAYA_IN_DOUBT");
     expect(clock.now()).toBeGreaterThanOrEqual(TIMEOUT_MS);
     expect(told.at(-1)).toBe("ended KAYA_IN_DOUBT");
     const { attempts } = log;
-    // Other bytes at these LSNs must never be sent in this epoch: the lost request could still arrive.
+    // No other bytes may be sent at these LSNs in this epoch, because the lost request could still arrive.
     expect(await codeOf(appender.append({ ...batch(11), bytes: new Uint8Array([9]) }))).toBe("KAYA_FENCED");
     expect(log.attempts).toBe(attempts);
   });
 });
 
 describe("an attempt with a definite answer", () => {
-  it("KAYA_FENCED tells who is the writer", async () => {
+  it("KAYA_FENCED names the new writer", async () => {
     const { told, appender } = setUp("claimed-before");
     await expect(appender.append(batch(11))).rejects.toMatchObject({
       code: "KAYA_FENCED",
@@ -145,23 +145,23 @@ describe("an attempt with a definite answer", () => {
     expect(told).toEqual(["ended KAYA_FENCED"]);
   });
 
-  it("KAYA_FENCED ends the writer although nobody says by whom", async () => {
+  it("KAYA_FENCED ends the writer although the new head cannot be read", async () => {
     const { log, appender } = setUp("claimed-before");
     log.silentHeads = 100;
     expect(await codeOf(appender.append(batch(11)))).toBe("KAYA_FENCED");
     expect(appender.end?.code).toBe("KAYA_FENCED");
   });
 
-  it("KAYA_DISK_FULL refuses the batch at once, and the next may pass", async () => {
+  it("KAYA_DISK_FULL refuses the batch immediately, and the next one may succeed", async () => {
     const { log, appender } = setUp("disk-full");
     expect(await codeOf(appender.append(batch(11)))).toBe("KAYA_DISK_FULL");
     await appender.append({ ...batch(11), bytes: new Uint8Array([7]) });
     expect([...(log.entries[0]?.bytes ?? [])]).toEqual([7]);
   });
 
-  it("KAYA_NO_MAJORITY is told at the deadline, and the next may pass", async () => {
+  it("KAYA_NO_MAJORITY is reported at the deadline, and the next batch may succeed", async () => {
     const { appender } = setUp(...Array<Fate>(100).fill("no-majority"));
-    // Pauses are 250 ms at most: far fewer than 100 attempts.
+    // A pause has at most 250 ms, so there are far fewer than 100 attempts.
     expect(await codeOf(appender.append(batch(11)))).toBe("KAYA_NO_MAJORITY");
     expect(appender.end).toBeUndefined();
   });
@@ -176,7 +176,7 @@ describe("an attempt with a definite answer", () => {
   });
 });
 
-describe("the fate of an entry, by a head that was read later", () => {
+describe("the outcome of an append, by a head that was read later", () => {
   const expected = head({ epoch: 3, lsn: 10, version: "a" });
   const entry = { firstLsn: 11, lastLsn: 14 };
   const start = (epoch: number, lsn: number) => ({ epoch, lsn, writer: "x" });

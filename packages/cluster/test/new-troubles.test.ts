@@ -7,7 +7,7 @@ import { Cluster } from "./cluster.js";
 const full = new KayaError("KAYA_DISK_FULL", "no room");
 
 describe("a trouble", () => {
-  it("is told at pauses that double, and at once after the log has moved on", async () => {
+  it("is reported after pauses that double, and immediately after the log made progress", async () => {
     const clock = new SimClock({ isAutomatic: true });
     const troubles = new NewTroubles(clock, 100);
     const told: number[] = [];
@@ -22,7 +22,7 @@ describe("a trouble", () => {
     expect(troubles.isNew(full)).toBe(true);
   });
 
-  it("that comes seldom is told each time", async () => {
+  it("is reported each time if it is rare", async () => {
     const clock = new SimClock({ isAutomatic: true });
     const troubles = new NewTroubles(clock, 100);
     for (let i = 0; i < 20; i++) {
@@ -31,7 +31,7 @@ describe("a trouble", () => {
     }
   });
 
-  it("that lasts is told a few times by a node, and all are counted", async () => {
+  it("is reported a few times by a node if it lasts, and each one is counted", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a", { presenceMs: 1_000 });
     await a.put("k", "1");

@@ -21,15 +21,15 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([]);
 });
 
-it("a node has the methods of an engine, but those that write before they return, and `refresh`", () => {
-  type Left = "putSync" | "deleteSync" | "batchSync" | "refresh" | "find" | "scanOf"; // the last two are internal
+it("a node has the methods of an engine, except the synchronous writes and `refresh`", () => {
+  type Left = "putSync" | "deleteSync" | "batchSync" | "refresh" | "find" | "scanOf"; // `find` and `scanOf` are internal
   type Shared = Exclude<keyof Engine & string, Left>;
   expectTypeOf<Exclude<Shared, keyof ClusterEngine>>().toEqualTypeOf<never>();
   expectTypeOf<Pick<ClusterEngine, Shared>>().toExtend<Pick<Engine, Shared>>();
 });
 
-describe("C5: what fails here after the shared log has it", () => {
-  it("ends the writer for good; another takes over with the record; opened again, it follows", async () => {
+describe("C5: a local failure after the append to the shared log", () => {
+  it("ends the writer for good; another node takes over with the record; the failed node follows when it is opened again", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -41,7 +41,7 @@ describe("C5: what fails here after the shared log has it", () => {
       () => undefined,
       (error: unknown) => error,
     );
-    if (failed === undefined) throw new Error("the fault was not met");
+    if (failed === undefined) throw new Error("the fault did not happen");
     expect(a).toMatchObject({ role: "failed", state: "failed" });
     expect(text(await a.get("k"))).toBe("1");
     await expect(a.put("k", "3")).rejects.toMatchObject({ code: "KAYA_WRITER_FAILED" });
@@ -72,7 +72,7 @@ describe("close", () => {
     expect(a.close()).toBeInstanceOf(Promise);
   });
 
-  it("ends in time although nothing answers", async () => {
+  it("ends in time although the log does not answer", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a", { commitTimeoutMs: 1_000 });
     cluster.log.loseMajority();
@@ -107,7 +107,7 @@ describe("close", () => {
     expect(await promotion).toMatch(/KAYA_NO_MAJORITY|KAYA_CLOSED/);
   });
 
-  it("lets reads that wait for the log reject with KAYA_CLOSED", async () => {
+  it("makes reads that wait for the log reject with KAYA_CLOSED", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     cluster.log.partition("a");
@@ -122,7 +122,7 @@ describe("close", () => {
 });
 
 describe("a node that is becoming the writer", () => {
-  it("lets writes wait until it is decided, with what they were given", async () => {
+  it("makes writes wait until it has a role, and keeps copies of their arguments", async () => {
     const cluster = new Cluster({ latencyMs: 20 });
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -149,14 +149,14 @@ describe("a node that is becoming the writer", () => {
 });
 
 describe("a log that lost records", () => {
-  it("makes a node fail loudly that has more, and at an opening it is refused", async () => {
+  it("makes an open node with more records fail, and is refused by such a node at its opening", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
     for (let i = 0; i < 5; i++) await a.put(`k${i}`, "v");
     await b.catchUp();
     await Promise.all([a.close(), b.close()]);
-    // An older copy: the same log with fewer records.
+    // An older copy of the log: the same log with fewer records.
     const older = new Cluster();
     const id = cluster.log.head?.logId as string;
     await older.log.client("x").claim(undefined, { writer: "x", origin: { logId: id, lsn: 2, sequence: 2 } });
@@ -169,7 +169,7 @@ describe("a log that lost records", () => {
 });
 
 describe("a log that lost records and was written to since", () => {
-  it("is refused by a node that has them, although it has more by now", async () => {
+  it("is refused by a node that has them, although the log is longer now", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const c = await cluster.open("c");
@@ -187,16 +187,16 @@ describe("a log that lost records and was written to since", () => {
     const other = await older.open("c");
     for (let i = 0; i < 7; i++) await other.put(`k${i}`, "other");
     older.disks.set("b", cluster.disks.get("b") as SimDisk);
-    // The same LSNs and the same sequences: only the epochs tell.
+    // LSNs and sequences are the same. Only the epochs differ.
     await expect(older.open("b")).rejects.toMatchObject({
       code: "KAYA_CORRUPTION",
-      message: expect.stringMatching(/epoch 2 began behind LSN 2.*LSN 5/),
+      message: expect.stringMatching(/epoch 2 began after LSN 2.*LSN 5/),
     });
     await older.close();
   });
 });
 
-it("the replacing of data by a base leaves the old data, the new, or a directory that the node empties, whenever the machine stops", async () => {
+it("at whatever step the machine stops, loading a base leaves the old data, the new data, or a directory that the node empties", async () => {
   const cluster = new Cluster({ maxEntryBytes: 4_096 });
   const store = directoryBlobStore(new SimDisk());
   const options = { blobStore: store, tailMaxBytes: 4 * 4_096 };

@@ -1,4 +1,4 @@
-// Writes and replicates until it is killed, and prints each LSN that it was told to be shipped.
+// Writes and replicates until it is killed. Prints each LSN that the replication reported as shipped.
 import { join } from "node:path";
 import { Engine } from "@kaya/engine";
 import { directoryBlobStore, replicate } from "../dist/index.js";

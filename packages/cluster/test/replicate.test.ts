@@ -11,7 +11,7 @@ async function fill(engine: Engine, from: number, to: number): Promise<void> {
 }
 
 describe("replicate", () => {
-  it("ships what is durable, and restore gives it back, at any LSN", async () => {
+  it("ships durable records, and restore gives the state at any LSN", async () => {
     const engine = await Engine.open({}, new SimDisk());
     const store = directoryBlobStore(new SimDisk());
     const states: Rows[] = [{}];
@@ -35,7 +35,7 @@ describe("replicate", () => {
     await engine.close();
   });
 
-  it("goes on after a restart without shipping tables again", async () => {
+  it("continues after a restart without shipping tables again", async () => {
     const disk = new SimDisk();
     const blobs = new SimDisk();
     const store = directoryBlobStore(blobs);
@@ -59,7 +59,7 @@ describe("replicate", () => {
     for (const lsn of [5, 20, 33, 60, 61, 80]) expect((await restoredRows(store, lsn)).lsn).toBe(lsn);
   });
 
-  it("goes on after the process was killed", async () => {
+  it("continues after the process was killed", async () => {
     const disk = new SimDisk();
     const store = directoryBlobStore(new SimDisk());
     for (let round = 0; round < 3; round++) {
@@ -75,7 +75,7 @@ describe("replicate", () => {
     expect((await restoredRows(store)).lsn).toBe(60);
   });
 
-  it("begins a new generation if another end of the log was written in place of the shipped one", async () => {
+  it("begins a new generation if the shipped end of the log was replaced by another one", async () => {
     const disk = new SimDisk();
     const store = directoryBlobStore(new SimDisk());
     const engine = await Engine.open({}, disk.session());
@@ -86,7 +86,7 @@ describe("replicate", () => {
     await replica.close();
     await engine.close();
 
-    // An older copy of the directory, with the same log id.
+    // An older copy of the directory with the same log id.
     const copy = await Engine.open({}, older);
     for (let i = 0; i < 30; i++) await copy.put(`other ${i}`, "x");
     const rows = await rowsOf(copy);
@@ -172,7 +172,7 @@ describe("replicate", () => {
     });
   });
 
-  it("removes what is older than it keeps, and nothing else", async () => {
+  it("removes only objects that are older than keepMs", async () => {
     let now = 1_000_000;
     const disk = new SimDisk();
     const store = directoryBlobStore(new SimDisk());
@@ -204,13 +204,13 @@ describe("replicate", () => {
     expect(bases.length).toBeLessThan(14);
   });
 
-  it("tells trouble, tries again, and loses nothing, whichever calls of the store fail", async () => {
+  it("reports trouble, tries again, and loses nothing, whichever calls of the store fail", async () => {
     let met = 0;
     for (let call = 0; ; call++) {
       const kind = call % 2 === 0 ? "before" : "after";
       const disk = new SimDisk();
       const store = new FaultyBlobStore(directoryBlobStore(new SimDisk()));
-      // Two in a row.
+      // Two calls in a row fail.
       store.fault = (each) => (each === call || each === call + 1 ? kind : undefined);
       const engine = await Engine.open({}, disk);
       await fill(engine, 0, 10);
@@ -242,7 +242,7 @@ describe("replicate", () => {
     expect(met).toBeGreaterThan(30);
   });
 
-  it("is restored whole to what was shipped, whenever the machine with the store stops", async () => {
+  it("is restored up to the last shipped record, whenever the store's machine stops", async () => {
     const blobs = new SimDisk();
     const engine = await Engine.open({}, new SimDisk());
     await fill(engine, 0, 10);

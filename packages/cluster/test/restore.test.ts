@@ -22,7 +22,7 @@ import { crashStates } from "./crashes.js";
 import { type S3Server, startS3Server } from "./s3-server.js";
 import { bytesOf, namesIn, QUIET, type Rows, replaceBytes, restoredRows, rowsOf } from "./support/copies.js";
 
-/** A replica with two runs, tables and records, and what each LSN had. */
+/** Makes a replica with two runs, with tables and records, and the state of each LSN. */
 async function replicaWithAll(blobs: SimDisk): Promise<{ store: BlobStore; models: Rows[]; disk: SimDisk }> {
   const [disk, store] = [new SimDisk(), directoryBlobStore(blobs)];
   const models: Rows[] = [{}];
@@ -43,7 +43,7 @@ async function replicaWithAll(blobs: SimDisk): Promise<{ store: BlobStore; model
   return { store, models, disk };
 }
 
-/** A replica whose last table is damaged. */
+/** Makes a replica whose last table is damaged. */
 async function brokenReplica(): Promise<{ store: BlobStore; broken: string }> {
   const blobs = new SimDisk();
   const [disk, store] = [new SimDisk(), directoryBlobStore(blobs)];
@@ -65,7 +65,7 @@ async function baseOf(store: BlobStore): Promise<string> {
 }
 
 describe("restore", () => {
-  it("gives records byte for byte as the log had them", async () => {
+  it("gives the same records as the log, byte for byte", async () => {
     const [disk, store] = [new SimDisk(), directoryBlobStore(new SimDisk())];
     const engine = await Engine.open({}, disk);
     const replica = await replicate(engine, store, QUIET);
@@ -91,7 +91,7 @@ describe("restore", () => {
     expect(await bytesOf(into, to[0]?.path as string)).toEqual(await bytesOf(disk, from[0]?.path as string));
   });
 
-  it("refuses each damaged, cut or missing object that it needs, by its name, and leaves nothing", async () => {
+  it("refuses each damaged, cut or missing object that it needs, names it, and leaves nothing", async () => {
     const blobs = new SimDisk();
     const { store, models } = await replicaWithAll(blobs);
     const outcomes = { refused: 0, unneeded: 0 };
@@ -131,7 +131,7 @@ describe("restore", () => {
     expect((await restoredRows(store)).lsn).toBe(12);
   });
 
-  it("says that the end is missing if the last records of a closed replica are gone", async () => {
+  it("reports that the end is missing if the last records of a closed replica were removed", async () => {
     const blobs = new SimDisk();
     const { store } = await replicaWithAll(blobs);
     const chunks = await namesIn(store, "log/");
@@ -144,7 +144,7 @@ describe("restore", () => {
     });
   });
 
-  it("leaves a whole store, or nothing that opens, whenever the machine stops", async () => {
+  it("leaves a complete store, or nothing that can be opened, at whatever step the machine stops", async () => {
     const { store, models } = await replicaWithAll(new SimDisk());
     const seen = { empty: 0, refused: 0, whole: 0 };
     for (const state of await crashStates(new SimDisk(), (disk) => restore(store, { disk }))) {
@@ -164,7 +164,7 @@ describe("restore", () => {
     expect(seen.whole).toBeGreaterThan(1);
   });
 
-  it("ends with the reason of its signal, and leaves nothing", async () => {
+  it("rejects with the reason of its signal, and leaves nothing", async () => {
     const { store } = await replicaWithAll(new SimDisk());
     const controller = new AbortController();
     const reason = new Error("enough");
@@ -178,7 +178,7 @@ describe("restore", () => {
     expect((await into.list("")).filter(({ isDirectory }) => !isDirectory)).toEqual([]);
   });
 
-  it("removes the directories that it made where it fails, and those that were there not", async () => {
+  it("removes the directories that it made if it fails, but not those that existed before", async () => {
     const { store, broken } = await brokenReplica();
     const work = await mkdtemp(join(tmpdir(), "kaya-restore-"));
     try {
@@ -227,7 +227,7 @@ describe("restore", () => {
         if (isUnfinished) seen.again++;
         continue;
       }
-      // It may be whole: only its mark may have come back.
+      // The store may be complete: the crash may have only brought the mark back.
       expect(error).toMatchObject({ code: "KAYA_INVALID_ARGUMENT" });
       expect(hasManifest).toBe(true);
       seen[isUnfinished ? "refused" : "whole"]++;
@@ -236,7 +236,7 @@ describe("restore", () => {
     expect(seen.whole).toBeGreaterThan(0);
   });
 
-  it("begins again only where a restore was killed, and nothing else is there", async () => {
+  it("begins again only if a restore was killed in the directory and there are no other files", async () => {
     const { store } = await replicaWithAll(new SimDisk());
     const unfinished = async (what: string) => {
       const disk = new SimDisk();
@@ -276,7 +276,7 @@ describe("restore", () => {
     expect((await Engine.open({}, disk)).stats().lastLsn).toBe(12);
   });
 
-  it("leaves nothing where it begins again and fails", async () => {
+  it("leaves nothing if it begins again and fails", async () => {
     const { store } = await brokenReplica();
     const disk = new SimDisk();
     await (await disk.lock("LOCK")).release();
@@ -285,7 +285,7 @@ describe("restore", () => {
     expect((await disk.list("")).filter(({ isDirectory }) => !isDirectory)).toEqual([]);
   });
 
-  it("leaves no file where the loading of a base fails", async () => {
+  it("leaves no file if the loading of a base fails", async () => {
     const { store } = await brokenReplica();
     const into = new SimDisk();
     await expect(loadBase(store, await baseOf(store), into)).rejects.toMatchObject({
@@ -295,7 +295,7 @@ describe("restore", () => {
     expect(left.flat().filter(({ isDirectory }) => !isDirectory)).toEqual([]);
   });
 
-  it("chooses the history by its generation, where two have the same LSN", async () => {
+  it("chooses the history by its generation if two have the same LSN", async () => {
     const store = directoryBlobStore(new SimDisk());
     for (const value of ["earlier", "later"]) {
       const engine = await Engine.open({}, new SimDisk());
@@ -325,7 +325,7 @@ describe("restore", () => {
     expect(await into.list("")).toEqual([]);
   });
 
-  it("gives what any history had at any LSN", async () => {
+  it("gives the state of a random history at any LSN", async () => {
     const step = fc.oneof(
       {
         weight: 6,
@@ -401,7 +401,7 @@ describe("restore", () => {
 });
 
 describe("a replica beside a program that writes", () => {
-  it("is shipped by a read-only engine, and noticed where a flush dropped records", async () => {
+  it("is shipped by a read-only engine, which notices if a flush dropped records", async () => {
     const [disk, store] = [new SimDisk(), directoryBlobStore(new SimDisk())];
     const writer = await Engine.open({}, disk);
     await writer.put("a", "1");
@@ -413,7 +413,7 @@ describe("a replica beside a program that writes", () => {
       await writer.put(`b ${i}`, "x");
       expect(await replica.sync()).toMatchObject({ lsn: i + 2 });
     }
-    await writer.flush(); // all of it was shipped
+    await writer.flush(); // all records were shipped
     await writer.put("c", "1");
     await replica.sync();
     expect(whys).toEqual([]);
@@ -456,7 +456,7 @@ describe("a replica in a bucket", () => {
 });
 
 describe("a process that replicates", () => {
-  it("is killed, and all that it said was shipped is restored", async () => {
+  it("is killed, and everything that it reported as shipped is restored", async () => {
     const work = await mkdtemp(join(tmpdir(), "kaya-replica-"));
     try {
       let shipped = 0;
@@ -478,7 +478,7 @@ describe("a process that replicates", () => {
         const result = await restore(store, { dataDir });
         expect(result.lsn).toBeGreaterThanOrEqual(shipped);
         const copy = await Engine.open({ dataDir });
-        // Each write has the number of its record: a prefix without a hole.
+        // Each write contains the number of its record, so a missing record would be noticed.
         expect(await copy.count()).toBe(result.lsn);
         for (let lsn = 1; lsn <= result.lsn; lsn++)
           expect(Buffer.from((await copy.get(`key ${lsn}`)) ?? []).toString()).toBe(`${lsn}`);

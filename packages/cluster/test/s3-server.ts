@@ -6,9 +6,9 @@ import { crc32 } from "node:zlib";
 // Without it the SDK warns on Node.js 20 that it needs a newer one from 2027 on. The announcement of the SDK names this variable.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
-/** A server that speaks S3, on this machine, in memory. */
+/** An in-memory server on this machine with the protocol of S3. */
 export interface S3Server {
-  /** How `s3BlobStore` reaches its bucket. */
+  /** The options with which `s3BlobStore` reaches its bucket. */
   readonly options: {
     readonly bucket: string;
     readonly endpoint: string;
@@ -16,18 +16,21 @@ export interface S3Server {
     readonly forcePathStyle: true;
     readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   };
-  /** Key and bytes of each object. */
+  /** The content of each object, by key. */
   readonly objects: Map<string, Buffer>;
-  /** Uploads in parts that were neither ended nor aborted. */
+  /** Uploads in parts that were neither completed nor aborted. */
   readonly uploads: Map<string, Map<number, Buffer>>;
-  /** Method and address of each request so far. */
+  /** The method and the address of each request so far. */
   readonly requests: string[];
-  /** Says what happens to a request instead of its answer; undefined: it is answered. */
+  /** Chooses the fault of a request; undefined: it is answered normally. */
   fault: ((method: string, url: URL) => S3Fault | undefined) | undefined;
   close(): Promise<void>;
 }
 
-/** `lost`: it is done, and the answer is lost. `refused`: nothing is done, 503. `broken`: the body of the answer breaks off. */
+/**
+ * `lost`: the request is done, and the answer is lost. `refused`: nothing is done, and the answer is 503. `broken`: the body of the answer
+ * breaks off.
+ */
 export type S3Fault = "lost" | "refused" | "broken";
 
 const LEAST_PART = 5 * 1024 * 1024;
@@ -40,10 +43,11 @@ interface Answer {
 }
 
 /**
- * What of S3 the store uses, strictly: keys in bytewise order, pages of 1,000, ranges, `If-Match`, parts of at least 5 MiB, ETags at the
- * end of an upload, the SHA-256 and CRC-32 that the SDK sends. `s3rver` of npm was tried first: it lists in another order, fails for more than 1,000
- * keys, and checks neither parts nor checksums. This one does not check signatures (only that there is one), and knows no versions,
- * conditional puts, checksums behind a body (`STREAMING-…-TRAILER`, which the SDK does not send for bytes in memory) and lifecycle rules.
+ * Starts a strict server for the parts of S3 that the store uses: keys in bytewise order, pages of 1,000, ranges, `If-Match`, parts of at
+ * least 5 MiB, ETags at the end of an upload, and the SHA-256 and CRC-32 that the SDK sends. The package `s3rver` of npm is not strict
+ * enough: it lists in another order, fails for more than 1,000 keys, and checks neither parts nor checksums. This server does not verify
+ * signatures (only that there is one). It does not know versions, conditional puts, checksums after a body (`STREAMING-…-TRAILER`, which
+ * the SDK does not send for bytes in memory), and lifecycle rules.
  */
 export async function startS3Server(): Promise<S3Server> {
   const bucket = "kaya-test";
@@ -108,7 +112,7 @@ function send(response: ServerResponse, { status, body = "", headers }: Answer, 
   response.end(method === "HEAD" ? undefined : body);
 }
 
-/** What is wrong with a request before it is looked at. */
+/** The refusal of a request that is invalid by itself, before its content is used. */
 function checked(bucket: string, request: IncomingMessage, url: URL, body: Buffer): Answer | undefined {
   if (url.pathname.split("/")[1] !== bucket) return refusal(404, "NoSuchBucket");
   const { authorization = "", ...headers } = request.headers;

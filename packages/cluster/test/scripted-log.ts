@@ -1,36 +1,36 @@
 import { KayaError } from "@kaya/core";
 import type { CallOptions, LogEntry, LogHead, SharedLog } from "../src/shared-log.js";
 
-/** What happens to one append. */
+/** The fate of one append. */
 export type Fate =
   | "done"
-  /** The request is lost: an error in doubt, and nothing is there, ever. */
+  /** The request is lost. The append is in doubt, and never in the log. */
   | "lost-request"
-  /** The reply is lost: an error in doubt, and it is there. */
+  /** The reply is lost. The append is in doubt, but in the log. */
   | "lost-reply"
-  /** No answer, and the request arrives at the moment of the next call. */
+  /** The append gets no answer. Its request arrives at the next call. */
   | "late"
-  /** Nothing answers until the call is given up. */
+  /** The append gets no answer until it is aborted. */
   | "silence"
   | "no-majority"
   | "disk-full"
-  /** Another node claims before it arrives; the request is then answered. */
+  /** Another node claims the log before the request arrives. The request then gets its answer. */
   | "claimed-before"
-  /** It is done, another node claims, and the reply is lost. */
+  /** The append is done, another node claims the log, and the reply is lost. */
   | "claimed-after"
-  /** As `claimed-after`, and more epochs than a head remembers. */
+  /** As `claimed-after`, with more epochs than a head remembers. */
   | "claimed-many-after"
   /** As `claimed-before`, with several epochs. */
   | "claimed-many-before"
-  /** The log is replaced by an older copy. */
+  /** The log is replaced by an older copy of it. */
   | "restored";
 
-/** The compare-and-append of a shared log, with a fate for each append, in order; `done` behind the last. */
+/** The compare-and-append of a shared log. A script gives the fate of each append, in order. After the end of the script it is `done`. */
 export class ScriptedLog implements Pick<SharedLog, "name" | "head" | "append"> {
   readonly name = "scripted";
   readonly entries: LogEntry[] = [];
   attempts = 0;
-  /** Head reads reject while it is positive. */
+  /** While this is positive, reads of the head reject. */
   silentHeads = 0;
   #head: LogHead = head({ epoch: 1, lsn: 10, sequence: 10 });
   #versions = 1;
@@ -94,7 +94,7 @@ export class ScriptedLog implements Pick<SharedLog, "name" | "head" | "append"> 
     }
   }
 
-  /** Another node becomes the writer, and writes a record. */
+  /** Lets another node become the writer and write a record. */
   claim(): void {
     const { epoch, lsn, sequence, starts } = this.#head;
     const start = { epoch: epoch + 1, lsn, writer: "other" };
@@ -110,7 +110,7 @@ export class ScriptedLog implements Pick<SharedLog, "name" | "head" | "append"> 
     };
   }
 
-  /** What was on its way when it was given up. */
+  /** Lets the late request arrive. */
   #arrive(): void {
     this.#late?.();
     this.#late = undefined;

@@ -10,13 +10,13 @@ import { Cluster, rowsOf } from "./cluster.js";
 
 const ENTRY = 4_096;
 
-/** Every mutating operation from now on meets this fault. */
+/** From now on each operation that changes the disk meets this fault. */
 function failFromNow(disk: SimDisk, kind: "disk-full", operations = 20_000): void {
   for (let i = 0; i < operations; i++) disk.addFault({ at: disk.nextOperation + i, kind } as FaultRule);
 }
 
 describe("a directory that left its cluster", () => {
-  it("begins another log at once, however many epochs it has seen", async () => {
+  it("can begin another log immediately, however many epochs it has seen", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -37,7 +37,7 @@ describe("a directory that left its cluster", () => {
   });
 });
 
-describe("a store whose adoption a crash broke off", () => {
+describe("a store whose adoption was interrupted by a crash", () => {
   it("is adopted although the claim took another epoch", async () => {
     const cluster = new Cluster();
     const disk = new SimDisk();
@@ -46,7 +46,7 @@ describe("a store whose adoption a crash broke off", () => {
     await engine.put("old", "1");
     await engine.close();
     const store = directoryBlobStore(new SimDisk());
-    // The first claim is done without an answer, and the second too; then the process dies.
+    // The first claim and the second claim are done without an answer; then the process dies.
     cluster.log.faults = ({ kind }) => (kind === "claim" ? { kind: "replyLost", afterMs: 0 } : undefined);
     await expect(
       cluster.open("a", { adopt: true, blobStore: store, commitTimeoutMs: 500 }),
@@ -60,7 +60,7 @@ describe("a store whose adoption a crash broke off", () => {
 });
 
 describe("the writer's bases", () => {
-  it("go on after a base was named without an answer, and the look for it failed too", async () => {
+  it("continue after naming a base got no answer and the read of the base failed too", async () => {
     const cluster = new Cluster({ maxEntryBytes: ENTRY });
     const store = directoryBlobStore(new SimDisk());
     const sizes = { tailMaxBytes: 16 * ENTRY, blobStore: store, commitTimeoutMs: 1_000 };
@@ -85,7 +85,7 @@ describe("the writer's bases", () => {
 });
 
 describe("a node whose disk is full", () => {
-  it("gives the log up to another one, if it cannot become the writer", async () => {
+  it("leaves the log to another node if it cannot become the writer", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -101,7 +101,7 @@ describe("a node whose disk is full", () => {
     await cluster.close();
   });
 
-  it("gives the log up to another one, if it cannot replay", async () => {
+  it("leaves the log to another node if it cannot replay", async () => {
     const cluster = new Cluster();
     const c = await cluster.open("c");
     const a = await cluster.open("a", { commitTimeoutMs: 1_000 });
@@ -117,7 +117,7 @@ describe("a node whose disk is full", () => {
     await cluster.close();
   });
 
-  it("opens, and reads what it has", async () => {
+  it("opens, and its data can be read", async () => {
     const cluster = new Cluster();
     const c = await cluster.open("c");
     await c.put("k", "1");
@@ -142,7 +142,7 @@ describe("a node whose disk is full", () => {
 });
 
 describe("writes while a node becomes the writer", () => {
-  it("begin in the order of their calls, also those that are made when it is the writer", async () => {
+  it("begin in the order of their calls, also the calls after it has become the writer", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -161,7 +161,7 @@ describe("writes while a node becomes the writer", () => {
 });
 
 describe("a node that is opened while its earlier process ends", () => {
-  it("does not take what that one wrote last for a log that lost records", async () => {
+  it("does not mistake the last writes of that process for a log that lost records", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     await a.put("k", "1");
@@ -185,7 +185,7 @@ describe("a node that is opened while its earlier process ends", () => {
 });
 
 describe("a log that cannot be reached", () => {
-  it("leaves no write in doubt, if connections take a moment to be refused", async () => {
+  it("leaves no write in doubt if connections are refused after a short time", async () => {
     const clock = new SimClock({ isAutomatic: true });
     const sim = new SimLog({ clock, latencyMs: 1 });
     const log = sim.client("a");
@@ -218,7 +218,7 @@ describe("a log that cannot be reached", () => {
 });
 
 describe("statistics", () => {
-  it("of a node that is not the writer any more have no bytes of the tail", async () => {
+  it("of a node that is no longer the writer show no bytes of the tail", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const b = await cluster.open("b");
@@ -232,7 +232,7 @@ describe("statistics", () => {
 });
 
 describe("two processes with the id of one node", () => {
-  it("tell it, and lose nothing that they acknowledge", async () => {
+  it("report it, and lose no acknowledged write", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
     const twin = await cluster.open("twin", { nodeId: "a" });

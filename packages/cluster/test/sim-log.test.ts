@@ -20,7 +20,7 @@ async function claimed(client: SharedLog): Promise<LogHead> {
 const code = (error: unknown) => (error as { code?: string }).code;
 
 describe("a shared log in memory", () => {
-  test("a request that is lost is in doubt after the time limit, and is not done", async () => {
+  test("a call whose request is lost is in doubt after the time limit, and not done", async () => {
     const { clock, log } = logOf();
     const a = log.client("a");
     const head = await claimed(a);
@@ -30,7 +30,7 @@ describe("a shared log in memory", () => {
     expect([clock.now(), log.head?.lsn]).toEqual([1000, 0]);
   });
 
-  test("a reply that is lost is in doubt, and the append is done", async () => {
+  test("an append whose reply is lost is in doubt, and done", async () => {
     const { clock, log } = logOf();
     const a = log.client("a");
     const head = await claimed(a);
@@ -49,7 +49,7 @@ describe("a shared log in memory", () => {
     expect(log.head?.lsn).toBe(0);
     await clock.advance(4000);
     expect(log.head?.lsn).toBe(1);
-    // And once more, but another writer came between.
+    // Once more, but now another writer claims the log before the request arrives.
     log.faults = ({ kind }) => (kind === "append" ? { kind: "delay", request: 5000 } : undefined);
     const late = a.append(log.head as LogHead, entry(2)).catch(code);
     await claimed(log.client("b"));
@@ -58,7 +58,7 @@ describe("a shared log in memory", () => {
     expect([log.head?.lsn, log.head?.epoch]).toEqual([1, 2]);
   });
 
-  test("a client that is cut off sees nothing, the others go on, and its follower catches up when it is healed", async () => {
+  test("a partitioned client sees nothing, the others continue, and its follower catches up when it is healed", async () => {
     const { clock, log } = logOf();
     const a = log.client("a");
     const b = log.client("b");
@@ -93,7 +93,7 @@ describe("a shared log in memory", () => {
     expect(log.history).toEqual([]);
   });
 
-  test("a paused client neither asks nor hears, and its presence runs out meanwhile", async () => {
+  test("a paused client sends and receives nothing, and its presence expires", async () => {
     const { clock, log } = logOf();
     const a = log.client("a");
     const node = { id: "a", address: undefined, role: "writer", isFollowerOnly: false, lsn: 0 } as const;
@@ -108,7 +108,7 @@ describe("a shared log in memory", () => {
     expect(await renewed).toBe("KAYA_NOT_FOUND");
   });
 
-  test("without a majority nothing is answered; what waited is done when it is back, or was lost", async () => {
+  test("without a majority nothing is answered; waiting requests are done when it is back, or are lost", async () => {
     for (const pending of ["done", "dropped"] as const) {
       const { clock, log } = logOf();
       const a = log.client("a");
@@ -122,7 +122,7 @@ describe("a shared log in memory", () => {
     }
   });
 
-  test("a full log refuses appends and goes on with trims", async () => {
+  test("a full log refuses appends, but accepts trims", async () => {
     const { log } = logOf();
     const a = log.client("a");
     const head = await a.append(await claimed(a), entry(1));
@@ -158,7 +158,7 @@ describe("a shared log in memory", () => {
 });
 
 describe("virtual time", () => {
-  test("sleepers wake in order, and what one causes runs before the next wakes", async () => {
+  test("sleepers wake in order, and everything that one causes runs before the next one wakes", async () => {
     const clock = new SimClock();
     const order: string[] = [];
     const sleep = async (ms: number, name: string) => {
@@ -173,13 +173,13 @@ describe("virtual time", () => {
     expect(clock.now()).toBe(30);
   });
 
-  test("it moves by itself when it is automatic", async () => {
+  test("time moves by itself if the clock is automatic", async () => {
     const clock = new SimClock({ isAutomatic: true });
     await clock.sleep(3_600_000);
     expect(clock.now()).toBe(3_600_000);
   });
 
-  test("work that can never settle is told", async () => {
-    await expect(new SimClock().run(new Promise(() => {}))).rejects.toThrow(/nobody sleeps/);
+  test("work that can never settle is reported", async () => {
+    await expect(new SimClock().run(new Promise(() => {}))).rejects.toThrow(/no sleeper/);
   });
 });

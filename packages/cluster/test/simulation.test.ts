@@ -3,9 +3,9 @@ import { promisify } from "node:util";
 import { describeClusterViolation, exploreCluster, runClusterSimulation } from "@kaya/cluster/testing";
 import { describe, expect, it } from "vitest";
 
-// The whole of it is `npx pnpm@10 torture`'s.
+// `npx pnpm@10 torture` runs many more seeds and faults.
 describe("a simulated cluster", () => {
-  it("keeps its word in runs of each kind", async () => {
+  it("keeps its promises in runs of each kind", async () => {
     const sum = { acknowledged: 0, inDoubt: 0, refused: 0, epochs: 0, trims: 0 };
     for (let seed = 1; seed <= 6; seed++) {
       const result = await runClusterSimulation({ seed, steps: 150 });
@@ -16,7 +16,7 @@ describe("a simulated cluster", () => {
       sum.epochs += result.epochs;
       sum.trims += result.callsByKind.trim ?? 0;
     }
-    // What is to be proved was there.
+    // The runs contained enough events to prove something.
     expect(sum.acknowledged).toBeGreaterThan(100);
     expect(sum.inDoubt).toBeGreaterThan(0);
     expect(sum.refused).toBeGreaterThan(20);
@@ -24,7 +24,7 @@ describe("a simulated cluster", () => {
     expect(sum.trims).toBeGreaterThan(0);
   });
 
-  it("tries a trim again that failed, for a full tail takes no writes", async () => {
+  it("repeats a failed trim, because a full tail accepts no writes", async () => {
     const result = await runClusterSimulation({ seed: 79, steps: 250 });
     expect(result.violation).toBeUndefined();
     const struck = Object.keys(result.faults).filter((fault) => fault.startsWith("trim: "));
@@ -53,7 +53,7 @@ describe("a simulated cluster", () => {
     expect(handles.filter((handle) => handle === "Timeout")).toEqual([]);
   }, 90_000);
 
-  it("keeps its word with a fault at a call, and with two", async () => {
+  it("keeps its promises with one fault at a call, and with two", async () => {
     const { violations, singles, pairs } = await exploreCluster({ maxRuns: 10 });
     expect(violations).toEqual([]);
     expect(singles + pairs).toBe(10);

@@ -1,4 +1,4 @@
-// Starts an etcd, tells its processes and its directory, and waits to be killed.
+// Starts an etcd, prints its processes and its directory, and waits to be killed.
 import { startEtcd } from "@kaya/cluster/testing";
 
 const etcd = await startEtcd();

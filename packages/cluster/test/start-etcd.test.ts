@@ -20,7 +20,7 @@ describe.skipIf(missing !== undefined)(
       const { pids, root } = JSON.parse(line) as { pids: number[]; root: string };
       expect(pids.every(isAlive)).toBe(true);
       expect(existsSync(root)).toBe(true);
-      // One of them stands still, and must end too.
+      // A paused member must end too.
       process.kill(pids[0] as number, "SIGSTOP");
       child.kill("SIGKILL");
       while (pids.some(isAlive) || existsSync(root)) await sleep(50);

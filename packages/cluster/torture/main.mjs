@@ -1,4 +1,4 @@
-// Everything that looks for a broken promise of the cluster: the simulation, the explorer, and real processes over a real etcd.
+// Searches for broken promises of the cluster: the simulation, the explorer, and real processes over a real etcd.
 import {
   describeClusterViolation,
   exploreCluster,
@@ -76,7 +76,7 @@ async function simulate({ seeds, seconds, steps, explorer }, report) {
     ],
     [
       "",
-      `${sum.acknowledged} acknowledged writes, ${sum.inDoubt} of open fate, ${sum.refused} refused, ${sum.reads} linearizable reads`,
+      `${sum.acknowledged} acknowledged writes, ${sum.inDoubt} of unknown outcome, ${sum.refused} refused, ${sum.reads} linearizable reads`,
     ],
   );
 }
@@ -91,7 +91,7 @@ async function explore({ seconds, order }, report) {
   const { calls, singles, pairs, all, acknowledged, inDoubt } = found;
   report.figures.push([
     "explorer",
-    `${singles} runs with a fault at one of ${calls} calls and ${pairs} with two, of ${all} that there are (--order ${order}); ${acknowledged} acknowledged writes, ${inDoubt} of open fate`,
+    `${singles} runs with a fault at one of ${calls} calls and ${pairs} runs with two faults, of ${all} possible runs (--order ${order}); ${acknowledged} acknowledged writes, ${inDoubt} of unknown outcome`,
   ]);
   for (const { faults, violation } of found.violations)
     report.violations.push(

@@ -66,7 +66,7 @@ export function parseOptions(argv) {
 /** @param {string} text */
 function parseSeeds(text) {
   const [, from, to = from] = /^(\d+)(?:\.\.(\d+))?$/.exec(text) ?? [];
-  if (from === undefined) throw new TypeError(`--seeds is N or A..B, not ${text}`);
+  if (from === undefined) throw new TypeError(`--seeds must be N or A..B, not ${text}`);
   return { from: Number(from), to: Number(to) };
 }
 
@@ -76,5 +76,5 @@ function parseSeeds(text) {
  */
 function number(option, text) {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  throw new TypeError(`${option} is a number, not ${text}`);
+  throw new TypeError(`${option} must be a number, not ${text}`);
 }

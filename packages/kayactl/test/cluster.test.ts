@@ -87,7 +87,7 @@ describe("cluster status", () => {
         "writer    node-1 at http://node-1:80",
         "last LSN  5",
         `tail      ${((3 * ENTRY_BYTES) / 1024).toFixed(1)} KiB (default bound: 256.0 MiB)`,
-        "base      LSN 2, 3 behind the last",
+        "base      LSN 2, 3 before the last",
         "",
         "node    role           LSN     behind  address",
         "copy    follower only    1  4 records  http://copy:80",
@@ -139,11 +139,11 @@ describe("cluster status", () => {
     await announce(log, node("copy", 5, "follower", true));
     expect(await found(openLog)).toEqual([1, "no-writer"]);
     expect((await kayactl(["cluster", "status"], { openLog })).stdout).toMatch(
-      /^problem: no writer: node-1, which claimed epoch 1, is not there\. .* All nodes that are there only follow: `kayactl cluster promote NODE`/m,
+      /^problem: no writer: node-1, which claimed epoch 1, is not present\. .* All present nodes only follow: `kayactl cluster promote NODE`/m,
     );
     await announce(log, node("node-2", 5));
     expect((await kayactl(["cluster", "status"], { openLog })).stdout).toMatch(
-      /^problem: no writer: .* one of them should: node-2$/m,
+      /^problem: no writer: .* One of these should do so within seconds: node-2$/m,
     );
   });
 
@@ -170,10 +170,10 @@ describe("cluster status", () => {
     expect(await found(openLog)).toEqual([0]);
     await log.trim(base, 2);
     const { stdout } = await kayactl(["cluster", "status"], { openLog });
-    expect(stdout).toMatch(/^far +follower +0 +5 records, behind the trim /m);
+    expect(stdout).toMatch(/^far +follower +0 +5 records, needs trimmed records /m);
     expect(stdout).toMatch(/^near +follower +2 +3 records +http/m);
     expect(stdout).toMatch(
-      /^warning: far needs the record behind LSN 0, which was trimmed\. .* base as of LSN 4 /m,
+      /^warning: far needs the record after LSN 0, which was trimmed\. .* base at LSN 4 /m,
     );
   });
 
@@ -311,7 +311,7 @@ describe("cluster promote", () => {
     await announce(log, node("node-1", 5, "writer"));
     const { code, stderr } = await kayactl(["cluster", "promote", "node-2"], { openLog });
     expect(code).toBe(2);
-    expect(stderr).toContain('the node "node-2" is not there; there are: node-1');
+    expect(stderr).toContain('the node "node-2" is not present; present nodes: node-1');
     expect(sim.members.wanted).toBeUndefined();
   });
 
@@ -322,7 +322,7 @@ describe("cluster promote", () => {
     const { code, stderr } = await kayactl(argv, { openLog });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^error KAYA_NOT_LEADER: .* accepts no writes after 50 ms: the writer is node-1, in epoch 1\. The request was withdrawn/,
+      /^error KAYA_NOT_LEADER: .* does not accept writes after 50 ms: the writer is node-1, in epoch 1\. The request was withdrawn/,
     );
     expect(sim.members.wanted).toBeUndefined();
   });

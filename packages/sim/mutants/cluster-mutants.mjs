@@ -1,7 +1,7 @@
-/** Bugs of the cluster: its rules C1 to C8. @type {import("./mutants.mjs").Mutant[]} */
+/** Mutants of the cluster that break its rules C1 to C8. @type {import("./mutants.mjs").Mutant[]} */
 export const CLUSTER_MUTANTS = [
   {
-    name: "cluster: an append compares with whatever head it finds",
+    name: "cluster: an append compares with the newest head instead of its own",
     rule: "C2",
     file: "cluster/dist/log-appender.js",
     find: "(signal) => log.append(this.#expected, this.#entry, { signal })",
@@ -16,7 +16,7 @@ export const CLUSTER_MUTANTS = [
     replace: "this.#appender.append({ ...batch, bytes: batch.bytes.slice() }).catch(() => undefined);",
   },
   {
-    name: "cluster: an append without an answer is sent again, whatever became of it",
+    name: "cluster: an append without an answer is sent again without checking its outcome",
     rule: "C4",
     file: "cluster/dist/log-appender.js",
     find: "(signal) => log.append(this.#expected, this.#entry, { signal })",
@@ -24,7 +24,7 @@ export const CLUSTER_MUTANTS = [
             : { ...this.#expected, version: (await log.head({ signal })).version }, this.#entry, { signal })`,
   },
   {
-    name: "cluster: a write in doubt is told as refused",
+    name: "cluster: a write in doubt is reported as refused",
     rule: "C4",
     file: "cluster/dist/log-appender.js",
     find: `new KayaError("KAYA_IN_DOUBT", `,
@@ -42,14 +42,14 @@ export const CLUSTER_MUTANTS = [
                 return undefined;`,
   },
   {
-    name: "cluster: a definite refusal counts, though an earlier attempt is in doubt",
+    name: "cluster: a definite refusal is reported although an earlier attempt is in doubt",
     rule: "C4",
     file: "cluster/dist/log-appender.js",
     find: "if (this.#doubt === undefined && !isFenced) {",
     replace: "if (isDefinite(error) && !isFenced) {",
   },
   {
-    name: "cluster: whatever is at an entry's LSN counts as the entry",
+    name: "cluster: another entry at the same LSN counts as the entry",
     rule: "C4",
     file: "cluster/dist/epoch-starts.js",
     find: `if (next.lsn < entry.firstLsn)
@@ -60,7 +60,7 @@ export const CLUSTER_MUTANTS = [
         return "never";`,
   },
   {
-    name: "cluster: an append that finds another epoch is told as fenced without a look",
+    name: "cluster: an append that finds another epoch is reported as fenced without checking its outcome",
     rule: "C4",
     file: "cluster/dist/log-appender.js",
     find: "return this.#judge(read.head, error, isFenced);",
@@ -71,7 +71,7 @@ export const CLUSTER_MUTANTS = [
         return this.#judge(read.head, error, isFenced);`,
   },
   {
-    name: "cluster: a writer goes on in its epoch behind a write in doubt",
+    name: "cluster: a writer continues its epoch after a write in doubt",
     rule: "C4",
     file: "cluster/dist/log-appender.js",
     find: `            throw error;
@@ -81,7 +81,7 @@ export const CLUSTER_MUTANTS = [
         throw this.#inDoubt(this.#doubt);`,
   },
   {
-    name: "cluster: a fenced writer goes on with the head that it finds",
+    name: "cluster: a fenced writer continues with the new head",
     rule: "C2",
     file: "cluster/dist/log-appender.js",
     find: `case "never":
@@ -91,7 +91,7 @@ export const CLUSTER_MUTANTS = [
                 return undefined;`,
   },
   {
-    name: "cluster: a writer accepts before it has the records of the one before",
+    name: "cluster: a writer accepts writes before it has all records of the previous writer",
     rule: "C6",
     file: "cluster/dist/following.js",
     find: `return (await replayTo(this.#host, claimed.lsn, signal, isMine)) ? "level" : "over";`,
@@ -107,7 +107,7 @@ export const CLUSTER_MUTANTS = [
             continue;`,
   },
   {
-    name: "cluster: a follower applies records behind a gap",
+    name: "cluster: a follower applies records after a gap",
     rule: "C1",
     file: "cluster/dist/follower.js",
     find: "await replica.append(entry);",
@@ -175,14 +175,14 @@ export const CLUSTER_MUTANTS = [
     ],
   },
   {
-    name: "cluster: writes are accepted while the node does not lead any more",
+    name: "cluster: writes are accepted although the node no longer leads",
     rule: "C2",
     file: "cluster/dist/leading.js",
     find: "this.#drained = this.#options.replica.follow();",
     replace: "this.#drained = Promise.resolve();",
   },
   {
-    name: "cluster: a base of another log's tail is collected while the log names it",
+    name: "cluster: a base is removed although the log still names it",
     rule: "C7",
     file: "cluster/dist/base-keeper.js",
     find: "const keep = before === undefined ? [base.name] : [base.name, before.name];",

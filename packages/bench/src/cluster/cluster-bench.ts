@@ -26,7 +26,7 @@ interface Flags {
   readonly into?: readonly string[];
 }
 
-/** `bench cluster`. @returns the exit code: 1 where etcd is not installed */
+/** Runs `bench cluster`. @returns the exit code: 1 if etcd is not installed */
 export async function clusterBench(argv: readonly string[], terminal: Terminal): Promise<number> {
   const flags = parse(argv);
   const missing = whyNoEtcd();
@@ -50,13 +50,13 @@ function parse(argv: readonly string[]): Flags {
     .addOption(new Option("--only <part>", "only this part").choices(PARTS))
     .option(
       "--dir <dir>",
-      "where the data of nodes and of etcd goes (a temporary directory, removed afterwards)",
+      "directory for the data of the nodes and of etcd (default: a temporary directory, removed afterwards)",
     )
     .option("--json <file>", "the figures")
-    .option("--from <file>", "report on the figures of an earlier --json, measure nothing")
+    .option("--from <file>", "print the figures of an earlier --json file, and measure nothing")
     .option(
       "--into <files...>",
-      "Markdown files: what is between <!-- bench:cluster --> and <!-- /bench --> is replaced",
+      "Markdown files: replace the text between <!-- bench:cluster --> and <!-- /bench -->",
     )
     .allowExcessArguments(false)
     .exitOverride()
@@ -71,7 +71,7 @@ async function measure({ full, only, dir }: Flags, terminal: Terminal): Promise<
   return withDataDirectory(dir, async (path) => {
     const etcd = await startEtcd();
     try {
-      // Past the proxies, which are in this process.
+      // Connects to the members directly. The proxies run in this process and would slow it down.
       const endpoints = etcd.members.map(({ port }) => `http://127.0.0.1:${port}`);
       return {
         machine: describeMachine(path),

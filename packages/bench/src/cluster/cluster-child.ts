@@ -4,7 +4,7 @@ import { percentile } from "../latencies.js";
 import { STAMP } from "./stamp.js";
 import { untilWriter } from "./until-writer.js";
 
-/** What a process with a node does. */
+/** The task of a process with a node. */
 export type ChildOrder = {
   readonly dataDir: string;
   readonly endpoints: readonly string[];
@@ -63,7 +63,7 @@ switch (order.job) {
 await db.close();
 process.disconnect();
 
-/** Until it is killed: it tells of the first write of each caller. */
+/** Writes until the process is killed. It reports the first write of each caller. */
 async function writeForever(inFlight: number): Promise<void> {
   let next = 0;
   const caller = async () => {
@@ -76,7 +76,7 @@ async function writeForever(inFlight: number): Promise<void> {
   await Promise.all(Array.from({ length: inFlight }, caller));
 }
 
-/** Puts at full speed; one caller puts the moment, again and again. */
+/** Puts at full speed. One caller puts the current time again and again. */
 async function stamp(inFlight: number, ms: number): Promise<ChildReport> {
   await db.put(STAMP, String(Date.now()));
   await tell({ type: "acknowledged" });

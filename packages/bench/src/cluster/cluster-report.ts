@@ -6,7 +6,7 @@ import type { ClusterRun, LagFigures } from "./cluster-run.js";
 const RATIO_GOAL = 20;
 const TAKEOVER_GOAL_MS = 3000;
 
-/** As Markdown: it reads well on a terminal, too. */
+/** The report as Markdown, which also reads well on a terminal. */
 export function clusterReport(run: ClusterRun): string {
   return [headOf(run), putsTable(run), takeoverText(run), lagTable(run.lag), joinTable(run)]
     .filter((part) => part !== undefined)

@@ -1,36 +1,36 @@
 import type { Machine } from "../machine.js";
 import type { Spread } from "../statistics.js";
 
-/** Puts of one number of callers. */
+/** The puts with one number of callers. */
 export interface PutsRow {
   readonly inFlight: number;
-  /** Through a `ClusterEngine`, a second. */
+  /** Puts a second through a `ClusterEngine`. */
   readonly cluster: Spread;
-  /** Each record by a put of its own into the same etcd, by the same client. */
+  /** Puts a second of the same client into the same etcd, one key for each record. */
   readonly direct: Spread;
-  /** One over the other, round by round. */
+  /** The first divided by the second, for each round. */
   readonly ratio: Spread;
   /** The 99th percentile of a put, in ms. */
   readonly clusterP99: Spread;
   readonly directP99: Spread;
 }
 
-/** Percentiles of a follower's delay. */
+/** Percentiles of the delay of a follower. */
 export interface LagFigures {
-  /** Puts a second of the writer meanwhile. */
+  /** Puts a second of the writer during the measurement. */
   readonly putsPerSecond: number;
-  /** From the call of a put at the writer until it is read at the follower, in ms. */
+  /** From the call of a put at the writer until the follower can read it, in ms. */
   readonly visibleMs: { readonly p50: number; readonly p99: number };
-  /** Of these puts, from the call until they were acknowledged, in ms. */
+  /** From the call of the same puts until they were acknowledged, in ms. */
   readonly acknowledgedMs: { readonly p50: number; readonly p99: number };
-  /** Records that the follower knew of and lacked. */
+  /** Records that the follower knew of and did not have yet. */
   readonly records: { readonly p50: number; readonly p99: number };
 }
 
-/** A node that comes late. */
+/** A node that joins a cluster which already has data. */
 export interface JoinRow {
   readonly entries: number;
-  /** Whether it began with a base, or read all of the log. */
+  /** Whether it began with a base, or read the whole log. */
   readonly from: "base and tail" | "tail";
   readonly ms: number;
   readonly entriesPerSecond: number;
@@ -38,7 +38,7 @@ export interface JoinRow {
   readonly peakMiB: number;
 }
 
-/** All that a run found: what `--json` writes. */
+/** All results of a run. `--json` writes them. */
 export interface ClusterRun {
   readonly machine: Machine;
   readonly mode: string;

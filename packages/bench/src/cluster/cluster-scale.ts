@@ -1,15 +1,15 @@
 /** How much a run of the cluster's bench measures. */
 export interface ClusterScale {
   readonly mode: "quick" | "full";
-  /** Of puts; each takes another order. */
+  /** Rounds of the puts. Each round has another order. */
   readonly rounds: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
   /** How often a writer is killed. */
   readonly kills: number;
-  /** How long a writer writes at full speed before a follower. */
+  /** How long a writer writes at full speed while a follower follows it. */
   readonly lagMs: number;
-  /** Entries of the stores that are joined. */
+  /** The sizes of the stores that a node joins, in entries. */
   readonly joined: readonly number[];
 }
 

@@ -7,11 +7,11 @@ import { ClusterChild } from "./run-cluster-child.js";
 import { untilWriter } from "./until-writer.js";
 
 const BATCH_ENTRIES = 1000;
-/** Small, so that stores of some size have a base. */
+/** Small enough that also the smaller stores get a base. */
 const TAIL_MAX_BYTES = 16 << 20;
 const LOOK_MS = 50;
 
-/** Fills a store, then lets a node with an empty directory join, in a process of its own. */
+/** Fills a store. Then a node with an empty directory joins, in a process of its own. */
 export async function measureJoining(
   dir: string,
   endpoints: readonly string[],
@@ -63,7 +63,7 @@ async function fill(writer: ClusterEngine, entries: number): Promise<void> {
         await writer.batch(operations);
         break;
       } catch (error) {
-        // The tail is at its bound until the next base is there.
+        // The tail is at its bound until the next base is made.
         if ((error as { code?: unknown }).code !== "KAYA_DISK_FULL") throw error;
         await sleep(LOOK_MS);
       }

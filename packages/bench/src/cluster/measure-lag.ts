@@ -9,7 +9,7 @@ import { STAMP } from "./stamp.js";
 const IN_FLIGHT = 1024;
 const SAMPLE_MS = 50;
 
-/** A follower in this process, and a writer at full speed in another. Both have the same clock. */
+/** Measures a follower in this process, while a writer in another process writes at full speed. Both use the same clock. */
 export async function measureLag(
   dir: string,
   endpoints: readonly string[],

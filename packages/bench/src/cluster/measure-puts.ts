@@ -10,7 +10,7 @@ import type { ClusterScale } from "./cluster-scale.js";
 import { untilWriter } from "./until-writer.js";
 
 const IN_FLIGHT = [1, 64, 1024];
-/** 1,024 direct puts at once may take long. */
+/** 1,024 direct puts at once may take a long time. */
 const PATIENCE_MS = 60_000;
 
 interface Round {
@@ -18,7 +18,7 @@ interface Round {
   readonly direct: Pace;
 }
 
-/** Durable puts through a node, and each record by a put of its own into the same etcd. They take turns. */
+/** Measures durable puts through a node, and direct puts of each record into the same etcd. They take turns. */
 export async function measurePuts(
   dir: string,
   endpoints: readonly string[],

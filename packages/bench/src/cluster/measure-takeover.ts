@@ -9,8 +9,9 @@ const LOOK_MS = 5;
 const MOST_MS = 60_000;
 
 /**
- * A writer with the default options is killed while it writes, and another node waits: from SIGKILL until that one has acknowledged a put. @returns ms, one a
- * kill
+ * Kills a writer with the default options while it writes and another node waits. Measures the time from SIGKILL until the other node has
+ * acknowledged a put.
+ * @returns milliseconds, one figure for each kill
  */
 export async function measureTakeover(
   dir: string,
@@ -40,7 +41,7 @@ async function takeOver(dir: string, endpoints: readonly string[], kill: number)
     const log = etcdLog({ endpoints, prefix });
     const standby = await ClusterEngine.open({ dataDir: join(dir, "standby"), role: "auto", log });
     try {
-      // The moment within the presence of the writer differs from kill to kill.
+      // Each kill comes at another moment between two renewals of the writer's presence.
       await sleep(1000 + ((kill * 377) % 1000));
       const killed = performance.now();
       await writer.kill();

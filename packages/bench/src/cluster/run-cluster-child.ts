@@ -14,7 +14,7 @@ export class ClusterChild {
     this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
   }
 
-  /** The next report of a type. @throws Error if the process ends before it */
+  /** Waits for the next report of a type. @throws Error if the process ends first */
   report<T extends ChildReport["type"]>(type: T): Promise<Extract<ChildReport, { type: T }>> {
     return new Promise((resolve, reject) => {
       const onMessage = (report: ChildReport) => {

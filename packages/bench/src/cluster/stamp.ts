@@ -1,2 +1,2 @@
-/** The key whose value is the moment of its put, in milliseconds since 1970. */
+/** The key whose value is the time of its put, in milliseconds since 1970. */
 export const STAMP = new TextEncoder().encode("stamp");

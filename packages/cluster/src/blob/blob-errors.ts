@@ -1,6 +1,6 @@
 import { KayaError } from "@kaya/core";
 
-/** There is no such object. */
+/** The error for an object that does not exist. */
 export function noSuchObject(store: string, name: string, cause?: unknown): KayaError {
   return new KayaError(
     "KAYA_NOT_FOUND",

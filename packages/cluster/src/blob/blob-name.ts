@@ -7,7 +7,7 @@ const MOST_PART_BYTES = 200;
 const PART = /^[A-Za-z0-9._=-]+$/;
 
 /**
- * Checks the name of an object: no name leaves a directory, and every store can keep it.
+ * Checks the name of an object: it cannot lead out of a directory, and every kind of store can keep it.
  *
  * @returns the name
  * @throws KayaError KAYA_INVALID_ARGUMENT
@@ -24,26 +24,26 @@ export function checkBlobName(name: string): string {
 }
 
 /**
- * Checks the beginning of names: it may end anywhere in a name, and may be empty.
+ * Checks a prefix of names. It may end anywhere in a name, and may be empty.
  *
  * @returns the prefix
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export function checkBlobPrefix(prefix: string): string {
   if (prefix === "") return prefix;
-  // A prefix is valid if a name that begins with it is.
+  // A prefix is valid if some valid name begins with it.
   checkText(prefix, "the prefix of names");
   const parts = prefix.split("/");
   const last = parts.pop() as string;
   for (const part of [...parts, `${last}a`]) {
     if (PART.test(part) && part !== "." && part !== "..") continue;
-    throw refused("the prefix of names", prefix, "it is the beginning of no name");
+    throw refused("the prefix of names", prefix, "no valid name begins with it");
   }
   return prefix;
 }
 
 /**
- * Checks which bytes of an object are wanted.
+ * Checks a range of an object's bytes.
  *
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
@@ -63,7 +63,7 @@ export function checkBlobRange(range: { readonly offset?: number; readonly lengt
 }
 
 function checkText(name: unknown, what: string): void {
-  if (typeof name !== "string") throw refused(what, name, "it is no string");
+  if (typeof name !== "string") throw refused(what, name, "it is not a string");
   if (name.length > MOST_NAME_BYTES)
     throw refused(what, name, `it has more than ${MOST_NAME_BYTES} characters`);
 }

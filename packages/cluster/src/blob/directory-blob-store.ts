@@ -9,17 +9,17 @@ import { checkBlobName, checkBlobPrefix, checkBlobRange } from "./blob-name.js";
 /** Bytes of one read. */
 const STEP_BYTES = 1024 * 1024;
 
-/** Begins the name of a file that is being written. No object's name has this character. */
+/** The first character of the name of a file that is being written. No object's name has this character. */
 const UNFINISHED = "~";
 
 /**
- * A blob store in a directory: an object is a file. A file is written under a temporary name, fsynced, and renamed; then its directory is
- * fsynced. So an object is there whole or not at all, also after a power cut.
+ * A blob store in a directory: each object is a file. A file is written under a temporary name, fsynced, and renamed; then its directory is
+ * fsynced. So a crash or a power cut never leaves a part of an object.
  *
- * A crash may leave a file whose name begins with `~` in the directory: it is no object, and may be removed while nobody writes. No object's
- * name may be a directory of another's (`a` beside `a/b`).
+ * A crash may leave a temporary file, whose name begins with `~`. It is not an object. You may remove it while no process writes to the
+ * store. The name of one object cannot be a directory of another one (`a` beside `a/b`).
  *
- * @param directory a path, which is made where it is absent; or a disk
+ * @param directory a path, which is created if it is absent; or a disk
  * @throws KayaError KAYA_INVALID_ARGUMENT for anything else
  */
 export function directoryBlobStore(directory: string | Disk): BlobStore {
@@ -29,7 +29,7 @@ export function directoryBlobStore(directory: string | Disk): BlobStore {
 class DirectoryBlobStore implements BlobStore {
   readonly name: string;
   readonly #disk: Disk;
-  /** True if this store made the disk, and closes it. */
+  /** True if this store opened the disk, and so closes it. */
   readonly #isOwn: boolean;
 
   constructor(directory: string | Disk) {
@@ -51,7 +51,7 @@ class DirectoryBlobStore implements BlobStore {
       await this.#write(temporary, content, signal);
       await this.#disk.rename(temporary, name);
     } catch (error) {
-      await this.#disk.remove(temporary).catch(() => undefined); // the first failure is the one to report
+      await this.#disk.remove(temporary).catch(() => undefined); // the caller gets the first error
       throw error;
     }
     await makeNameDurable(this.#disk, name);
@@ -145,7 +145,7 @@ class DirectoryBlobStore implements BlobStore {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<BlobInfo, void> {
     throwIfAborted(signal);
-    // A directory sorts as the names in it do: `a-b` comes before `a/b`, and `a0` behind it.
+    // The order of the objects' names: a directory `a` sorts as `a/`, so `a-b` comes before `a/b`, and `a0` comes after it.
     const entries = (await this.#disk.list(directory))
       .map((entry) => ({ ...entry, key: entry.isDirectory ? `${entry.path}/` : entry.path }))
       .sort((a, b) => (a.key < b.key ? -1 : 1));

@@ -7,18 +7,18 @@ type Client = InstanceType<Sdk["S3Client"]>;
 /** How the bucket is reached. */
 type ClientOptions = Omit<S3BlobStoreOptions, "bucket" | "prefix" | "partBytes">;
 
-/** How often a body that broke off is requested again. The SDK itself repeats only requests without an answer. */
+/** The number of attempts to read a body that breaks off. The SDK only repeats requests that got no answer. */
 const BODY_ATTEMPTS = 4;
 
 /** A part of an upload that is on the server. */
 export interface UploadedPart {
   readonly PartNumber: number;
   readonly ETag: string | undefined;
-  /** The checksums that the SDK computed of the part. Its configuration decides which. */
+  /** The checksums of the part that the SDK computed. Its configuration decides which ones. */
   readonly ChecksumCRC32?: string | undefined;
 }
 
-/** The calls of S3 that a blob store needs, of one bucket, with errors that name bucket and key. */
+/** The calls of S3 that a blob store needs, for one bucket. Their errors name the bucket and the key. */
 export class S3Api {
   readonly #bucket: string;
   readonly #options: ClientOptions;
@@ -102,8 +102,8 @@ export class S3Api {
   }
 
   /**
-   * Bytes of an object, all of them in memory.
-   * @returns fewer than wanted only at the end of the object; its size; and what names its content
+   * Reads bytes of an object into memory.
+   * @returns the bytes (fewer than requested only at the end of the object), the object's size, and the ETag of its content
    */
   async read(
     key: string,
@@ -124,7 +124,7 @@ export class S3Api {
     }
   }
 
-  /** Undefined if there is no such object. */
+  /** The size of an object; undefined if it does not exist. */
   async sizeOf(key: string, signal: AbortSignal | undefined): Promise<number | undefined> {
     try {
       return await this.#call(key, "cannot look at", signal, async ({ sdk, client, options }) => {
@@ -138,7 +138,7 @@ export class S3Api {
     }
   }
 
-  /** Objects whose keys begin with `prefix`, in the order of their keys. */
+  /** The objects whose keys begin with `prefix`, in the order of their keys. */
   async *list(
     prefix: string,
     signal: AbortSignal | undefined,
@@ -168,12 +168,12 @@ export class S3Api {
     );
   }
 
-  /** Closes the client, if it was made here. */
+  /** Closes the client if this class made it. */
   async close(): Promise<void> {
     if (this.#options.client !== undefined || this.#loading === undefined) return;
     const loading = this.#loading;
     this.#loading = undefined;
-    const loaded = await loading.catch(() => undefined); // whoever called was told
+    const loaded = await loading.catch(() => undefined); // the call that needed it got the error
     loaded?.client.destroy();
   }
 
@@ -190,7 +190,7 @@ export class S3Api {
       const answer = await client.send(command, options);
       const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array(0);
       if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length)
-        throw new Error(`the answer broke off behind ${bytes.length} of ${answer.ContentLength} bytes`);
+        throw new Error(`the answer broke off after ${bytes.length} of ${answer.ContentLength} bytes`);
       const total = /\/([0-9]+)$/.exec(answer.ContentRange ?? "")?.[1];
       return { bytes, size: total === undefined ? bytes.length : Number(total), etag: answer.ETag };
     });
@@ -230,15 +230,15 @@ export class S3Api {
   }
 }
 
-/** The status of the answer that an error is about; undefined if there was none. */
+/** The HTTP status of an answer that is an error; undefined if there was no answer. */
 export function statusOf(error: unknown): number | undefined {
   const cause = (KayaError.is(error) ? error.cause : error) as
     | { readonly $metadata?: { readonly httpStatusCode?: number }; readonly name?: string }
     | undefined;
   const status = cause?.$metadata?.httpStatusCode;
-  // A missing bucket has the same status as a missing object, and must stay an error.
+  // A missing bucket has the same status as a missing object. It must stay an error.
   if (status === 404 && cause?.name === "NoSuchBucket") return 400;
-  // An answer that broke off has the status of its beginning.
+  // An answer that breaks off has the status of its beginning, which is a success.
   return status === undefined || status < 300 ? undefined : status;
 }
 

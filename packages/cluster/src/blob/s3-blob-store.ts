@@ -7,14 +7,14 @@ import { checkS3Options, DEFAULT_PART_BYTES, type S3BlobStoreOptions } from "./s
 import { S3Upload } from "./s3-upload.js";
 
 /**
- * A blob store in a bucket of S3, or of a server that speaks its protocol. It needs the package `@aws-sdk/client-s3`, which is loaded with the
- * first call. Objects of at least `partBytes` go up in parts; parts of an upload that failed are removed. Requests are
- * repeated as the SDK is configured to.
+ * A blob store in a bucket of S3, or of a server with the same protocol. It needs the package `@aws-sdk/client-s3`, and loads it with the
+ * first call. An object of at least `partBytes` is uploaded in parts. If such an upload fails, its parts are removed. Requests are repeated
+ * as the SDK is configured.
  *
- * If the process is killed during an upload in parts, the parts stay, cost money, and are no object: give the bucket a lifecycle rule
- * that removes incomplete multipart uploads.
+ * If the process is killed during an upload in parts, the parts stay and cost money. They are not an object. Give the bucket a lifecycle
+ * rule that removes incomplete multipart uploads.
  *
- * @throws KayaError KAYA_INVALID_ARGUMENT for wrong options; each call also if the package is not installed
+ * @throws KayaError KAYA_INVALID_ARGUMENT for wrong options; each call also rejects with it if the package is not installed
  */
 export function s3BlobStore(options: S3BlobStoreOptions): BlobStore {
   return new S3BlobStore(checkS3Options(options));
@@ -55,7 +55,7 @@ class S3BlobStore implements BlobStore {
     return bytes;
   }
 
-  /** Each piece is a request of its own, so that a connection that is lost costs one piece. */
+  /** Each piece is a request of its own. If a connection is lost, only one piece must be read again. */
   async *stream(name: string, options: BlobRange = {}): AsyncGenerator<Uint8Array, void> {
     const key = this.#keyOf(name);
     const { signal } = options;
@@ -109,7 +109,7 @@ class S3BlobStore implements BlobStore {
     } catch (error) {
       const status = statusOf(error);
       if (status === 404) throw noSuchObject(this.name, name, error);
-      // Behind the end of the object.
+      // The range begins at or after the end of the object.
       if (status === 416)
         return { bytes: new Uint8Array(0), size: await this.#sizeOf(name, range.signal), etag: range.etag };
       throw error;
@@ -127,13 +127,13 @@ class S3BlobStore implements BlobStore {
   }
 }
 
-/** A bucket may hold foreign keys under the same prefix: they are no objects of this store. */
+/** A bucket may have keys of other programs under the same prefix. They are not objects of this store. */
 function isName(name: string): boolean {
   try {
     checkBlobName(name);
     return true;
   } catch {
-    return false; // it says why, and nobody asks
+    return false; // the reason does not matter here
   }
 }
 

@@ -1,13 +1,13 @@
 import { KayaError } from "@kaya/core";
 import type { S3Api, UploadedPart } from "./s3-api.js";
 
-/** S3 takes so many parts. */
+/** S3 allows this many parts of an upload. */
 const MOST_PARTS = 10_000;
 
-/** The size of a part doubles after so many, so that the parts do not run out. */
+/** The size of a part doubles after this number of parts, so that the upload stays below `MOST_PARTS`. */
 const PARTS_OF_A_SIZE = 1_000;
 
-/** One object on its way up: in one request if it is small, otherwise in parts. */
+/** The upload of one object: one request if it is small, otherwise an upload in parts. */
 export class S3Upload {
   readonly #api: S3Api;
   readonly #key: string;
@@ -26,7 +26,7 @@ export class S3Upload {
     this.#signal = signal;
   }
 
-  /** Stores all pieces as one object. On an error its parts are removed, and the object is not there. */
+  /** Stores all pieces as one object. If it fails, it removes the parts that were uploaded, and no object is stored. */
   async run(content: AsyncIterable<Uint8Array>): Promise<void> {
     try {
       for await (const piece of content) await this.#add(piece);
@@ -67,12 +67,12 @@ export class S3Upload {
     if (this.#id === undefined) return this.#api.put(this.#key, this.#take(), this.#signal);
     if (this.#waitingBytes > 0) await this.#send();
     await this.#api.endUpload(this.#key, this.#id, this.#parts, this.#signal);
-    this.#id = undefined; // its parts are an object now
+    this.#id = undefined; // the parts have become an object
     const size = await this.#api.sizeOf(this.#key, this.#signal);
     if (size === this.#bytes) return;
     throw new KayaError(
       "KAYA_IO",
-      `the object ${this.#key} has ${size ?? "no"} bytes behind its upload, and must have ${this.#bytes}`,
+      `the object ${this.#key} has ${size ?? "no"} bytes after its upload, and must have ${this.#bytes}`,
     );
   }
 
@@ -88,6 +88,6 @@ export class S3Upload {
   async #abandon(): Promise<void> {
     const id = this.#id;
     if (id === undefined) return;
-    await this.#api.abortUpload(this.#key, id).catch(() => undefined); // the first failure is the one to report
+    await this.#api.abortUpload(this.#key, id).catch(() => undefined); // the caller gets the first error
   }
 }

@@ -14,28 +14,28 @@ import type { Rpc } from "./protocol.js";
 import { secured } from "./secured.js";
 
 const OPTIONS = {
-  // etcd limits its requests. Each request of this client limits the answer.
+  // There is no limit for messages here: the client limits each answer in its requests.
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
-  // A write is attempted once. The caller decides whether to repeat it.
+  // gRPC makes one attempt for each call. The caller decides whether to repeat it.
   "grpc.enable_retries": 0,
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 1000,
-  // etcd ends connections that ping more often than every five seconds.
+  // etcd closes a connection that pings more often than every five seconds.
   "grpc.keepalive_time_ms": 10_000,
   "grpc.keepalive_timeout_ms": 3000,
   "grpc.use_local_subchannel_pool": 1,
-  // An entry has up to 1 MiB: with HTTP/2's 64 KiB each would need many round trips.
+  // An entry has up to 1 MiB. With the default window of HTTP/2 (64 KiB), each entry would need many round trips.
   "grpc-node.flow_control_window": 4 * 1024 * 1024,
 } as const;
 
-const TOO_SLOW = "the connection does not come about in time";
+const TOO_SLOW = "the connection was not ready in time";
 
 /** The limits of a call. */
 export interface CallLimits {
-  /** When the call ends at the latest, by `performance.now()`. */
+  /** The latest end of the call, by `performance.now()`. */
   readonly deadline: number;
-  /** When the connection must stand at the latest, by `performance.now()`. */
+  /** The latest moment at which the connection must be ready, by `performance.now()`. */
   readonly connectBy: number;
   readonly signal?: AbortSignal | undefined;
   readonly metadata: Metadata;
@@ -45,7 +45,7 @@ export interface CallLimits {
 export class Member {
   readonly address: string;
   readonly #client: Client;
-  /** Why it could not be reached last; undefined once it was. */
+  /** The reason of the last failed connection; undefined while the member can be reached. */
   #failure: string | undefined;
 
   constructor(address: string, tls: EtcdTls | undefined) {
@@ -56,7 +56,8 @@ export class Member {
   }
 
   /**
-   * Makes one attempt. Nothing is sent before the connection stands. So a member that cannot be reached differs from one that does not answer.
+   * Makes one attempt. It sends nothing before the connection is ready. So the error says whether a member cannot be reached (nothing was
+   * sent) or does not answer (unknown outcome).
    * @throws EtcdError
    */
   async call<Request, Response>(
@@ -98,7 +99,7 @@ export class Member {
       rpc.responseDeserialize,
       limits.metadata,
     );
-    // A caller that has given up meanwhile never gets the stream. Without a listener its error would end the process.
+    // If the caller aborted the call, it never gets the stream. Without a listener, an error of the stream would end the process.
     stream.on("error", () => {});
     if (limits.signal?.aborted === true) stream.cancel();
     return stream;
@@ -118,7 +119,7 @@ export class Member {
       }
       if (state === connectivityState.TRANSIENT_FAILURE) throw await this.#whyUnreachable(limits);
       if (state === connectivityState.SHUTDOWN) throw this.#unsent("the connection is closed");
-      if (limits.signal?.aborted === true) throw this.#unsent("the call was given up");
+      if (limits.signal?.aborted === true) throw this.#unsent("the call was aborted");
       const hasChanged = await new Promise<boolean>((resolve) => {
         channel.watchConnectivityState(state, wallClock(limits.connectBy), (error) =>
           resolve(error === undefined),
@@ -129,11 +130,11 @@ export class Member {
     }
   }
 
-  // The state has no reason. A call on a failed channel fails at once, unsent, with the reason.
+  // The state does not tell the reason. A call on a failed channel fails immediately with the reason, and sends nothing.
   #whyUnreachable(limits: CallLimits): Promise<EtcdError> {
     return new Promise((resolve) => {
       const done = (error: ServiceError | null) => {
-        // Too late for a reason: the one before is nearer to it.
+        // The call ran out of time before it got a reason. The reason of the previous failure is more useful.
         const isLate = error?.code === status.DEADLINE_EXCEEDED;
         const text = isLate
           ? (this.#failure ?? TOO_SLOW)
@@ -160,7 +161,7 @@ export class Member {
 }
 
 /**
- * A connection to each member; none is made before it is needed.
+ * Makes the connection object of each member. A connection is opened when it is first needed.
  * @throws KayaError KAYA_INVALID_ARGUMENT if a certificate cannot be read
  */
 export function membersOf(settings: EtcdSettings): readonly Member[] {
@@ -171,12 +172,12 @@ export function membersOf(settings: EtcdSettings): readonly Member[] {
   }
 }
 
-// gRPC breaks lines in the middle, and ends with a note that is empty.
+// gRPC breaks its messages into lines, and ends them with an empty note.
 function plainText(details: string): string {
   return details.replace(/\.?\s*Resolution note:\s*$/, "").replace(/\s+/g, " ");
 }
 
-// gRPC takes deadlines as a time of day.
+// gRPC takes a deadline as a time of day.
 function wallClock(moment: number): number {
   return Date.now() + Math.max(1, moment - performance.now());
 }

@@ -13,15 +13,15 @@ import { RPC, type Rpc } from "./protocol.js";
 const HEDGE_MS = 500;
 const ROUND_PAUSE_MS = 100;
 
-/** Outcomes that the caller of `write` handles: they are no errors of the connection. */
+/** Outcomes that the caller of `write` handles. They are not failures of the connection. */
 export type WriteOutcome = Extract<Outcome, "noSpace" | "compacted" | "leaseNotFound">;
 const DECIDED_ABOVE: ReadonlySet<Outcome> = new Set<WriteOutcome>(["noSpace", "compacted", "leaseNotFound"]);
-// After these nothing was done, and another member may succeed.
+// The failed call did nothing, and another member may succeed.
 const ELSEWHERE: ReadonlySet<Outcome> = new Set<Outcome>(["unsent", "busy", "refused"]);
 
 type Attempt<T> = (member: Member, limits: CallLimits) => Promise<T>;
 
-/** Calls of etcd: chooses the member, repeats reads, bounds the time, and signs in. */
+/** Calls etcd: chooses the member, repeats reads, limits the time, and signs in. */
 export class EtcdClient {
   readonly #settings: EtcdSettings;
   readonly #members: readonly Member[];
@@ -36,13 +36,13 @@ export class EtcdClient {
     setMaxListeners(0, this.#closing.signal);
   }
 
-  /** Aborts when the connection is closed; its reason is the error for calls under way. */
+  /** Aborts when the client is closed. Its reason is the error of the pending calls. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
   /**
-   * Asks until a member answers. A member that is slow is overtaken by the next.
+   * Asks the members until one answers. If a member is slow, the next one is asked too.
    * @throws KayaError KAYA_NO_MAJORITY, KAYA_IO, KAYA_CLOSED; the signal's reason
    */
   async read<Q, R>(doing: string, rpc: Rpc<Q, R>, request: Q, options?: CallOptions): Promise<R> {
@@ -54,7 +54,8 @@ export class EtcdClient {
   }
 
   /**
-   * Makes one attempt on one member. It goes on to the next member only if nothing was sent, or the member refused before it did anything.
+   * Makes one attempt on one member. It tries the next member only if nothing was sent, or if the member refused the call before it did
+   * anything.
    * @throws KayaError KAYA_NO_MAJORITY, KAYA_IO: nothing was done; KAYA_IN_DOUBT; EtcdError with a `WriteOutcome`
    */
   async write<Q, R>(doing: string, rpc: Rpc<Q, R>, request: Q, options?: CallOptions): Promise<R> {
@@ -65,7 +66,7 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream on the member that answered last, or on the next that can be reached. The caller ends it. */
+  /** Opens a stream on the member that answered last, or on the next one that can be reached. The caller ends the stream. */
   async stream<Q, R>(
     doing: string,
     rpc: Rpc<Q, R>,
@@ -73,19 +74,19 @@ export class EtcdClient {
   ): Promise<ClientDuplexStream<Q, R>> {
     return await this.#guarded(doing, options, (signal) =>
       this.#authenticated((metadata) => {
-        // The member ends the stream itself when it loses the majority.
+        // With this header, the member ends the stream when it loses the majority.
         metadata.set("hasleader", "true");
         return this.#askOne((member, limits) => member.stream(rpc, { ...limits, metadata }), signal);
       }),
     );
   }
 
-  /** Milliseconds that a call may take. */
+  /** The time limit of a call, in milliseconds. */
   get timeoutMs(): number {
     return this.#settings.timeoutMs;
   }
 
-  /** The next call goes to another member. */
+  /** Lets the next call begin with another member. */
   rotate(): void {
     this.#preferred = (this.#preferred + 1) % this.#members.length;
   }
@@ -96,7 +97,7 @@ export class EtcdClient {
     for (const member of this.#members) member.close();
   }
 
-  // The call rejects at once when the caller gives up, or the connection is closed, whatever happens inside.
+  // The call rejects immediately when the caller aborts it or the client is closed.
   async #guarded<T>(
     doing: string,
     options: CallOptions | undefined,
@@ -107,7 +108,7 @@ export class EtcdClient {
     const call = new AbortController();
     const sources = [options?.signal, this.#closing.signal].filter((source) => source !== undefined);
     const abort = () => call.abort(sources.find(({ aborted }) => aborted)?.reason);
-    // Not AbortSignal.any: a long-lived signal would keep each call in memory.
+    // `AbortSignal.any` is not used: a long-lived signal would then keep each call in memory.
     for (const source of sources) source.addEventListener("abort", abort, { once: true });
     try {
       return await unlessAborted(work(call.signal), call.signal);
@@ -129,7 +130,7 @@ export class EtcdClient {
     return noMajority(name, doing, error);
   }
 
-  // A token expires, and a restarted member forgets it. A call that was refused for its token did nothing.
+  // A token expires, and a restarted member forgets it. A call that was refused for its token did nothing, so it may be repeated.
   async #authenticated<T>(work: (metadata: Metadata) => Promise<T>): Promise<T> {
     const used = this.#settings.credentials === undefined ? undefined : await this.#signedIn();
     try {
@@ -142,7 +143,7 @@ export class EtcdClient {
   }
 
   async #signedIn(old?: string): Promise<string> {
-    const current = await this.#token?.catch(() => undefined); // asked again below, and told there
+    const current = await this.#token?.catch(() => undefined); // an error is reported by the next attempt below
     if (current !== undefined && current !== old) return current;
     const signing = this.#signIn();
     this.#token = signing;
@@ -150,7 +151,7 @@ export class EtcdClient {
       return await signing;
     } catch (error) {
       if (this.#token === signing) this.#token = undefined;
-      // Only the sign-in was sent, not the call.
+      // The unknown outcome is that of the sign-in. The call itself was not sent.
       if (error instanceof EtcdError && error.outcome === "unknown") throw error.unsent();
       throw error;
     }
@@ -204,7 +205,7 @@ export class EtcdClient {
     }
   }
 
-  /** Each member once, the next after a moment or a failure; the first answer counts. */
+  /** Asks each member once. The next one is asked after a pause or a failure. The first answer counts. */
   async #askRound<T>(attempt: Attempt<T>, deadline: number, signal: AbortSignal): Promise<T> {
     const first = this.#preferred;
     const asked: Promise<T>[] = [];
@@ -213,7 +214,7 @@ export class EtcdClient {
       asked.push(asking);
       const isLast = index === this.#members.length - 1;
       const answered = Promise.any(asked);
-      const failed = asking.then(never, () => undefined); // told below, if no other member answers
+      const failed = asking.then(never, () => undefined); // the error is reported below if no other member answers
       const waited = isLast ? never() : SYSTEM_CLOCK.sleep(HEDGE_MS, signal);
       try {
         const winner = await Promise.race([
@@ -224,12 +225,12 @@ export class EtcdClient {
         if (winner !== undefined) return winner.value;
       } catch (error) {
         const reasons = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
-        const told = reasons.find(isAnswer);
-        if (isLast || told !== undefined) throw told ?? worstOf(reasons);
+        const answer = reasons.find(isAnswer);
+        if (isLast || answer !== undefined) throw answer ?? worstOf(reasons);
       }
       if (signal.aborted) break;
     }
-    throw new EtcdError("unsent", this.#settings.name, "the call was given up");
+    throw new EtcdError("unsent", this.#settings.name, "the call was aborted");
   }
 
   async #ask<T>(index: number, attempt: Attempt<T>, deadline: number, signal: AbortSignal): Promise<T> {
@@ -241,7 +242,7 @@ export class EtcdClient {
   }
 }
 
-// The majority has answered through one member: another member would give the same answer.
+// True if the answer comes from the majority, through one member: another member would give the same answer.
 function isAnswer(error: unknown): boolean {
   if (!(error instanceof EtcdError)) return false;
   if (error.outcome === "refused") return /etcdserver: /.test(error.message);

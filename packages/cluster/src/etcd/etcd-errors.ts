@@ -3,30 +3,30 @@ import { KayaError } from "@kaya/core";
 
 /** The known outcome of a failed call. */
 export type Outcome =
-  /** It was not sent: another member may be asked, also to write. */
+  /** The call was not sent. Another member may be asked, also for a write. */
   | "unsent"
-  /** etcd refused it before it did anything, and will again. */
+  /** etcd refused the call before it did anything. It would refuse it again. */
   | "refused"
-  /** The token is old: sign in again, and repeat. It did nothing. */
+  /** The token is too old, and the call did nothing. Sign in again, and repeat it. */
   | "unauthenticated"
-  /** There is no room. It **may have been done**: the first transaction beyond the quota is applied and answered with this error. */
+  /** etcd has no room. The call **may have been done**: etcd applies the first transaction beyond its quota, and answers it with this error. */
   | "noSpace"
-  /** A busy member refused it before it did anything. */
+  /** A busy member refused the call before it did anything. */
   | "busy"
-  /** History that it needs was compacted. It did nothing. */
+  /** The call needs history that was compacted. It did nothing. */
   | "compacted"
-  /** The lease ran out. It did nothing. */
+  /** The lease expired. The call did nothing. */
   | "leaseNotFound"
-  /** Nothing is known: it may have been done, or be done later. */
+  /** Nothing is known: the call may have been done, or may be done later. */
   | "unknown";
 
 /** A failed call, with its outcome. */
 export class EtcdError extends Error {
   override readonly name = "EtcdError";
   readonly outcome: Outcome;
-  /** The member, as `host:port`. */
+  /** The address of the member, as `host:port`. */
   readonly address: string;
-  /** The message without the member. */
+  /** The message without the address. */
   readonly details: string;
 
   constructor(outcome: Outcome, address: string, details: string, options?: { cause?: unknown }) {
@@ -36,13 +36,13 @@ export class EtcdError extends Error {
     this.details = details;
   }
 
-  /** The same call, of which it is known that nothing was sent. */
+  /** The same failure of a call that is known not to have been sent. */
   unsent(): EtcdError {
     return new EtcdError("unsent", this.address, this.details, { cause: this });
   }
 }
 
-// By code and text, as in etcd's `rpctypes`. All others are `unknown`.
+// The known answers, by code and text, from etcd's `rpctypes`. The outcome of all others is `unknown`.
 const ANSWERS: readonly (readonly [code: status, text: RegExp, outcome: Outcome])[] = [
   [status.UNAUTHENTICATED, /invalid auth token/, "unauthenticated"],
   [status.INVALID_ARGUMENT, /revision of auth store is old/, "unauthenticated"],
@@ -59,7 +59,7 @@ const ANSWERS: readonly (readonly [code: status, text: RegExp, outcome: Outcome]
   [status.UNIMPLEMENTED, /./, "refused"],
 ];
 
-/** Maps an error of gRPC to its outcome. */
+/** Makes an `EtcdError` with the right outcome of a gRPC error. */
 export function etcdErrorOf(error: unknown, address: string): EtcdError {
   if (error instanceof EtcdError) return error;
   const { code, details } = error as { code?: unknown; details?: unknown };
@@ -68,7 +68,7 @@ export function etcdErrorOf(error: unknown, address: string): EtcdError {
   return new EtcdError(found?.[2] ?? "unknown", address, text, { cause: error });
 }
 
-// Messages of Node.js and OpenSSL for a failed handshake. The server has seen no request then.
+// Messages of Node.js and OpenSSL for a failed handshake. The server has not seen a request at that time.
 const HANDSHAKE =
   /certificate|self[- ]signed|CERT_|SSL routines|alert|wrong version number|Hostname\/IP does not match|unable to (verify|get)/i;
 
@@ -78,19 +78,22 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     "Check tls.ca, tls.cert and tls.key, and that the endpoints are https:// exactly if etcd's are",
   ],
   [/authentication failed/, "Check username and password"],
-  [/user name is empty|invalid auth token/, "etcd asks for a user: give username and password"],
+  [/user name is empty|invalid auth token/, "etcd requires a user: give username and password"],
   [/authentication is not enabled/, "Leave username and password out, or enable authentication in etcd"],
   [/permission denied/, "Grant the user's role read and write permission for the prefix"],
   [/request is too large/, "Start etcd with --max-request-bytes of at least 1572864, which is its default"],
-  [/corrupt cluster/, "Members of etcd differ (alarm CORRUPT): repair etcd before anything is written"],
+  [
+    /corrupt cluster/,
+    "The data of etcd's members differs (alarm CORRUPT): repair etcd before you write anything",
+  ],
 ];
 
-/** True if the other side, or this one, refused to speak TLS. */
+/** True if this side or the other side refused the TLS connection. */
 export function isHandshakeFailure(text: string): boolean {
   return HANDSHAKE.test(text);
 }
 
-/** A definite refusal, with what to do. */
+/** The error of a call that was refused for certain, with what to do. */
 export function refusal(log: string, doing: string, error: EtcdError): KayaError {
   const remedy = REMEDIES.find(([pattern]) => pattern.test(error.message))?.[1];
   const code = /corrupt cluster/.test(error.message) ? "KAYA_CORRUPTION" : "KAYA_IO";
@@ -98,7 +101,7 @@ export function refusal(log: string, doing: string, error: EtcdError): KayaError
   return new KayaError(code, message, { cause: error });
 }
 
-/** No room is left in etcd. */
+/** The error for an etcd without room. */
 export function diskFull(log: string, doing: string, cause: unknown): KayaError {
   return new KayaError(
     "KAYA_DISK_FULL",
@@ -107,16 +110,16 @@ export function diskFull(log: string, doing: string, cause: unknown): KayaError 
   );
 }
 
-/** No member could be asked, or none answered a question in time. */
+/** The error if no member could be reached, or none answered a read in time. */
 export function noMajority(log: string, doing: string, cause: unknown): KayaError {
   return new KayaError("KAYA_NO_MAJORITY", `${log}: ${doing}: ${reason(cause)}. Nothing was done`, { cause });
 }
 
-/** A write got no answer. */
+/** The error of a write that got no answer. */
 export function inDoubt(log: string, doing: string, cause: unknown): KayaError {
   return new KayaError(
     "KAYA_IN_DOUBT",
-    `${log}: ${doing}: ${reason(cause)}. It may have been done, or be done later: read the head`,
+    `${log}: ${doing}: ${reason(cause)}. It may have been done, or may be done later: read the head`,
     { cause },
   );
 }

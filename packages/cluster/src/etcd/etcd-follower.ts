@@ -8,9 +8,10 @@ import { WatchEnded, watchKeys } from "./etcd-watch.js";
 import type { EtcdKeys } from "./keys.js";
 import type { WatchResponse } from "./protocol.js";
 
-// The most bytes that wait for a slow reader. Beyond them the watch ends, and pages are read at the reader's pace.
+// The largest number of bytes that wait for a slow reader. If there are more, the watch ends, and the follower reads pages as fast as the
+// reader takes them.
 const BUFFER_BYTES = 16 * 1024 * 1024;
-// A watch that has been silent for so long is compared with the head.
+// After this time without an event, the follower compares the watch with the head.
 const SILENCE_MS = 2000;
 const RETRY_MS = 100;
 const MAX_RETRY_MS = 2000;
@@ -21,7 +22,7 @@ interface FollowOptions {
   readonly onTrouble?: (error: unknown) => void;
 }
 
-/** Follows the log: by pages while it is behind, then by a watch that brings each entry as it is written. */
+/** Follows the log. While it is behind, it reads pages. After that, a watch brings each entry as soon as it is written. */
 export class EtcdFollower {
   readonly #name: string;
   readonly #client: EtcdClient;
@@ -35,7 +36,7 @@ export class EtcdFollower {
     this.#reader = reader;
   }
 
-  /** As `SharedLog.follow`. */
+  /** Implements `SharedLog.follow`. */
   async *follow(after: number, options: FollowOptions): AsyncGenerator<LogPage> {
     const signal = AbortSignal.any([options.signal, this.#client.closing]);
     let position = after;
@@ -69,7 +70,7 @@ export class EtcdFollower {
     if (!options.signal.aborted) throw this.#client.closing.reason;
   }
 
-  // Ends without an error when the reader is too slow for it.
+  // Watches the log. It ends without an error if the reader is too slow for the watch.
   async *#watch(
     position: number,
     head: LogHead,
@@ -98,7 +99,7 @@ export class EtcdFollower {
     }
   }
 
-  // A member may be cut off, or stand still, without ending its streams.
+  // A member may be cut off, or may hang, without ending its streams. So the head is read through any member.
   async #compareWhenSilent(inbox: Inbox, signal: AbortSignal): Promise<void> {
     for (;;) {
       const before = inbox.version;
@@ -109,10 +110,12 @@ export class EtcdFollower {
         const head = await this.#reader.head({ signal });
         if (head === undefined)
           return inbox.fail(new KayaError("KAYA_CORRUPTION", `${this.#name}: the head was deleted`));
-        // The change may have been on its way during the question.
+        // The event of this change may have been on its way while the head was read.
         await SYSTEM_CLOCK.sleep(RETRY_MS, signal);
         if (BigInt(head.version) > BigInt(inbox.version))
-          return inbox.fail(new WatchEnded("the watch of etcd is silent, and the log has grown", false));
+          return inbox.fail(
+            new WatchEnded("the watch of etcd brings nothing, although the log has grown", false),
+          );
       } catch (error) {
         if (signal.aborted) return;
         return inbox.fail(error);
@@ -127,7 +130,7 @@ class Inbox {
   readonly #reader: EtcdReader;
   readonly #keys: EtcdKeys;
   #entries: LogEntry[] = [];
-  /** Entries whose head has not come yet: an answer may come in parts. */
+  /** Entries whose head has not come yet: the events of one transaction may come in several answers. */
   #pending: LogEntry[] = [];
   #bytes = 0;
   #position: number;
@@ -144,12 +147,12 @@ class Inbox {
     this.#head = head;
   }
 
-  /** Of the newest head that came. */
+  /** The version of the newest head that came. */
   get version(): string {
     return this.#head.version;
   }
 
-  /** Takes answers until there are no more, or too many wait. */
+  /** Takes answers until the stream ends, or until too many bytes wait for the reader. */
   async fill(answers: AsyncIterable<WatchResponse>): Promise<void> {
     try {
       for await (const answer of answers) {
@@ -169,7 +172,7 @@ class Inbox {
     this.#wake();
   }
 
-  /** The next page, once there is one. Undefined: read pages instead. @throws the error that ended the watch */
+  /** Waits for the next page. Undefined: the watch has ended, read pages instead. @throws the error that ended the watch */
   async take(): Promise<LogPage | undefined> {
     while (!this.#isHeadNew && this.#end === undefined)
       await new Promise<void>((resolve) => {
@@ -211,7 +214,7 @@ class Inbox {
   #gap(lsn: number): KayaError {
     return new KayaError(
       "KAYA_CORRUPTION",
-      `${this.#name}: behind LSN ${this.#position} the watch brought LSN ${lsn}`,
+      `${this.#name}: after LSN ${this.#position} the watch brought LSN ${lsn}`,
     );
   }
 }

@@ -3,11 +3,11 @@ import type { EtcdClient } from "./etcd-client.js";
 import { EtcdError } from "./etcd-errors.js";
 import { RPC } from "./protocol.js";
 
-// etcd keeps every head that an append replaced, until its history is compacted.
+// etcd keeps each head that an append replaced until its history is compacted.
 const HISTORY_BYTES = 8 * 1024 * 1024;
 const OVERHEAD_BYTES = 200;
 
-/** Keeps etcd's history of the head and of trimmed entries small. */
+/** Keeps etcd's history small: replaced heads and trimmed entries. */
 export class EtcdHistory {
   readonly #client: EtcdClient;
   readonly #isCompacting: boolean;
@@ -19,27 +19,28 @@ export class EtcdHistory {
     this.#isCompacting = isCompacting;
   }
 
-  /** Counts a replaced head, and compacts in the background after `HISTORY_BYTES` of them. */
+  /** Counts a replaced head. After `HISTORY_BYTES` of replaced heads it compacts in the background. */
   superseded(version: string, bytes: number): void {
     if (!this.#isCompacting || this.#compacting !== undefined) return;
     this.#bytes += bytes + OVERHEAD_BYTES;
     if (this.#bytes < HISTORY_BYTES) return;
     this.#bytes = 0;
     this.#compacting = this.compactTo(version).catch(() => {
-      // The next compaction, a few MiB later, covers this part too. If etcd fills meanwhile, appends reject with KAYA_DISK_FULL.
+      // The error is ignored: the next compaction, a few MiB later, covers this part too. If etcd becomes full before that, appends reject
+      // with KAYA_DISK_FULL.
     });
     void this.#compacting.finally(() => {
       this.#compacting = undefined;
     });
   }
 
-  /** Removes the history before a revision. Watches that need it go on by reading pages. */
+  /** Removes the history before a revision. A watch that needs this history ends, and its follower reads pages. */
   async compactTo(revision: string, options?: CallOptions): Promise<void> {
     if (!this.#isCompacting) return;
     try {
       await this.#client.write("compacting history", RPC.compact, { revision }, options);
     } catch (error) {
-      // Somebody else compacted further.
+      // Another client has already compacted the history beyond this revision.
       if (!(error instanceof EtcdError && error.outcome === "compacted")) throw error;
     }
   }

@@ -51,19 +51,19 @@ const ALARMS = ["NONE", "NOSPACE", "CORRUPT"];
 export interface EtcdAlarm {
   /** The member's id, in hexadecimal as `etcdctl` has it. */
   readonly member: string;
-  /** `NOSPACE`: the quota is reached, and nothing can be written. `CORRUPT`: members differ. */
+  /** `NOSPACE`: the quota is reached, and etcd accepts no writes. `CORRUPT`: the data of the members differs. */
   readonly alarm: string;
 }
 
 /** A shared log in etcd. */
 export interface EtcdLog extends SharedLog {
-  /** Alarms that are raised in etcd. */
+  /** The alarms that are raised in etcd. */
   alarms(options?: CallOptions): Promise<EtcdAlarm[]>;
 }
 
 /**
- * A shared log in etcd, 3.4.20 or newer (of 3.5: 3.5.5 or newer), over gRPC. No connection is made before the first call. An entry has at most 1 MiB.
- * @throws KayaError KAYA_INVALID_ARGUMENT naming the option that is wrong
+ * A shared log in etcd 3.4.20 or newer (of 3.5: 3.5.5 or newer), over gRPC. It connects with the first call. An entry has at most 1 MiB.
+ * @throws KayaError KAYA_INVALID_ARGUMENT, naming the wrong option
  */
 export function etcdLog(options: EtcdLogOptions): EtcdLog {
   return new EtcdSharedLog(checkEtcdOptions(options));
@@ -104,11 +104,11 @@ class EtcdSharedLog implements EtcdLog {
       if (answer.succeeded) return { ...next, version: answer.header.revision };
       const head = this.#reader.headOf(answer.responses[0]?.responseRange?.kvs[0]);
       if (head?.version !== expected?.version) throw fenced(this.name, "the claim", head);
-      // Only the base changed meanwhile. This attempt did nothing, so another one is safe.
+      // Only the base changed between the read and the claim. This attempt did nothing, so another one is safe.
     }
     throw new KayaError(
       "KAYA_NO_MAJORITY",
-      `${this.name}: the claim met another base in ${CLAIM_ATTEMPTS} attempts`,
+      `${this.name}: the base changed during each of ${CLAIM_ATTEMPTS} attempts to claim the log`,
     );
   }
 
@@ -169,7 +169,7 @@ class EtcdSharedLog implements EtcdLog {
     const rangeEnd = this.#keys.entry(through + 1);
     let isMore = true;
     let revision: string | undefined;
-    // In steps, because etcd stands still while it removes keys.
+    // The keys are removed in steps, because etcd serves nothing else while it removes keys.
     while (isMore) {
       const page = await this.#reader.range(
         { key: this.#keys.log, rangeEnd, limit: TRIM_KEYS, keysOnly: true },
@@ -255,17 +255,22 @@ class EtcdSharedLog implements EtcdLog {
     };
   }
 
-  /** An epoch is its caller's only if etcd said so: a head with the same node's name may be of another process. */
+  /**
+   * A read cannot show whether this claim was done: another process with the same node id may have made the same head. So the claim stays
+   * in doubt.
+   */
   async #assertNotClaimed(
     { epoch, writer }: StoredHead,
     options: CallOptions | undefined,
   ): Promise<undefined> {
     const head = await this.#reader.head(options);
     if (head?.epoch === epoch && head.writer === writer)
-      throw new Error("etcd has no room, and the head is as this claim, or one of the same node, makes it");
+      throw new Error(
+        "etcd has no room, and the head may come from this claim, or from another claim of the same node",
+      );
   }
 
-  // Of an append.
+  // Sends the transaction of an append.
   #transaction(
     doing: string,
     request: TxnRequest,
@@ -281,8 +286,9 @@ class EtcdSharedLog implements EtcdLog {
   }
 
   /**
-   * Makes one attempt. The first transaction beyond etcd's quota is applied and answered with an error. So after that error a read decides.
-   * @param isDone reads the revision at which it was done; undefined if it was not done
+   * Makes one attempt. etcd applies the first transaction beyond its quota, and answers it with an error. So after that error a read
+   * decides whether it was done.
+   * @param isDone resolves to the revision of the transaction; undefined if it was not done
    */
   async #write(
     doing: string,
@@ -306,7 +312,10 @@ class EtcdSharedLog implements EtcdLog {
   }
 }
 
-/** Presences and wishes protect nothing (C8): one that something else wrote must not keep all nodes from ever taking over. */
+/**
+ * The value of a presence or of a request for another writer; undefined if Kaya did not write it. Neither protects anything (C8), so a
+ * foreign value must not stop nodes from taking over.
+ */
 function unlessForeign<T>(decode: () => T): T | undefined {
   try {
     return decode();

@@ -9,10 +9,13 @@ import { type LeaseResponse, RPC } from "./protocol.js";
 import { encodeNode } from "./values.js";
 
 const RETRY_MS = 250;
-// A silent watch may have lost its member. One question too many does no harm.
+// After this time without an event, the members are read again: a watch may have lost its member. An extra read does no harm.
 const SILENCE_MS = 5000;
 
-/** A node's key under a lease of etcd. A lease lasts whole seconds, and at least one and a half elections (2 s with etcd's defaults). */
+/**
+ * The key of a node, under a lease of etcd. etcd grants leases in whole seconds. The shortest lease is one and a half election timeouts (2
+ * s with etcd's defaults).
+ */
 export class EtcdPresence implements Presence {
   readonly #name: string;
   readonly #client: EtcdClient;
@@ -55,7 +58,7 @@ export class EtcdPresence implements Presence {
     if (value.equals(this.#told)) return;
     const key = this.#keys.node(node.id);
     const request = {
-      // The lease differs if the same node has announced itself anew.
+      // The lease is another one if the same node announced itself again.
       compare: [{ target: 4, key, lease: this.#lease } as const],
       success: [{ requestPut: { key, value, lease: this.#lease } }],
     };
@@ -74,7 +77,7 @@ export class EtcdPresence implements Presence {
     try {
       await this.#client.write("ending the presence", RPC.leaseRevoke, { ID: this.#lease }, options);
     } catch (error) {
-      // It has run out already.
+      // The lease has expired already.
       if (!(error instanceof EtcdError && error.outcome === "leaseNotFound"))
         throw explained(this.#name, error);
     }
@@ -86,7 +89,7 @@ export class EtcdPresence implements Presence {
     const cancel = () => stream.cancel();
     limit.addEventListener("abort", cancel, { once: true });
     options?.signal?.addEventListener("abort", cancel, { once: true });
-    if (limit.aborted || options?.signal?.aborted === true) cancel(); // it took all the time to open the stream
+    if (limit.aborted || options?.signal?.aborted === true) cancel(); // opening the stream took all the time
     try {
       return await new Promise<LeaseResponse>((resolve, reject) => {
         stream.on("data", resolve);
@@ -106,7 +109,7 @@ export class EtcdPresence implements Presence {
   }
 }
 
-/** As `SharedLog.watchMembers`. */
+/** Implements `SharedLog.watchMembers`. */
 export function watchMembers(
   client: EtcdClient,
   keys: EtcdKeys,
@@ -123,11 +126,11 @@ async function watchOn(client: EtcdClient, keys: EtcdKeys, onChange: () => void,
   while (!signal.aborted) {
     try {
       const watch = await watchKeys(client, range, signal);
-      // Changes before the watch began, or while no watch was open.
+      // Reports the changes that came before this watch began.
       onChange();
       for await (const _ of watch) onChange();
     } catch {
-      // The caller asks `members` after each call, and gets the error there.
+      // The error is ignored here: the caller asks `members` after each call, and gets the error there.
       if (!signal.aborted) client.rotate();
     }
     await SYSTEM_CLOCK.sleep(RETRY_MS, signal);
@@ -143,7 +146,10 @@ async function callWhenSilent(onChange: () => void, signal: AbortSignal) {
 }
 
 function ranOut(name: string, id: string): KayaError {
-  return new KayaError("KAYA_NOT_FOUND", `${name}: the presence of node ${id} ran out: announce it again`);
+  return new KayaError(
+    "KAYA_NOT_FOUND",
+    `${name}: the presence of node ${id} has expired: announce it again`,
+  );
 }
 
 function explained(name: string, error: unknown): unknown {

@@ -7,30 +7,30 @@ import { type KeyValue, type RangeRequest, type RangeResponse, RPC, type TxnRequ
 import { decodeBase, decodeEntry, decodeHead } from "./values.js";
 
 const MIB = 1024 * 1024;
-// etcd limits an answer by keys, not by bytes. With entries of 1 MiB an answer has at most so many MiB.
+// etcd limits an answer by keys, not by bytes. With entries of 1 MiB, an answer has at most this many MiB.
 const MAX_ENTRIES = 32;
 
-/** The base's key, and the head as of the same moment. */
+/** The value of the base's key, and the head at the same moment. */
 export interface BaseState {
   readonly head: LogHead | undefined;
   readonly base: LogBase | undefined;
-  /** The epoch that claimed the log last; 0 before the first claim. */
+  /** The epoch of the last claim; 0 before the first claim. */
   readonly claimed: number;
-  /** Of the base's key, which is there also without a base; "0" before the first claim. */
+  /** The version of the base's key. The key also exists if there is no base. "0" before the first claim. */
   readonly version: string;
 }
 
-/** Entries, and as of which revision they were read. */
+/** Entries, and the revision at which they were read. */
 export interface ReadPage extends LogPage {
   readonly revision: string;
 }
 
-/** Reads the log. Every answer is linearizable. */
+/** Reads the log. Each answer is linearizable. */
 export class EtcdReader {
   readonly #name: string;
   readonly #client: EtcdClient;
   readonly #keys: EtcdKeys;
-  // Of the entries of the last answer: says how many the next answer may have.
+  // The average size of the entries in the last answer. It decides how many entries the next request asks for.
   #entryBytes = MIB;
 
   constructor(name: string, client: EtcdClient, keys: EtcdKeys) {
@@ -63,8 +63,8 @@ export class EtcdReader {
   }
 
   /**
-   * Looks below the prefix before the first claim.
-   * @throws KayaError KAYA_INVALID_ARGUMENT if something else is there
+   * Checks the keys below the prefix before the first claim.
+   * @throws KayaError KAYA_INVALID_ARGUMENT if another program has keys there
    */
   async unclaimed(options?: CallOptions): Promise<BaseState> {
     const { all, end } = this.#keys;
@@ -73,14 +73,14 @@ export class EtcdReader {
     if (foreign !== undefined)
       throw new KayaError(
         "KAYA_INVALID_ARGUMENT",
-        `${this.#name}: the prefix is used by something else: there is key ${foreign.key.toString()}. Choose another prefix`,
+        `${this.#name}: another program uses the prefix: it has the key ${foreign.key.toString()}. Choose another prefix`,
       );
     await this.head(options);
     const state = await this.base(options);
     if (state.head === undefined && state.claimed > 0)
       throw new KayaError(
         "KAYA_CORRUPTION",
-        `${this.#name}: the log was claimed before, and has no head: somebody deleted key ${this.#keys.head.toString()}. Restore etcd`,
+        `${this.#name}: the log was claimed before, but has no head: somebody deleted the key ${this.#keys.head.toString()}. Restore etcd`,
       );
     return state;
   }
@@ -90,7 +90,7 @@ export class EtcdReader {
     return found as RangeResponse;
   }
 
-  /** As `SharedLog.read`. */
+  /** Implements `SharedLog.read`. */
   async read(after: number, maxBytes: number, options?: CallOptions): Promise<ReadPage> {
     let page = await this.#readOnce(after, maxBytes, options);
     const entries = [...page.entries];
@@ -129,11 +129,14 @@ export class EtcdReader {
     return { entries: atMost(entries, maxBytes), head, revision };
   }
 
-  /** @throws KayaError KAYA_CORRUPTION if something else wrote it */
+  /** @throws KayaError KAYA_CORRUPTION if Kaya did not write the key */
   entryOf(kv: KeyValue): LogEntry {
     const lsn = this.#keys.lsnOf(kv.key);
     if (lsn === undefined)
-      throw new KayaError("KAYA_CORRUPTION", `${this.#name}: key ${kv.key.toString()} is none of the log's`);
+      throw new KayaError(
+        "KAYA_CORRUPTION",
+        `${this.#name}: key ${kv.key.toString()} does not belong to the log`,
+      );
     return decodeEntry(this.#name, lsn, kv.value);
   }
 
@@ -143,7 +146,7 @@ export class EtcdReader {
       if (before !== undefined && entry.firstLsn !== before.lastLsn + 1)
         throw new KayaError(
           "KAYA_CORRUPTION",
-          `${this.#name}: behind the entry that ends with LSN ${before.lastLsn} is one that begins with ${entry.firstLsn}`,
+          `${this.#name}: the entry that ends with LSN ${before.lastLsn} is followed by one that begins with LSN ${entry.firstLsn}`,
         );
     }
   }
@@ -152,12 +155,12 @@ export class EtcdReader {
     if (kv === undefined && entry !== undefined)
       throw new KayaError(
         "KAYA_CORRUPTION",
-        `${this.#name}: there are entries, and no head: somebody deleted key ${this.#keys.head.toString()}. Restore etcd`,
+        `${this.#name}: there are entries, but no head: somebody deleted the key ${this.#keys.head.toString()}. Restore etcd`,
       );
     return this.headOf(kv);
   }
 
-  /** Reads several ranges as of one moment. */
+  /** Reads several ranges at one moment. */
   async ranges(
     doing: string,
     requests: readonly RangeRequest[],

@@ -2,7 +2,7 @@ import type { ClientDuplexStream } from "@grpc/grpc-js";
 import type { EtcdClient } from "./etcd-client.js";
 import { type Int64, RPC, type WatchRequest, type WatchResponse } from "./protocol.js";
 
-/** The keys to watch, from a revision on; without a revision from now on. */
+/** The keys to watch. The watch begins at a revision; without one it begins now. */
 export interface WatchRange {
   readonly key: Buffer;
   readonly rangeEnd: Buffer;
@@ -12,7 +12,7 @@ export interface WatchRange {
 /** A watch that cannot go on: etcd cancelled it, or the stream ended. */
 export class WatchEnded extends Error {
   override readonly name = "WatchEnded";
-  /** True: history that it needs was compacted. Read, and watch from there. */
+  /** True: the watch needs history that was compacted. Read the log, and watch from the revision of that read. */
   readonly isCompacted: boolean;
 
   constructor(reason: string, isCompacted: boolean) {
@@ -22,7 +22,7 @@ export class WatchEnded extends Error {
 }
 
 /**
- * Watches keys. Resolves when etcd has begun to watch; the answers follow. It ends when the signal aborts.
+ * Watches keys. Resolves to the events when etcd has begun to watch. The watch ends when the signal aborts.
  * @throws WatchEnded, or the error of the stream
  */
 export async function watchKeys(
@@ -37,7 +37,7 @@ export async function watchKeys(
   try {
     const first = await answers.next();
     if (first.done !== true && !first.value.created)
-      throw new WatchEnded("etcd does not begin to watch", false);
+      throw new WatchEnded("etcd does not start the watch", false);
   } finally {
     clearTimeout(limit);
   }
@@ -61,7 +61,7 @@ async function* answersOf(
     if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener("abort", cancel);
-    // A cancelled stream emits its own cancellation as an error.
+    // A cancelled stream emits its own cancellation as an error. This listener ignores it.
     stream.on("error", () => {});
     stream.cancel();
   }

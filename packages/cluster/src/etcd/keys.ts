@@ -1,26 +1,26 @@
-const LSN_DIGITS = 16; // of 2^53
+const LSN_DIGITS = 16; // as many as 2^53 has
 
-/** The names of a log's keys. `log/` sorts by LSN, and nothing but `head` and the entries is between `head` and `logEnd`. */
+/** The names of a log's keys. The keys below `log/` sort by LSN. Only `head` and the entries lie between `head` and `logEnd`. */
 export class EtcdKeys {
-  /** Of all keys of the log. */
+  /** The first possible key of the log. */
   readonly all: Buffer;
-  /** Behind all keys of the log. */
+  /** The end of all keys of the log (exclusive). */
   readonly end: Buffer;
-  /** The head. */
+  /** The key of the head. */
   readonly head: Buffer;
-  /** The base, and the epoch that claimed it. */
+  /** The key of the base, and of the epoch that claimed the log last. */
   readonly base: Buffer;
-  /** The node that was asked to become the writer. */
+  /** The key of the node that was asked to become the writer. */
   readonly wanted: Buffer;
-  /** Behind `wanted`. */
+  /** The end of the range with only `wanted` (exclusive). */
   readonly wantedEnd: Buffer;
-  /** Of all nodes. */
+  /** The beginning of the keys of all nodes. */
   readonly nodes: Buffer;
-  /** Behind all nodes. */
+  /** The end of the keys of all nodes (exclusive). */
   readonly nodesEnd: Buffer;
-  /** Before all entries. */
+  /** The beginning of the keys of all entries. */
   readonly log: Buffer;
-  /** Behind all entries. */
+  /** The end of the keys of all entries (exclusive). */
   readonly logEnd: Buffer;
   readonly #prefix: string;
 
@@ -39,12 +39,12 @@ export class EtcdKeys {
     this.logEnd = key("log0");
   }
 
-  /** The entry whose last record has that LSN. */
+  /** The key of the entry whose last record has that LSN. */
   entry(lastLsn: number): Buffer {
     return Buffer.from(`${this.#prefix}/log/${String(lastLsn).padStart(LSN_DIGITS, "0")}`);
   }
 
-  /** The LSN of an entry's key; undefined if it is none. */
+  /** The LSN of an entry's key; undefined if the key is not the key of an entry. */
   lsnOf(key: Buffer): number | undefined {
     const name = key.toString("latin1");
     const digits = name.slice(this.log.length);
@@ -53,12 +53,12 @@ export class EtcdKeys {
       : undefined;
   }
 
-  /** A node's presence. */
+  /** The key of a node's presence. */
   node(id: string): Buffer {
     return Buffer.from(`${this.#prefix}/nodes/${id}`);
   }
 
-  /** True for a key that this log may have. */
+  /** True if the key can belong to this log. */
   isOurs(key: Buffer): boolean {
     if (key.equals(this.head) || key.equals(this.base) || key.equals(this.wanted)) return true;
     return this.lsnOf(key) !== undefined || key.subarray(0, this.nodes.length).equals(this.nodes);

@@ -25,7 +25,7 @@ function method(requestType: string, responseType: string, isStream = false) {
 
 const HEADER = { header: ["ResponseHeader", 1] } as const;
 
-// The used parts of etcd's `rpc.proto`, `kv.proto` and `auth.proto`. Field numbers never change; unknown fields are skipped.
+// The parts of etcd's `rpc.proto`, `kv.proto` and `auth.proto` that Kaya uses. Field numbers never change. Unknown fields are skipped.
 const MESSAGES = {
   ResponseHeader: message({
     clusterId: ["uint64", 1],
@@ -151,7 +151,7 @@ const SERVICES = {
 };
 
 const PACKAGE = "etcdserverpb";
-// Revisions, LSNs and lease ids are 64 bits wide. Revisions are counted and stay below 2^53; ids are random, so ids are strings.
+// Revisions, LSNs and lease ids have 64 bits. Revisions count up and stay below 2^53. Ids are random, so they are kept as strings.
 const READING = { keepCase: true, longs: String, defaults: true, arrays: true, oneofs: false };
 
 const DEFINITION: PackageDefinition = fromJSON(
@@ -159,7 +159,7 @@ const DEFINITION: PackageDefinition = fromJSON(
   READING,
 );
 
-/** How a method is called: its path, and how its messages become bytes. */
+/** A method of etcd: its path, and the encoding of its messages. */
 export interface Rpc<Request, Response> {
   readonly path: string;
   readonly requestSerialize: (value: Request) => Buffer;
@@ -172,15 +172,15 @@ function rpc<Request, Response>(service: keyof typeof SERVICES, name: string): R
   return found as Rpc<Request, Response>;
 }
 
-/** A 64-bit integer: a string in what etcd answers. */
+/** A 64-bit integer. In etcd's answers it is a string. */
 export type Int64 = string | number;
 
-/** What each answer begins with. */
+/** The beginning of each answer. */
 export interface ResponseHeader {
   readonly revision: string;
 }
 
-/** A key as etcd has it. */
+/** A key with its value, as etcd stores it. */
 export interface KeyValue {
   readonly key: Buffer;
   readonly modRevision: string;
@@ -188,7 +188,7 @@ export interface KeyValue {
   readonly lease: string;
 }
 
-/** Reads keys from `key` on, before `rangeEnd`. */
+/** Reads the keys from `key` up to `rangeEnd` (exclusive). */
 export interface RangeRequest {
   readonly key: Buffer;
   readonly rangeEnd?: Buffer;
@@ -196,7 +196,7 @@ export interface RangeRequest {
   readonly keysOnly?: boolean;
 }
 
-/** What a `RangeRequest` found. */
+/** The answer to a `RangeRequest`. */
 export interface RangeResponse {
   readonly header: ResponseHeader;
   readonly kvs: readonly KeyValue[];
@@ -210,27 +210,27 @@ export type RequestOp =
   | { readonly requestDeleteRange: { readonly key: Buffer; readonly rangeEnd?: Buffer } }
   | { readonly requestTxn: TxnRequest };
 
-/** What a transaction compares; `result` 0 is "equal", and so are all here. */
+/** A comparison of a transaction. `result` 0 means "equal"; Kaya uses no other. */
 export type Compare =
   | { readonly target: 2; readonly key: Buffer; readonly rangeEnd?: Buffer; readonly modRevision: Int64 }
   | { readonly target: 3; readonly key: Buffer; readonly value: Buffer }
   | { readonly target: 4; readonly key: Buffer; readonly lease: Int64 };
 
-/** If all comparisons hold, the steps of `success`, else those of `failure`. */
+/** If all comparisons hold, etcd does the steps of `success`, else the steps of `failure`. */
 export interface TxnRequest {
   readonly compare?: readonly Compare[];
   readonly success?: readonly RequestOp[];
   readonly failure?: readonly RequestOp[];
 }
 
-/** What a transaction did. */
+/** The answer to a `TxnRequest`. */
 export interface TxnResponse {
   readonly header: ResponseHeader;
   readonly succeeded: boolean;
   readonly responses: readonly { readonly responseRange?: RangeResponse | null }[];
 }
 
-/** Asks for the changes of a range of keys. */
+/** Asks for the changes to a range of keys. */
 export interface WatchRequest {
   readonly createRequest: {
     readonly key: Buffer;
@@ -240,7 +240,7 @@ export interface WatchRequest {
   };
 }
 
-/** Changes, in order. */
+/** Changes to keys, in order. */
 export interface WatchResponse {
   readonly header: ResponseHeader | null;
   readonly created: boolean;
@@ -250,13 +250,13 @@ export interface WatchResponse {
   readonly events: readonly { readonly type: number; readonly kv: KeyValue }[];
 }
 
-/** A lease, and for how many seconds it was granted. */
+/** A lease, and its duration in seconds. */
 export interface LeaseResponse {
   readonly ID: string;
   readonly TTL: string;
 }
 
-/** The methods of etcd's API that are used. */
+/** The methods of etcd's API that Kaya uses. */
 export const RPC = {
   txn: rpc<TxnRequest, TxnResponse>("KV", "Txn"),
   compact: rpc<{ revision: Int64 }, unknown>("KV", "Compact"),

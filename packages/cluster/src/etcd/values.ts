@@ -7,13 +7,13 @@ const FORMAT = 1;
 const MAGIC = 0x4b61_7961; // "Kaya"
 const ENTRY_HEADER_BYTES = 32;
 
-/** The head as JSON. Epoch starts are short, because each append writes them. */
+/** Encodes the head as JSON. The epoch starts are short, because each append writes them. */
 export function encodeHead(head: StoredHead): Buffer {
   const { starts, ...rest } = head;
   return json({ ...rest, starts: starts.map(({ epoch, lsn, writer }) => [epoch, lsn, writer]) });
 }
 
-/** @throws KayaError KAYA_CORRUPTION if something else wrote the key */
+/** @throws KayaError KAYA_CORRUPTION if Kaya did not write the key */
 export function decodeHead(log: string, kv: KeyValue): LogHead {
   const value = parse(log, kv);
   const { epoch, lsn, sequence, logId, writer, address, bytes, starts } = value;
@@ -33,20 +33,20 @@ export function decodeHead(log: string, kv: KeyValue): LogHead {
   };
 }
 
-/** What the base's key has: the epoch that claimed the log last, and the base, if there is one. */
+/** The value of the base's key: the epoch of the last claim, and the base if there is one. */
 export interface BaseValue {
   readonly claimed: number;
   readonly base: LogBase | undefined;
 }
 
-/** The base as JSON. */
+/** Encodes the base as JSON. */
 export function encodeBase(claimed: number, base: StoredBase | undefined): Buffer {
   if (base === undefined) return json({ claimed });
   const { lsn, sequence, bytes, epoch, name } = base;
   return json({ claimed, lsn, sequence, bytes, epoch, name });
 }
 
-/** @throws KayaError KAYA_CORRUPTION if something else wrote the key */
+/** @throws KayaError KAYA_CORRUPTION if Kaya did not write the key */
 export function decodeBase(log: string, kv: KeyValue): BaseValue {
   const { claimed, lsn, sequence, bytes, epoch, name } = parse(log, kv);
   if (!isCount(claimed)) throw foreign(log, kv, "it has no epoch");
@@ -56,12 +56,12 @@ export function decodeBase(log: string, kv: KeyValue): BaseValue {
   return { claimed, base: { lsn, sequence, bytes, epoch, name, version: kv.modRevision } };
 }
 
-/** A node as JSON. */
+/** Encodes a node as JSON. */
 export function encodeNode({ id, address, role, isFollowerOnly, lsn }: NodeInfo): Buffer {
   return json({ id, address, role, isFollowerOnly, lsn });
 }
 
-/** @throws KayaError KAYA_CORRUPTION if something else wrote the key */
+/** @throws KayaError KAYA_CORRUPTION if Kaya did not write the key */
 export function decodeNode(log: string, kv: KeyValue): NodeInfo {
   const { id, address, role, isFollowerOnly, lsn } = parse(log, kv);
   if (!isText(id) || (role !== "writer" && role !== "follower") || !isCount(lsn))
@@ -75,19 +75,19 @@ export function decodeNode(log: string, kv: KeyValue): NodeInfo {
   };
 }
 
-/** The node that was asked to become the writer, as JSON. */
+/** Encodes the id of the node that was asked to become the writer, as JSON. */
 export function encodeWanted(id: string): Buffer {
   return json({ id });
 }
 
-/** @throws KayaError KAYA_CORRUPTION if something else wrote the key */
+/** @throws KayaError KAYA_CORRUPTION if Kaya did not write the key */
 export function decodeWanted(log: string, kv: KeyValue): string {
   const { id } = parse(log, kv);
   if (!isText(id)) throw foreign(log, kv, "it has no id");
   return id;
 }
 
-/** An entry: a header of 32 bytes, then the records. */
+/** Encodes an entry: a header of 32 bytes, then the records. */
 export function encodeEntry(entry: LogEntry): Buffer {
   const value = Buffer.allocUnsafe(ENTRY_HEADER_BYTES + entry.bytes.length);
   value.writeUInt32LE(MAGIC, 0);
@@ -100,7 +100,7 @@ export function encodeEntry(entry: LogEntry): Buffer {
   return value;
 }
 
-/** @throws KayaError KAYA_CORRUPTION if something else wrote the key */
+/** @throws KayaError KAYA_CORRUPTION if Kaya did not write the key */
 export function decodeEntry(log: string, lastLsn: number, value: Buffer): LogEntry {
   const isWhole =
     value.length > ENTRY_HEADER_BYTES &&
@@ -108,10 +108,7 @@ export function decodeEntry(log: string, lastLsn: number, value: Buffer): LogEnt
     value.readUInt32LE(24) === value.length - ENTRY_HEADER_BYTES &&
     value.readUInt32LE(28) === headerChecksum(value, lastLsn);
   if (!isWhole)
-    throw new KayaError(
-      "KAYA_CORRUPTION",
-      `${log}: entry ${lastLsn} of the log is not as it was written: restore etcd`,
-    );
+    throw new KayaError("KAYA_CORRUPTION", `${log}: entry ${lastLsn} of the log is damaged: restore etcd`);
   if (value.readUInt32LE(4) !== FORMAT)
     throw new KayaError("KAYA_UNSUPPORTED_VERSION", `${log}: a newer version of Kaya wrote entry ${lastLsn}`);
   return {
@@ -122,7 +119,7 @@ export function decodeEntry(log: string, lastLsn: number, value: Buffer): LogEnt
   };
 }
 
-// The checksum covers the LSN too, which is in the key.
+// The checksum also covers the LSN, which is in the key.
 function headerChecksum(value: Buffer, lastLsn: number): number {
   const checked = Buffer.alloc(36);
   value.copy(checked, 0, 0, 28);
@@ -133,7 +130,7 @@ function headerChecksum(value: Buffer, lastLsn: number): number {
 function decodeStart(log: string, kv: KeyValue, start: unknown): EpochStart {
   const [epoch, lsn, writer] = Array.isArray(start) ? (start as unknown[]) : [];
   if (!isCount(epoch) || !isCount(lsn) || !isText(writer))
-    throw foreign(log, kv, "an epoch of it cannot be read");
+    throw foreign(log, kv, "one of its epochs cannot be read");
   return { epoch, lsn, writer };
 }
 
@@ -160,7 +157,7 @@ function parse(log: string, kv: KeyValue): Record<string, unknown> {
 }
 
 function foreign(log: string, kv: KeyValue, found: string, cause?: unknown): KayaError {
-  const message = `${log}: Kaya did not write the value of key ${kv.key.toString()}: ${found}. Is the prefix used by something else?`;
+  const message = `${log}: Kaya did not write the value of key ${kv.key.toString()}: ${found}. Does another program use the prefix?`;
   return new KayaError("KAYA_CORRUPTION", message, { cause });
 }
 

@@ -5,19 +5,20 @@ import type { ClusterStats } from "../stats.js";
 const MS = 1 / 1000;
 const seconds = (ms: number | undefined) => ms && ms * MS;
 
-/** In seconds: each power of two from 64 microseconds to 8.4 seconds. */
+/** Bounds in seconds: each power of two from 64 microseconds to 8.4 seconds. */
 const DURATIONS = Array.from({ length: 18 }, (_, i) => 2 ** (6 + i) / 1_000_000);
 
 const ROLES: readonly NodeRole[] = ["writer", "follower", "claiming", "failed"];
 
-/** Of the statistics of a node; undefined of any other store's. */
+/** The cluster's statistics of a node; undefined for the statistics of another store. */
 function of(stats: MetricStats): ClusterStats | undefined {
   return (stats as { readonly cluster?: ClusterStats }).cluster;
 }
 
 /**
- * The metrics of a node, beside those of its engine. A `ClusterEngine` has them by itself: `metricsHandler({ main: db })` of
- * `@kaya/engine/prometheus` and `instrument` of `@kaya/engine/opentelemetry` show them. Names, kinds and labels stay as they are once released: dashboards have them.
+ * The metrics of a node, in addition to those of its engine. A `ClusterEngine` shows them by itself with `metricsHandler({ main: db })` of
+ * `@kaya/engine/prometheus` and `instrument` of `@kaya/engine/opentelemetry`. Released names, kinds and labels do not change, because
+ * dashboards use them.
  */
 export const CLUSTER_METRICS: readonly MetricRow[] = [
   {
@@ -34,49 +35,49 @@ export const CLUSTER_METRICS: readonly MetricRow[] = [
     name: "kaya.cluster.epoch",
     kind: "gauge",
     unit: "{epoch}",
-    help: "Epoch of the newest head of the shared log that the node has seen",
+    help: "Newest epoch of the shared log that the node has seen",
     read: (stats) => of(stats)?.epoch,
   },
   {
     name: "kaya.cluster.head_lsn",
     kind: "gauge",
     unit: "{record}",
-    help: "LSN of the last record of that head",
+    help: "Last LSN of the shared log that the node has seen",
     read: (stats) => of(stats)?.headLsn,
   },
   {
     name: "kaya.cluster.lsn",
     kind: "gauge",
     unit: "{record}",
-    help: "LSN of the last record that can be read at the node",
+    help: "Last LSN that can be read on the node",
     read: (stats) => of(stats)?.lsn,
   },
   {
     name: "kaya.cluster.lag.records",
     kind: "gauge",
     unit: "{record}",
-    help: "Records of that head that the node lacks",
+    help: "Known records of the shared log that the node lacks",
     read: (stats) => of(stats)?.lagRecords,
   },
   {
     name: "kaya.cluster.lag",
     kind: "gauge",
     unit: "s",
-    help: "How long the node has lacked records that it knows of",
+    help: "How long the node has lacked known records",
     read: (stats) => seconds(of(stats)?.lagMs),
   },
   {
     name: "kaya.cluster.contact.age",
     kind: "gauge",
     unit: "s",
-    help: "Time since the shared log answered the node",
+    help: "Time since the last answer of the shared log",
     read: (stats) => seconds(of(stats)?.contactAgeMs),
   },
   {
     name: "kaya.cluster.append.duration",
     kind: "histogram",
     unit: "s",
-    help: "Duration of one group commit to the shared log, attempts without an answer included",
+    help: "Duration of one group commit to the shared log, including unanswered attempts",
     bounds: DURATIONS,
     read: (stats) => {
       const appends = of(stats)?.appends;
@@ -92,14 +93,14 @@ export const CLUSTER_METRICS: readonly MetricRow[] = [
     name: "kaya.cluster.appended",
     kind: "counter",
     unit: "By",
-    help: "Written to the shared log by the node",
+    help: "Bytes that the node appended to the shared log",
     read: (stats) => of(stats)?.appends.bytes,
   },
   {
     name: "kaya.cluster.append.doubts",
     kind: "counter",
     unit: "{attempt}",
-    help: "Attempts to append that got no answer",
+    help: "Append attempts that got no answer",
     read: (stats) => of(stats)?.doubts,
   },
   {
@@ -131,14 +132,14 @@ export const CLUSTER_METRICS: readonly MetricRow[] = [
     name: "kaya.cluster.takeovers",
     kind: "counter",
     unit: "{claim}",
-    help: "Of these, times that another node had been the writer",
+    help: "Times that the node became the writer after another node",
     read: (stats) => of(stats)?.takeovers,
   },
   {
     name: "kaya.cluster.tail",
     kind: "gauge",
     unit: "By",
-    help: "Records of the shared log behind the base; of the writer only",
+    help: "Bytes of records in the shared log; only on the writer",
     read: (stats) => (of(stats)?.role === "writer" ? of(stats)?.tail.bytes : undefined),
   },
   {
@@ -159,7 +160,7 @@ export const CLUSTER_METRICS: readonly MetricRow[] = [
     name: "kaya.cluster.bases",
     kind: "counter",
     unit: "{base}",
-    help: "Bases, by what the node did: made, or loaded because the log was trimmed",
+    help: "Bases that the node made, or loaded because the log was trimmed",
     read: (stats) => [
       [of(stats)?.bases, { action: "made" }],
       [of(stats)?.baseLoads, { action: "loaded" }],
@@ -176,14 +177,14 @@ export const CLUSTER_METRICS: readonly MetricRow[] = [
     name: "kaya.cluster.linearizable_reads",
     kind: "counter",
     unit: "{read}",
-    help: "Reads that were made linearizable",
+    help: "Linearizable reads",
     read: (stats) => of(stats)?.linearizableReads.count,
   },
   {
     name: "kaya.cluster.troubles",
     kind: "counter",
     unit: "{trouble}",
-    help: "Things that did not work and were tried again",
+    help: "Failed calls that were tried again",
     read: (stats) => of(stats)?.troubles,
   },
 ];

@@ -10,20 +10,20 @@ import {
 } from "./replica-names.js";
 import { type Run, readRun } from "./run.js";
 
-/** A run on the way to the newest state of its generation. */
+/** A run in the chain of runs that leads to the newest state of a generation. */
 export interface ChainedRun {
   readonly run: Run;
-  /** Records behind this one come from the next run. */
+  /** The records after this LSN come from the next run. */
   readonly limit: Lsn;
   /** In the order of their first records. */
   readonly chunks: readonly ChunkName[];
 }
 
-/** A history without a gap: its bases, and the records behind the first of them. */
+/** A history without a gap: its bases, and all records after its first base. */
 export interface Generation {
   /** The name of its first run. */
   readonly generation: string;
-  /** Who shipped last: host, process and directory. */
+  /** The process that shipped last: host, process and directory. */
   readonly by: string;
   /** Oldest first; at least one. */
   readonly copies: readonly CopyName[];
@@ -31,11 +31,11 @@ export interface Generation {
   readonly chain: readonly ChainedRun[];
   /** The last record that can be restored. */
   readonly lastLsn: Lsn;
-  /** When the last of it was shipped, in milliseconds since 1970. */
+  /** When the newest object was shipped, in milliseconds since 1970. */
   readonly lastTime: number;
 }
 
-/** All generations that a replica has a base of, oldest first. @throws KayaError KAYA_CORRUPTION, KAYA_IO */
+/** Reads all generations that have a base, oldest first. @throws KayaError KAYA_CORRUPTION, KAYA_IO */
 export async function readCatalog(store: BlobStore, options?: BlobOptions): Promise<readonly Generation[]> {
   const runs: Run[] = [];
   for (const name of await listRuns(store, options)) runs.push(await readRun(store, name, options));
@@ -56,7 +56,7 @@ interface Listed {
   readonly ends: ReadonlyMap<string, Lsn>;
 }
 
-/** @param runs of one generation, oldest first */
+/** @param runs the runs of one generation, oldest first */
 function generationOf(runs: readonly Run[], listed: Listed): Generation | undefined {
   const chain = chainOf(runs, listed);
   const last = chain.at(-1);
@@ -71,7 +71,7 @@ function generationOf(runs: readonly Run[], listed: Listed): Generation | undefi
     by: last.run.by,
     copies,
     chain,
-    // An end that no object reaches: something is missing, and a restore says so.
+    // The `end` object may have a higher LSN than all other objects. Then objects are missing, and a restore reports that.
     lastLsn: Math.max(...lsns, ...copies.map(({ lsn }) => lsn), listed.ends.get(last.run.run) ?? 0),
     lastTime: Math.max(...times),
   };
@@ -82,7 +82,7 @@ function chainOf(runs: readonly Run[], { chunks, copies }: Listed): ChainedRun[]
   const hasShipped = ({ run }: Run) => [...chunks, ...copies].some((each) => each.run === run);
   const chain: ChainedRun[] = [];
   let limit: Lsn = Number.MAX_SAFE_INTEGER;
-  // A run that shipped nothing is not continued by the next one.
+  // A run that shipped nothing is skipped: no later run continues it.
   for (let run = [...runs].reverse().find(hasShipped); run !== undefined; ) {
     const { run: name, continues } = run;
     const own = chunks
@@ -90,7 +90,7 @@ function chainOf(runs: readonly Run[], { chunks, copies }: Listed): ChainedRun[]
       .sort((a, b) => a.firstLsn - b.firstLsn || a.lastLsn - b.lastLsn);
     chain.unshift({ run, limit, chunks: own });
     limit = continues?.lsn ?? 0;
-    // Retention removes a run when a later base has all of its records.
+    // The earlier run may be absent: it is removed when a later base has all of its records.
     run = continues && byName.get(continues.run);
   }
   return chain;

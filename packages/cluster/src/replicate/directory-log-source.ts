@@ -9,22 +9,22 @@ import { ChunkBuilder, type RecordChunk } from "./log-chunk.js";
 import type { LogSource } from "./log-source.js";
 import type { ShippedPosition } from "./run.js";
 
-/** Ends the reading of the log when a chunk is full. */
+/** Thrown to end the reading of the log when a chunk is full. */
 const FULL = Symbol("full");
 
-/** A record in the place of the shipped one is another one. */
+/** Thrown if the log has another record at the LSN of the shipped one. */
 const OTHER = Symbol("other");
 
 /**
- * A directory that another process may write to, looked at by a read-only engine. Records that are not durable there yet are shipped too. A
- * flush of the writer may drop records before they were seen.
+ * The log of a directory to which another process may write. A read-only engine reads it. It also ships records that are not durable yet. A
+ * flush of the writer may drop records before this process has read them.
  */
 export class DirectoryLogSource implements LogSource {
   readonly place: string;
   readonly #db: Engine;
   readonly #engine: ShippedEngine;
 
-  /** @param db read-only */
+  /** @param db an engine that was opened with `readOnly` */
   constructor(db: Engine) {
     this.#db = db;
     this.#engine = shippedEngine(db);
@@ -66,28 +66,28 @@ export class DirectoryLogSource implements LogSource {
     if (found !== undefined) return found;
     throw new KayaError(
       "KAYA_LOG_TRUNCATED",
-      `the record behind LSN ${after.lsn} is not in the log any more, or another record has LSN ${after.lsn} by now`,
+      `the record after LSN ${after.lsn} is no longer in the log, or another record now has LSN ${after.lsn}`,
     );
   }
 
   async release(): Promise<void> {
-    // A reader cannot keep the log of another process.
+    // Nothing to do: a reader cannot keep the log of another process.
   }
 
   async flush(): Promise<void> {
-    // A reader writes no tables.
+    // Nothing to do: a reader writes no tables.
   }
 
   async close(): Promise<void> {
-    // The engine is the caller's.
+    // Nothing to do: the engine belongs to the caller.
   }
 
-  /** Undefined if the log does not have them. */
+  /** Reads records of the log; undefined if the log does not have them. */
   async #gather(what: {
     readonly lsn: Lsn;
     readonly through: Lsn;
     readonly maxBytes: number;
-    /** The record before them; it is compared if it is still there. */
+    /** The record before them. It is compared if the log still has it. */
     readonly expected?: ShippedPosition;
   }): Promise<RecordChunk | undefined> {
     try {
@@ -114,7 +114,7 @@ export class DirectoryLogSource implements LogSource {
     };
     try {
       const { maxRecordBytes } = this.#engine.config.wal;
-      // The sequence of the record before is not known, and readers take any that is higher.
+      // The sequence of the previous record is not known. The reader accepts any higher one.
       const after = { lsn: hasBefore ? lsn - 1 : lsn, sequence: 0 };
       const { gap } = await readLog(this.#engine.disk, { maxRecordBytes, after, through, onRecord });
       if (gap !== undefined && chunk.byteLength === 0)

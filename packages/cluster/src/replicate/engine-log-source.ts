@@ -10,7 +10,8 @@ import type { LogSource } from "./log-source.js";
 import type { ShippedPosition } from "./run.js";
 
 /**
- * A writing engine of this process. Only durable records are shipped. A consumer of the change feed keeps the part of the log that was not shipped yet.
+ * An engine of this process that writes. Only durable records are shipped. A consumer of the change feed keeps the part of the log that was
+ * not shipped yet.
  */
 export class EngineLogSource implements LogSource {
   readonly place: string;
@@ -29,7 +30,7 @@ export class EngineLogSource implements LogSource {
   }
 
   async refresh(): Promise<void> {
-    // A writing engine always shows its newest state.
+    // Nothing to do: an engine that writes always shows its newest state.
   }
 
   async history(): Promise<LogHistory> {
@@ -78,13 +79,13 @@ export class EngineLogSource implements LogSource {
   async release(lsn: Lsn): Promise<void> {
     const { id } = await this.history();
     for (let isLast = false; ; isLast = true) {
-      // The last shipped record stays: the next run looks whether the log still has it.
+      // The last shipped record stays: the next run checks that the log still has it.
       const since = toToken({ id, lsn: Math.max(this.#engine.beginsAfter, lsn - 1) });
       try {
         await this.#db.addConsumer(this.consumer, { since });
         return;
       } catch (error) {
-        // A flush dropped more while the consumer was being registered.
+        // A flush dropped more of the log while the consumer was being registered.
         if (isLast || !KayaError.is(error, "KAYA_LOG_TRUNCATED")) throw error;
       }
     }
@@ -113,7 +114,7 @@ export class EngineLogSource implements LogSource {
   }
 }
 
-/** A record as a segment has it: the format has one form for each record. */
+/** Encodes a record as it is in a segment: the format has exactly one encoding of each record. */
 export function encoded(record: WalRecord): ChunkRecord {
   const { lsn, sequence, payload } = record;
   return { lsn, lastSequence: sequence + operationCount(payload) - 1, bytes: encodeRecord(record) };

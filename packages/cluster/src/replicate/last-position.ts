@@ -5,7 +5,7 @@ import { readChunk } from "./log-chunk.js";
 import { type CopyName, listChunks, listCopies } from "./replica-names.js";
 import { readRun, type ShippedPosition } from "./run.js";
 
-/** Where the newest run got to. */
+/** The last shipped position of the newest run. */
 export interface LastPosition {
   readonly run: string;
   /** The first run of its generation. */
@@ -14,12 +14,12 @@ export interface LastPosition {
   readonly history: LogHistory;
   readonly position: ShippedPosition;
   readonly time: number;
-  /** The newest base; its collector never removes it. */
+  /** The newest base. A collector never removes it. */
   readonly newestBase: CopyName | undefined;
 }
 
 /**
- * Where the newest run got to that shipped anything; undefined if none did.
+ * Finds the last shipped position of the newest run that shipped anything; undefined if no run did.
  * @param runs oldest first
  * @throws KayaError KAYA_CORRUPTION, KAYA_NOT_FOUND, KAYA_IO
  */
@@ -35,7 +35,7 @@ export async function findLastPosition(
       Awaited<ReturnType<typeof listChunks>>[number] | undefined
     >((last, each) => (last === undefined || each.lastLsn >= last.lastLsn ? each : last), undefined);
     const copy = copies.filter((each) => each.run === name).at(-1);
-    // A run that continues another one, and shipped nothing yet, got where that one got.
+    // A run that has shipped nothing yet has the position of the run that it continues.
     if (chunk === undefined && copy === undefined) continue;
     const time = Math.max(chunk?.time ?? 0, copy?.time ?? 0, run.time);
     const newestBase = newestOf(copies, runs);

@@ -7,7 +7,7 @@ import type { ChunkName } from "./replica-names.js";
 
 const FORMAT = "kaya log chunk 1";
 
-/** Records of a log, one behind the other, as a segment has them. */
+/** Records of a log, one after the other, as in a segment. */
 export interface RecordChunk {
   readonly firstLsn: Lsn;
   readonly lastLsn: Lsn;
@@ -42,7 +42,7 @@ export async function readChunk(
   const reader = new FactReader(facts, (why) => damagedObject(store.name, name, 0, why));
   const head = { firstLsn: reader.number("firstLsn"), lastLsn: reader.number("lastLsn") };
   if (head.firstLsn !== chunk.firstLsn || head.lastLsn !== chunk.lastLsn)
-    throw damagedObject(store.name, name, 0, "it is another object than its name says");
+    throw damagedObject(store.name, name, 0, "its content does not match its name");
   const records = [
     ...recordsOf(body, head.firstLsn, (offset, why) => damagedObject(store.name, name, offset, why)),
   ];
@@ -65,10 +65,9 @@ function* recordsOf(
   let lsn = firstLsn;
   for (let at = 0; at < body.length; lsn++) {
     const result = decodeRecord(body.subarray(at), at, body.length);
-    if (result.status !== "complete")
-      throw damaged(at, `no whole record stands there (${result.warning.kind})`);
+    if (result.status !== "complete") throw damaged(at, `there is no whole record (${result.warning.kind})`);
     const { record, bytesRead } = result;
-    if (record.lsn !== lsn) throw damaged(at, `LSN ${record.lsn} stands where LSN ${lsn} must follow`);
+    if (record.lsn !== lsn) throw damaged(at, `it has LSN ${record.lsn} instead of LSN ${lsn}`);
     yield {
       lsn,
       lastSequence: record.sequence + operationCount(record.payload) - 1,
@@ -89,7 +88,7 @@ export class ChunkBuilder {
     return this.#bytes;
   }
 
-  /** @param record its bytes are kept */
+  /** @param record its bytes are kept, not copied */
   add(record: ChunkRecord): void {
     this.#first ??= record.lsn;
     this.#last = { lsn: record.lsn, lastSequence: record.lastSequence };
@@ -97,7 +96,7 @@ export class ChunkBuilder {
     this.#bytes += record.bytes.length;
   }
 
-  /** Undefined if nothing was added. */
+  /** The chunk; undefined if nothing was added. */
   build(): RecordChunk | undefined {
     const [first, last] = [this.#first, this.#last];
     if (first === undefined || last === undefined) return undefined;

@@ -6,26 +6,26 @@ import type { ShippedPosition } from "./run.js";
 
 /** The source of a replication: the tables of a store, and its growing log. */
 export interface LogSource {
-  /** For messages and for people: host, process and directory. */
+  /** The host, process and directory, for messages and for people. */
   readonly place: string;
-  /** Looks at what is there now. */
+  /** Reads the newest state of the store. */
   refresh(): Promise<void>;
   /** The identity of the log. @throws KayaError KAYA_INVALID_ARGUMENT if it has none */
   history(): Promise<LogHistory>;
   /** The last record that may be shipped. */
   readonly endLsn: Lsn;
-  /** The tables; release them. */
+  /** A snapshot of the tables. Release it after use. */
   tables(): LsmSnapshot;
-  /** Whether the log has this very record now: false also if it cannot say. */
+  /** Whether the log has exactly this record now; false also if that cannot be known. */
   has(position: ShippedPosition): Promise<boolean>;
   /**
-   * The next records behind one that was shipped, about `maxBytes` at most; undefined if there are none yet.
-   * @throws KayaError KAYA_LOG_TRUNCATED if the log does not have them any more, or has another record in the place of the shipped one
+   * The next records after one that was shipped, about `maxBytes` at most; undefined if there are none yet.
+   * @throws KayaError KAYA_LOG_TRUNCATED if the log no longer has them, or has another record at the LSN of the shipped one
    */
   read(after: ShippedPosition, maxBytes: number): Promise<RecordChunk | undefined>;
   /** Keeps the log from about this record on; 0: all of it. Does nothing if this process cannot keep the log. */
   release(lsn: Lsn): Promise<void>;
-  /** Writes the log into tables, if this process may. */
+  /** Flushes the log into tables, if this process may write. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }

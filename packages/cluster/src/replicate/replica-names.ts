@@ -4,14 +4,14 @@ import type { BlobOptions, BlobStore } from "../blob-store.js";
 import { digits } from "../shipment/object-name.js";
 
 /**
- * The objects of a replica. Each belongs to one run: one process that ships, from its beginning to its end. Nobody else stores under its name, so
- * two processes that ship into one store by mistake never touch each other's objects.
+ * The objects of a replica. Each belongs to one run: one process that ships, from its start to its end. No other process stores under the
+ * name of a run. So two processes that ship into one store by mistake never touch each other's objects.
  *
  * - `run/<run>`: where the run began, and which run it continues;
- * - `copy/<run>/<lsn>-<time>`: names the tables of a base;
+ * - `copy/<run>/<lsn>-<time>`: a base: names its tables;
  * - `tables/<run>/<unique>`: a table; bases of later runs may name it;
  * - `log/<run>/<first LSN>-<last LSN>-<time>`: records;
- * - `end/<run>/<lsn>`: the run was closed, and had everything up to there.
+ * - `end/<run>/<lsn>`: the run was closed, and had shipped everything up to this LSN.
  */
 export const RUNS = "run/";
 
@@ -20,7 +20,7 @@ const COPY = /^copy\/([0-9]{16}-[0-9a-f]{8})\/([0-9]{16})-([0-9]{16})$/;
 const LOG = /^log\/([0-9]{16}-[0-9a-f]{8})\/([0-9]{16})-([0-9]{16})-([0-9]{16})$/;
 const END = /^end\/([0-9]{16}-[0-9a-f]{8})\/([0-9]{16})$/;
 
-/** A base, by its name. */
+/** The parts of the name of a base. */
 export interface CopyName {
   readonly name: string;
   readonly run: string;
@@ -28,7 +28,7 @@ export interface CopyName {
   readonly time: number;
 }
 
-/** Some records, by the name of their object. */
+/** The parts of the name of a chunk of the log. */
 export interface ChunkName {
   readonly name: string;
   readonly run: string;
@@ -37,7 +37,7 @@ export interface ChunkName {
   readonly time: number;
 }
 
-/** A run that comes behind `last`; undefined: the first. */
+/** The name of a new run, which sorts after `last`; undefined: the first run. */
 export function newRun(last: string | undefined): string {
   const number = last === undefined ? 1 : runNumber(last) + 1;
   return `${digits(number)}-${randomBytes(4).toString("hex")}`;
@@ -75,7 +75,7 @@ export async function listRuns(store: BlobStore, options?: BlobOptions): Promise
   return runs;
 }
 
-/** The bases, of all runs or of one; of each run the oldest first. */
+/** The bases of all runs, or of one; those of each run oldest first. */
 export async function listCopies(store: BlobStore, run?: string, options?: BlobOptions): Promise<CopyName[]> {
   const copies: CopyName[] = [];
   for await (const { name } of store.list(run === undefined ? "copy/" : `copy/${run}/`, options)) {
@@ -85,7 +85,7 @@ export async function listCopies(store: BlobStore, run?: string, options?: BlobO
   return copies;
 }
 
-/** The chunks of the log, of all runs or of one; of each run the oldest first. */
+/** The chunks of the log of all runs, or of one; those of each run oldest first. */
 export async function listChunks(
   store: BlobStore,
   run?: string,
@@ -100,7 +100,7 @@ export async function listChunks(
   return chunks;
 }
 
-/** Up to where each run that was closed had everything. */
+/** The last LSN of each run that was closed. */
 export async function listEnds(store: BlobStore, options?: BlobOptions): Promise<Map<string, Lsn>> {
   const ends = new Map<string, Lsn>();
   for await (const { name } of store.list("end/", options)) {

@@ -8,35 +8,38 @@ import { EngineLogSource } from "./engine-log-source.js";
 import type { LogSource } from "./log-source.js";
 import { Shipper } from "./shipper.js";
 
-/** How often a replication ships, and how long states stay. */
+/** How often a replication ships, and for how long earlier states are kept. */
 export interface ReplicateOptions {
-  /** Milliseconds between two looks at the log. While the store answers, a lost machine costs about so much. 10 to 86,400,000. Default 1,000. */
+  /**
+   * Milliseconds between two reads of the log. If the machine is lost while the store answers, about the writes of this time are lost. 10
+   * to 86,400,000. Default 1,000.
+   */
   readonly intervalMs?: number;
   /** How long earlier states can be restored, in milliseconds. At least 0. Default 24 hours. */
   readonly keepMs?: number;
-  /** A new base is made after so many bytes of log. It bounds the log that a restore reads. At least 1. Default 64 MiB. */
+  /** A new base is made after this many bytes of log. It limits the part of the log that a restore reads. At least 1. Default 64 MiB. */
   readonly baseBytes?: number;
-  /** A new base is also made after so many objects of the log. At least 1. Default 3,600. */
+  /** A new base is also made after this many objects of the log. At least 1. Default 3,600. */
   readonly baseChunks?: number;
-  /** For simulations. Default: the machine's. */
+  /** The clock, for simulations. Default: the machine's clock. */
   readonly clock?: ClusterClock;
-  /** The time of day that is noted, in milliseconds since 1970. Default: `Date.now`. */
+  /** The time of day that is stored with each object, in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
 }
 
 /** The newest shipped state. */
 export interface ReplicaPosition extends LogPosition {
-  /** When the last of it was shipped, in milliseconds since 1970: `restore` takes it as `time`. */
+  /** When its last object was shipped, in milliseconds since 1970. `restore` accepts it as `time`. */
   readonly time: number;
-  /** The history that it belongs to. */
+  /** The name of the history that it belongs to. */
   readonly generation: string;
 }
 
-/** Acknowledged writes that are not shipped yet. They are lost with the machine. */
+/** Acknowledged writes that are not shipped yet. If the machine is lost, they are lost too. */
 export interface ReplicaLag {
-  /** How many records. */
+  /** The number of records that are not shipped. */
   readonly records: number;
-  /** For how long something has not been shipped, in milliseconds; 0 if everything is. */
+  /** How long there have been records that are not shipped, in milliseconds; 0 if all are shipped. */
   readonly ms: number;
 }
 
@@ -46,9 +49,9 @@ export interface ReplicationEvents {
   trouble: [KayaError];
   /** The replication has ended for good: another process ships into the store, a table is damaged, or the engine was closed. */
   failed: [KayaError];
-  /** A new history begins, because the earlier one cannot be continued. The argument says why. */
+  /** A new history begins, because the earlier one cannot be continued. The second argument is the reason. */
   generation: [generation: string, why: string];
-  /** A base was made, with everything up to this LSN. */
+  /** A base was made. It has everything up to this LSN. */
   base: [lsn: Lsn];
 }
 
@@ -64,10 +67,10 @@ const OPTIONS: readonly (keyof ReplicateOptions)[] = [
 const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;
 
-/** The longest wait before it is tried again. */
+/** The longest pause before the next attempt. */
 const MOST_WAIT_MS = 60_000;
 
-/** Codes behind which trying again makes no sense. */
+/** Errors that another attempt cannot fix. */
 const FINAL = [
   "KAYA_FENCED",
   "KAYA_CORRUPTION",
@@ -76,20 +79,21 @@ const FINAL = [
 ] as const;
 
 /**
- * Ships a store as it grows: new tables, and every `intervalMs` the durable end of its log. `restore` builds a directory of it, as of now or of
- * any record of the last `keepMs`.
+ * Ships a store to a blob store while it is used: new tables, and every `intervalMs` the durable end of its log. `restore` builds a data
+ * directory from it, with the newest state or that of any record of the last `keepMs`.
  *
- * The blob store always has a prefix of the acknowledged history. The replication never holds up writes. A later call goes on where this
- * one was; if the log does not continue the shipped history (a relaxed end was lost, the directory was restored from elsewhere, or a flush
- * dropped records that were not shipped), a new generation begins, and tells why. Only one process may ship into a store: the one that
- * began last goes on, and the other one fails with KAYA_FENCED.
+ * The blob store always has a prefix of the acknowledged history. The replication never delays writes. The next call continues where this
+ * one ended. That is impossible if the log does not continue the shipped history: a relaxed end was lost, the directory was restored from
+ * elsewhere, or a flush dropped records that were not shipped. Then a new generation begins, and an event tells the reason. Only one
+ * process may ship into a store. If there are two, the one that began last continues, and the other one fails with KAYA_FENCED.
  *
- * An engine that writes registers a consumer of its change feed, `replica …`, so that flushes keep the log that was not shipped, up to
- * `changes.maxKeptLogBytes`. Remove it if you stop for good. An engine opened with `readOnly` works too, beside the process
- * that writes: then nothing keeps the log, and what a power cut may still take back is shipped as well.
+ * For an engine that writes, it registers a consumer of the change feed, `replica …`. So flushes keep the log that was not shipped, up to
+ * `changes.maxKeptLogBytes`. Remove the consumer if you stop replicating for good. An engine that was opened with `readOnly`, beside the
+ * process that writes, works too. Then nothing keeps the log, and it also ships records that a power cut may still remove.
  *
- * @returns once the first attempt has ended, also if the store did not answer: see `trouble`
- * @throws KayaError KAYA_INVALID_ARGUMENT; KAYA_FENCED, KAYA_CORRUPTION if the first attempt says that it makes no sense to go on; KAYA_CLOSED
+ * @returns when the first attempt has ended, also if the store did not answer: see `trouble`
+ * @throws KayaError KAYA_INVALID_ARGUMENT; KAYA_FENCED, KAYA_CORRUPTION if the first attempt shows that the replication cannot work;
+ *   KAYA_CLOSED
  */
 export async function replicate(
   db: Engine,
@@ -104,22 +108,22 @@ export async function replicate(
   return replication;
 }
 
-/** A store that is being shipped. It keeps no process alive. Close it before the engine. */
+/** The replication of one store. It does not keep the process alive. Close it before the engine. */
 export class Replication extends EventEmitter<ReplicationEvents> {
-  /** The name of the consumer that keeps the log; undefined beside another process that writes. */
+  /** The name of the consumer that keeps the log; undefined if another process writes. */
   readonly consumer: string | undefined;
   readonly #source: LogSource;
   readonly #shipper: Shipper;
   readonly #options: Required<ReplicateOptions>;
   readonly #ending = new AbortController();
   readonly #storeEnding = new AbortController();
-  /** The attempt that is under way, or the last one. */
+  /** The current attempt, or the last one. */
   #attempt: Promise<void> = Promise.resolve();
-  /** The attempt that begins after the one under way. */
+  /** The attempt that begins after the current one. */
   #next: Promise<void> | undefined;
   #failure: KayaError | undefined;
   #trouble: KayaError | undefined;
-  /** When everything was shipped last, by the clock. */
+  /** The last moment at which everything was shipped, by the clock. */
   #levelAt: number;
   #loop: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -141,7 +145,7 @@ export class Replication extends EventEmitter<ReplicationEvents> {
     });
   }
 
-  /** The newest shipped state; undefined before the first answer of the store. */
+  /** The newest shipped state; undefined until the store has answered. */
   get position(): ReplicaPosition | undefined {
     const position = this.#shipper.position;
     if (position === undefined) return undefined;
@@ -155,7 +159,7 @@ export class Replication extends EventEmitter<ReplicationEvents> {
     return { records, ms: records === 0 ? 0 : this.#options.clock.now() - this.#levelAt };
   }
 
-  /** The error that ended the replication for good; undefined while it goes on. */
+  /** The error that ended the replication for good; undefined while it runs. */
   get failure(): KayaError | undefined {
     return this.#failure;
   }
@@ -166,35 +170,36 @@ export class Replication extends EventEmitter<ReplicationEvents> {
   }
 
   /**
-   * Ships everything that is durable now, and resolves when it is in the store. It makes one attempt; the next regular one comes anyway.
+   * Ships everything that is durable now, and resolves when it is in the store. It makes one attempt. If that fails, the next regular
+   * attempt follows anyway.
    *
    * @throws KayaError the store's error; `failure`; KAYA_CLOSED
    */
   async sync(): Promise<ReplicaPosition> {
     if (this.#closing !== undefined) throw closed();
     await this.#ship();
-    return this.position as ReplicaPosition; // an attempt that succeeded has one
+    return this.position as ReplicaPosition; // a successful attempt has set it
   }
 
   /**
-   * Makes a last attempt to ship what is durable, and ends. A second call returns the same promise. It has ended even if it rejects: the next
-   * `replicate` goes on from what is in the store.
+   * Makes a last attempt to ship what is durable, and ends the replication. A second call returns the same promise. The replication has
+   * ended even if the call rejects. The next `replicate` continues from what is in the store.
    *
-   * @throws KayaError the store's error if the last attempt failed, and something durable is not shipped
+   * @throws KayaError the store's error if the last attempt failed and durable records are not shipped
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  /** Closes it at the end of an `await using` block, as `close` does. */
+  /** Closes the replication at the end of an `await using` block, as `close` does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
   /** @internal */
   async begin(): Promise<void> {
-    await this.#ship().catch(() => undefined); // told by `trouble`
+    await this.#ship().catch(() => undefined); // the event `trouble` or `failed` reported it
     if (this.#failure !== undefined) {
       this.#closing = Promise.resolve();
       await this.#source.close();
@@ -209,7 +214,7 @@ export class Replication extends EventEmitter<ReplicationEvents> {
     for (let failed = 0; this.#failure === undefined; ) {
       await clock.sleep(Math.min(intervalMs * 2 ** failed, Math.max(intervalMs, MOST_WAIT_MS)), signal);
       if (signal.aborted) return;
-      // An event had the error.
+      // The error is not lost: an event reported it.
       failed = await this.#ship().then(
         () => 0,
         () => failed + 1,
@@ -217,10 +222,10 @@ export class Replication extends EventEmitter<ReplicationEvents> {
     }
   }
 
-  /** Calls that come during an attempt share the next one. */
+  /** Calls that come during an attempt share the next attempt. */
   #ship(): Promise<void> {
     this.#next ??= this.#attempt
-      .catch(() => undefined) // its caller was told
+      .catch(() => undefined) // its own caller got the error
       .then(() => {
         this.#next = undefined;
         this.#attempt = this.#attemptOnce();
@@ -259,7 +264,7 @@ export class Replication extends EventEmitter<ReplicationEvents> {
       await this.#shipper.end();
     } catch (error) {
       if (this.lag.records > 0 || this.position === undefined) throw error;
-      // All records are in the store. Only the note of the end, or the removal of old objects, has failed.
+      // All records are in the store. Only the object that marks the end was not written, or old objects were not removed.
     } finally {
       this.#storeEnding.abort(closed());
       await this.#source.close();

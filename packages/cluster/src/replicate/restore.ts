@@ -19,52 +19,52 @@ import { type ChainedRun, type Generation, readCatalog } from "./catalog.js";
 import { readChunk } from "./log-chunk.js";
 import type { CopyName } from "./replica-names.js";
 
-/** Where the restored store goes, and which state it has. */
+/** The target of a restore, and the state to restore. */
 export interface RestoreOptions {
-  /** A directory that is absent or empty, or in which a restore was killed: it begins again there. Give it, or `disk`. */
+  /** A directory that is absent or empty, or in which a restore was killed: the restore then begins again. Give it, or `disk`. */
   readonly dataDir?: string;
-  /** Written to instead of a real directory. */
+  /** A disk to write to instead of a real directory. */
   readonly disk?: Disk;
-  /** Log sequence number of the last record that is wanted. Default: the newest. */
+  /** Log sequence number of the last record to restore. Default: the newest. */
   readonly lsn?: Lsn;
   /**
-   * The newest state that had been shipped at this moment: milliseconds since 1970, or a Date; by the clock of the machine that shipped. Give it
-   * instead of `lsn`.
+   * Restores the newest state that had been shipped at this moment, by the clock of the machine that shipped. Milliseconds since 1970, or a
+   * Date. Give it instead of `lsn`.
    */
   readonly time?: number | Date;
   /** The history to restore from, as `listRestorable` names it. Default: the newest one that has the LSN or the time. */
   readonly generation?: string;
-  /** The configuration with which the store is opened later: it gives the sizes of segments and records. Default: all defaults. */
+  /** The configuration with which the store is opened later. It gives the sizes of segments and records. Default: all defaults. */
   readonly config?: PartialEngineConfig;
-  /** Ends it: it rejects with the signal's reason and removes what it made. */
+  /** Aborts the restore: it rejects with the signal's reason, and removes the files that it made. */
   readonly signal?: AbortSignal;
-  /** Called as the restore goes on. */
+  /** Called while the restore makes progress. */
   readonly onProgress?: (progress: RestoreProgress) => void;
 }
 
 /** The progress of a restore. */
 export interface RestoreProgress {
-  /** Bytes of tables that were loaded. */
+  /** Bytes of the tables that were loaded so far. */
   readonly tableBytes: number;
-  /** Bytes of all tables that are needed. */
+  /** Bytes of all tables to load. */
   readonly totalTableBytes: number;
   /** Log sequence number of the last record so far. */
   readonly lsn: Lsn;
-  /** That of the last record that is wanted. */
+  /** Log sequence number of the last record to restore. */
   readonly targetLsn: Lsn;
 }
 
 /** The restored state. */
 export interface RestoreResult extends LogPosition {
-  /** When the last of it was shipped, in milliseconds since 1970. */
+  /** When its last object was shipped, in milliseconds since 1970. */
   readonly time: number;
-  /** The history that it is from. */
+  /** The name of the history that it comes from. */
   readonly generation: string;
-  /** The position of the tables that it began with. */
+  /** The position of the base: its tables were loaded first. */
   readonly base: LogPosition;
-  /** How many records of the log were added to them. */
+  /** The number of records of the log that were added after the base. */
   readonly recordCount: number;
-  /** How many tables it has. */
+  /** The number of its tables. */
   readonly tables: number;
   /** Bytes of its tables. */
   readonly bytes: number;
@@ -72,9 +72,9 @@ export interface RestoreResult extends LogPosition {
   readonly durationMs: number;
 }
 
-/** A history without a gap that can be restored to any of its records. */
+/** A history without a gap. Any record from its first to its last can be restored. */
 export interface RestorableGeneration {
-  /** The name of the history: that of its first run. */
+  /** The name of the history: the name of its first run. */
   readonly generation: string;
   /** The process that shipped it last: host, process id and directory. */
   readonly by: string;
@@ -92,23 +92,23 @@ export interface RestorableGeneration {
     /** When it was shipped, in milliseconds since 1970. */
     readonly time: number;
   };
-  /** How many bases it has. */
+  /** The number of its bases. */
   readonly bases: number;
 }
 
 const OPTIONS = ["dataDir", "disk", "lsn", "time", "generation", "config", "signal", "onProgress"];
 
 /**
- * Builds a data directory of a replica that `replicate` shipped: with the newest state, or that of an LSN or a time. It has a prefix of the
- * acknowledged history; batches are whole. When it resolves, all data was verified, was read back, and is durable. The new store goes on at
- * `lsn + 1`, under a log id of its own; tokens of the change feed up to `lsn` stay good.
+ * Builds a data directory from a replica that `replicate` shipped: the newest state, or that of an LSN or a time. The directory has a
+ * prefix of the acknowledged history; batches are whole. When the call resolves, all data was verified, was read back, and is durable. The
+ * new store continues at `lsn + 1`, under a log id of its own. Tokens of the change feed up to `lsn` stay valid.
  *
- * Writes that were acknowledged and not shipped yet are not in it: `lag` of the replication told how many there were.
+ * Writes that were acknowledged but not shipped are not restored: `lag` of the replication showed how many there were.
  *
- * @throws KayaError KAYA_INVALID_ARGUMENT if the directory is not empty, or the store never had that LSN, time or generation (the message says what it has);
- *   KAYA_CORRUPTION with object and offset if an object is damaged or missing; KAYA_NOT_FOUND if nothing was shipped, or an object was
- *   removed meanwhile; KAYA_UNSUPPORTED_VERSION, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED; or the signal's reason. Then what the
- *   call made is removed again, the directory too
+ * @throws KayaError KAYA_INVALID_ARGUMENT if the directory is not empty, or the replica does not have that LSN, time or generation (the
+ *   message tells what it has); KAYA_CORRUPTION with object and offset if an object is damaged or missing; KAYA_NOT_FOUND if nothing was
+ *   shipped, or an object was removed during the restore; KAYA_UNSUPPORTED_VERSION, KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED; or the
+ *   signal's reason. If the call rejects, it removes the files and directories that it made
  */
 export async function restore(store: BlobStore, options: RestoreOptions): Promise<RestoreResult> {
   const started = performance.now();
@@ -140,7 +140,7 @@ export async function restore(store: BlobStore, options: RestoreOptions): Promis
       }
       throwIfAborted(signal);
       const { position, time } = replay;
-      // What comes behind this record is another history than what came behind it before.
+      // The new store gets another log id, because its records after this one differ from those of the original log.
       await directory.finish(base, history.cutBehind(lsn, checkedLogId(randomLogId)), position);
       return { ...position, time };
     },
@@ -157,7 +157,7 @@ export async function restore(store: BlobStore, options: RestoreOptions): Promis
 }
 
 /**
- * The histories that can be restored, oldest first. A history begins each time that replication cannot go on where it was.
+ * The histories that can be restored, oldest first. A new history begins each time that a replication cannot continue the previous one.
  *
  * @throws KayaError KAYA_NOT_FOUND if nothing was shipped; KAYA_CORRUPTION with object and offset; KAYA_IO
  */
@@ -185,7 +185,7 @@ interface Wanted {
 
 interface Target {
   readonly generation: Generation;
-  /** The base that it begins with. */
+  /** The base that the restore begins with. */
   readonly copy: CopyName;
   readonly lsn: Lsn;
 }
@@ -220,7 +220,7 @@ function findTarget(all: readonly Generation[], wanted: Wanted, store: string): 
   );
 }
 
-/** The record that is wanted, if this generation can have it. */
+/** The LSN of the last record to restore, if this generation can have it. */
 function lsnIn({ copies, chain, lastLsn }: Generation, { lsn, time }: Wanted): Lsn | undefined {
   if (lsn !== undefined) return lsn;
   if (time === undefined) return lastLsn;
@@ -234,7 +234,7 @@ function lsnIn({ copies, chain, lastLsn }: Generation, { lsn, time }: Wanted): L
   return hasBegun ? Math.max(...lsns) : undefined;
 }
 
-/** The records between a base and the one that is wanted. */
+/** The records between the base and the last record to restore. */
 class Replay {
   readonly #store: BlobStore;
   readonly #target: Target;
@@ -303,7 +303,7 @@ function readRestoreOptions(given: RestoreOptions): {
   if (lsn !== undefined && !(Number.isSafeInteger(lsn) && lsn >= 0))
     throw invalid(`lsn must be a whole number >= 0, not ${describe(lsn)}`);
   if (generation !== undefined && typeof generation !== "string")
-    throw invalid(`generation must be a text that listRestorable gives, not ${describe(generation)}`);
+    throw invalid(`generation must be a name that listRestorable returns, not ${describe(generation)}`);
   const at = time instanceof Date ? time.getTime() : time;
   if (at !== undefined && !(typeof at === "number" && Number.isFinite(at)))
     throw invalid(`time must be milliseconds since 1970 or a Date, not ${describe(time)}`);

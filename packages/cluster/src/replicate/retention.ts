@@ -12,21 +12,22 @@ import {
 } from "./replica-names.js";
 import { type Run, readRun } from "./run.js";
 
-/** The states that stay, and the run that removes the others. */
+/** Which states stay, and the run that removes the others. */
 export interface RetentionOptions extends BlobOptions {
-  /** States from this moment on can still be restored, in milliseconds since 1970. */
+  /** The states since this moment can still be restored; in milliseconds since 1970. */
   readonly before: number;
-  /** The run that removes: nothing of later runs is touched. */
+  /** The run that removes objects. It does not touch objects of later runs. */
   readonly run: string;
 }
 
 /**
- * Removes the objects that no restore needs any more: those before the newest base that is older than `before`. That base and all later objects stay.
+ * Removes the objects that no restore needs any more. The anchor is the newest base that is older than `before`. It stays, and so do all
+ * objects after it.
  *
- * It is safe although another process may have begun to ship meanwhile: a run stores under names of its own, and uses again only tables of the
- * newest base, which stays.
+ * It is safe even if another process has begun to ship in the meantime: each run stores under names of its own, and reuses only tables of
+ * the newest base, which stays.
  *
- * @returns how many objects were removed
+ * @returns the number of removed objects
  * @throws KayaError KAYA_CORRUPTION if a base that stays is damaged: then nothing was removed; the store's errors
  */
 export async function removeExpired(store: BlobStore, options: RetentionOptions): Promise<number> {
@@ -53,7 +54,7 @@ function isBefore(copy: CopyName, anchor: CopyName): boolean {
   return copy.run < anchor.run || (copy.run === anchor.run && copy.name < anchor.name);
 }
 
-/** @param runs up to that of the anchor */
+/** @param runs the runs up to that of the anchor */
 function splitChunks(
   all: readonly ChunkName[],
   anchor: CopyName,
@@ -67,7 +68,7 @@ function splitChunks(
   return { chunks, kept: new Set(all.filter((chunk) => !isOld(chunk)).map((chunk) => chunk.run)) };
 }
 
-/** Tables of runs up to this one that no remaining base names. */
+/** The tables, of runs up to this one, that no remaining base names. */
 async function unnamedTables(
   store: BlobStore,
   copies: readonly CopyName[],
@@ -85,7 +86,7 @@ async function unnamedTables(
   return unnamed;
 }
 
-/** Runs before the anchor's of which no records are left. */
+/** The runs before the anchor's run of which no records remain. */
 async function finishedRuns(
   store: BlobStore,
   runs: readonly string[],

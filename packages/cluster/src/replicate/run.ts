@@ -7,21 +7,21 @@ import { runObject } from "./replica-names.js";
 
 const FORMAT = "kaya replica run 1";
 
-/** The last shipped record of a run, with its checksum, which tells it from another record with the same LSN. */
+/** The last shipped record of a run. Its checksum distinguishes it from another record with the same LSN. */
 export interface ShippedPosition extends LogPosition {
   /** CRC-32C of the last record; undefined if no record was shipped yet, only tables. */
   readonly recordCrc: number | undefined;
 }
 
-/** One process that ships. */
+/** One run: the work of one process that ships. */
 export interface Run {
-  /** Its name: runs sort by their beginnings. */
+  /** The name of the run. Names sort in the order in which the runs began. */
   readonly run: string;
-  /** The first run of its generation: runs of a generation continue each other, without a gap. */
+  /** The first run of its generation. The runs of a generation continue each other without a gap. */
   readonly generation: string;
   /** The identity of the log when the run began. */
   readonly history: LogHistory;
-  /** The run whose records come before those of this one, and up to where; undefined: this run begins a generation. */
+  /** The run whose records come before those of this one, up to `lsn`; undefined: this run begins a generation. */
   readonly continues: { readonly run: string; readonly lsn: Lsn } | undefined;
   /** When it began, in milliseconds since 1970. */
   readonly time: number;
@@ -40,7 +40,7 @@ export async function readRun(store: BlobStore, run: string, options?: BlobOptio
   const refuse = (why: string) => damagedObject(store.name, name, 0, why);
   const reader = new FactReader(facts, refuse);
   const history = LogHistory.parse(reader.text("history"));
-  if (history === undefined) throw refuse("history is no history of a log");
+  if (history === undefined) throw refuse("history is not the history of a log");
   const before = reader.object("continues");
   return {
     run,

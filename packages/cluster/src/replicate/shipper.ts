@@ -20,10 +20,10 @@ import {
 import { removeExpired } from "./retention.js";
 import { encodeRun, type Run, readRun, type ShippedPosition } from "./run.js";
 
-/** Records of one object of the log, about. */
+/** The approximate size of the records in one object of the log. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** The kept log is released each time so many bytes were shipped, because a release costs an fsync. */
+/** The log is released each time that this many bytes were shipped. A release costs an fsync. */
 const RELEASE_BYTES = 4 * 1024 * 1024;
 
 /** The source and the target of a shipper, and its settings. */
@@ -32,13 +32,13 @@ export interface ShipperOptions {
   readonly store: BlobStore;
   /** How long earlier states can be restored, in milliseconds. */
   readonly keepMs: number;
-  /** Bytes of log behind which a base is made: a restore reads about so many at most. */
+  /** A base is made after this many bytes of log. So a restore reads about this many at most. */
   readonly baseBytes: number;
-  /** Objects of the log behind which a base is made. */
+  /** A base is also made after this many objects of the log. */
   readonly baseChunks: number;
-  /** Milliseconds since 1970. */
+  /** The current time in milliseconds since 1970. */
   readonly now: () => number;
-  /** Told of each new generation and base. */
+  /** Called for each new generation and each new base. */
   readonly onGeneration: (generation: string, why: string) => void;
   readonly onBase: (lsn: Lsn) => void;
   readonly signal: AbortSignal;
@@ -55,23 +55,23 @@ interface OpenRun {
   time: number;
   /** The newest base of this generation. */
   base: { readonly lsn: Lsn; readonly tables: readonly TableObject[] } | undefined;
-  /** Tables that are stored, and that no collector removes. */
+  /** Stored tables that no collector removes. */
   stored: readonly TableObject[];
   bytesSinceBase: number;
   chunksSinceBase: number;
   bytesSinceRelease: number;
 }
 
-/** What was decided when a run began. */
+/** The decisions at the beginning of a run. */
 interface Beginning {
   readonly run: Run;
-  /** Where the newest run got to. */
+  /** The last shipped position of the newest run. */
   readonly last: LastPosition | undefined;
-  /** Why that is not continued; undefined: it is. */
+  /** Why that run is not continued; undefined: it is continued. */
   readonly why: string | undefined;
 }
 
-/** A chunk that may be stored already: only the same bytes may be put under its name. */
+/** A chunk that may already be stored, if a `put` got no answer. Only the same bytes may be stored again under its name. */
 interface PendingChunk {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -80,15 +80,15 @@ interface PendingChunk {
 }
 
 /**
- * Ships a store step by step. A call that failed is made again, and goes on where the last one got to.
+ * Ships a store step by step. If a call failed, call it again: it continues where the last one ended.
  *
- * The store always has a prefix of the history. A chunk continues the shipped records. A base is stored after all of its tables, and after the records
- * up to it.
+ * The store always has a prefix of the history. Each chunk continues the shipped records. A base is stored after all of its tables, and
+ * after the records up to it.
  */
 export class Shipper {
   readonly #options: ShipperOptions;
   #run: OpenRun | undefined;
-  /** A run that is being begun: its object may be stored already. */
+  /** The run that is being begun. Its object may already be stored. */
   #beginning: Beginning | undefined;
   #pending: PendingChunk | undefined;
 
@@ -96,16 +96,16 @@ export class Shipper {
     this.#options = options;
   }
 
-  /** What was shipped; undefined before the first call has succeeded. */
+  /** The last shipped position; undefined before the first call has succeeded. */
   get position(): (ShippedPosition & { readonly time: number; readonly generation: string }) | undefined {
     const run = this.#run;
     return run && { ...run.position, time: run.time, generation: run.generation };
   }
 
   /**
-   * Ships everything that there is now.
-   * @throws KayaError KAYA_FENCED, which is final, if another process ships into the store; KAYA_CORRUPTION if a table is damaged; the store's
-   *   errors
+   * Ships everything that the source has now.
+   * @throws KayaError KAYA_FENCED if another process ships into the store, which is final; KAYA_CORRUPTION if a table is damaged; the
+   *   store's errors
    */
   async ship(): Promise<void> {
     const { source } = this.#options;
@@ -123,7 +123,7 @@ export class Shipper {
     if (run.bytesSinceRelease >= RELEASE_BYTES) await this.#release(run);
   }
 
-  /** Says that the run is over, and that nothing behind its last object is missing. */
+  /** Stores the object that marks the end of the run: no records after its last object are missing. */
   async end(): Promise<void> {
     const run = this.#run;
     if (run === undefined) return;
@@ -135,7 +135,7 @@ export class Shipper {
     return { signal: this.#options.signal };
   }
 
-  /** Another identity: a recovery cut the log while it was looked at. */
+  /** Begins a new generation if the log has another id: then a recovery cut the log while this process was reading it. */
   async #follow(): Promise<void> {
     if (this.#run === undefined) return;
     const { id } = await this.#options.source.history();
@@ -154,7 +154,7 @@ export class Shipper {
     this.#run = await this.#begin(why);
   }
 
-  /** @param broken why what was shipped cannot be continued; undefined: it is looked at */
+  /** @param broken why the shipped history cannot be continued; undefined: this call finds that out */
   async #begin(broken: string | undefined): Promise<OpenRun> {
     const { store, onGeneration } = this.#options;
     this.#beginning ??= await this.#decide(broken);
@@ -187,10 +187,10 @@ export class Shipper {
     const { position, history: before, run } = last;
     const { lsn } = position;
     if (!history.includes({ id: before.id, lsn }))
-      return `the log ${history.id} does not go on from LSN ${lsn} of the log ${before.id}, which run ${run} shipped`;
-    // Before its first record every log of this id is the same.
+      return `the log ${history.id} does not continue LSN ${lsn} of the log ${before.id}, which run ${run} shipped`;
+    // All logs with this id are the same before their first record.
     if (lsn === 0 || (await this.#options.source.has(position))) return undefined;
-    return `the log does not have the record with LSN ${lsn} that run ${run} shipped last: it was lost, dropped after a flush, or is another one`;
+    return `the log does not have the record with LSN ${lsn} that run ${run} shipped last: the record was lost, was dropped after a flush, or was replaced by another one`;
   }
 
   async #openRun(
@@ -214,8 +214,8 @@ export class Shipper {
       bytesSinceRelease: 0,
     };
     await source.release(opened.position.lsn);
-    // A generation begins with what the tables have; the log behind them is kept from here on.
-    if (!isContinued) await this.#putBase(opened, "sets the position");
+    // A generation begins with the state of the tables. From now on the source keeps the log after them.
+    if (!isContinued) await this.#putBase(opened, "begins a generation");
     return opened;
   }
 
@@ -255,20 +255,20 @@ export class Shipper {
     const { source } = this.#options;
     await source.flush();
     await this.#assertNewest(run.run);
-    if (!(await this.#putBase(run, "is behind it"))) return;
+    if (!(await this.#putBase(run, "follows the log"))) return;
     await this.#release(run);
     const { store, keepMs, now } = this.#options;
     await removeExpired(store, { before: now() - keepMs, run: run.run, signal: this.#options.signal });
   }
 
-  /** False if the tables have nothing new, or more than was shipped: then the next call tries again. */
-  async #putBase(run: OpenRun, how: "sets the position" | "is behind it"): Promise<boolean> {
+  /** Stores a base. False if the tables have nothing new, or records that were not shipped yet. Then the next call tries again. */
+  async #putBase(run: OpenRun, how: "begins a generation" | "follows the log"): Promise<boolean> {
     const { source, store, now, signal, onBase } = this.#options;
     const history = await source.history();
     const snapshot = source.tables();
     try {
       const { covered, state } = snapshot;
-      if (how === "is behind it" && (covered.lsn > run.position.lsn || covered.lsn === run.base?.lsn))
+      if (how === "follows the log" && (covered.lsn > run.position.lsn || covered.lsn === run.base?.lsn))
         return false;
       const tables = await shipTables(snapshot, store, {
         folder: tableFolder(run.run),
@@ -281,7 +281,7 @@ export class Shipper {
       const time = Math.max(now(), run.time);
       const base: Base = { covered, history, nextTableId: state.nextTableId, tables, time, epoch: 0 };
       await store.put(copyObject({ run: run.run, lsn: covered.lsn, time }), encodeBase(base), this.#pass);
-      if (how === "sets the position") run.position = { ...covered, recordCrc: undefined };
+      if (how === "begins a generation") run.position = { ...covered, recordCrc: undefined };
       run.time = time;
       run.base = { lsn: covered.lsn, tables };
       run.stored = tables;
@@ -299,7 +299,7 @@ export class Shipper {
     run.bytesSinceRelease = 0;
   }
 
-  /** Only the newest run ships. A run that has a successor never ships again. */
+  /** Checks that this run is the newest. A run that is not the newest never ships again. */
   async #assertNewest(run: string): Promise<void> {
     const { store } = this.#options;
     const newest = (await listRuns(store, this.#pass)).at(-1);
@@ -307,12 +307,12 @@ export class Shipper {
     if (newest === undefined || runNumber(newest) < runNumber(run))
       throw new KayaError(
         "KAYA_CORRUPTION",
-        `the object ${runObject(run)} in ${store.name} was removed by somebody else`,
+        `the object ${runObject(run)} in ${store.name} was removed by another program`,
       );
     const other = await readRun(store, newest, this.#pass);
     throw new KayaError(
       "KAYA_FENCED",
-      `another process began to replicate into ${store.name}: ${other.by}. This one has stopped, and shipped nothing behind that. Only one may: give each a prefix of its own.`,
+      `another process began to replicate into ${store.name}: ${other.by}. This process has stopped, and has shipped nothing since then. Only one process may ship into a place: give each a prefix of its own.`,
     );
   }
 }

@@ -8,13 +8,13 @@ import type { TableObject } from "./table-object.js";
 
 const FORMAT = "kaya base 1";
 
-/** The state of a store as of one record, as tables in a blob store. */
+/** The state of a store at one record, as tables in a blob store. */
 export interface Base {
-  /** The last record and operation that are in the tables. */
+  /** The last record and the last operation that the tables contain. */
   readonly covered: LogPosition;
   /** The identity of the log that the tables cover. */
   readonly history: LogHistory;
-  /** Ids of tables below this one may be in use. */
+  /** All table ids in use are below this one. */
   readonly nextTableId: number;
   /** All tables. */
   readonly tables: readonly TableObject[];
@@ -24,7 +24,7 @@ export interface Base {
   readonly epoch: number;
 }
 
-/** The object that names the tables of a base. Put it when all that it names is durable. */
+/** Encodes the object that names the tables of a base. Store it only when all of its tables are durable. */
 export function encodeBase(base: Base): Uint8Array {
   const { covered, history, tables, ...facts } = base;
   return sealObject(FORMAT, {
@@ -41,7 +41,7 @@ export async function readBase(store: BlobStore, name: string, options?: BlobOpt
   const refuse = (why: string) => damagedObject(store.name, name, 0, why);
   const reader = new FactReader(facts, refuse);
   const history = LogHistory.parse(reader.text("history"));
-  if (history === undefined) throw refuse("history is no history of a log");
+  if (history === undefined) throw refuse("history is not the history of a log");
   return {
     covered: { lsn: reader.number("lsn"), sequence: reader.number("sequence") },
     history,

@@ -4,7 +4,7 @@ import type { BlobStore } from "../blob-store.js";
 import { readBase } from "./base-object.js";
 import { NewDirectory } from "./new-directory.js";
 
-/** The progress of the loading. */
+/** The progress of a load. */
 export interface LoadProgress {
   /** Bytes that were loaded. */
   readonly bytes: number;
@@ -14,32 +14,32 @@ export interface LoadProgress {
 
 /** How a base is loaded. */
 export interface LoadBaseOptions {
-  /** How the directory is opened later. Default: the defaults. */
+  /** The configuration with which the directory is opened later. Default: the defaults. */
   readonly config?: PartialEngineConfig;
-  /** Ends it: it rejects with the signal's reason. */
+  /** Aborts the load: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called as the loading goes on. */
+  /** Called while the load makes progress. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 /** The loaded state. */
 export interface LoadedBase extends LogPosition {
-  /** The id of the log: that of the store that the base was made of. */
+  /** The id of the log: that of the store from which the base was made. */
   readonly logId: string;
-  /** How many tables it has. */
+  /** The number of its tables. */
   readonly tables: number;
   /** Bytes of its tables. */
   readonly bytes: number;
 }
 
 /**
- * Makes a data directory of a base. Its log has the same id as the log of the base's store, and continues at `lsn + 1`, so tokens of the change feed
- * stay valid. When it resolves, all data was read back and is durable.
+ * Builds a data directory from a base. Its log has the same id as the log of the base's store, and continues at `lsn + 1`. So tokens of the
+ * change feed stay valid. When the call resolves, all data was read back and is durable.
  *
  * @param into a directory that is absent or empty, or a disk
- * @throws KayaError KAYA_CORRUPTION with object and offset; KAYA_NOT_FOUND if the base or a table is not there (any more: look for a newer
- *   base); KAYA_INVALID_ARGUMENT if something is in the directory; KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED; or the signal's reason.
- *   Then what the call made is removed again
+ * @throws KayaError KAYA_CORRUPTION with object and offset; KAYA_NOT_FOUND if the base or a table does not exist, or no longer exists: then
+ *   look for a newer base; KAYA_INVALID_ARGUMENT if the directory is not empty; KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED; or the signal's
+ *   reason. If the call rejects, it removes the files that it made
  */
 export async function loadBase(
   store: BlobStore,

@@ -11,35 +11,35 @@ import { shipTables } from "./ship-tables.js";
 export interface MakeBaseOptions {
   /** The epoch of the writer. */
   readonly epoch: number;
-  /** The writer. */
+  /** The id of the writer. */
   readonly nodeId: string;
   /**
-   * The base that the log names, as of this writer's claim or later: its tables are not stored again. `collectBases` of an earlier writer never
-   * removes them. Default: all tables are stored.
+   * The base that the log named at this writer's claim or later. Its tables are not stored again: the `collectBases` of an earlier writer
+   * never removes them. Default: all tables are stored.
    */
   readonly previous?: string | undefined;
-  /** Milliseconds since 1970, for people who look. Default: the time of day. */
+  /** The time of the base in milliseconds since 1970, for people. Default: the current time. */
   readonly now?: number;
-  /** Ends it: it rejects with the signal's reason. */
+  /** Aborts the call: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A base that is durable in the store, and was read back. */
+/** A base that is durable in the store and was read back. */
 export interface MadeBase extends LogPosition {
   /** The name of the object that names its tables. */
   readonly name: string;
-  /** How many tables were stored for it. The others were there. */
+  /** The number of tables that were stored for it. The others were already in the store. */
   readonly newTables: number;
   /** Bytes of the tables that were stored for it. */
   readonly newBytes: number;
 }
 
 /**
- * Makes a base of an engine: flushes it, stores the tables that are new, and then the object that names them all. The base has
- * everything up to the last record before the call. One call at a time for an epoch.
+ * Makes a base of an engine: flushes it, stores the tables that are new, and then stores the object that names them all. The base has
+ * everything up to the last record before the call. Only one call may run at a time in an epoch.
  *
  * @throws KayaError KAYA_CORRUPTION if a table is damaged; the store's errors; those of `flush`; or the signal's reason. Then the store may
- *   have objects that nothing names: `collectBases` removes them
+ *   have objects that no base names: `collectBases` removes them
  */
 export async function makeBase(
   engine: Engine,
@@ -55,7 +55,7 @@ export async function makeBase(
   if (history === undefined)
     throw new KayaError(
       "KAYA_INVALID_ARGUMENT",
-      "a base needs an engine that writes, and this one only looks",
+      "a base needs an engine that writes, but this one is read-only",
     );
   const stored = previous === undefined ? [] : (await readBase(store, previous, pass)).tables;
   const snapshot = shipped.tables();
@@ -73,7 +73,7 @@ export async function makeBase(
     });
     const { covered, state } = snapshot;
     const base = { covered, history, nextTableId: state.nextTableId, tables, time: now, epoch };
-    // An attempt without an answer may have stored another object for the same record.
+    // The random part makes the name unique: an attempt without an answer may have stored another object for the same record.
     const name = `base/${writer}/${digits(covered.lsn)}-${randomBytes(4).toString("hex")}`;
     await store.put(name, encodeBase(base), pass);
     await readBase(store, name, pass);

@@ -11,20 +11,20 @@ const LOG_ID_PATH = "wal/log-id";
 
 /** What goes into a directory. */
 export interface NewDirectoryOptions {
-  /** For messages: "a base". */
+  /** The kind of content, for messages: "a base". */
   readonly what: string;
-  /** How the directory is opened later. */
+  /** The configuration with which the directory is opened later. */
   readonly config: EngineConfig;
 }
 
 /**
- * A data directory that is filled from a blob store. It has a mark until it is whole, and no engine opens it before. A failure removes the new files
- * again.
+ * A data directory that is filled from a blob store. It has a mark until it is complete, and no engine opens a directory with the mark. If
+ * filling it fails, the new files are removed.
  */
 export class NewDirectory {
   readonly #disk: Disk;
   readonly #config: EngineConfig;
-  /** Files that may be there, in the order in which they were made. */
+  /** The files that may exist, in the order in which they were made. */
   readonly #made: string[] = [];
   #segment: { readonly file: DiskFile; bytes: number } | undefined;
   #segments = 0;
@@ -36,9 +36,10 @@ export class NewDirectory {
 
   /**
    * Fills a directory.
-   * @param into absent or empty, or with what a killed filling with the same `what` left
-   * @param fill ends with `finish`
-   * @throws KayaError KAYA_INVALID_ARGUMENT if something is there: nothing was changed; what `fill` throws: then nothing is left that can be opened
+   * @param into absent or empty; or the rest of a killed call with the same `what`
+   * @param fill adds the content, and ends with `finish`
+   * @throws KayaError KAYA_INVALID_ARGUMENT if the directory has other content: nothing was changed; or the error of `fill`: then nothing
+   *   remains that can be opened
    */
   static async fill<T>(
     into: string | Disk,
@@ -59,12 +60,12 @@ export class NewDirectory {
       }
     } finally {
       if (isAbandoned) await target.undo();
-      // Not told to be clean: the next opening reads the log to its end.
+      // The lock is not marked as clean, so the next opening reads the log to its end.
       else await target.end(false);
     }
   }
 
-  /** Gets the tables of a base. */
+  /** Loads the tables of a base. */
   async addTables(
     { tables }: Pick<Base, "tables">,
     store: BlobStore,
@@ -77,7 +78,7 @@ export class NewDirectory {
     if (tables.length > 0) await this.#disk.syncDir(TABLE_DIR);
   }
 
-  /** Appends records, encoded, to the log. The first is behind what the base covers; none is cut. */
+  /** Appends encoded, whole records to the log. The first one follows the last record of the base. */
   async addRecords(records: Uint8Array): Promise<void> {
     const { segmentMaxBytes } = this.#config.wal;
     if (this.#segment !== undefined && this.#segment.bytes + records.length > segmentMaxBytes)
@@ -88,9 +89,9 @@ export class NewDirectory {
   }
 
   /**
-   * Makes it a store: all is durable, was read back, and has the identity.
-   * @param history of the log of the new store
-   * @param end the last record that it must have
+   * Completes the store. All of it is then durable, was read back, and has the new identity.
+   * @param history the identity of the new store's log
+   * @param end the last record that the store must have
    */
   async finish(base: Omit<Base, "epoch" | "time">, history: LogHistory, end: LogPosition): Promise<void> {
     await this.#endSegment();
@@ -110,7 +111,7 @@ export class NewDirectory {
   }
 
   async #check(covered: LogPosition, end: LogPosition): Promise<void> {
-    // Each table was read back when it was written.
+    // The tables need no check: each was read back when it was written.
     const { state } = await readManifest(this.#disk);
     if (state.covered.lsn !== covered.lsn) throw notAsWritten(`its manifest covers LSN ${state.covered.lsn}`);
     const { maxRecordBytes } = this.#config.wal;
@@ -144,7 +145,10 @@ export class NewDirectory {
     await this.#disk.syncDir("");
   }
 
-  /** Removes the new files. The mark goes last, so that no engine opens a directory with some of them. @returns whether all are removed */
+  /**
+   * Removes the new files. The mark is removed last, so that no engine opens a directory with only some of the files. @returns whether all
+   * were removed
+   */
   async #abandon(): Promise<boolean> {
     try {
       await this.#segment?.file.close();
@@ -156,7 +160,7 @@ export class NewDirectory {
       await markFinished(this.#disk);
       return true;
     } catch {
-      // The first failure is the one to report. The mark is still there.
+      // The caller gets the first error. The mark still protects the directory.
       return false;
     }
   }

@@ -2,17 +2,17 @@
 const DIGITS = 16;
 const EPOCH_DIGITS = 10;
 
-/** A number such that names sort as numbers do. */
+/** Formats a number so that names sort in the order of the numbers. */
 export function digits(value: number): string {
   return String(value).padStart(DIGITS, "0");
 }
 
-/** An epoch such that names sort as epochs do. */
+/** Formats an epoch so that names sort in the order of the epochs. */
 export function epochDigits(epoch: number): string {
   return String(epoch).padStart(EPOCH_DIGITS, "0");
 }
 
-/** Any text as a part of a name: other characters become `=` and hex digits, so that no two texts are the same. */
+/** Encodes any text as a part of a name. Other characters become `=` and hex digits, so that two different texts never get the same name. */
 export function namePart(text: string): string {
   return [...Buffer.from(text)]
     .map((byte) => {

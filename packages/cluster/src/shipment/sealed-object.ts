@@ -5,16 +5,16 @@ const SEAL_BYTES = "crc32c 00000000\n".length;
 const SEAL = /^crc32c ([0-9a-f]{8})\n$/;
 const NEWLINE = 0x0a;
 
-/** The facts in an object: numbers, text, and structures of them. */
+/** The fields of an object: numbers, strings, and structures of them. */
 export type Facts = Readonly<Record<string, unknown>>;
 
-/** An object that was read whole: its facts, and the bytes behind them. */
+/** An object that was read completely: its fields, and the bytes after them. */
 export interface OpenedObject {
   readonly facts: Facts;
   readonly body: Uint8Array;
 }
 
-/** An object with facts in one line of JSON, any bytes behind it, and the checksum of both at its end. */
+/** Makes an object: a line of JSON with the fields, any bytes after it, and a checksum of both at the end. */
 export function sealObject(format: string, facts: Facts, body: Uint8Array = new Uint8Array(0)): Uint8Array {
   const head = Buffer.from(`${JSON.stringify({ format, ...facts })}\n`);
   const seal = `crc32c ${crc32c(body, crc32c(head)).toString(16).padStart(8, "0")}\n`;
@@ -23,7 +23,7 @@ export function sealObject(format: string, facts: Facts, body: Uint8Array = new 
 
 /**
  * Reads an object of `sealObject`.
- * @param format that it must have
+ * @param format the format that the object must have
  * @throws KayaError KAYA_CORRUPTION with the object and the offset; KAYA_UNSUPPORTED_VERSION for another format; KAYA_NOT_FOUND, KAYA_IO
  */
 export async function openSealedObject(
@@ -53,7 +53,7 @@ function unseal(
   if (facts.format !== format)
     throw new KayaError(
       "KAYA_UNSUPPORTED_VERSION",
-      `the object ${name} in ${store} is ${JSON.stringify(facts.format)}, and this version reads ${JSON.stringify(format)}`,
+      `the object ${name} in ${store} has the format ${JSON.stringify(facts.format)}, but this version reads ${JSON.stringify(format)}`,
     );
   return { facts, body: bytes.subarray(line + 1, end) };
 }
@@ -71,6 +71,6 @@ function parse(line: string): Facts | undefined {
     const value: unknown = JSON.parse(line);
     return typeof value === "object" && value !== null ? (value as Facts) : undefined;
   } catch {
-    return undefined; // the caller says so
+    return undefined; // the caller reports it
   }
 }

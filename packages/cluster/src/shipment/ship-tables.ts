@@ -3,11 +3,11 @@ import type { LsmSnapshot } from "@kaya/lsm";
 import type { BlobStore } from "../blob-store.js";
 import { putTable, type TableObject, uniqueNameOf } from "./table-object.js";
 
-/** The target of tables, and the tables that it has already. */
+/** The target of the tables, and the tables that it already has. */
 export interface ShipTablesOptions {
-  /** Begins the names of new objects. Nobody else stores under it. */
+  /** The beginning of the names of new objects. No other process stores under it. */
   readonly folder: string;
-  /** Tables that are in the store, and stay there meanwhile. They are not stored again. */
+  /** Tables that are in the store and stay there during the call. They are not stored again. */
   readonly stored: readonly TableObject[];
   readonly signal?: AbortSignal | undefined;
   /** Called after each table that was stored. */
@@ -15,7 +15,7 @@ export interface ShipTablesOptions {
 }
 
 /**
- * Stores the tables of a snapshot, each of them once: a table never changes. Resolves when all are durable and were read back.
+ * Stores the tables of a snapshot. A table never changes, so each is stored only once. Resolves when all are durable and were read back.
  * @throws KayaError as `putTable`
  */
 export async function shipTables(
@@ -30,7 +30,7 @@ export async function shipTables(
     const unique = await uniqueNameOf(source);
     const there = known.get(unique);
     if (there !== undefined) {
-      // The same table may be in another level by now, and have another place in the manifest.
+      // Since it was stored, the table may have moved to another level, and to another place in the manifest.
       shipped.push({ ...there, level: source.level, meta: source.meta });
       continue;
     }

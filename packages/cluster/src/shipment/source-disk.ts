@@ -5,8 +5,8 @@ import type { LsmSnapshot, TableDamage } from "@kaya/lsm";
 type TableSource = LsmSnapshot["sources"][number];
 
 /**
- * A disk with one file, to be read: a table that is open, although another process may have removed its name. It has what `verifyTable`
- * calls, and nothing else.
+ * A read-only disk with one file: a table that is open. It stays readable even if another process removes its name. The disk only has the
+ * methods that `verifyTable` calls.
  */
 export function sourceDisk(source: TableSource): Disk {
   const file: Partial<DiskFile> = {
@@ -19,7 +19,7 @@ export function sourceDisk(source: TableSource): Disk {
   return disk as Disk;
 }
 
-/** The error of a damaged table, which is not shipped. */
+/** The error of a damaged table. Such a table is not shipped. */
 export function damagedTable(
   path: string,
   { offset, message }: Pick<TableDamage, "offset" | "message">,

@@ -8,10 +8,10 @@ import { damagedTable, sourceDisk } from "./source-disk.js";
 
 type TableSource = LsmSnapshot["sources"][number];
 
-/** Bytes of one step. */
+/** Bytes of one read. */
 const STEP_BYTES = 1024 * 1024;
 
-/** Has the footer of any table, and its 16 random bytes. */
+/** The end of the file with this many bytes always contains the table's footer, and so its 16 random bytes. */
 const FOOTER_BYTES = 256;
 
 /** A table in a blob store. */
@@ -27,7 +27,7 @@ export interface TableObject {
 }
 
 /**
- * A text that no other table has: a table's footer has 16 random bytes, and the checksums of all its blocks begin with them.
+ * A name that no other table has. A table's footer has 16 random bytes, and they are part of the checksum of each block.
  * @throws KayaError KAYA_IO
  */
 export async function uniqueNameOf(source: TableSource): Promise<string> {
@@ -38,8 +38,9 @@ export async function uniqueNameOf(source: TableSource): Promise<string> {
 }
 
 /**
- * Stores a table under a name. First every block of it is checked, so that no damage is shipped; afterwards the object is read back.
- * @throws KayaError KAYA_CORRUPTION with file and offset if the table is damaged, with the object if it does not read back; KAYA_IO
+ * Stores a table under a name. It checks each block first, so that no damage is shipped. Afterwards it reads the object back.
+ * @throws KayaError KAYA_CORRUPTION with the file and the offset if the table is damaged, or with the object if it does not read back
+ *   correctly; KAYA_IO
  */
 export async function putTable(
   source: TableSource,
@@ -76,7 +77,7 @@ export async function putTable(
   return stored;
 }
 
-/** The bytes of a stored table, checked at their end. @throws KayaError KAYA_CORRUPTION, KAYA_NOT_FOUND, KAYA_IO */
+/** Reads a stored table, and checks its size and checksum at the end. @throws KayaError KAYA_CORRUPTION, KAYA_NOT_FOUND, KAYA_IO */
 export async function* readTable(
   { object, crc32c: expected, meta }: TableObject,
   store: BlobStore,
@@ -101,7 +102,8 @@ export async function* readTable(
 }
 
 /**
- * Writes a stored table where its manifest expects it, fsynced, and reads every block back. The caller makes its name durable.
+ * Writes a stored table to the path that the manifest expects, fsyncs it, and reads each block back. The caller makes the file's name
+ * durable.
  * @throws KayaError as `readTable`; KAYA_DISK_FULL, KAYA_FSYNC_FAILED
  */
 export async function getTable(

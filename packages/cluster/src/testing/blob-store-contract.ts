@@ -15,12 +15,12 @@ interface Check {
   run(store: BlobStore): Promise<void>;
 }
 
-/** More than one request of a store moves, and no round number. */
+/** Large enough for several requests of a store, and not a round number. */
 const LARGE_BYTES = 21 * 1024 * 1024 + 17;
 
 const CHECKS: readonly Check[] = [
   {
-    name: "an object has the bytes that were put, also none",
+    name: "an object has the bytes that were put, also if there are none",
     run: async (store) => {
       await store.put("a", text("one"));
       await store.put("dir/empty", new Uint8Array(0));
@@ -54,7 +54,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a range ends with the object, and may be empty or behind its end",
+    name: "a range ends at the end of the object, and may be empty or begin after the end",
     run: async (store) => {
       await store.put("a", text("0123456789"));
       const ranges = [{ offset: 4 }, { length: 3 }, { offset: 8, length: 5 }, { offset: 2, length: 0 }];
@@ -69,7 +69,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "what is not there is KAYA_NOT_FOUND, undefined, or nothing to remove",
+    name: "an absent object: get rejects with KAYA_NOT_FOUND, head gives undefined, delete does nothing",
     run: async (store) => {
       await rejectsWith("KAYA_NOT_FOUND", store.get("absent"));
       await rejectsWith("KAYA_NOT_FOUND", store.get("absent/deeper", { offset: 1, length: 0 }));
@@ -81,7 +81,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "an object that was removed is not there",
+    name: "a removed object is absent",
     run: async (store) => {
       await store.put("a/b", text("x"));
       await store.put("a/c", text("y"));
@@ -92,7 +92,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a list has the names behind a prefix, in their order, with sizes",
+    name: "a list has the names that begin with a prefix, in order, with sizes",
     run: async (store) => {
       const names = ["a-b", "a.b", "a/b", "a/b2/c", "a0", "ab/c", "b", "log/2", "log/10", "log/1"];
       for (const name of names) await store.put(name, text(name));
@@ -106,7 +106,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a list of more names than one page has is whole",
+    name: "a list of several pages is complete",
     run: async (store) => {
       const names = Array.from({ length: 1_203 }, (_, i) => `many/${String(i).padStart(5, "0")}`);
       for (let i = 0; i < names.length; i += 50)
@@ -115,7 +115,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "content that fails leaves no object, and rejects with its error",
+    name: "a put whose content fails rejects with that error, and leaves no object",
     run: async (store) => {
       const failure = new Error("the content fails");
       async function* failing(): AsyncGenerator<Uint8Array, void> {
@@ -128,7 +128,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a signal ends a call with its reason, and a put that it ended left nothing",
+    name: "a signal ends a call with its reason, and an aborted put leaves nothing",
     run: async (store) => {
       const reason = new Error("enough");
       const controller = new AbortController();
@@ -153,7 +153,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a name that could leave the store is refused",
+    name: "a name that leads out of the store is refused",
     run: async (store) => {
       for (const name of ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a\\b", "a b", "~a", "ä", "a\0"]) {
         await rejectsWith("KAYA_INVALID_ARGUMENT", store.put(name, text("x")));
@@ -168,7 +168,7 @@ const CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a range that is none is refused",
+    name: "an invalid range is refused",
     run: async (store) => {
       await store.put("a", text("x"));
       for (const range of [{ offset: -1 }, { length: -1 }, { offset: 0.5 }, { length: Number.NaN }])
@@ -178,8 +178,8 @@ const CHECKS: readonly Check[] = [
 ];
 
 /**
- * What every `BlobStore` must do; for use under any test runner. Each check asks `makeStore` for an empty store of its own; what the store
- * leaves behind is the caller's.
+ * The checks that every `BlobStore` must pass, for any test runner. Each check calls `makeStore` for an empty store of its own. The caller
+ * removes what the store leaves behind.
  */
 export function blobStoreContract(makeStore: () => Promise<BlobStore> | BlobStore): readonly ContractCheck[] {
   return CHECKS.map((check) => ({
@@ -203,7 +203,7 @@ function bytesOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-/** So many bytes that repeat only after 251, a prime: a shifted or swapped piece shows. */
+/** Bytes in a pattern that repeats after 251, a prime number: so a shifted or swapped piece is detected. */
 function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let i = 0; i < 251; i++) bytes[i] = i;

@@ -7,20 +7,20 @@ import { LogUnderTest } from "./log-contract/log-under-test.js";
 import { MEMBERS } from "./log-contract/members.js";
 import { READING } from "./log-contract/reading.js";
 
-/** A fresh log, and how to reach it. */
+/** A new log, and the way to connect to it. */
 export interface SharedLogFixture {
-  /** Another client of the same log, as another node has it. */
+  /** Connects another client to the same log, as another node does. */
   connect(name: string): SharedLog;
-  /** Lets so many milliseconds pass, of the time in which presences run out. */
+  /** Lets this many milliseconds pass on the clock of the presences. */
   wait(ms: number): Promise<void>;
-  /** Lets go of the log. The clients are closed already. */
+  /** Releases the log. The clients are closed before. */
   close(): Promise<void>;
 }
 
 /**
- * What each `SharedLog` must do, as checks for any test runner: `for (const { name, run } of sharedLogContract(open)) test(name, run)`. It says
- * nothing of faults: crashes, lost replies and partitions are the log's own to test.
- * @param open gives a fresh log for each check
+ * The checks that every `SharedLog` must pass, for any test runner: `for (const { name, run } of sharedLogContract(open)) test(name, run)`.
+ * They do not inject faults: each kind of log has tests of its own for crashes, lost replies and network partitions.
+ * @param open opens a new log for each check
  */
 export function sharedLogContract(open: () => Promise<SharedLogFixture>): readonly ContractCheck[] {
   return [...CLAIMING, ...APPENDING, ...READING, ...BASES, ...MEMBERS].map(({ name, run }) => ({

@@ -36,54 +36,54 @@ const WRITES: ReadonlySet<SimCallKind> = new Set([
 ]);
 const RETRY_MS = 100;
 
-/** One node's view of a `SimLog`. */
+/** The connection of one node to a `SimLog`. */
 export class SimLogClient implements SharedLog {
   /** The log's name and the client's. */
   readonly name: string;
   /** The log's limit. */
   readonly maxEntryBytes: number;
-  /** The client's name: faults are put in under it. */
+  /** The name of the client. Fault plans and partitions use it. */
   readonly client: string;
   readonly #log: SimLog;
   readonly #state: SimState;
   readonly #closing = new AbortController();
 
-  /** Of `SimLog.client`. */
+  /** Made by `SimLog.client`. */
   constructor(log: SimLog, state: SimState, client: string) {
     this.name = `${log.name} (${client})`;
     this.maxEntryBytes = log.maxEntryBytes;
     this.client = client;
     this.#log = log;
     this.#state = state;
-    // One for each call under way.
+    // Each pending call adds a listener.
     setMaxListeners(0, this.#closing.signal);
   }
 
-  /** As `SharedLog.head`. */
+  /** Implements `SharedLog.head`. */
   head(options?: CallOptions): Promise<LogHead | undefined> {
     return this.#call("head", options, () => this.#state.head);
   }
 
-  /** As `SharedLog.claim`. */
+  /** Implements `SharedLog.claim`. */
   claim(expected: LogHead | undefined, claim: LogClaim, options?: CallOptions): Promise<LogHead> {
     return this.#call("claim", options, () => this.#state.claim(expected, claim));
   }
 
-  /** As `SharedLog.append`. */
+  /** Implements `SharedLog.append`. */
   async append(expected: LogHead, entry: LogEntry, options?: CallOptions): Promise<LogHead> {
     checkEntry(this.name, expected, entry, this.maxEntryBytes);
-    // As on a network: what the caller does with its bytes afterwards changes nothing that is under way.
+    // The bytes are copied, as on a network: if the caller changes its bytes later, the pending request stays the same.
     const sent = { ...entry, bytes: entry.bytes.slice() };
     return await this.#call("append", options, () => this.#state.append(expected, sent));
   }
 
-  /** As `SharedLog.read`. */
+  /** Implements `SharedLog.read`. */
   read(after: number, options?: CallOptions & { readonly maxBytes?: number }): Promise<LogPage> {
     const maxBytes = options?.maxBytes ?? DEFAULT_READ_BYTES;
     return this.#call("read", options, () => this.#state.read(after, maxBytes));
   }
 
-  /** As `SharedLog.follow`. */
+  /** Implements `SharedLog.follow`. */
   async *follow(
     after: number,
     options: { readonly signal: AbortSignal; readonly onTrouble?: (error: unknown) => void },
@@ -107,23 +107,23 @@ export class SimLogClient implements SharedLog {
     }
   }
 
-  /** As `SharedLog.base`. */
+  /** Implements `SharedLog.base`. */
   base(options?: CallOptions): Promise<LogBase | undefined> {
     return this.#call("base", options, () => this.#state.base);
   }
 
-  /** As `SharedLog.setBase`. */
+  /** Implements `SharedLog.setBase`. */
   setBase(expected: LogBase | undefined, next: StoredBase, options?: CallOptions): Promise<LogBase> {
     return this.#call("setBase", options, () => this.#state.setBase(expected, next));
   }
 
-  /** As `SharedLog.trim`. */
+  /** Implements `SharedLog.trim`. */
   async trim(base: LogBase, through: number, options?: CallOptions): Promise<void> {
     checkTrim(this.name, base, through);
     await this.#call("trim", options, () => this.#state.trim(base, through));
   }
 
-  /** As `SharedLog.announce`. */
+  /** Implements `SharedLog.announce`. */
   async announce(node: NodeInfo, ttlMs: number, options?: CallOptions): Promise<Presence> {
     checkPresence(this.name, node, ttlMs);
     const announcement = await this.#call("announce", options, () => this.#state.announce(node, ttlMs));
@@ -133,17 +133,17 @@ export class SimLogClient implements SharedLog {
     };
   }
 
-  /** As `SharedLog.members`. */
+  /** Implements `SharedLog.members`. */
   members(options?: CallOptions): Promise<Members> {
     return this.#call("members", options, () => this.#state.members);
   }
 
-  /** As `SharedLog.want`. */
+  /** Implements `SharedLog.want`. */
   want(nodeId: string | undefined, options?: CallOptions): Promise<void> {
     return this.#call("want", options, () => this.#state.want(nodeId));
   }
 
-  /** As `SharedLog.watchMembers`. It calls also while the node is cut off: a call may always be one too many. */
+  /** Implements `SharedLog.watchMembers`. It also calls back while the node is cut off: an extra call is always allowed. */
   watchMembers(onChange: () => void, { signal }: { readonly signal: AbortSignal }): void {
     if (signal.aborted || this.#closing.signal.aborted) return;
     const stop = this.#state.onMembers(() => queueMicrotask(() => signal.aborted || onChange()));
@@ -156,7 +156,7 @@ export class SimLogClient implements SharedLog {
     this.#closing.signal.addEventListener("abort", end, { once: true });
   }
 
-  /** As `SharedLog.close`. */
+  /** Implements `SharedLog.close`. */
   async close(): Promise<void> {
     this.#closing.abort(closed(this.name));
   }
@@ -168,7 +168,7 @@ export class SimLogClient implements SharedLog {
     return await unlessAborted(exchanged, [options?.signal, this.#closing.signal]);
   }
 
-  // Undefined: the signal aborted, or no answer came and another attempt is due.
+  // Undefined: the signal aborted, or no answer came and the caller must try again.
   async #pageOf(
     after: number,
     options: { readonly signal: AbortSignal; readonly onTrouble?: (error: unknown) => void },
@@ -204,7 +204,7 @@ class Changes {
     };
   }
 
-  /** Resolves when there were more than so many. */
+  /** Resolves when there were more than `count` changes. */
   async after(count: number): Promise<void> {
     while (this.count <= count)
       await new Promise<void>((resolve) => {

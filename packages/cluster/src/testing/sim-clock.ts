@@ -7,17 +7,15 @@ interface Sleeper {
 
 /** Settings of a `SimClock`. */
 export interface SimClockOptions {
-  /**
-   * True: time goes on by itself to the next sleeper whenever the process has nothing else to do. False (default): only `advance` and `run` move it.
-   */
+  /** True: time moves by itself to the next sleeper when the process has nothing else to do. False (default): only `advance` and `run` move it. */
   readonly isAutomatic?: boolean;
-  /** Turns of the event loop without a wake-up that count as nothing to do. Default 4. */
+  /** If no sleeper wakes for this number of turns of the event loop, the process counts as idle. Default 4. */
   readonly idleTurns?: number;
 }
 
 /**
- * Virtual time: hours pass in milliseconds, and the same sleeps wake in the same order in each run. Sleepers of the same moment wake in the order in
- * which they went to sleep, and what the first one caused runs before the next one wakes.
+ * A clock with virtual time: hours pass in milliseconds. In each run, the same sleepers wake in the same order. Sleepers of the same moment
+ * wake in the order in which they went to sleep. Everything that one sleeper causes runs before the next one wakes.
  */
 export class SimClock implements ClusterClock {
   readonly #sleepers: Sleeper[] = [];
@@ -37,12 +35,12 @@ export class SimClock implements ClusterClock {
     return this.#now;
   }
 
-  /** How many sleep. */
+  /** The number of sleepers. */
   get sleepers(): number {
     return this.#sleepers.length;
   }
 
-  /** Resolves when virtual time has moved on by `ms`, or when the signal aborts. */
+  /** Resolves when virtual time has moved by `ms`, or when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted === true) return resolve();
@@ -62,7 +60,7 @@ export class SimClock implements ClusterClock {
     });
   }
 
-  /** Moves time on by `ms`. Each sleeper wakes at its moment, and what it causes runs before time goes on. */
+  /** Moves time by `ms`. Each sleeper wakes at its moment. Everything that it causes runs before time moves further. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await this.settle();
@@ -74,8 +72,8 @@ export class SimClock implements ClusterClock {
   }
 
   /**
-   * Moves time on, as far as needed, until the work has settled.
-   * @throws Error if nobody sleeps and the work has not settled, or after `limitMs` (default one virtual hour)
+   * Moves time as far as needed until the work has settled.
+   * @throws Error if there is no sleeper and the work has not settled, or after `limitMs` (default one virtual hour)
    */
   async run<T>(work: Promise<T>, limitMs = 3_600_000): Promise<T> {
     let isSettled = false;
@@ -88,13 +86,14 @@ export class SimClock implements ClusterClock {
       await this.settle();
       if (isSettled) return work;
       const next = this.#sleepers[0];
-      if (next === undefined) throw new Error(`at ${this.#now} ms nobody sleeps, and the work waits`);
+      if (next === undefined)
+        throw new Error(`at ${this.#now} ms there is no sleeper, but the work has not settled`);
       if (next.at > end) throw new Error(`the work has not settled within ${limitMs} virtual ms`);
       this.#wakeNext();
     }
   }
 
-  /** Lets everything run that needs no time. */
+  /** Runs everything that needs no time. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < this.#idleTurns; turn++) await new Promise(setImmediate);
   }

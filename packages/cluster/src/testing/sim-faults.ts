@@ -1,4 +1,4 @@
-/** A call of a `SharedLog` over `SimLog`, or a page of its `follow`. */
+/** The kind of a call of a `SharedLog` over `SimLog`; each page of `follow` is a call too. */
 export type SimCallKind =
   | "head"
   | "claim"
@@ -14,44 +14,44 @@ export type SimCallKind =
   | "members"
   | "want";
 
-/** A call that is about to leave a node. */
+/** A call that a node is about to send. */
 export interface SimCall {
   /** The client's name. */
   readonly client: string;
   /** Which method was called. */
   readonly kind: SimCallKind;
-  /** 1 for the log's first call of all clients, then one more for each. */
+  /** The number of the call, among the calls of all clients: 1 for the first. */
   readonly number: number;
-  /** 1 for the first call of this kind by this client, then one more for each. */
+  /** The number of the call, among the calls of this kind of this client: 1 for the first. */
   readonly nth: number;
 }
 
-/** Until when something waits: virtual milliseconds, or a promise. */
+/** How long a message waits: virtual milliseconds, or until a promise settles. */
 export type SimDelay = number | Promise<unknown>;
 
 /**
- * What goes wrong with one call. A read that gets no answer rejects with KAYA_NO_MAJORITY, a write with KAYA_IN_DOUBT; `afterMs` is when, and the
- * log's `timeoutMs` if it is absent (0: at once, as if the connection broke).
+ * A fault that is injected into one call. A read that gets no answer rejects with KAYA_NO_MAJORITY, and a write with KAYA_IN_DOUBT.
+ * `afterMs` is the time until it rejects. Default: the log's `timeoutMs`. 0: immediately, as if the connection broke.
  */
 export type SimFault =
-  /** The request is lost before it is done. */
+  /** The request is lost. The call is not done. */
   | { readonly kind: "requestLost"; readonly afterMs?: number }
-  /** It is done, and the reply is lost. */
+  /** The call is done, and the reply is lost. */
   | { readonly kind: "replyLost"; readonly afterMs?: number }
-  /** The request or the reply arrives late. The request is done also if the caller has given up meanwhile. */
+  /** The request or the reply arrives late. A late request is done even if the caller has given up. */
   | { readonly kind: "delay"; readonly request?: SimDelay; readonly reply?: SimDelay }
-  /** No machine could be reached: KAYA_NO_MAJORITY at once, and nothing was done. */
+  /** No machine can be reached: KAYA_NO_MAJORITY immediately, and nothing is done. */
   | { readonly kind: "noMajority" }
-  /** There was no room: KAYA_DISK_FULL, and nothing was done. */
+  /** There is no room: KAYA_DISK_FULL, and nothing is done. */
   | { readonly kind: "diskFull" }
-  /** The log refuses the node's password: KAYA_IO, and nothing was done. */
+  /** The log refuses the node's password: KAYA_IO, and nothing is done. */
   | { readonly kind: "refused" };
 
-/** Chooses the fault of each call; undefined: none. */
+/** Chooses the fault of each call; undefined: no fault. */
 export type SimFaultPlan = (call: SimCall) => SimFault | undefined;
 
 /**
- * How a client is cut off. `drop`: nothing arrives in either direction. `refuse`: connections are refused, so that each call knows at once that it did
- * nothing. `replies`: requests arrive and are done, replies do not come back.
+ * The kind of a network partition between a client and the log. `drop`: no message arrives in either direction. `refuse`: connections are
+ * refused, so each call knows immediately that nothing was done. `replies`: requests arrive and are done, but replies do not come back.
  */
 export type SimPartition = "drop" | "refuse" | "replies";

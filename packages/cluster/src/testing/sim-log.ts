@@ -6,33 +6,34 @@ import type { SimCall, SimCallKind, SimFaultPlan, SimPartition } from "./sim-fau
 import { SimNetwork } from "./sim-network.js";
 import { SimState } from "./sim-state.js";
 
-/** Settings of a `SimLog`. */
+/** The settings of a `SimLog`. */
 export interface SimLogOptions {
-  /** For messages. Default `"sim"`. */
+  /** The name of the log in messages. Default `"sim"`. */
   readonly name?: string;
-  /** Presences run out in it, and delays pass in it. Default: a new `SimClock`, which only the test moves. */
+  /** The clock for presences and delays. Default: a new `SimClock`, which only the test moves. */
   readonly clock?: ClusterClock;
-  /** The most bytes that an entry may have. Default 1 MiB. */
+  /** The largest size of an entry in bytes. Default 1 MiB. */
   readonly maxEntryBytes?: number;
-  /** Milliseconds that each request takes, and each reply. Default 0: a call without a fault needs no time. */
+  /** The duration of each request, and of each reply, in milliseconds. Default 0: a call without a fault needs no time. */
   readonly latencyMs?: number;
-  /** Milliseconds after which a call without an answer rejects. Default 1,000. */
+  /** Time after which a call without an answer rejects, in milliseconds. Default 1,000. */
   readonly timeoutMs?: number;
-  /** Asked at each call: what goes wrong with it. It may be replaced at any time: `log.faults`. */
+  /** The fault plan: it is called at each call. It can be replaced at any time: `log.faults`. */
   readonly faults?: SimFaultPlan;
 }
 
 /**
- * A shared log in memory, for tests. It has any number of clients, and can simulate each fault that a network, a machine or an operator can cause. It is deterministic: the same calls with the same faults on a `SimClock` give the same answers in the same order.
+ * A shared log in memory, for tests. It has any number of clients, and can inject the faults of a network, a machine or an operator. It is
+ * deterministic: the same calls with the same faults on a `SimClock` give the same answers in the same order.
  */
 export class SimLog {
   /** The name of the log in messages. */
   readonly name: string;
-  /** Presences run out in it. */
+  /** The clock for presences and delays. */
   readonly clock: ClusterClock;
-  /** The most bytes that an entry may have. */
+  /** The largest size of an entry in bytes. */
   readonly maxEntryBytes: number;
-  /** Asked at each call: what goes wrong with it. */
+  /** The fault plan: it is called at each call. */
   faults: SimFaultPlan | undefined;
   readonly #state: SimState;
   readonly #network: SimNetwork;
@@ -51,39 +52,39 @@ export class SimLog {
   }
 
   /**
-   * The log as one node sees it.
-   * @param name of the node: faults are put in under it
+   * Connects a node to the log.
+   * @param name the name of the node, for fault plans and partitions
    */
   client(name: string): SharedLog {
     return new SimLogClient(this, this.#state, name);
   }
 
-  /** The head as the majority has it, without a call. */
+  /** The head that the majority has. Reading it is not a call. */
   get head(): LogHead | undefined {
     return this.#state.head;
   }
 
-  /** The base as the majority has it, without a call. */
+  /** The base that the majority has. Reading it is not a call. */
   get base(): LogBase | undefined {
     return this.#state.base;
   }
 
-  /** Entries that were not trimmed, oldest first. */
+  /** The entries that were not trimmed, oldest first. */
   get entries(): readonly LogEntry[] {
     return this.#state.entries;
   }
 
-  /** Every entry that was ever appended, oldest first. Each acknowledged write must be in it. */
+  /** All entries that were ever appended, oldest first. Each acknowledged write must be in one of them. */
   get history(): readonly LogEntry[] {
     return this.#state.history;
   }
 
-  /** The present nodes, without a call. */
+  /** The present nodes. Reading them is not a call. */
   get members(): Members {
     return this.#state.members;
   }
 
-  /** How many calls were made, pages of `follow` included. */
+  /** The number of calls so far, including pages of `follow`. */
   get calls(): number {
     return this.#calls;
   }
@@ -97,41 +98,42 @@ export class SimLog {
     this.#state.isFull = isFull;
   }
 
-  /** Cuts a client off, until `heal`. Replies to its calls under way are lost. */
+  /** Partitions a client from the log until `heal`. The replies to its pending calls are lost. */
   partition(client: string, how: SimPartition = "drop"): void {
     this.#network.partition(client, how);
   }
 
-  /** Ends a client's partition. */
+  /** Ends the partition of a client. */
   heal(client: string): void {
     this.#network.heal(client);
     for (const listener of this.#healed.get(client) ?? []) listener();
   }
 
-  /** As SIGSTOP: the client's calls neither leave nor return until `resume`. What has left is done. */
+  /** Pauses a client, like SIGSTOP: until `resume`, its calls are neither sent nor answered. Requests that were already sent are done. */
   pause(client: string): void {
     this.#network.pause(client);
   }
 
-  /** Ends a pause. */
+  /** Ends the pause of a client. */
   resume(client: string): void {
     this.#network.resume(client);
   }
 
-  /** No majority lives any more: nothing is answered until `restoreMajority`. */
+  /** Stops the majority: no call is answered until `restoreMajority`. */
   loseMajority(): void {
     this.#network.loseMajority();
   }
 
   /**
    * Brings the majority back after `loseMajority`.
-   * @param pending what becomes of requests that came meanwhile. `"done"`: they are done now, also those whose callers gave up. `"dropped"`: they are lost
+   * @param pending the fate of requests that were sent in the meantime. `"done"`: they are done now, also if their callers gave up.
+   *   `"dropped"`: they are lost
    */
   restoreMajority(pending: "done" | "dropped" = "done"): void {
     this.#network.restoreMajority(pending);
   }
 
-  /** Ends a node's presence, as if it had run out. */
+  /** Ends a node's presence, as if it had expired. */
   losePresence(nodeId: string): void {
     this.#state.endPresence(nodeId);
   }
@@ -141,7 +143,7 @@ export class SimLog {
     this.#state.trimForced(through);
   }
 
-  /** @internal One call of a client. */
+  /** @internal Performs one call of a client. */
   exchange<T>(client: string, kind: SimCallKind, isWrite: boolean, perform: () => T): Promise<T> {
     const key = `${kind} ${client}`;
     const nth = (this.#counts.get(key) ?? 0) + 1;
@@ -150,7 +152,7 @@ export class SimLog {
     return this.#network.exchange({ call, fault: this.faults?.(call), isWrite, perform });
   }
 
-  /** @internal Calls back when a client's partition ends. @returns ends it */
+  /** @internal Adds a listener for the end of a client's partition. @returns a function that removes it */
   onHealed(client: string, listener: () => void): () => void {
     const listeners = this.#healed.get(client) ?? new Set();
     this.#healed.set(client, listeners.add(listener));

@@ -2,11 +2,11 @@ import { KayaError } from "@kaya/core";
 import type { ClusterClock } from "../clock.js";
 import type { SimCall, SimDelay, SimFault, SimPartition } from "./sim-faults.js";
 
-/** What a call does to the log, and what its caller allows. */
+/** The effect of a call on the log, and the limits of its caller. */
 export interface SimRequest<T> {
   readonly call: SimCall;
   readonly fault: SimFault | undefined;
-  /** True: without an answer it is in doubt. */
+  /** True: the call is in doubt if it gets no answer. */
   readonly isWrite: boolean;
   readonly perform: () => T;
 }
@@ -16,7 +16,7 @@ interface Gate {
   readonly open: () => void;
 }
 
-/** The way from the nodes to the majority and back, and everything that goes wrong on it. */
+/** The network between the nodes and the majority, with all injected faults. */
 export class SimNetwork {
   readonly #name: string;
   readonly #clock: ClusterClock;
@@ -61,7 +61,7 @@ export class SimNetwork {
     this.#majority = undefined;
   }
 
-  /** One request and its reply. Without an answer it rejects at the end of the time limit. */
+  /** Sends one request, and returns its reply. Without an answer it rejects at the end of the time limit. */
   async exchange<T>(request: SimRequest<T>): Promise<T> {
     const { call, fault } = request;
     await this.#running(call.client);
@@ -105,11 +105,14 @@ export class SimNetwork {
   async #giveUp({ call, isWrite }: SimRequest<unknown>): Promise<never> {
     await this.#running(call.client);
     if (isWrite)
-      throw this.#error("KAYA_IN_DOUBT", `${call.kind}: no answer came. It may be done, or be done later`);
+      throw this.#error(
+        "KAYA_IN_DOUBT",
+        `${call.kind}: no answer came. It may have been done, or may be done later`,
+      );
     throw this.#error("KAYA_NO_MAJORITY", `${call.kind}: no answer came in time`);
   }
 
-  // A request that waits for the majority is done when it comes back, or was lost with the machine that had it.
+  // A request that waits for the majority is either done when the majority is back, or lost with the machine that had it.
   async #reachesMajority(): Promise<boolean> {
     let hasWaited = false;
     while (this.#majority !== undefined) {
@@ -150,7 +153,7 @@ function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-// The answer, whichever it is, still has to travel back.
+// Performs a request. Its answer, a result or an error, still has to travel back.
 function attempt<T>(perform: () => T): () => T {
   try {
     const value = perform();

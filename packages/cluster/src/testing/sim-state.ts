@@ -13,13 +13,13 @@ import type { LogBase, LogClaim, LogEntry, LogHead, LogPage, Members, NodeInfo }
 
 interface LivingNode {
   readonly info: NodeInfo;
-  /** Which announcement it came from: an earlier one cannot renew it. */
+  /** The number of the announcement that it belongs to: an earlier announcement cannot renew it. */
   readonly announcement: number;
   readonly expiresAt: number;
   readonly timer: AbortController;
 }
 
-/** What the majority keeps. Each method is one transaction: it is done whole, at once, or it throws and did nothing. */
+/** The state that the majority keeps. Each method is one transaction: it is done completely, or it throws and does nothing. */
 export class SimState {
   readonly #name: string;
   readonly #clock: ClusterClock;
@@ -32,9 +32,9 @@ export class SimState {
   #wanted: string | undefined;
   #revision = 0;
   #announcements = 0;
-  /** True: there is no room for anything but a trim. */
+  /** True: there is room only for trims. */
   isFull = false;
-  /** Every entry that was ever appended, those that were trimmed included. */
+  /** All entries that were ever appended, including trimmed ones. */
   readonly history: LogEntry[] = [];
 
   constructor(name: string, clock: ClusterClock) {
@@ -50,7 +50,7 @@ export class SimState {
     return this.#base;
   }
 
-  /** Entries that were not trimmed, oldest first. */
+  /** The entries that were not trimmed, oldest first. */
   get entries(): readonly LogEntry[] {
     return this.#entries;
   }
@@ -94,7 +94,7 @@ export class SimState {
   setBase(expected: LogBase | undefined, next: StoredBase): LogBase {
     this.#needRoom();
     const head = this.#head;
-    // Without a base there is no version that a claim could change: the epoch of the writer says the same.
+    // Without a base there is no version that a claim could change. So the epoch of the writer is compared too.
     if (head === undefined || this.#base?.version !== expected?.version || next.epoch !== head.epoch)
       throw fenced(this.#name, `naming base ${next.name}`, head);
     checkBase(this.#name, expected, next, head);
@@ -107,7 +107,7 @@ export class SimState {
     this.trimForced(through);
   }
 
-  /** Trims without any check: what a broken program, or an operator, could do. */
+  /** Trims without any check, as a broken program or an operator could. */
   trimForced(through: number): void {
     this.#entries = this.#entries.filter((entry) => entry.lastLsn > through);
   }
@@ -124,12 +124,12 @@ export class SimState {
     if (this.#nodes.get(info.id)?.announcement !== announcement)
       throw new KayaError(
         "KAYA_NOT_FOUND",
-        `${this.#name}: the presence of ${info.id} ran out: announce it again`,
+        `${this.#name}: the presence of ${info.id} has expired: announce it again`,
       );
     this.#tell(info, ttlMs, announcement);
   }
 
-  /** Ends a presence; without an announcement, whichever there is. */
+  /** Ends a presence. Without an announcement: any presence of the node. */
   endPresence(id: string, announcement?: number): void {
     const node = this.#nodes.get(id);
     if (node === undefined || (announcement !== undefined && node.announcement !== announcement)) return;
@@ -151,13 +151,13 @@ export class SimState {
     notify(this.#memberListeners);
   }
 
-  /** Calls back after each change of the head. @returns ends it */
+  /** Adds a listener for changes of the head. @returns a function that removes it */
   onLog(listener: () => void): () => void {
     this.#logListeners.add(listener);
     return () => this.#logListeners.delete(listener);
   }
 
-  /** Calls back after each change of the members. @returns ends it */
+  /** Adds a listener for changes of the members. @returns a function that removes it */
   onMembers(listener: () => void): () => void {
     this.#memberListeners.add(listener);
     return () => this.#memberListeners.delete(listener);
@@ -203,7 +203,7 @@ export class SimState {
   }
 }
 
-// A copy: a listener may add another.
+// The set is copied, because a listener may add another one.
 function notify(listeners: ReadonlySet<() => void>): void {
   for (const listener of [...listeners]) listener();
 }

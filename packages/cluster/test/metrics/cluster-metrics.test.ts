@@ -7,7 +7,7 @@ import type { ClusterStats } from "../../src/stats.js";
 
 const NONE = { mean: 0, p50: 0, p99: 0, max: 0, buckets: [] };
 
-/** Of a writer: each number is another one, so that no two can be exchanged. */
+/** The statistics of a writer. All numbers differ, so that the test notices an exchange of two metrics. */
 const STATS: ClusterStats = {
   nodeId: "node-1",
   role: "writer",
@@ -33,7 +33,7 @@ const STATS: ClusterStats = {
   lastTrouble: undefined,
 };
 
-/** The samples of a node with these statistics, without its label. */
+/** The samples of a node with these statistics, without the label of the node. */
 async function samples(cluster: ClusterStats): Promise<string[]> {
   const engine = await Engine.open({}, new SimDisk());
   const stats = { ...engine.stats(), cluster };
@@ -45,7 +45,7 @@ async function samples(cluster: ClusterStats): Promise<string[]> {
     .map((line) => line.replace('store="n",', "").replace('{store="n"}', ""));
 }
 
-test("a node shows what its statistics have", async () => {
+test("a node shows its statistics", async () => {
   const found = await samples(STATS);
   expect(found.filter((line) => !line.includes("_bucket"))).toEqual([
     'kaya_cluster_role{role="writer"} 1',
@@ -82,7 +82,7 @@ test("a node shows what its statistics have", async () => {
   expect(found).toContain('kaya_cluster_append_duration_seconds_bucket{le="0.002048"} 0');
 });
 
-test("a follower shows no tail, and nothing that it does not know", async () => {
+test("a follower shows no tail, and no value that it does not know", async () => {
   const { base: _, contactAgeMs: __, ...known } = STATS;
   const found = await samples({ ...known, role: "follower", base: undefined, contactAgeMs: undefined });
   for (const name of ["tail_bytes", "base_lsn", "contact_age"])

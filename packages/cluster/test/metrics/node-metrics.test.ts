@@ -14,7 +14,7 @@ function open(): Promise<ClusterEngine> {
 
 const lineOf = (text: string, name: string) => text.split("\n").find((line) => line.startsWith(name));
 
-test("a node is shown with its engine's metrics and its own, and closed only as closed", async () => {
+test("an open node shows the metrics of its engine and its own, a closed node only that it is closed", async () => {
   const db = await open();
   await db.put("a", "1");
   const text = prometheusText({ main: db });
@@ -27,7 +27,7 @@ test("a node is shown with its engine's metrics and its own, and closed only as 
   expect(prometheusText({ main: db }).split("\n").slice(2)).toEqual(['kaya_up{store="main"} 0', ""]);
 });
 
-test("instrument is told of a node that is opened, and once it is closed", async () => {
+test("instrument learns of a node when it is opened and when it is closed", async () => {
   const told: SourceStateMessage[] = [];
   const listener = (message: unknown) => void told.push(message as SourceStateMessage);
   subscribe(ENGINE_CHANNELS.source, listener);

@@ -3,7 +3,7 @@ import { SimDisk } from "@kaya/io";
 import { expect } from "vitest";
 import { type BlobStore, type ReplicateOptions, restore } from "../../src/index.js";
 
-/** No look at the log but those that a test asks for. */
+/** The replication reads the log only when a test asks for it. */
 export const QUIET: ReplicateOptions = { intervalMs: 86_400_000 };
 
 export type Rows = Record<string, string>;

@@ -6,7 +6,7 @@ export interface RandomHistoryOptions {
   readonly operations: number;
   readonly processes: number;
   readonly keys: number;
-  /** Of the operations, in percent. */
+  /** The share of batches among the operations, in percent. */
   readonly batches: number;
   readonly unknown: number;
 }
@@ -20,8 +20,8 @@ interface Planned {
 }
 
 /**
- * A history that a register store with one copy could give: each operation takes effect at a random moment between its call and its return, or, if
- * its outcome is unknown, at any moment after its call, or never.
+ * Generates a linearizable history: each operation takes effect on one copy of the registers at a random moment between its invocation and
+ * its response. An operation of unknown outcome takes effect at any moment after its invocation, or never.
  */
 export function randomHistory(options: RandomHistoryOptions): HistoryOperation[] {
   const random = new Random(options.seed);
@@ -69,7 +69,7 @@ function callOf(
   const value = `v${number}`;
   if (random.below(100) < batches) {
     const [first, second] = [key(), key()];
-    // Often what the key had a moment ago.
+    // Often the value that the key had a moment before.
     const seen = random.chance(0.5) ? state.get(first) : before.get(first);
     const writes: KeyedValue[] = [
       { key: first, value },

@@ -4,19 +4,20 @@ import { fileURLToPath } from "node:url";
 const SCRIPT = fileURLToPath(new URL("node-process.mjs", import.meta.url));
 const PATIENCE_MS = 120_000;
 
-/** A node's process, which is killed and started again. */
+/** The process of a node. It can be killed and started again. */
 export class ChaosNode {
   #settings;
   /** @type {import("node:child_process").ChildProcess | undefined} */
   #child;
   #life = 0;
   isStopped = false;
-  /** What it wrote to stderr. */
+  /** Its output on stderr. */
   errors = "";
 
   /**
    * @param {Omit<import("./node-process.mjs").Settings, "life">} settings
-   * @param {readonly import("../../dist/testing/etcd/tcp-proxy.js").TcpProxy[]} proxies its own ways to the members of etcd
+   * @param {readonly import("../../dist/testing/etcd/tcp-proxy.js").TcpProxy[]} proxies proxies to the members of etcd that only this node
+   *   uses
    */
   constructor(settings, proxies) {
     this.#settings = settings;
@@ -35,7 +36,7 @@ export class ChaosNode {
     return this.#child !== undefined;
   }
 
-  /** Begins; `opened` waits for it. */
+  /** Starts the process. `opened` waits until the node is open. */
   start() {
     if (this.#child !== undefined) return;
     const settings = { ...this.#settings, life: ++this.#life };
@@ -50,7 +51,7 @@ export class ChaosNode {
     });
   }
 
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   async kill() {
     const child = this.#child;
     if (child === undefined) return;
@@ -72,7 +73,7 @@ export class ChaosNode {
   /**
    * @param {string} ask
    * @param {number} [ms]
-   * @returns {Promise<any>} undefined: no answer in time, or it is down
+   * @returns {Promise<any>} undefined: there was no answer in time, or the process is down
    */
   ask(ask, ms = PATIENCE_MS) {
     const child = this.#child;
@@ -91,7 +92,7 @@ export class ChaosNode {
       const timer = setTimeout(() => done(undefined), ms);
       child.on("message", onMessage);
       child.on("exit", onExit);
-      child.send({ ask }, () => undefined); // it may just have died
+      child.send({ ask }, () => undefined); // the process may have died just now
     });
   }
 }

@@ -1,5 +1,5 @@
-// Three etcd members, three nodes in processes of their own with clients, and a nemesis between them. After it: every answer that a client got is
-// compared with the shared log, and so is each node.
+// Three members of etcd, three nodes in processes of their own with clients, and a nemesis that injects faults. At the end, each answer of
+// a client and the data of each node are compared with the shared log.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,7 +58,7 @@ export async function runChaos({ minutes, seed, onProgress = () => undefined }) 
       base: await observer.base(),
     });
     if (observer.failure !== undefined)
-      violations.push(`the shared log cannot be followed: ${observer.failure}`);
+      violations.push(`the observer cannot follow the shared log: ${observer.failure}`);
     for (const { id, errors } of nodes)
       if (errors !== "") violations.push(`${id} complains: ${errors.slice(0, 2000)}`);
     isKept = violations.length > 0;
@@ -92,7 +92,7 @@ export async function runChaos({ minutes, seed, onProgress = () => undefined }) 
 }
 
 /**
- * A node, with a proxy of its own to each member.
+ * Makes a node, with a proxy of its own to each member.
  * @param {number} index
  * @param {{ seed: number, root: string, etcd: import("../../dist/testing/index.js").EtcdCluster }} world
  */
@@ -124,7 +124,7 @@ async function untilWriter(nemesis) {
 }
 
 /**
- * What each node has once all have everything.
+ * The data of each node, when all nodes have all records.
  * @param {readonly ChaosNode[]} nodes
  * @param {Observer} observer
  */
@@ -139,7 +139,7 @@ async function statesOf(nodes, observer) {
     if (isWhole || observer.failure !== undefined) return states;
     if (performance.now() > end)
       throw new Error(
-        `nodes do not get to LSN ${head?.lsn}: ${states.map(({ id, lsn, error }) => `${id} ${lsn} ${error ?? ""}`).join("; ")}; the observer ${observer.lsn}`,
+        `nodes do not reach LSN ${head?.lsn}: ${states.map(({ id, lsn, error }) => `${id} ${lsn} ${error ?? ""}`).join("; ")}; the observer ${observer.lsn}`,
       );
     await sleep(200);
   }

@@ -4,8 +4,9 @@ import { checkLinearizability, describeLinearizability } from "../../dist/testin
 /** @typedef {{ id: string, lsn?: number, rows?: [string, string][], loads?: number, bases?: number, trims?: number, error?: string }} NodeState */
 
 /**
- * What clients were told, the shared log, and what each node has.
- * @param {{ history: Recorded[], model: import("../../dist/testing/simulation/log-model.js").LogModel, states: NodeState[], base: number }} found
+ * Compares the answers that the clients got, the shared log, and the data of each node.
+ * @param {{ history: Recorded[], model: import("../../dist/testing/simulation/log-model.js").LogModel, states: NodeState[], base: number }}
+ *   found
  */
 export function checkAll({ history, model, states, base }) {
   /** @type {string[]} */
@@ -19,7 +20,7 @@ export function checkAll({ history, model, states, base }) {
   for (const { id, rows, error } of states) {
     const state = JSON.stringify([...(rows ?? [])].sort((a, b) => (a[0] < b[0] ? -1 : 1)));
     if (error !== undefined || state !== expected)
-      violations.push(`${id} has not what the shared log has: ${error ?? ""}`);
+      violations.push(`the data of ${id} differs from the shared log: ${error ?? ""}`);
   }
   const started = performance.now();
   const result = checkLinearizability(history, { maxConfigurations: 1_000_000 });
@@ -29,11 +30,11 @@ export function checkAll({ history, model, states, base }) {
   const figures = [
     [
       "",
-      `${counts.acknowledged} acknowledged writes in ${model.records.length} records, each on ${states.length} nodes: ${counts.lost} lost; ${counts.doubt} in doubt, of which ${counts.doubtDone} were done; ${counts.refused} refused and found nowhere, ${counts.conflicts} conflicts`,
+      `${counts.acknowledged} acknowledged writes in ${model.records.length} records, each on ${states.length} nodes: ${counts.lost} lost; ${counts.doubt} in doubt (${counts.doubtDone} of them were done); ${counts.refused} refused and not in the log, ${counts.conflicts} conflicts`,
     ],
     [
       "",
-      `history of ${result.operations} operations, ${counts.reads} of them linearizable reads: ${result.verdict} after ${result.configurations} configurations, ${Math.round(performance.now() - started)} ms; the log is trimmed behind a base at LSN ${base}; in their last lives the nodes made ${sum("bases")} bases and loaded ${sum("loads")}`,
+      `history of ${result.operations} operations, ${counts.reads} of them linearizable reads: ${result.verdict} after ${result.configurations} configurations, ${Math.round(performance.now() - started)} ms; the newest base is at LSN ${base}; since their last start the nodes made ${sum("bases")} bases and loaded ${sum("loads")}`,
     ],
   ];
   return { violations, figures };
@@ -60,7 +61,7 @@ function checkWrite(call, model, counts, violations) {
       );
     if (isThere && (found === undefined || found.length === 1)) return;
     counts.lost++;
-    violations.push(`acknowledged, and not there once: ${text()}`);
+    violations.push(`acknowledged, but not exactly once in the log: ${text()}`);
   } else if (call.outcome === "unknown") {
     counts.doubt++;
     counts.doubtDone += found !== undefined && found.length > 0 ? 1 : 0;

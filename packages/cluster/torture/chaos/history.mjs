@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 /** @typedef {import("../../dist/testing/index.js").HistoryOperation & { lsn?: number, code?: string }} Recorded */
 
 /**
- * What the clients of one node wrote down. A call without an answer has an unknown outcome; the last line may be cut.
+ * Reads the record of the clients of one node. A call without an answer has an unknown outcome. The last line may be incomplete.
  * @param {string} path
  * @returns {Recorded[]}
  */
@@ -15,7 +15,7 @@ export function readHistory(path) {
     try {
       entry = JSON.parse(line);
     } catch {
-      continue; // the process was killed in the middle of it
+      continue; // the process was killed while it wrote this line
     }
     const call = calls.get(entry.id);
     if (call === undefined) {
@@ -40,7 +40,7 @@ export function readHistory(path) {
   return [...calls.values()];
 }
 
-/** JSON has no undefined. @param {{ key: string, value?: string }[]} pairs */
+/** Restores undefined values, which JSON cannot represent. @param {{ key: string, value?: string }[]} pairs */
 function values(pairs) {
   return pairs.map(({ key, value }) => ({ key, value }));
 }

@@ -9,7 +9,7 @@ const REST_MS = 700;
 const PATIENCE_MS = 60_000;
 const JUNK_BYTES = 1024 * 1024;
 
-/** Each once, in this order. @type {readonly Action[]} */
+/** The short plan: each action once, in this order. @type {readonly Action[]} */
 export const SHORT_PLAN = [
   "kill the writer",
   "stop the writer beyond its presence",
@@ -33,7 +33,7 @@ const ACTIONS = {
     const writer = await it.writer();
     writer?.stop();
     await it.failover(writer);
-    await sleep(LONG_MS); // others write, make bases and trim
+    await sleep(LONG_MS); // another node writes, makes bases and trims
     writer?.goOn();
   },
   "kill a member": async (/** @type {Nemesis} */ it) => {
@@ -75,7 +75,7 @@ const ACTIONS = {
     const follower = await it.follower();
     follower?.stop();
     await sleep(REST_MS);
-    await it.etcd.makeRoom().catch(() => undefined); // a member may just be starting
+    await it.etcd.makeRoom().catch(() => undefined); // a member may still be starting
     await sleep(REST_MS);
     follower?.goOn();
   },
@@ -87,7 +87,7 @@ const ACTIONS = {
       try {
         await it.etcd.admin("/v3/kv/put", { key: key(index), value });
       } catch {
-        break; // NOSPACE: that is what is wanted
+        break; // NOSPACE: etcd is full, as intended
       }
     }
     await sleep(REST_MS);
@@ -103,7 +103,7 @@ const ACTIONS = {
   },
 };
 
-/** What goes wrong, one thing after the other, and how long it took until there was a writer again. */
+/** Injects faults one after the other, and measures the time until there is a writer again. */
 export class Nemesis {
   /** @type {Record<string, number>} */
   #counts = {};
@@ -131,7 +131,7 @@ export class Nemesis {
     while (performance.now() < end) await this.#run(this.random.pick(actions));
   }
 
-  /** Everything is as it was: all live, and reach each other. */
+  /** Ends all faults: all processes run, and can reach each other. */
   async heal() {
     for (const node of this.nodes) {
       node.goOn();
@@ -141,7 +141,7 @@ export class Nemesis {
     await this.etcd.healthy();
     await this.etcd.makeRoom();
     for (const node of this.nodes) node.start();
-    // One that failed is opened again, as an operator would.
+    // A failed node is opened again, as an operator would do.
     for (const node of this.nodes) {
       const status = await node.ask("status", 5_000);
       if (status?.role !== "failed") continue;
@@ -151,7 +151,7 @@ export class Nemesis {
     }
   }
 
-  /** The node that says that it is the writer, if one does. */
+  /** The node with the role "writer", if there is one. */
   async writer() {
     const answers = await this.#statuses();
     return answers.find(({ status }) => status?.role === "writer")?.node;

@@ -1,5 +1,5 @@
-// One node and its clients, in a process of their own: `node node-process.mjs <settings as JSON>`. Each call is written to a file before it is made,
-// and each answer right after it came, so that a SIGKILL leaves what was known. The parent asks over IPC.
+// One node and its clients, in a process of their own: `node node-process.mjs <settings as JSON>`. Each call is written to a file before it
+// is made, and each answer immediately after it came. So the record survives a SIGKILL. The parent sends questions over IPC.
 import { openSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KayaError } from "@kaya/core";
@@ -66,7 +66,8 @@ async function answer(ask) {
 }
 
 /**
- * The bound of the tail is a multiple of the largest entry: with small ones a short run has bases and trims.
+ * Limits the size of entries. The bound of the tail is a multiple of the largest entry, so with small entries even a short run has bases
+ * and trims.
  * @param {import("../../dist/index.js").SharedLog} log
  * @returns {import("../../dist/index.js").SharedLog}
  */
@@ -80,7 +81,7 @@ function withSmallEntries(log) {
   });
 }
 
-/** One client. @param {number} lane */
+/** Runs one client. @param {number} lane */
 async function live(lane) {
   const random = new Random(settings.seed, settings.life, lane);
   const process = `${settings.id}.${settings.life}/${lane}`;
@@ -171,7 +172,7 @@ function end(id, outcome, more) {
   writeSync(file, `${JSON.stringify({ id, at: now(), outcome, ...more })}\n`);
 }
 
-/** Microseconds of a clock that all processes of the machine share. */
+/** The time in microseconds, on a clock that all processes of the machine share. */
 function now() {
   return Number(process.hrtime.bigint() / 1000n);
 }

@@ -1,7 +1,7 @@
 import { etcdLog } from "../../dist/index.js";
 import { LogModel } from "../../dist/testing/simulation/log-model.js";
 
-/** Follows the shared log past all proxies, from its first record on: the one history that clients and nodes are compared with. */
+/** Follows the shared log from its first record, without a proxy. So it has the complete history, which clients and nodes are compared with. */
 export class Observer {
   /** @type {import("../../dist/index.js").LogEntry[]} */
   #entries = [];
@@ -31,7 +31,7 @@ export class Observer {
     return this.#log.head();
   }
 
-  /** The LSN of the base that the log names; 0: none. */
+  /** The LSN of the base that the log names; 0: there is none. */
   async base() {
     return (await this.#log.base())?.lsn ?? 0;
   }
@@ -55,7 +55,7 @@ export class Observer {
           this.failure = error;
           return;
         }
-        await new Promise((resolve) => setTimeout(resolve, 100)); // before the first claim, or nobody answers
+        await new Promise((resolve) => setTimeout(resolve, 100)); // the log is not claimed yet, or etcd does not answer
       }
     }
   }

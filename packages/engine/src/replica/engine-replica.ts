@@ -4,7 +4,7 @@ import { invalid } from "../input.js";
 import type { Replica, ReplicaBatch, ReplicaEntry } from "./replica.js";
 import type { ReplicaRole } from "./replica-role.js";
 
-/** A replica, around its engine. */
+/** Implements a replica with an engine. */
 export class EngineReplica implements Replica {
   readonly engine: Engine;
   readonly #role: ReplicaRole;

@@ -6,13 +6,13 @@ import { type RecoveredState, recoverState } from "../recover-state.js";
 import { readMarker, removeMarker } from "./replica-marker.js";
 
 /**
- * Makes a replica an ordinary store, with all records that it has. Its log gets an id of its own, because other records may follow from now on.
- * Change tokens up to the last record stay valid. Nothing happens if the directory is no replica.
+ * Turns a replica into an ordinary store, with all records that it has. Its log gets a new id, because its later records may differ from
+ * those of the shared log. Change tokens up to the last record stay valid. If the directory is not a replica, the call does nothing.
  *
  * @param target a directory, or a disk
  * @param given as for `Engine.open`; `dataDir` is not used
- * @throws KayaError KAYA_LOCK_CONFLICT if the directory is open; KAYA_INVALID_ARGUMENT; KAYA_CORRUPTION for damage that no crash explains;
- *   KAYA_UNSUPPORTED_VERSION if a newer version wrote it; KAYA_DISK_FULL; KAYA_IO; KAYA_FSYNC_FAILED
+ * @throws KayaError KAYA_LOCK_CONFLICT if the directory is open; KAYA_INVALID_ARGUMENT; KAYA_CORRUPTION for damage that a crash cannot
+ *   cause; KAYA_UNSUPPORTED_VERSION if a newer version wrote it; KAYA_DISK_FULL; KAYA_IO; KAYA_FSYNC_FAILED
  */
 export async function leaveCluster(target: string | Disk, given?: PartialEngineConfig): Promise<void> {
   const config = resolveEngineConfig(given);
@@ -22,7 +22,7 @@ export async function leaveCluster(target: string | Disk, given?: PartialEngineC
   let lock: DiskLock | undefined;
   let wal: WalWriter<unknown> | undefined;
   try {
-    // The marker is read before the lock is taken, because the lock would create a directory for a mistyped path.
+    // The marker is read before the lock is taken: taking the lock would create a directory for a mistyped path.
     if ((await readMarker(disk)) === undefined) return;
     lock = await takeDirectory(config, disk);
     if ((await readMarker(disk)) === undefined) return;
@@ -36,7 +36,7 @@ export async function leaveCluster(target: string | Disk, given?: PartialEngineC
   }
 }
 
-/** Changes the id before it removes the marker: nobody writes while the marker is there. */
+/** Changes the id before it removes the marker. While the marker exists, no program writes to the directory. */
 async function leave(disk: Disk, { wal, closeTables }: RecoveredState): Promise<void> {
   try {
     await wal.rename(randomLogId());

@@ -3,7 +3,7 @@ import type { Disk } from "@kaya/io";
 import { REPLICA_PATH } from "../replica-path.js";
 import { readMarker } from "./replica-marker.js";
 
-/** Refuses a replica: an ordinary engine would write records that the shared log lacks. @throws KayaError KAYA_INVALID_ARGUMENT */
+/** Refuses a replica, because an ordinary engine would write records that are not in the shared log. @throws KayaError KAYA_INVALID_ARGUMENT */
 export async function assertNoReplica(disk: Disk): Promise<void> {
   const marker = await readMarker(disk);
   if (marker === undefined) return;

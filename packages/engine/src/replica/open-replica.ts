@@ -18,14 +18,14 @@ import { type ReplicaMarker, readMarker, writeMarker } from "./replica-marker.js
 import { ReplicaRole } from "./replica-role.js";
 
 /**
- * Opens a directory as a replica of a shared log. The replica follows at first. An absent or empty directory becomes a replica. The call leaves a
- * marker in the directory: `Engine.open` then refuses to write there, because it knows nothing of the shared log.
+ * Opens a directory as a replica of a shared log. The replica follows at first. An absent or empty directory becomes a replica. The call
+ * leaves a marker in the directory. Because of the marker, `Engine.open` refuses to write there: it does not know the shared log.
  *
  * @param config as for `Engine.open`; without `readOnly`
  * @param disk used instead of the real directory `config.dataDir`
- * @throws KayaError KAYA_INVALID_ARGUMENT, also if the directory is a replica of another log, or holds a store with records and `adopt` is not
- *   given; KAYA_LOCK_CONFLICT if the directory is open elsewhere; KAYA_CORRUPTION for damage that no crash explains; KAYA_UNSUPPORTED_VERSION if a
- *   newer version wrote it; KAYA_DISK_FULL; KAYA_IO; KAYA_FSYNC_FAILED
+ * @throws KayaError KAYA_INVALID_ARGUMENT, also if the directory is a replica of another log, or if it has a store with records and `adopt`
+ *   is not given; KAYA_LOCK_CONFLICT if the directory is open elsewhere; KAYA_CORRUPTION for damage that a crash cannot cause;
+ *   KAYA_UNSUPPORTED_VERSION if a newer version wrote it; KAYA_DISK_FULL; KAYA_IO; KAYA_FSYNC_FAILED
  */
 export async function openReplica(
   config: PartialEngineConfig | undefined,
@@ -49,14 +49,15 @@ export async function openReplica(
     await makeReplica(engine, before, { logId, logName });
     return new EngineReplica(engine, role);
   } catch (error) {
-    await engine.close().catch(() => undefined); // the first error counts
+    await engine.close().catch(() => undefined); // the caller gets the first error
     throw error;
   }
 }
 
 /**
- * Sets the id before the marker: without the marker the directory is an ordinary store, whatever the id of its log. A directory with the marker and
- * another id comes from a crash between the two steps of `leaveCluster`, or from a recovery that cut the log. Its records belong to the shared log.
+ * Sets the id before the marker: without the marker the directory is an ordinary store, whatever the id of its log is. If the directory has
+ * the marker and another id, then a crash came between the two steps of `leaveCluster`, or a recovery cut the log. In both cases its
+ * records belong to the shared log.
  */
 async function makeReplica(
   engine: Engine,
@@ -68,7 +69,7 @@ async function makeReplica(
   if (before?.logName !== marker.logName) await writeMarker(disk, marker);
 }
 
-/** Gives the log its id at once, so that an empty node accepts tokens of other nodes. */
+/** Gives the log its id immediately, so that an empty node accepts tokens of other nodes. */
 async function nameLog(wal: WalWriter<unknown>, logId: string): Promise<void> {
   if (wal.history === undefined) await wal.identify();
   else if (wal.history.id !== logId) await wal.rename(logId);
@@ -86,11 +87,11 @@ async function assertMine(
     );
   if (marker === undefined && adopt !== true && (await hasRecords(disk)))
     throw invalid(
-      `${name} holds a store that is no replica. Nothing was changed. Give an empty directory; or give \`adopt\` to make what it holds the beginning of the shared log.`,
+      `${name} holds a store that is not a replica. Nothing was changed. Give an empty directory; or give \`adopt\`: then its data becomes the beginning of the shared log.`,
     );
 }
 
-/** Whether a directory has, or may have, records: in tables or in a log. */
+/** Whether a directory has, or may have, records in tables or in a log. */
 async function hasRecords(disk: Disk): Promise<boolean> {
   const { segments } = await listSegments(disk);
   if (segments.some(({ length }) => length > 0)) return true;
@@ -101,7 +102,7 @@ async function hasRecords(disk: Disk): Promise<boolean> {
 const REPLICA_OPTIONS = ["logId", "logName", "maxBatchBytes", "refusal", "adopt"];
 
 function readReplicaOptions(given: ReplicaOptions, config: EngineConfig): ReplicaOptions {
-  if (given === undefined) throw invalid("openReplica needs options: which log the replica is of");
+  if (given === undefined) throw invalid("openReplica needs options: they name the shared log");
   const options = readRecoveryOptions(given, [...OPEN_OPTIONS, ...REPLICA_OPTIONS]) as ReplicaOptions;
   return readInput("the options", () => {
     const { logId, logName, maxBatchBytes, refusal, adopt = false } = options;

@@ -14,10 +14,11 @@ export interface ReplicaMarker {
 }
 
 /**
- * Reads the marker of a directory without taking the lock: the shared log of which the directory is a replica. Undefined if it is no replica.
+ * Reads the marker of a directory, which names the shared log, without taking the lock. Undefined if the directory is not a replica.
  *
  * @param target a directory, or a disk
- * @throws KayaError KAYA_CORRUPTION if the marker is damaged, KAYA_UNSUPPORTED_VERSION if a newer version wrote it, KAYA_INVALID_ARGUMENT, KAYA_IO
+ * @throws KayaError KAYA_CORRUPTION if the marker is damaged, KAYA_UNSUPPORTED_VERSION if a newer version wrote it, KAYA_INVALID_ARGUMENT,
+ *   KAYA_IO
  */
 export async function readReplicaMarker(target: string | Disk): Promise<ReplicaMarker | undefined> {
   if (typeof target !== "string") return readMarker(target);
@@ -36,12 +37,12 @@ export async function readMarker(disk: Disk): Promise<ReplicaMarker | undefined>
   return text === undefined ? undefined : parse(text);
 }
 
-/** Durably. @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED */
+/** Writes the marker durably. @throws KayaError KAYA_DISK_FULL, KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED */
 export function writeMarker(disk: Disk, { logId, logName }: ReplicaMarker): Promise<void> {
   return writeSealedFile(disk, REPLICA_PATH, `${JSON.stringify({ version: VERSION, logId, logName })}\n`);
 }
 
-/** Durably. @throws KayaError KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED */
+/** Removes the marker durably. @throws KayaError KAYA_IO, KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED */
 export async function removeMarker(disk: Disk): Promise<void> {
   await disk.remove(REPLICA_PATH);
   await disk.syncDir("");
@@ -65,7 +66,7 @@ function contentOf(text: string): { readonly [Field in string]?: unknown } {
   try {
     content = JSON.parse(text);
   } catch {
-    throw unknownContent(describe(text)); // what is wrong with it is there to be seen
+    throw unknownContent(describe(text)); // the message shows the text, so it needs no reason
   }
   if (typeof content !== "object" || content === null) throw unknownContent(describe(text));
   return content as { readonly [Field in string]?: unknown };
@@ -74,6 +75,6 @@ function contentOf(text: string): { readonly [Field in string]?: unknown } {
 function unknownContent(found: string): KayaError {
   return new KayaError(
     "KAYA_CORRUPTION",
-    `${REPLICA_PATH} holds ${found}, and not the id and name of a shared log. Nothing was changed. Restore the file, or load the node anew from the shared log.`,
+    `${REPLICA_PATH} holds ${found} instead of the id and name of a shared log. Nothing was changed. Restore the file, or remove the directory and load the node from the shared log.`,
   );
 }

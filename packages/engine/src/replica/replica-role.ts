@@ -6,7 +6,7 @@ import type { ReplicaBatch, ReplicaOptions } from "./replica.js";
 type Commit = (batch: ReplicaBatch) => Promise<void>;
 type RefusedHere = (error: KayaError) => void;
 
-/** The role of a replica: whether it accepts writes, and the `commit` of its batches. */
+/** The role of a replica: whether it accepts writes, and the `commit` function of its batches. */
 export class ReplicaRole {
   readonly #refusal: () => KayaError;
   readonly #maxBatchBytes: number;
@@ -23,7 +23,7 @@ export class ReplicaRole {
     return this.#isLeading;
   }
 
-  /** True if it has stopped leading, and writes are still under way. */
+  /** True if it has stopped leading, but writes are still under way. */
   get isStopping(): boolean {
     return this.#commit !== undefined && !this.#isLeading;
   }
@@ -32,7 +32,7 @@ export class ReplicaRole {
     return this.#maxBatchBytes;
   }
 
-  /** For the log's writer. */
+  /** The commit function for the writer of the local log. */
   get commitTo(): CommitTo {
     return {
       maxBatchBytes: this.#maxBatchBytes,
@@ -50,7 +50,7 @@ export class ReplicaRole {
     if (this.#isLeading) this.#refusedHere?.(error);
   }
 
-  /** The error with which writes reject while it follows. */
+  /** The error of writes while the replica follows. */
   refusal(): KayaError {
     return this.#refusal();
   }
@@ -71,7 +71,7 @@ export class ReplicaRole {
     this.#isLeading = false;
   }
 
-  /** No write is under way any more. */
+  /** Call it when no write is under way any more. */
   stopped(): void {
     if (!this.#isLeading) this.#commit = undefined;
   }

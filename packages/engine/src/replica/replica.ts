@@ -1,76 +1,82 @@
 import type { KayaError, LogPosition, Lsn, SequenceNumber } from "@kaya/core";
 import type { Engine, OpenEngineOptions } from "../engine.js";
 
-/** One group commit on its way to the shared log. */
+/** One group commit that is handed to the shared log. */
 export interface ReplicaBatch {
-  /** The first of its records. */
+  /** LSN of its first record. */
   readonly firstLsn: Lsn;
-  /** The last of its records. */
+  /** LSN of its last record. */
   readonly lastLsn: Lsn;
-  /** The last operation of its last record. */
+  /** Sequence number of the last operation of its last record. */
   readonly lastSequence: SequenceNumber;
-  /** The records as a segment of the log has them, one behind the other. They stay as they are until `commit` settles. */
+  /** The records as in a segment of the log, one after the other. The bytes do not change until `commit` settles. */
   readonly bytes: Uint8Array;
 }
 
 /** Records of the shared log, for a replica that follows. */
 export interface ReplicaEntry {
-  /** The first of its records. */
+  /** LSN of its first record. */
   readonly firstLsn: Lsn;
-  /** The last of its records. */
+  /** LSN of its last record. */
   readonly lastLsn: Lsn;
-  /** The records as `ReplicaBatch.bytes` had them: whole entries, one behind the other. They are read before `append` returns. */
+  /** The records as in `ReplicaBatch.bytes`: whole entries, one after the other. They are read before `append` returns. */
   readonly bytes: Uint8Array;
 }
 
 /** The shared log of a replica, and the options of its engine. */
 export interface ReplicaOptions extends OpenEngineOptions {
-  /** The id of the log, which all nodes have: 16 lower-case hex digits. Tokens of the change feed work on each of them. */
+  /** The id of the log, the same on all nodes: 16 lower-case hex digits. So tokens of the change feed are valid on each of them. */
   readonly logId: string;
-  /** The name of the shared log, without secrets: one line, for the marker and for messages. */
+  /** The name of the shared log for the marker and for messages: one line, without secrets. */
   readonly logName: string;
-  /** Most bytes of one batch, and of one record; at least 40. A larger write is refused with KAYA_INVALID_ARGUMENT. */
+  /** The largest size of a batch, and of a record, in bytes; at least 40. A larger write is refused with KAYA_INVALID_ARGUMENT. */
   readonly maxBatchBytes: number;
-  /** Makes the error with which writes reject while the replica follows: KAYA_NOT_LEADER. */
+  /** Makes the error of writes while the replica follows: KAYA_NOT_LEADER. */
   readonly refusal: () => KayaError;
-  /** Makes a store with records a replica: one machine becomes the first of three, or a base is loaded. Default false: it is refused. */
+  /**
+   * True: a store with records becomes a replica. This is for the first machine of a cluster, and for a base that was loaded. Default
+   * false: such a store is refused.
+   */
   readonly adopt?: boolean;
 }
 
 /**
- * An engine whose log is a prefix of a shared log. After the opening it follows: records come from `append`, and all writes are refused. After `lead`,
- * writes are accepted, and each batch waits for the shared log before it is written here. `follow` ends that; both may be called any number of times.
+ * An engine whose log is a prefix of a shared log. At first it follows: `append` gives it records, and it refuses all writes. After `lead`
+ * it accepts writes, and each batch waits for the shared log before it is written here. `follow` ends that. Both may be called any number
+ * of times.
  *
- * A write is acknowledged once it is in the shared log. The local log is not synced for each commit. Flushes sync it, so tables never have records that the
- * local log may lose.
+ * A write is acknowledged when it is in the shared log. The local log is not synced for each commit. Flushes sync it, so tables never have
+ * records that the local log may lose.
  */
 export interface Replica {
   /**
-   * Reads, scans, snapshots, views, watches, change feeds, statistics, flushes, compactions and backups. It closes with `engine.close()`. Writes
-   * before they return (`putSync` and the like) are refused with KAYA_INVALID_ARGUMENT.
+   * The engine: reads, scans, snapshots, views, watches, change feeds, statistics, flushes, compactions and backups. `engine.close()`
+   * closes the replica. Synchronous writes (`putSync` and the like) are refused with KAYA_INVALID_ARGUMENT.
    */
   readonly engine: Engine;
-  /** The last applied record, and its last operation. All records up to it can be read. */
+  /** The position of the last applied record and its last operation. All records up to it can be read. */
   readonly position: LogPosition;
   /** Whether writes are accepted. */
   readonly isLeading: boolean;
   /**
-   * Appends records of the shared log behind `position`, and resolves when they can be read. It verifies the whole entry before it writes: each checksum,
-   * and that LSNs and sequences continue without a gap. Records at or below `position` are skipped. Concurrent
-   * calls append in the order of the calls.
+   * Appends records of the shared log after `position`, and resolves when they can be read. Before it writes, it verifies the whole entry:
+   * each checksum, and that LSNs and sequences continue without a gap. Records at or below `position` are skipped. Concurrent calls append
+   * in the order of the calls.
    *
-   * @throws KayaError KAYA_CORRUPTION if the bytes are no whole records, or not the ones that the entry names, or if they do not go on from this
-   *   log's sequence; KAYA_INVALID_ARGUMENT if records are missing before them, if one is over `wal.maxRecordBytes`, or while it leads. Nothing was
-   *   written then. KAYA_DISK_FULL, KAYA_IO: they were taken back, from the first that cannot be read on, and may be appended again. KAYA_FSYNC_FAILED,
-   *   KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL, KAYA_INVARIANT_VIOLATION: final. KAYA_WRITER_FAILED, KAYA_CLOSED
+   * @throws KayaError KAYA_CORRUPTION if the bytes are not whole records, are not the records that the entry names, or do not continue the
+   *   sequence of this log; KAYA_INVALID_ARGUMENT if records are missing before them, if one is larger than `wal.maxRecordBytes`, or while
+   *   the replica leads. In all these cases nothing was written. KAYA_DISK_FULL, KAYA_IO: all records that cannot be read yet were taken
+   *   back, and may be appended again. KAYA_FSYNC_FAILED, KAYA_DIRECTORY_REPLACED, KAYA_INTERNAL, KAYA_INVARIANT_VIOLATION: final.
+   *   KAYA_WRITER_FAILED, KAYA_CLOSED
    */
   append(entry: ReplicaEntry): Promise<void>;
   /**
-   * From now on writes are accepted. Each batch is handed to `commit` before it is written here, one at a time and in order.
+   * Accepts writes from now on. Each batch is handed to `commit` before it is written here, one at a time and in order.
    *
-   * If `commit` rejects, the batch rejects with that error, and nothing of it is here. Batches behind it were never handed over: they reject with the
-   * same code, or with KAYA_FENCED if that leaves their fate open; `cause` is the first error. Their LSNs are free again. If something fails here
-   * after `commit` has resolved, the engine has failed (`onFailure`): the records are in the shared log, and this node does not have them.
+   * If `commit` rejects, the batch rejects with that error, and nothing of it is written here. Later batches that wait were never handed
+   * over. They reject with the same code, or with KAYA_FENCED if that code leaves the outcome of a write unknown; `cause` is the first
+   * error. Their LSNs are free again. If something fails here after `commit` has resolved, the engine fails (`onFailure`): the records are
+   * in the shared log, but this node does not have them.
    *
    * @param refusedHere called with the error when this directory refuses writes that were not handed to `commit`: a segment cannot be opened, or a memtable
    *   cannot be flushed, because the disk is full or broken. The replica goes on, and refuses writes for as long as the cause lasts: `follow` lets another
@@ -85,8 +91,8 @@ export interface Replica {
    */
   assertRoom(): Promise<void>;
   /**
-   * From now on writes reject with `refusal()`, and so do updates and transactions whose functions have not ended. Writes that already have an LSN still go
-   * through `commit`. Resolves when no write is under way any more. It may be called while the replica follows.
+   * Refuses writes from now on with `refusal()`, also updates and transactions whose functions have not ended. Writes that already have an
+   * LSN still go through `commit`. Resolves when no write is under way any more. It may also be called while the replica follows.
    */
   follow(): Promise<void>;
   /**
@@ -96,8 +102,8 @@ export interface Replica {
    */
   onApplied(call: () => void): () => void;
   /**
-   * Calls `call` once when the engine fails. A failed engine takes no records and no writes until it is opened again; reads go on. An engine that has
-   * failed already never calls it.
+   * Calls `call` once when the engine fails. A failed engine accepts no records and no writes until it is opened again, but it can be read.
+   * If the engine has already failed, `call` is never called.
    *
    * @returns a function that removes `call`
    */

@@ -1,18 +1,18 @@
 import type { SharedLog } from "@kaya/cluster";
 
-/** What a member of etcd says of itself: it then refuses writes. */
+/** An alarm of a member of etcd. The member then refuses writes. */
 export interface Alarm {
   readonly member: string;
-  /** `NOSPACE`: its quota is used up. `CORRUPT`: its data differs from the others'. */
+  /** `NOSPACE`: its quota is used up. `CORRUPT`: its data differs from that of other members. */
   readonly alarm: string;
 }
 
-/** Alarms of the machines that keep the log, as far as it tells them. */
+/** The alarms of the machines that keep the log, if the log can report them. */
 export async function alarmsOf(log: SharedLog): Promise<readonly Alarm[]> {
   if (!("alarms" in log) || typeof log.alarms !== "function") return [];
   try {
     return (await log.alarms()) as readonly Alarm[];
   } catch {
-    return []; // a user who may not ask for them may still ask for the rest
+    return []; // the user may have no permission for alarms, but for everything else
   }
 }

@@ -2,11 +2,11 @@ import { formatBytes, formatCount } from "../units.js";
 import type { Alarm } from "./alarms.js";
 import type { ClusterLook, NodeLook } from "./survey.js";
 
-/** Something about a cluster that a person should know. */
+/** A problem of a cluster, or a risk, that an operator should know. */
 export interface Finding {
-  /** `problem`: writes are refused, or will be soon without help. */
+  /** `problem`: writes are refused now, or will be soon unless an operator acts. */
   readonly level: "problem" | "warning";
-  /** Stable, for programs. */
+  /** A stable name, for programs. */
   readonly kind:
     | "no-nodes"
     | "no-writer"
@@ -16,16 +16,16 @@ export interface Finding {
     | "behind-trim"
     | "one-node"
     | "wanted-absent";
-  /** What was found, and what to do. */
+  /** The finding, and what to do. */
   readonly message: string;
 }
 
 type Look = Omit<ClusterLook, "findings">;
 
-/** From this share of the bound on, a tail is near it. */
+/** A tail is near its bound from this share of the bound on. */
 const NEAR = 0.75;
 
-/** What is wrong, the worst first. */
+/** The findings, the most serious first. */
 export function findingsOf(look: Look, alarms: readonly Alarm[]): Finding[] {
   return [
     ...alarms.map(alarmFinding),
@@ -46,23 +46,21 @@ function alarmFinding({ member, alarm }: Alarm): Finding {
 
 function writerFindings({ nodes, writer, epoch }: Look): Finding[] {
   if (nodes.length === 0)
-    return [
-      problem("no-nodes", "no node is there: nobody accepts writes, and nobody answers reads. Start one"),
-    ];
+    return [problem("no-nodes", "no node is present: writes and reads are impossible. Start a node")];
   if (!writer.isThere) {
     const candidates = nodes.filter(({ isFollowerOnly }) => !isFollowerOnly);
-    const who = `no writer: ${writer.id}, which claimed epoch ${epoch}, is not there. Writes wait until another node claims the log.`;
+    const who = `no writer: ${writer.id}, which claimed epoch ${epoch}, is not present. Writes wait until another node claims the log.`;
     const advice =
       candidates.length > 0
-        ? `Within seconds one of them should: ${candidates.map(({ id }) => id).join(", ")}`
-        : "All nodes that are there only follow: `kayactl cluster promote NODE` asks one of them";
+        ? `One of these should do so within seconds: ${candidates.map(({ id }) => id).join(", ")}`
+        : "All present nodes only follow: `kayactl cluster promote NODE` asks one of them";
     return [problem("no-writer", `${who} ${advice}`)];
   }
   if (nodes.length > 1) return [];
   return [
     warning(
       "one-node",
-      `${writer.id} is alone: no other node takes over when it ends, and writes wait until it is back`,
+      `${writer.id} is alone: no other node can take over if it stops, and writes then wait until it is back`,
     ),
   ];
 }
@@ -73,31 +71,31 @@ function tailFindings({ base, tail }: Look): Finding[] {
     found.push(
       warning(
         "no-base",
-        "no base yet: a new node reads the whole log. The writer makes one when the log has a quarter of tailMaxBytes, if it has a blobStore; without one, writes are refused at tailMaxBytes",
+        "no base yet: a new node reads the whole log. If the writer has a blobStore, it makes a base when the log has a quarter of tailMaxBytes. Without a blobStore, writes are refused at tailMaxBytes",
       ),
     );
   if (tail.bytes >= NEAR * tail.defaultLimitBytes)
     found.push(
       warning(
         "tail-near-bound",
-        `the tail has ${formatBytes(tail.bytes)}, and writes are refused once it has tailMaxBytes (default ${formatBytes(tail.defaultLimitBytes)}) ` +
-          "until the writer has named a newer base: look at the blob store",
+        `the tail has ${formatBytes(tail.bytes)}. At tailMaxBytes (default ${formatBytes(tail.defaultLimitBytes)}) writes are refused ` +
+          "until the writer has made a newer base: check the blob store",
       ),
     );
   return found;
 }
 
 function behindTrim({ id, lsn }: NodeLook, { base }: Look): Finding {
-  const from = base === undefined ? "a base" : `the base as of LSN ${formatCount(base.lsn)}`;
+  const from = base === undefined ? "a base" : `the base at LSN ${formatCount(base.lsn)}`;
   return warning(
     "behind-trim",
-    `${id} needs the record behind LSN ${formatCount(lsn)}, which was trimmed. It loads ${from} by itself: if it does not, look at its log and the blob store`,
+    `${id} needs the record after LSN ${formatCount(lsn)}, which was trimmed. It loads ${from} by itself. If it does not, check its log and the blob store`,
   );
 }
 
 function wantedFindings({ wanted, nodes }: Look): Finding[] {
   if (wanted === undefined || nodes.some(({ id }) => id === wanted)) return [];
-  return [warning("wanted-absent", `${wanted} was asked to become the writer, and is not there`)];
+  return [warning("wanted-absent", `${wanted} was asked to become the writer, but is not present`)];
 }
 
 function problem(kind: Finding["kind"], message: string): Finding {

@@ -5,7 +5,7 @@ import { invalid } from "../bytes.js";
 import type { Context } from "../context.js";
 import { unreadableFile } from "../file-error.js";
 
-/** Which shared log, and how to get in. */
+/** The options that name a shared log and give access to it. */
 export interface LogOptions {
   readonly etcd?: string;
   readonly prefix?: string;
@@ -19,24 +19,25 @@ export interface LogOptions {
 const PASSWORD = "KAYA_ETCD_PASSWORD";
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Adds the options that name a shared log. Each but the password may come from the environment. */
+/** Adds the options that name a shared log. All except the password may also come from the environment. */
 export function addLogOptions(command: Command): Command {
   const options = [
-    new Option("--etcd <urls>", "the members of etcd, with commas between them (also: KAYA_ETCD)").env(
+    new Option("--etcd <urls>", "the members of etcd, separated by commas (also: KAYA_ETCD)").env(
       "KAYA_ETCD",
     ),
     new Option(
       "--prefix <text>",
-      "the log's keys in etcd, as the nodes have it (also: KAYA_ETCD_PREFIX)",
+      "the prefix of the log's keys in etcd, the same as on the nodes (also: KAYA_ETCD_PREFIX)",
     ).env("KAYA_ETCD_PREFIX"),
     new Option(
       "--user <name>",
       `a user of etcd (also: KAYA_ETCD_USER); the password is in ${PASSWORD}, or in a file`,
     ).env("KAYA_ETCD_USER"),
-    new Option("--password-file <file>", "a file with the password; a line break at its end is left out"),
-    new Option("--cacert <file>", "who signed etcd's certificate: PEM (also: KAYA_ETCD_CACERT)").env(
-      "KAYA_ETCD_CACERT",
-    ),
+    new Option("--password-file <file>", "a file with the password; a line break at its end is ignored"),
+    new Option(
+      "--cacert <file>",
+      "the authority that signed etcd's certificate: PEM (also: KAYA_ETCD_CACERT)",
+    ).env("KAYA_ETCD_CACERT"),
     new Option("--cert <file>", "the certificate to show to etcd: PEM (also: KAYA_ETCD_CERT)").env(
       "KAYA_ETCD_CERT",
     ),
@@ -46,25 +47,25 @@ export function addLogOptions(command: Command): Command {
   return command;
 }
 
-/** Opens the log that the options name, does the work, and lets go of the log. */
+/** Opens the log that the options name, runs the work, and closes the log. */
 export async function withLog<T>(
   context: Context,
   options: LogOptions,
   work: (log: SharedLog) => Promise<T>,
 ): Promise<T> {
   const log = await openLog(context, options);
-  // A log that waits for etcd keeps no process alive by itself: the process would end without a word.
+  // A log that waits for etcd does not keep the process alive: without this timer the process would end without a message.
   const alive = setInterval(() => undefined, LONGEST_TIMER_MS);
   try {
     return await work(log);
   } finally {
     clearInterval(alive);
-    await log.close().catch(() => undefined); // what the work found is told
+    await log.close().catch(() => undefined); // the result of the work is more important
   }
 }
 
 /**
- * The log that the options name, which the caller closes.
+ * Opens the log that the options name. The caller closes it.
  * @throws KayaError KAYA_INVALID_ARGUMENT, KAYA_NOT_FOUND, KAYA_IO
  */
 export async function openLog({ io }: Context, options: LogOptions): Promise<SharedLog> {
@@ -74,12 +75,12 @@ export async function openLog({ io }: Context, options: LogOptions): Promise<Sha
     throw invalid("which etcd? Give --etcd URL[,URL], such as --etcd http://10.0.0.1:2379, or set KAYA_ETCD");
   if (prefix === undefined)
     throw invalid(
-      "which log? Give --prefix as the nodes have it, such as --prefix /orders, or set KAYA_ETCD_PREFIX",
+      "which log? Give --prefix, the same as on the nodes, such as --prefix /orders, or set KAYA_ETCD_PREFIX",
     );
   const endpoints = etcd.split(",").map((url) => url.trim());
   const password = await passwordOf(user, files.passwordFile);
   const tls = await tlsOf(files);
-  const { etcdLog } = await import("@kaya/cluster"); // large: only where it is used
+  const { etcdLog } = await import("@kaya/cluster"); // large, so it is only loaded when it is used
   return etcdLog({
     endpoints,
     prefix,
@@ -98,7 +99,7 @@ async function passwordOf(user: string | undefined, file: string | undefined): P
   throw invalid(
     file === undefined
       ? `--user needs a password: set ${PASSWORD}, or give --password-file FILE`
-      : `${file} is empty, and a password is needed`,
+      : `${file} is empty, but a password is needed`,
   );
 }
 

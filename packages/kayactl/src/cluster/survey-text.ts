@@ -4,7 +4,7 @@ import { escapeText } from "../terminal/text.js";
 import { formatBytes, formatCount, plural } from "../units.js";
 import type { ClusterLook, NodeLook } from "./survey.js";
 
-/** A look in lines for people. */
+/** The result of a survey in lines, for people. */
 export function clusterLines(look: ClusterLook, colors: Colors): string[] {
   return [...table(rowsOf(look)).split("\n"), ...nodeLines(look), ...findingLines(look, colors)];
 }
@@ -28,7 +28,7 @@ function rowsOf({
       "base",
       base === undefined
         ? "none"
-        : `LSN ${formatCount(base.lsn)}, ${formatCount(lsn - base.lsn)} behind the last`,
+        : `LSN ${formatCount(base.lsn)}, ${formatCount(lsn - base.lsn)} before the last`,
     ],
     ...(wanted === undefined
       ? []
@@ -58,10 +58,10 @@ function formatRole({ role, isFollowerOnly }: NodeLook): string {
 }
 
 function formatLag({ lag, isBehindTrim }: NodeLook): string {
-  return isBehindTrim ? `${plural(lag, "record")}, behind the trim` : plural(lag, "record");
+  return isBehindTrim ? `${plural(lag, "record")}, needs trimmed records` : plural(lag, "record");
 }
 
-/** A sentence each. */
+/** One sentence for each finding. */
 export function findingLines({ findings }: ClusterLook, colors: Colors): string[] {
   return findings.map(({ level, message }) => {
     const name = level === "problem" ? colors.red("problem:") : colors.yellow("warning:");
@@ -69,7 +69,7 @@ export function findingLines({ findings }: ClusterLook, colors: Colors): string[
   });
 }
 
-/** The same on one line, for a file or another program. */
+/** The result on one line, for a file or another program. */
 export function clusterLine({ epoch, writer, lsn, tail, base, nodes, findings }: ClusterLook): string {
   const fields: [string, string | number][] = [
     ["epoch", epoch],
@@ -83,7 +83,7 @@ export function clusterLine({ epoch, writer, lsn, tail, base, nodes, findings }:
   return fields.map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
-/** An id may have a space in it. */
+/** Makes one word of an id, which may contain a space. */
 function inOneWord(id: string): string {
   return escapeText(id).replaceAll(/\s/g, "_");
 }

@@ -3,47 +3,47 @@ import { KayaError } from "@kaya/core";
 import { type Alarm, alarmsOf } from "./alarms.js";
 import { type Finding, findingsOf } from "./findings.js";
 
-/** What a node has as `tailMaxBytes` where it was told nothing else. */
+/** The default of `tailMaxBytes`. */
 export const DEFAULT_TAIL_BYTES = 256 * 1024 * 1024;
 
-/** A node, as it told itself, and what follows from it. */
+/** A node as its presence describes it, with conclusions. */
 export interface NodeLook {
   readonly id: string;
   readonly role: NodeInfo["role"];
-  /** It becomes the writer only where it is asked to. */
+  /** It becomes the writer only if it is asked to. */
   readonly isFollowerOnly: boolean;
   readonly address: string | undefined;
-  /** The last record that it had when it told. */
+  /** LSN of its last record when it reported. */
   readonly lsn: number;
-  /** Records of the log that it lacked then. */
+  /** The number of records that it did not have at that time. */
   readonly lag: number;
-  /** The next record that it needs was trimmed: it begins with the base. */
+  /** The next record that it needs was trimmed, so it must load the base. */
   readonly isBehindTrim: boolean;
 }
 
-/** What a shared log tells of its cluster. */
+/** The information that a shared log has about its cluster. */
 export interface ClusterLook {
   readonly log: string;
   readonly epoch: number;
-  /** The node that claimed the log last, whether it is there or not. */
+  /** The node that claimed the log last. It may be absent. */
   readonly writer: { readonly id: string; readonly address: string | undefined; readonly isThere: boolean };
   readonly lsn: number;
   readonly sequence: number;
   readonly logId: string;
-  /** What is behind the base. Nobody but a node knows its own bound. */
+  /** The part of the log after the base. Only a node knows its own bound. */
   readonly tail: { readonly bytes: number; readonly defaultLimitBytes: number };
   readonly base: Pick<LogBase, "lsn" | "epoch" | "name"> | undefined;
   readonly nodes: readonly NodeLook[];
-  /** The node that was asked to become the writer, and did not yet. */
+  /** The node that was asked to become the writer and has not become it yet. */
   readonly wanted: string | undefined;
   readonly findings: readonly Finding[];
 }
 
-/** Asks the log who is there and how far. Changes nothing. @throws KayaError KAYA_NOT_FOUND where no node has been there yet */
+/** Reads the state of a cluster from its log. Changes nothing. @throws KayaError KAYA_NOT_FOUND if no node has begun the log yet */
 export async function surveyCluster(log: SharedLog, signal?: AbortSignal): Promise<ClusterLook> {
   const options = signal === undefined ? {} : { signal };
   const [members, base, alarms] = await Promise.all([log.members(options), log.base(options), alarmsOf(log)]);
-  // Last: nobody is ahead of what is compared with them.
+  // The head is read last, so no node can be ahead of it.
   const head = await log.head(options);
   if (head === undefined) throw notBegun(log);
   const nodes = await Promise.all(members.nodes.map((node) => lookAtNode(log, head, base, node)));
@@ -68,7 +68,7 @@ async function lookAtNode(
   return { id, role, isFollowerOnly, address, lsn, lag, isBehindTrim };
 }
 
-/** Whether the record behind an LSN is in the log no more. */
+/** Whether the record after an LSN was trimmed. */
 async function isTrimmed(log: SharedLog, lsn: number): Promise<boolean> {
   try {
     await log.read(lsn, { maxBytes: 1 });

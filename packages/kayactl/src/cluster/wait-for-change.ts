@@ -2,15 +2,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SharedLog } from "@kaya/cluster";
 
 interface Wait<T> {
-  /** Undefined: not yet. */
+  /** Undefined: the change has not come yet. */
   readonly look: () => Promise<T | undefined>;
-  /** It is looked again after so long even if nothing was announced. */
+  /** It looks again after this time even if no change was announced. */
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
 
-/** Looks whenever the members change, and from time to time. @returns undefined after the time, and after the signal */
+/** Looks each time the members change, and at regular intervals. @returns undefined if the time is over or the signal aborts */
 export async function waitForChange<T>(
   log: SharedLog,
   { look, everyMs, timeoutMs, signal }: Wait<T>,
@@ -26,7 +26,7 @@ export async function waitForChange<T>(
       });
       const found = await look();
       if (found !== undefined) return found;
-      await Promise.race([changed, sleep(everyMs, undefined, { signal: over }).catch(() => undefined)]); // over: the loop ends
+      await Promise.race([changed, sleep(everyMs, undefined, { signal: over }).catch(() => undefined)]); // the time is over, and the loop ends
     }
     return undefined;
   } finally {

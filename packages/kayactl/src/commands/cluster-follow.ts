@@ -21,15 +21,15 @@ interface FollowOptions extends LogOptions {
   readonly blobs?: string;
 }
 
-/** How far a follower is. */
+/** The position of a follower. */
 interface Progress {
   readonly dir: string;
   readonly lsn: number;
-  /** The log's last record, as far as is known. */
+  /** LSN of the log's last known record. */
   readonly headLsn: number;
-  /** Records that the directory lacks. */
+  /** The number of records that the directory does not have yet. */
   readonly lagRecords: number;
-  /** How long it has lacked some. */
+  /** How long it has been behind. */
   readonly lagMs: number;
   readonly epoch: number;
 }
@@ -39,18 +39,18 @@ export const registerClusterFollow: Register = (cluster, execute) => {
     .command("follow")
     .summary("keep a directory up to date with the log")
     .description(
-      "Copy the log into DIR as it grows, until Ctrl-C: a copy that is behind by milliseconds. It begins with the base where the log was trimmed " +
-        "(--blobs), goes on where it ended, and never becomes the writer by itself.",
+      "Copy the log into DIR as it grows, until Ctrl-C. The copy is behind by milliseconds. If the log was trimmed, it begins with the base " +
+        "(--blobs). A later run continues where this one ended. It never becomes the writer by itself.",
     )
-    .argument("DIR", "the directory: absent, empty, or of an earlier follow");
+    .argument("DIR", "the directory: absent, empty, or from an earlier run");
   addLogOptions(command)
-    .option("--once", "end as soon as it has all that the log had at the beginning")
+    .option("--once", "end as soon as it has all records that the log had at the beginning")
     .option(
       "--every <seconds>",
-      "tell how far it is so often (default: 1 on a terminal, else 10)",
+      "seconds between two reports (default: 1 on a terminal, otherwise 10)",
       parseSeconds,
     )
-    .option("--node-id <name>", "its name among the nodes (default: made up)")
+    .option("--node-id <name>", "the id of this node (default: a random one)")
     .option("--blobs <store>", "the blob store of the nodes, where the bases are")
     .addHelpText(
       "after",
@@ -97,7 +97,7 @@ async function followWith(
     throw error;
   } finally {
     await node.close().catch((error: unknown) => {
-      if (failure === undefined) throw error; // else the first error is the one to tell
+      if (failure === undefined) throw error; // otherwise the first error is reported
     });
   }
 }
@@ -109,8 +109,8 @@ async function openFollower(
   blobStore: BlobStore | undefined,
 ): Promise<ClusterEngine> {
   const { nodeId } = options;
-  const { ClusterEngine } = await import("@kaya/cluster"); // large: only where it is used
-  // It runs on: it flushes and compacts by itself, as a program does.
+  const { ClusterEngine } = await import("@kaya/cluster"); // large, so it is only loaded when it is used
+  // The command keeps running, so the engine flushes and compacts by itself, as in a program.
   const { tables: _tables, durability: _durability, ...config } = engineConfig(context.options);
   return ClusterEngine.open({
     ...config,
@@ -122,7 +122,7 @@ async function openFollower(
   });
 }
 
-/** To what the log had when it began. */
+/** Follows up to the record that was the log's last one when the command began. */
 async function catchUp({ io, out, options }: Context, node: ClusterEngine, dir: string): Promise<void> {
   await orInterrupted(node.catchUp(), io.signal);
   const { lsn, epoch } = progressOf(node, dir);
@@ -142,7 +142,7 @@ async function showProgress(
   const { out, err, options } = context;
   if (options.json !== true) {
     await err.line(
-      `note: meanwhile others read it with "kayactl scan --data ${escapeText(dir)}", or readOnly`,
+      `note: other processes can read it now with "kayactl scan --data ${escapeText(dir)}", or readOnly`,
     );
     await err.flush();
   }
@@ -160,14 +160,14 @@ async function showProgress(
   });
 }
 
-/** @throws KayaError if the node failed: it follows no more */
+/** @throws KayaError if the node failed: then it does not follow any more */
 function progressOf(node: ClusterEngine, dir: string): Progress {
   const { role, lsn, headLsn, lagRecords, lagMs, epoch, lastTrouble } = node.stats().cluster;
   if (role === "failed")
     throw (
       node.failure ??
       lastTrouble ??
-      new KayaError("KAYA_INTERNAL", `${dir} follows no more, and no reason is known`)
+      new KayaError("KAYA_INTERNAL", `${dir} has stopped following for an unknown reason`)
     );
   return { dir, lsn, headLsn, lagRecords, lagMs, epoch };
 }

@@ -8,8 +8,8 @@ export const registerClusterLeave: Register = (cluster, execute) => {
     .command("leave")
     .summary("make a node's directory an ordinary store again")
     .description(
-      "Make DIR, the directory of a node or of a follower, an ordinary store: any program may then open it for writing, and it follows the log " +
-        "no more. It keeps all that it had. The log, and the other nodes, stay as they are. Close the node first. Nothing happens to an " +
+      "Make DIR, the directory of a node or of a follower, an ordinary store. Any program may then open it for writing, and it no longer follows the log. " +
+        "It keeps all its data. The log and the other nodes do not change. Close the node first. Nothing happens to an " +
         "ordinary store.",
     )
     .argument("DIR", "the directory")

@@ -11,7 +11,7 @@ import { escapeText } from "../terminal/text.js";
 import { formatDuration } from "../units.js";
 
 const DEFAULT_MS = 30_000;
-/** A look that nothing announced. */
+/** The interval of looks without an announced change. */
 const LOOK_MS = 250;
 
 interface PromoteOptions extends LogOptions {
@@ -29,10 +29,10 @@ export const registerClusterPromote: Register = (cluster, execute) => {
     .command("promote")
     .summary("make another node the writer")
     .description(
-      "Ask NODE to become the writer, and wait until it accepts writes. The earlier writer is fenced: what it has not acknowledged by then it " +
-        "rejects. Nothing that was acknowledged is lost. Also for a node that only follows.",
+      "Ask NODE to become the writer, and wait until it accepts writes. The previous writer is fenced: it rejects all writes that it has not acknowledged " +
+        "by then. No acknowledged write is lost. NODE may also be a node that only follows.",
     )
-    .argument("NODE", 'the id of a node that is there ("kayactl cluster status" lists them)');
+    .argument("NODE", 'the id of a present node ("kayactl cluster status" lists them)');
   addLogOptions(command)
     .option("--timeout <time>", "give up after this time (default: 30s)", parseDuration, DEFAULT_MS)
     .addHelpText(
@@ -73,13 +73,13 @@ async function promote({ io }: Context, log: SharedLog, node: string, timeout: n
     if (after === undefined) throw await notYet(log, node, timeout);
     return { before, after, ms: performance.now() - started };
   } catch (error) {
-    // A node that does it later, when nobody expects it any more, would be a surprise.
-    await log.want(undefined).catch(() => undefined); // the first error is the one to tell
+    // The request is withdrawn, so that the node does not become the writer later as a surprise.
+    await log.want(undefined).catch(() => undefined); // the first error is reported
     throw io.signal?.aborted === true ? new Interrupted() : error;
   }
 }
 
-/** It claimed the log, and tells that it is the writer: it has replayed the log and accepts writes. */
+/** Whether the node claimed the log and has the role "writer": then it has replayed the log and accepts writes. */
 async function accepts(log: SharedLog, node: string, { writer }: LogHead): Promise<boolean> {
   if (writer !== node) return false;
   const { nodes } = await log.members();
@@ -87,10 +87,11 @@ async function accepts(log: SharedLog, node: string, { writer }: LogHead): Promi
 }
 
 function absent(log: SharedLog, node: string, nodes: readonly { readonly id: string }[]): KayaError {
-  const there = nodes.length === 0 ? "no node is" : `there are: ${nodes.map(({ id }) => id).join(", ")}`;
+  const there =
+    nodes.length === 0 ? "no node is present" : `present nodes: ${nodes.map(({ id }) => id).join(", ")}`;
   return new KayaError(
     "KAYA_NOT_FOUND",
-    `${log.name}: the node ${JSON.stringify(node)} is not there; ${there}`,
+    `${log.name}: the node ${JSON.stringify(node)} is not present; ${there}`,
   );
 }
 
@@ -98,11 +99,11 @@ async function notYet(log: SharedLog, node: string, timeout: number): Promise<Ka
   const head = await log.head();
   const now =
     head?.writer === node
-      ? `it claimed epoch ${head.epoch}, and has not replayed the log yet`
+      ? `it claimed epoch ${head.epoch}, but has not replayed the log yet`
       : `the writer is ${head?.writer}, in epoch ${head?.epoch}`;
   return new KayaError(
     "KAYA_NOT_LEADER",
-    `${log.name}: ${node} accepts no writes after ${formatDuration(timeout)}: ${now}. The request was withdrawn`,
+    `${log.name}: ${node} does not accept writes after ${formatDuration(timeout)}: ${now}. The request was withdrawn`,
     { leader: head?.address },
   );
 }

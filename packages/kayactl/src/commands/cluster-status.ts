@@ -19,15 +19,11 @@ export const registerClusterStatus: Register = (cluster, execute) => {
     .command("status")
     .summary("show who writes, who follows, and how far each node is")
     .description(
-      "Ask etcd for the log's epoch, writer, last LSN, tail and base, and for the nodes that are there. What a node has is as of its last sign of " +
-        "life, a second ago or so. Changes nothing. Exit code 1 means that nobody accepts writes.",
+      "Show the log's epoch, writer, last LSN, tail and base, and the present nodes, as etcd has them. The position of a node is that of its last report, " +
+        "about a second ago. Changes nothing. Exit code 1 means that no node accepts writes.",
     );
   addLogOptions(command)
-    .option(
-      "--watch [seconds]",
-      "look again and again, every second or so many; ends with Ctrl-C",
-      parseSeconds,
-    )
+    .option("--watch [seconds]", "repeat at this interval (default: 1 second) until Ctrl-C", parseSeconds)
     .addHelpText(
       "after",
       `
@@ -54,7 +50,7 @@ async function printOnce({ io, out, options }: Context, log: SharedLog): Promise
   return look.findings.some(({ level }) => level === "problem") ? ExitCode.Failed : ExitCode.Ok;
 }
 
-/** A look that failed: an etcd that is away for a while does not end the watch. */
+/** A failed look. The watch continues, because etcd may be unreachable only for a while. */
 interface NoLook {
   readonly code: string;
   readonly message: string;
@@ -73,7 +69,7 @@ async function watchCluster(context: Context, log: SharedLog, seconds: number): 
   });
 }
 
-/** @throws whatever another look would not mend */
+/** @throws each error that another look cannot fix */
 function noLook(error: unknown): NoLook {
   if (!KayaError.is(error, "KAYA_NO_MAJORITY") && !KayaError.is(error, "KAYA_NOT_FOUND")) throw error;
   return { code: error.code, message: error.message };

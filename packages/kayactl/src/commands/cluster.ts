@@ -7,8 +7,8 @@ import { registerClusterStatus } from "./cluster-status.js";
 export const registerCluster: Register = (program, execute) => {
   const cluster = program
     .command("cluster")
-    .summary("look at and steer a store on several machines")
-    .description("Look at a cluster whose log is in etcd, choose its writer, follow it, or leave it.");
+    .summary("inspect and control a store on several machines")
+    .description("Inspect a cluster whose log is in etcd, choose its writer, follow it, or leave it.");
   registerClusterStatus(cluster, execute);
   registerClusterPromote(cluster, execute);
   registerClusterFollow(cluster, execute);

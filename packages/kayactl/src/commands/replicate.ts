@@ -22,10 +22,10 @@ interface ReplicateOptions {
   readonly keep?: number;
 }
 
-/** How far a replica is. */
+/** The position of a replica. */
 interface Progress {
   readonly lsn: number;
-  /** ISO 8601. */
+  /** In ISO 8601. */
   readonly time: string;
   readonly lagRecords: number;
   readonly lagMs: number;
@@ -37,15 +37,15 @@ export const registerReplicate: Register = (program, execute) => {
     .command("replicate")
     .summary("ship the data to another place, where any of its states can be restored")
     .description(
-      "Ship what STORE lacks: new tables, and the log behind them. With --follow, go on until Ctrl-C. kayactl restore builds a directory of it, " +
-        "as of now or of any record of the last --keep hours.",
+      "Ship everything that STORE does not have yet: new tables, and the log after them. With --follow, continue until Ctrl-C. kayactl restore builds a directory from it, " +
+        "with the newest state or that of any record of the last --keep hours.",
     )
     .argument("STORE", "where to")
-    .option("--follow", "go on shipping until Ctrl-C")
+    .option("--follow", "continue to ship until Ctrl-C")
     .addOption(
       new Option(
         "--interval <seconds>",
-        `with --follow: look so often (default: ${DEFAULT_SECONDS})`,
+        `with --follow: seconds between two shipments (default: ${DEFAULT_SECONDS})`,
       ).argParser(parseSeconds),
     )
     .addOption(

@@ -20,16 +20,19 @@ interface RestoreOptions {
 export const registerRestore: Register = (program, execute) => {
   program
     .command("restore")
-    .summary("build a data directory of what replicate shipped")
+    .summary("build a data directory from a replica")
     .description(
-      "Build DIR with the newest state that STORE has, or with that of an LSN or a time. DIR must be absent or empty, or one in which a " +
-        "restore was killed. All is verified. An interrupted restore leaves nothing that can be opened. With --list, only say what can be restored.",
+      "Build DIR with the newest state in STORE, or with that of an LSN or a time. DIR must be absent or empty, or a directory in which a " +
+        "restore was killed. All data is verified. An interrupted restore leaves nothing that can be opened. With --list, only show what can be restored.",
     )
     .argument("STORE", "where from")
     .argument("[DIR]", "the directory to build")
     .addOption(new Option("--lsn <n>", "the last record to include").argParser(parseWholeNumber))
     .addOption(
-      new Option("--time <iso>", "the newest state that had been shipped then: 2026-11-29T12:00:00Z")
+      new Option(
+        "--time <iso>",
+        "the newest state that was shipped by this time, such as 2026-11-29T12:00:00Z",
+      )
         .argParser(parseTime)
         .conflicts("lsn"),
     )
@@ -130,5 +133,5 @@ function describeProgress({ tableBytes, totalTableBytes, lsn, targetLsn }: Resto
 function parseTime(text: string): number {
   const time = Date.parse(text);
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time)) return time;
-  throw invalid(`--time must be a time as 2026-11-29T12:00:00Z, not ${JSON.stringify(text)}`);
+  throw invalid(`--time must be a time such as 2026-11-29T12:00:00Z, not ${JSON.stringify(text)}`);
 }

@@ -3,7 +3,7 @@ import type { BlobStore } from "@kaya/cluster";
 import { describe } from "@kaya/core";
 import { invalid } from "../bytes.js";
 
-/** What the help says of STORE. */
+/** The description of STORE in the help. */
 export const STORE_HELP = `
 STORE is a directory, a file: URL, or a bucket of S3: s3://BUCKET/PREFIX. For a server that is not Amazon's add its address:
 s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000. A region is added likewise: ?region=eu-central-1. An access key comes from the environment
@@ -12,20 +12,20 @@ s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000. A region is added likewise: ?
 const PARAMETERS = ["endpoint", "region", "path-style"];
 
 /**
- * The blob store that an address stands for.
+ * Opens the blob store at an address.
  * @throws KayaError KAYA_INVALID_ARGUMENT
  */
 export async function openStore(address: string): Promise<BlobStore> {
   const { directoryBlobStore, s3BlobStore } = await import("@kaya/cluster");
   if (/^s3:/i.test(address)) return s3BlobStore(parseS3(address));
   if (/^file:/i.test(address)) return directoryBlobStore(parseFile(address));
-  // One letter is a drive of Windows.
+  // A single letter before the colon is a drive of Windows.
   if (/^[a-z][a-z0-9+.-]+:/i.test(address))
     throw invalid(`STORE must be a path, file:… or s3://…, not ${describe(address)}`);
   return directoryBlobStore(address);
 }
 
-/** What an address of S3 says. @throws KayaError KAYA_INVALID_ARGUMENT */
+/** Parses an address of S3. @throws KayaError KAYA_INVALID_ARGUMENT */
 export function parseS3(address: string): {
   readonly bucket: string;
   readonly prefix?: string;
@@ -36,7 +36,9 @@ export function parseS3(address: string): {
   const [, bucket, path = "", query = ""] =
     /^s3:\/\/([^/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/i.exec(address) ?? [];
   if (bucket === undefined || bucket.includes("@"))
-    throw invalid("an address of S3 is s3://BUCKET/PREFIX, without keys: they come from the environment");
+    throw invalid(
+      "an address of S3 is s3://BUCKET/PREFIX, without access keys: they come from the environment",
+    );
   const parameters = new URLSearchParams(query);
   for (const name of parameters.keys())
     if (!PARAMETERS.includes(name))
@@ -60,6 +62,6 @@ function parseFile(address: string): string {
   try {
     return fileURLToPath(address);
   } catch (error) {
-    throw invalid(`${describe(address)} is no file: URL of this machine: ${(error as Error).message}`);
+    throw invalid(`${describe(address)} is not a file: URL of this machine: ${(error as Error).message}`);
   }
 }

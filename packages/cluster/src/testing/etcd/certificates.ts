@@ -27,8 +27,8 @@ export interface TestCertificates {
 const THIS_MACHINE = "IP:127.0.0.1,DNS:localhost";
 
 /**
- * An authority, and certificates of it for a server and for a client; with the `openssl` program.
- * @param names what the certificates are for, as `subjectAltName` of openssl
+ * Makes an authority, and certificates that it signed for a server and for a client. Uses the `openssl` program.
+ * @param names the hosts and addresses that the certificates are for, as `subjectAltName` of openssl
  */
 export async function makeCertificates(directory: string, names = THIS_MACHINE): Promise<TestCertificates> {
   const at = (name: string) => join(directory, name);

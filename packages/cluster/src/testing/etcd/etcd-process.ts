@@ -4,8 +4,8 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 
-// The shell is etcd's parent, and its input is a pipe from this process. When this process ends, however it ends, the pipe ends: then the shell ends etcd
-// and removes the directory.
+// The shell is etcd's parent. Its input is a pipe from this process. When this process ends for any reason, the pipe closes. Then the shell
+// ends etcd and removes the directory.
 const GUARD = `
 root=$1; shift
 exec 3<&0
@@ -21,7 +21,7 @@ exit $code
 `;
 const KEPT_OUTPUT = 8192;
 
-/** Where a program is on the PATH; undefined if it is not there. */
+/** Finds a program on the PATH; undefined if it is not there. */
 export function findProgram(name: string): string | undefined {
   for (const directory of (process.env.PATH ?? "").split(delimiter)) {
     const path = join(directory, name);
@@ -29,7 +29,7 @@ export function findProgram(name: string): string | undefined {
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // Not in this one.
+      // The program is not in this directory.
     }
   }
   return undefined;
@@ -37,7 +37,7 @@ export function findProgram(name: string): string | undefined {
 
 /** A running etcd, which does not outlive this process. */
 export class EtcdProcess {
-  /** Of etcd itself. */
+  /** The process id of etcd itself. */
   readonly pid: number;
   readonly #shell: ChildProcess;
   readonly #exited: Promise<unknown>;
@@ -56,21 +56,21 @@ export class EtcdProcess {
     });
   }
 
-  /** @param root is removed if this process ends without ending etcd */
+  /** @param root the directory that is removed if this process ends without ending etcd */
   static async start(etcd: string, root: string, args: readonly string[]): Promise<EtcdProcess> {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ETCD_")));
     const shell = spawn("/bin/sh", ["-c", GUARD, "etcd-guard", root, etcd, ...args], {
       env,
       stdio: ["pipe", "pipe", "pipe"],
     });
-    // The other end closes when etcd ends.
+    // The pipe breaks when etcd ends. That is not an error.
     shell.stdin.on("error", () => {});
     const lines = createInterface({ input: shell.stdout });
     const ended = once(shell, "exit").then(() => {
       throw new Error("the shell that starts etcd ended");
     });
     const [line] = (await Promise.race([once(lines, "line"), ended])) as [string];
-    ended.catch(() => {}); // told by the race, or etcd's own end
+    ended.catch(() => {}); // the race below, or the end of etcd, reports it
     return new EtcdProcess(shell, Number(line));
   }
 
@@ -78,7 +78,7 @@ export class EtcdProcess {
     return this.#hasExited;
   }
 
-  /** The end of what it told. */
+  /** The last part of its output. */
   get output(): string {
     return this.#output;
   }
@@ -87,9 +87,9 @@ export class EtcdProcess {
     if (!this.#hasExited) process.kill(this.pid, name);
   }
 
-  /** SIGKILL. Resolves when it has ended. */
+  /** Sends SIGKILL. Resolves when etcd has ended. */
   async kill(): Promise<void> {
-    // The shell has not waited for it yet, so nobody else can have its pid.
+    // The shell has not waited for etcd yet, so no other process can have its pid.
     if (!this.#hasExited && this.#shell.exitCode === null) {
       try {
         process.kill(this.pid, "SIGKILL");

@@ -3,16 +3,16 @@ import { EtcdClient } from "../../etcd/etcd-client.js";
 import { checkEtcdOptions, type EtcdLogOptions } from "../../etcd/options.js";
 import { RPC } from "../../etcd/protocol.js";
 
-/** Single keys in etcd, by the client of `etcdLog`: what a program does without Kaya, for comparison. */
+/** Writes single keys into etcd with the client of `etcdLog`: a program without Kaya would do the same. For comparison. */
 export class EtcdPuts {
   readonly #client: EtcdClient;
   readonly #prefix: Buffer;
 
-  /** @param options which etcd, and below which prefix */
+  /** @param options which etcd, and the prefix of the keys */
   constructor(options: EtcdLogOptions) {
     const settings = checkEtcdOptions(options);
     this.#client = new EtcdClient(settings);
-    setMaxListeners(0, this.#client.closing); // each put under way listens
+    setMaxListeners(0, this.#client.closing); // each pending put adds a listener
     this.#prefix = Buffer.from(`${settings.prefix}/`);
   }
 
@@ -22,7 +22,7 @@ export class EtcdPuts {
     await this.#client.write("a put", RPC.txn, { success: [{ requestPut }] });
   }
 
-  /** Ends the connections. */
+  /** Closes the connections. */
   close(): void {
     this.#client.close();
   }

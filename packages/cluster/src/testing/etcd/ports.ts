@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-// Below the ports that outgoing connections get: a member that is down for a while finds its port free.
+// These ports are below those of outgoing connections. So the port of a stopped member stays free.
 const FIRST = 20_000;
 const COUNT = 12_000;
 
-/** Ports of the loopback interface that nobody listened on a moment ago. */
+/** Ports of the loopback interface on which no process listened a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {
@@ -21,7 +21,7 @@ async function isFree(port: number): Promise<boolean> {
   try {
     await once(server, "listening");
   } catch {
-    return false; // somebody listens
+    return false; // another process listens
   }
   server.close();
   await once(server, "close");

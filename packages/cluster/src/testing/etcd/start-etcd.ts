@@ -13,15 +13,15 @@ const STARTS = 5;
 const POLL_MS = 50;
 const PATIENCE_MS = 120_000;
 
-/** Settings of `startEtcd`. */
+/** The settings of `startEtcd`. */
 export interface StartEtcdOptions {
-  /** How many members. Default 3. */
+  /** The number of members. Default 3. */
   readonly members?: number;
-  /** Bytes that the database may have (`--quota-backend-bytes`). Default: etcd's own, 2 GiB. */
+  /** The largest size of the database in bytes (`--quota-backend-bytes`). Default: etcd's own, 2 GiB. */
   readonly quotaBytes?: number;
   /** True: clients need TLS and a certificate. Needs the `openssl` program. */
   readonly tls?: boolean;
-  /** Users beside root, each with read and write permission for a prefix: clients then need a password. */
+  /** Users in addition to root, each with read and write permission for a prefix. Clients then need a password. */
   readonly users?: readonly { readonly name: string; readonly password: string; readonly prefix: string }[];
 }
 
@@ -29,14 +29,14 @@ export interface StartEtcdOptions {
 export class EtcdMember {
   /** Its name in etcd. */
   readonly name: string;
-  /** Between clients and the member. */
+  /** The proxy between clients and the member. */
   readonly proxy: TcpProxy;
-  /** Its own port for clients. */
+  /** The member's own port for clients. */
   readonly port: number;
   readonly #launch: () => Promise<EtcdProcess>;
   #process: EtcdProcess;
 
-  /** Of `startEtcd`. */
+  /** Made by `startEtcd`. */
   constructor(
     name: string,
     port: number,
@@ -56,71 +56,71 @@ export class EtcdMember {
     return this.#process.pid;
   }
 
-  /** False after it was killed, or ended by itself. */
+  /** False after the process was killed or has ended by itself. */
   get isRunning(): boolean {
     return !this.#process.hasExited;
   }
 
-  /** The end of what it wrote to its log. */
+  /** The last part of its log output. */
   get output(): string {
     return this.#process.output;
   }
 
-  /** SIGKILL. Resolves when it has ended. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void> {
     return this.#process.kill();
   }
 
-  /** SIGSTOP: it keeps its connections, and answers nothing. */
+  /** Sends SIGSTOP: the member keeps its connections, but answers nothing. */
   pause(): void {
     this.#process.signal("SIGSTOP");
   }
 
-  /** Lets a paused member go on (SIGCONT). */
+  /** Sends SIGCONT: a paused member continues. */
   resume(): void {
     this.#process.signal("SIGCONT");
   }
 
-  /** Starts it again, on the same data. */
+  /** Starts the member again with the same data. */
   async restart(): Promise<void> {
     await this.kill();
     this.#process = await this.#launch();
   }
 }
 
-/** An etcd of some members on this machine, behind a proxy each. */
+/** An etcd with some members on this machine. Each has a proxy in front of it. */
 export class EtcdCluster {
   /** The members of the cluster, in the order of their start. */
   readonly members: readonly EtcdMember[];
-  /** Certificates, with `tls`. */
+  /** The certificates, if the option `tls` is set. */
   readonly certificates: TestCertificates | undefined;
-  /** Where the data is, until `stop`. */
+  /** The directory of the data. `stop` removes it. */
   readonly directory: string;
 
-  /** Of `startEtcd`. */
+  /** Made by `startEtcd`. */
   constructor(root: string, members: readonly EtcdMember[], certificates: TestCertificates | undefined) {
     this.directory = root;
     this.members = members;
     this.certificates = certificates;
   }
 
-  /** Addresses of the proxies. */
+  /** The addresses of the proxies. */
   get endpoints(): string[] {
     return this.members.map(({ proxy }) => `${this.#scheme}://127.0.0.1:${proxy.port}`);
   }
 
-  /** For `etcdLog`: endpoints and certificates. */
+  /** The options for `etcdLog`: endpoints and certificates. */
   get connection(): Pick<EtcdLogOptions, "endpoints" | "tls"> {
     const { endpoints, certificates } = this;
     if (certificates === undefined) return { endpoints };
     return { endpoints, tls: pick(certificates) };
   }
 
-  /** The member that leads. Waits until there is one. */
+  /** Waits until the members have a leader, and returns it. */
   async leader(): Promise<EtcdMember> {
     for (;;) {
       for (const member of this.members) {
-        const status = await this.#ask(member, "/v3/maintenance/status").catch(() => undefined); // down, or stopped
+        const status = await this.#ask(member, "/v3/maintenance/status").catch(() => undefined); // the member is down or stopped
         const { leader, header } = (status ?? {}) as { leader?: string; header?: { member_id?: string } };
         if (leader !== undefined && leader !== "0" && leader === header?.member_id) return member;
       }
@@ -129,15 +129,15 @@ export class EtcdCluster {
   }
 
   /**
-   * A request to one member's JSON gateway, past its proxy: for what an operator would do.
-   * @throws Error with what etcd answered
+   * Sends a request to the JSON gateway of one member, not through its proxy. For the actions of an operator.
+   * @throws Error with etcd's answer
    */
   async admin(path: string, body: object = {}, member = this.members[0]): Promise<Record<string, unknown>> {
     if (member === undefined) throw new Error("there is no member");
     return await this.#ask(member, path, body);
   }
 
-  /** Compacts all history, defragments each member, and disarms alarms: what an operator does about NOSPACE. */
+  /** Compacts all history, defragments each member, and disarms alarms: the answer of an operator to NOSPACE. */
   async makeRoom(): Promise<void> {
     const status = await this.admin("/v3/maintenance/status");
     const { revision } = status.header as { revision: string };
@@ -149,7 +149,7 @@ export class EtcdCluster {
     for (const alarm of alarms) await this.admin("/v3/maintenance/alarm", { action: "DEACTIVATE", ...alarm });
   }
 
-  /** Resolves when each member that runs answers, and says that it is healthy. */
+  /** Resolves when each running member answers and reports that it is healthy. */
   async healthy(): Promise<void> {
     const end = Date.now() + PATIENCE_MS;
     for (const member of this.members) {
@@ -160,7 +160,7 @@ export class EtcdCluster {
     }
   }
 
-  /** Ends everything, and removes the data. */
+  /** Ends all processes, and removes the data. */
   async stop(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
     await Promise.all(this.members.map(({ proxy }) => proxy.close()));
@@ -215,8 +215,8 @@ export class EtcdCluster {
 }
 
 /**
- * Why `startEtcd` cannot work here, to skip tests by; undefined if it can.
- * @param options those for `startEtcd`: with `tls` it needs one more program
+ * Why `startEtcd` cannot work on this machine, so that tests can be skipped; undefined if it can.
+ * @param options the options for `startEtcd`: with `tls` it needs one more program
  */
 export function whyNoEtcd(options: StartEtcdOptions = {}): string | undefined {
   if (process.platform === "win32") return "it needs signals, which Windows does not have";
@@ -227,7 +227,8 @@ export function whyNoEtcd(options: StartEtcdOptions = {}): string | undefined {
 }
 
 /**
- * Starts etcd on free ports of the loopback interface, with data in a temporary directory. Neither outlives this process, also if it is killed.
+ * Starts etcd on free ports of the loopback interface, with data in a temporary directory. When this process ends, even if it is killed,
+ * etcd ends and the directory is removed.
  * @throws Error if etcd is not on the PATH, or does not become healthy
  */
 export async function startEtcd(options: StartEtcdOptions = {}): Promise<EtcdCluster> {
@@ -247,7 +248,7 @@ export async function startEtcd(options: StartEtcdOptions = {}): Promise<EtcdClu
     } catch (error) {
       await cluster?.stop();
       await rm(root, { recursive: true, force: true });
-      // Somebody may have taken a port between the look and the start.
+      // Another process may have taken a port after the check.
       if (attempt === STARTS) throw error;
     }
   }

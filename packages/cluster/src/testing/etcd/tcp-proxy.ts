@@ -1,12 +1,15 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** What a `TcpProxy` does with what it gets. `pass`: all. `drop`: nothing passes. `replies`: requests pass, replies do not. `refuse`: no connections. */
+/**
+ * The mode of a `TcpProxy`. `pass`: it passes everything. `drop`: it passes nothing. `replies`: it passes requests, but no replies.
+ * `refuse`: it refuses connections.
+ */
 export type ProxyMode = "pass" | "drop" | "replies" | "refuse";
 
-/** A TCP proxy on the loopback interface that can lose what it is given. */
+/** A TCP proxy on the loopback interface that can lose data, to simulate a network partition. */
 export class TcpProxy {
-  /** Where it listens, and goes on to listen. */
+  /** The port on which it listens. It stays the same. */
   readonly port: number;
   readonly #target: number;
   readonly #sockets = new Set<Socket>();
@@ -18,19 +21,19 @@ export class TcpProxy {
     this.#target = target;
   }
 
-  /** Listens on `port`, and passes on to `target`. */
+  /** Listens on `port`, and forwards to `target`. */
   static async start(port: number, target: number): Promise<TcpProxy> {
     const proxy = new TcpProxy(port, target);
     await proxy.#listen();
     return proxy;
   }
 
-  /** How it treats connections now. */
+  /** The current mode. */
   get mode(): ProxyMode {
     return this.#mode;
   }
 
-  /** Changes what it does. Connections that may have lost something end when it passes again. */
+  /** Changes the mode. When the proxy passes data again, it closes the connections that may have lost some. */
   async set(mode: ProxyMode): Promise<void> {
     const before = this.#mode;
     this.#mode = mode;
@@ -44,7 +47,7 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Ends all connections, and listens no more. */
+  /** Closes all connections, and stops listening. */
   async close(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;

@@ -3,49 +3,50 @@ import type { HistoryOperation, KeyedValue, RegisterValue } from "./history.js";
 import { Search, type SearchResult } from "./search.js";
 import { shrinkHistory } from "./shrink.js";
 
-/** How a history is checked. */
+/** The options of a check. */
 export interface LinearizabilityOptions {
-  /** What a key has before the history. Default: every key is absent. */
+  /** The value of each key before the history. Default: every key is absent. */
   readonly initial?: ReadonlyMap<string, RegisterValue>;
-  /** The most configurations that are looked at for operations that share keys. Default 2,000,000. */
+  /** The largest number of configurations that the search visits, for operations that share keys. Default 2,000,000. */
   readonly maxConfigurations?: number;
-  /** Whether a bad history is made small. Default true. */
+  /** Whether a history that is not linearizable is reduced to a small part. Default true. */
   readonly shrink?: boolean;
 }
 
 /** Why a history is not linearizable. */
 export interface LinearizabilityViolation {
-  /** The operation that no order of the others explains, as far as the search came. */
+  /** The operation at which the longest partial order ended: no operation can come next before it returns. */
   readonly stuck: HistoryOperation;
-  /** What the keys of `stuck` had where the search came no farther. */
+  /** The values of the keys of `stuck` at the end of the longest partial order. */
   readonly state: readonly KeyedValue[];
-  /** The last operations on these keys before that, in the order in which they were placed. */
+  /** The last operations on these keys before that point, in the order in which they were placed. */
   readonly before: readonly HistoryOperation[];
-  /** Operations on these keys that were under way, and not placed. */
+  /** Operations on these keys that were concurrent with `stuck` and not placed. */
   readonly beside: readonly HistoryOperation[];
-  /** A part of the history that is not linearizable by itself, in order of the calls. Nothing can be left out of it. */
+  /** A part of the history that is not linearizable, in the order of invocations. Without any one of its operations, the violation disappears. */
   readonly minimal: readonly HistoryOperation[];
 }
 
-/** What became of a check. */
+/** The result of a check. */
 export interface LinearizabilityResult {
-  /** `undecided`: the search was ended at `maxConfigurations`. */
+  /** `undecided`: the search ended at `maxConfigurations`. */
   readonly verdict: "linearizable" | "violation" | "undecided";
-  /** Operations that took part; those that failed, and reads without an answer, do not. */
+  /** The number of checked operations. Failed operations, and reads without an answer, are not checked. */
   readonly operations: number;
-  /** Parts that share no key. */
+  /** The number of parts that share no key. */
   readonly components: number;
-  /** Configurations that were looked at. */
+  /** The number of configurations that the search visited. */
   readonly configurations: number;
-  /** Absent if the history is linearizable. If it is undecided: where the search came farthest. */
+  /** Absent if the history is linearizable. If it is undecided: the longest partial order that was found. */
   readonly violation?: LinearizabilityViolation;
 }
 
 const DEFAULT_MAX_CONFIGURATIONS = 2_000_000;
 
 /**
- * Whether there is an order of all operations in which each takes effect at one moment between its call and its return, and which explains
- * each answer: registers and conditional batches are linearizable (Herlihy and Wing 1990).
+ * Checks whether a history is linearizable (Herlihy and Wing 1990). The model is a set of registers with conditional batches. The history
+ * is linearizable if there is a sequential order of all operations in which each operation takes effect at one moment between its
+ * invocation and its response, and which explains each answer.
  */
 export function checkLinearizability(
   operations: readonly HistoryOperation[],
@@ -82,7 +83,7 @@ function violationOf(
   { deadEnd }: SearchResult,
   minimal: readonly HistoryOperation[],
 ): LinearizabilityViolation {
-  if (deadEnd === undefined) throw new Error("a search that fails has come to a dead end"); // it is noted before each step back
+  if (deadEnd === undefined) throw new Error("a failed search must have a dead end"); // the search records one before each step back
   const { stuck, before, beside, state } = deadEnd;
   const sources = (all: readonly CompiledOperation[]) => all.map(({ source }) => source);
   const keys = new Set([...stuck.expects, ...stuck.writes].map((pair) => history.keyOfPair[pair] as number));

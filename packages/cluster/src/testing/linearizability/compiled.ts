@@ -1,28 +1,28 @@
 import type { HistoryOperation, KeyedValue, RegisterValue } from "./history.js";
 
-/** An operation in numbers: keys and (key, value) pairs are interned. */
+/** An operation in numbers: each (key, value) pair has a number. */
 export interface CompiledOperation {
   readonly source: HistoryOperation;
   readonly invoked: number;
-  /** When it has taken effect at the latest. Without meaning if the outcome is unknown. */
+  /** The latest moment at which it takes effect: its response. It has no meaning if the outcome is unknown. */
   readonly returned: number;
   readonly isUnknown: boolean;
   readonly isConflict: boolean;
-  /** Pairs that must be the state for `ok`, and of which one must not be for `conflict`. */
+  /** For `ok`: all these pairs must be in the state. For `conflict`: at least one of them must not be in the state. */
   readonly expects: readonly number[];
-  /** None of a conflict. */
+  /** Empty for a conflict. */
   readonly writes: readonly number[];
 }
 
-/** A history of one component: operations that share keys, directly or over others. */
+/** A history of one component: operations that share keys, directly or through other operations. */
 export interface CompiledHistory {
-  /** In order of their calls. */
+  /** In the order of invocations. */
   readonly operations: readonly CompiledOperation[];
   /** The key of each pair. */
   readonly keyOfPair: readonly number[];
-  /** The pair that each key has at first. */
+  /** The initial pair of each key. */
   readonly initial: readonly number[];
-  /** For messages. */
+  /** The names of the keys, for messages. */
   readonly keys: readonly string[];
   readonly values: readonly RegisterValue[];
 }
@@ -66,7 +66,7 @@ class Pairs {
   }
 }
 
-/** @param initialOf what a key has before the history */
+/** @param initialOf the value of a key before the history */
 export function compile(
   operations: readonly HistoryOperation[],
   initialOf: (key: string) => RegisterValue,
@@ -87,15 +87,16 @@ export function compile(
 }
 
 /**
- * An operation of unknown outcome that alone wrote what somebody saw did take effect, before the first of those who saw it returned. Then it saw
- * what it expected, which may tell of others.
+ * Decides some unknown outcomes. If only one operation wrote a value, and another operation read this value, then the write took effect,
+ * even if its outcome is unknown. It took effect before the response of that read. Then its own conditions held as well, which may decide
+ * the outcome of the writes that it read.
  */
 function withoutDoubt(
   operations: readonly CompiledOperation[],
   initial: ReadonlySet<number>,
 ): readonly CompiledOperation[] {
   const result = [...operations];
-  const sources = new Map<number, number>(); // of each pair, the only operation that writes it, or -1
+  const sources = new Map<number, number>(); // for each pair: the only operation that writes it, or -1
   for (const [index, { writes }] of operations.entries())
     for (const pair of writes) sources.set(pair, sources.has(pair) || initial.has(pair) ? -1 : index);
   const queue = operations.filter(({ isUnknown, isConflict }) => !isUnknown && !isConflict);
@@ -106,7 +107,7 @@ function withoutDoubt(
       if (found === undefined || operations[index]?.isUnknown !== true) continue;
       if (!found.isUnknown && found.returned <= returned) continue;
       result[index] = { ...found, isUnknown: false, returned: Math.max(found.invoked, returned) };
-      queue.push(result[index]); // the loop goes on to it
+      queue.push(result[index]); // the loop continues with it
     }
   return result;
 }
@@ -115,7 +116,7 @@ function lastOfEachKey(writes: readonly KeyedValue[]): KeyedValue[] {
   return [...new Map(writes.map((each) => [each.key, each])).values()];
 }
 
-/** Operations that share no key with each other are linearizable if each part is: linearizability is local (Herlihy and Wing 1990). */
+/** Splits a history into parts that share no key. The history is linearizable if each part is: linearizability is local (Herlihy and Wing 1990). */
 export function components(operations: readonly HistoryOperation[]): HistoryOperation[][] {
   const parents = new Map<string, string>();
   const root = (key: string): string => {
@@ -142,7 +143,7 @@ export function components(operations: readonly HistoryOperation[]): HistoryOper
   return [...parts.values()];
 }
 
-/** A failed call says nothing, and neither does one without keys, or a read that nobody answered. */
+/** A failed operation says nothing about the state. Neither does an operation without keys, or a read without an answer. */
 function isRelevant({ outcome, expects, writes }: HistoryOperation): boolean {
   if (outcome === "failed") return false;
   if (outcome === "unknown") return writes.length > 0;

@@ -3,8 +3,9 @@ import { Random } from "@kaya/io";
 const LOW = 2 ** 21;
 
 /**
- * The configurations that a search has seen: which operations are placed, and the state. Each is known by 106 bits: a sum over random numbers
- * (Zobrist hashing), so that a step changes it in constant time. Two of 10^9 configurations have the same with a probability below 10^-13.
+ * The configurations that a search has visited. A configuration is the set of placed operations, and the state. Its key is a sum of random
+ * numbers with 106 bits (Zobrist hashing), so one step changes it in constant time. Among 10^9 configurations, two have the same key with a
+ * probability below 10^-13.
  */
 export class Configurations {
   readonly #ofOperation: Numbers;
@@ -14,7 +15,7 @@ export class Configurations {
   #operationsHigh = 0;
   #stateLow = 0;
   #stateHigh = 0;
-  /** How many it has seen. */
+  /** The number of configurations. */
   count = 0;
 
   constructor(operations: number, pairs: number) {
@@ -22,19 +23,19 @@ export class Configurations {
     this.#ofPair = new Numbers(pairs, 2);
   }
 
-  /** Places an operation, or takes it back. */
+  /** Adds an operation to the placed ones, or removes it. */
   toggleOperation(operation: number): void {
     this.#operationsLow ^= this.#ofOperation.low(operation);
     this.#operationsHigh ^= this.#ofOperation.high(operation);
   }
 
-  /** Makes a pair part of the state, or takes it out. */
+  /** Adds a pair to the state, or removes it. */
   togglePair(pair: number): void {
     this.#stateLow ^= this.#ofPair.low(pair);
     this.#stateHigh ^= this.#ofPair.high(pair);
   }
 
-  /** False if this configuration was there before. */
+  /** Adds the current configuration. False if it was already there. */
   add(): boolean {
     const operations = (this.#operationsLow >>> 0) * LOW + this.#operationsHigh;
     const state = (this.#stateLow >>> 0) * LOW + this.#stateHigh;
@@ -47,7 +48,7 @@ export class Configurations {
   }
 }
 
-/** 53 random bits for each index. */
+/** Random numbers of 53 bits, one for each index. */
 class Numbers {
   readonly #low: Int32Array;
   readonly #high: Int32Array;

@@ -3,7 +3,10 @@ import type { HistoryOperation, KeyedValue } from "./history.js";
 
 const MOST_SHOWN = 40;
 
-/** A check in words: for a bad history the operation that fits nowhere, what is around it, and the smallest bad part. */
+/**
+ * Describes the result of a check. For a violation: the operation that cannot be placed, the operations around it, and the smallest part
+ * that is not linearizable.
+ */
 export function describeLinearizability(result: LinearizabilityResult): string {
   const { verdict, operations, components, configurations, violation } = result;
   const size = `${operations} operations in ${components} parts, ${configurations} configurations`;
@@ -12,14 +15,14 @@ export function describeLinearizability(result: LinearizabilityResult): string {
   const head =
     verdict === "violation"
       ? `not linearizable: ${size}`
-      : `undecided: the search was ended after ${configurations} configurations (${operations} operations in ${components} parts)`;
+      : `undecided: the search stopped after ${configurations} configurations (${operations} operations in ${components} parts)`;
   return [
     head,
-    "the search came no farther than this operation, which must be placed before it returns:",
+    "the search ended at this operation, which must be placed before it returns:",
     `  ${describeOperation(stuck)}`,
-    `there its keys had: ${state.map(describeValue).join(", ")}`,
-    ...section("placed before it, in this order:", before),
-    ...section("under way, and not placed:", beside),
+    `its keys then had: ${state.map(describeValue).join(", ")}`,
+    ...section("operations placed before it, in this order:", before),
+    ...section("concurrent operations that are not placed:", beside),
     ...(verdict === "violation"
       ? section(`the smallest part that is not linearizable (${minimal.length} operations):`, minimal)
       : []),
@@ -33,7 +36,7 @@ function section(title: string, operations: readonly HistoryOperation[]): string
   return [title, ...shown, ...(rest > 0 ? [`  and ${rest} more`] : [])];
 }
 
-/** An operation on one line: when, by which process, and what. */
+/** An operation on one line: its times, its process, and its content. */
 export function describeOperation(operation: HistoryOperation): string {
   const { process, name, invoked, returned, outcome, expects, writes, hint } = operation;
   const when = `[${invoked}, ${outcome === "unknown" ? "…" : returned}]`;

@@ -1,7 +1,7 @@
 /** A value of a register; undefined: the key is absent. */
 export type RegisterValue = string | undefined;
 
-/** A key, and what it has or gets. */
+/** A key with its value. */
 export interface KeyedValue {
   /** The key that was read or written. */
   readonly key: string;
@@ -10,60 +10,58 @@ export interface KeyedValue {
 }
 
 /**
- * How a call ended.
+ * The outcome of an operation.
  *
- * - `ok`: it took effect, once, between its call and its return. What it expected was so at that moment.
- * - `conflict`: it changed nothing. At some moment between its call and its return one of its expectations was not so.
+ * - `ok`: it took effect once, between its invocation and its response. Its expectations held at that moment.
+ * - `conflict`: it changed nothing. At some moment between its invocation and its response, one of its expectations did not hold.
  * - `failed`: it changed nothing, and says nothing about the state.
- * - `unknown`: it took effect once at any moment after its call, its return and the end of the history included, or never.
+ * - `unknown`: it is pending. It took effect once at any moment after its invocation, also after its response or after the end of the
+ *   history; or it never takes effect.
  */
 export type OperationOutcome = "ok" | "conflict" | "failed" | "unknown";
 
 /**
- * One call to a replicated store, and its answer. A get expects what it read; a put or a delete writes one key; a conditional batch or a
- * transaction expects its conditions (or what it read) and writes several keys at one moment.
+ * One operation on a replicated store: a call and its answer. A get expects the value that it read. A put or a delete writes one key. A
+ * conditional batch or a transaction expects its conditions (or the values that it read), and writes several keys at one moment.
  */
 export interface HistoryOperation {
-  /** For messages: the node, client or lane that made the call. */
+  /** The node, client or thread that made the call. For messages. */
   readonly process: string;
-  /** For messages: "put", "get", "batch". */
+  /** The kind of operation, such as "put", "get" or "batch". For messages. */
   readonly name: string;
-  /** When it was called: any number that grows with time, on one clock for all processes. */
+  /** When it was invoked: any number that grows with time, on one clock for all processes. */
   readonly invoked: number;
   /** When it returned, on the same clock. Ignored if the outcome is `unknown`. */
   readonly returned: number;
-  /** How it ended. */
+  /** The outcome of the call. */
   readonly outcome: OperationOutcome;
-  /** What it read, or what had to hold. No key twice. */
+  /** The values that it read, or that had to hold. Each key at most once. */
   readonly expects: readonly KeyedValue[];
-  /** What it wrote. If a key is there twice, the last one counts. */
+  /** The values that it wrote. If a key comes twice, the last one counts. */
   readonly writes: readonly KeyedValue[];
-  /**
-   * Where it probably belongs in the order of all operations, for example its LSN. The search tries that order first, and does not
-   * trust it.
-   */
+  /** Its likely place in the order of all operations, for example its LSN. The search tries that order first, but also tries others. */
   readonly hint?: number;
 }
 
-/** A call that has not returned yet. */
+/** A pending operation. */
 export interface OpenCall {
-  /** It took effect. `expects` replaces the expectations of the call: what a get read. */
+  /** It took effect. `expects` replaces the expectations of the call, for example with the values that a get read. */
   ok(result?: { readonly expects?: readonly KeyedValue[]; readonly hint?: number }): void;
   /** An expectation did not hold. */
   conflict(): void;
-  /** It certainly did nothing. */
+  /** It is certain that it did nothing. */
   failed(): void;
-  /** Nobody knows. A call without any answer counts as this, too. */
+  /** Its outcome is unknown. An operation that is never completed also has this outcome. */
   unknown(): void;
 }
 
-/** Collects the calls of one process, in which all moments are told apart by their order. */
+/** Records the operations of one process. A counter gives each moment a number, so the numbers have the order of the moments. */
 export class HistoryRecorder {
   readonly #operations: HistoryOperation[] = [];
   readonly #open = new Set<() => void>();
   #moment = 0;
 
-  /** A call begins. */
+  /** Records an invocation. */
   call(call: Pick<HistoryOperation, "process" | "name"> & Partial<HistoryOperation>): OpenCall {
     const invoked = ++this.#moment;
     const end = (outcome: OperationOutcome, expects = call.expects ?? [], hint = call.hint) => {
@@ -83,7 +81,7 @@ export class HistoryRecorder {
     };
   }
 
-  /** All calls so far; those without an answer have the outcome `unknown`. */
+  /** All operations so far. Those without a response have the outcome `unknown`. */
   end(): readonly HistoryOperation[] {
     for (const unknown of [...this.#open]) unknown();
     return this.#operations;

@@ -2,17 +2,17 @@ import type { CompiledHistory, CompiledOperation } from "./compiled.js";
 import { Configurations } from "./configurations.js";
 import { Timeline } from "./timeline.js";
 
-/** Where a search went farthest before it could not go on. */
+/** The state of a search at the end of the longest partial order that it found. */
 export interface DeadEnd {
-  /** How many operations it had placed. */
+  /** The number of placed operations. */
   readonly placed: number;
-  /** The operation that could not be placed before it returned. */
+  /** The operation that had to be placed next, before it returned. */
   readonly stuck: CompiledOperation;
-  /** The last operations that were placed, in their order. */
+  /** The last operations that were placed, in order. */
   readonly before: readonly CompiledOperation[];
-  /** Those that were called before `stuck` returned, and are not placed. */
+  /** Operations that were invoked before `stuck` returned and are not placed. */
   readonly beside: readonly CompiledOperation[];
-  /** The pair that each key had. */
+  /** The pair of each key. */
   readonly state: readonly number[];
 }
 
@@ -24,11 +24,11 @@ export interface SearchResult {
 
 interface Step {
   readonly operation: number;
-  /** What its writes replaced. */
+  /** The pairs that its writes replaced. */
   readonly replaced: readonly number[];
 }
 
-/** A choice of the search, and how long the trail was before it. */
+/** A choice of the search, and the length of the trail before it. */
 interface Choice {
   readonly trail: number;
   readonly candidates: readonly number[];
@@ -36,15 +36,16 @@ interface Choice {
 }
 
 /**
- * Looks for an order of all operations that explains every answer and contradicts no return that came before a call.
+ * Searches for a sequential order of all operations that explains each answer and keeps the real-time order.
  *
- * A depth-first search as of Wing and Gong, "Testing and Verifying Concurrent Objects" (JPDC 1993), with the memory of configurations and the
- * "just in time" rule of Lowe, "Testing for Linearizability" (CCPE 2017). What follows keeps it short for registers, and loses no order:
+ * It is a depth-first search as in Wing and Gong, "Testing and Verifying Concurrent Objects" (JPDC 1993), with the cache of configurations
+ * and the "just in time" rule of Lowe, "Testing for Linearizability" (CCPE 2017). Four more rules make it fast for registers. None of them
+ * excludes a history that has a valid order:
  *
- * - A read whose answer fits is placed at once: it changes nothing.
- * - So is a write that nobody who is left can tell from what it replaces.
- * - A value that somebody has still to see is not replaced if nobody is left to write it again.
- * - A write of unknown outcome is placed only right before an operation that it makes a difference to.
+ * - A read whose answer fits the state is placed immediately, because it changes nothing.
+ * - A write is placed immediately if no remaining operation can distinguish the new value from the one that it replaces.
+ * - A value that a remaining operation has read is not replaced if no remaining operation can write it again.
+ * - A write with an unknown outcome is placed only right before an operation for which it makes a difference.
  */
 export class Search {
   readonly #history: CompiledHistory;
@@ -55,11 +56,15 @@ export class Search {
   readonly #trail: Step[] = [];
   readonly #isPlaced: Uint8Array;
   readonly #unknown: readonly number[];
-  /** Of each pair, operations that are not placed: those that expect it, those of them that saw it, or met a conflict; those that write it, and surely do. */
+  /**
+   * Counters for each pair, of operations that are not placed. `#interested`: operations that expect the pair. `#seers`: those of them that
+   * saw it. `#conflicts`: those of them that met a conflict. `#writers`: operations that write the pair. `#knownWriters`: those of them
+   * that certainly took effect.
+   */
   readonly #interested: Int32Array;
   readonly #seers: Int32Array;
   readonly #conflicts: Int32Array;
-  /** Of each key, the pairs of which conflicts tell, and all operations that write such a pair. */
+  /** For each key: the pairs that conflicts expect, each with all operations that write it. */
   readonly #conflictPairs = new Map<number, Map<number, number[]>>();
   readonly #writers: Int32Array;
   readonly #knownWriters: Int32Array;
@@ -104,7 +109,7 @@ export class Search {
     return { verdict, configurations: this.#configurations.count, deadEnd: this.#deadEnd };
   }
 
-  /** The next alternative of the last choice that has one. */
+  /** Takes the next alternative of the last choice that has one. False if no choice has one. */
   #takeNext(choices: Choice[]): boolean {
     for (let choice = choices.at(-1); choice !== undefined; choice = choices.at(-1)) {
       this.#goBackTo(choice.trail);
@@ -131,7 +136,7 @@ export class Search {
     }
   }
 
-  /** What may come next, the most likely first. */
+  /** The operations that may be placed next, the most likely first. */
   #candidates(): number[] {
     const stuck = this.#timeline.firstToReturn;
     if (stuck === undefined || this.#isHopeless(this.#operationAt(stuck))) return [];
@@ -149,11 +154,11 @@ export class Search {
     return [...unknown.filter(isUrgent), ...known, ...unknown.filter((index) => !isUrgent(index))];
   }
 
-  /** An operation of unknown outcome that was called by then, and may be of use. */
+  /** True for an operation of unknown outcome that was invoked before `limit` and may be useful. */
   #isWaiting(index: number, limit: number): boolean {
     const { invoked, writes } = this.#operationAt(index);
     if (this.#isPlaced[index] !== 0 || invoked > limit) return false;
-    // One that changes nothing can as well be left out.
+    // An operation that changes nothing can be left out.
     return writes.some((pair) => !this.#has(pair) && this.#isWanted(pair));
   }
 
@@ -172,7 +177,7 @@ export class Search {
     return this.#state[this.#keyOf(pair)] === pair;
   }
 
-  /** Nobody who is left can tell what it writes from what it replaces. */
+  /** True if no remaining operation can distinguish the values that it writes from the values that it replaces. */
   #isInvisible(operation: CompiledOperation): boolean {
     return operation.writes.every((pair) => {
       if (this.#mayExplainConflict(operation, this.#keyOf(pair))) return false;
@@ -183,7 +188,10 @@ export class Search {
     });
   }
 
-  /** It may take away a value, there now or before it returns, of which a conflict tells that it was not there. */
+  /**
+   * True if the operation may help to explain a conflict: it may replace a value that a conflict needs to be absent. The value is in the
+   * state now, or may be written before the operation returns.
+   */
   #mayExplainConflict({ returned }: CompiledOperation, key: number): boolean {
     for (const [pair, writers] of this.#conflictPairs.get(key) ?? []) {
       if (this.#conflicts[pair] === 0) continue;
@@ -209,7 +217,7 @@ export class Search {
     return (this.#interested[pair] as number) - (expects.includes(pair) ? 1 : 0);
   }
 
-  /** Who has still to see the value that it replaces could see it later. */
+  /** True if no remaining operation still needs a value that this one replaces, or if that value can be written again. */
   #mayReplace({ expects, writes }: CompiledOperation): boolean {
     return writes.every((pair) => {
       const replaced = this.#state[this.#keyOf(pair)] as number;
@@ -218,12 +226,12 @@ export class Search {
     });
   }
 
-  /** It saw a value that is not there, and nobody is left to write it. */
+  /** True if the operation saw a value that is not in the state, and that no remaining operation writes. */
   #isHopeless({ expects, isConflict }: CompiledOperation): boolean {
     return !isConflict && expects.some((pair) => !this.#has(pair) && this.#writers[pair] === 0);
   }
 
-  /** Whether an operation of unknown outcome makes a difference to one that may come right behind it. */
+  /** Whether an operation of unknown outcome makes a difference for an operation that may come right after it. */
   #matters(index: number, open: readonly number[]): boolean {
     const { expects, writes } = this.#operationAt(index);
     const keys = new Set(this.#keysOf(this.#operationAt(index)));
@@ -236,7 +244,7 @@ export class Search {
     return [...open, ...this.#unknown.filter(isLeft)].some((other) => isTouched(this.#operationAt(other)));
   }
 
-  /** Somebody saw the value; or a conflict may be explained by the loss of the one that is there. */
+  /** True if a remaining operation expects the value, or if a conflict may need the current value to be replaced. */
   #isWanted(pair: number): boolean {
     const replaced = this.#state[this.#keyOf(pair)] as number;
     return (this.#interested[pair] as number) > 0 || (this.#conflicts[replaced] as number) > 0;
@@ -268,7 +276,7 @@ export class Search {
     }
   }
 
-  /** @returns the pair that the key had */
+  /** @returns the previous pair of the key */
   #setState(pair: number): number {
     const key = this.#keyOf(pair);
     const replaced = this.#state[key] as number;

@@ -2,13 +2,13 @@ import { compile } from "./compiled.js";
 import type { HistoryOperation, RegisterValue } from "./history.js";
 import { Search } from "./search.js";
 
-// A part that is not decided soon is kept as it is.
+// If a trial is not decided within this number of configurations, its operations are kept.
 const CONFIGURATIONS_A_TRIAL = 20_000;
 const MAX_TRIALS = 2_000;
 
 /**
- * Leaves out operations as long as the rest is still not linearizable. A write whose value somebody saw stays as long as that one does:
- * without it the rest would be wrong for another reason.
+ * Reduces a history: leaves out operations as long as the rest is still not linearizable. A write stays as long as an operation stays that
+ * read its value: without the write, the rest would violate linearizability for another reason.
  */
 export function shrinkHistory(
   operations: readonly HistoryOperation[],
@@ -38,7 +38,7 @@ export function shrinkHistory(
   }
 }
 
-/** The history as it was known at a moment: what had not returned by then may be done, or not. */
+/** The history as it was known at a moment: the outcome of an operation that had not returned by then is unknown. */
 function cutAt(operations: readonly HistoryOperation[], moment: number): readonly HistoryOperation[] {
   return operations.flatMap((operation) => {
     if (operation.invoked > moment) return [];
@@ -49,7 +49,7 @@ function cutAt(operations: readonly HistoryOperation[], moment: number): readonl
   });
 }
 
-/** Without some operations, and without those that saw what only these wrote. */
+/** Leaves out some operations, and all operations that read values which only these wrote. */
 function withoutOrphans(
   operations: readonly HistoryOperation[],
   removed: readonly HistoryOperation[],

@@ -3,12 +3,12 @@ import type { CompiledOperation } from "./compiled.js";
 const NONE = -1;
 
 /**
- * Calls and returns of the operations that must be placed, in order of time, as a doubly linked list: an operation that is placed is lifted
- * out, and put back when the search goes back (Wing and Gong 1993, as Lowe 2017 has it). Operations of unknown outcome have no return, and are
- * not in it.
+ * The invocations and responses of the operations that must be placed, in real-time order, as a doubly linked list. A placed operation is
+ * lifted out of the list, and put back when the search goes back (Wing and Gong 1993, in the form of Lowe 2017). Operations of unknown
+ * outcome have no response, and are not in the list.
  */
 export class Timeline {
-  /** The event 2 * i is the call of operation i, and 2 * i + 1 its return. The last event is the head. */
+  /** The event 2 * i is the invocation of operation i, and 2 * i + 1 its response. The last index is the head of the list. */
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   readonly #head: number;
@@ -19,7 +19,7 @@ export class Timeline {
     this.#previous = new Int32Array(this.#head + 1).fill(NONE);
     const events = operations.flatMap(({ isUnknown, invoked, returned }, index) => {
       if (isUnknown) return [];
-      // At one moment calls come before returns: the two operations count as concurrent.
+      // At the same moment, invocations come before responses: the two operations count as concurrent.
       return [
         { event: 2 * index, at: invoked },
         { event: 2 * index + 1, at: returned },
@@ -34,12 +34,12 @@ export class Timeline {
     }
   }
 
-  /** Every operation is placed. */
+  /** True if all operations are placed. */
   get isEmpty(): boolean {
     return this.#next[this.#head] === NONE;
   }
 
-  /** The operations that may be next: those that were called before the first return. */
+  /** The operations that may come next: those that were invoked before the first response. */
   *candidates(): Generator<number> {
     for (let event = this.#after(this.#head); event !== NONE && event % 2 === 0; ) {
       const following = this.#after(event); // the caller may place it
@@ -48,7 +48,7 @@ export class Timeline {
     }
   }
 
-  /** The operation that returns first: it must be placed before any later call. */
+  /** The operation that responds first. It must be placed before any later invocation. */
   get firstToReturn(): number | undefined {
     let event = this.#after(this.#head);
     while (event !== NONE && event % 2 === 0) event = this.#after(event);
@@ -57,22 +57,22 @@ export class Timeline {
 
   lift(operation: number): void {
     for (const event of [2 * operation, 2 * operation + 1]) {
-      const [before, behind] = [this.#previous[event] as number, this.#after(event)];
-      this.#next[before] = behind;
-      if (behind !== NONE) this.#previous[behind] = before;
+      const [before, following] = [this.#previous[event] as number, this.#after(event)];
+      this.#next[before] = following;
+      if (following !== NONE) this.#previous[following] = before;
     }
   }
 
-  /** Takes `lift` back; in the opposite order of lifting. */
+  /** Reverses `lift`. Operations must be put back in the reverse order of lifting. */
   putBack(operation: number): void {
     for (const event of [2 * operation + 1, 2 * operation]) {
-      const [before, behind] = [this.#previous[event] as number, this.#after(event)];
+      const [before, following] = [this.#previous[event] as number, this.#after(event)];
       this.#next[before] = event;
-      if (behind !== NONE) this.#previous[behind] = event;
+      if (following !== NONE) this.#previous[following] = event;
     }
   }
 
-  /** The call's own return followed it: if the operation was placed meanwhile, its return is gone too. */
+  /** The next event after a call whose own response followed it. If the caller placed the operation, both events are gone from the list. */
   #resume(call: number, returned: number): number {
     const before = this.#previous[call] as number;
     return this.#after(before) === call ? returned : this.#after(before);

@@ -24,7 +24,7 @@ export const APPENDING: readonly LogCheck[] = [
     },
   },
   {
-    name: "an append behind a head that is not the newest is fenced, and does nothing",
+    name: "an append to a head that is not the newest is fenced, and does nothing",
     run: async (test) => {
       const { log, head } = await test.writer();
       const next = await log.append(head, entryAfter(head));
@@ -46,7 +46,7 @@ export const APPENDING: readonly LogCheck[] = [
     },
   },
   {
-    name: "of appends behind the same head exactly one succeeds, and its bytes are there",
+    name: "of appends to the same head exactly one succeeds, and its bytes are in the log",
     run: async (test) => {
       const { log, head } = await test.writer();
       const clients = [log, test.client("b"), test.client("c")];
@@ -63,7 +63,7 @@ export const APPENDING: readonly LogCheck[] = [
     },
   },
   {
-    name: "an entry of the most bytes fits, and a larger one is refused before anything is sent",
+    name: "an entry of the largest size fits, and a larger one is refused before anything is sent",
     run: async (test) => {
       const { log, head } = await test.writer();
       const largest = entryAfter(head, 5, log.maxEntryBytes);

@@ -8,7 +8,7 @@ function baseAt(head: LogHead, lsn: number, name = `base-${lsn}`) {
 
 export const BASES: readonly LogCheck[] = [
   {
-    name: "a base is named, and replaced by one that is behind it",
+    name: "a base is named, and replaced by a newer one",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       const head = await appendAll(log, first, [5, 5]);
@@ -23,7 +23,7 @@ export const BASES: readonly LogCheck[] = [
     },
   },
   {
-    name: "a base that is not behind the last one, or behind the head, is refused",
+    name: "a base that is not newer than the last one, or is newer than the head, is refused",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       const head = await appendAll(log, first, [5, 5]);
@@ -35,7 +35,7 @@ export const BASES: readonly LogCheck[] = [
     },
   },
   {
-    name: "a base that does not expect the newest one is fenced",
+    name: "setBase is fenced if it does not expect the newest base",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       const head = await appendAll(log, first, [5, 5]);
@@ -98,7 +98,7 @@ export const BASES: readonly LogCheck[] = [
     },
   },
   {
-    name: "a log whose entries are all trimmed goes on",
+    name: "a log can continue after all of its entries were trimmed",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       const head = await appendAll(log, first, [2, 3]);
@@ -111,7 +111,7 @@ export const BASES: readonly LogCheck[] = [
     },
   },
   {
-    name: "a follower goes on over trims of what it has",
+    name: "a follower continues after trims of records that it has",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       const seen: number[] = [];

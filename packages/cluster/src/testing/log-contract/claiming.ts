@@ -5,7 +5,7 @@ import { appendAll, entryAfter, type LogCheck, ORIGIN, rejects } from "./log-und
 
 export const CLAIMING: readonly LogCheck[] = [
   {
-    name: "a log that nobody claimed has no head, no base and no members",
+    name: "an unclaimed log has no head, no base and no members",
     run: async (test) => {
       const log = test.client();
       assert.equal(await log.head(), undefined);
@@ -15,7 +15,7 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "the first claim begins the log where it says, and each other one is the next epoch at the same record",
+    name: "the first claim begins the log at its origin, and each later claim begins the next epoch at the same record",
     run: async (test) => {
       const log = test.client();
       const origin = { logId: "other", lsn: 700, sequence: 900 };
@@ -44,7 +44,7 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "a claim of a head that is not the newest is fenced, and tells the writer's address",
+    name: "a claim of a head that is not the newest is fenced, and the error has the writer's address",
     run: async (test) => {
       const { log, head } = await test.writer("a");
       await rejects("KAYA_FENCED", test.client("b").claim(undefined, { writer: "b", origin: ORIGIN }));
@@ -81,7 +81,7 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "a head remembers where the last epochs began, and not more of them",
+    name: "a head remembers where the last epochs began, up to a limit",
     run: async (test) => {
       let { log, head } = await test.writer("a");
       for (let count = 0; count < MAX_EPOCH_STARTS + 2; count++)
@@ -94,7 +94,7 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "a call that was given up rejects with the signal's reason",
+    name: "an aborted call rejects with the signal's reason",
     run: async (test) => {
       const { log } = await test.writer("a");
       const reason = new Error("given up");
@@ -103,7 +103,7 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "many calls at once warn of nothing, and leave nothing behind on their signal",
+    name: "many calls at once emit no warning, and leave no listener on their signal",
     run: async (test) => {
       const { log } = await test.writer("a");
       const warnings: Error[] = [];
@@ -114,7 +114,7 @@ export const CLAIMING: readonly LogCheck[] = [
       const calls = () => [log.head(), log.members(), log.base({ signal }), log.read(0, { signal })];
       await Promise.all(Array.from({ length: 30 }, calls).flat());
       for await (const page of log.follow(0, { signal })) if (page.head.epoch === 1) break;
-      // A warning is told in a later turn.
+      // Node.js emits a warning in a later turn of the event loop.
       await new Promise(setImmediate);
       process.off("warning", warned);
       const leaks = warnings.filter(({ name }) => name === "MaxListenersExceededWarning");
@@ -123,7 +123,7 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "calls after close, and a follow under way, reject with KAYA_CLOSED",
+    name: "calls after close, and a running follow, reject with KAYA_CLOSED",
     run: async (test) => {
       const { log, head } = await test.writer("a");
       const signal = new AbortController().signal;

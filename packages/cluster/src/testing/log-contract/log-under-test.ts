@@ -3,19 +3,19 @@ import { KayaError, type KayaErrorCode } from "@kaya/core";
 import type { LogEntry, LogHead, LogPage, NodeInfo, SharedLog } from "../../shared-log.js";
 import type { SharedLogFixture } from "../log-contract.js";
 
-/** A check over a fresh log. */
+/** A check of a new log. */
 export interface LogCheck {
   readonly name: string;
   run(log: LogUnderTest): Promise<void>;
 }
 
-/** Where logs of the checks begin. */
+/** The origin of the logs in the checks. */
 export const ORIGIN = { logId: "log-of-the-contract", lsn: 0, sequence: 0 };
 
 const PATIENCE_MS = 60_000;
 const STEP_MS = 100;
 
-/** A fresh log with its clients. */
+/** A new log with its clients. */
 export class LogUnderTest {
   readonly #fixture: SharedLogFixture;
   readonly #clients: SharedLog[] = [];
@@ -41,7 +41,7 @@ export class LogUnderTest {
     return this.#fixture.wait(ms);
   }
 
-  /** Waits until it holds. */
+  /** Waits until a condition holds. */
   async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
     for (let waited = 0; !(await holds()); waited += STEP_MS) {
       assert.ok(waited < PATIENCE_MS, `it did not happen: ${what}`);
@@ -54,7 +54,7 @@ export class LogUnderTest {
   }
 }
 
-/** An entry of `records` records, whose bytes tell which it is. */
+/** An entry of `records` records. Its bytes show which entry it is. */
 export function entryAfter(head: LogHead, records = 1, size = 100): LogEntry {
   const firstLsn = head.lsn + 1;
   const lastLsn = head.lsn + records;
@@ -63,19 +63,19 @@ export function entryAfter(head: LogHead, records = 1, size = 100): LogEntry {
   return { firstLsn, lastLsn, lastSequence: head.sequence + 2 * records, bytes };
 }
 
-/** Appends entries of so many records each. */
+/** Appends entries, with these numbers of records. */
 export async function appendAll(log: SharedLog, head: LogHead, sizes: readonly number[]): Promise<LogHead> {
   let last = head;
   for (const records of sizes) last = await log.append(last, entryAfter(last, records));
   return last;
 }
 
-/** A node that tells of itself. */
+/** The presence of a node. */
 export function node(id: string, lsn = 0): NodeInfo {
   return { id, address: `${id}:1`, role: "follower", isFollowerOnly: false, lsn };
 }
 
-/** The call must reject with that code. */
+/** Asserts that a call rejects with a code. */
 export async function rejects(code: KayaErrorCode, call: Promise<unknown>): Promise<KayaError> {
   try {
     await call;
@@ -86,7 +86,7 @@ export async function rejects(code: KayaErrorCode, call: Promise<unknown>): Prom
   throw new assert.AssertionError({ message: `it did not reject with ${code}` });
 }
 
-/** The call must reject with that reason, which its signal has. */
+/** Asserts that the call rejects with the reason of its signal. */
 export async function rejectsWith(reason: unknown, call: Promise<unknown>): Promise<void> {
   const found = await call.then(
     () => new assert.AssertionError({ message: "it did not reject" }),
@@ -95,22 +95,25 @@ export async function rejectsWith(reason: unknown, call: Promise<unknown>): Prom
   assert.equal(found, reason);
 }
 
-/** Pages must continue each other from behind `after`. @returns the LSN of the last record */
+/** Asserts that the pages continue each other from LSN `after` on. @returns the LSN of the last record */
 export function lastOf(pages: readonly LogPage[], after: number): number {
   let lsn = after;
   for (const { entries } of pages)
     for (const entry of entries) {
       assert.ok(
         entry.firstLsn <= lsn + 1,
-        `behind LSN ${lsn} is an entry that begins with ${entry.firstLsn}`,
+        `LSN ${lsn} is followed by an entry that begins with LSN ${entry.firstLsn}`,
       );
-      assert.ok(entry.lastLsn > lsn, `behind LSN ${lsn} is an entry that ends with ${entry.lastLsn}`);
+      assert.ok(
+        entry.lastLsn > lsn,
+        `LSN ${lsn} is followed by an entry that ends with LSN ${entry.lastLsn}`,
+      );
       lsn = entry.lastLsn;
     }
   return lsn;
 }
 
-/** What was read must be what was written. */
+/** Asserts that the entry that was read equals the one that was written. */
 export function sameEntry(found: LogEntry | undefined, written: LogEntry): void {
   assert.ok(found !== undefined, "the entry is absent");
   const { firstLsn, lastLsn, lastSequence } = found;

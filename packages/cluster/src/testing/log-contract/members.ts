@@ -5,7 +5,7 @@ const TTL_MS = 2000;
 
 export const MEMBERS: readonly LogCheck[] = [
   {
-    name: "a presence is told to all, in order of ids, until it ends",
+    name: "each client sees a presence, in the order of ids, until it ends",
     run: async (test) => {
       const log = test.client();
       const other = test.client("b");
@@ -21,13 +21,13 @@ export const MEMBERS: readonly LogCheck[] = [
     },
   },
   {
-    name: "a presence that is renewed stays, one that is not runs out, and cannot be renewed then",
+    name: "a presence that is renewed stays; one that is not renewed expires, and cannot be renewed afterwards",
     run: async (test) => {
       const log = test.client();
       const kept = await log.announce(node("kept"), TTL_MS);
       const lost = await log.announce(node("lost"), TTL_MS);
       const names = async () => (await log.members()).nodes.map(({ id }) => id);
-      await test.until("the presence runs out", async () => {
+      await test.until("the presence expires", async () => {
         await kept.renew(node("kept"));
         return !(await names()).includes("lost");
       });
@@ -38,7 +38,7 @@ export const MEMBERS: readonly LogCheck[] = [
     },
   },
   {
-    name: "an earlier presence of a node that announced itself again neither changes nor ends the new one",
+    name: "after a node announced itself again, its earlier presence neither changes nor ends the new one",
     run: async (test) => {
       const log = test.client();
       const earlier = await log.announce(node("a", 1), TTL_MS);
@@ -73,7 +73,7 @@ export const MEMBERS: readonly LogCheck[] = [
     },
   },
   {
-    name: "a node that is wanted stays so until it claims the log, or nobody is wanted any more",
+    name: "a request for another writer stays until that node claims the log, or until it is withdrawn",
     run: async (test) => {
       const { log, head } = await test.writer("a");
       const wanted = async () => (await test.client("c").members()).wanted;
@@ -92,7 +92,7 @@ export const MEMBERS: readonly LogCheck[] = [
     },
   },
   {
-    name: "changes of the members are told, until the signal aborts",
+    name: "changes of the members are reported until the signal aborts",
     run: async (test) => {
       const log = test.client();
       const other = test.client("b");
@@ -113,10 +113,10 @@ export const MEMBERS: readonly LogCheck[] = [
       for (const change of changes) {
         const before = calls;
         await change();
-        await test.until("the change is told", () => calls > before);
+        await test.until("the change is reported", () => calls > before);
       }
       const before = calls;
-      await test.until("a presence that ran out is told", () => calls > before);
+      await test.until("an expired presence is reported", () => calls > before);
       stop.abort();
     },
   },

@@ -12,7 +12,7 @@ import {
 
 export const READING: readonly LogCheck[] = [
   {
-    name: "a read begins with the entry that has the next record, whole",
+    name: "a read begins with the whole entry that has the next record",
     run: async (test) => {
       const { log, head } = await test.writer();
       await appendAll(log, head, [2, 3, 1]);
@@ -24,7 +24,7 @@ export const READING: readonly LogCheck[] = [
     },
   },
   {
-    name: "a read returns as many bytes as it may, and at least one entry",
+    name: "a read returns as many bytes as its limit allows, and at least one entry",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       let head = first;
@@ -39,7 +39,7 @@ export const READING: readonly LogCheck[] = [
     },
   },
   {
-    name: "follow gives what is there, then what comes, without a gap, and ends when its signal aborts",
+    name: "follow gives the existing entries, then the new ones, without a gap, and ends when its signal aborts",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       let head = await appendAll(log, first, [1, 2, 3]);
@@ -48,9 +48,9 @@ export const READING: readonly LogCheck[] = [
       const following = (async () => {
         for await (const page of test.client("b").follow(0, { signal: stop.signal })) pages.push(page);
       })();
-      await test.until("what was there is followed", () => lastOf(pages, 0) === 6);
+      await test.until("the existing entries are followed", () => lastOf(pages, 0) === 6);
       for (let count = 0; count < 20; count++) head = await log.append(head, entryAfter(head, 2, 500));
-      await test.until("what came is followed", () => lastOf(pages, 0) === 46);
+      await test.until("the new entries are followed", () => lastOf(pages, 0) === 46);
       const entries = pages.flatMap((page) => page.entries);
       sameEntry(entries.at(-1), { ...entryAfter({ ...head, lsn: 44, sequence: head.sequence - 4 }, 2, 500) });
       stop.abort();
@@ -59,7 +59,7 @@ export const READING: readonly LogCheck[] = [
     },
   },
   {
-    name: "follow gives its first page at once, and a page for each claim, also without entries",
+    name: "follow gives its first page immediately, and a page for each claim, also without entries",
     run: async (test) => {
       const { log, head } = await test.writer("a");
       await appendAll(log, head, [1]);
@@ -73,14 +73,14 @@ export const READING: readonly LogCheck[] = [
       })();
       await test.until("the first page comes", () => epochs.length > 0);
       await test.writer("b");
-      await test.until("the claim is told", () => epochs.at(-1) === 2);
+      await test.until("the claim is reported", () => epochs.at(-1) === 2);
       assert.equal(epochs[0], 1);
       stop.abort();
       await following;
     },
   },
   {
-    name: "follow goes on from the middle of an entry, and through other writers",
+    name: "follow can begin in the middle of an entry, and continues when the writer changes",
     run: async (test) => {
       const { log, head } = await test.writer("a");
       const pages: LogPage[] = [];
@@ -101,7 +101,7 @@ export const READING: readonly LogCheck[] = [
     },
   },
   {
-    name: "a slow reader of follow gets everything too",
+    name: "a slow reader of follow also gets everything",
     run: async (test) => {
       const { log, head: first } = await test.writer();
       const stop = new AbortController();

@@ -11,15 +11,15 @@ import type { SimNode } from "./sim-node.js";
 import type { ClientStep } from "./steps.js";
 import { mustHold } from "./violation.js";
 
-/** With these a write is nowhere, and never will be. */
-const NOWHERE: readonly KayaErrorCode[] = [
+/** A write that rejects with one of these codes is not in the log, and never will be. */
+const NOT_DONE: readonly KayaErrorCode[] = [
   "KAYA_NOT_LEADER",
   "KAYA_FENCED",
   "KAYA_NO_MAJORITY",
   "KAYA_DISK_FULL",
 ];
-/** With these it may be in the shared log: C4, C5, and a node that ends. */
-const OPEN_FATE: readonly KayaErrorCode[] = [
+/** A write that rejects with one of these codes may be in the shared log: C4, C5, or the node was closed. */
+const OUTCOME_UNKNOWN: readonly KayaErrorCode[] = [
   "KAYA_IN_DOUBT",
   "KAYA_CLOSED",
   "KAYA_WRITER_FAILED",
@@ -27,28 +27,28 @@ const OPEN_FATE: readonly KayaErrorCode[] = [
   "KAYA_FSYNC_FAILED",
 ];
 
-/** A write, and what its client was told. */
+/** A write, and the answer that its client got. */
 export interface AttemptedWrite {
   readonly process: string;
   readonly name: string;
   readonly writes: readonly KeyedValue[];
-  answer: "none" | "acknowledged" | "nowhere" | "conflict" | "unknown";
+  answer: "none" | "acknowledged" | "refused" | "conflict" | "unknown";
   code: string;
 }
 
-/** Clients of all nodes: they call, keep what they are told, and check what can be checked at once. */
+/** The clients of all nodes. They make calls, record the answers, and check what can be checked immediately. */
 export class Clients {
   readonly recorder = new HistoryRecorder();
   readonly writes: AttemptedWrite[] = [];
   readonly counts = { acknowledged: 0, inDoubt: 0, refused: 0, conflicts: 0, reads: 0, localReads: 0 };
   readonly #model: LogModel;
   readonly #nodes: readonly SimNode[];
-  /** What is under way, and on which node. */
+  /** The pending calls, each with its node. */
   readonly #work = new Map<Promise<void>, { readonly node: SimNode; readonly name: string }>();
   readonly #calls = new Map<SimNode, Set<OpenCall>>();
   #values = 0;
   #processes = 0;
-  /** The first thing that an answer broke. */
+  /** The first broken promise that an answer showed. */
   failure: unknown;
 
   constructor(model: LogModel, nodes: readonly SimNode[]) {
@@ -60,17 +60,17 @@ export class Clients {
     }
   }
 
-  /** The names of calls without an answer. */
+  /** The names of the pending calls. */
   get waiting(): string {
     return [...this.#work.values()].map(({ name }) => name).join(", ");
   }
 
-  /** Calls without an answer. */
+  /** The pending calls. */
   get underWay(): readonly Promise<void>[] {
     return [...this.#work.keys()];
   }
 
-  /** A client calls; nobody waits for the answer here. */
+  /** Starts the call of a client. It does not wait for the answer. */
   start(step: ClientStep): void {
     const node = this.#nodeOf(step);
     const db = node?.db;
@@ -99,7 +99,7 @@ export class Clients {
     }
   }
 
-  /** A write by a writer that must work. @returns its LSN */
+  /** Writes once with a writer that must work. @returns the LSN of the write */
   async lastWrite(node: SimNode, db: ClusterEngine): Promise<Lsn> {
     const writes = [{ key: keyName(0), value: this.#newValue() }];
     let lsn = 0;
@@ -111,7 +111,7 @@ export class Clients {
     return lsn;
   }
 
-  /** Everything that was called, in the end. */
+  /** The recorded history, after the last call. */
   history(): readonly HistoryOperation[] {
     return this.recorder.end();
   }
@@ -150,7 +150,7 @@ export class Clients {
       return;
     }
     void this.#track(node, `${name} on ${node.client}`, async () => {
-      const entry = await db.getEntry(condition).catch(() => undefined); // a node that closes meanwhile
+      const entry = await db.getEntry(condition).catch(() => undefined); // the node may be closing
       if (entry === undefined) return;
       const expects = [{ key: condition, value: textOrNone(entry.value) }];
       const operations = keys.map((key) => ({ type: "put", key, value }) as const);
@@ -183,14 +183,14 @@ export class Clients {
     });
   }
 
-  /** C3: whoever is told so finds it in the shared log, once, at that LSN. */
+  /** C3: an acknowledged write must be in the shared log exactly once, at its LSN. */
   #mustBeThere(write: AttemptedWrite, lsn: Lsn | undefined): Lsn {
     const unique = write.writes.find(({ value }) => value !== undefined);
     const found = unique === undefined ? undefined : this.#model.recordsWith(unique);
     const at = lsn ?? found?.[0] ?? 0;
     const isRight = found === undefined || (found.length === 1 && found[0] === at);
     const text = () =>
-      `${describeWrite(write)} was acknowledged as LSN ${at}, and the shared log has it at ${found?.join() || "no LSN"}`;
+      `${describeWrite(write)} was acknowledged as LSN ${at}, but the shared log has it at ${found?.join() || "no LSN"}`;
     mustHold(isRight, "acknowledged-lost", text);
     const record = this.#model.records[at - 1];
     mustHold(record !== undefined && isSame(record.writes, write.writes), "acknowledged-lost", () => {
@@ -205,18 +205,18 @@ export class Clients {
     if (code === "KAYA_CONFLICT") {
       write.answer = "conflict";
       this.counts.conflicts++;
-      // What a transaction read in its last attempt is not known.
+      // The values that a transaction read in its last attempt are not known.
       if (write.name === "batch") open.conflict();
       else open.failed();
       return;
     }
-    if (code !== undefined && NOWHERE.includes(code)) {
-      write.answer = "nowhere";
+    if (code !== undefined && NOT_DONE.includes(code)) {
+      write.answer = "refused";
       this.counts.refused++;
       open.failed();
       return;
     }
-    if (code === undefined || !OPEN_FATE.includes(code)) throw error;
+    if (code === undefined || !OUTCOME_UNKNOWN.includes(code)) throw error;
     write.answer = "unknown";
     this.counts.inDoubt++;
     open.unknown();
@@ -245,7 +245,7 @@ export class Clients {
     });
   }
 
-  /** A local read is of some moment between its call and its answer on this node. */
+  /** Reads a key from one node. The value must be one that the key had between the LSN at the call and the LSN at the answer. */
   #localGet(node: SimNode, db: ClusterEngine, key: string): void {
     void this.#track(node, `local get on ${node.client}`, async (isAlive) => {
       const before = node.lsnOf(db);
@@ -277,7 +277,7 @@ export class Clients {
     return call;
   }
 
-  /** Nobody gets an answer from a dead process. */
+  /** The calls of a dead process never get an answer. */
   #died(node: SimNode): void {
     for (const call of this.#calls.get(node) ?? []) call.unknown();
     this.#calls.get(node)?.clear();
@@ -285,7 +285,7 @@ export class Clients {
   }
 
   #newValue(): string {
-    // Of different lengths, so that memtables and entries fill.
+    // The values have different lengths, so that memtables and entries fill at different moments.
     return `v${++this.#values}${".".repeat((this.#values * 37) % 180)}`;
   }
 }
@@ -314,7 +314,7 @@ function isKnown(error: unknown, codes: readonly KayaErrorCode[]): boolean {
   return KayaError.is(error) && codes.includes(error.code);
 }
 
-/** The same keys with the same values; of a key that is there twice the last one counts. */
+/** Compares two lists of keys and values. If a key comes twice in a list, the last value counts. */
 export function isSame(some: readonly KeyedValue[], others: readonly KeyedValue[]): boolean {
   const [a, b] = [some, others].map((all) => new Map(all.map(({ key, value }) => [key, value])));
   return (

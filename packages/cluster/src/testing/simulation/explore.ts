@@ -7,10 +7,10 @@ import type { ClusterViolation } from "./violation.js";
 import { ClusterWorld } from "./world.js";
 
 const SEED = 1;
-/** Beyond each presence, and beyond each call's time. */
+/** Longer than each presence, and longer than the time limit of each call. */
 const LONG_MS = 1_500;
 
-/** A claim, two appends, a takeover, an append, with reads and a write of the earlier writer between them. */
+/** A claim, two appends, a takeover and another append, with reads and a write of the previous writer between them. */
 const SCENARIO: readonly ClusterStep[] = [
   { step: "put", node: 0, toWriter: true, key: 0 },
   { step: "advance", ms: 20 },
@@ -44,8 +44,8 @@ const SCENARIO: readonly ClusterStep[] = [
 
 type Strike = (world: ClusterWorld, node: SimNode) => SimFault | undefined;
 
-/** What may happen at a call. "After" is when it is done, and the reply is under way. */
-const STRIKES: Readonly<Record<string, Strike>> = {
+/** The faults that can be injected at a call. "After" means: the call is done, and the reply is on its way. */
+const FAULTS: Readonly<Record<string, Strike>> = {
   requestLost: () => ({ kind: "requestLost", afterMs: 0 }),
   requestLostLong: () => ({ kind: "requestLost" }),
   replyLost: () => ({ kind: "replyLost", afterMs: 0 }),
@@ -78,44 +78,47 @@ const STRIKES: Readonly<Record<string, Strike>> = {
   },
 };
 
-/** Calls by which the log changes, or a writer decides: pairs of faults strike these. */
+/** The calls that change the log or on which a writer bases a decision. Pairs of faults are injected into these. */
 const DECISIVE: readonly string[] = ["claim", "append", "head", "setBase", "trim"];
 
-/** What is explored. */
+/** The options of an exploration. */
 export interface ClusterExplorationOptions {
-  /** Each fault alone at each call, or also pairs of them: the first at a decisive call, the second at any decisive call behind it. Default true. */
+  /**
+   * True (default): also pairs of faults: the first at a decisive call, the second at a later decisive call. False: only each fault alone
+   * at each call.
+   */
   readonly pairs?: boolean;
-  /** The most runs; if there are more, `seed` draws which. Default: all. */
+  /** The largest number of runs. If there are more, `seed` chooses among them. Default: all. */
   readonly maxRuns?: number;
-  /** Draws the runs. Default 1. */
+  /** The seed that chooses the runs. Default 1. */
   readonly seed?: number;
-  /** The exploration ends at the first violation. Default false. */
+  /** True: the exploration ends at the first violation. Default false. */
   readonly untilFirst?: boolean;
-  /** No more runs begin when it aborts. */
+  /** When it aborts, no more runs begin. */
   readonly signal?: AbortSignal;
 }
 
-/** What an exploration found. */
+/** The result of an exploration. */
 export interface ClusterExplorationReport {
-  /** Calls of the log in a run without faults. */
+  /** The number of calls of the log in a run without faults. */
   readonly calls: number;
-  /** Runs with one fault. */
+  /** The number of runs with one fault. */
   readonly singles: number;
-  /** Runs with two faults. */
+  /** The number of runs with two faults. */
   readonly pairs: number;
-  /** How many runs there are, those that were left out included. */
+  /** The number of all possible runs, including those that were left out. */
   readonly all: number;
-  /** Writes that were acknowledged, in all runs. */
+  /** The number of acknowledged writes in all runs. */
   readonly acknowledged: number;
-  /** Writes whose error left their fate open, in all runs. */
+  /** The number of writes with an unknown outcome in all runs. */
   readonly inDoubt: number;
-  /** Writes that were refused, in all runs. */
+  /** The number of refused writes in all runs. */
   readonly refused: number;
-  /** What broke a promise, and the faults, as `exploreFaults` takes them. */
+  /** The violations, with the faults in the form of `exploreFaults`. */
   readonly violations: readonly { readonly faults: string; readonly violation: ClusterViolation }[];
 }
 
-/** Runs a short life of a cluster with a fault at each call of the shared log, and with pairs of faults. */
+/** Runs a short scenario of a cluster with a fault at each call of the shared log, and with pairs of faults. */
 export async function exploreCluster(
   options: ClusterExplorationOptions = {},
 ): Promise<ClusterExplorationReport> {
@@ -143,14 +146,14 @@ export async function exploreCluster(
 }
 
 /**
- * Runs a short life of a cluster once, with the given faults.
- * @param faults as "17:replyLost,23:crashAfter": the number of the call, and what happens at it
+ * Runs the short scenario of a cluster once, with the given faults.
+ * @param faults a list such as "17:replyLost,23:crashAfter": the number of the call, and the fault at it
  */
 export function exploreFaults(faults: string): Promise<ClusterSimulationResult> {
   const strikes = new Map(
     faults.split(",").map((each) => {
       const [number, kind] = each.split(":");
-      return [Number(number), STRIKES[kind ?? ""]] as const;
+      return [Number(number), FAULTS[kind ?? ""]] as const;
     }),
   );
   return run(({ number, client }, world) => {
@@ -166,15 +169,15 @@ function run(
 }
 
 function singlesOf(calls: readonly SimCall[]): string[] {
-  const kinds = Object.keys(STRIKES);
+  const kinds = Object.keys(FAULTS);
   return calls.flatMap(({ number }) => kinds.map((kind) => `${number}:${kind}`));
 }
 
-/** All pairs of faults at decisive calls, the second behind the first. They are more than a list should hold. */
+/** All pairs of faults at decisive calls, the second at a later call than the first. They are too many for a list. */
 class FaultPairs {
   readonly count: number;
   readonly #faults: readonly string[];
-  readonly #kinds = Object.keys(STRIKES).length;
+  readonly #kinds = Object.keys(FAULTS).length;
   readonly #given = new Set<string>();
 
   constructor(calls: readonly SimCall[]) {
@@ -183,7 +186,7 @@ class FaultPairs {
     this.count = ((decisive.length * (decisive.length - 1)) / 2) * this.#kinds ** 2;
   }
 
-  /** One that was not drawn yet; undefined: there is none. */
+  /** Draws a pair that was not drawn before; undefined if there is none. */
   draw(random: Random): string | undefined {
     while (this.#given.size < this.count) {
       const [a, b] = [random.below(this.#faults.length), random.below(this.#faults.length)];
@@ -197,7 +200,7 @@ class FaultPairs {
   }
 }
 
-/** All, or so many of them, in a drawn order: singles and pairs by turns, so that an exploration that ends early has seen both. */
+/** Gives `count` runs in a random order. Singles and pairs take turns, so that an exploration that ends early has seen both. */
 function* chosen(
   singles: readonly string[],
   pairs: FaultPairs,

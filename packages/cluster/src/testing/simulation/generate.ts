@@ -2,16 +2,16 @@ import { Random } from "@kaya/io";
 import type { SimFault } from "../sim-faults.js";
 import type { ClusterStep, StruckCall } from "./steps.js";
 
-/** Nodes of a simulated cluster. */
+/** The number of nodes of a simulated cluster. */
 export const NODES = 3;
-/** Keys that its clients use. */
+/** The number of keys that its clients use. */
 export const KEYS = 8;
 
-/** How a run is drawn. */
+/** The options of a generated run. */
 export interface GenerateClusterOptions {
-  /** Draws the run: one seed always draws the same one. */
+  /** The seed: the same seed always gives the same run. */
   readonly seed: number;
-  /** How many steps the run has. */
+  /** The number of steps. */
   readonly steps: number;
 }
 
@@ -46,7 +46,7 @@ const PROGRESS: readonly (readonly [weight: number, Draw])[] = [
 const TROUBLE: readonly (readonly [weight: number, Draw])[] = [
   [3, (random) => ({ step: "weather", percent: random.pick([0, 0, 3, 10, 30]) })],
   [4, (random) => ({ step: "fault", faults: [{ call: random.pick(STRUCK_CALLS), fault: faultOf(random) }] })],
-  // An append, what its writer asks then, and its next attempt.
+  // Faults at an append, at the writer's read of the head after it, and at its next attempt.
   [6, (random) => ({ step: "fault", faults: burst(random) })],
   [2, (random) => ({ step: "crash", node: node(random) })],
   [1, (random) => ({ step: "kill", node: node(random) })],
@@ -78,7 +78,7 @@ const TROUBLE: readonly (readonly [weight: number, Draw])[] = [
   ],
 ];
 
-/** The steps of a run, and nothing else: the same for the same seed. */
+/** Generates the steps of a run. The same seed gives the same steps. */
 export function generateClusterSteps({ seed, steps }: GenerateClusterOptions): ClusterStep[] {
   const random = new Random(seed, 1);
   const trouble = random.pick([0.02, 0.1, 0.2]);
@@ -90,7 +90,7 @@ export function generateClusterSteps({ seed, steps }: GenerateClusterOptions): C
   return drawn;
 }
 
-/** A fault of one call of the log. */
+/** Draws a fault for one call of the log. */
 export function faultOf(random: Random): SimFault {
   const afterMs = random.pick([0, 20, 1000]);
   const lateMs = random.pick([5, 300, 1500, 8000]);

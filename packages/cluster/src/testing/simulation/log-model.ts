@@ -11,7 +11,7 @@ export interface ModelRecord {
   readonly writes: readonly KeyedValue[];
 }
 
-/** The store as the shared log says it is, at each of its LSNs: the one history of which each node has a prefix. */
+/** The model: the content of the store after each LSN of the shared log. Each node must have a prefix of this history. */
 export class LogModel {
   readonly #history: () => readonly LogEntry[];
   readonly #records: ModelRecord[] = [];
@@ -19,7 +19,7 @@ export class LogModel {
   readonly #recordOf = new Map<string, Lsn[]>();
   #entries = 0;
 
-  /** @param history every entry that was ever appended */
+  /** @param history all entries that were ever appended */
   constructor(history: () => readonly LogEntry[]) {
     this.#history = history;
   }
@@ -30,19 +30,19 @@ export class LogModel {
     return this.#records;
   }
 
-  /** What a key has behind a record. */
+  /** The value of a key after a record. */
   valueAt(key: string, lsn: Lsn): RegisterValue {
     this.#update();
     return this.#versions.get(key)?.findLast((version) => version.lsn <= lsn)?.value;
   }
 
-  /** Every value that a key has from one LSN to another. */
+  /** All values that a key has from one LSN to another. */
   valuesBetween(key: string, from: Lsn, to: Lsn): RegisterValue[] {
     const later = (this.#versions.get(key) ?? []).filter(({ lsn }) => lsn > from && lsn <= to);
     return [this.valueAt(key, from), ...later.map(({ value }) => value)];
   }
 
-  /** All keys that have a value behind a record, in order. */
+  /** All keys that have a value after a record, in order, with their values. */
   stateAt(lsn: Lsn): Map<string, string> {
     this.#update();
     const state = new Map<string, string>();
@@ -66,14 +66,14 @@ export class LogModel {
 
   #add({ firstLsn, lastLsn, bytes }: LogEntry): void {
     mustHold(firstLsn === this.#records.length + 1, "never-attempted", () => {
-      return `an entry of the shared log begins with LSN ${firstLsn} behind LSN ${this.#records.length}`;
+      return `an entry of the shared log begins with LSN ${firstLsn} after LSN ${this.#records.length}`;
     });
     for (let offset = 0; offset < bytes.length; ) {
       const decoded = decodeRecord(bytes.subarray(offset), offset);
       mustHold(
         decoded.status === "complete",
         "never-attempted",
-        () => `LSN ${firstLsn}: bytes at ${offset} are no record`,
+        () => `LSN ${firstLsn}: there is no record at offset ${offset}`,
       );
       const { lsn, sequence, payload } = decoded.record;
       const writes = [...operationsOf(payload)].map((operation) => {
@@ -93,7 +93,7 @@ export class LogModel {
     mustHold(
       lastLsn === this.#records.length,
       "never-attempted",
-      () => `an entry with LSN ${lastLsn} ends with ${this.#records.length}`,
+      () => `an entry named LSN ${lastLsn} ends with LSN ${this.#records.length}`,
     );
   }
 

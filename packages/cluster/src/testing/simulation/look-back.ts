@@ -10,7 +10,7 @@ import type { ClusterWorld } from "./world.js";
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 50;
 
-/** The end of a run: all comes back, every call has an answer, and all nodes have the one history. */
+/** Ends a run: all faults end, each call gets an answer, and all nodes must have the same history. */
 export async function lookBack(world: ClusterWorld): Promise<void> {
   world.calm();
   await within(world, "calls have no answer", answered(world));
@@ -32,7 +32,7 @@ async function within<T>(world: ClusterWorld, what: string, work: Promise<T>): P
   try {
     return await world.clock.run(work, PATIENCE_MS);
   } catch (error) {
-    if (error instanceof Error && /has not settled|nobody sleeps/.test(error.message))
+    if (error instanceof Error && /has not settled/.test(error.message))
       throw new ClusterRuleBroken("hang", `${what}: ${error.message}. ${situation(world)}`);
     throw error;
   } finally {
@@ -81,7 +81,7 @@ async function writeOnce({ nodes, clients, clock }: ClusterWorld): Promise<void>
   }
 }
 
-/** A disk may have a fault left: then the node is opened again. */
+/** Waits until a node has caught up. If a remaining disk fault makes it fail, it is opened again. */
 async function catchUp(world: ClusterWorld, node: SimNode): Promise<void> {
   for (;;) {
     try {
@@ -97,7 +97,7 @@ async function catchUp(world: ClusterWorld, node: SimNode): Promise<void> {
         if (isUsable(db)) return;
       }
     } catch (error) {
-      if (!KayaError.is(error)) throw error; // tried again until time is up
+      if (!KayaError.is(error)) throw error; // it is tried again until the time is over
     }
     if (node.db === undefined || !isUsable(node.db)) {
       if (node.db !== undefined) node.die("kill");
@@ -116,11 +116,11 @@ async function compareAtEnd(world: ClusterWorld, node: SimNode): Promise<void> {
   mustHold(
     db.lsn === head,
     "diverged",
-    () => `${node.id} ends with LSN ${db.lsn}, and the shared log with ${head}`,
+    () => `${node.id} ends with LSN ${db.lsn}, but the shared log with ${head}`,
   );
 }
 
-/** What clients were told is so, and the shared log has nothing but their writes, each whole. */
+/** Checks that each answer of a write was true, and that the shared log only has whole writes of the clients. */
 function checkWrites({ clients, model }: ClusterWorld): void {
   const byValue = new Map<string, AttemptedWrite>();
   for (const write of clients.writes)
@@ -144,13 +144,16 @@ function checkWrite(write: AttemptedWrite, recordsWith: ClusterWorld["model"]["r
   const found = recordsWith(unique);
   const { answer, code } = write;
   const text = () =>
-    `${describeWrite(write)} was ${answer} (${code}), and is at LSN ${found.join() || "none"}`;
+    `${describeWrite(write)} was ${answer} (${code}), but is at LSN ${found.join() || "none"}`;
   if (answer === "acknowledged") mustHold(found.length === 1, "acknowledged-lost", text);
-  else if (answer === "nowhere" || answer === "conflict") mustHold(found.length === 0, "refused-found", text);
+  else if (answer === "refused" || answer === "conflict") mustHold(found.length === 0, "refused-found", text);
   else mustHold(found.length <= 1, "never-attempted", text);
 }
 
-/** A token of one node works on another: it gives what the shared log has behind it, or says that this node's log does not reach back so far. */
+/**
+ * Checks that a token of one node works on another one: its feed has the records of the shared log after the token, or the node reports
+ * that its log does not reach back so far.
+ */
 async function checkTokens(world: ClusterWorld): Promise<void> {
   const head = world.log.head?.lsn ?? 0;
   for (const [index, { token, from, lsn }] of world.tokens.entries()) {
@@ -180,9 +183,9 @@ async function readFeed(
         key: operation.type === "deleteRange" ? "" : textOf(operation.key),
         value: operation.type === "put" ? textOf(operation.value) : undefined,
       }));
-      const isNext = change.lsn === lsn + 1 || (lsn === from && change.lsn > from); // the token is of a moment after the LSN was read
+      const isNext = change.lsn === lsn + 1 || (lsn === from && change.lsn > from); // the token was taken after the LSN was read, so it may be newer
       mustHold(isNext && record !== undefined && isSame(record.writes, writes), "wrong-feed", () => {
-        return `${node.id} gives LSN ${change.lsn} behind ${lsn}: ${JSON.stringify(writes)}, and the shared log has ${JSON.stringify(record?.writes)}`;
+        return `${node.id} gives LSN ${change.lsn} after ${lsn}: ${JSON.stringify(writes)}, but the shared log has ${JSON.stringify(record?.writes)}`;
       });
       lsn = change.lsn;
       if (lsn >= head) return;

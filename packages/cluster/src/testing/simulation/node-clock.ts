@@ -1,6 +1,6 @@
 import type { ClusterClock } from "../../clock.js";
 
-/** The time of one process: it stands still for a process that is stopped (SIGSTOP), and for ever for one that is dead. */
+/** The clock of one process. Its sleeps do not end while the process is stopped (SIGSTOP), and never end after it has died. */
 export class NodeClock implements ClusterClock {
   readonly #clock: ClusterClock;
   #resumed: Promise<void> | undefined;

@@ -8,7 +8,7 @@ import type { SimLog } from "../sim-log.js";
 import { NodeClock } from "./node-clock.js";
 import { ClusterRuleBroken, mustHold } from "./violation.js";
 
-/** What all nodes of a simulated cluster share. */
+/** The parts of a simulated cluster that all nodes share. */
 export interface NodeWorld {
   readonly seed: number;
   readonly clock: SimClock;
@@ -18,7 +18,7 @@ export interface NodeWorld {
   readonly tailMaxBytes: number;
 }
 
-/** Errors of an opening that what surrounds the node explains. */
+/** Errors of an opening that the injected faults explain. */
 const TRANSIENT = [
   "KAYA_NO_MAJORITY",
   "KAYA_NOT_FOUND",
@@ -30,11 +30,11 @@ const TRANSIENT = [
   "KAYA_LOG_TRUNCATED",
 ];
 
-/** One machine: a disk, and the process on it, which dies and begins anew. */
+/** One machine: a disk, and the process on it. The process can die and be started again. */
 export class SimNode {
   readonly id: string;
   disk: SimDisk;
-  /** Counts the processes. Answers to calls of an earlier one are nobody's. */
+  /** The number of the current process. Answers to calls of earlier processes are ignored. */
   life = 0;
   readonly #world: NodeWorld;
   readonly #index: number;
@@ -46,7 +46,7 @@ export class SimNode {
   #seeds = 0;
   /** Called when the process dies. */
   onDeath: () => void = () => undefined;
-  /** What an opening was refused with, if nothing explains it. */
+  /** The error of an opening that no injected fault explains. */
   failure: ClusterRuleBroken | undefined;
 
   constructor(world: NodeWorld, index: number) {
@@ -57,12 +57,12 @@ export class SimNode {
     this.disk = this.#newDisk();
   }
 
-  /** The name of its process for the shared log. */
+  /** The name of its process as a client of the shared log. */
   get client(): string {
     return `${this.id}.${this.life}`;
   }
 
-  /** The store, if it can be called now. */
+  /** The node, if it can be called now. */
   get db(): ClusterEngine | undefined {
     return this.#clock.isStopped || this.#closing !== undefined ? undefined : this.#db;
   }
@@ -75,13 +75,13 @@ export class SimNode {
     return this.#db === undefined && this.#opening === undefined;
   }
 
-  /** Resolves when nothing of an opening or a closing is under way. */
+  /** Resolves when no opening and no closing is under way. */
   async settled(): Promise<void> {
     await this.#opening;
     await this.#closing;
   }
 
-  /** What can be read on it now; never less than before in the life of a process. */
+  /** The last LSN that can be read on it. It must never go back during the life of a process. */
   lsnOf(db: ClusterEngine): Lsn {
     const { lsn } = db;
     if (db !== this.#db) return lsn;
@@ -113,7 +113,7 @@ export class SimNode {
     });
   }
 
-  /** It is closed, as a program does that ends. */
+  /** Closes the node, as a program does at its end. */
   close(): void {
     const db = this.#db;
     if (db === undefined || this.#closing !== undefined || this.isStopped) return;
@@ -128,9 +128,9 @@ export class SimNode {
       });
   }
 
-  /** SIGKILL; `crash`: the machine loses its power; `wipe`: and its disk. */
+  /** Ends the process. `kill`: SIGKILL. `crash`: the machine loses its power. `wipe`: it also loses its disk. */
   die(how: "kill" | "crash" | "wipe"): void {
-    this.#world.log.pause(this.client); // nothing leaves it any more, and nothing returns
+    this.#world.log.pause(this.client); // it sends and receives nothing from now on
     this.#clock.stop();
     this.life++;
     this.#db = undefined;
@@ -142,14 +142,14 @@ export class SimNode {
     this.onDeath();
   }
 
-  /** SIGSTOP. */
+  /** Stops the process (SIGSTOP). */
   stop(): void {
     if (this.isDown) return;
     this.#clock.stop();
     this.#world.log.pause(this.client);
   }
 
-  /** SIGCONT. */
+  /** Continues the process (SIGCONT). */
   goOn(): void {
     if (this.isDown) return;
     this.#clock.goOn();
@@ -191,7 +191,7 @@ export class SimNode {
     );
   }
 
-  /** No two alike: they tell tables from each other. */
+  /** Random bytes that are different each time: they distinguish tables from each other. */
   #nextSeed(): Uint8Array {
     const bytes = new Uint8Array(16);
     const view = new DataView(bytes.buffer);

@@ -4,54 +4,54 @@ import type { ClusterStep } from "./steps.js";
 import { ClusterRuleBroken, type ClusterViolation } from "./violation.js";
 import { ClusterWorld } from "./world.js";
 
-/** What one run did, and the first thing that went wrong in it. */
+/** The result of one run, and the first violation in it. */
 export interface ClusterSimulationResult {
   /** The seed of the run. */
   readonly seed: number;
-  /** Steps that were carried out. */
+  /** The number of steps that were run. */
   readonly steps: number;
-  /** Calls of the shared log. */
+  /** The number of calls of the shared log. */
   readonly calls: number;
-  /** Epochs that began: claims that were done. */
+  /** The number of epochs, which is the number of successful claims. */
   readonly epochs: number;
-  /** Records in the shared log. */
+  /** The number of records in the shared log. */
   readonly records: number;
-  /** The answers that clients got. */
+  /** How often the clients got each kind of answer. */
   readonly clients: {
-    /** Writes that were acknowledged. */
+    /** The number of acknowledged writes. */
     readonly acknowledged: number;
-    /** Writes whose error left their fate open. */
+    /** The number of writes with an unknown outcome. */
     readonly inDoubt: number;
-    /** Writes that were refused. */
+    /** The number of refused writes. */
     readonly refused: number;
-    /** Writes whose condition did not hold. */
+    /** The number of writes whose condition did not hold. */
     readonly conflicts: number;
-    /** Linearizable reads with an answer. */
+    /** The number of linearizable reads that got an answer. */
     readonly reads: number;
-    /** Local reads with an answer. */
+    /** The number of local reads that got an answer. */
     readonly localReads: number;
   };
-  /** Calls of the shared log, by kind. */
+  /** The number of calls of the shared log, by kind. */
   readonly callsByKind: Readonly<Record<string, number>>;
-  /** Faults that struck, by kind. */
+  /** The number of injected faults, by kind. */
   readonly faults: Readonly<Record<string, number>>;
-  /** How long the run took, in virtual milliseconds. */
+  /** The duration of the run in virtual milliseconds. */
   readonly virtualMs: number;
-  /** Two runs in which the same happened have the same. */
+  /** A hash of all that happened: two runs in which the same happened have the same digest. */
   readonly digest: string;
-  /** The broken promise; absent if none was found. */
+  /** The broken promise; absent if the run found none. */
   readonly violation?: ClusterViolation;
 }
 
 /**
- * One seeded run of three nodes over one shared log, with clients that call and faults everywhere; everything that clients were told is compared with
- * what the shared log has. It never rejects over what it finds.
+ * Runs one simulation from a seed: three nodes over one shared log, clients, and faults everywhere. It compares all answers that the
+ * clients got with the shared log. A violation is in the result; the promise does not reject.
  */
 export function runClusterSimulation(options: GenerateClusterOptions): Promise<ClusterSimulationResult> {
   return runClusterSteps(options.seed, generateClusterSteps(options));
 }
 
-/** Runs given steps as `runClusterSimulation` does: those of a run, or a part of them. */
+/** Runs given steps in the way of `runClusterSimulation`: those of a run, or a part of them. */
 export function runClusterSteps(
   seed: number,
   steps: readonly ClusterStep[],
@@ -59,7 +59,7 @@ export function runClusterSteps(
   return runIn(new ClusterWorld(seed), seed, steps);
 }
 
-/** Never rejects over what it finds. */
+/** Runs steps in a world. A violation is in the result; the promise does not reject. */
 export async function runIn(
   world: ClusterWorld,
   seed: number,
@@ -108,17 +108,17 @@ function resultOf(
   };
 }
 
-/** FNV-1a. */
+/** The FNV-1a hash of a text. */
 function digestOf(text: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
-/** What failed, and the command that shows it again. */
+/** Describes the violation, with the command that repeats the run. */
 export function describeClusterViolation(result: ClusterSimulationResult, steps: number): string {
   const { seed, violation } = result;
-  if (violation === undefined) return `seed ${seed}: nothing was wrong`;
+  if (violation === undefined) return `seed ${seed}: no violation`;
   return [
     `seed ${seed}, step ${violation.step}: ${violation.rule}: ${violation.message}`,
     `run it again: node packages/cluster/torture/main.mjs --seeds ${seed}..${seed} --steps ${steps} --no-explorer --no-chaos`,

@@ -1,6 +1,6 @@
 import type { SimCallKind, SimFault, SimPartition } from "../sim-faults.js";
 
-/** A call of a client. `node` is the index of a node; writes with `toWriter` go to the node that says that it is the writer, if there is one. */
+/** A call of a client. `node` is the index of a node. A write with `toWriter` goes to the node with the role "writer", if there is one. */
 export type ClientStep =
   | {
       readonly step: "put" | "delete";
@@ -9,7 +9,7 @@ export type ClientStep =
       readonly key: number;
     }
   | {
-      /** Writes several keys if `condition` has what it had on the node when the client looked. */
+      /** Writes several keys if `condition` still has the value that the client read on the node. */
       readonly step: "batch" | "transact";
       readonly node: number;
       readonly toWriter: boolean;
@@ -19,7 +19,7 @@ export type ClientStep =
   | { readonly step: "get" | "local-get"; readonly node: number; readonly key: number }
   | { readonly step: "snapshot"; readonly node: number; readonly keys: readonly number[] };
 
-/** What happens to a node. */
+/** An event of one node. */
 export type NodeStep =
   | {
       readonly step:
@@ -47,22 +47,22 @@ export type NodeStep =
       readonly after: number;
     };
 
-/** A kind of call of the shared log, and what goes wrong with it. */
+/** A kind of call of the shared log, and the fault that is injected into it. */
 export interface StruckCall {
   readonly call: SimCallKind;
   readonly fault: SimFault;
 }
 
-/** What happens to all of it. */
+/** An event of the whole cluster. */
 export type WorldStep =
   | { readonly step: "advance"; readonly ms: number }
   | { readonly step: "lose-majority" }
   | { readonly step: "restore-majority"; readonly pending: "done" | "dropped" }
   | { readonly step: "full"; readonly isFull: boolean }
-  /** From now on so many of 100 calls of the log meet a fault. */
+  /** From now on this percentage of the calls of the log meets a fault. */
   | { readonly step: "weather"; readonly percent: number }
-  /** The next call of a kind meets a fault; then the next calls of the same node meet the others, in their order. */
+  /** The next call of the first kind meets the first fault. Then the next calls of the same node meet the other faults, in order. */
   | { readonly step: "fault"; readonly faults: readonly StruckCall[] };
 
-/** Any part of a run's steps is a run. */
+/** A step of a run. Any subset of a run's steps is a run as well. */
 export type ClusterStep = ClientStep | NodeStep | WorldStep;

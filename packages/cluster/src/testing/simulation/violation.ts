@@ -1,22 +1,22 @@
 /** The rules of a cluster that a run checks. */
 export type ClusterRule =
-  /** A write was acknowledged that the shared log does not have, or has elsewhere, or twice. */
+  /** An acknowledged write is not in the shared log, is at another LSN, or is there twice. */
   | "acknowledged-lost"
-  /** A write that was told to be nowhere is in the shared log. */
+  /** A refused write is in the shared log. */
   | "refused-found"
-  /** The shared log has what no client wrote, or a part of a batch. */
+  /** The shared log has a record that no client wrote, or only a part of a batch. */
   | "never-attempted"
-  /** A node has something else than the shared log up to its LSN. */
+  /** The data of a node differs from the shared log up to the node's LSN. */
   | "not-a-prefix"
-  /** A node's reads went back. */
+  /** The reads of a node went back. */
   | "backwards"
-  /** The history of the clients has no order. */
+  /** The history of the clients is not linearizable. */
   | "not-linearizable"
-  /** Nodes differ at the end. */
+  /** The nodes differ at the end. */
   | "diverged"
-  /** A change feed gave something else than the shared log. */
+  /** The records of a change feed differ from the shared log. */
   | "wrong-feed"
-  /** A promise that never settles, or a cluster that does not come back. */
+  /** A promise never settles, or the cluster does not recover. */
   | "hang"
   /** A call was refused with an error that nothing explains. */
   | "wrong-refusal"

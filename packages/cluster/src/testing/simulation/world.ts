@@ -13,16 +13,16 @@ import { mustHold } from "./violation.js";
 
 const KiB = 1024;
 
-/** Three nodes, one shared log, their clients, and all that goes wrong between them. */
+/** Three nodes, one shared log, their clients, and the faults between them. */
 export class ClusterWorld {
   readonly clock = new SimClock({ idleTurns: 2 });
   readonly log: SimLog;
   readonly nodes: readonly SimNode[];
   readonly model: LogModel;
   readonly clients: Clients;
-  /** Tokens of change feeds, and the LSN that each stands behind at least. */
+  /** Tokens of change feeds, each with its node and the LSN that it has at least. */
   readonly tokens: { readonly token: string; readonly from: string; readonly lsn: number }[] = [];
-  /** Faults that met a call of the log, by kind; crashes and the like. */
+  /** The number of injected faults, by kind: faults of calls, crashes and others. */
   readonly struck: Record<string, number> = {};
   readonly #seed: number;
   #armed: { readonly client: string | undefined; readonly faults: readonly StruckCall[] }[] = [];
@@ -30,11 +30,11 @@ export class ClusterWorld {
   #isCalm = false;
   readonly #pending = new Map<Promise<void>, { readonly node: SimNode; readonly life: number }>();
   failure: unknown;
-  /** How many calls of the log there were, by kind. */
+  /** The number of calls of the log, by kind. */
   readonly calls: Record<string, number> = {};
   readonly #strike: ((call: SimCall, world: ClusterWorld) => SimFault | undefined) | undefined;
 
-  /** @param strike what goes wrong with a call, instead of what is drawn */
+  /** @param strike injects the fault of a call, instead of the random faults */
   constructor(seed: number, strike?: (call: SimCall, world: ClusterWorld) => SimFault | undefined) {
     this.#seed = seed;
     this.#strike = strike;
@@ -55,7 +55,7 @@ export class ClusterWorld {
     this.clients = new Clients(this.model, this.nodes);
   }
 
-  /** Carries out one step. */
+  /** Runs one step. */
   async run(step: ClusterStep): Promise<void> {
     switch (step.step) {
       case "advance":
@@ -85,13 +85,13 @@ export class ClusterWorld {
     this.mustBeFine();
   }
 
-  /** @throws the first thing that was seen to be wrong */
+  /** @throws the first violation that was found */
   mustBeFine(): void {
     const found = this.failure ?? this.clients.failure ?? this.nodes.find(({ failure }) => failure)?.failure;
     if (found !== undefined) throw found;
   }
 
-  /** No more faults; everything that was stopped, cut off or lost comes back. */
+  /** Ends all faults: stopped processes, partitions and a lost majority come back. */
   calm(): void {
     this.#isCalm = true;
     this.log.isFull = false;
@@ -102,12 +102,12 @@ export class ClusterWorld {
     }
   }
 
-  /** What was begun beside the clients, on processes that live. */
+  /** The pending operations beside the clients, on processes that live. */
   get underWay(): readonly Promise<void>[] {
     return [...this.#pending].flatMap(([work, { node, life }]) => (node.life === life ? [work] : []));
   }
 
-  /** A node has exactly what the shared log has up to its LSN. */
+  /** Checks that a node has exactly the content of the shared log up to its LSN. */
   async compare(node: SimNode): Promise<void> {
     const { db, life } = node;
     if (db === undefined) return;
@@ -117,7 +117,7 @@ export class ClusterWorld {
     try {
       for await (const { key, value } of snapshot.scan()) found.set(text(key), text(value));
     } catch (error) {
-      if (node.life !== life || node.db !== db || db.state !== "open") return; // it died, or begins again with a base
+      if (node.life !== life || node.db !== db || db.state !== "open") return; // it died, or is loading a base
       throw error;
     } finally {
       snapshot.close();
@@ -128,7 +128,7 @@ export class ClusterWorld {
     mustHold(isSame, "not-a-prefix", () => {
       const show = (state: Map<string, string>) =>
         [...state].map(([key, value]) => `${key}=${value.slice(0, 8)}`).join(" ");
-      return `${node.id} at LSN ${lsn} has ${show(found)}, and the shared log ${show(expected)}`;
+      return `${node.id} at LSN ${lsn} has ${show(found)}, but the shared log has ${show(expected)}`;
     });
   }
 
@@ -182,7 +182,7 @@ export class ClusterWorld {
         work.then(
           () => undefined,
           (error: unknown) => {
-            // A node that fails tells so itself, and the end of the run looks at all of them.
+            // The error of a node that fails is ignored here: the end of the run checks all nodes.
             if (node.life === life && !(error instanceof Error && error.name === "KayaError")) throw error;
           },
         ),
@@ -245,7 +245,7 @@ function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString();
 }
 
-/** Memtables of a few records, tables of a few blocks: they flush and compact by themselves. */
+/** Small memtables and tables, so that nodes flush and compact during a run. */
 function engineOf(random: Random): PartialEngineConfig {
   return {
     wal: { segmentMaxBytes: random.pick([4, 16, 64]) * KiB },

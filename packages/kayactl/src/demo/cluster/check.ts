@@ -5,7 +5,7 @@ import type { NodeProcess } from "./node-process.js";
 
 const SHOWN = 10;
 
-/** Reads all of each node, once it has all that the log has. @returns whether all nodes have all, and are equal */
+/** Reads all data of each node when the node has all records of the log. @returns whether all nodes have all acknowledged writes, and are equal */
 export async function checkNodes(
   nodes: readonly NodeProcess[],
   acknowledged: readonly number[],

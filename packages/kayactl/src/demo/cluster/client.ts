@@ -2,7 +2,7 @@ import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const IN_FLIGHT = 32;
-/** A paused node answers nothing: then another one is asked. */
+/** After this time without an answer the client asks another node: the node may be paused. */
 const ANSWER_MS = 400;
 const PAUSE_MS = 25;
 
@@ -13,12 +13,12 @@ interface Answer {
 }
 
 /**
- * A client that writes without pause. It asks the node that is said to be the writer; without an answer it asks the next, with the same key and value, so
- * that a write that was done twice is one.
+ * A client that writes without pause. It sends each write to the node that it believes to be the writer. Without an answer it sends the
+ * same key and value to the next node. So a write that is done twice has the effect of one.
  */
 export class Client {
   readonly acknowledged: number[] = [];
-  /** By code: answers that were no acknowledgement. */
+  /** The number of answers that refused a write, by error code. */
   readonly refusals = new Map<string, number>();
   readonly inFlight = IN_FLIGHT;
   readonly #countBy = new Map<string, number>();
@@ -32,7 +32,7 @@ export class Client {
   #lastAt = performance.now();
   #longestMs = 0;
   #lastFrom = "";
-  /** It gave no answer: what others say of it may be old. */
+  /** The node that gave no answer. Other nodes may still name it as the leader, because they do not know yet. */
   #silent = "";
 
   constructor(addresses: readonly string[]) {
@@ -59,14 +59,14 @@ export class Client {
     return longest;
   }
 
-  /** Resolves when all that was under way is acknowledged. */
+  /** Resolves when all pending writes are acknowledged. */
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#workers);
     this.#agent.destroy();
   }
 
-  /** Whatever is under way is forgotten. */
+  /** Ends the client without waiting for pending writes. */
   giveUp(): void {
     this.#isOver = true;
     this.#isGivenUp = true;
@@ -90,7 +90,7 @@ export class Client {
     }
     if (status === 0) this.#silent = target;
     this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
-    // Others may have found the writer meanwhile.
+    // Another pending write may have found the writer already.
     if (this.#target === target) {
       const isHint = leader !== undefined && leader !== target && leader !== this.#silent;
       this.#target = isHint ? leader : this.#after(target);

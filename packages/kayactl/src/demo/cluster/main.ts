@@ -6,11 +6,11 @@ import { colors } from "../colors.js";
 import { story } from "./story.js";
 
 /**
- * `npx pnpm@10 demo:cluster`: three machines' worth of processes on this one. The writer is killed, cut off and paused while a client writes
- * without pause, a member of etcd is killed, and every write that was acknowledged is on every node.
+ * `npx pnpm@10 demo:cluster` simulates three machines with processes on this machine. While a client writes without pause, the writer is
+ * killed, cut off and paused, and a member of etcd is killed. At the end, every acknowledged write must be on every node.
  */
 
-// `demo:cluster | head` stops reading; the demo still ends, and cleans up behind itself.
+// `demo:cluster | head` stops reading. The demo still runs to its end, and removes its files.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
@@ -18,7 +18,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 const missing = whyNoEtcd();
 if (missing !== undefined) {
   console.log(`The demo needs etcd, and ${missing}. Elsewhere: https://etcd.io/docs/latest/install/.`);
-  console.log("It starts three members of its own on free ports, and touches no other.");
+  console.log("It starts three members of its own on free ports, and uses no other etcd.");
   process.exit(1);
 }
 

@@ -7,7 +7,7 @@ import type { NodeEvent, NodeOrder } from "./protocol.js";
 
 const NODE = fileURLToPath(new URL("./node.js", import.meta.url));
 
-/** So long a node may take to close. */
+/** The longest time that a node may take to close. */
 const CLOSE_MS = 15_000;
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
@@ -70,19 +70,19 @@ export class NodeProcess {
     this.#running().kill("SIGCONT");
   }
 
-  /** Closes its node, and ends. */
+  /** Closes its node, and ends the process. */
   async end(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
-    child.kill("SIGCONT"); // where the demo failed while it was paused
+    child.kill("SIGCONT"); // the demo may have failed while the process was paused
     child.stdin.end();
     const isLate = setTimeout(() => child.kill("SIGKILL"), CLOSE_MS);
     await ended;
     clearTimeout(isLate);
   }
 
-  /** Whatever state it is in. */
+  /** Ends the process in any state. */
   destroy(): void {
     this.#child?.kill("SIGKILL");
   }

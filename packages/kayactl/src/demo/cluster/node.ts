@@ -5,8 +5,8 @@ import { KayaError } from "@kaya/engine";
 import type { NodeEvent, NodeOrder } from "./protocol.js";
 
 /**
- * A process with one node of the cluster: it takes writes by HTTP, as a service does, and tells on standard output what its node sees.
- * Nothing here knows when it will be killed, paused or cut off.
+ * A process with one node of the cluster. It accepts writes by HTTP, like a service, and prints what its node sees. It does not know when
+ * it will be killed, paused or cut off.
  */
 const order = JSON.parse(process.argv[2] ?? "") as NodeOrder;
 
@@ -62,7 +62,7 @@ tell({ type: "open", address, lsn: node.lsn });
 tellRole();
 node.on("role", tellRole);
 
-// The parent ends it in order by closing this.
+// The parent closes this input to end the process in an orderly way.
 process.stdin.resume().on("end", async () => {
   server.close();
   server.closeAllConnections();

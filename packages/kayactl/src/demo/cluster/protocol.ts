@@ -1,16 +1,16 @@
-/** What a process with a node is started with. */
+/** The argument of a process with a node. */
 export interface NodeOrder {
   readonly id: string;
   readonly dataDir: string;
-  /** Where the bases are. */
+  /** The directory of the bases. */
   readonly blobs: string;
   /** The members of etcd. */
   readonly endpoints: readonly string[];
-  /** 0: any that is free. */
+  /** The port; 0: any free one. */
   readonly port: number;
 }
 
-/** What such a process tells, a line each. */
+/** The events that such a process prints, one on each line. */
 export type NodeEvent =
   | { readonly type: "open"; readonly address: string; readonly lsn: number }
   | { readonly type: "role"; readonly role: string; readonly epoch: number; readonly lsn: number };

@@ -7,11 +7,11 @@ import { NodeProcess } from "./node-process.js";
 import type { NodeEvent } from "./protocol.js";
 
 const IDS = ["node-1", "node-2", "node-3"];
-/** A machine that is busy otherwise may need long; the promise has no time in it. */
+/** The longest wait for a takeover. It is generous, because the machine may be busy. */
 const MOST_MS = 40_000;
 const LOOK_MS = 5;
 
-/** Three members of etcd, and three nodes, each with wires of its own to each member. */
+/** Three members of etcd and three nodes. Each node has proxies of its own to the members. */
 export class Stage {
   readonly nodes: NodeProcess[] = [];
   readonly takeovers: { readonly what: string; readonly ms: number }[] = [];
@@ -20,7 +20,7 @@ export class Stage {
   readonly #wires = new Map<NodeProcess, readonly TcpProxy[]>();
   #etcd: EtcdCluster | undefined;
   #isOver = false;
-  /** Since the last blow. */
+  /** The moment of the last fault. */
   #since = performance.now();
 
   constructor(directory: string, signal: AbortSignal) {
@@ -54,7 +54,7 @@ export class Stage {
     await Promise.all(this.nodes.map((node) => node.start()));
   }
 
-  /** What a node saw, in one line. */
+  /** Prints what a node saw, in one line. */
   #hear(event: NodeEvent, { id }: NodeProcess): void {
     if (event.type === "open" || this.#isOver) return;
     const { role, epoch, lsn } = event;
@@ -67,11 +67,11 @@ export class Stage {
   /** The node that acknowledged last. */
   writer(client: Client): NodeProcess {
     const found = this.nodes.find(({ address }) => address === client.lastFrom);
-    if (found === undefined) throw new Error("nobody has acknowledged anything yet");
+    if (found === undefined) throw new Error("no write has been acknowledged yet");
     return found;
   }
 
-  /** Hits a node, and waits until another one has acknowledged. */
+  /** Injects a fault into a node, and waits until another node has acknowledged a write. */
   async blow(
     client: Client,
     node: NodeProcess,
@@ -88,7 +88,7 @@ export class Stage {
     console.log(`  ${colors.bold(`${by.id} took over: it acknowledged ${Math.round(ms)} ms after that.`)}`);
   }
 
-  /** Waits for an acknowledgement of a node that was asked for. */
+  /** Waits for an acknowledgement of a wanted node. */
   async acknowledgedBy(client: Client, isWanted: (address: string) => boolean): Promise<NodeProcess> {
     const started = performance.now();
     const count = client.acknowledged.length;
@@ -100,7 +100,7 @@ export class Stage {
     return this.writer(client);
   }
 
-  /** Nothing passes from now on, and nobody is told. */
+  /** Cuts a node off: from now on no data passes, and no connection is closed. */
   async cutOff(node: NodeProcess): Promise<void> {
     for (const wire of this.#wires.get(node) ?? []) await wire.set("drop");
   }
@@ -109,7 +109,7 @@ export class Stage {
     for (const wire of this.#wires.get(node) ?? []) await wire.set("pass");
   }
 
-  /** What nodes see from now on is not told: they are about to be closed. */
+  /** Stops printing what the nodes see: they are about to be closed. */
   end(): void {
     this.#isOver = true;
   }
@@ -123,7 +123,7 @@ export class Stage {
   }
 }
 
-/** A proxy of its own to each member. */
+/** Makes a proxy to each member. */
 async function wiresTo({ members }: EtcdCluster): Promise<TcpProxy[]> {
   const ports = await freePorts(members.length);
   return Promise.all(members.map(({ port }, index) => TcpProxy.start(ports[index] as number, port)));

@@ -4,12 +4,12 @@ import { checkNodes } from "./check.js";
 import { Client } from "./client.js";
 import { Stage } from "./stage.js";
 
-/** Between two blows, so that it is seen that all is well again. */
+/** The pause between two faults, which shows that the cluster works again. */
 const CALM_MS = 1500;
-/** Longer than the presence of a node lasts. */
+/** Longer than the presence of a node. */
 const PAUSED_MS = 4000;
 
-/** Tells it as it happens. @returns whether nothing that was acknowledged is lost */
+/** Runs the demo, and prints its progress. @returns whether no acknowledged write is lost */
 export async function story(directory: string, signal: AbortSignal): Promise<boolean> {
   const stage = new Stage(directory, signal);
   try {
@@ -48,19 +48,19 @@ async function strike(stage: Stage, client: Client, signal: AbortSignal): Promis
   say(`${killed.id} is started again on its directory, and follows.`);
   await calm();
 
-  heading("3. The writer is cut off from etcd: no packet passes, and nobody is told.");
+  heading("3. The writer is cut off from etcd: no packet passes, and no connection is closed.");
   const cut = stage.writer(client);
   await stage.blow(client, cut, "is cut off", () => stage.cutOff(cut));
   const sinceCut = client.acknowledgedBy(cut.address);
   await calm();
   say(
-    `${cut.id} acknowledged ${client.acknowledgedBy(cut.address) - sinceCut} writes since then. Its wires are mended.`,
+    `${cut.id} acknowledged ${client.acknowledgedBy(cut.address) - sinceCut} writes since then. It is connected again.`,
   );
   await stage.mend(cut);
   await calm();
 
   heading(
-    "4. The writer is paused (SIGSTOP), as by a full swap or a moved virtual machine, and knows nothing of it.",
+    "4. The writer is paused (SIGSTOP), as a swapping machine or a migrated virtual machine is, and does not notice it.",
   );
   const paused = stage.writer(client);
   await stage.blow(client, paused, "is paused", () => paused.pause());
@@ -68,11 +68,11 @@ async function strike(stage: Stage, client: Client, signal: AbortSignal): Promis
   const before = client.acknowledgedBy(paused.address);
   paused.resume();
   say(
-    `${paused.id} wakes up after ${PAUSED_MS / 1000} s and more. It believes that it is the writer, and has puts in its queue.`,
+    `${paused.id} continues after at least ${PAUSED_MS / 1000} s. It still believes that it is the writer, and has puts in its queue.`,
   );
   await calm();
   say(
-    `It acknowledged ${client.acknowledgedBy(paused.address) - before} of them after it woke up: its next append compared the log's head, and was fenced.`,
+    `It acknowledged ${client.acknowledgedBy(paused.address) - before} of them after the pause: its next append compared the log's head, and was fenced.`,
   );
 
   heading("5. A member of etcd gets a SIGKILL. Two of three are a majority.");
@@ -80,7 +80,7 @@ async function strike(stage: Stage, client: Client, signal: AbortSignal): Promis
   const [member] = stage.etcd.members;
   await member?.kill();
   await calm();
-  say(`Writes go on. The longest pause was ${Math.round(client.takeLongestPause())} ms.`);
+  say(`Writes continue. The longest pause was ${Math.round(client.takeLongestPause())} ms.`);
   await member?.restart();
 
   heading("6. Is every acknowledged write on every node, with its value?");
@@ -101,7 +101,7 @@ async function strike(stage: Stage, client: Client, signal: AbortSignal): Promis
 
 function refusals({ refusals }: Client): string {
   const counts = [...refusals].map(([code, count]) => `${count} x ${code}`);
-  return counts.length === 0 ? "" : `The client had to ask again: ${counts.join(", ")}.`;
+  return counts.length === 0 ? "" : `The client had to repeat writes: ${counts.join(", ")}.`;
 }
 
 function heading(text: string): void {
