@@ -32,9 +32,9 @@ export interface LeadingOptions {
   trouble(error: unknown): void;
   /** No write is accepted any more. Called once. */
   ended(): void;
-  /** Another node was asked to become the writer: it comes first. */
+  /** This node makes way: other nodes come first. */
   yielded(): void;
-  /** This node's directory refuses writes: nodes that have room come first. */
+  /** This node's directory has refused a write. */
   refusedHere(error: KayaError): void;
 }
 
@@ -45,6 +45,8 @@ export class Leading {
   readonly #keeper: BaseKeeper;
   readonly #stop = new AbortController();
   #drained: Promise<void> = Promise.resolve();
+  /** No other node that could take over was present at the last look. */
+  #isAlone = false;
 
   /** From now on the node accepts writes. */
   constructor(options: LeadingOptions) {
@@ -148,10 +150,12 @@ export class Leading {
     }
   }
 
-  /** The directory refuses writes, and nothing of them is in the shared log. It would refuse the next ones too: the node makes way. */
+  /** The directory refuses writes, and nothing of them is in the shared log. It may refuse the next ones too: the node makes way, if it can for somebody. */
   #refusedHere(error: KayaError): void {
     if (this.#stop.signal.aborted) return;
     this.#options.refusedHere(error);
+    if (this.#isAlone) return;
+    this.#options.yielded();
     this.stop();
   }
 
@@ -183,6 +187,7 @@ export class Leading {
     const call = <T>(run: (signal: AbortSignal) => Promise<T>) => within(clock, presenceMs, run, signal);
     try {
       const { wanted, nodes } = await call((given) => log.members({ signal: given }));
+      this.#isAlone = !nodes.some(({ id, isFollowerOnly }) => id !== nodeId && !isFollowerOnly);
       if (wanted === nodeId) return await call((given) => log.want(undefined, { signal: given }));
       if (!nodes.some(({ id }) => id === wanted)) return;
       yielded();

@@ -239,7 +239,7 @@ export class RoleLoop {
       yielded: () => this.#candidate.yield(),
       refusedHere: (error) => {
         state.ownTrouble(error);
-        this.#makeWay(true);
+        this.#mustHaveRoom = true;
       },
     });
     const end = () => leading.stop();

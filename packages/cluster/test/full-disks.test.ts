@@ -149,10 +149,33 @@ describe("a writer whose disk is full or broken before an append", () => {
     await cluster.close();
   });
 
-  it("becomes the writer again when it has room, if no other node can; until then it claims nothing", async () => {
+  it("stays the writer if no other node could take over, and takes the first write that has room", async () => {
+    for (const other of [undefined, "follower"] as const) {
+      const cluster = new Cluster();
+      const a = await cluster.open("a", OPTIONS);
+      if (other !== undefined) await cluster.open("b", { ...OPTIONS, role: other });
+      await fillSegment(a);
+      await cluster.clock.sleep(PRESENCE_MS);
+      const faults = breakDisk(cluster, "a", "disk-full");
+      for (let i = 0; i < 3; i++) {
+        expect(await errorOf(a.put("next", VALUE))).toMatchObject({ code: "KAYA_DISK_FULL" });
+        await cluster.clock.sleep(PRESENCE_MS);
+      }
+      faults.cancel();
+      await a.put("next", "of a");
+      expect(a).toMatchObject({ role: "writer", epoch: 1 });
+      expect(await rowsOf(a)).toMatchObject({ next: "of a" });
+      await cluster.close();
+    }
+  });
+
+  it("becomes the writer again when it has room, if the other node is gone; until then it claims nothing", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a", OPTIONS);
+    await cluster.open("b", OPTIONS);
     await fillSegment(a);
+    await cluster.clock.sleep(PRESENCE_MS / 2);
+    cluster.log.partition("b"); // its presence has not run out yet
     const faults = breakDisk(cluster, "a", "disk-full");
     expect(await errorOf(a.put("next", VALUE))).toMatchObject({ code: "KAYA_DISK_FULL" });
     expect(a).toMatchObject({ role: "follower", epoch: 1 });
@@ -234,7 +257,10 @@ describe("a writer whose disk is full or broken before an append", () => {
         for (let second = 0; second < 6; second++) {
           const cluster = new Cluster();
           let a = await cluster.open("a", OPTIONS);
+          await cluster.open("b", OPTIONS);
           await fillSegment(a);
+          await cluster.clock.sleep(PRESENCE_MS / 2);
+          cluster.log.partition("b"); // `a` makes way, and nobody takes over
           const faults = cluster.disks
             .get("a")
             ?.scheduleFaults({ kind, after: first }, { kind: "io-error", after: second });
