@@ -127,6 +127,11 @@ export class BatchQueue<T> {
     return this.#plannedEnd() === 0 ? undefined : this.#startBatch(true);
   }
 
+  /** No record joins the last batch any more. */
+  endLast(): void {
+    this.#open = undefined;
+  }
+
   /** A batch that opens the first segment; undefined where there is one. */
   firstSegment(): Batch<T> | undefined {
     return this.#plannedId() > 0 ? undefined : this.#startBatch(true);

@@ -113,14 +113,23 @@ const DEFINITE = [
   "KAYA_CLOSED",
 ] as const;
 
+const NEVER_HANDED_OVER = new WeakSet<KayaError>();
+
 /** The error of batches behind a rejected one: they were never handed over. */
 export function neverHandedOver(first: KayaError): KayaError {
   const code = DEFINITE.find((each) => each === first.code) ?? "KAYA_FENCED";
-  return new KayaError(
+  const error = new KayaError(
     code,
     `nothing of it was written: it was never handed to the shared log, because a write before it was rejected. First: ${first.message}`,
     { cause: first, leader: first.leader },
   );
+  NEVER_HANDED_OVER.add(error);
+  return error;
+}
+
+/** Whether `neverHandedOver` made that error. */
+export function isNeverHandedOver(error: unknown): boolean {
+  return NEVER_HANDED_OVER.has(error as KayaError);
 }
 
 /** W4: the records are in the log in front, and not here. The code of the local write would mean that they were taken back, so it is not used. */

@@ -2,7 +2,7 @@ import { asKayaError, KayaError, type LogPosition, type Lsn, type SequenceNumber
 import type { Batch, OnCommit, ToResult } from "./batch.js";
 import { BatchQueue, type PendingChange, type QueueConfig } from "./batch-queue.js";
 import { type BusyReason, behindTheWrite, busyError, isFinal, notUndone } from "./commit-errors.js";
-import { behindTheCommit, type CommitTo, HandOver, neverHandedOver } from "./commit-to.js";
+import { behindTheCommit, type CommitTo, HandOver, isNeverHandedOver, neverHandedOver } from "./commit-to.js";
 import type { WalPayload, WalRecord } from "./format.js";
 import type { LogWatch } from "./log-watch.js";
 import type { EncodedRecord } from "./replicated.js";
@@ -203,12 +203,24 @@ export class GroupCommit<T> {
     return durable;
   }
 
-  /** Closes the open segment behind what was appended so far; resolves when the next one is there. */
-  rotate(): Promise<void> {
-    const durable = this.#queue.lastInNewSegment()?.addBarrier();
-    if (durable === undefined) return this.sync();
-    this.#drainSoon();
-    return durable;
+  /**
+   * Closes the open segment behind what was appended so far; resolves when the next one is there. Records before it that the log in front does not take are
+   * no reason to fail: it begins again at once, before their callers can append again.
+   */
+  async rotate(): Promise<void> {
+    for (;;) {
+      const batch = this.#queue.lastInNewSegment();
+      if (batch === undefined) return this.sync();
+      // Later records may wait long for the log in front.
+      if (this.#handOver !== undefined) this.#queue.endLast();
+      const durable = batch.addBarrier();
+      this.#drainSoon();
+      try {
+        return await durable;
+      } catch (error) {
+        if (!isNeverHandedOver(error)) throw error;
+      }
+    }
   }
 
   ready(): Promise<void> {
