@@ -69,6 +69,10 @@ export class BaseKeeper {
   #fullAt: Lsn | undefined;
   /** How many times the loop has run. */
   #rounds = 0;
+  /** The engine is flushed for a base. The flush waits for all writes that were made before it, also for one that waits for room. */
+  #isFlushing = false;
+  /** Since the last base, a write that such a flush waited for got the room that is kept for it. */
+  #isReserveUsed = false;
   /** True once the base was read, also if there is none. */
   #isKnown = false;
   /** `LogHead.bytes` where the tail begins, or less. */
@@ -120,17 +124,18 @@ export class BaseKeeper {
    * @throws KayaError KAYA_DISK_FULL if the tail has reached its bound, and no base makes room in time
    */
   async admit(bytes: number): Promise<void> {
-    const { tailMaxBytes, store, clock } = this.#options;
+    const { store, clock, tailMaxBytes } = this.#options;
     if (!this.#isKnown) await this.#untilKnown();
     if (this.#unnamed !== undefined && this.#fullAt !== undefined && !this.#isOver) await this.#untilTried();
     else if (this.#isDue) this.#wake.wake();
     const needed = bytes + ENTRY_OVERHEAD_BYTES;
-    const fill = (this.tailBytes + needed) / tailMaxBytes;
     if (store === undefined) {
-      if (fill > 1) throw this.#full("Give all nodes a `blobStore`");
-      if (fill > 0.5) this.#warn();
+      const share = (this.tailBytes + needed) / tailMaxBytes;
+      if (share > 1) throw this.#full("Give all nodes a `blobStore`");
+      if (share > 0.5) this.#warn();
       return;
     }
+    const fill = (this.tailBytes + needed) / this.#limitBytes;
     if (fill > 1) await this.#untilRoom(needed);
     else if (fill > SLOW_SHARE)
       await clock.sleep((SLOWEST_MS * (fill - SLOW_SHARE)) / (1 - SLOW_SHARE), this.#end.signal);
@@ -153,12 +158,28 @@ export class BaseKeeper {
       await this.#room.pause(clock, deadline - clock.now(), this.#end.signal);
   }
 
+  /** Most bytes of records, but for the room of one more entry: without it a base could wait for a write, and the write for the base. */
+  get #limitBytes(): number {
+    const { log, tailMaxBytes } = this.#options;
+    return tailMaxBytes - log.maxEntryBytes - ENTRY_OVERHEAD_BYTES;
+  }
+
   async #untilRoom(bytes: number): Promise<void> {
-    const { clock, timeoutMs, tailMaxBytes } = this.#options;
-    const deadline = clock.now() + timeoutMs;
-    const hasRoom = () => this.tailBytes + bytes <= tailMaxBytes;
-    while (!hasRoom() && clock.now() < deadline && !this.#end.signal.aborted)
-      await this.#room.pause(clock, deadline - clock.now(), this.#end.signal);
+    const { clock, timeoutMs, host } = this.#options;
+    const began = clock.now();
+    const left = () => began + timeoutMs - clock.now();
+    const hasRoom = () => this.tailBytes + bytes <= this.#limitBytes;
+    this.#fullAt ??= host.head().lsn;
+    this.#wake.wake();
+    while (!hasRoom() && left() > 0 && !this.#end.signal.aborted) {
+      if (this.#isFlushing && !this.#isReserveUsed) {
+        this.#isReserveUsed = true;
+        return;
+      }
+      // The flush waits for this write, or for one behind it: it can go on when this one is rejected.
+      if (this.#isFlushing && clock.now() - began >= LOOK_MS) break;
+      await this.#room.pause(clock, Math.min(left(), LOOK_MS), this.#end.signal);
+    }
     if (!hasRoom()) throw this.#full("Make the blob store work again");
   }
 
@@ -215,6 +236,7 @@ export class BaseKeeper {
     // Its naming may have been done without an answer.
     this.#base = before?.name === this.#unnamed.name ? before : await this.#name(before, this.#unnamed);
     this.#unnamed = undefined;
+    this.#isReserveUsed = false;
     host.counters.bases++;
     const { lsn } = this.#base;
     tell("base", () => ({ ...host.message(), state: "named", lsn }));
@@ -234,10 +256,21 @@ export class BaseKeeper {
       epoch: this.#epoch,
       nodeId,
       previous: before?.name,
+      flush: () => this.#flush(),
       signal,
     });
     if (before !== undefined && lsn <= before.lsn) return undefined;
     return { name, lsn, sequence, bytes: head.bytes, epoch: this.#epoch };
+  }
+
+  async #flush(): Promise<void> {
+    this.#isFlushing = true;
+    this.#room.wake();
+    try {
+      await this.#options.host.engine().flush();
+    } finally {
+      this.#isFlushing = false;
+    }
   }
 
   /** Names a base. After a lost answer it reads the base, and tries again if nothing changed. */

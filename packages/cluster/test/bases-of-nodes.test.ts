@@ -1,11 +1,13 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { KayaError } from "@kaya/core";
 import { Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import { type BlobStore, ClusterEngine, directoryBlobStore } from "../src/index.js";
 import { Cluster, rowsOf } from "./cluster.js";
+import { FaultyBlobStore } from "./faulty-blob-store.js";
 
 const ENTRY = 4_096;
 /** Each value fills a quarter of an entry, and the bound is 64 values. */
@@ -152,6 +154,51 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
+  it("takes writes again after the blob store was out of order, although clients write again at once all the time", async () => {
+    const { cluster, store } = setUp();
+    const faulty = new FaultyBlobStore(store);
+    const a = await cluster.open("a", { ...SIZES, blobStore: faulty, commitTimeoutMs: 1_000 });
+    let [taken, refused, isOver, most] = [0, 0, false, 0];
+    const client = async (name: string) => {
+      while (!isOver) {
+        const written = await a.put(name, "x".repeat(1_000)).catch((error: unknown) => error as KayaError);
+        if (written instanceof KayaError) expect(written.code).toBe("KAYA_DISK_FULL");
+        if (written instanceof KayaError) refused++;
+        else taken++;
+        most = Math.max(
+          most,
+          cluster.log.entries.reduce((sum, { bytes }) => sum + bytes.length, 0),
+        );
+      }
+    };
+    const clients = ["c", "d", "e"].map(client);
+    await cluster.until(() => a.stats().cluster.bases > 0);
+    faulty.fault = (_, method) => (method === "put" ? "before" : undefined);
+    await cluster.until(() => refused >= 10);
+    faulty.fault = () => undefined;
+    const [before, bases] = [taken, a.stats().cluster.bases];
+    await cluster.until(() => taken > before + 200);
+    expect(a.stats().cluster.bases).toBeGreaterThan(bases);
+    isOver = true;
+    await Promise.all(clients);
+    expect(most).toBeLessThanOrEqual(SIZES.tailMaxBytes);
+    await cluster.close();
+  });
+
+  it("takes all writes of the largest values with the smallest bound, although a base takes a while", async () => {
+    const { cluster, store } = setUp();
+    const slow = new (class extends FaultyBlobStore {
+      override async *list(...given: Parameters<FaultyBlobStore["list"]>) {
+        await cluster.clock.sleep(200);
+        yield* super.list(...given);
+      }
+    })(store);
+    const a = await cluster.open("a", { tailMaxBytes: 4 * ENTRY, blobStore: slow });
+    for (let i = 0; i < 100; i++) await a.put(`key ${i % 3}`, `${i} ${"x".repeat(ENTRY - 300)}`);
+    const b = await cluster.open("b", { tailMaxBytes: 4 * ENTRY, blobStore: store });
+    expect(await rowsOf(b)).toEqual(await rowsOf(a));
+    await cluster.close();
+  });
   it("gets a base immediately when the shared log is full; the base is named before the next write that fits", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });

@@ -163,7 +163,7 @@ export const CLUSTER_MUTANTS = [
     name: "cluster: a base is named without the tables that it needs",
     rule: "C7",
     file: "cluster/dist/shipment/make-base.js",
-    find: "await engine.flush();",
+    find: "await flush();",
     replace: "",
     also: [
       {

@@ -18,6 +18,8 @@ export interface MakeBaseOptions {
    * never removes them. Default: all tables are stored.
    */
   readonly previous?: string | undefined;
+  /** Flushes the engine. Default: the engine's own. */
+  readonly flush?: (() => Promise<unknown>) | undefined;
   /** The time of the base in milliseconds since 1970, for people. Default: the current time. */
   readonly now?: number;
   /** Aborts the call: it rejects with the signal's reason. */
@@ -46,10 +48,10 @@ export async function makeBase(
   store: BlobStore,
   options: MakeBaseOptions,
 ): Promise<MadeBase> {
-  const { epoch, nodeId, previous, now = Date.now(), signal } = options;
+  const { epoch, nodeId, previous, flush = () => engine.flush(), now = Date.now(), signal } = options;
   const pass = { ...(signal && { signal }) };
   throwIfAborted(signal);
-  await engine.flush();
+  await flush();
   const shipped = shippedEngine(engine);
   const history = await shipped.identify();
   if (history === undefined)
