@@ -199,6 +199,19 @@ describe("the tail of the shared log", () => {
     expect(await rowsOf(b)).toEqual(await rowsOf(a));
     await cluster.close();
   });
+
+  it.each(["long ".repeat(200), "長い名前".repeat(20), "a/../b"])(
+    "gets bases from a node with any id (%#)",
+    async (nodeId) => {
+      const { cluster, store } = setUp();
+      const a = await cluster.open("a", { ...SIZES, blobStore: store, nodeId, commitTimeoutMs: 1_000 });
+      await fill(a, 0, 200);
+      expect(a.stats().cluster.bases).toBeGreaterThan(1);
+      const b = await cluster.open("b", { ...SIZES, blobStore: store });
+      expect(await rowsOf(b)).toEqual(await rowsOf(a));
+      await cluster.close();
+    },
+  );
   it("gets a base immediately when the shared log is full; the base is named before the next write that fits", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });
