@@ -256,6 +256,7 @@ export class BaseKeeper {
       epoch: this.#epoch,
       nodeId,
       previous: before?.name,
+      onLost: (error) => host.trouble(error),
       flush: () => this.#flush(),
       signal,
     });

@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 import { type BlobStore, ClusterEngine, directoryBlobStore } from "../src/index.js";
 import { Cluster, rowsOf } from "./cluster.js";
 import { FaultyBlobStore } from "./faulty-blob-store.js";
+import { replaceBytes } from "./support/copies.js";
 
 const ENTRY = 4_096;
 /** Each value fills a quarter of an entry, and the bound is 64 values. */
@@ -199,6 +200,35 @@ describe("the tail of the shared log", () => {
     expect(await rowsOf(b)).toEqual(await rowsOf(a));
     await cluster.close();
   });
+
+  it.each(["removed", "damaged"])(
+    "gets a whole base again, and says so, if the last one was %s",
+    async (how) => {
+      const cluster = new Cluster({ maxEntryBytes: ENTRY });
+      const disk = new SimDisk();
+      const options = { ...SIZES, blobStore: directoryBlobStore(disk), commitTimeoutMs: 1_000 };
+      const a = await cluster.open("a", options);
+      const told: string[] = [];
+      a.on("trouble", ({ message }) => told.push(message));
+      await fill(a, 0, 60);
+      await cluster.until(() => a.stats().cluster.bases > 0);
+      await cluster.clock.sleep(5_000); // nothing more is due
+      const lost = cluster.log.base?.name ?? "";
+      for (const { path } of await disk.list(
+        lost
+          .replace(/[^/]*$/, "")
+          .replace("base", "table")
+          .slice(0, -1),
+      ))
+        await disk.remove(path); // its tables too
+      await replaceBytes(disk, lost, how === "removed" ? undefined : Buffer.from("something else"));
+      await fill(a, 60, 300);
+      expect(told.filter((message) => message.includes(lost))).not.toEqual([]);
+      const b = await cluster.open("b", options);
+      expect(await rowsOf(b)).toEqual(await rowsOf(a));
+      await cluster.close();
+    },
+  );
 
   it.each(["long ".repeat(200), "長い名前".repeat(20), "a/../b"])(
     "gets bases from a node with any id (%#)",

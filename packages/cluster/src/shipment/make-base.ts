@@ -6,6 +6,7 @@ import type { BlobStore } from "../blob-store.js";
 import { encodeBase, readBase } from "./base-object.js";
 import { digits, epochDigits, namePart } from "./object-name.js";
 import { shipTables } from "./ship-tables.js";
+import type { TableObject } from "./table-object.js";
 
 /** The writer that makes a base, and the base before it. */
 export interface MakeBaseOptions {
@@ -18,6 +19,8 @@ export interface MakeBaseOptions {
    * never removes them. Default: all tables are stored.
    */
   readonly previous?: string | undefined;
+  /** Called if `previous` is damaged or gone: then all tables are stored again. */
+  readonly onLost?: ((error: KayaError) => void) | undefined;
   /** Flushes the engine. Default: the engine's own. */
   readonly flush?: (() => Promise<unknown>) | undefined;
   /** The time of the base in milliseconds since 1970, for people. Default: the current time. */
@@ -59,7 +62,7 @@ export async function makeBase(
       "KAYA_INVALID_ARGUMENT",
       "a base needs an engine that writes, but this one is read-only",
     );
-  const stored = previous === undefined ? [] : (await readBase(store, previous, pass)).tables;
+  const stored = previous === undefined ? [] : await tablesOf(store, previous, options);
   const snapshot = shipped.tables();
   try {
     const writer = `${epochDigits(epoch)}-${namePart(nodeId)}`;
@@ -82,5 +85,20 @@ export async function makeBase(
     return { name, ...covered, newTables, newBytes };
   } finally {
     snapshot.release();
+  }
+}
+
+/** Without a base before it the next one is whole. Otherwise one lost object would end all bases, and with them all writes. */
+async function tablesOf(
+  store: BlobStore,
+  name: string,
+  { onLost, signal }: MakeBaseOptions,
+): Promise<readonly TableObject[]> {
+  try {
+    return (await readBase(store, name, { ...(signal && { signal }) })).tables;
+  } catch (error) {
+    if (!KayaError.is(error, "KAYA_CORRUPTION") && !KayaError.is(error, "KAYA_NOT_FOUND")) throw error;
+    onLost?.(error);
+    return [];
   }
 }
