@@ -199,7 +199,11 @@ async function replaceByBase(
   if (base === undefined || store === undefined) throw cannotLoad(options, base);
   assertBehind(log.name, base, replica.position);
   return onDisk(config, disk, async (it) => {
-    await loadBeside(it, { store, base, config, signal });
+    try {
+      await loadBeside(it, { store, base, config, signal });
+    } catch (error) {
+      throw KayaError.is(error, "KAYA_CORRUPTION") ? damagedBase(options, error) : error;
+    }
     await noted(base.epoch);
     await replica.engine.close();
     await takeLoaded(it, config);
@@ -215,5 +219,14 @@ function cannotLoad({ log }: ResolvedClusterOptions, base: LogBase | undefined):
   return new KayaError(
     "KAYA_LOG_TRUNCATED",
     `${log.name}: records that this node needs are not in the log any more, and ${missing}`,
+  );
+}
+
+/** A damaged base does not end the node: its own data is whole, and the writer makes another base. */
+function damagedBase({ log }: ResolvedClusterOptions, cause: KayaError): KayaError {
+  return new KayaError(
+    "KAYA_LOG_TRUNCATED",
+    `${log.name}: records that this node needs are not in the log any more, and the base cannot be loaded. It is tried again, also with each newer base. ${cause.message}`,
+    { cause },
   );
 }

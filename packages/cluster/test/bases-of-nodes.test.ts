@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { type BlobStore, ClusterEngine, directoryBlobStore } from "../src/index.js";
 import { Cluster, rowsOf } from "./cluster.js";
 import { FaultyBlobStore } from "./faulty-blob-store.js";
-import { replaceBytes } from "./support/copies.js";
+import { bytesOf, replaceBytes } from "./support/copies.js";
 
 const ENTRY = 4_096;
 /** Each value fills a quarter of an entry, and the bound is 64 values. */
@@ -117,6 +117,31 @@ describe("the tail of the shared log", () => {
     await cluster.close();
   });
 
+  it("does not end a follower whose base is damaged: it reads what it has, and goes on with the next base", async () => {
+    const cluster = new Cluster({ maxEntryBytes: ENTRY });
+    const disk = new SimDisk();
+    const options = { ...SIZES, blobStore: directoryBlobStore(disk), commitTimeoutMs: 1_000 };
+    const a = await cluster.open("a", options);
+    const b = await cluster.open("b", options);
+    await fill(a, 0, 10);
+    await b.catchUp();
+    await b.close();
+    await fill(a, 10, 200);
+    await cluster.clock.sleep(5_000); // nothing more is due
+    const name = cluster.log.base?.name ?? "";
+    await replaceBytes(disk, name, (await bytesOf(disk, name)).subarray(0, -5));
+    const again = await cluster.open("b", options);
+    await expect(cluster.open("c", options)).rejects.toMatchObject({
+      code: "KAYA_LOG_TRUNCATED",
+      message: expect.stringContaining(name),
+    });
+    expect(await again.count()).toBe(10);
+    expect(again.role).not.toBe("failed");
+    await fill(a, 200, 300);
+    await again.catchUp();
+    expect(await rowsOf(again)).toEqual(await rowsOf(a));
+    await cluster.close();
+  });
   it("is trimmed up to the existing base after failed trims", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store, commitTimeoutMs: 500 });
