@@ -25,7 +25,10 @@ export function claimedHead(expected: LogHead | undefined, claim: LogClaim): Sto
   const { writer, address } = claim;
   const epoch = (expected?.epoch ?? 0) + 1;
   const { lsn, sequence, logId } = expected ?? claim.origin;
-  const starts = [...(expected?.starts ?? []), { epoch, lsn, writer }].slice(-MAX_EPOCH_STARTS);
+  const [first = { epoch, lsn, writer }, ...later] = expected?.starts ?? [];
+  const behind = expected === undefined ? [] : [...later, { epoch, lsn, writer }];
+  // The first one stays: it says where the log began, and who began it.
+  const starts = [first, ...behind.slice(1 - MAX_EPOCH_STARTS)];
   return { epoch, lsn, sequence, logId, writer, address, bytes: expected?.bytes ?? 0, starts };
 }
 

@@ -26,7 +26,7 @@ export interface LogHead {
   readonly address: string | undefined;
   /** Bytes of all entries that were ever appended, those that were trimmed included, and 256 more for what the store needs for each. */
   readonly bytes: number;
-  /** Where the last epochs began, oldest first: at most `MAX_EPOCH_STARTS`. They say whether a write of an earlier epoch is in the log. */
+  /** Where the first epoch and the last ones began, oldest first: at most `MAX_EPOCH_STARTS`. They say whether a write of an earlier epoch is in the log. */
   readonly starts: readonly EpochStart[];
   /** Opaque. Two heads have the same version only if nothing changed in between. */
   readonly version: string;

@@ -38,25 +38,28 @@ describe("a directory that left its cluster", () => {
 });
 
 describe("a store whose adoption was interrupted by a crash", () => {
-  it("is adopted although the claim took another epoch", async () => {
-    const cluster = new Cluster();
-    const disk = new SimDisk();
-    cluster.disks.set("a", disk);
-    const engine = await Engine.open({}, disk);
-    await engine.put("old", "1");
-    await engine.close();
-    const store = directoryBlobStore(new SimDisk());
-    // The first claim and the second claim are done without an answer; then the process dies.
-    cluster.log.faults = ({ kind }) => (kind === "claim" ? { kind: "replyLost", afterMs: 0 } : undefined);
-    await expect(
-      cluster.open("a", { adopt: true, blobStore: store, commitTimeoutMs: 500 }),
-    ).rejects.toMatchObject({ code: "KAYA_NO_MAJORITY" });
-    cluster.log.faults = undefined;
-    expect(cluster.log.head?.epoch).toBeGreaterThan(1);
-    const again = await cluster.open("a", { adopt: true, blobStore: store });
-    expect(await rowsOf(again)).toEqual({ old: "1" });
-    await cluster.close();
-  });
+  it.each([500, 10_000])(
+    "is adopted although the claim was tried for %i ms, an epoch for each try",
+    async (commitTimeoutMs) => {
+      const cluster = new Cluster();
+      const disk = new SimDisk();
+      cluster.disks.set("a", disk);
+      const engine = await Engine.open({}, disk);
+      await engine.put("old", "1");
+      await engine.close();
+      const store = directoryBlobStore(new SimDisk());
+      // Each claim is done without an answer; then the process dies.
+      cluster.log.faults = ({ kind }) => (kind === "claim" ? { kind: "replyLost", afterMs: 0 } : undefined);
+      await expect(
+        cluster.open("a", { adopt: true, blobStore: store, commitTimeoutMs }),
+      ).rejects.toMatchObject({ code: "KAYA_NO_MAJORITY" });
+      cluster.log.faults = undefined;
+      expect(cluster.log.head?.epoch).toBeGreaterThan(commitTimeoutMs / 100);
+      const again = await cluster.open("a", { adopt: true, blobStore: store });
+      expect(await rowsOf(again)).toEqual({ old: "1" });
+      await cluster.close();
+    },
+  );
 });
 
 describe("the writer's bases", () => {

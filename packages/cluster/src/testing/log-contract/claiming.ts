@@ -81,14 +81,15 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "a head remembers where the last epochs began, up to a limit",
+    name: "a head remembers where the first epoch and the last ones began, up to a limit",
     run: async (test) => {
       let { log, head } = await test.writer("a");
       for (let count = 0; count < MAX_EPOCH_STARTS + 2; count++)
         head = await log.claim(head, { writer: "a", origin: ORIGIN });
       assert.equal(head.starts.length, MAX_EPOCH_STARTS);
       assert.equal(head.starts.at(-1)?.epoch, head.epoch);
-      assert.equal(head.starts[0]?.epoch, head.epoch - MAX_EPOCH_STARTS + 1);
+      assert.equal(head.starts[1]?.epoch, head.epoch - MAX_EPOCH_STARTS + 2);
+      assert.equal(head.starts[0]?.epoch, 1);
       assert.deepEqual(await log.head(), head);
       await appendAll(log, head, [1]);
     },
