@@ -1,6 +1,6 @@
 import { KayaError, type PartialEngineConfig } from "@kaya/core";
 import { Engine } from "@kaya/engine";
-import { claimFirst, noteEpoch, type Opening, silent } from "./opening.js";
+import { claimFirst, noteEpoch, type Opening, readHead, Silent, silent } from "./opening.js";
 import type { ResolvedClusterOptions } from "./options.js";
 import type { LogHead } from "./shared-log.js";
 import { type MadeBase, makeBase } from "./shipment/make-base.js";
@@ -26,13 +26,24 @@ export async function adoptStore(opening: Opening): Promise<LogHead> {
   await noteEpoch(opening, 0);
   const { name, lsn, sequence } = made;
   const claimed = await claimFirst(opening, { lsn, sequence });
-  if (claimed === undefined) throw silent(options);
+  if (claimed === undefined) throw await notClaimed(opening);
   const base = { name, lsn, sequence, bytes: 0, epoch: claimed.epoch };
   // If this fails, the writer makes another base at once.
   await within(clock, commitTimeoutMs, (signal) => log.setBase(undefined, base, { signal })).catch(
     () => undefined,
   );
   return claimed;
+}
+
+async function notClaimed(opening: Opening): Promise<KayaError> {
+  const { options, nodeId } = opening;
+  const head = await readHead(opening);
+  if (head === undefined || head instanceof Silent || head.writer === nodeId)
+    return silent(options, head instanceof Silent ? head.why : undefined);
+  return new KayaError(
+    "KAYA_INVALID_ARGUMENT",
+    `${options.log.name}: node ${head.writer} began this log while the store was copied. Nothing was changed here: choose another prefix for this store, or give the node an empty directory.`,
+  );
 }
 
 /** Whether a crash broke off `adoptStore` behind its claim. Claims may have followed since, and no record. */

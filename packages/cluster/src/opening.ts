@@ -91,7 +91,7 @@ export function silent({ log, commitTimeoutMs }: ResolvedClusterOptions, why?: u
   const reason = KayaError.is(why) ? why.message : `${log.name}: no answer in ${commitTimeoutMs} ms`;
   return new KayaError(
     "KAYA_NO_MAJORITY",
-    `${reason}. This directory has no data yet, so the node cannot open before the log answers`,
+    `${reason}. This directory has no data of the log yet, so the node cannot open before the log answers`,
     { cause: why },
   );
 }

@@ -372,6 +372,26 @@ describe("an ordinary store", () => {
     await engine.close();
   });
 
+  it("is refused if another store begins the log at the same time, and stays as it is", async () => {
+    const { cluster, store } = setUp();
+    await filled(cluster);
+    const disk = cluster.disks.get("a")?.fork() ?? new SimDisk();
+    cluster.disks.set("b", disk);
+    const outcomes = await Promise.allSettled(
+      ["a", "b"].map((name) => cluster.open(name, { adopt: true, blobStore: store, commitTimeoutMs: 1_000 })),
+    );
+    expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    const refused = outcomes.findIndex(({ status }) => status === "rejected");
+    expect((outcomes[refused] as PromiseRejectedResult).reason).toMatchObject({
+      code: "KAYA_INVALID_ARGUMENT",
+      message: expect.stringContaining("began this log while the store was copied"),
+    });
+    const engine = await Engine.open({}, cluster.disks.get(refused === 0 ? "a" : "b"));
+    expect(await engine.count()).toBe(2);
+    await engine.close();
+    await cluster.close();
+  });
+
   it("is refused by a log that has begun, and by a log that lost its head", async () => {
     const { cluster, store } = setUp();
     await filled(cluster);
