@@ -23,6 +23,7 @@ export async function adoptStore(opening: Opening): Promise<LogHead> {
   } finally {
     await engine.close();
   }
+  await assertReadable(opening);
   await noteEpoch(opening, 0);
   const { name, lsn, sequence } = made;
   const claimed = await claimFirst(opening, { lsn, sequence });
@@ -33,6 +34,21 @@ export async function adoptStore(opening: Opening): Promise<LogHead> {
     () => undefined,
   );
   return claimed;
+}
+
+/** A node reads no records that are larger than an entry. A consumer may keep such records, also when they are in tables. */
+async function assertReadable({ options, disk }: Opening): Promise<void> {
+  try {
+    await (await Engine.open({ ...options.engine, readOnly: true }, disk)).close();
+  } catch (error) {
+    if (!KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw error;
+    const { dataDir = "./data" } = options.engine;
+    throw new KayaError(
+      "KAYA_INVALID_ARGUMENT",
+      `${dataDir} keeps a log that a node cannot read, so the shared log was not begun. Open it with Engine, remove the consumers that keep its log (removeConsumer), flush, and try again. ${error.message}`,
+      { cause: error },
+    );
+  }
 }
 
 async function notClaimed(opening: Opening): Promise<KayaError> {

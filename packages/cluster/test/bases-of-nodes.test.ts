@@ -372,6 +372,29 @@ describe("an ordinary store", () => {
     await engine.close();
   });
 
+  it("is refused before the log begins, if a consumer keeps a record that is larger than an entry", async () => {
+    const { cluster, store } = setUp();
+    const disk = new SimDisk();
+    cluster.disks.set("a", disk);
+    const engine = await Engine.open({}, disk);
+    await engine.addConsumer("reader");
+    await engine.put("small", "1");
+    await engine.put("large", "x".repeat(3 * ENTRY));
+    await engine.close();
+    await expect(cluster.open("a", { adopt: true, blobStore: store })).rejects.toMatchObject({
+      code: "KAYA_INVALID_ARGUMENT",
+      message: expect.stringContaining("removeConsumer"),
+    });
+    expect(cluster.log.head).toBeUndefined();
+    const again = await Engine.open({}, disk);
+    await again.removeConsumer("reader");
+    await again.flush();
+    await again.close();
+    const a = await cluster.open("a", { adopt: true, blobStore: store });
+    expect(Object.keys(await rowsOf(a))).toEqual(["large", "small"]);
+    await cluster.close();
+  });
+
   it("is refused if another store begins the log at the same time, and stays as it is", async () => {
     const { cluster, store } = setUp();
     await filled(cluster);
