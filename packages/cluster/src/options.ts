@@ -1,4 +1,5 @@
 import { describe, KayaError, type PartialEngineConfig, readOptions, resolveEngineConfig } from "@kaya/core";
+import { checkBlobStore } from "./blob/check-blob-store.js";
 import type { BlobStore } from "./blob-store.js";
 import type { SharedLog } from "./shared-log.js";
 
@@ -101,7 +102,7 @@ export function resolveClusterOptions(given: ClusterOptions): ResolvedClusterOpt
     isFollowerOnly: readRole(options.role) === "follower",
     address: readText(options.address, "address"),
     nodeId: readText(options.nodeId, "nodeId"),
-    blobStore: readBlobStore(options.blobStore),
+    blobStore: options.blobStore === undefined ? undefined : checkBlobStore(options.blobStore, "blobStore"),
     commitTimeoutMs: readInteger(options.commitTimeoutMs, "commitTimeoutMs", 10_000, SHORTEST_MS, LONGEST_MS),
     presenceMs: readInteger(options.presenceMs, "presenceMs", 2_000, SHORTEST_MS, LONGEST_MS),
     tailMaxBytes: readInteger(
@@ -153,15 +154,6 @@ function readText(value: unknown, name: string): string | undefined {
   // It must be one line: it appears in messages, and a file keeps it.
   if (typeof value === "string" && /^[^\p{C}\p{Zl}\p{Zp}]{1,1024}$/u.test(value)) return value;
   throw invalid(`${name} must be one line of 1 to 1,024 characters, not ${describe(value)}`);
-}
-
-function readBlobStore(store: unknown): BlobStore | undefined {
-  if (store === undefined) return undefined;
-  if (typeof store === "object" && store !== null && typeof (store as BlobStore).put === "function")
-    return store as BlobStore;
-  throw invalid(
-    `blobStore must be a blob store, for example of \`directoryBlobStore\`, not ${describe(store)}`,
-  );
 }
 
 function readInteger(

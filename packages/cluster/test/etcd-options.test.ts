@@ -15,6 +15,12 @@ it.each([
   ],
   ["one string instead of endpoints", { endpoints: ENDPOINTS[0], prefix: "/orders" }, /endpoints/],
   ["no options", undefined, /endpoints/],
+  ["a prefix of two lines", { endpoints: ENDPOINTS, prefix: "/orders\n/users" }, /prefix/],
+  [
+    "an object as a time",
+    { endpoints: ENDPOINTS, prefix: "/o", requestTimeoutMs: Object.create(null) },
+    /requestTimeoutMs/,
+  ],
 ])("etcdLog refuses %s", (_, options, message) => {
   expect(() => etcdLog(options as unknown as EtcdLogOptions)).toThrowError(
     expect.objectContaining({ code: "KAYA_INVALID_ARGUMENT", message: expect.stringMatching(message) }),

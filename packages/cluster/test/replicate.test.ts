@@ -1,7 +1,7 @@
 import { Engine, type KayaError } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
-import { directoryBlobStore, listRestorable, replicate, restore } from "../src/index.js";
+import { type BlobStore, directoryBlobStore, listRestorable, replicate, restore } from "../src/index.js";
 import { crashStates } from "./crashes.js";
 import { FaultyBlobStore } from "./faulty-blob-store.js";
 import { namesIn, QUIET, type Rows, restoredRows, rowsOf } from "./support/copies.js";
@@ -284,3 +284,19 @@ describe("replicate", () => {
     expect([...seen].sort((a, b) => a - b)).toEqual([0, 10, 11, 12, 13, 14]);
   });
 });
+
+it.each([undefined, null, "./replica", {}, { put: () => undefined }])(
+  "replicate, restore and listRestorable refuse %o, which is no blob store",
+  async (given) => {
+    const store = given as unknown as BlobStore;
+    const db = await Engine.open({}, new SimDisk());
+    const refusal = {
+      code: "KAYA_INVALID_ARGUMENT",
+      message: expect.stringContaining("must be a blob store"),
+    };
+    await expect(replicate(db, store)).rejects.toMatchObject(refusal);
+    await expect(restore(store, { disk: new SimDisk() })).rejects.toMatchObject(refusal);
+    await expect(listRestorable(store)).rejects.toMatchObject(refusal);
+    await db.close();
+  },
+);

@@ -1,4 +1,4 @@
-import { KayaError, readOptions } from "@kaya/core";
+import { describe, KayaError, readOptions } from "@kaya/core";
 
 /** Certificates for etcd, each as the text of a PEM file. */
 export interface EtcdTls {
@@ -75,8 +75,8 @@ export function checkEtcdOptions(given: EtcdLogOptions): EtcdSettings {
     throw wrong("endpoints must be all http:// or all https://");
   if (!isSecure && options.tls !== undefined)
     throw wrong("tls is given, but the endpoints are http://: name them https://");
-  if (!(requestTimeoutMs >= 100 && requestTimeoutMs <= 60_000))
-    throw wrong(`requestTimeoutMs must be 100 to 60000, not ${String(requestTimeoutMs)}`);
+  if (!(typeof requestTimeoutMs === "number" && requestTimeoutMs >= 100 && requestTimeoutMs <= 60_000))
+    throw wrong(`requestTimeoutMs must be 100 to 60000, not ${describe(requestTimeoutMs)}`);
   const prefix = checkPrefix(options.prefix);
   return {
     addresses: urls.map(({ host }) => host),
@@ -114,8 +114,9 @@ function portIn(text: string): string | undefined {
 
 function checkPrefix(prefix: unknown): string {
   const trimmed = typeof prefix === "string" ? prefix.replace(/\/+$/, "") : "";
-  if (trimmed === "" || trimmed.includes("\0"))
-    throw wrong("prefix must be a string such as /orders: all keys of the log are below it");
+  // One line: the log's name has it, and messages show that.
+  if (trimmed === "" || /[\p{C}\p{Zl}\p{Zp}]/u.test(trimmed))
+    throw wrong("prefix must be one line of text such as /orders: all keys of the log are below it");
   return trimmed;
 }
 

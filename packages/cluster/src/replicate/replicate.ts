@@ -1,6 +1,15 @@
 import { EventEmitter } from "node:events";
-import { asKayaError, describe, KayaError, type LogPosition, type Lsn, readOptions } from "@kaya/core";
+import {
+  asKayaError,
+  checkCallback,
+  describe,
+  KayaError,
+  type LogPosition,
+  type Lsn,
+  readOptions,
+} from "@kaya/core";
 import { Engine } from "@kaya/engine";
+import { checkBlobStore } from "../blob/check-blob-store.js";
 import type { BlobStore } from "../blob-store.js";
 import { type ClusterClock, SYSTEM_CLOCK } from "../clock.js";
 import { DirectoryLogSource } from "./directory-log-source.js";
@@ -101,6 +110,7 @@ export async function replicate(
   options?: ReplicateOptions,
 ): Promise<Replication> {
   if (!(db instanceof Engine)) throw invalid(`replicate needs an Engine, not ${describe(db)}`);
+  checkBlobStore(store, "the store");
   const checked = checkOptions(options);
   const source = isReadOnly(db) ? new DirectoryLogSource(db) : new EngineLogSource(db, store.name);
   const replication = new Replication(source, store, checked);
@@ -282,6 +292,7 @@ function checkOptions(given: ReplicateOptions | undefined): Required<ReplicateOp
     OPTIONS,
     "the options of replicate",
   );
+  checkCallback(now, "now");
   return {
     intervalMs: checkNumber("intervalMs", intervalMs ?? 1000, 10, DAY_MS),
     keepMs: checkNumber("keepMs", keepMs ?? DAY_MS, 0, Number.MAX_SAFE_INTEGER),

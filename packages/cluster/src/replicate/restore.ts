@@ -11,6 +11,7 @@ import {
 } from "@kaya/core";
 import type { Disk } from "@kaya/io";
 import { checkedLogId, randomLogId } from "@kaya/wal";
+import { checkBlobStore } from "../blob/check-blob-store.js";
 import type { BlobStore } from "../blob-store.js";
 import { type Base, readBase } from "../shipment/base-object.js";
 import { NewDirectory } from "../shipment/new-directory.js";
@@ -191,6 +192,7 @@ interface Target {
 }
 
 async function catalogOf(store: BlobStore, signal: AbortSignal | undefined): Promise<readonly Generation[]> {
+  checkBlobStore(store, "the store");
   const generations = await readCatalog(store, { ...(signal && { signal }) });
   if (generations.length > 0) return generations;
   throw new KayaError("KAYA_NOT_FOUND", `${store.name} has no replica: nothing was shipped there`);
