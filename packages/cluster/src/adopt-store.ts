@@ -26,8 +26,11 @@ export async function adoptStore(opening: Opening): Promise<LogHead> {
   await assertReadable(opening);
   await noteEpoch(opening, 0);
   const { name, lsn, sequence } = made;
-  const claimed = await claimFirst(opening, { lsn, sequence });
-  if (claimed === undefined) throw await notClaimed(opening);
+  let trouble: unknown;
+  const claimed = await claimFirst(opening, { lsn, sequence }, (error) => {
+    trouble = error;
+  });
+  if (claimed === undefined) throw await notClaimed(opening, trouble);
   const base = { name, lsn, sequence, bytes: 0, epoch: claimed.epoch };
   // If this fails, the writer makes another base at once.
   await within(clock, commitTimeoutMs, (signal) => log.setBase(undefined, base, { signal })).catch(
@@ -51,11 +54,11 @@ async function assertReadable({ options, disk }: Opening): Promise<void> {
   }
 }
 
-async function notClaimed(opening: Opening): Promise<KayaError> {
+async function notClaimed(opening: Opening, trouble: unknown): Promise<KayaError> {
   const { options, nodeId } = opening;
   const head = await readHead(opening);
   if (head === undefined || head instanceof Silent || head.writer === nodeId)
-    return silent(options, head instanceof Silent ? head.why : undefined);
+    return silent(options, head instanceof Silent ? head.why : trouble);
   return new KayaError(
     "KAYA_INVALID_ARGUMENT",
     `${options.log.name}: node ${head.writer} began this log while the store was copied. Nothing was changed here: choose another prefix for this store, or give the node an empty directory.`,

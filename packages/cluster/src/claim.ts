@@ -29,7 +29,7 @@ const MOST_MOVES = 3;
  * A process owns an epoch only if the log answered the call that began it. If a claim got no answer and the head shows this node's id, another process
  * with the same id could have made it. Then this process claims once more. So each epoch has one writer.
  * @returns the head that the claim made; undefined if it was given up: `mayClaim` said no, the time is over, or the signal aborted
- * @throws KayaError what `reading` throws
+ * @throws KayaError what `reading` throws; KAYA_INVALID_ARGUMENT if the log refuses such a claim, as for a prefix that has other keys
  */
 export async function claimLog(options: ClaimOptions): Promise<LogHead | undefined> {
   const { log, clock, timeoutMs, signal, mayClaim, claim, onTrouble } = options;
@@ -49,7 +49,7 @@ export async function claimLog(options: ClaimOptions): Promise<LogHead | undefin
       return await call((given) => log.claim(head, claim, { signal: given }));
     } catch (error) {
       if (signal.aborted) return undefined;
-      if (KayaError.is(error, "KAYA_CORRUPTION")) throw error;
+      if (KayaError.is(error, "KAYA_CORRUPTION") || KayaError.is(error, "KAYA_INVALID_ARGUMENT")) throw error;
       if (!KayaError.is(error, "KAYA_FENCED")) onTrouble(error);
       else if (++moves >= MOST_MOVES && !options.isAsked) return undefined;
     }

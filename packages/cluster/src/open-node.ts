@@ -89,11 +89,14 @@ async function openFirst(opening: Opening): Promise<ClusterNode> {
     const head = await firstHead(opening);
     return openWith(opening, head.logId, head);
   }
-  const claimed = await claimFirst(opening, { lsn: 0, sequence: 0 });
+  let trouble: unknown;
+  const claimed = await claimFirst(opening, { lsn: 0, sequence: 0 }, (error) => {
+    trouble = error;
+  });
   if (claimed !== undefined) return openWith(opening, claimed.logId, claimed, claimed);
   const head = await readHead(opening); // another node was faster
   if (head instanceof Silent) throw silent(options, head.why);
-  if (head === undefined) throw silent(options);
+  if (head === undefined) throw silent(options, trouble);
   return openWith(opening, head.logId, head);
 }
 

@@ -50,6 +50,7 @@ export async function readHead({ options, clock }: Opening): Promise<LogHead | u
 export function claimFirst(
   { options, clock, given, nodeId }: Opening,
   position: { readonly lsn: number; readonly sequence: number },
+  onTrouble: (error: unknown) => void,
 ): Promise<LogHead | undefined> {
   const { log, address, commitTimeoutMs } = options;
   const logId = given.newLogId?.() ?? randomBytes(8).toString("hex");
@@ -61,7 +62,7 @@ export function claimFirst(
     reading: () => () => undefined,
     mayClaim: (head) => head === undefined || (head.writer === nodeId && head.logId === logId),
     isAsked: true,
-    onTrouble: () => undefined, // the caller rejects with KAYA_NO_MAJORITY
+    onTrouble,
     signal: new AbortController().signal,
   });
 }
@@ -86,8 +87,12 @@ export async function onDisk<T>(
   }
 }
 
-/** The error of an opening that needs an answer of the log. */
+/**
+ * The error of an opening that needs an answer of the log.
+ * @param why the last error of the log; a refusal says why it does not help to wait
+ */
 export function silent({ log, commitTimeoutMs }: ResolvedClusterOptions, why?: unknown): KayaError {
+  if (KayaError.is(why, "KAYA_IO") || KayaError.is(why, "KAYA_DISK_FULL")) return why;
   const reason = KayaError.is(why) ? why.message : `${log.name}: no answer in ${commitTimeoutMs} ms`;
   return new KayaError(
     "KAYA_NO_MAJORITY",

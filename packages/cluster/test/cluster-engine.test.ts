@@ -1,4 +1,7 @@
+import { KayaError } from "@kaya/core";
+import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
+import { ClusterEngine } from "../src/index.js";
 import { Cluster, rowsOf } from "./cluster.js";
 
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString();
@@ -282,6 +285,23 @@ describe("a log that does not answer", () => {
     await cluster.close();
   });
 
+  it.each(["KAYA_INVALID_ARGUMENT", "KAYA_IO", "KAYA_DISK_FULL"] as const)(
+    "tells a node why, if it refuses the first claim with %s",
+    async (code) => {
+      const cluster = new Cluster();
+      const client = cluster.log.client("a");
+      const log = new Proxy(client, {
+        get: (_, name) => {
+          if (name === "claim") return () => Promise.reject(new KayaError(code, "here is the reason"));
+          const member: unknown = Reflect.get(client, name, client);
+          return typeof member === "function" ? member.bind(client) : member;
+        },
+      });
+      const opening = ClusterEngine.open({ log }, new SimDisk(), { timers: cluster.clock });
+      await expect(opening).rejects.toMatchObject({ code, message: "here is the reason" });
+      await cluster.close();
+    },
+  );
   it("refuses writes with KAYA_DISK_FULL if it is full", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");
