@@ -206,7 +206,7 @@ export class BaseKeeper {
         if (this.#isDue) await this.#makeBase();
       } catch (error) {
         if (signal.aborted) return;
-        if (KayaError.is(error, "KAYA_FENCED")) this.#isOver = true;
+        if (KayaError.is(error, "KAYA_FENCED")) await this.#lookAgain();
         else host.trouble(asKayaError(error, "make a base"));
       }
       this.#rounds++;
@@ -222,6 +222,22 @@ export class BaseKeeper {
     this.#tailStart = Math.max((this.#base?.bytes ?? 0) - tailMaxBytes * BASE_SHARE, 0);
     this.#isKnown = true;
     this.#room.wake();
+  }
+
+  /**
+   * C7: another writer's claim changes the base, and so does a call of this keeper that got no answer. Only the claim ends the keeper. The base is read before
+   * the head: if a claim comes later, this base has an old version, and nothing can be named or trimmed with it. It never rejects.
+   */
+  async #lookAgain(): Promise<void> {
+    const { log, host } = this.#options;
+    try {
+      const base = await this.#call((signal) => log.base({ signal }));
+      const head = await this.#call((signal) => log.head({ signal }));
+      if (head?.epoch === this.#epoch) this.#base = base;
+      else this.#isOver = true;
+    } catch (error) {
+      if (!this.#end.signal.aborted) host.trouble(asKayaError(error, "look for the base"));
+    }
   }
 
   async #makeBase(): Promise<void> {
@@ -260,8 +276,19 @@ export class BaseKeeper {
       flush: () => this.#flush(),
       signal,
     });
-    if (before !== undefined && lsn <= before.lsn) return undefined;
+    if (before !== undefined && lsn <= before.lsn) {
+      await this.#hasAll(before, head);
+      return undefined;
+    }
     return { name, lsn, sequence, bytes: head.bytes, epoch: this.#epoch };
+  }
+
+  /** The base has all records that a head counts, but it was named with fewer bytes. So the tail seemed longer than it is. */
+  async #hasAll(base: LogBase, { bytes }: LogHead): Promise<void> {
+    this.#base = { ...base, bytes };
+    if (this.tailBytes <= this.#options.tailMaxBytes * MARGIN_SHARE) return;
+    this.#untrimmed = { base: this.#base, before: this.#base };
+    await this.#trimAgain();
   }
 
   async #flush(): Promise<void> {

@@ -15,6 +15,12 @@ function failFromNow(disk: SimDisk, kind: "disk-full", operations = 20_000): voi
   for (let i = 0; i < operations; i++) disk.addFault({ at: disk.nextOperation + i, kind } as FaultRule);
 }
 
+const codeOf = (call: Promise<unknown>): Promise<string | undefined> =>
+  call.then(
+    () => undefined,
+    ({ code }: KayaError) => code,
+  );
+
 describe("a directory that left its cluster", () => {
   it("can begin another log immediately, however many epochs it has seen", async () => {
     const cluster = new Cluster();
@@ -83,6 +89,37 @@ describe("the writer's bases", () => {
     for (let i = 0; i < 400; i++) await a.put(`key ${i % 50}`, `${i} ${"x".repeat(1_000)}`);
     expect(lost).toBe(2);
     expect(a.stats().cluster.bases).toBeGreaterThan(2);
+    await cluster.close();
+  });
+
+  it.each([2, 3, 4])("continue after the same at base %i, while clients fill the tail", async (nth) => {
+    const cluster = new Cluster({ maxEntryBytes: ENTRY });
+    const store = directoryBlobStore(new SimDisk());
+    const a = await cluster.open("a", { tailMaxBytes: 16 * ENTRY, blobStore: store, commitTimeoutMs: 1_000 });
+    let [named, lost] = [0, 0];
+    cluster.log.faults = ({ kind }) => {
+      if (kind === "setBase" && ++named === nth) {
+        lost = 1;
+        return { kind: "replyLost" };
+      }
+      if (kind === "base" && lost === 1) {
+        lost = 2;
+        return { kind: "requestLost", afterMs: 0 };
+      }
+      return undefined;
+    };
+    let isOver = false;
+    const clients = [0, 1, 2, 3].map(async (client) => {
+      for (let i = 0; !isOver; i++) {
+        const refused = await codeOf(a.put(`key ${client} ${i % 50}`, `${i} ${"x".repeat(1_000)}`));
+        if (refused !== undefined) expect(refused).toBe("KAYA_DISK_FULL");
+      }
+    });
+    await cluster.until(() => lost === 2);
+    const { bases } = a.stats().cluster;
+    await cluster.until(() => a.stats().cluster.bases > bases + 3);
+    isOver = true;
+    await Promise.all(clients);
     await cluster.close();
   });
 });
