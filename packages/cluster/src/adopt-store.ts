@@ -26,10 +26,7 @@ export async function adoptStore(opening: Opening): Promise<LogHead> {
   await assertReadable(opening);
   await noteEpoch(opening, 0);
   const { name, lsn, sequence } = made;
-  let trouble: unknown;
-  const claimed = await claimFirst(opening, { lsn, sequence }, (error) => {
-    trouble = error;
-  });
+  const { head: claimed, trouble } = await claimFirst(opening, { lsn, sequence });
   if (claimed === undefined) throw await notClaimed(opening, trouble);
   const base = { name, lsn, sequence, bytes: 0, epoch: claimed.epoch };
   // If this fails, the writer makes another base at once.

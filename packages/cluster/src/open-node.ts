@@ -89,10 +89,7 @@ async function openFirst(opening: Opening): Promise<ClusterNode> {
     const head = await firstHead(opening);
     return openWith(opening, head.logId, head);
   }
-  let trouble: unknown;
-  const claimed = await claimFirst(opening, { lsn: 0, sequence: 0 }, (error) => {
-    trouble = error;
-  });
+  const { head: claimed, trouble } = await claimFirst(opening, { lsn: 0, sequence: 0 });
   if (claimed !== undefined) return openWith(opening, claimed.logId, claimed, claimed);
   const head = await readHead(opening); // another node was faster
   if (head instanceof Silent) throw silent(options, head.why);

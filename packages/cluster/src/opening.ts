@@ -46,15 +46,23 @@ export async function readHead({ options, clock }: Opening): Promise<LogHead | u
   }
 }
 
-/** Begins the log. @returns the first head; undefined if another node was faster, or the log did not answer in time */
-export function claimFirst(
+/** An attempt to begin the log. */
+export interface FirstClaim {
+  /** The first head; undefined if another node was faster, or the log did not take the claim in time. */
+  readonly head: LogHead | undefined;
+  /** The last error of the log. */
+  readonly trouble: unknown;
+}
+
+/** Begins the log. @throws KayaError KAYA_INVALID_ARGUMENT if it refuses such a claim, as for a prefix that has other keys */
+export async function claimFirst(
   { options, clock, given, nodeId }: Opening,
   position: { readonly lsn: number; readonly sequence: number },
-  onTrouble: (error: unknown) => void,
-): Promise<LogHead | undefined> {
+): Promise<FirstClaim> {
   const { log, address, commitTimeoutMs } = options;
+  let trouble: unknown;
   const logId = given.newLogId?.() ?? randomBytes(8).toString("hex");
-  return claimLog({
+  const head = await claimLog({
     log,
     clock,
     claim: { writer: nodeId, address, origin: { logId, ...position } },
@@ -62,9 +70,12 @@ export function claimFirst(
     reading: () => () => undefined,
     mayClaim: (head) => head === undefined || (head.writer === nodeId && head.logId === logId),
     isAsked: true,
-    onTrouble,
+    onTrouble: (error) => {
+      trouble = error;
+    },
     signal: new AbortController().signal,
   });
+  return { head, trouble };
 }
 
 /** Notes durably that no record here has a later epoch. */
@@ -87,10 +98,7 @@ export async function onDisk<T>(
   }
 }
 
-/**
- * The error of an opening that needs an answer of the log.
- * @param why the last error of the log; a refusal says why it does not help to wait
- */
+/** The error of an opening that needs an answer of the log. @param why the last error of the log. A refusal is the error itself: waiting does not help */
 export function silent({ log, commitTimeoutMs }: ResolvedClusterOptions, why?: unknown): KayaError {
   if (KayaError.is(why, "KAYA_IO") || KayaError.is(why, "KAYA_DISK_FULL")) return why;
   const reason = KayaError.is(why) ? why.message : `${log.name}: no answer in ${commitTimeoutMs} ms`;

@@ -142,6 +142,7 @@ describe("the tail of the shared log", () => {
     expect(await rowsOf(again)).toEqual(await rowsOf(a));
     await cluster.close();
   });
+
   it("is trimmed up to the existing base after failed trims", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store, commitTimeoutMs: 500 });
@@ -267,6 +268,7 @@ describe("the tail of the shared log", () => {
       await cluster.close();
     },
   );
+
   it("gets a base immediately when the shared log is full; the base is named before the next write that fits", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store });

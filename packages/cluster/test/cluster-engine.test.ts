@@ -286,7 +286,7 @@ describe("a log that does not answer", () => {
   });
 
   it.each(["KAYA_INVALID_ARGUMENT", "KAYA_IO", "KAYA_DISK_FULL"] as const)(
-    "tells a node why, if it refuses the first claim with %s",
+    "that refuses the first claim with %s tells the node why",
     async (code) => {
       const cluster = new Cluster();
       const client = cluster.log.client("a");
@@ -302,6 +302,7 @@ describe("a log that does not answer", () => {
       await cluster.close();
     },
   );
+
   it("refuses writes with KAYA_DISK_FULL if it is full", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a");

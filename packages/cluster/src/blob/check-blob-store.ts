@@ -19,6 +19,6 @@ export function checkBlobStore(store: unknown, what: string): BlobStore {
   if (isStore) return store as BlobStore;
   throw new KayaError(
     "KAYA_INVALID_ARGUMENT",
-    `${what} must be a blob store, for example of \`directoryBlobStore\`, not ${describe(store)}`,
+    `${what} must be a blob store, as \`directoryBlobStore\` makes one, not ${describe(store)}`,
   );
 }

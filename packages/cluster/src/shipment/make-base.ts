@@ -21,7 +21,7 @@ export interface MakeBaseOptions {
   readonly previous?: string | undefined;
   /** Called if `previous` is damaged or gone: then all tables are stored again. */
   readonly onLost?: ((error: KayaError) => void) | undefined;
-  /** Flushes the engine. Default: the engine's own. */
+  /** Flushes the engine. Default: `engine.flush`. */
   readonly flush?: (() => Promise<unknown>) | undefined;
   /** The time of the base in milliseconds since 1970, for people. Default: the current time. */
   readonly now?: number;

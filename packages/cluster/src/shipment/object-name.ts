@@ -14,8 +14,8 @@ export function epochDigits(epoch: number): string {
   return String(epoch).padStart(EPOCH_DIGITS, "0");
 }
 
-/** The name of an object has parts of at most 200 characters, and an epoch comes before this one. */
-const MOST_PART = 150;
+/** The longest part, in characters. A part of an object's name has at most 200, and an epoch precedes this one. */
+const MAX_PART = 150;
 
 /**
  * Encodes any text as a part of a name. Other characters become `=` and hex digits, and a long part ends with a hash, so that two different texts never get
@@ -28,7 +28,7 @@ export function namePart(text: string): string {
       return /[A-Za-z0-9-]/.test(character) ? character : `=${byte.toString(16).padStart(2, "0")}`;
     })
     .join("");
-  if (part.length <= MOST_PART) return part;
+  if (part.length <= MAX_PART) return part;
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 32);
-  return `${part.slice(0, MOST_PART - hash.length - 1)}.${hash}`;
+  return `${part.slice(0, MAX_PART - hash.length - 1)}.${hash}`;
 }

@@ -81,7 +81,7 @@ export const CLAIMING: readonly LogCheck[] = [
     },
   },
   {
-    name: "a head remembers where the first epoch and the last ones began, up to a limit",
+    name: "a head remembers where the first epoch and the last epochs began, up to a limit",
     run: async (test) => {
       let { log, head } = await test.writer("a");
       for (let count = 0; count < MAX_EPOCH_STARTS + 2; count++)
