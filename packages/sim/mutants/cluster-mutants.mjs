@@ -167,10 +167,10 @@ export const CLUSTER_MUTANTS = [
     replace: "",
     also: [
       {
-        file: "cluster/dist/shipment/make-base.js",
-        find: "return { name, ...covered, newTables, newBytes };",
+        file: "cluster/dist/base-keeper.js",
+        find: "return { name, lsn, sequence, bytes: head.bytes, epoch: this.#epoch };",
         replace:
-          "return { name, lsn: engine.stats().wal?.lastLsn ?? covered.lsn, sequence: covered.sequence, newTables, newBytes };",
+          "return { name, lsn: head.lsn, sequence: head.sequence, bytes: head.bytes, epoch: this.#epoch };",
       },
     ],
   },

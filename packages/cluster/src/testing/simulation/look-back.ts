@@ -1,11 +1,14 @@
 import { KayaError } from "@kaya/core";
+import { Engine } from "@kaya/engine";
+import { SimDisk } from "@kaya/io";
 import type { ClusterEngine } from "../../cluster-engine.js";
+import { loadBase } from "../../shipment/load-base.js";
 import { checkLinearizability, describeLinearizability } from "../linearizability/index.js";
 import { type AttemptedWrite, describeWrite, isSame } from "./clients.js";
 import { textOf } from "./log-model.js";
 import type { SimNode } from "./sim-node.js";
 import { ClusterRuleBroken, mustHold } from "./violation.js";
-import type { ClusterWorld } from "./world.js";
+import { type ClusterWorld, differenceBetween, stateOf } from "./world.js";
 
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 50;
@@ -18,6 +21,7 @@ export async function lookBack(world: ClusterWorld): Promise<void> {
   await within(world, "no write succeeds", writeOnce(world));
   for (const node of world.nodes) await within(world, `${node.id} does not catch up`, catchUp(world, node));
   checkWrites(world);
+  await within(world, "the base does not load", checkBase(world));
   for (const node of world.nodes)
     await within(world, `${node.id} does not answer`, compareAtEnd(world, node));
   await checkTokens(world);
@@ -148,6 +152,23 @@ function checkWrite(write: AttemptedWrite, recordsWith: ClusterWorld["model"]["r
   if (answer === "acknowledged") mustHold(found.length === 1, "acknowledged-lost", text);
   else if (answer === "refused" || answer === "conflict") mustHold(found.length === 0, "refused-found", text);
   else mustHold(found.length <= 1, "never-attempted", text);
+}
+
+/** C7: checks that the named base has all records up to its LSN, because the log may be trimmed up to it. */
+async function checkBase({ log, blobStore, model }: ClusterWorld): Promise<void> {
+  const { base } = log;
+  if (base === undefined) return;
+  const disk = new SimDisk();
+  const loaded = await loadBase(blobStore, base.name, disk).catch((error: unknown) => {
+    throw new ClusterRuleBroken("wrong-base", `the base ${base.name} cannot be loaded: ${String(error)}`);
+  });
+  mustHold(loaded.lsn === base.lsn && loaded.sequence === base.sequence, "wrong-base", () => {
+    return `the base ${base.name} ends with LSN ${loaded.lsn}, but the log says LSN ${base.lsn}`;
+  });
+  const engine = await Engine.open({}, disk);
+  const difference = differenceBetween(await stateOf(engine.scan()), model.stateAt(base.lsn));
+  await engine.close();
+  mustHold(difference === undefined, "wrong-base", () => `the base ${base.name} ${difference}`);
 }
 
 /**

@@ -8,6 +8,8 @@ export type ClusterRule =
   | "never-attempted"
   /** The data of a node differs from the shared log up to the node's LSN. */
   | "not-a-prefix"
+  /** The base that the log names does not have exactly the records up to its LSN (C7), or cannot be loaded. */
+  | "wrong-base"
   /** The reads of a node went back. */
   | "backwards"
   /** The history of the clients is not linearizable. */

@@ -1,12 +1,14 @@
 import type { PartialEngineConfig } from "@kaya/core";
+import type { KeyValue } from "@kaya/engine";
 import { Random, SimDisk } from "@kaya/io";
 import { directoryBlobStore } from "../../blob/directory-blob-store.js";
+import type { BlobStore } from "../../blob-store.js";
 import { SimClock } from "../sim-clock.js";
 import type { SimCall, SimFault } from "../sim-faults.js";
 import { SimLog } from "../sim-log.js";
 import { Clients } from "./clients.js";
 import { faultOf, NODES } from "./generate.js";
-import { LogModel } from "./log-model.js";
+import { LogModel, textOf } from "./log-model.js";
 import { type NodeWorld, SimNode } from "./sim-node.js";
 import type { ClusterStep, NodeStep, StruckCall } from "./steps.js";
 import { mustHold } from "./violation.js";
@@ -17,6 +19,8 @@ const KiB = 1024;
 export class ClusterWorld {
   readonly clock = new SimClock({ idleTurns: 2 });
   readonly log: SimLog;
+  /** The store of the bases. It has no faults. */
+  readonly blobStore: BlobStore;
   readonly nodes: readonly SimNode[];
   readonly model: LogModel;
   readonly clients: Clients;
@@ -41,12 +45,13 @@ export class ClusterWorld {
     const { clock } = this;
     const faults = (call: SimCall) => this.#faultOf(call);
     this.log = new SimLog({ clock, maxEntryBytes: 2 * KiB, latencyMs: 1, timeoutMs: 1_000, faults });
+    this.blobStore = directoryBlobStore(new SimDisk({ seed }));
     const random = new Random(seed, 2);
     const world: NodeWorld = {
       seed,
       clock,
       log: this.log,
-      blobStore: directoryBlobStore(new SimDisk({ seed })),
+      blobStore: this.blobStore,
       engine: engineOf(random),
       tailMaxBytes: random.pick([8, 8, 64, 1024]) * KiB,
     };
@@ -113,23 +118,17 @@ export class ClusterWorld {
     if (db === undefined) return;
     const lsn = node.lsnOf(db);
     const snapshot = db.snapshot();
-    const found = new Map<string, string>();
+    let found: Map<string, string>;
     try {
-      for await (const { key, value } of snapshot.scan()) found.set(text(key), text(value));
+      found = await stateOf(snapshot.scan());
     } catch (error) {
       if (node.life !== life || node.db !== db || db.state !== "open") return; // it died, or is loading a base
       throw error;
     } finally {
       snapshot.close();
     }
-    const expected = this.model.stateAt(lsn);
-    const isSame =
-      found.size === expected.size && [...found].every(([key, value]) => expected.get(key) === value);
-    mustHold(isSame, "not-a-prefix", () => {
-      const show = (state: Map<string, string>) =>
-        [...state].map(([key, value]) => `${key}=${value.slice(0, 8)}`).join(" ");
-      return `${node.id} at LSN ${lsn} has ${show(found)}, but the shared log has ${show(expected)}`;
-    });
+    const difference = differenceBetween(found, this.model.stateAt(lsn));
+    mustHold(difference === undefined, "not-a-prefix", () => `${node.id} at LSN ${lsn} ${difference}`);
   }
 
   #touch(node: SimNode, step: NodeStep): void {
@@ -241,8 +240,23 @@ function nameOf(fault: SimFault): string {
   return fault.request === undefined ? "late reply" : "late request";
 }
 
-function text(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString();
+/** The entries of a scan as text. */
+export async function stateOf(scan: AsyncIterable<KeyValue>): Promise<Map<string, string>> {
+  const state = new Map<string, string>();
+  for await (const { key, value } of scan) state.set(textOf(key), textOf(value));
+  return state;
+}
+
+/** How a state differs from the one that the shared log has; undefined if they are the same. */
+export function differenceBetween(
+  found: ReadonlyMap<string, string>,
+  expected: ReadonlyMap<string, string>,
+): string | undefined {
+  if (found.size === expected.size && [...found].every(([key, value]) => expected.get(key) === value))
+    return undefined;
+  const show = (state: ReadonlyMap<string, string>) =>
+    [...state].map(([key, value]) => `${key}=${value.slice(0, 8)}`).join(" ");
+  return `has ${show(found)}, but the shared log has ${show(expected)}`;
 }
 
 /** Small memtables and tables, so that nodes flush and compact during a run. */
