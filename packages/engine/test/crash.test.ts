@@ -16,7 +16,7 @@ const ENDS: readonly End[] = [
   {},
   { survive: "everything" },
   "killed",
-  ...[1, 2, 3, 4, 5, 6].map((seed) => ({ survive: "random", seed }) as const),
+  ...[1, 2, 3].map((seed) => ({ survive: "random", seed }) as const),
 ];
 
 // Some ten thousand crash states: on a machine with other things to do that takes its time.
@@ -32,7 +32,7 @@ describe("the engine after a crash", () => {
 
   it("has the same after a second crash inside the recovery from the first", async () => {
     for (const at of everyIndex.filter((index) => index % 4 === 3)) {
-      for (let second = 0; second < 6; second++) {
+      for (let second = 0; second < 4; second++) {
         const label = `stopped at ${at}, then at operation ${second} of the recovery`;
         expect(await crashTwice(at, second), label).toBe("");
       }

@@ -1,7 +1,9 @@
-// The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT] [--no-control] [--record]`. Build first. Ends with 1 where a bug was not
+// The mutation check: `node main.mjs [--json] [--verbose] [--only TEXT] [--no-control] [--record] [--most N --order N]`. Build first. Ends with 1 where a bug was not
 // found. Each is looked for where it was found before (places.json), and everywhere only if it is not there; `--record` writes down where
 // it was found now. `--one-fault` looks without schedules of two faults: those that only these find survive. `--stale` only tells, at once, which bugs find their piece of code no more.
+// `--most N` looks for N of them, drawn by `--order`.
 import { parseArgs } from "node:util";
+import { Random } from "@kaya/io";
 import { runMutants } from "./harness.mjs";
 import { MUTANTS } from "./mutants.mjs";
 import { staleMutants } from "./patched-copy.mjs";
@@ -17,6 +19,8 @@ const { values } = parseArgs({
     stale: { type: "boolean", default: false },
     "one-fault": { type: "boolean", default: false },
     record: { type: "boolean", default: false },
+    most: { type: "string", default: `${MUTANTS.length}` },
+    order: { type: "string", default: "1" },
   },
 });
 
@@ -33,6 +37,7 @@ if (!values.json) console.log(TABLE_HEAD);
 const { signal } = interruption;
 const { baseline, mutants, failures, misplaced } = await runMutants({
   only: values.only,
+  mutants: drawn(Number(values.most), Number(values.order)),
   control: !values["no-control"],
   oneFault: values["one-fault"],
   onResult: print,
@@ -44,6 +49,14 @@ const { baseline, mutants, failures, misplaced } = await runMutants({
 if (values.json) console.log(JSON.stringify(document(), undefined, 2));
 else console.log(summary());
 process.exitCode = failures.length === 0 ? 0 : 1;
+
+/** So many of the bugs. The same order draws the same ones. */
+function drawn(most, order) {
+  if (most >= MUTANTS.length) return MUTANTS;
+  const random = new Random(order);
+  const lots = new Map(MUTANTS.map((mutant) => [mutant, random.uint32()]));
+  return MUTANTS.toSorted((a, b) => lots.get(a) - lots.get(b)).slice(0, most);
+}
 
 function print(result) {
   if (values.record) recordPlaces([result], MUTANTS);

@@ -18,7 +18,7 @@ const BUDGET = {
 // An opening of an engine with tables takes ten times as long as an opening of a log.
 const ENGINE_BUDGET = {
   ...BUDGET,
-  maxBoundaries: 3,
+  maxBoundaries: 2,
   maxStatesPerBoundary: 3,
   maxStatesPerRecoveryBoundary: 1,
   recoveryShare: 0.2,

@@ -80,10 +80,10 @@ async function look(options, dir, tally, interruption, started) {
   });
   for (const soFar of killing.values()) tally.addKills(soFar); // of what was interrupted
   phase = ", looking at the cluster and for the mutants";
-  const isWanted = options.mutants && !interruption.signal.aborted;
+  const isWanted = options.mutants > 0 && !interruption.signal.aborted;
   // The cluster waits for timeouts most of the time.
   const [mutants] = await Promise.all([
-    isWanted ? mutantsOrNone(interruption.signal, tally, show) : undefined,
+    isWanted ? mutantsOrNone(options, interruption.signal, tally, show) : undefined,
     options.cluster > 0 && !interruption.signal.aborted
       ? lookAtCluster(options, interruption.signal, tally, show)
       : undefined,
@@ -154,14 +154,15 @@ async function lookAtCluster({ cluster, order }, signal, tally, show) {
 }
 
 /**
+ * @param {import("./options.mjs").TortureOptions} options
  * @param {AbortSignal} signal
  * @param {Tally} tally
  * @param {() => void} show
  */
-async function mutantsOrNone(signal, tally, show) {
+async function mutantsOrNone(options, signal, tally, show) {
   const timer = setInterval(show, 500);
   try {
-    return await checkMutants(signal);
+    return await checkMutants(options, signal);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (!signal.aborted) tally.broken.push({ seed: 0, message, again: "node packages/sim/mutants/main.mjs" });

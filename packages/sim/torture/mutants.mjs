@@ -10,10 +10,12 @@ const SCRIPT = fileURLToPath(new URL("../mutants/main.mjs", import.meta.url));
 
 /**
  * The mutation check, in a process of its own; without its control, the code as it is, which everything else here looks at more closely.
+ * @param {{ mutants: number, order: number }} options how many bugs are looked for, and which
  * @param {AbortSignal} signal
  * @returns {Promise<MutantFigures>}
  * @throws Error where it came to no end
  */
-export function checkMutants(signal) {
-  return jsonOf("the mutation check", [SCRIPT, "--json", "--no-control"], signal);
+export function checkMutants({ mutants, order }, signal) {
+  const drawn = ["--most", `${mutants}`, "--order", `${order}`];
+  return jsonOf("the mutation check", [SCRIPT, "--json", "--no-control", ...drawn], signal);
 }
