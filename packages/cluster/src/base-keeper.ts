@@ -158,7 +158,7 @@ export class BaseKeeper {
       await this.#room.pause(clock, deadline - clock.now(), this.#end.signal);
   }
 
-  /** Most bytes of records, but for the room of one more entry: without it a base could wait for a write, and the write for the base. */
+  /** The bound for writes. One more entry has room beyond it, for a write that the flush of a base waits for: else each would wait for the other. */
   get #limitBytes(): number {
     const { log, tailMaxBytes } = this.#options;
     return tailMaxBytes - log.maxEntryBytes - ENTRY_OVERHEAD_BYTES;

@@ -29,6 +29,8 @@ export interface NodeOptions {
   readonly logId: string;
   /** The head that this process's claim made before the directory was opened. */
   readonly claimed: LogHead | undefined;
+  /** The error of the log, if it gave no answer for `commitTimeoutMs` before the directory was opened. */
+  readonly silence: KayaError | undefined;
   /** Makes the keeper of bases for a new epoch. */
   readonly keeper: (host: KeeperHost) => BaseKeeper;
   /** Begins the directory with the base that the log names. Closes the replica that is given, and gives another one. */
@@ -87,12 +89,13 @@ export class NodeState {
   #notedEpoch: number;
 
   constructor(replica: Replica, options: NodeOptions) {
-    const { log, clock, presenceMs, seen } = options;
+    const { log, clock, presenceMs, seen, silence } = options;
     // Each waiting call adds a listener.
     setMaxListeners(0, this.#closing.signal, this.#ended.signal);
     this.options = options;
     this.#replica = replica;
     this.known = new KnownLog(log.name, clock, (head, before) => this.#sawHead(head, before), seen);
+    if (silence !== undefined) this.known.failed(silence);
     this.#notedEpoch = seen?.epoch ?? 0;
     this.#newTroubles = new NewTroubles(clock, presenceMs);
     this.#lag = new Lag(clock, () => this.message());

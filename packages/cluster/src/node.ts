@@ -110,13 +110,14 @@ export class ClusterNode {
 
   async #begun(engine: Engine): Promise<void> {
     const state = this.#state;
-    const { clock, commitTimeoutMs, claimed } = state.options;
+    const { clock, commitTimeoutMs, claimed, silence } = state.options;
+    const patienceMs = silence === undefined ? commitTimeoutMs : 0;
     const began = clock.now();
     const hadData = state.lsn > 0;
     let target = claimed?.lsn;
     while (state.failure === undefined && state.role !== "writer" && !state.closing.aborted) {
       target ??= state.known.head?.lsn;
-      const isLate = clock.now() - began >= commitTimeoutMs;
+      const isLate = clock.now() - began >= patienceMs;
       // A node that cannot find the writer in time follows.
       const isDecided = state.role === "follower" && (isLate || this.#candidate.hasDecidedToFollow);
       if (isDecided && target !== undefined && state.lsn >= target) return;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { KayaError, type PartialEngineConfig } from "@kaya/core";
+import { asKayaError, KayaError, type PartialEngineConfig } from "@kaya/core";
 import type { OpenEngineOptions } from "@kaya/engine";
 import { openReplica, type Replica, readReplicaMarker } from "@kaya/engine/replica";
 import type { Disk } from "@kaya/io";
@@ -52,7 +52,7 @@ export async function openNode(
   const head = await readHead(opening);
   if (head instanceof Silent) {
     if (found.logId === undefined) throw silent(options, head.why);
-    return openWith(opening, found.logId, undefined);
+    return openWith(opening, found.logId, head);
   }
   if (head !== undefined) return openWith(opening, head.logId, head, undefined, isAdopted(opening, head));
   if (found.logId !== undefined)
@@ -117,7 +117,7 @@ async function firstHead(opening: Opening): Promise<LogHead> {
 async function openWith(
   opening: Opening,
   logId: string,
-  head: LogHead | undefined,
+  head: LogHead | Silent,
   claimed?: LogHead,
   adopt = false,
 ): Promise<ClusterNode> {
@@ -145,7 +145,7 @@ async function openWith(
   };
   const replica = await open(adopt);
   try {
-    if (head !== undefined) await assertKnown(opening, replica, head);
+    if (!(head instanceof Silent)) await assertKnown(opening, replica, head);
     if (found.nodeId !== nodeId) await noteEpoch(opening, found.epoch);
     node = new ClusterNode(replica, {
       log,
@@ -158,6 +158,7 @@ async function openWith(
       tailMaxBytes: options.tailMaxBytes,
       logId,
       claimed,
+      silence: head instanceof Silent ? asKayaError(head.why, `reach ${log.name}`) : undefined,
       seen: found.epoch === 0 ? undefined : { logId, epoch: found.epoch, lsn: replica.position.lsn },
       noteEpoch: (epoch) => noteEpoch(opening, epoch),
       keeper: (host) =>

@@ -232,6 +232,25 @@ describe("a log that does not answer", () => {
     await cluster.close();
   });
 
+  it("delays the opening of a node that has data for `commitTimeoutMs`, and not longer", async () => {
+    const cluster = new Cluster();
+    const options = { commitTimeoutMs: 2_000 };
+    const a = await cluster.open("a", options);
+    await a.put("k", "1");
+    await a.close();
+    cluster.log.loseMajority();
+    const began = cluster.clock.now();
+    const again = await cluster.open("a", options);
+    expect(cluster.clock.now() - began).toBeLessThan(2_100);
+    expect(again.role).not.toBe("writer");
+    expect(text(await again.get("k"))).toBe("1");
+    await expect(again.put("k", "2")).rejects.toMatchObject({ code: "KAYA_NO_MAJORITY" });
+    cluster.log.restoreMajority("dropped");
+    await cluster.until(() => again.role === "writer");
+    await again.put("k", "2");
+    await cluster.close();
+  });
+
   it("leaves a write in doubt, and the node claims another epoch", async () => {
     const cluster = new Cluster();
     const a = await cluster.open("a", { commitTimeoutMs: 2_000 });
