@@ -188,7 +188,7 @@ class EtcdSharedLog implements EtcdLog {
         throw fenced(this.name, "trimming", this.#reader.headOf(answer.responses[0]?.responseRange?.kvs[0]));
       revision = answer.header.revision;
     }
-    if (revision !== undefined) await this.#history.compactTo(revision, options);
+    if (revision !== undefined) this.#history.trimmed(revision);
   }
 
   async announce(node: NodeInfo, ttlMs: number, options?: CallOptions): Promise<Presence> {
