@@ -38,8 +38,8 @@ const here = all.filter(({ root }) => `${process.cwd()}${sep}`.startsWith(`${roo
 export default defineConfig({
   root: ROOT,
   test: {
-    // Vitest leaves one core free, which is one of two on a small machine.
-    maxWorkers: availableParallelism(),
+    // One more than cores: tests wait for processes, disks and timers part of the time.
+    maxWorkers: availableParallelism() + 1,
     projects: here.length > 0 ? here : all,
     reporters: here.length > 0 ? ["default"] : ["./.ci/test-reporter.mjs"],
     silent: here.length > 0 ? false : "passed-only",
