@@ -82,10 +82,10 @@ export class TargetDirectory {
         this.#hasMadeLock = !hadLock && content.kind === "nothing" && lock?.lastMark === undefined;
         this.#check(content, mayBeUnfinished && lock?.lastMark === undefined);
       }
-      // By the lock's file the next writing tells what this one leaves if it is killed: no table survives without it.
+      // If this process is killed, the lock file tells the next call that tables here are leftovers. So no table may survive without it.
       if (lock !== undefined) await this.#disk.syncDir("");
     } catch (error) {
-      if (this.#hasMadeLock) await this.#undo(lock).catch(ignoreBehindFirst);
+      if (this.#hasMadeLock) await this.#undo(lock).catch(ignoreAfterFirst);
       else await letGoAsFound(lock);
       throw error;
     }
@@ -99,8 +99,8 @@ export class TargetDirectory {
     try {
       return await this.#disk.lock(LOCK_PATH);
     } catch (error) {
-      // It makes the directory before the lock's file.
-      await this.#made?.removeRoot().catch(ignoreBehindFirst);
+      // `lock` makes the directory before it makes the lock file.
+      await this.#made?.removeRoot().catch(ignoreAfterFirst);
       throw error;
     }
   }
@@ -115,15 +115,15 @@ export class TargetDirectory {
   }
 
   /**
-   * Lets go of the directory after a writing that failed and has removed its files: the lock's file and the directories go too, if this made them.
-   * A directory that was absent is absent again. If a file of the writing is left, so is the lock's file: by it the next writing tells what is left.
-   * It never rejects, because the failure before it is the one to report.
+   * Releases the directory after a call that failed and removed its files. It removes the lock file and the directories too, if this object made them: a
+   * directory that was absent is absent again. If a file of the failed call remains, the lock file stays: it tells the next call that these files are leftovers.
+   * It never rejects, because the caller reports the first error.
    */
   async undo(): Promise<void> {
     try {
       if (this.#isTaken) await this.#undo(this.#lock);
     } catch {
-      // A lock's file or an empty directory is left then.
+      // Only a lock file or an empty directory remains then.
     } finally {
       await this.#own?.close?.();
     }
@@ -138,11 +138,11 @@ export class TargetDirectory {
       if (this.#hasMadeLock) await this.#disk.syncDir("");
     }
     if (this.#made === undefined) return;
-    await this.#disk.close?.(); // a disk that is used again makes the directories anew
+    await this.#disk.close?.(); // if the disk is used again, it makes the directories again
     await this.#made.removeRoot();
   }
 
-  /** Whether no file of the writing is left, and no power cut brings one back. */
+  /** Whether no file of the failed call remains, and none can come back after a power cut. */
   async #isCleared(): Promise<boolean> {
     try {
       const root = await this.#disk.list("");
@@ -150,7 +150,7 @@ export class TargetDirectory {
         if (root.some(({ path, isDirectory }) => path === dir && isDirectory)) await this.#disk.syncDir(dir);
       return (await contentOf(this.#disk)).kind === "nothing";
     } catch {
-      return false; // a disk that fails here has failed before, and that failure is reported
+      return false; // the disk has failed before, and the caller gets that error
     }
   }
 
@@ -176,7 +176,7 @@ export class TargetDirectory {
     return true;
   }
 
-  /** What is there before something is made. @returns whether there is a lock's file */
+  /** Notes which directories exist before this object makes any. @returns whether a lock file exists */
   async #lookAround(): Promise<boolean> {
     const root = await this.#disk.list("");
     if (this.#disk instanceof NodeDisk)
@@ -234,8 +234,8 @@ export class TargetDirectory {
   }
 }
 
-/** A lock's file or an empty directory is left then. The first failure is the one to report. */
-function ignoreBehindFirst(): void {}
+/** Ignores an error: only a lock file or an empty directory remains then, and the caller gets the first error. */
+function ignoreAfterFirst(): void {}
 
 /** The mark of a log without segments. */
 const NO_LOG = formatLogMark({ id: undefined, lsn: 0, segmentId: 0, length: 0 });
