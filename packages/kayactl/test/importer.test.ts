@@ -75,6 +75,35 @@ const small = (key: string, place: number): ImportEntry => ({
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("an importer", () => {
+  test("skips values that another program put into a new store between the beginning of the import and its first batch", async () => {
+    const engine = new DoubleEngine();
+    const opened = engine as unknown as Engine;
+    const target: { engine: Engine | undefined; open: () => Promise<Engine> } = {
+      engine: undefined,
+      open: async () => {
+        target.engine = opened;
+        return opened;
+      },
+    };
+    const check = new EntryCheck(NO_LIMITS, []);
+    const options = {
+      check,
+      skipExisting: true,
+      expiresAt: undefined,
+      maxRecordBytes: 32 * MiB,
+      now: () => 1000,
+    };
+    const importer = new Importer({ unit: "line", name: "x" }, target, options);
+    await importer.add([small("a", 1), small("b", 2)]);
+    engine.values.set("a", Buffer.from("precious"));
+    const finishing = importer.finish();
+    await turn();
+    expect(engine.batches.map(({ keys }) => keys)).toEqual([["b"]]);
+    engine.batches[0]?.end();
+    await finishing;
+    expect(Buffer.from(engine.values.get("a") ?? []).toString()).toBe("precious");
+  });
+
   test("has several batches under way, and no more than a few", async () => {
     const engine = new DoubleEngine();
     const importer = importerInto(engine);

@@ -154,16 +154,17 @@ export class Importer {
     const most = this.#options.skipExisting ? 0 : MOST_UNDER_WAY - 1;
     while (this.#underWay.length > most) await this.#underWay.shift();
     if (this.#failure !== undefined) throw this.#failure;
+    // Before the look at keys: another program may have made the store since the import began, and put values into it.
+    const engine = await this.#target.open?.();
     const puts = this.#options.skipExisting ? await this.#newOnes(batch) : batch;
     this.#counts.skipped += batch.length - puts.length;
     this.#counts.written += puts.length;
     for (const { key, value } of puts) this.#counts.bytes += key.length + value.length;
-    if (this.#target.open === undefined) return;
+    if (engine === undefined) return;
     if (puts.length === 0) {
       this.#wrote(place, this.#durable === this.#written);
       return;
     }
-    const engine = await this.#target.open();
     await engine.ready();
     const writing = engine.batch(puts).then(
       ({ durable }) => this.#wrote(place, durable),
