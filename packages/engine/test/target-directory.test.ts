@@ -2,7 +2,7 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Disk, type FaultRule, NodeDisk, SimDisk } from "@kaya/io";
 import { afterAll, describe, expect, it } from "vitest";
-import { Engine, recoverTo } from "../src/index.js";
+import { Engine, KayaError, recoverTo } from "../src/index.js";
 import { holdUp } from "./support/intercepted-disk.js";
 import { temporaryDirectories } from "./support/temporary-directory.js";
 import { rejection } from "./support/text.js";
@@ -16,6 +16,19 @@ async function filled(disk = new SimDisk()): Promise<Engine> {
   const engine = await Engine.open({}, disk);
   for (let n = 0; n < ENTRIES; n++) await engine.put(`k${n}`, "v");
   return engine;
+}
+
+/** Makes the directory, and then cannot make the lock file. */
+class LockFailsOnce extends NodeDisk {
+  #hasFailed = false;
+
+  override async lock(path: string) {
+    const lock = await super.lock(path);
+    if (this.#hasFailed) return lock;
+    this.#hasFailed = true;
+    await lock.release({ remove: true });
+    throw new KayaError("KAYA_IO", `lock ${path}: input/output error`);
+  }
 }
 
 const WAYS = [
@@ -54,6 +67,25 @@ describe.each(WAYS)("the directory of %s", (_what, write, later) => {
       await copy.close();
     }
     expect(outcomes).toEqual(new Set(later));
+    await engine.close();
+  });
+
+  it("is made again if the lock file could not be made, and nothing is left until then", async () => {
+    const source = new SimDisk();
+    const engine = await filled(source);
+    const root = join(await directories.make(), "absent");
+    const disk = new LockFailsOnce(root);
+    const [first] = await Promise.allSettled([write(engine, source, disk)]);
+    // An I/O error may be tried again within the call.
+    if (first.status === "rejected") {
+      expect(first.reason).toMatchObject({ code: "KAYA_IO" });
+      await expect(readdir(root)).rejects.toThrow("ENOENT");
+      await write(engine, source, disk);
+    }
+    await disk.close();
+    const copy = await Engine.open({ dataDir: root });
+    expect(await copy.count()).toBe(ENTRIES);
+    await copy.close();
     await engine.close();
   });
 

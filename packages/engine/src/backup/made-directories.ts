@@ -26,6 +26,11 @@ export class MadeDirectories {
     return new MadeDirectories(above, below);
   }
 
+  /** The root was absent. */
+  get isRootNew(): boolean {
+    return this.#above.length > 0;
+  }
+
   /** Removes those in the root, while the root is locked: nobody else makes any there. */
   async removeBelow(): Promise<void> {
     for (const dir of this.#below) await removeEmpty(dir);

@@ -100,7 +100,10 @@ export class TargetDirectory {
       return await this.#disk.lock(LOCK_PATH);
     } catch (error) {
       // `lock` makes the directory before it makes the lock file.
-      await this.#made?.removeRoot().catch(ignoreAfterFirst);
+      if (this.#made?.isRootNew === true) {
+        await this.#disk.close?.().catch(ignoreAfterFirst); // if the disk is used again, it makes the directory again
+        await this.#made.removeRoot().catch(ignoreAfterFirst);
+      }
       throw error;
     }
   }
