@@ -196,20 +196,20 @@ export class GroupCommit<T> {
 
   /** Opens a segment behind what was appended so far, if the last one is not empty; resolves when it is there. */
   prepare(): Promise<void> {
-    const batch = this.#queue.firstSegment() ?? this.#queue.lastInNewSegment();
-    const durable = batch?.addBarrier();
-    if (durable === undefined) return this.sync();
-    this.#drainSoon();
-    return durable;
+    return this.#inNewSegment(() => this.#queue.firstSegment() ?? this.#queue.lastInNewSegment());
   }
 
   /**
    * Closes the open segment behind what was appended so far; resolves when the next one is there. Records before it that the log in front does not take are
    * no reason to fail: it begins again at once, before their callers can append again.
    */
-  async rotate(): Promise<void> {
+  rotate(): Promise<void> {
+    return this.#inNewSegment(() => this.#queue.lastInNewSegment());
+  }
+
+  async #inNewSegment(begin: () => Batch<T> | undefined): Promise<void> {
     for (;;) {
-      const batch = this.#queue.lastInNewSegment();
+      const batch = begin();
       if (batch === undefined) return this.sync();
       // Later records may wait long for the log in front.
       if (this.#handOver !== undefined) this.#queue.endLast();

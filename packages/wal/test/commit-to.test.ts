@@ -97,47 +97,53 @@ describe("a log in front", () => {
     await writer.close();
   });
 
-  it("keeps no `rotate` waiting for records that are appended after it", async () => {
-    const ahead = new LogAhead();
-    const writer = await open(new SimDisk(), ahead);
-    await writer.append(put("a"));
-    let letGo = (): void => undefined;
-    const gate = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
-    ahead.refuse = ({ lastLsn }) => (lastLsn < 3 ? undefined : gate);
-    const before = writer.append(put("b"));
-    const rotated = writer.rotate();
-    const behind = writer.append(put("c"));
-    await Promise.all([before, rotated]);
-    expect(ahead.entries.map(({ lastLsn }) => lastLsn)).toEqual([1, 2]);
-    letGo();
-    expect((await behind).segmentId).toBe(2);
-    await writer.close();
-  });
+  it.each(["rotate", "prepare"] as const)(
+    "keeps no `%s` waiting for records that are appended after it",
+    async (call) => {
+      const ahead = new LogAhead();
+      const writer = await open(new SimDisk(), ahead);
+      await writer.append(put("a"));
+      let letGo = (): void => undefined;
+      const gate = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      ahead.refuse = ({ lastLsn }) => (lastLsn < 3 ? undefined : gate);
+      const before = writer.append(put("b"));
+      const rotated = writer[call]();
+      const behind = writer.append(put("c"));
+      await Promise.all([before, rotated]);
+      expect(ahead.entries.map(({ lastLsn }) => lastLsn)).toEqual([1, 2]);
+      letGo();
+      expect((await behind).segmentId).toBe(2);
+      await writer.close();
+    },
+  );
 
-  it("lets `rotate` succeed although it refuses all records, whose callers append again at once", async () => {
-    const ahead = new LogAhead();
-    const writer = await open(new SimDisk(), ahead);
-    await writer.append(put("a"));
-    let [isOver, refused] = [false, 0];
-    ahead.refuse = async () => {
+  it.each(["rotate", "prepare"] as const)(
+    "lets `%s` succeed although it refuses all records, whose callers append again at once",
+    async (call) => {
+      const ahead = new LogAhead();
+      const writer = await open(new SimDisk(), ahead);
+      await writer.append(put("a"));
+      let [isOver, refused] = [false, 0];
+      ahead.refuse = async () => {
+        await new Promise(setImmediate);
+        throw new KayaError("KAYA_DISK_FULL", "there is no room");
+      };
+      const callers = ["b", "c"].map(async (key) => {
+        for (; !isOver && refused < 1_000; refused++)
+          expect(errorOf(await told(writer.append(put(key)))).code).toBe("KAYA_DISK_FULL");
+      });
       await new Promise(setImmediate);
-      throw new KayaError("KAYA_DISK_FULL", "there is no room");
-    };
-    const callers = ["b", "c"].map(async (key) => {
-      for (; !isOver && refused < 1_000; refused++)
-        expect(errorOf(await told(writer.append(put(key)))).code).toBe("KAYA_DISK_FULL");
-    });
-    await new Promise(setImmediate);
-    await writer.rotate();
-    expect(refused).toBeLessThan(1_000);
-    isOver = true;
-    await Promise.all(callers);
-    ahead.refuse = undefined;
-    expect(await writer.append(put("d"))).toMatchObject({ lsn: 2, segmentId: 2 });
-    await writer.close();
-  });
+      await writer[call]();
+      expect(refused).toBeLessThan(1_000);
+      isOver = true;
+      await Promise.all(callers);
+      ahead.refuse = undefined;
+      expect(await writer.append(put("d"))).toMatchObject({ lsn: 2, segmentId: 2 });
+      await writer.close();
+    },
+  );
 
   it("takes the place of the fsync, but not of that of `sync`, `rotate` and a full segment", async () => {
     const disk = new SimDisk();
