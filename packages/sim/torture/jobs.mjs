@@ -25,8 +25,9 @@ const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
  * @returns {Generator<import("./worker.mjs").Job>}
  */
 export function* jobsOf(options, dir, statesSoFar, cut) {
-  const isTimeUp = timeOf(options);
   yield* longJobs(options, dir);
+  // The time is for the jobs that follow: on a few slow cores the long jobs alone would use it up.
+  const isTimeUp = timeOf(options);
   /** @type {(import("./worker.mjs").NamedJob | import("./worker.mjs").SimulateJob)[][]} */
   const subjects = [...scenarioJobs(options), seedJobs(options)];
   for (const job of mixed(subjects)) {
