@@ -1,7 +1,7 @@
 import { asKayaError, KayaError } from "@kaya/core";
 import type { Replica } from "@kaya/engine/replica";
 import { assertNotAhead, type FollowHost, follow, isFinal, replayTo } from "./follower.js";
-import { isNoAnswer, type NodeState } from "./node-state.js";
+import { isNoAnswer, type NodeState, troubleOf } from "./node-state.js";
 import type { LogHead } from "./shared-log.js";
 
 /** The first pause after a failure. Pauses double, up to `presenceMs`. */
@@ -59,8 +59,11 @@ export class Following {
         assertNotAhead(log.name, state.replica, claimed);
         return (await replayTo(this.#host, claimed.lsn, signal, isMine)) ? "level" : "over";
       } catch (error) {
+        const { replica } = state;
         await this.#getOver(error, signal);
         if ((state.known.head?.epoch ?? 0) > claimed.epoch) return "over";
+        // A base beyond the claim comes from a later writer.
+        if (state.replica !== replica && state.lsn > claimed.lsn) return "over";
       }
     }
     return "over";
@@ -90,7 +93,7 @@ export class Following {
     try {
       replica = await loadBase(state.replica, signal, (epoch) => state.entering(epoch));
     } catch (cause) {
-      const error = asKayaError(cause, "load a base");
+      const error = troubleOf(state.options.log.name, cause);
       if (signal.aborted) return;
       if (isFinal(error) || state.engine.state !== "open") throw error;
       state.stuck = error;

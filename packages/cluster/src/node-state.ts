@@ -296,7 +296,8 @@ export function isNoAnswer({ code }: KayaError): boolean {
   return NO_ANSWER.includes(code);
 }
 
-function troubleOf(name: string, cause: unknown): KayaError {
+/** The error of a call of the shared log. A call whose time is over got no answer. */
+export function troubleOf(name: string, cause: unknown): KayaError {
   if (cause instanceof TimeIsUp)
     return new KayaError("KAYA_NO_MAJORITY", `${name}: ${cause.message}`, { cause });
   return asKayaError(cause, `reach ${name}`);

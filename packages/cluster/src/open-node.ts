@@ -203,7 +203,12 @@ async function replaceByBase(
     try {
       await loadBeside(it, { store, base, config, signal });
     } catch (error) {
-      throw KayaError.is(error, "KAYA_CORRUPTION") ? damagedBase(options, error) : error;
+      if (KayaError.is(error, "KAYA_CORRUPTION")) throw damagedBase(options, error);
+      if (KayaError.is(error) || signal.aborted) throw error;
+      // A blob store of somebody else may throw any error. The load is tried again.
+      throw new KayaError("KAYA_IO", `${store.name}: the base cannot be loaded: ${String(error)}`, {
+        cause: error,
+      });
     }
     await noted(base.epoch);
     await replica.engine.close();

@@ -1,4 +1,4 @@
-import { asKayaError, KayaError } from "@kaya/core";
+import { KayaError } from "@kaya/core";
 import type { ClusterClock } from "./clock.js";
 import type { NodeInfo, Presence, SharedLog } from "./shared-log.js";
 import { within } from "./within.js";
@@ -11,7 +11,7 @@ export interface PresenceOptions {
   /** The facts to publish now. */
   readonly info: () => NodeInfo;
   readonly onAnswer: () => void;
-  readonly onTrouble: (error: KayaError) => void;
+  readonly onTrouble: (error: unknown) => void;
 }
 
 /** Keeps this node's presence in the log. A presence protects nothing (C8), so a node whose presence fails goes on. */
@@ -67,7 +67,7 @@ export class PresenceKeeper {
       await this.#renewOrAnnounce(signal);
       onAnswer();
     } catch (error) {
-      if (!signal.aborted) onTrouble(asKayaError(error, "tell that this node is there"));
+      if (!signal.aborted) onTrouble(error);
     }
   }
 
