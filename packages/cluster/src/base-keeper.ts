@@ -10,7 +10,7 @@ import { collectBases } from "./shipment/collect-bases.js";
 import { makeBase } from "./shipment/make-base.js";
 import type { ClusterCounters } from "./stats.js";
 import { Wake } from "./wake.js";
-import { within } from "./within.js";
+import { TimeIsUp, within } from "./within.js";
 
 /** The node of a `BaseKeeper`. */
 export interface KeeperHost {
@@ -65,6 +65,8 @@ export class BaseKeeper {
   #untrimmed: { readonly base: LogBase; readonly before: LogBase | undefined } | undefined;
   /** A base that is in the blob store, and that the shared log did not take yet. */
   #unnamed: StoredBase | undefined;
+  /** The base that the log named when the naming of the newest one began. */
+  #previous: LogBase | undefined;
   /** The last record when the shared log had no room; undefined once a base has that record, and the log was trimmed behind the base. */
   #fullAt: Lsn | undefined;
   /** How many times the loop has run. */
@@ -202,12 +204,12 @@ export class BaseKeeper {
     while (!signal.aborted && !this.#isOver) {
       try {
         if (!this.#isKnown) await this.#look();
-        await this.#trimAgain();
+        if (!this.#isOver) await this.#trimAgain();
         if (this.#isDue) await this.#makeBase();
       } catch (error) {
         if (signal.aborted) return;
         if (KayaError.is(error, "KAYA_FENCED")) await this.#lookAgain();
-        else host.trouble(asKayaError(error, "make a base"));
+        else host.trouble(error instanceof TimeIsUp ? error : asKayaError(error, "make a base"));
       }
       this.#rounds++;
       this.#room.wake();
@@ -216,7 +218,7 @@ export class BaseKeeper {
   }
 
   async #look(): Promise<void> {
-    this.#base = await this.#call((signal) => this.#options.log.base({ signal }));
+    await this.#readBase();
     const { tailMaxBytes } = this.#options;
     // The earlier writer kept the records of one base as a margin.
     this.#tailStart = Math.max((this.#base?.bytes ?? 0) - tailMaxBytes * BASE_SHARE, 0);
@@ -226,39 +228,50 @@ export class BaseKeeper {
 
   /**
    * C7: another writer's claim changes the base, and so does a call of this keeper that got no answer. Only the claim ends the keeper. The base is read before
-   * the head: if a claim comes later, this base has an old version, and nothing can be named or trimmed with it. It never rejects.
+   * the head: if a claim comes later, this base has an old version, and nothing can be named or trimmed with it.
    */
+  async #readBase(): Promise<void> {
+    const { log } = this.#options;
+    const base = await this.#call((signal) => log.base({ signal }));
+    const head = await this.#call((signal) => log.head({ signal }));
+    if (head?.epoch === this.#epoch) this.#base = base;
+    else this.#isOver = true;
+  }
+
+  /** It never rejects. */
   async #lookAgain(): Promise<void> {
-    const { log, host } = this.#options;
     try {
-      const base = await this.#call((signal) => log.base({ signal }));
-      const head = await this.#call((signal) => log.head({ signal }));
-      if (head?.epoch === this.#epoch) this.#base = base;
-      else this.#isOver = true;
+      await this.#readBase();
     } catch (error) {
-      if (!this.#end.signal.aborted) host.trouble(asKayaError(error, "look for the base"));
+      if (this.#end.signal.aborted) return;
+      this.#options.host.trouble(error instanceof TimeIsUp ? error : asKayaError(error, "look for the base"));
     }
   }
 
   async #makeBase(): Promise<void> {
     const { store, host } = this.#options;
     if (store === undefined) return;
-    if (this.#isUnsure) this.#base = await this.#call((call) => this.#options.log.base({ signal: call }));
+    if (this.#isUnsure) await this.#readBase();
     this.#isUnsure = false;
+    if (this.#isOver) return;
     const before = this.#base;
+    // The log names another base by now, which has as much: this one can never be named.
+    if (before !== undefined && this.#unnamed !== undefined && before.name !== this.#unnamed.name)
+      if (this.#unnamed.lsn <= before.lsn) this.#unnamed = undefined;
     // A base that the log refused is named as it is, because to make another takes long.
     this.#unnamed ??= await this.#storeBase(store, before);
     if (this.#unnamed === undefined) return;
     // Its naming may have been done without an answer.
+    if (before?.name !== this.#unnamed.name) this.#previous = before;
     this.#base = before?.name === this.#unnamed.name ? before : await this.#name(before, this.#unnamed);
     this.#unnamed = undefined;
     this.#isReserveUsed = false;
     host.counters.bases++;
     const { lsn } = this.#base;
     tell("base", () => ({ ...host.message(), state: "named", lsn }));
-    this.#untrimmed = { base: this.#base, before };
+    this.#untrimmed = { base: this.#base, before: this.#previous };
     await this.#trimAgain();
-    await this.#collect(store, this.#base, before);
+    await this.#collect(store, this.#base, this.#previous);
   }
 
   /** @returns the base, durable in the blob store; undefined if nothing was written since the one before */
