@@ -23,9 +23,9 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --json FILE      the figures as JSON, too
   --help
 
-CI has less time: it gives --minutes 1 --month 250000 --mutants 40 --cluster 10. A crash state that breaks a promise is saved as
-kaya-crash-N.json, and how to have it again is printed, as for everything that is found. Exit code 1 where a promise was broken or a
-mutant was not found, 130 after Ctrl-C.`;
+CI has less time: it gives --minutes 1 --kills 15 --month 100000 --mutants 40 --cluster 10. A crash state that breaks a promise is
+saved as kaya-crash-N.json, and how to have it again is printed, as for everything that is found. Exit code 1 where a promise was
+broken or a mutant was not found, 130 after Ctrl-C.`;
 
 /**
  * @typedef {object} TortureOptions
