@@ -8,20 +8,8 @@ import { describe, expect, it } from "vitest";
 import { type BlobStore, ClusterEngine, directoryBlobStore } from "../src/index.js";
 import { Cluster, rowsOf } from "./cluster.js";
 import { FaultyBlobStore } from "./faulty-blob-store.js";
+import { ENTRY, fill, SIZES, setUp } from "./support/bases.js";
 import { bytesOf, replaceBytes } from "./support/copies.js";
-
-const ENTRY = 4_096;
-/** Each value fills a quarter of an entry, and the bound is 64 values. */
-const SIZES = { tailMaxBytes: 16 * ENTRY } as const;
-
-function setUp() {
-  const cluster = new Cluster({ maxEntryBytes: ENTRY });
-  return { cluster, store: directoryBlobStore(new SimDisk()) };
-}
-
-async function fill(node: ClusterEngine, from: number, to: number): Promise<void> {
-  for (let i = from; i < to; i++) await node.put(`key ${i % 50}`, `${i} ${"x".repeat(1_000)}`);
-}
 
 describe("the tail of the shared log", () => {
   it("stays below its bound: the writer makes bases, trims the log up to them, and removes old bases", async () => {

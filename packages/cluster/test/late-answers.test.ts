@@ -1,20 +1,9 @@
 import { Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
-import { type BlobStore, type ClusterEngine, directoryBlobStore } from "../src/index.js";
-import { Cluster, rowsOf } from "./cluster.js";
-
-const ENTRY = 4_096;
-const SIZES = { tailMaxBytes: 16 * ENTRY } as const;
-
-function setUp() {
-  const cluster = new Cluster({ maxEntryBytes: ENTRY });
-  return { cluster, store: directoryBlobStore(new SimDisk()) };
-}
-
-async function fill(node: ClusterEngine, from: number, to: number): Promise<void> {
-  for (let i = from; i < to; i++) await node.put(`key ${i % 50}`, `${i} ${"x".repeat(1_000)}`);
-}
+import type { BlobStore } from "../src/index.js";
+import { type Cluster, rowsOf } from "./cluster.js";
+import { fill, SIZES, setUp } from "./support/bases.js";
 
 function gate() {
   let open = (): void => undefined;
