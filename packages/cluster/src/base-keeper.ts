@@ -80,7 +80,7 @@ export class BaseKeeper {
   /** `LogHead.bytes` where the tail begins, or less. */
   #tailStart = 0;
   #hasWarned = false;
-  /** A base may have been named without an answer. */
+  /** The log may name another base: a naming got no answer, or a call was refused because the base changed. The next round reads it. */
   #isUnsure = false;
   /** Another writer claimed the log: nothing more can be named or trimmed. */
   #isOver = false;
@@ -127,7 +127,7 @@ export class BaseKeeper {
    */
   async admit(bytes: number): Promise<void> {
     const { store, clock, tailMaxBytes } = this.#options;
-    if (!this.#isKnown) await this.#untilKnown();
+    await this.#waitWhile(() => !this.#isKnown);
     if (this.#unnamed !== undefined && this.#fullAt !== undefined && !this.#isOver) await this.#untilTried();
     else if (this.#isDue) this.#wake.wake();
     const needed = bytes + ENTRY_OVERHEAD_BYTES;
@@ -143,20 +143,18 @@ export class BaseKeeper {
       await clock.sleep((SLOWEST_MS * (fill - SLOW_SHARE)) / (1 - SLOW_SHARE), this.#end.signal);
   }
 
-  async #untilKnown(): Promise<void> {
-    const { clock, timeoutMs } = this.#options;
-    const deadline = clock.now() + timeoutMs;
-    while (!this.#isKnown && clock.now() < deadline && !this.#end.signal.aborted)
-      await this.#room.pause(clock, deadline - clock.now(), this.#end.signal);
-  }
-
   /** Waits until the loop has tried to name the base: the base gets the room that there is before the batch does. */
   async #untilTried(): Promise<void> {
-    const { clock, timeoutMs } = this.#options;
-    const deadline = clock.now() + timeoutMs;
     const round = this.#rounds;
     this.#wake.wake();
-    while (this.#rounds === round && clock.now() < deadline && !this.#end.signal.aborted)
+    await this.#waitWhile(() => this.#rounds === round);
+  }
+
+  /** Waits while `holds` does, `timeoutMs` at most. */
+  async #waitWhile(holds: () => boolean): Promise<void> {
+    const { clock, timeoutMs } = this.#options;
+    const deadline = clock.now() + timeoutMs;
+    while (holds() && clock.now() < deadline && !this.#end.signal.aborted)
       await this.#room.pause(clock, deadline - clock.now(), this.#end.signal);
   }
 
@@ -204,11 +202,12 @@ export class BaseKeeper {
     while (!signal.aborted && !this.#isOver) {
       try {
         if (!this.#isKnown) await this.#look();
+        else if (this.#isUnsure) await this.#readBase();
         if (!this.#isOver) await this.#trimAgain();
         if (this.#isDue) await this.#makeBase();
       } catch (error) {
         if (signal.aborted) return;
-        if (KayaError.is(error, "KAYA_FENCED")) await this.#lookAgain();
+        if (KayaError.is(error, "KAYA_FENCED")) this.#isUnsure = true;
         else host.trouble(error instanceof TimeIsUp ? error : asKayaError(error, "make a base"));
       }
       this.#rounds++;
@@ -236,24 +235,12 @@ export class BaseKeeper {
     const head = await this.#call((signal) => log.head({ signal }));
     if (head?.epoch === this.#epoch) this.#base = base;
     else this.#isOver = true;
-  }
-
-  /** It never rejects. */
-  async #lookAgain(): Promise<void> {
-    try {
-      await this.#readBase();
-    } catch (error) {
-      if (this.#end.signal.aborted) return;
-      this.#options.host.trouble(error instanceof TimeIsUp ? error : asKayaError(error, "look for the base"));
-    }
+    this.#isUnsure = false;
   }
 
   async #makeBase(): Promise<void> {
     const { store, host } = this.#options;
     if (store === undefined) return;
-    if (this.#isUnsure) await this.#readBase();
-    this.#isUnsure = false;
-    if (this.#isOver) return;
     const before = this.#base;
     // The log names another base by now, which has as much: this one can never be named.
     if (before !== undefined && this.#unnamed !== undefined && before.name !== this.#unnamed.name)
