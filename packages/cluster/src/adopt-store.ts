@@ -7,8 +7,8 @@ import { type MadeBase, makeBase } from "./shipment/make-base.js";
 import { within } from "./within.js";
 
 /**
- * Makes an ordinary store the first node of a log: its data becomes the base, and the log goes on behind it. A crash may break it off: before the claim
- * nothing has begun, and behind it `isAdopted` tells.
+ * Makes an ordinary store the first node of a log: its data becomes the base, and the log continues after it. If a crash interrupts it before the claim,
+ * nothing has begun. If a crash interrupts it after the claim, `isAdopted` is true at the next opening.
  *
  * @returns the head that the claim made
  */
@@ -62,7 +62,7 @@ async function notClaimed(opening: Opening, trouble: unknown): Promise<KayaError
   );
 }
 
-/** Whether a crash broke off `adoptStore` behind its claim. Claims may have followed since, and no record. */
+/** Whether a crash interrupted `adoptStore` after its claim. There may have been later claims, but no record. */
 export function isAdopted({ options, found }: Opening, { lsn, starts: [first] }: LogHead): boolean {
   if (!options.adopt || !found.isStore) return false;
   return first?.epoch === 1 && first.lsn === lsn && first.writer === found.nodeId;

@@ -61,7 +61,7 @@ export class Following {
       } catch (error) {
         const { replica } = state;
         await this.#getOver(error, signal);
-        if ((state.known.head?.epoch ?? 0) > claimed.epoch) return "over";
+        if (state.known.epoch > claimed.epoch) return "over";
         // A base beyond the claim comes from a later writer.
         if (state.replica !== replica && state.lsn > claimed.lsn) return "over";
       }

@@ -31,6 +31,11 @@ export class KnownLog {
     return this.#head;
   }
 
+  /** The epoch of that head; 0 if none was seen yet. */
+  get epoch(): number {
+    return this.#head?.epoch ?? 0;
+  }
+
   /** The error of the last failed call; undefined if none has failed. */
   get lastTrouble(): KayaError | undefined {
     return this.#trouble?.error;

@@ -152,7 +152,7 @@ export class NodeState {
     return {
       nodeId,
       role: this.#role,
-      epoch: head?.epoch ?? 0,
+      epoch: this.known.epoch,
       leader: head?.address,
       lsn: this.lsn,
       headLsn,
@@ -171,7 +171,7 @@ export class NodeState {
     this.#role = role;
     this.changed.wake();
     this.roleChanged.wake();
-    tell("role", () => ({ ...this.message(), role, before, epoch: this.known.head?.epoch ?? 0 }));
+    tell("role", () => ({ ...this.message(), role, before, epoch: this.known.epoch }));
     this.events.tell("role", role, before);
   }
 

@@ -73,7 +73,7 @@ export class ClusterNode {
   }
 
   get epoch(): number {
-    return this.#state.known.head?.epoch ?? 0;
+    return this.#state.known.epoch;
   }
 
   get leader(): string | undefined {

@@ -175,7 +175,7 @@ export class RoleLoop {
       if (replayed !== "level") return undefined;
       await state.entering(head.epoch);
       // Another node claimed the log meanwhile: this head would not be seen again as newer.
-      if ((state.known.head?.epoch ?? 0) > head.epoch) return undefined;
+      if (state.known.epoch > head.epoch) return undefined;
       state.counters.claims++;
       if (before !== undefined && before.writer !== state.options.nodeId) state.counters.takeovers++;
       return head;

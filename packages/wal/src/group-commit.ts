@@ -194,14 +194,14 @@ export class GroupCommit<T> {
     return durable;
   }
 
-  /** Opens a segment behind what was appended so far, if the last one is not empty; resolves when it is there. */
+  /** Opens the first segment, or the next one if the last one is not empty. Resolves when the new segment exists. */
   prepare(): Promise<void> {
     return this.#inNewSegment(() => this.#queue.firstSegment() ?? this.#queue.lastInNewSegment());
   }
 
   /**
-   * Closes the open segment behind what was appended so far; resolves when the next one is there. Records before it that the log in front does not take are
-   * no reason to fail: it begins again at once, before their callers can append again.
+   * Closes the open segment after all records so far. Resolves when the next segment exists. If the log in front refuses records before it, the rotation does
+   * not fail: it begins again at once, before the callers of these records can append again.
    */
   rotate(): Promise<void> {
     return this.#inNewSegment(() => this.#queue.lastInNewSegment());
