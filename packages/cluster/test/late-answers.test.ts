@@ -3,7 +3,7 @@ import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import type { BlobStore } from "../src/index.js";
 import { type Cluster, rowsOf } from "./cluster.js";
-import { fill, SIZES, setUp } from "./support/bases.js";
+import { fill, loseNaming, SIZES, setUp } from "./support/bases.js";
 
 function gate() {
   let open = (): void => undefined;
@@ -89,21 +89,10 @@ describe("the bases of a writer", () => {
   it("keep the base before and the margin for slow followers after a naming without an answer", async () => {
     const { cluster, store } = setUp();
     const a = await cluster.open("a", { ...SIZES, blobStore: store, commitTimeoutMs: 1_000 });
-    let [named, lost] = [0, 0];
-    cluster.log.faults = ({ kind }) => {
-      if (kind === "setBase" && ++named === 3) {
-        lost = 1;
-        return { kind: "replyLost", afterMs: 0 };
-      }
-      if (kind === "base" && lost === 1) {
-        lost = 2;
-        return { kind: "requestLost", afterMs: 0 };
-      }
-      return undefined;
-    };
+    const counts = loseNaming(cluster.log, 3, { afterMs: 0 });
     let before: string[] = [];
-    for (let i = 0; lost < 2; i++) {
-      if (named < 3) before = cluster.log.base === undefined ? [] : [cluster.log.base.name];
+    for (let i = 0; counts.lost < 2; i++) {
+      if (counts.named < 3) before = cluster.log.base === undefined ? [] : [cluster.log.base.name];
       await fill(a, i, i + 1);
     }
     await cluster.clock.sleep(3_000);

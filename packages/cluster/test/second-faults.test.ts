@@ -7,8 +7,7 @@ import { ClusterEngine, directoryBlobStore } from "../src/index.js";
 import { LogAppender } from "../src/log-appender.js";
 import { SimClock, SimLog } from "../src/testing/index.js";
 import { Cluster, rowsOf } from "./cluster.js";
-
-const ENTRY = 4_096;
+import { fill, loseNaming, SIZES, setUp } from "./support/bases.js";
 
 /** From now on each operation that changes the disk meets this fault. */
 function failFromNow(disk: SimDisk, kind: "disk-full", operations = 20_000): void {
@@ -70,44 +69,19 @@ describe("a store whose adoption was interrupted by a crash", () => {
 
 describe("the writer's bases", () => {
   it("continue after naming a base got no answer and the read of the base failed too", async () => {
-    const cluster = new Cluster({ maxEntryBytes: ENTRY });
-    const store = directoryBlobStore(new SimDisk());
-    const sizes = { tailMaxBytes: 16 * ENTRY, blobStore: store, commitTimeoutMs: 1_000 };
-    const a = await cluster.open("a", sizes);
-    let lost = 0;
-    cluster.log.faults = ({ kind }) => {
-      if (kind === "setBase" && lost === 0) {
-        lost = 1;
-        return { kind: "replyLost", afterMs: 0 };
-      }
-      if (kind === "base" && lost === 1) {
-        lost = 2;
-        return { kind: "requestLost", afterMs: 0 };
-      }
-      return undefined;
-    };
-    for (let i = 0; i < 400; i++) await a.put(`key ${i % 50}`, `${i} ${"x".repeat(1_000)}`);
-    expect(lost).toBe(2);
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store, commitTimeoutMs: 1_000 });
+    const counts = loseNaming(cluster.log, 1, { afterMs: 0 });
+    await fill(a, 0, 400);
+    expect(counts.lost).toBe(2);
     expect(a.stats().cluster.bases).toBeGreaterThan(2);
     await cluster.close();
   });
 
   it.each([2, 3, 4])("continue after the same at base %i, while clients fill the tail", async (nth) => {
-    const cluster = new Cluster({ maxEntryBytes: ENTRY });
-    const store = directoryBlobStore(new SimDisk());
-    const a = await cluster.open("a", { tailMaxBytes: 16 * ENTRY, blobStore: store, commitTimeoutMs: 1_000 });
-    let [named, lost] = [0, 0];
-    cluster.log.faults = ({ kind }) => {
-      if (kind === "setBase" && ++named === nth) {
-        lost = 1;
-        return { kind: "replyLost" };
-      }
-      if (kind === "base" && lost === 1) {
-        lost = 2;
-        return { kind: "requestLost", afterMs: 0 };
-      }
-      return undefined;
-    };
+    const { cluster, store } = setUp();
+    const a = await cluster.open("a", { ...SIZES, blobStore: store, commitTimeoutMs: 1_000 });
+    const counts = loseNaming(cluster.log, nth);
     let isOver = false;
     const clients = [0, 1, 2, 3].map(async (client) => {
       for (let i = 0; !isOver; i++) {
@@ -115,7 +89,7 @@ describe("the writer's bases", () => {
         if (refused !== undefined) expect(refused).toBe("KAYA_DISK_FULL");
       }
     });
-    await cluster.until(() => lost === 2);
+    await cluster.until(() => counts.lost === 2);
     const { bases } = a.stats().cluster;
     await cluster.until(() => a.stats().cluster.bases > bases + 3);
     isOver = true;
