@@ -4,6 +4,7 @@
 // `--most N` looks for N of them, drawn by `--order`.
 import { parseArgs } from "node:util";
 import { Random } from "@kaya/io";
+import { shuffled } from "../torture/shuffled.mjs";
 import { runMutants } from "./harness.mjs";
 import { MUTANTS } from "./mutants.mjs";
 import { staleMutants } from "./patched-copy.mjs";
@@ -53,9 +54,7 @@ process.exitCode = failures.length === 0 ? 0 : 1;
 /** So many of the bugs. The same order draws the same ones. */
 function drawn(most, order) {
   if (most >= MUTANTS.length) return MUTANTS;
-  const random = new Random(order);
-  const lots = new Map(MUTANTS.map((mutant) => [mutant, random.uint32()]));
-  return MUTANTS.toSorted((a, b) => lots.get(a) - lots.get(b)).slice(0, most);
+  return shuffled(MUTANTS, new Random(order)).slice(0, most);
 }
 
 function print(result) {

@@ -7,6 +7,7 @@ import {
   tableScenarios,
   walScenarios,
 } from "../dist/explorer/index.js";
+import { shuffled } from "./shuffled.mjs";
 
 const SEEDS_A_JOB = 10;
 const KILLS_A_LOOP = 125;
@@ -76,16 +77,6 @@ function scenarioJobs({ states, order }) {
   return [engineScenarios(), walScenarios(), tableScenarios(), lsmScenarios(), pairs].map((subject) =>
     shuffled(subject, random).map(({ name }) => ({ kind: "explore", scenario: name })),
   );
-}
-
-/**
- * @template T
- * @param {readonly T[]} list
- * @param {Random} random
- */
-function shuffled(list, random) {
-  const drawn = list.map((each) => ({ each, lot: random.uint32() }));
-  return drawn.sort((a, b) => a.lot - b.lot).map(({ each }) => each);
 }
 
 /**
