@@ -419,10 +419,10 @@ describe.skipIf(missing !== undefined)(`etcd with faults${skipped}`, () => {
 
 describe.skipIf(missing !== undefined)(`etcd without room${skipped}`, () => {
   test("a database beyond its quota refuses appends and claims, can be read and followed, and accepts writes when there is room", async () => {
-    await using etcd = await startEtcd({ quotaBytes: 16 * 1024 * 1024 });
-    // Half of the quota is history, so that a compaction makes room whatever the entries need.
-    for (let i = 0; i < 12; i++)
-      await etcd.admin("/v3/kv/put", { key: "aGlzdG9yeQ==", value: HISTORY_VALUE });
+    await using etcd = await startEtcd({ quotaBytes: 32 * 1024 * 1024 });
+    // 5.6 MB of history, so that a compaction makes room whatever the entries need. The database copies
+    // pages, and may be three times as large as its values: the history alone must stay below the quota.
+    for (let i = 0; i < 8; i++) await etcd.admin("/v3/kv/put", { key: "aGlzdG9yeQ==", value: HISTORY_VALUE });
     const log = logOf(etcd, { compact: false });
     let head = await claimed(log);
     let base = await log.base();
