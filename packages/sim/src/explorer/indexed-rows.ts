@@ -28,17 +28,29 @@ export function plainView(engine: Engine) {
   return engine.view({ prefix: "row:", key: "utf8", value: json<Row>() });
 }
 
+/** A write that would give two rows one key in the unique index is left out: it is refused, though nobody may have been told yet. */
 export function rowsAfter(writes: readonly RowWrite[]): Rows {
-  const rows = new Map<string, Row>();
+  let rows: Rows = new Map();
   for (const write of writes) {
-    if (write === "clear") rows.clear();
-    else
-      for (const [key, row] of Object.entries(write)) {
-        if (row === null) rows.delete(key);
-        else rows.set(key, row);
-      }
+    const next = after(rows, write);
+    if (isUnique(next)) rows = next;
   }
   return rows;
+}
+
+function after(rows: Rows, write: RowWrite): Rows {
+  if (write === "clear") return new Map();
+  const next = new Map(rows);
+  for (const [key, row] of Object.entries(write)) {
+    if (row === null) next.delete(key);
+    else next.set(key, row);
+  }
+  return next;
+}
+
+function isUnique(rows: Rows): boolean {
+  const keys = [...rows.values()].flatMap(({ unique }) => unique ?? []);
+  return new Set(keys).size === keys.length;
 }
 
 /** The rows, in the order of their keys, as text. */
