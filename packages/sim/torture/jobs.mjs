@@ -15,7 +15,7 @@ const KILLS_A_LOOP = 125;
 const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
 
 /**
- * The jobs of a run. Those that take long come first. Then the scenarios of all subjects and the seeds of the simulation alternate, so a run that
+ * The jobs of a run. Those that take long come first, then a glance at each scenario. Then the scenarios of all subjects and the seeds of the simulation alternate, so a run that
  * is cut short has its share of each; the order of the scenarios is drawn by `options.order`, so other runs leave out others. Generated workloads
  * come last, while there are too few states. Once the time is up, no more jobs begin.
  *
@@ -27,6 +27,7 @@ const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
  */
 export function* jobsOf(options, dir, statesSoFar, cut) {
   yield* longJobs(options, dir);
+  yield* glances(options);
   // The time is for the jobs that follow: on a few slow cores the long jobs alone would use it up.
   const isTimeUp = timeOf(options);
   /** @type {(import("./worker.mjs").NamedJob | import("./worker.mjs").SimulateJob)[][]} */
@@ -43,6 +44,16 @@ export function* jobsOf(options, dir, statesSoFar, cut) {
       return;
     }
   }
+}
+
+/**
+ * The time suffices for a few of the scenarios only. So each run first crashes all of them at all their moments, in few ways.
+ * @param {import("./options.mjs").TortureOptions} options
+ * @returns {Generator<import("./worker.mjs").GlanceJob>}
+ */
+function* glances(options) {
+  if (options.minutes === 0) return;
+  for (const { scenario } of mixed(scenarioJobs(options))) yield { kind: "glance", scenario };
 }
 
 /** @param {import("./options.mjs").TortureOptions} options */

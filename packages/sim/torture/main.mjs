@@ -127,6 +127,7 @@ async function runJobs(options, pool, tally, dir, onDone) {
     if (error !== undefined) {
       tally.broken.push({ seed: options.seed, message: error, again: `the job was ${JSON.stringify(job)}` });
     } else if (job.kind === "explore") tally.addExploration(result);
+    else if (job.kind === "glance") tally.addGlance(result);
     else if (job.kind === "kill") tally.addKills(result);
     else if (job.kind === "month") tally.month = result;
     else tally.addSimulation(result, job.operations);

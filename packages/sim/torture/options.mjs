@@ -11,7 +11,8 @@ export const USAGE = `npx pnpm@10 torture [options]      (builds first), or node
   --kills N        SIGKILLs of a real writer on a real disk (30)
   --month N        writes of an engine's month: a real one that is written to, killed, closed and opened again while it makes flushes,
                    compactions, backups and snapshots, and its changes are followed (1000000); with 10000000 it is a year
-  --minutes N      once they are over, no more scenarios, seeds and generated workloads are begun; what is left out is told (4)
+  --minutes N      once they are over, no more scenarios, seeds and generated workloads are begun; what is left out is told (4). They begin after
+                   the kills, the month, and a glance at each scenario; 0: no glances
   --seed N         of the kills, the month and the generated workloads (1)
   --order N        draws the order of the scenarios, of which the time may not suffice for all, and the deliberate bugs
                    (the number of the day since 1970)

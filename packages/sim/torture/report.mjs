@@ -57,6 +57,10 @@ export function figures(tally, mutants, { machine, ms, processes, order, isInter
     ],
     ["", counts(tally.statesByKind)],
     [
+      "glances",
+      `${n(tally.glances.distinct)} distinct states of all ${n(tally.glances.scenarios)} scenarios; ${formatDuration(tally.glances.ms)} of one core`,
+    ],
+    [
       "two faults",
       `${n(tally.faultPairStates)} of the distinct states behind pairs of faults, of which ${n(tally.faultPairs.size)} unlike ones struck; ${n(simulation.faultPairs ?? 0)} pairs struck in the simulation`,
     ],

@@ -34,6 +34,8 @@ export const noCut = () => ({ scenarios: [], seeds: 0, states: 0 });
 export class Tally {
   /** By scenario; the generated ones together. @type {Map<string, Row>} */
   rows = new Map();
+  /** Of the short looks at scenarios, whose states are not in `rows`. */
+  glances = { scenarios: 0, distinct: 0, ms: 0 };
   /** @type {Record<string, number>} */
   statesByKind = {};
   /** Of the workloads in which two faults strike: the pairs that did, by text, and the states that were made of them. @type {Map<string, number>} */
@@ -79,6 +81,23 @@ export class Tally {
     add(this.statesByKind, states.byKind);
     for (const pair of faultPairs) this.faultPairs.set(pair, (this.faultPairs.get(pair) ?? 0) + 1);
     if (faultPairs.length > 0) this.faultPairStates += states.distinct;
+    this.#addViolations(name, seed, violations);
+  }
+
+  /** @param {any} report */
+  addGlance({ name, states, violations, cpuMs, seed }) {
+    this.glances.scenarios++;
+    this.glances.distinct += states.distinct;
+    this.glances.ms += cpuMs;
+    this.#addViolations(name, seed, violations);
+  }
+
+  /**
+   * @param {string} name of the scenario
+   * @param {number} seed
+   * @param {readonly { text: string, crashes: unknown }[]} violations
+   */
+  #addViolations(name, seed, violations) {
     for (const { text, crashes } of violations) {
       const trace = { scenario: name, seed, crashes };
       this.crashViolations.push({ seed, message: `${name}: ${text}`, again: "", trace });
