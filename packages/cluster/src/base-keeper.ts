@@ -37,7 +37,7 @@ export interface BaseKeeperOptions {
 }
 
 /** A base is due when this share of the bound is behind the last one. */
-const BASE_SHARE = 1 / 4;
+export const BASE_SHARE = 1 / 4;
 /** The records since the base before the newest stay for slow followers, unless the tail is longer than this share of the bound. */
 const MARGIN_SHARE = 1 / 2;
 /** Writes are slowed from this share of the bound on. */

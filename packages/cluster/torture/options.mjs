@@ -5,7 +5,7 @@ export const USAGE = `node packages/cluster/torture/main.mjs [options]      (bui
   --seconds N      how long it looks, the chaos not counted (30)
   --seeds A..B     seeds of the simulation; without it, as many from 1 on as half of the time suffices for
   --steps N        steps of each simulation (200)
-  --faults F       one run of the explorer: "17:replyLost,23:crashAfter"
+  --faults F       one run of the explorer: "bases/17:replyLost,23:crashAfter"
   --order N        draws what the explorer runs, and the plan of the chaos (the number of the day since 1970)
   --no-explorer    without the explorer
   --no-chaos       without real processes over a real etcd

@@ -1,4 +1,4 @@
-/** Mutants of the cluster that break its rules C1 to C8. @type {import("./mutants.mjs").Mutant[]} */
+/** Mutants of the cluster: they break its rules C1 to C8, or end the making of bases. @type {import("./mutants.mjs").Mutant[]} */
 export const CLUSTER_MUTANTS = [
   {
     name: "cluster: an append compares with the newest head instead of its own",
@@ -187,5 +187,41 @@ export const CLUSTER_MUTANTS = [
     file: "cluster/dist/base-keeper.js",
     find: "const keep = before === undefined ? [base.name] : [base.name, before.name];",
     replace: "const keep = before === undefined ? [base.name] : [before.name];",
+  },
+  {
+    name: "cluster: a previous writer removes the tables of the next one",
+    rule: "C7",
+    file: "cluster/dist/shipment/collect-bases.js",
+    find: "const end = folder + epochDigits(epoch + 1);",
+    replace: 'const end = folder + "~";',
+  },
+  {
+    name: "cluster: a table counts as stored although the blob store gave no answer",
+    rule: "C7",
+    file: "cluster/dist/shipment/table-object.js",
+    find: "await store.put(object, content(), { ...(signal && { signal }) });",
+    replace: "await store.put(object, content(), { ...(signal && { signal }) }).catch(() => undefined);",
+    also: [
+      {
+        file: "cluster/dist/shipment/table-object.js",
+        find: `for await (const _ of readTable(stored, store, { ...(signal && { signal }) }))
+        ;`,
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "cluster: a node fails if the blob store gives no answer while it loads a base",
+    rule: "bases",
+    file: "cluster/dist/following.js",
+    find: 'if (isFinal(error) || state.engine.state !== "open")',
+    replace: "if (true)",
+  },
+  {
+    name: "cluster: a writer makes no more bases after a naming without an answer",
+    rule: "bases",
+    file: "cluster/dist/base-keeper.js",
+    find: "this.#isUnsure = !isDefinite(error);",
+    replace: "this.#isUnsure = !isDefinite(error); this.#isOver ||= this.#isUnsure;",
   },
 ];

@@ -54,9 +54,9 @@ const PAIR_ROUNDS = 10;
 const REAL = fileURLToPath(new URL("real/", import.meta.url));
 const REAL_TIMEOUT_MS = 30_000;
 // Of the cluster: how often seeds and runs with faults take turns, and how many of each.
-const CLUSTER_TURNS = 4;
+const CLUSTER_TURNS = 6;
 const CLUSTER_SEEDS = 25;
-const CLUSTER_RUNS = 15;
+const CLUSTER_RUNS = 40;
 const CLUSTER_STEPS = 200;
 
 /** Of the search, without the place that was looked at before it. */

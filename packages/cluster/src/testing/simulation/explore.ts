@@ -1,51 +1,22 @@
 import { Random } from "@kaya/io";
-import type { SimCall, SimFault } from "../sim-faults.js";
+import { LONG_MS, SCENARIOS } from "./explore-scenarios.js";
 import type { SimNode } from "./sim-node.js";
 import { type ClusterSimulationResult, runIn } from "./simulation.js";
-import type { ClusterStep } from "./steps.js";
+import type { WorldCall } from "./steps.js";
+import type { StoreFault } from "./store-client.js";
 import type { ClusterViolation } from "./violation.js";
-import { ClusterWorld } from "./world.js";
+import { ClusterWorld, type Strike } from "./world.js";
 
 const SEED = 1;
-/** Longer than each presence, and longer than the time limit of each call. */
-const LONG_MS = 1_500;
+/** Small, so that writers make bases. */
+const TAIL_MAX_BYTES = 8 * 1024;
+/** Faster than the log: a writer that wakes up can use the blob store before it learns that it was replaced. */
+const STORE_LATENCY_MS = 0.4;
 
-/** A claim, two appends, a takeover and another append, with reads and a write of the previous writer between them. */
-const SCENARIO: readonly ClusterStep[] = [
-  { step: "put", node: 0, toWriter: true, key: 0 },
-  { step: "advance", ms: 20 },
-  { step: "batch", node: 0, toWriter: true, condition: 0, keys: [1, 2] },
-  { step: "get", node: 1, key: 1 },
-  { step: "advance", ms: 100 },
-  { step: "put", node: 0, toWriter: true, key: 1 },
-  { step: "promote", node: 1 },
-  { step: "advance", ms: 5 },
-  { step: "put", node: 0, toWriter: false, key: 2 },
-  { step: "put", node: 1, toWriter: false, key: 3 },
-  { step: "advance", ms: 300 },
-  { step: "put", node: 1, toWriter: true, key: 0 },
-  { step: "snapshot", node: 2, keys: [0, 1, 2, 3] },
-  { step: "compare", node: 0 },
-  { step: "advance", ms: LONG_MS },
-  { step: "open", node: 0 },
-  { step: "open", node: 1 },
-  { step: "open", node: 2 },
-  { step: "transact", node: 1, toWriter: true, condition: 3, keys: [0, 3] },
-  { step: "get", node: 0, key: 0 },
-  { step: "compare", node: 2 },
-  { step: "advance", ms: LONG_MS },
-  { step: "go-on", node: 0 },
-  { step: "go-on", node: 1 },
-  { step: "go-on", node: 2 },
-  { step: "put", node: 0, toWriter: true, key: 4 },
-  { step: "put", node: 0, toWriter: false, key: 5 },
-  { step: "advance", ms: 500 },
-];
-
-type Strike = (world: ClusterWorld, node: SimNode) => SimFault | undefined;
+type Injection = (world: ClusterWorld, node: SimNode) => StoreFault | undefined;
 
 /** The faults that can be injected at a call. "After" means: the call is done, and the reply is on its way. */
-const FAULTS: Readonly<Record<string, Strike>> = {
+const FAULTS: Readonly<Record<string, Injection>> = {
   requestLost: () => ({ kind: "requestLost", afterMs: 0 }),
   requestLostLong: () => ({ kind: "requestLost" }),
   replyLost: () => ({ kind: "replyLost", afterMs: 0 }),
@@ -78,8 +49,20 @@ const FAULTS: Readonly<Record<string, Strike>> = {
   },
 };
 
-/** The calls that change the log or on which a writer bases a decision. Pairs of faults are injected into these. */
-const DECISIVE: readonly string[] = ["claim", "append", "head", "setBase", "trim"];
+/** Faults of reads of the blob store. */
+const READ_FAULTS: Readonly<Record<string, Injection>> = { damaged: () => ({ kind: "damaged" }) };
+const READS: readonly string[] = ["store.get", "store.stream"];
+
+/** The calls that change the log or the blob store, or on which a writer bases a decision. Pairs of faults are injected into these. */
+const DECISIVE: readonly string[] = [
+  "claim",
+  "append",
+  "head",
+  "setBase",
+  "trim",
+  "store.put",
+  "store.delete",
+];
 
 /** The options of an exploration. */
 export interface ClusterExplorationOptions {
@@ -100,7 +83,7 @@ export interface ClusterExplorationOptions {
 
 /** The result of an exploration. */
 export interface ClusterExplorationReport {
-  /** The number of calls of the log in a run without faults. */
+  /** The number of calls of the log and of the blob store in a run without faults. */
   readonly calls: number;
   /** The number of runs with one fault. */
   readonly singles: number;
@@ -118,21 +101,29 @@ export interface ClusterExplorationReport {
   readonly violations: readonly { readonly faults: string; readonly violation: ClusterViolation }[];
 }
 
-/** Runs a short scenario of a cluster with a fault at each call of the shared log, and with pairs of faults. */
+/** Runs short scenarios of a cluster with a fault at each call of the shared log and of the blob store, and with pairs of faults. */
 export async function exploreCluster(
   options: ClusterExplorationOptions = {},
 ): Promise<ClusterExplorationReport> {
   const { pairs = true, maxRuns = Number.POSITIVE_INFINITY, seed = 1, untilFirst = false, signal } = options;
-  const calls: SimCall[] = [];
-  const calm = await run((call) => {
-    calls.push(call);
-    return undefined;
-  });
-  const singles = singlesOf(calls);
-  const places = new FaultPairs(pairs ? calls : []);
-  const totals = { singles: 0, pairs: 0, acknowledged: 0, inDoubt: 0, refused: 0 };
-  const violations = calm.violation === undefined ? [] : [{ faults: "", violation: calm.violation }];
-  for (const faults of chosen(singles, places, maxRuns, seed)) {
+  const totals = { calls: 0, all: 0, singles: 0, pairs: 0, acknowledged: 0, inDoubt: 0, refused: 0 };
+  const violations: { faults: string; violation: ClusterViolation }[] = [];
+  const plans: Plan[] = [];
+  for (const scenario of Object.keys(SCENARIOS)) {
+    const calls: WorldCall[] = [];
+    const { violation } = await run(scenario, (call) => {
+      calls.push(call);
+      return undefined;
+    });
+    if (violation !== undefined) violations.push({ faults: `${scenario}/`, violation });
+    const random = new Random(seed, 4);
+    const singles = new Calls(calls).singles(random);
+    const places = new FaultPairs(pairs ? calls : []);
+    totals.calls += calls.length;
+    totals.all += singles.length + places.count;
+    plans.push({ scenario, runs: chosen(singles, places, random) });
+  }
+  for (const faults of byTurns(plans, maxRuns)) {
     if (signal?.aborted === true || (untilFirst && violations.length > 0)) break;
     const { clients, violation } = await exploreFaults(faults);
     if (faults.includes(",")) totals.pairs++;
@@ -142,56 +133,99 @@ export async function exploreCluster(
     totals.refused += clients.refused;
     if (violation !== undefined) violations.push({ faults, violation });
   }
-  return { calls: calls.length, all: singles.length + places.count, ...totals, violations };
+  return { ...totals, violations };
 }
 
 /**
- * Runs the short scenario of a cluster once, with the given faults.
- * @param faults a list such as "17:replyLost,23:crashAfter": the number of the call, and the fault at it
+ * Runs a short scenario of a cluster once, with the given faults.
+ * @param faults the scenario and a list such as "bases/17:replyLost,23:crashAfter": the number of the call among all calls, and the fault at it
+ * @throws Error if there is no such scenario or fault
  */
 export function exploreFaults(faults: string): Promise<ClusterSimulationResult> {
+  const [scenario = "", list = ""] = faults.split("/");
   const strikes = new Map(
-    faults.split(",").map((each) => {
-      const [number, kind] = each.split(":");
-      return [Number(number), FAULTS[kind ?? ""]] as const;
-    }),
+    list
+      .split(",")
+      .filter((each) => each !== "")
+      .map((each) => {
+        const [number, kind = ""] = each.split(":");
+        const injection = FAULTS[kind] ?? READ_FAULTS[kind];
+        if (injection === undefined) throw new Error(`there is no fault ${kind} in ${faults}`);
+        return [Number(number), injection] as const;
+      }),
   );
-  return run(({ number, client }, world) => {
+  return run(scenario, ({ number, client }, world) => {
     const node = world.nodes.find(({ id }) => client.startsWith(`${id}.`));
     return node === undefined ? undefined : strikes.get(number)?.(world, node);
   });
 }
 
-function run(
-  strike: (call: SimCall, world: ClusterWorld) => SimFault | undefined,
-): Promise<ClusterSimulationResult> {
-  return runIn(new ClusterWorld(SEED, strike), SEED, SCENARIO);
+function run(scenario: string, strike: Strike): Promise<ClusterSimulationResult> {
+  const steps = SCENARIOS[scenario];
+  if (steps === undefined) throw new Error(`there is no scenario ${scenario}`);
+  return runIn(
+    new ClusterWorld(SEED, { strike, tailMaxBytes: TAIL_MAX_BYTES, storeLatencyMs: STORE_LATENCY_MS }),
+    SEED,
+    steps,
+  );
 }
 
-function singlesOf(calls: readonly SimCall[]): string[] {
-  const kinds = Object.keys(FAULTS);
-  return calls.flatMap(({ number }) => kinds.map((kind) => `${number}:${kind}`));
+/** The calls of a run by kind. Most calls only ask for news: a draw chooses the kind first, so that the rare kinds are not left out. */
+class Calls {
+  readonly #byKind = new Map<string, number[]>();
+
+  constructor(calls: readonly WorldCall[]) {
+    for (const { kind, number } of calls) {
+      const numbers = this.#byKind.get(kind);
+      if (numbers === undefined) this.#byKind.set(kind, [number]);
+      else numbers.push(number);
+    }
+  }
+
+  get count(): number {
+    return [...this.#byKind.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Each fault at each call, in a random order in which the kinds of calls take turns. */
+  singles(random: Random): string[] {
+    const byKind = [...this.#byKind].map(([kind, numbers]) => {
+      const faults = Object.keys(READS.includes(kind) ? { ...FAULTS, ...READ_FAULTS } : FAULTS);
+      return shuffled(
+        numbers.flatMap((number) => faults.map((fault) => `${number}:${fault}`)),
+        random,
+      );
+    });
+    const longest = Math.max(0, ...byKind.map(({ length }) => length));
+    return Array.from({ length: longest }, (_, turn) => byKind.flatMap((each) => each[turn] ?? [])).flat();
+  }
+
+  /** The number of a random call. */
+  draw(random: Random): number {
+    const numbers = [...this.#byKind.values()][random.below(this.#byKind.size)] ?? [];
+    return numbers[random.below(numbers.length)] ?? 0;
+  }
 }
 
 /** All pairs of faults at decisive calls, the second at a later call than the first. They are too many for a list. */
 class FaultPairs {
   readonly count: number;
-  readonly #faults: readonly string[];
-  readonly #kinds = Object.keys(FAULTS).length;
+  readonly #calls: Calls;
+  readonly #kinds = Object.keys(FAULTS);
   readonly #given = new Set<string>();
 
-  constructor(calls: readonly SimCall[]) {
-    const decisive = calls.filter(({ kind }) => DECISIVE.includes(kind));
-    this.#faults = singlesOf(decisive);
-    this.count = ((decisive.length * (decisive.length - 1)) / 2) * this.#kinds ** 2;
+  constructor(calls: readonly WorldCall[]) {
+    this.#calls = new Calls(calls.filter(({ kind }) => DECISIVE.includes(kind)));
+    const { count } = this.#calls;
+    this.count = ((count * (count - 1)) / 2) * this.#kinds.length ** 2;
   }
 
   /** Draws a pair that was not drawn before; undefined if there is none. */
   draw(random: Random): string | undefined {
     while (this.#given.size < this.count) {
-      const [a, b] = [random.below(this.#faults.length), random.below(this.#faults.length)];
-      if (Math.floor(a / this.#kinds) === Math.floor(b / this.#kinds)) continue;
-      const faults = `${this.#faults[Math.min(a, b)]},${this.#faults[Math.max(a, b)]}`;
+      const [a, b] = [this.#calls.draw(random), this.#calls.draw(random)];
+      if (a === b) continue;
+      const [first, second] = [0, 1].map(() => this.#kinds[random.below(this.#kinds.length)]);
+      const faults = `${Math.min(a, b)}:${first},${Math.max(a, b)}:${second}`;
       if (this.#given.has(faults)) continue;
       this.#given.add(faults);
       return faults;
@@ -200,23 +234,38 @@ class FaultPairs {
   }
 }
 
-/** Gives `count` runs in a random order. Singles and pairs take turns, so that an exploration that ends early has seen both. */
-function* chosen(
-  singles: readonly string[],
-  pairs: FaultPairs,
-  count: number,
-  seed: number,
-): Generator<string> {
-  const random = new Random(seed, 4);
-  const left = drawn(singles, random);
-  for (let i = 0; i < count; i++) {
-    const faults = i % 2 === 0 ? (left.pop() ?? pairs.draw(random)) : (pairs.draw(random) ?? left.pop());
+/** Gives all runs of a scenario. Singles and pairs take turns, so that an exploration that ends early has seen both. */
+function* chosen(singles: readonly string[], pairs: FaultPairs, random: Random): Generator<string> {
+  let next = 0;
+  for (let i = 0; ; i++) {
+    const faults =
+      i % 2 === 0 ? (singles[next++] ?? pairs.draw(random)) : (pairs.draw(random) ?? singles[next++]);
     if (faults === undefined) return;
     yield faults;
   }
 }
 
-function drawn(all: readonly string[], random: Random): string[] {
+interface Plan {
+  readonly scenario: string;
+  readonly runs: Generator<string>;
+}
+
+/** Gives the runs of all scenarios by turns, `count` at most. */
+function* byTurns(plans: readonly Plan[], count: number): Generator<string> {
+  const left = new Set(plans);
+  for (let given = 0; left.size > 0; )
+    for (const plan of left) {
+      if (given === count) return;
+      const next = plan.runs.next();
+      if (next.done === true) left.delete(plan);
+      else {
+        given++;
+        yield `${plan.scenario}/${next.value}`;
+      }
+    }
+}
+
+function shuffled(all: readonly string[], random: Random): string[] {
   const lots = all.map((faults) => ({ faults, lot: random.uint32() }));
   lots.sort((a, b) => a.lot - b.lot);
   return lots.map(({ faults }) => faults);

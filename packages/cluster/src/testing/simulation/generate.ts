@@ -23,6 +23,8 @@ const keys = (random: Random) => Array.from({ length: 1 + random.below(3) }, () 
 const toWriter = (random: Random) => random.chance(0.85);
 
 const STRUCK_CALLS = ["append", "append", "claim", "head", "setBase", "trim", "follow"] as const;
+const STORE_READS = ["store.get", "store.stream"] as const;
+const STORE_CALLS = ["store.put", ...STORE_READS, "store.list", "store.delete"] as const;
 
 const CALLS: readonly (readonly [weight: number, Draw])[] = [
   [30, (random) => ({ step: "put", node: node(random), toWriter: toWriter(random), key: key(random) })],
@@ -46,8 +48,19 @@ const PROGRESS: readonly (readonly [weight: number, Draw])[] = [
 const TROUBLE: readonly (readonly [weight: number, Draw])[] = [
   [3, (random) => ({ step: "weather", percent: random.pick([0, 0, 3, 10, 30]) })],
   [4, (random) => ({ step: "fault", faults: [{ call: random.pick(STRUCK_CALLS), fault: faultOf(random) }] })],
+  // A process that is stopped between two calls that belong together continues after another writer's claim.
+  [
+    2,
+    (random) => ({
+      step: "interrupt",
+      call: random.pick([...STRUCK_CALLS, ...STORE_CALLS]),
+      how: random.pick(["stop", "stop", "crash", "kill"]),
+    }),
+  ],
+  // Two faults in a row at calls of the blob store.
+  [2, (random) => ({ step: "fault", faults: storeFaults(random) })],
   // Faults at an append, at the writer's read of the head after it, and at its next attempt.
-  [6, (random) => ({ step: "fault", faults: burst(random) })],
+  [9, (random) => ({ step: "fault", faults: burst(random) })],
   [2, (random) => ({ step: "crash", node: node(random) })],
   [1, (random) => ({ step: "kill", node: node(random) })],
   [0.4, (random) => ({ step: "wipe", node: node(random) })],
@@ -67,6 +80,8 @@ const TROUBLE: readonly (readonly [weight: number, Draw])[] = [
   [1.2, (random) => ({ step: "restore-majority", pending: random.pick(["done", "dropped"]) })],
   [0.5, () => ({ step: "full", isFull: true })],
   [1.5, () => ({ step: "full", isFull: false })],
+  [0.7, () => ({ step: "store", isDown: true })],
+  [1.5, () => ({ step: "store", isDown: false })],
   [
     1,
     (random) => ({
@@ -90,7 +105,7 @@ export function generateClusterSteps({ seed, steps }: GenerateClusterOptions): C
   return drawn;
 }
 
-/** Draws a fault for one call of the log. */
+/** Draws a fault for one call. */
 export function faultOf(random: Random): SimFault {
   const afterMs = random.pick([0, 20, 1000]);
   const lateMs = random.pick([5, 300, 1500, 8000]);
@@ -110,6 +125,14 @@ function burst(random: Random): StruckCall[] {
   if (random.chance(0.7)) faults.push({ call: "head", fault: faultOf(random) });
   if (random.chance(0.7)) faults.push({ call: "append", fault: faultOf(random) });
   return faults;
+}
+
+function storeFaults(random: Random): StruckCall[] {
+  const count = random.chance(0.5) ? 2 : 1;
+  return Array.from({ length: count }, (): StruckCall => {
+    if (random.chance(0.2)) return { call: random.pick(STORE_READS), fault: { kind: "damaged" } };
+    return { call: random.pick(STORE_CALLS), fault: faultOf(random) };
+  });
 }
 
 function multi(step: "batch" | "transact", random: Random): ClusterStep {

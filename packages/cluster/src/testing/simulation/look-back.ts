@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import { Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
+import { BASE_SHARE } from "../../base-keeper.js";
 import type { ClusterEngine } from "../../cluster-engine.js";
 import { loadBase } from "../../shipment/load-base.js";
 import { checkLinearizability, describeLinearizability } from "../linearizability/index.js";
@@ -20,6 +21,7 @@ export async function lookBack(world: ClusterWorld): Promise<void> {
   await within(world, "nodes do not open", reopenAll(world));
   await within(world, "no write succeeds", writeOnce(world));
   for (const node of world.nodes) await within(world, `${node.id} does not catch up`, catchUp(world, node));
+  await within(world, "the writer makes no base", tailIsShort(world));
   checkWrites(world);
   await within(world, "the base does not load", checkBase(world));
   for (const node of world.nodes)
@@ -110,6 +112,16 @@ async function catchUp(world: ClusterWorld, node: SimNode): Promise<void> {
     }
     await world.clock.sleep(LOOK_MS);
   }
+}
+
+/** Waits until the newest base has so many records that no other one is due. */
+async function tailIsShort({ log, clock, tailMaxBytes }: ClusterWorld): Promise<void> {
+  const bytesBehindBase = () =>
+    log.entries.reduce(
+      (sum, { lastLsn, bytes }) => (lastLsn > (log.base?.lsn ?? 0) ? sum + bytes.length : sum),
+      0,
+    );
+  while (bytesBehindBase() >= tailMaxBytes * BASE_SHARE) await clock.sleep(LOOK_MS);
 }
 
 async function compareAtEnd(world: ClusterWorld, node: SimNode): Promise<void> {

@@ -13,7 +13,8 @@ export interface NodeWorld {
   readonly seed: number;
   readonly clock: SimClock;
   readonly log: SimLog;
-  readonly blobStore: BlobStore;
+  /** Connects a process to the store of the bases. */
+  readonly storeOf: (client: string, process: NodeClock) => BlobStore;
   readonly engine: PartialEngineConfig;
   readonly tailMaxBytes: number;
 }
@@ -43,6 +44,8 @@ export class SimNode {
   #closing: Promise<void> | undefined;
   #clock: NodeClock;
   #highest: Lsn = 0;
+  /** The disk has, or had, a fault that explains why the node fails. */
+  #isDiskBroken = false;
   #seeds = 0;
   /** Called when the process dies. */
   onDeath: () => void = () => undefined;
@@ -73,6 +76,21 @@ export class SimNode {
 
   get isDown(): boolean {
     return this.#db === undefined && this.#opening === undefined;
+  }
+
+  /** The disk meets a fault at the operation that follows `after` others. */
+  breakDisk(kind: "disk-full" | "io-error" | "fsync-failed", after: number): void {
+    this.#isDiskBroken = true;
+    this.disk.addFault({ at: this.disk.nextOperation + after, kind });
+  }
+
+  /** @throws ClusterRuleBroken if the node failed for no reason on its own machine. Faults of others only make it wait. */
+  mustBeFine(): void {
+    if (this.failure !== undefined) throw this.failure;
+    const db = this.#db;
+    mustHold(db?.role !== "failed" || this.#isDiskBroken, "failed", () => {
+      return `${this.id} failed, but its disk works: ${db?.failure?.stack ?? "without a reason"}`;
+    });
   }
 
   /** Resolves when no opening and no closing is under way. */
@@ -157,11 +175,12 @@ export class SimNode {
   }
 
   #newDisk(): SimDisk {
+    this.#isDiskBroken = false;
     return new SimDisk({ seed: this.#world.seed * 16 + this.#index });
   }
 
   #open(disk: Disk, timers: NodeClock): Promise<ClusterEngine> {
-    const { seed, log, blobStore, engine, tailMaxBytes, clock } = this.#world;
+    const { seed, log, storeOf, engine, tailMaxBytes, clock } = this.#world;
     const given: OpenClusterOptions = {
       timers,
       clock: { wall: () => 1_000_000 + clock.now(), elapsed: () => clock.now() },
@@ -174,7 +193,7 @@ export class SimNode {
       log: log.client(this.client),
       nodeId: this.id,
       address: `http://${this.id}`,
-      blobStore,
+      blobStore: storeOf(this.client, timers),
       tailMaxBytes,
       commitTimeoutMs: 3_000,
       presenceMs: 1_000,

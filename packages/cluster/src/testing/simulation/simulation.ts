@@ -31,7 +31,7 @@ export interface ClusterSimulationResult {
     /** The number of local reads that got an answer. */
     readonly localReads: number;
   };
-  /** The number of calls of the shared log, by kind. */
+  /** The number of calls of the shared log and of the blob store, by kind. */
   readonly callsByKind: Readonly<Record<string, number>>;
   /** The number of injected faults, by kind. */
   readonly faults: Readonly<Record<string, number>>;

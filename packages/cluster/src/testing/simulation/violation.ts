@@ -8,7 +8,7 @@ export type ClusterRule =
   | "never-attempted"
   /** The data of a node differs from the shared log up to the node's LSN. */
   | "not-a-prefix"
-  /** The base that the log names does not have exactly the records up to its LSN (C7), or cannot be loaded. */
+  /** The base that the log names does not have exactly the records up to its LSN (C7), cannot be loaded, or loses an object. */
   | "wrong-base"
   /** The reads of a node went back. */
   | "backwards"
@@ -20,6 +20,8 @@ export type ClusterRule =
   | "wrong-feed"
   /** A promise never settles, or the cluster does not recover. */
   | "hang"
+  /** A node failed, although neither its disk nor its data had a fault. */
+  | "failed"
   /** A call was refused with an error that nothing explains. */
   | "wrong-refusal"
   /** An exception that nobody asked for. */

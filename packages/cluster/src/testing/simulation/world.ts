@@ -3,26 +3,42 @@ import type { KeyValue } from "@kaya/engine";
 import { Random, SimDisk } from "@kaya/io";
 import { directoryBlobStore } from "../../blob/directory-blob-store.js";
 import type { BlobStore } from "../../blob-store.js";
+import { readBase } from "../../shipment/base-object.js";
 import { SimClock } from "../sim-clock.js";
-import type { SimCall, SimFault } from "../sim-faults.js";
 import { SimLog } from "../sim-log.js";
 import { Clients } from "./clients.js";
 import { faultOf, NODES } from "./generate.js";
 import { LogModel, textOf } from "./log-model.js";
 import { type NodeWorld, SimNode } from "./sim-node.js";
-import type { ClusterStep, NodeStep, StruckCall } from "./steps.js";
-import { mustHold } from "./violation.js";
+import type { ClusterStep, InterruptStep, NodeStep, StruckCall, WorldCall } from "./steps.js";
+import { StoreClient, type StoreFault } from "./store-client.js";
+import { ClusterRuleBroken, mustHold } from "./violation.js";
 
 const KiB = 1024;
+
+/** Chooses the fault of a call, and may do anything else to the world. */
+export type Strike = (call: WorldCall, world: ClusterWorld) => StoreFault | undefined;
+
+/** Settings that a world does not draw from its seed. */
+export interface WorldOptions {
+  /** Injects the fault of a call, instead of the random faults. */
+  readonly strike?: Strike;
+  /** The bound of the shared log's tail in bytes. Default: drawn. */
+  readonly tailMaxBytes?: number;
+  /** The duration of a request to the blob store, and of its reply, in milliseconds. A call of the log needs 1. Default: drawn. */
+  readonly storeLatencyMs?: number;
+}
 
 /** Three nodes, one shared log, their clients, and the faults between them. */
 export class ClusterWorld {
   readonly clock = new SimClock({ idleTurns: 2 });
   readonly log: SimLog;
-  /** The store of the bases. It has no faults. */
+  /** The store of the bases, without faults. */
   readonly blobStore: BlobStore;
   readonly nodes: readonly SimNode[];
   readonly model: LogModel;
+  /** The bound of the shared log's tail in bytes. */
+  readonly tailMaxBytes: number;
   readonly clients: Clients;
   /** Tokens of change feeds, each with its node and the LSN that it has at least. */
   readonly tokens: { readonly token: string; readonly from: string; readonly lsn: number }[] = [];
@@ -30,30 +46,50 @@ export class ClusterWorld {
   readonly struck: Record<string, number> = {};
   readonly #seed: number;
   #armed: { readonly client: string | undefined; readonly faults: readonly StruckCall[] }[] = [];
+  #interrupts: readonly InterruptStep[] = [];
   #percent = 0;
   #isCalm = false;
   readonly #pending = new Map<Promise<void>, { readonly node: SimNode; readonly life: number }>();
   failure: unknown;
-  /** The number of calls of the log, by kind. */
+  /** The number of calls of the log and of the blob store, by kind. */
   readonly calls: Record<string, number> = {};
-  readonly #strike: ((call: SimCall, world: ClusterWorld) => SimFault | undefined) | undefined;
+  readonly #strike: Strike | undefined;
+  #isStoreDown = false;
+  #callCount = 0;
 
-  /** @param strike injects the fault of a call, instead of the random faults */
-  constructor(seed: number, strike?: (call: SimCall, world: ClusterWorld) => SimFault | undefined) {
+  constructor(seed: number, { strike, ...given }: WorldOptions = {}) {
     this.#seed = seed;
     this.#strike = strike;
     const { clock } = this;
-    const faults = (call: SimCall) => this.#faultOf(call);
-    this.log = new SimLog({ clock, maxEntryBytes: 2 * KiB, latencyMs: 1, timeoutMs: 1_000, faults });
+    this.log = new SimLog({
+      clock,
+      maxEntryBytes: 2 * KiB,
+      latencyMs: 1,
+      timeoutMs: 1_000,
+      faults: ({ client, kind }) => {
+        const fault = this.#faultOf(client, kind);
+        return fault?.kind === "damaged" ? undefined : fault;
+      },
+    });
     this.blobStore = directoryBlobStore(new SimDisk({ seed }));
     const random = new Random(seed, 2);
+    const storeLatencyMs = given.storeLatencyMs ?? random.pick([0.4, 0.4, 1, 5, 40]);
+    this.tailMaxBytes = given.tailMaxBytes ?? random.pick([8, 8, 64, 1024]) * KiB;
     const world: NodeWorld = {
       seed,
       clock,
       log: this.log,
-      blobStore: this.blobStore,
+      storeOf: (client, process) =>
+        new StoreClient({
+          store: this.blobStore,
+          clock,
+          process,
+          latencyMs: storeLatencyMs,
+          faultOf: (kind) => this.#faultOf(client, kind),
+          removing: (name) => this.#removing(name, client),
+        }),
       engine: engineOf(random),
-      tailMaxBytes: random.pick([8, 8, 64, 1024]) * KiB,
+      tailMaxBytes: this.tailMaxBytes,
     };
     this.nodes = Array.from({ length: NODES }, (_, index) => new SimNode(world, index));
     this.model = new LogModel(() => this.log.history);
@@ -76,11 +112,18 @@ export class ClusterWorld {
       case "full":
         this.log.isFull = step.isFull;
         break;
+      case "store":
+        if (step.isDown) this.#count("blob store down");
+        this.#isStoreDown = step.isDown;
+        break;
       case "weather":
         this.#percent = step.percent;
         break;
       case "fault":
         this.#armed.push({ client: undefined, faults: step.faults });
+        break;
+      case "interrupt":
+        this.#interrupts = [...this.#interrupts, step];
         break;
       default:
         if ("key" in step || "keys" in step) this.clients.start(step);
@@ -92,8 +135,9 @@ export class ClusterWorld {
 
   /** @throws the first violation that was found */
   mustBeFine(): void {
-    const found = this.failure ?? this.clients.failure ?? this.nodes.find(({ failure }) => failure)?.failure;
+    const found = this.failure ?? this.clients.failure;
     if (found !== undefined) throw found;
+    for (const node of this.nodes) node.mustBeFine();
   }
 
   /** Ends all faults: stopped processes, partitions and a lost majority come back. */
@@ -167,7 +211,7 @@ export class ClusterWorld {
         return;
       case "disk-fault":
         this.#count(step.kind);
-        node.disk.addFault({ at: node.disk.nextOperation + step.after, kind: step.kind });
+        node.breakDisk(step.kind, step.after);
         return;
       case "compare":
         this.#begin(node, this.compare(node));
@@ -208,10 +252,13 @@ export class ClusterWorld {
     void pending.then(() => this.#pending.delete(pending));
   }
 
-  #faultOf(call: SimCall): SimFault | undefined {
-    this.calls[call.kind] = (this.calls[call.kind] ?? 0) + 1;
+  #faultOf(client: string, kind: WorldCall["kind"]): StoreFault | undefined {
+    const call: WorldCall = { client, kind, number: ++this.#callCount };
+    this.calls[kind] = (this.calls[kind] ?? 0) + 1;
     if (this.#isCalm) return undefined;
     if (this.#strike !== undefined) return this.#strike(call, this);
+    this.#interrupt(call);
+    if (this.#isStoreDown && kind.startsWith("store.")) return { kind: "refused" };
     const armed = this.#nextArmed(call);
     const random = new Random(this.#seed, 3, call.number);
     const fault = armed ?? (random.below(100) < this.#percent ? faultOf(random) : undefined);
@@ -219,7 +266,32 @@ export class ClusterWorld {
     return fault;
   }
 
-  #nextArmed({ client, kind }: SimCall): SimFault | undefined {
+  /** C7: a node may load the named base at any time. */
+  async #removing(name: string, client: string): Promise<void> {
+    const { base } = this.log;
+    if (base === undefined) return;
+    const tables = await readBase(this.blobStore, base.name).then(
+      (read) => read.tables.map(({ object }) => object),
+      (): string[] => [], // the end of the run tells that the base cannot be loaded
+    );
+    if (name === base.name || tables.includes(name))
+      this.failure ??= new ClusterRuleBroken(
+        "wrong-base",
+        `${client} removes ${name}, which the named base ${base.name} needs`,
+      );
+  }
+
+  #interrupt({ client, kind }: WorldCall): void {
+    const step = this.#interrupts.find(({ call }) => call === kind);
+    const node = this.nodes.find((each) => each.client === client);
+    if (step === undefined || node === undefined) return;
+    this.#interrupts = this.#interrupts.filter((each) => each !== step);
+    this.#count(`${step.how} at ${kind}`);
+    if (step.how === "stop") node.stop();
+    else node.die(step.how);
+  }
+
+  #nextArmed({ client, kind }: WorldCall): StoreFault | undefined {
     const armed = this.#armed.find(
       (each) => (each.client ?? client) === client && each.faults[0]?.call === kind,
     );
@@ -235,7 +307,7 @@ export class ClusterWorld {
   }
 }
 
-function nameOf(fault: SimFault): string {
+function nameOf(fault: StoreFault): string {
   if (fault.kind !== "delay") return fault.kind;
   return fault.request === undefined ? "late reply" : "late request";
 }
