@@ -182,6 +182,24 @@ describe("a directory that a backup goes into", () => {
     await engine.close();
   });
 
+  it("may hold the unfinished manifest of a first opening whose LOCK a power cut took", async () => {
+    const engine = await filled();
+    for (const bytes of [0, 76, 5000]) {
+      const target = new SimDisk();
+      const session = target.session();
+      const file = await session.open("manifest/0000000000000001.manifest.tmp", { create: true });
+      if (bytes > 0) await file.append([new Uint8Array(bytes).fill(bytes)]);
+      await file.close();
+      target.crash({ survive: "everything" });
+      expect(await engine.backup(target)).toMatchObject({ lsn: ENTRIES });
+      target.crash();
+      const copy = await Engine.open({}, target);
+      expect(await copy.count()).toBe(ENTRIES);
+      await copy.close();
+    }
+    await engine.close();
+  });
+
   it("is not touched where it holds something: neither its LOCK nor what that says", async () => {
     const engine = await filled();
     const dir = await directories.make();

@@ -16,13 +16,14 @@ import { type BackupIdentity, parseBackupIdentity } from "./backup-identity.js";
 /**
  * What a directory holds that something is to be written into.
  * - `nothing`: a `LOCK`, the directory `lost+found`, empty directories, and a store that was never written to count as nothing.
- * - `begun`: tables that no manifest names, and nothing else: what a writing leaves that was killed.
+ * - `begun`: tables that no manifest names or an unfinished manifest, and nothing else: what a writing leaves that was killed. Without tables it may also
+ *   be the first opening of a store that was killed.
  * - `backup`: a whole backup, which was not written to since.
  * - `other`: anything else.
  */
 export type TargetContent =
   | { readonly kind: "nothing" }
-  | { readonly kind: "begun" }
+  | { readonly kind: "begun"; readonly hasTables: boolean }
   | { readonly kind: "backup"; readonly identity: BackupIdentity }
   | { readonly kind: "other"; readonly why: string; readonly cause?: KayaError };
 
@@ -35,8 +36,8 @@ export async function contentOf(disk: Disk): Promise<TargetContent> {
     if (newest === undefined) {
       if (stranger !== undefined) return { kind: "other", why: `it holds ${stranger}` };
       const { tables, leftovers: staged } = await listTables(disk);
-      const isEmpty = tables.size + staged.length + leftovers.length === 0;
-      return { kind: isEmpty ? "nothing" : "begun" };
+      const hasTables = tables.size + staged.length > 0;
+      return hasTables || leftovers.length > 0 ? { kind: "begun", hasTables } : { kind: "nothing" };
     }
     return whole(await readManifest(disk), stranger !== undefined);
   } catch (error) {

@@ -207,7 +207,7 @@ export class TargetDirectory {
       case "other":
         throw this.#refusal(content.why, content.cause);
       case "begun":
-        if (mayBeUnfinished) return;
+        if (mayBeUnfinished || !content.hasTables) return;
         throw this.#refusal("it holds tables that no manifest names");
       case "backup":
         this.#checkBackup(content);
