@@ -191,6 +191,9 @@ describe("a directory that a backup goes into", () => {
       if (bytes > 0) await file.append([new Uint8Array(bytes).fill(bytes)]);
       await file.close();
       target.crash({ survive: "everything" });
+      target.addFault({ at: target.nextOperation + 8, kind: "io-error" });
+      await rejection("KAYA_IO", engine.backup(target));
+      target.crash();
       expect(await engine.backup(target)).toMatchObject({ lsn: ENTRIES });
       target.crash();
       const copy = await Engine.open({}, target);

@@ -16,8 +16,8 @@ import { type BackupIdentity, parseBackupIdentity } from "./backup-identity.js";
 /**
  * What a directory holds that something is to be written into.
  * - `nothing`: a `LOCK`, the directory `lost+found`, empty directories, and a store that was never written to count as nothing.
- * - `begun`: tables that no manifest names or an unfinished manifest, and nothing else: what a writing leaves that was killed. Without tables it may also
- *   be the first opening of a store that was killed.
+ * - `begun`: tables that no manifest names, or an unfinished manifest, and nothing else: what a writing leaves that was killed. Without tables, the first
+ *   opening of a store may have left it: the opening was killed.
  * - `backup`: a whole backup, which was not written to since.
  * - `other`: anything else.
  */

@@ -78,7 +78,7 @@ export class TargetDirectory {
         this.#hasMadeLock = true; // the broken-off filling made it
       } else {
         const content = await contentOf(this.#disk);
-        // Somebody else may have had the directory since it was looked at: then there is a mark, or a table.
+        // Somebody else may have had the directory since it was looked at: then there is a mark, a table, or an unfinished manifest.
         this.#hasMadeLock = !hadLock && content.kind === "nothing" && lock?.lastMark === undefined;
         this.#check(content, mayBeUnfinished && lock?.lastMark === undefined);
       }
@@ -119,7 +119,7 @@ export class TargetDirectory {
 
   /**
    * Releases the directory after a call that failed and removed its files. It removes the lock file and the directories too, if this object made them: a
-   * directory that was absent is absent again. If a file of the failed call remains, the lock file stays: it tells the next call that these files are leftovers.
+   * directory that was absent is absent again. If a file of the failed call or an unfinished manifest remains, the lock file stays: it tells the next call that these files are leftovers.
    * It never rejects, because the caller reports the first error.
    */
   async undo(): Promise<void> {
