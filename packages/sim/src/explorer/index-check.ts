@@ -60,7 +60,7 @@ function checkPrefix(
   const least = attempted.findLastIndex((write) => acknowledged.has(write)) + 1;
   const shown = showRows(rows);
   for (let count = least; count <= attempted.length; count++)
-    if (showRows(rowsAfter(attempted.slice(0, count))) === shown) return;
+    if (showRows(rowsAfter(attempted.slice(0, count), acknowledged)) === shown) return;
   throw new Error(
     `the rows are ${shown}, which they were after no prefix of ${attempted.length} writes with the first ${least}`,
   );

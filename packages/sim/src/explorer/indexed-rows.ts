@@ -28,12 +28,15 @@ export function plainView(engine: Engine) {
   return engine.view({ prefix: "row:", key: "utf8", value: json<Row>() });
 }
 
-/** A write that would give two rows one key in the unique index is left out: it is refused, though nobody may have been told yet. */
-export function rowsAfter(writes: readonly RowWrite[]): Rows {
+/**
+ * The rows after some writes. It leaves out a write that would give two rows one key in the unique index: the engine refuses such a write, but a crash can come
+ * before the caller learns it. An acknowledged write always counts.
+ */
+export function rowsAfter(writes: readonly RowWrite[], acknowledged: ReadonlySet<RowWrite>): Rows {
   let rows: Rows = new Map();
   for (const write of writes) {
     const next = after(rows, write);
-    if (isUnique(next)) rows = next;
+    if (acknowledged.has(write) || isUnique(next)) rows = next;
   }
   return rows;
 }
