@@ -47,7 +47,7 @@ export function* jobsOf(options, dir, statesSoFar, cut) {
 }
 
 /**
- * The time suffices for a few of the scenarios only. So each run first crashes all of them at all their moments, in few ways.
+ * The time suffices for only a few scenarios. So each run first crashes every scenario in few ways: long ones at some of their moments, the others at all.
  * @param {import("./options.mjs").TortureOptions} options
  * @returns {Generator<import("./worker.mjs").GlanceJob>}
  */

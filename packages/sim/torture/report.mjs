@@ -56,10 +56,7 @@ export function figures(tally, mutants, { machine, ms, processes, order, isInter
       `${n(tally.sum("insideRecovery"))} of them inside recovery; ${tally.rows.size} workloads, ${n(tally.sum("boundaries"))} moments; ${formatDuration(tally.sum("ms"))} of one core`,
     ],
     ["", counts(tally.statesByKind)],
-    [
-      "glances",
-      `${n(tally.glances.distinct)} distinct states of all ${n(tally.glances.scenarios)} scenarios; ${formatDuration(tally.glances.ms)} of one core`,
-    ],
+    ...glanceRows(tally.glances),
     [
       "two faults",
       `${n(tally.faultPairStates)} of the distinct states behind pairs of faults, of which ${n(tally.faultPairs.size)} unlike ones struck; ${n(simulation.faultPairs ?? 0)} pairs struck in the simulation`,
@@ -96,6 +93,17 @@ export function figures(tally, mutants, { machine, ms, processes, order, isInter
     ["", `${machine.system}, ${machine.cpu}, ${machine.memoryGiB} GiB`],
   );
   return rows.map(([name = "", text]) => `${name.padEnd(12)}  ${text}`).join("\n");
+}
+
+/** @param {import("./tally.mjs").Tally["glances"]} glances */
+function glanceRows({ scenarios, distinct, ms }) {
+  if (scenarios === 0) return [];
+  return [
+    [
+      "glances",
+      `${n(distinct)} distinct states of ${n(scenarios)} scenarios; ${formatDuration(ms)} of one core`,
+    ],
+  ];
 }
 
 /**
