@@ -1,4 +1,4 @@
-/** Mutants of the cluster: they break its rules C1 to C8, or end the making of bases. @type {import("./mutants.mjs").Mutant[]} */
+/** Mutants of the cluster: they break its rules C1 to C8, or stop the writer from making bases. @type {import("./mutants.mjs").Mutant[]} */
 export const CLUSTER_MUTANTS = [
   {
     name: "cluster: an append compares with the newest head instead of its own",

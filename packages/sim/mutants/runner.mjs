@@ -56,7 +56,7 @@ const REAL_TIMEOUT_MS = 30_000;
 // Of the cluster: how often seeds and runs with faults take turns, and how many of each.
 const CLUSTER_TURNS = 6;
 const CLUSTER_SEEDS = 25;
-const CLUSTER_RUNS = 40;
+const CLUSTER_RUNS = 60;
 const CLUSTER_STEPS = 200;
 
 /** Of the search, without the place that was looked at before it. */

@@ -13,7 +13,7 @@ const TAIL_MAX_BYTES = 8 * 1024;
 /** Faster than the log: a writer that wakes up can use the blob store before it learns that it was replaced. */
 const STORE_LATENCY_MS = 0.4;
 
-type Injection = (world: ClusterWorld, node: SimNode) => StoreFault | undefined;
+type Injection = (world: ClusterWorld, node: SimNode, call: WorldCall) => StoreFault | undefined;
 
 /** The faults that can be injected at a call. "After" means: the call is done, and the reply is on its way. */
 const FAULTS: Readonly<Record<string, Injection>> = {
@@ -29,16 +29,16 @@ const FAULTS: Readonly<Record<string, Injection>> = {
     node.die("crash");
     return undefined;
   },
-  crashAfter: (world, node) => {
-    void world.clock.sleep(1.5).then(() => node.die("crash"));
+  crashAfter: (world, node, call) => {
+    void afterCall(world, call).then(() => world.isCalm || node.die("crash"));
     return undefined;
   },
   stopBefore: (_, node) => {
     node.stop();
     return undefined;
   },
-  stopAfter: (world, node) => {
-    void world.clock.sleep(1.5).then(() => node.stop());
+  stopAfter: (world, node, call) => {
+    void afterCall(world, call).then(() => world.isCalm || node.stop());
     return undefined;
   },
   partition: (world, node) => {
@@ -48,6 +48,11 @@ const FAULTS: Readonly<Record<string, Injection>> = {
     return undefined;
   },
 };
+
+/** Resolves when a call is done, and its reply is on its way. */
+function afterCall({ clock }: ClusterWorld, { kind }: WorldCall): Promise<void> {
+  return clock.sleep(1.5 * (kind.startsWith("store.") ? STORE_LATENCY_MS : 1));
+}
 
 /** Faults of reads of the blob store. */
 const READ_FAULTS: Readonly<Record<string, Injection>> = { damaged: () => ({ kind: "damaged" }) };
@@ -139,9 +144,9 @@ export async function exploreCluster(
 /**
  * Runs a short scenario of a cluster once, with the given faults.
  * @param faults the scenario and a list such as "bases/17:replyLost,23:crashAfter": the number of the call among all calls, and the fault at it
- * @throws Error if there is no such scenario or fault
+ * @throws Error if there is no such scenario or fault, or if a number is not one
  */
-export function exploreFaults(faults: string): Promise<ClusterSimulationResult> {
+export async function exploreFaults(faults: string): Promise<ClusterSimulationResult> {
   const [scenario = "", list = ""] = faults.split("/");
   const strikes = new Map(
     list
@@ -151,12 +156,14 @@ export function exploreFaults(faults: string): Promise<ClusterSimulationResult> 
         const [number, kind = ""] = each.split(":");
         const injection = FAULTS[kind] ?? READ_FAULTS[kind];
         if (injection === undefined) throw new Error(`there is no fault ${kind} in ${faults}`);
+        if (!/^[1-9]\d*$/.test(number ?? ""))
+          throw new Error(`${number} in ${faults} is not the number of a call`);
         return [Number(number), injection] as const;
       }),
   );
-  return run(scenario, ({ number, client }, world) => {
-    const node = world.nodes.find(({ id }) => client.startsWith(`${id}.`));
-    return node === undefined ? undefined : strikes.get(number)?.(world, node);
+  return await run(scenario, (call, world) => {
+    const node = world.nodes.find(({ id }) => call.client.startsWith(`${id}.`));
+    return node === undefined ? undefined : strikes.get(call.number)?.(world, node, call);
   });
 }
 

@@ -68,6 +68,7 @@ async function reopenAll({ nodes, clock }: ClusterWorld): Promise<void> {
   for (const node of nodes)
     while (node.db === undefined || !isUsable(node.db)) {
       await node.settled();
+      node.mustBeFine();
       if (node.db !== undefined && !isUsable(node.db)) node.die("kill");
       node.open();
       await clock.sleep(LOOK_MS);
@@ -106,6 +107,7 @@ async function catchUp(world: ClusterWorld, node: SimNode): Promise<void> {
       if (!KayaError.is(error)) throw error; // it is tried again until the time is over
     }
     if (node.db === undefined || !isUsable(node.db)) {
+      node.mustBeFine();
       if (node.db !== undefined) node.die("kill");
       node.open();
       await node.settled();

@@ -44,8 +44,8 @@ export class SimNode {
   #closing: Promise<void> | undefined;
   #clock: NodeClock;
   #highest: Lsn = 0;
-  /** The disk has, or had, a fault that explains why the node fails. */
-  #isDiskBroken = false;
+  /** The operation of the disk at which a fault strikes or has struck: it explains why the node fails. */
+  #faultAt: number | undefined;
   #seeds = 0;
   /** Called when the process dies. */
   onDeath: () => void = () => undefined;
@@ -80,15 +80,15 @@ export class SimNode {
 
   /** The disk meets a fault at the operation that follows `after` others. */
   breakDisk(kind: "disk-full" | "io-error" | "fsync-failed", after: number): void {
-    this.#isDiskBroken = true;
-    this.disk.addFault({ at: this.disk.nextOperation + after, kind });
+    this.#faultAt = this.disk.nextOperation + after;
+    this.disk.addFault({ at: this.#faultAt, kind });
   }
 
   /** @throws ClusterRuleBroken if the node failed for no reason on its own machine. Faults of others only make it wait. */
   mustBeFine(): void {
     if (this.failure !== undefined) throw this.failure;
     const db = this.#db;
-    mustHold(db?.role !== "failed" || this.#isDiskBroken, "failed", () => {
+    mustHold(db?.role !== "failed" || this.#faultAt !== undefined, "failed", () => {
       return `${this.id} failed, but its disk works: ${db?.failure?.stack ?? "without a reason"}`;
     });
   }
@@ -116,6 +116,7 @@ export class SimNode {
     if (!this.isDown) return;
     this.life++;
     this.#highest = 0;
+    if (this.#faultAt !== undefined && this.#faultAt < this.disk.nextOperation) this.#faultAt = undefined;
     const { life } = this;
     this.#clock = new NodeClock(this.#world.clock);
     this.#opening = this.#open(this.disk.session(), this.#clock).then(
@@ -175,7 +176,7 @@ export class SimNode {
   }
 
   #newDisk(): SimDisk {
-    this.#isDiskBroken = false;
+    this.#faultAt = undefined;
     return new SimDisk({ seed: this.#world.seed * 16 + this.#index });
   }
 

@@ -72,7 +72,7 @@ export type WorldStep =
   | { readonly step: "store"; readonly isDown: boolean }
   /** From now on this percentage of the calls meets a fault. */
   | { readonly step: "weather"; readonly percent: number }
-  /** The next call of the first kind meets the first fault. Then the next calls of the same node meet the other faults, in order. */
+  /** The next call of the first kind meets the first fault. Then the next calls of the same process meet the other faults, in order. */
   | { readonly step: "fault"; readonly faults: readonly StruckCall[] }
   | InterruptStep;
 

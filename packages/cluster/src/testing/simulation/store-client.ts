@@ -61,7 +61,15 @@ export class StoreClient implements BlobStore {
   }
 
   async *stream(name: string, options?: BlobRange): AsyncGenerator<Uint8Array, void> {
-    yield await this.#read("store.stream", name, options);
+    // In two calls: a connection can break between the pieces of an object.
+    const { offset = 0, signal } = options ?? {};
+    const size = (await this.#options.store.head(name))?.size ?? 0;
+    const end = Math.min(size, offset + (options?.length ?? size));
+    const middle = Math.ceil((offset + end) / 2);
+    const pass = { ...(signal && { signal }) };
+    yield await this.#read("store.stream", name, { offset, length: middle - offset, ...pass });
+    if (end > middle)
+      yield await this.#read("store.stream", name, { offset: middle, length: end - middle, ...pass });
   }
 
   head(name: string, options?: BlobOptions): Promise<BlobInfo | undefined> {

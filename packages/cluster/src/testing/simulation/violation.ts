@@ -20,7 +20,7 @@ export type ClusterRule =
   | "wrong-feed"
   /** A promise never settles, or the cluster does not recover. */
   | "hang"
-  /** A node failed, although neither its disk nor its data had a fault. */
+  /** A node failed, although its disk had no fault. */
   | "failed"
   /** A call was refused with an error that nothing explains. */
   | "wrong-refusal"

@@ -48,7 +48,8 @@ export class ClusterWorld {
   #armed: { readonly client: string | undefined; readonly faults: readonly StruckCall[] }[] = [];
   #interrupts: readonly InterruptStep[] = [];
   #percent = 0;
-  #isCalm = false;
+  /** True at the end of a run: all faults are over. */
+  isCalm = false;
   readonly #pending = new Map<Promise<void>, { readonly node: SimNode; readonly life: number }>();
   failure: unknown;
   /** The number of calls of the log and of the blob store, by kind. */
@@ -142,7 +143,7 @@ export class ClusterWorld {
 
   /** Ends all faults: stopped processes, partitions and a lost majority come back. */
   calm(): void {
-    this.#isCalm = true;
+    this.isCalm = true;
     this.log.isFull = false;
     this.log.restoreMajority("done");
     for (const node of this.nodes) {
@@ -225,7 +226,7 @@ export class ClusterWorld {
         work.then(
           () => undefined,
           (error: unknown) => {
-            // The error of a node that fails is ignored here: the end of the run checks all nodes.
+            // The error of a node that fails is ignored here: `mustBeFine` checks all nodes after each step.
             if (node.life === life && !(error instanceof Error && error.name === "KayaError")) throw error;
           },
         ),
@@ -255,9 +256,9 @@ export class ClusterWorld {
   #faultOf(client: string, kind: WorldCall["kind"]): StoreFault | undefined {
     const call: WorldCall = { client, kind, number: ++this.#callCount };
     this.calls[kind] = (this.calls[kind] ?? 0) + 1;
-    if (this.#isCalm) return undefined;
+    if (this.isCalm) return undefined;
     if (this.#strike !== undefined) return this.#strike(call, this);
-    this.#interrupt(call);
+    if (this.#interrupt(call) === "died") return undefined;
     if (this.#isStoreDown && kind.startsWith("store.")) return { kind: "refused" };
     const armed = this.#nextArmed(call);
     const random = new Random(this.#seed, 3, call.number);
@@ -281,14 +282,18 @@ export class ClusterWorld {
       );
   }
 
-  #interrupt({ client, kind }: WorldCall): void {
+  #interrupt({ client, kind }: WorldCall): "died" | undefined {
     const step = this.#interrupts.find(({ call }) => call === kind);
     const node = this.nodes.find((each) => each.client === client);
-    if (step === undefined || node === undefined) return;
+    if (step === undefined || node === undefined) return undefined;
     this.#interrupts = this.#interrupts.filter((each) => each !== step);
     this.#count(`${step.how} at ${kind}`);
-    if (step.how === "stop") node.stop();
-    else node.die(step.how);
+    if (step.how === "stop") {
+      node.stop();
+      return undefined;
+    }
+    node.die(step.how);
+    return "died";
   }
 
   #nextArmed({ client, kind }: WorldCall): StoreFault | undefined {
