@@ -1,6 +1,7 @@
 import { KayaError } from "@kaya/core";
 import type { ClusterClock } from "../clock.js";
 import type { SimCall, SimDelay, SimFault, SimPartition } from "./sim-faults.js";
+import { limitOf, never, travel } from "./sim-travel.js";
 
 /** The effect of a call on the log, and the limits of its caller. */
 export interface SimRequest<T> {
@@ -67,7 +68,7 @@ export class SimNetwork {
     await this.#running(call.client);
     this.#refuseAtOnce(request);
     const limit = new AbortController();
-    const timeout = this.#clock.sleep(this.#limitOf(fault), limit.signal);
+    const timeout = this.#clock.sleep(limitOf(fault, this.#timeoutMs), limit.signal);
     try {
       return await Promise.race([this.#deliver(request), timeout.then(() => this.#giveUp(request))]);
     } finally {
@@ -85,11 +86,6 @@ export class SimNetwork {
     await this.#wait(fault?.kind === "delay" ? fault.reply : undefined);
     await this.#running(call.client);
     return answer();
-  }
-
-  #limitOf(fault: SimFault | undefined): number {
-    const isLost = fault?.kind === "requestLost" || fault?.kind === "replyLost";
-    return isLost ? (fault.afterMs ?? this.#timeoutMs) : this.#timeoutMs;
   }
 
   #refuseAtOnce({ call, fault }: SimRequest<unknown>): void {
@@ -127,10 +123,8 @@ export class SimNetwork {
       await paused.opened;
   }
 
-  async #wait(extra: SimDelay | undefined): Promise<void> {
-    if (this.#latencyMs > 0) await this.#clock.sleep(this.#latencyMs);
-    if (typeof extra === "number") await this.#clock.sleep(extra);
-    else await extra;
+  #wait(extra: SimDelay | undefined): Promise<void> {
+    return travel(this.#clock, this.#latencyMs, extra);
   }
 
   #error(
@@ -147,10 +141,6 @@ function gate(): Gate {
     open = resolve;
   });
   return { opened, open };
-}
-
-function never(): Promise<never> {
-  return new Promise(() => {});
 }
 
 // Performs a request. Its answer, a result or an error, still has to travel back.

@@ -2,7 +2,8 @@ import { KayaError, throwIfAborted } from "@kaya/core";
 import type { BlobInfo, BlobOptions, BlobRange, BlobStore } from "../../blob-store.js";
 import type { ClusterClock } from "../../clock.js";
 import { unlessAborted } from "../../within.js";
-import type { SimDelay, SimFault } from "../sim-faults.js";
+import type { SimFault } from "../sim-faults.js";
+import { limitOf, never, travel } from "../sim-travel.js";
 
 /** The kind of a call of the blob store. */
 export type StoreCallKind =
@@ -119,9 +120,11 @@ export class StoreClient implements BlobStore {
     if (fault?.kind === "diskFull")
       throw new KayaError("KAYA_DISK_FULL", `${store.name}: ${kind}: no space is left. Nothing was done`);
     const limit = new AbortController();
-    const silence = clock.sleep(limitOf(fault), limit.signal).then(() => {
-      throw new KayaError("KAYA_IO", `${store.name}: ${kind}: no answer came. It may have been done`);
-    });
+    const silence = clock
+      .sleep(limitOf(fault?.kind === "damaged" ? undefined : fault, TIMEOUT_MS), limit.signal)
+      .then(() => {
+        throw new KayaError("KAYA_IO", `${store.name}: ${kind}: no answer came. It may have been done`);
+      });
     try {
       return await Promise.race([this.#deliver(fault, perform), silence]);
     } finally {
@@ -130,25 +133,14 @@ export class StoreClient implements BlobStore {
   }
 
   async #deliver<T>(fault: StoreFault | undefined, perform: Perform<T>): Promise<T> {
+    const { clock, latencyMs } = this.#options;
     if (fault?.kind === "requestLost") return never();
-    await this.#travel(fault?.kind === "delay" ? fault.request : undefined);
+    await travel(clock, latencyMs, fault?.kind === "delay" ? fault.request : undefined);
     const answer = await settled(perform(fault?.kind === "damaged"));
     if (fault?.kind === "replyLost") return never();
-    await this.#travel(fault?.kind === "delay" ? fault.reply : undefined);
+    await travel(clock, latencyMs, fault?.kind === "delay" ? fault.reply : undefined);
     return answer();
   }
-
-  async #travel(extra: SimDelay | undefined): Promise<void> {
-    const { clock, latencyMs } = this.#options;
-    await clock.sleep(latencyMs);
-    if (typeof extra === "number") await clock.sleep(extra);
-    else await extra;
-  }
-}
-
-function limitOf(fault: StoreFault | undefined): number {
-  const isLost = fault?.kind === "requestLost" || fault?.kind === "replyLost";
-  return (isLost ? fault.afterMs : undefined) ?? TIMEOUT_MS;
 }
 
 /** Flips one bit in the middle. */
@@ -163,10 +155,6 @@ async function joined(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of content) pieces.push(piece.slice());
   return Buffer.concat(pieces);
-}
-
-function never(): Promise<never> {
-  return new Promise(() => {});
 }
 
 /** Waits for the outcome. The function that it returns returns or throws that outcome. */
