@@ -5,7 +5,7 @@ import { KayaError } from "@kaya/core";
 import { Engine } from "@kaya/engine";
 import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
-import { type BlobStore, ClusterEngine, directoryBlobStore } from "../src/index.js";
+import { ClusterEngine, directoryBlobStore } from "../src/index.js";
 import { Cluster, rowsOf } from "./cluster.js";
 import { FaultyBlobStore } from "./faulty-blob-store.js";
 import { ENTRY, fill, SIZES, setUp } from "./support/bases.js";
@@ -147,15 +147,9 @@ describe("the tail of the shared log", () => {
   it("slows and refuses writes while no base can be made, and accepts them again afterwards", async () => {
     const { cluster, store } = setUp();
     let isBroken = true;
-    const broken: BlobStore = {
-      name: "broken",
-      get: (...given) => store.get(...given),
-      stream: (...given) => store.stream(...given),
-      head: (...given) => store.head(...given),
-      list: (...given) => store.list(...given),
-      delete: (...given) => store.delete(...given),
-      put: (...given) => (isBroken ? Promise.reject(new Error("the store is broken")) : store.put(...given)),
-    };
+    const broken = new FaultyBlobStore(store);
+    broken.fault = (_, method) => (isBroken && method === "put" ? "before" : undefined);
+    broken.error = () => new Error("the store is broken");
     const a = await cluster.open("a", { ...SIZES, blobStore: broken, commitTimeoutMs: 1_000 });
     await expect(fill(a, 0, 100)).rejects.toMatchObject({
       code: "KAYA_DISK_FULL",

@@ -13,6 +13,9 @@ export class FaultyBlobStore implements BlobStore {
   /** Chooses which calls fail. Calls are counted from 0. */
   fault: (call: number, method: string, name: string) => BlobFault | undefined = () => undefined;
 
+  /** The error of a call that fails. */
+  error: (call: number, method: string, name: string) => Error = failure;
+
   constructor(inner: BlobStore) {
     this.#inner = inner;
     this.name = inner.name;
@@ -48,9 +51,9 @@ export class FaultyBlobStore implements BlobStore {
     const call = this.calls.length;
     this.calls.push(`${method} ${name}`);
     const fault = this.fault(call, method, name);
-    if (fault === "before") throw failure(call, method, name);
+    if (fault === "before") throw this.error(call, method, name);
     const result = await run();
-    if (fault === "after") throw failure(call, method, name);
+    if (fault === "after") throw this.error(call, method, name);
     return result;
   }
 }

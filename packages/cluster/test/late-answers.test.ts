@@ -3,6 +3,7 @@ import { SimDisk } from "@kaya/io";
 import { describe, expect, it } from "vitest";
 import type { BlobStore } from "../src/index.js";
 import { type Cluster, rowsOf } from "./cluster.js";
+import { FaultyBlobStore } from "./faulty-blob-store.js";
 import { fill, loseNaming, SIZES, setUp } from "./support/bases.js";
 
 function gate() {
@@ -121,16 +122,9 @@ describe("a node that needs a base", () => {
     const { cluster, store } = setUp();
     const a = await withNodeBehind(cluster, store);
     let failures = 0;
-    const flaky: BlobStore = {
-      name: store.name,
-      put: (...given) => store.put(...given),
-      get: (...given) =>
-        failures++ === 0 ? Promise.reject(new Error("socket hang up")) : store.get(...given),
-      stream: (...given) => store.stream(...given),
-      head: (...given) => store.head(...given),
-      list: (...given) => store.list(...given),
-      delete: (...given) => store.delete(...given),
-    };
+    const flaky = new FaultyBlobStore(store);
+    flaky.fault = (_, method) => (method === "get" && failures++ === 0 ? "before" : undefined);
+    flaky.error = () => new Error("socket hang up");
     const b = await cluster.open("b", { ...SIZES, blobStore: flaky, role: "follower" });
     await cluster.until(() => b.lsn === a.lsn);
     expect(failures).toBeGreaterThan(1);
