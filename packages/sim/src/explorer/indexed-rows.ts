@@ -1,4 +1,5 @@
 import { type Engine, json } from "@kaya/engine";
+import { isUnique } from "../unique-rows.js";
 
 /** A row: its key in a unique index, where it has one, and its keys in another. */
 export interface Row {
@@ -49,11 +50,6 @@ function after(rows: Rows, write: RowWrite): Rows {
     else next.set(key, row);
   }
   return next;
-}
-
-function isUnique(rows: Rows): boolean {
-  const keys = [...rows.values()].flatMap(({ unique }) => unique ?? []);
-  return new Set(keys).size === keys.length;
 }
 
 /** The rows, in the order of their keys, as text. */

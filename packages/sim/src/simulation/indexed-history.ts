@@ -1,4 +1,5 @@
 import type { DurabilityMode } from "@kaya/core";
+import { isUnique } from "../unique-rows.js";
 import type { RowChange } from "./steps.js";
 
 export interface Row {
@@ -97,11 +98,6 @@ export class IndexedHistory {
   get #acknowledged(): number {
     return this.#attempts.findLastIndex(({ answer }) => answer === "acknowledged") + 1;
   }
-}
-
-export function isUnique(rows: Rows): boolean {
-  const keys = [...rows.values()].flatMap(({ unique }) => unique ?? []);
-  return new Set(keys).size === keys.length;
 }
 
 /** The rows, in the order of their keys, as text. */

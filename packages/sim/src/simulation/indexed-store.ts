@@ -1,11 +1,11 @@
 import { KayaError, type PartialEngineConfig } from "@kaya/core";
 import { type Engine, json, verifyIndexEntries, type WriteResult } from "@kaya/engine";
+import { isUnique } from "../unique-rows.js";
 import { type ArmedFaults, describeStrikes } from "./armed-faults.js";
 import { Gate } from "./gate.js";
 import { GatedDisk } from "./gated-disk.js";
 import {
   IndexedHistory,
-  isUnique,
   type Row,
   type Rows,
   type RowsAttempt,
