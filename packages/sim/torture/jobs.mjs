@@ -15,9 +15,9 @@ const KILLS_A_LOOP = 125;
 const FAULT_PAIR_SEEDS = [0, 1, 2, 3];
 
 /**
- * The jobs of a run. Those that take long come first, then a glance at each scenario. Then the scenarios of all subjects and the seeds of the simulation alternate, so a run that
- * is cut short has its share of each; the order of the scenarios is drawn by `options.order`, so other runs leave out others. Generated workloads
- * come last, while there are too few states. Once the time is up, no more jobs begin.
+ * The jobs of a run. Those that take long come first, then a glance at each scenario. Then the scenarios of all subjects and the seeds of the
+ * simulation alternate, so a run that is cut short has its share of each; the order of the scenarios is drawn by `options.order`, so other runs leave
+ * out others. Generated workloads come last, while there are too few states. Once the time is up, no more jobs begin.
  *
  * @param {import("./options.mjs").TortureOptions} options
  * @param {string} dir

@@ -119,8 +119,8 @@ export class TargetDirectory {
 
   /**
    * Releases the directory after a call that failed and removed its files. It removes the lock file and the directories too, if this object made them: a
-   * directory that was absent is absent again. If a file of the failed call or an unfinished manifest remains, the lock file stays: it tells the next call that these files are leftovers.
-   * It never rejects, because the caller reports the first error.
+   * directory that was absent is absent again. If a file of the failed call or an unfinished manifest remains, the lock file stays: it tells the next call
+   * that these files are leftovers. It never rejects, because the caller reports the first error.
    */
   async undo(): Promise<void> {
     try {
